@@ -1,0 +1,1 @@
+//! Find the targets of a workspace.

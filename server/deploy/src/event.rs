@@ -1,0 +1,74 @@
+//! What a deploy tells while it runs. Facts only; words, percent and rate limits are the listener's.
+
+use std::sync::Arc;
+
+use crate::outcome::Report;
+
+/// What is being done to a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Hashing what is on the board, to compare it.
+    Verify,
+    /// Erasing and programming.
+    Write,
+    /// Hashing what was written, to prove it.
+    Check,
+}
+
+/// Who answered on the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    /// The chip.
+    pub chip: fbuild_loader::chip::Chip,
+    /// Factory MAC address as people write it, where it can be read.
+    pub mac: Option<String>,
+    /// Chip revision, major * 100 + minor, where it can be read.
+    pub revision: Option<u16>,
+    /// Flash size in bytes, where it can be read.
+    pub flash_size: Option<u32>,
+}
+
+/// Events of one deploy, in this order: `Connecting`, `Connected`, any number of `Progress` and
+/// `Note`, `Planned` before the first erase, exactly one `Finished`, which is last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The port is about to be opened.
+    Connecting {
+        /// Name of the port.
+        port: Arc<str>,
+    },
+    /// A loader answered and was identified.
+    Connected(Board),
+    /// What will be written, published before anything is erased: per region its name and how many
+    /// sectors of how many.
+    Planned {
+        /// One entry per region to be written.
+        writes: Vec<PlannedWrite>,
+    },
+    /// Bytes done in one phase of one region. Never falls within a phase.
+    Progress {
+        /// The region.
+        region: Arc<str>,
+        /// What is being done to it.
+        phase: Phase,
+        /// Bytes done.
+        done_bytes: u64,
+        /// Bytes to do in this phase of this region.
+        total_bytes: u64,
+    },
+    /// Something that a person should know and that does not stop the deploy.
+    Note(String),
+    /// The end.
+    Finished(Box<Report>),
+}
+
+/// What will be written to one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedWrite {
+    /// The region.
+    pub region: Arc<str>,
+    /// Sectors to be rewritten.
+    pub sectors: u32,
+    /// Sectors that the region has.
+    pub sectors_total: u32,
+}

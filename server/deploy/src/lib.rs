@@ -1,0 +1,12 @@
+//! Decide what should be on a board, and put it there.
+//!
+//! Read in this order: [`target`] is what a workspace offers ([`discover`] finds it), [`image`] the
+//! bytes as they will stand in flash (checked before any board is touched), [`plan`] the decision,
+//! [`deploy`] the whole story of one deploy, [`outcome`] what it says at the end. Nothing here knows
+//! of LSP, editors or command lines.
+
+pub mod discover;
+pub mod event;
+pub mod image;
+pub mod outcome;
+pub mod target;

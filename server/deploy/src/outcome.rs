@@ -1,0 +1,106 @@
+//! What was done, in words and numbers that stay stable.
+
+use std::fmt;
+
+use fbuild_loader::chip::Chip;
+
+/// What a deploy did, or why it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutcomeKind {
+    /// Everything matched; nothing was written.
+    VerifySkip,
+    /// Some of what was asked for was written.
+    SelectiveFlash,
+    /// Everything that was asked for was written.
+    FullFlash,
+    /// Stopped on request.
+    Cancelled,
+    /// Did not end with the image proved on the board.
+    Failed,
+}
+
+/// What the board answered about one region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Its bytes are on the board.
+    Match,
+    /// They are not.
+    Differs,
+    /// Could not be told (Secure Download Mode, flash encryption, never asked).
+    Unknown,
+}
+
+/// One region's part of a [`Report`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionReport {
+    /// Region name.
+    pub name: String,
+    /// Byte offset in flash.
+    pub offset: u32,
+    /// Length of its image in bytes.
+    pub len_bytes: u32,
+    /// What the board held before.
+    pub verdict: Verdict,
+    /// Whether anything was written to it.
+    pub written: bool,
+    /// Payload bytes sent for it (after compression).
+    pub sent_bytes: u64,
+    /// Sectors it covers.
+    pub sectors: u32,
+    /// Sectors that differed; `None` where that was not searched.
+    pub sectors_differing: Option<u32>,
+    /// Sectors that were written.
+    pub sectors_written: u32,
+}
+
+/// Everything a front end shows about one finished deploy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What was done.
+    pub outcome: OutcomeKind,
+    /// One line for a status bar: `deploy succeeded (full flash)`. Stable; people grep it.
+    pub message: String,
+    /// Target name.
+    pub target: String,
+    /// Port name.
+    pub port: String,
+    /// Chip that answered.
+    pub chip: Option<Chip>,
+    /// Factory MAC address.
+    pub mac: Option<String>,
+    /// From the start of the request to the firmware started.
+    pub duration: std::time::Duration,
+    /// Per region, in order of offset.
+    pub regions: Vec<RegionReport>,
+    /// Things to know that did not stop the deploy.
+    pub warnings: Vec<String>,
+    /// What went wrong, if something did.
+    pub error: Option<Failure>,
+}
+
+/// What went wrong, as a person needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Stable code of the cause, for programs: `file-missing`, `port-busy`, …
+    pub code: &'static str,
+    /// Whether the request or its files were at fault (usage), or the world.
+    pub is_input: bool,
+    /// What happened, on what.
+    pub what: String,
+    /// What state the board is in, where it was touched.
+    pub board_state: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for line in [&self.board_state, &self.remedy] {
+            if !line.is_empty() {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        Ok(())
+    }
+}

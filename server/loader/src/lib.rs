@@ -1,0 +1,22 @@
+//! Talk to the loader of an ESP32-family chip: its boot ROM, or the flasher stub in its RAM.
+//!
+//! Read in this order: [`slip`] and [`packet`] are the codec (bytes in, values out, no I/O),
+//! [`chip`] the facts about each chip, [`link`] the byte pipes, [`reset`] the dances on the control
+//! lines, [`session`] everything a host says to a loader. Nothing here knows of projects, regions,
+//! plans or editors.
+
+pub mod boot_log;
+pub mod cancel;
+pub mod chip;
+pub mod error;
+pub mod link;
+pub mod packet;
+pub mod reset;
+pub mod session;
+pub mod slip;
+pub mod stub;
+
+/// Smallest unit of flash that can be erased, in bytes.
+pub const SECTOR_LEN: u32 = 0x1000;
+/// Larger erase unit that every flash chip in use offers, in bytes.
+pub const BLOCK_LEN: u32 = 0x1_0000;

@@ -1,0 +1,85 @@
+//! A link: a byte pipe to a board with two control lines, a baud rate and a clock.
+
+pub mod memory;
+pub mod serial;
+pub mod tcp;
+
+use std::io;
+use std::time::Duration;
+
+/// The two control lines, as the host asserts them (asserted means the pin is low).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Lines {
+    pub dtr: bool,
+    pub rts: bool,
+}
+
+/// Whether the control lines reach the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinesReach {
+    /// The lines were set.
+    Board,
+    /// This link has no lines (a pty, a TCP socket): somebody else put the board into download mode.
+    Nothing,
+}
+
+/// USB identity of the adapter behind a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct UsbId {
+    pub vid: u16,
+    pub pid: u16,
+    pub serial_number: Option<String>,
+    pub product: Option<String>,
+}
+
+/// USB vendor id of Espressif.
+pub const ESPRESSIF_VID: u16 = 0x303A;
+/// Product id of the USB-Serial/JTAG peripheral, the same in every chip that has one.
+pub const USB_SERIAL_JTAG_PID: u16 = 0x1001;
+
+impl UsbId {
+    /// The chip's own USB-Serial/JTAG peripheral, which wants its own reset sequence.
+    #[must_use]
+    pub fn is_serial_jtag(&self) -> bool {
+        self.vid == ESPRESSIF_VID && self.pid == USB_SERIAL_JTAG_PID
+    }
+}
+
+/// A byte pipe to one board. Blocking; one thread owns it.
+pub trait Link: Send {
+    /// What a person would call this port: `/dev/ttyUSB0`, `COM5`, `socket://…`.
+    fn name(&self) -> &str;
+
+    /// Reads what is there, waiting up to `timeout` for the first byte. `Ok(0)`: nothing came.
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize>;
+
+    /// Sends all of `bytes`.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Throws away what was received but not read.
+    fn discard_input(&mut self) -> io::Result<()>;
+
+    /// Changes the host's side of the baud rate. A link without one does nothing.
+    fn set_baud(&mut self, baud: u32) -> io::Result<()>;
+
+    /// Sets both control lines.
+    fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach>;
+
+    /// Who the adapter is, where that is known.
+    fn usb_id(&self) -> Option<&UsbId> {
+        None
+    }
+
+    /// Lets time pass. Links to a simulated board with accounted time do not really wait.
+    fn pause(&mut self, duration: Duration);
+
+    /// Time on the link's clock since it was opened. Deadlines are kept by this clock.
+    fn now(&self) -> Duration;
+
+    /// Closes and opens the port again, for adapters that vanish while the chip resets.
+    fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,2 @@
+//! The `fbuild-lsp` binary.
+fn main() {}
