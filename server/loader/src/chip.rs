@@ -5,7 +5,10 @@ mod facts;
 use std::fmt;
 use std::str::FromStr;
 
-pub use facts::{ChipFacts, Deflate, MacWords, SecurityBits, SpiRegisters, Watchdog};
+pub(crate) use facts::WATCHDOG_KEY;
+pub use facts::{
+    ChipFacts, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters, SuperWatchdog, Watchdog,
+};
 
 /// A supported chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,1 +1,124 @@
-//! (being written)
+//! What can go wrong between host and chip. Facts only; advice is added where the front end is known.
+
+use std::io;
+use std::time::Duration;
+
+use crate::boot_log::BootState;
+use crate::chip::Chip;
+
+/// Why a port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No such port.
+    #[error("port {port} does not exist")]
+    NotFound {
+        /// The port as it was asked for.
+        port: String,
+    },
+    /// Another program holds it.
+    #[error("port {port} is in use by another program")]
+    Busy {
+        /// The port as it was asked for.
+        port: String,
+    },
+    /// The user may not open it.
+    #[error("no permission to open port {port}")]
+    Permission {
+        /// The port as it was asked for.
+        port: String,
+    },
+    /// The name cannot be a port.
+    #[error("'{port}' is not a port: {why}")]
+    BadName {
+        /// The port as it was asked for.
+        port: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Anything else the operating system says.
+    #[error("port {port} could not be opened: {source}")]
+    Other {
+        /// The port as it was asked for.
+        port: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Why an operation on a chip failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// Somebody asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The port failed: a cable pulled out, a driver gone.
+    #[error("{port} stopped working: {source}")]
+    Link {
+        /// Port name.
+        port: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// No loader answered after all resets.
+    #[error("no loader answered on {port} in {attempts} attempts: {state}")]
+    NoLoader {
+        /// Port name.
+        port: String,
+        /// How often a reset and SYNC were tried.
+        attempts: u32,
+        /// What the board was doing instead.
+        state: BootState,
+    },
+    /// A loader that had answered before fell silent.
+    #[error("no answer to {command} within {:.1} s", waited.as_secs_f64())]
+    Timeout {
+        /// The command, as the protocol's documentation names it.
+        command: &'static str,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The loader refused a command.
+    #[error("{command} was refused: {} (code {code:#04x})", crate::packet::error_text(*code))]
+    Refused {
+        /// The command, as the protocol's documentation names it.
+        command: &'static str,
+        /// Error code of ROM or stub.
+        code: u8,
+    },
+    /// The answer makes no sense.
+    #[error("unusable answer to {command}: {what}")]
+    BadReply {
+        /// The command, as the protocol's documentation names it.
+        command: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A chip that this program does not know.
+    #[error("unknown chip ({id})")]
+    UnknownChip {
+        /// Magic value or chip id, as it was read.
+        id: String,
+    },
+    /// The chip or its state does not allow the operation.
+    #[error("{chip}: {what}")]
+    Unsupported {
+        /// The chip.
+        chip: Chip,
+        /// What is not possible, and why.
+        what: String,
+    },
+    /// The flash chip does not answer.
+    #[error("the flash chip does not answer (JEDEC id {id:#08x})")]
+    NoFlash {
+        /// What was read as its id.
+        id: u32,
+    },
+}
+
+impl LoaderError {
+    /// Whether the cause is a link that is gone, as opposed to a chip that misbehaves.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        matches!(self, Self::Link { .. })
+    }
+}

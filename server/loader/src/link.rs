@@ -7,6 +7,23 @@ pub mod tcp;
 use std::io;
 use std::time::Duration;
 
+use crate::error::OpenError;
+
+/// Opens a port by its name: a device path, `COM5`, or `socket://host:port`.
+pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
+    if let Some(host_port) = port.strip_prefix("socket://") {
+        return Ok(Box::new(tcp::TcpLink::open(port, host_port)?));
+    }
+    if port.is_empty() {
+        let why = "it is empty".to_owned();
+        return Err(OpenError::BadName {
+            port: port.to_owned(),
+            why,
+        });
+    }
+    Ok(Box::new(serial::SerialLink::open(port)?))
+}
+
 /// The two control lines, as the host asserts them (asserted means the pin is low).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)]

@@ -1,1 +1,310 @@
-//! (being written)
+//! A conversation with one loader: the boot ROM, or the stub after [`Session::start_stub`].
+//!
+//! A session owns its link. Every operation looks at the cancellation token at least every 50 ms and
+//! has a deadline. After an error the loader's state is unknown: the only thing that may follow is
+//! [`Session::leave`] or dropping the session, and then a new [`Session::connect`]. Nothing is ever
+//! resent blindly: a ROM would refuse it, a stub would write it twice.
+
+mod baud;
+mod connect;
+mod flash;
+mod identify;
+mod leave;
+mod read;
+mod start_stub;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+pub use connect::ConnectOptions;
+pub use flash::{WriteRun, md5_of};
+pub use identify::{FlashId, Security};
+pub use leave::Left;
+
+use crate::cancel::CancelToken;
+use crate::chip::Chip;
+use crate::error::LoaderError;
+use crate::link::{LinesReach, Link};
+use crate::packet::{self, Packet, op_name};
+use crate::slip::{self, Decoder, Piece};
+
+/// Wait for an ordinary answer. This and the other patience figures are esptool 5.6.0's.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a wait looks at the cancellation token.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+/// Longest frame that a loader sends is a READ_FLASH block of 4 KiB; escapes double it at worst.
+const FRAME_LIMIT: usize = 3 * 0x1000;
+/// After a ROM says "unknown command" it may say so eight times (seen right after a SYNC); this is
+/// how long esptool lets it finish.
+const UNKNOWN_COMMAND_PAUSE: Duration = Duration::from_millis(200);
+
+/// Which program answers on the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoaderKind {
+    /// The chip's boot ROM.
+    Rom,
+    /// A flasher stub in RAM.
+    Stub,
+}
+
+/// What went over the link, for measurements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that were answered.
+    pub round_trips: u64,
+    /// Bytes sent, framing included.
+    pub sent_bytes: u64,
+    /// Bytes received, framing included.
+    pub received_bytes: u64,
+}
+
+/// A conversation with one loader.
+pub struct Session {
+    link: Box<dyn Link>,
+    lines: LinesReach,
+    kind: LoaderKind,
+    chip: Chip,
+    /// GET_SECURITY_INFO's answer, if identification needed it.
+    security_info: Option<identify::SecurityInfo>,
+    secure_download: bool,
+    baud: u32,
+    cancel: CancelToken,
+    decoder: Decoder,
+    pieces: VecDeque<Piece>,
+    traffic: Traffic,
+}
+
+/// An answer without its status.
+struct Reply {
+    value: u32,
+    data: Vec<u8>,
+}
+
+impl Session {
+    /// The chip on the other end.
+    #[must_use]
+    pub fn chip(&self) -> Chip {
+        self.chip
+    }
+
+    /// ROM or stub.
+    #[must_use]
+    pub fn kind(&self) -> LoaderKind {
+        self.kind
+    }
+
+    /// Current baud rate.
+    #[must_use]
+    pub fn baud(&self) -> u32 {
+        self.baud
+    }
+
+    /// Whether the chip is in Secure Download Mode: no register access, no stub, no MD5, no reading.
+    #[must_use]
+    pub fn secure_download(&self) -> bool {
+        self.secure_download
+    }
+
+    /// The link, for its name and its clock.
+    #[must_use]
+    pub fn link(&self) -> &dyn Link {
+        &*self.link
+    }
+
+    /// What went over the link so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Whether control lines reach the board.
+    #[must_use]
+    pub fn lines(&self) -> LinesReach {
+        self.lines
+    }
+
+    /// Reads a 32-bit register.
+    pub fn read_register(&mut self, address: u32) -> Result<u32, LoaderError> {
+        let data = packet::words(&[address]);
+        Ok(self
+            .call(packet::op::READ_REG, &data, 0, ANSWER_TIMEOUT)?
+            .value)
+    }
+
+    /// Writes registers, in order, in one request: (address, value, mask).
+    pub fn write_registers(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
+        let words: Vec<u32> = writes
+            .iter()
+            .flat_map(|&(address, value, mask)| [address, value, mask, 0])
+            .collect();
+        self.call(
+            packet::op::WRITE_REG,
+            &packet::words(&words),
+            0,
+            ANSWER_TIMEOUT,
+        )?;
+        Ok(())
+    }
+
+    /// One request whose checksum field is not looked at, and its answer.
+    fn call(
+        &mut self,
+        op: u8,
+        data: &[u8],
+        reply_len: usize,
+        timeout: Duration,
+    ) -> Result<Reply, LoaderError> {
+        self.call_with_checksum(op, data, 0, reply_len, timeout)
+    }
+
+    fn call_with_checksum(
+        &mut self,
+        op: u8,
+        data: &[u8],
+        checksum: u32,
+        reply_len: usize,
+        timeout: Duration,
+    ) -> Result<Reply, LoaderError> {
+        let (value, mut data) = self.exchange(op, data, checksum, timeout)?;
+        let command = op_name(op);
+        // The status stands behind the reply. A stub that fails sends the status alone.
+        let status_at = if data.len() >= reply_len + 2 {
+            reply_len
+        } else {
+            0
+        };
+        match data.get(status_at..status_at + 2) {
+            // A ROM's second byte is stale after a success.
+            Some([0, _]) if status_at == reply_len => {}
+            Some(&[status, error]) if status != 0 => {
+                return Err(LoaderError::Refused {
+                    command,
+                    code: error_code(status, error),
+                });
+            }
+            _ => {
+                let what = format!("{} bytes, expected {}", data.len(), reply_len + 2);
+                return Err(LoaderError::BadReply { command, what });
+            }
+        }
+        data.truncate(reply_len);
+        Ok(Reply { value, data })
+    }
+
+    /// Sends a request and returns value and data (status included) of the answer to it.
+    fn exchange(
+        &mut self,
+        op: u8,
+        data: &[u8],
+        checksum: u32,
+        timeout: Duration,
+    ) -> Result<(u32, Vec<u8>), LoaderError> {
+        self.check_cancel()?;
+        self.send_frame(&packet::encode_request(op, checksum, data))?;
+        let start = self.link.now();
+        loop {
+            let Some(frame) = self.next_frame(start + timeout)? else {
+                let waited = self.link.now().saturating_sub(start);
+                return Err(LoaderError::Timeout {
+                    command: op_name(op),
+                    waited,
+                });
+            };
+            let Some(answer) = Packet::parse(&frame).filter(|packet| packet.direction == 1) else {
+                continue;
+            };
+            if answer.op == op {
+                self.traffic.round_trips += 1;
+                return Ok((answer.word, answer.data.to_vec()));
+            }
+            if matches!(answer.data, [status, 0x05, ..] if *status != 0) {
+                // A ROM answers what it does not know with the op of the command before.
+                tracing::trace!(command = op_name(op), "unknown to this ROM");
+                self.link.pause(UNKNOWN_COMMAND_PAUSE);
+                self.forget_input()?;
+                return Err(LoaderError::Refused {
+                    command: op_name(op),
+                    code: 0x05,
+                });
+            }
+        }
+    }
+
+    fn send_frame(&mut self, payload: &[u8]) -> Result<(), LoaderError> {
+        let mut bytes = Vec::new();
+        slip::encode(payload, &mut bytes);
+        self.send_raw(&bytes)
+    }
+
+    fn send_raw(&mut self, bytes: &[u8]) -> Result<(), LoaderError> {
+        self.traffic.sent_bytes += bytes.len() as u64;
+        let result = self.link.write(bytes);
+        self.link_result(result)
+    }
+
+    /// The next well-formed frame, or `None` when the link's clock passes `deadline`.
+    fn next_frame(&mut self, deadline: Duration) -> Result<Option<Vec<u8>>, LoaderError> {
+        loop {
+            match self.next_piece(deadline)? {
+                Some(Piece::Frame(frame)) => return Ok(Some(frame)),
+                Some(Piece::Junk(_) | Piece::TooLong) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next thing that stood between two delimiters, or `None` after `deadline`.
+    fn next_piece(&mut self, deadline: Duration) -> Result<Option<Piece>, LoaderError> {
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Ok(Some(piece));
+            }
+            self.check_cancel()?;
+            let now = self.link.now();
+            let Some(rest) = deadline.checked_sub(now).filter(|rest| !rest.is_zero()) else {
+                return Ok(None);
+            };
+            let mut buffer = [0; 8192];
+            let result = self.link.read(&mut buffer, rest.min(CANCEL_POLL));
+            let n = self.link_result(result)?;
+            self.traffic.received_bytes += n as u64;
+            let pieces = &mut self.pieces;
+            self.decoder
+                .extend(&buffer[..n], |piece| pieces.push_back(piece));
+        }
+    }
+
+    fn forget_input(&mut self) -> Result<(), LoaderError> {
+        self.decoder.clear();
+        self.pieces.clear();
+        let result = self.link.discard_input();
+        self.link_result(result)
+    }
+
+    fn check_cancel(&self) -> Result<(), LoaderError> {
+        if self.cancel.is_cancelled() {
+            Err(LoaderError::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn link_result<T>(&self, result: std::io::Result<T>) -> Result<T, LoaderError> {
+        result.map_err(|source| LoaderError::Link {
+            port: self.link.name().to_owned(),
+            source,
+        })
+    }
+}
+
+/// A ROM says `01 code`, a stub `code 00`.
+fn error_code(status: u8, error: u8) -> u8 {
+    if status == 1 { error } else { status }
+}
+
+/// Patience for work that takes time per byte: `per_mb` for every million bytes, never less than an
+/// ordinary answer. "MB" is 1,000,000 bytes here, as in esptool.
+fn patience(per_mb: Duration, len_bytes: u64) -> Duration {
+    let scaled = per_mb.mul_f64(len_bytes as f64 / 1_000_000.0);
+    scaled.max(ANSWER_TIMEOUT)
+}

@@ -43,6 +43,7 @@ pub enum Piece {
 ///
 /// Memory is bounded by the limit given to [`Decoder::new`], whatever comes in.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts about the bytes since the last delimiter
 pub struct Decoder {
     limit: usize,
     raw: Vec<u8>,

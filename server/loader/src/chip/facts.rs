@@ -45,6 +45,8 @@ pub struct ChipFacts {
     pub usb_otg_pid: Option<u16>,
     /// Crystal frequencies in MHz that boards carry, the usual one first.
     pub crystal_mhz: &'static [u32],
+    /// eFuse bits of the chip's revision.
+    pub revision: RevisionBits,
     /// Whether the stub can address flash beyond 16 MiB.
     pub stub_beyond_16_mib: bool,
 }
@@ -102,6 +104,15 @@ pub struct SecurityBits {
     pub secure_boot: (u32, u32),
 }
 
+/// Where the revision stands: parts as (register, shift, width), most significant part first.
+#[derive(Debug)]
+pub struct RevisionBits {
+    /// Parts of the major number. On the ESP32 the major number is the *count* of set bits.
+    pub major: &'static [(u32, u32, u32)],
+    /// Parts of the minor number.
+    pub minor: &'static [(u32, u32, u32)],
+}
+
 const fn security(crypt: (u32, u32), disabled: (u32, u32), boot: (u32, u32)) -> SecurityBits {
     SecurityBits {
         crypt_count: crypt,
@@ -127,12 +138,22 @@ pub struct Watchdog {
     pub config0: u32,
     pub config1: u32,
     pub write_protect: u32,
-    /// Super watchdog: configuration register, write-protect register and key.
-    pub super_watchdog: Option<(u32, u32, u32)>,
+    pub super_watchdog: Option<SuperWatchdog>,
+}
+
+/// The super watchdog, which only wants to be told to feed itself.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct SuperWatchdog {
+    pub config: u32,
+    pub write_protect: u32,
+    pub key: u32,
+    /// Bit of `config` that makes it feed itself.
+    pub auto_feed: u32,
 }
 
 /// Unlocks the RTC watchdog's registers on every chip.
-pub const WATCHDOG_KEY: u32 = 0x50D8_3AA1;
+pub(crate) const WATCHDOG_KEY: u32 = 0x50D8_3AA1;
 const SWD_KEY_OLD: u32 = 0x8F1D_312A;
 
 const MHZ_40: &[(u8, u32)] = &[(0xF, 80), (0, 40), (1, 26), (2, 20)];
@@ -164,7 +185,12 @@ const LP_WATCHDOG_C6: Watchdog = Watchdog {
     config0: 0x600B_1C00,
     config1: 0x600B_1C04,
     write_protect: 0x600B_1C18,
-    super_watchdog: Some((0x600B_1C1C, 0x600B_1C20, WATCHDOG_KEY)),
+    super_watchdog: Some(SuperWatchdog {
+        config: 0x600B_1C1C,
+        write_protect: 0x600B_1C20,
+        key: WATCHDOG_KEY,
+        auto_feed: 1 << 18,
+    }),
 };
 
 static ESP32: ChipFacts = ChipFacts {
@@ -188,6 +214,14 @@ static ESP32: ChipFacts = ChipFacts {
     flash_mhz: MHZ_40,
     usb_otg_pid: None,
     crystal_mhz: &[40, 26],
+    revision: RevisionBits {
+        major: &[
+            (0x3FF6_607C, 31, 1),
+            (0x3FF5_A014, 20, 1),
+            (0x3FF5_A00C, 15, 1),
+        ],
+        minor: &[(0x3FF5_A014, 24, 2)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -217,6 +251,10 @@ static ESP32S2: ChipFacts = ChipFacts {
     flash_mhz: MHZ_40,
     usb_otg_pid: Some(0x0002),
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x3F41_A050, 18, 2)],
+        minor: &[(0x3F41_A050, 20, 1), (0x3F41_A054, 4, 3)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -239,13 +277,22 @@ static ESP32S3: ChipFacts = ChipFacts {
         config0: 0x6000_8098,
         config1: 0x6000_809C,
         write_protect: 0x6000_80B0,
-        super_watchdog: Some((0x6000_80B4, 0x6000_80B8, SWD_KEY_OLD)),
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x6000_80B4,
+            write_protect: 0x6000_80B8,
+            key: SWD_KEY_OLD,
+            auto_feed: 1 << 31,
+        }),
     }),
     watchdog_reset: true,
     force_download_register: Some(0x6000_812C),
     flash_mhz: MHZ_40,
     usb_otg_pid: Some(0x0009),
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x6000_7058, 24, 2)],
+        minor: &[(0x6000_7058, 23, 1), (0x6000_7050, 18, 3)],
+    },
     stub_beyond_16_mib: true,
 };
 
@@ -275,6 +322,10 @@ static ESP32C2: ChipFacts = ChipFacts {
     flash_mhz: MHZ_C2,
     usb_otg_pid: None,
     crystal_mhz: &[26, 40],
+    revision: RevisionBits {
+        major: &[(0x6000_8844, 20, 2)],
+        minor: &[(0x6000_8844, 16, 4)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -297,13 +348,22 @@ static ESP32C3: ChipFacts = ChipFacts {
         config0: 0x6000_8090,
         config1: 0x6000_8094,
         write_protect: 0x6000_80A8,
-        super_watchdog: Some((0x6000_80AC, 0x6000_80B0, SWD_KEY_OLD)),
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x6000_80AC,
+            write_protect: 0x6000_80B0,
+            key: SWD_KEY_OLD,
+            auto_feed: 1 << 31,
+        }),
     }),
     watchdog_reset: true,
     force_download_register: None,
     flash_mhz: MHZ_40,
     usb_otg_pid: None,
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x6000_8858, 24, 2)],
+        minor: &[(0x6000_8858, 23, 1), (0x6000_8850, 18, 3)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -328,6 +388,10 @@ static ESP32C5: ChipFacts = ChipFacts {
     flash_mhz: MHZ_NO_26,
     usb_otg_pid: None,
     crystal_mhz: &[48, 40],
+    revision: RevisionBits {
+        major: &[(0x600B_484C, 4, 2)],
+        minor: &[(0x600B_484C, 0, 4)],
+    },
     stub_beyond_16_mib: true,
 };
 
@@ -352,6 +416,10 @@ static ESP32C6: ChipFacts = ChipFacts {
     flash_mhz: MHZ_C6,
     usb_otg_pid: None,
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x600B_0850, 22, 2)],
+        minor: &[(0x600B_0850, 18, 4)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -376,6 +444,10 @@ static ESP32C61: ChipFacts = ChipFacts {
     flash_mhz: MHZ_NO_26,
     usb_otg_pid: None,
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x600B_484C, 4, 2)],
+        minor: &[(0x600B_484C, 0, 4)],
+    },
     stub_beyond_16_mib: true,
 };
 
@@ -398,13 +470,22 @@ static ESP32H2: ChipFacts = ChipFacts {
         config0: 0x600B_1C00,
         config1: 0x600B_1C04,
         write_protect: 0x600B_1C1C,
-        super_watchdog: Some((0x600B_1C20, 0x600B_1C24, WATCHDOG_KEY)),
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x600B_1C20,
+            write_protect: 0x600B_1C24,
+            key: WATCHDOG_KEY,
+            auto_feed: 1 << 18,
+        }),
     }),
     watchdog_reset: false,
     force_download_register: None,
     flash_mhz: MHZ_H2,
     usb_otg_pid: None,
     crystal_mhz: &[32],
+    revision: RevisionBits {
+        major: &[(0x600B_0850, 21, 2)],
+        minor: &[(0x600B_0850, 18, 3)],
+    },
     stub_beyond_16_mib: false,
 };
 
@@ -427,12 +508,21 @@ static ESP32P4: ChipFacts = ChipFacts {
         config0: 0x5011_6000,
         config1: 0x5011_6004,
         write_protect: 0x5011_6018,
-        super_watchdog: Some((0x5011_601C, 0x5011_6020, WATCHDOG_KEY)),
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x5011_601C,
+            write_protect: 0x5011_6020,
+            key: WATCHDOG_KEY,
+            auto_feed: 1 << 18,
+        }),
     }),
     watchdog_reset: true,
     force_download_register: Some(0x5011_0008),
     flash_mhz: MHZ_40,
     usb_otg_pid: Some(0x0012),
     crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x5012_D04C, 23, 1), (0x5012_D04C, 4, 2)],
+        minor: &[(0x5012_D04C, 0, 4)],
+    },
     stub_beyond_16_mib: true,
 };

@@ -1,1 +1,115 @@
-//! (being written)
+//! A raw TCP socket (`socket://host:port`): a simulated board, or a serial port behind a bridge such
+//! as ser2net in raw mode. No control lines and no baud rate travel over it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+use super::{Lines, LinesReach, Link};
+use crate::error::OpenError;
+
+/// How long to wait for the other side to accept.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open connection.
+#[derive(Debug)]
+pub struct TcpLink {
+    name: String,
+    stream: TcpStream,
+    opened: Instant,
+}
+
+impl TcpLink {
+    /// Connects to `host:port`; `name` is what to call it.
+    pub fn open(name: &str, host_port: &str) -> Result<Self, OpenError> {
+        let other = |source| OpenError::Other {
+            port: name.to_owned(),
+            source,
+        };
+        let mut addresses = host_port
+            .to_socket_addrs()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => OpenError::BadName {
+                    port: name.to_owned(),
+                    why: "expected socket://HOST:PORT".to_owned(),
+                },
+                _ => other(error),
+            })?;
+        let address = addresses.next().ok_or_else(|| OpenError::NotFound {
+            port: name.to_owned(),
+        })?;
+        let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(other)?;
+        // Every request waits for its answer: Nagle's delay would be added to each of them.
+        stream.set_nodelay(true).map_err(other)?;
+        Ok(Self {
+            name: name.to_owned(),
+            stream,
+            opened: Instant::now(),
+        })
+    }
+}
+
+impl Link for TcpLink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        // A zero timeout means "for ever" to the socket.
+        self.stream
+            .set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
+        match self.stream.read(buffer) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the connection was closed",
+            )),
+            Ok(n) => Ok(n),
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::TimedOut
+                        | io::ErrorKind::WouldBlock
+                        | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(0)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    fn discard_input(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        self.stream.set_nonblocking(true)?;
+        let result = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(e) => break Err(e),
+            }
+        };
+        self.stream.set_nonblocking(false)?;
+        result
+    }
+
+    fn set_baud(&mut self, _baud: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_lines(&mut self, _lines: Lines) -> io::Result<LinesReach> {
+        Ok(LinesReach::Nothing)
+    }
+
+    fn pause(&mut self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn now(&self) -> Duration {
+        self.opened.elapsed()
+    }
+}

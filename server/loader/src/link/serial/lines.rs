@@ -1,0 +1,73 @@
+//! The two modem lines that reset a board.
+
+use std::io;
+
+use super::super::{Lines, LinesReach};
+use super::Native;
+
+/// Sets both lines in one system call, so that no state between the two exists: the reset circuit of
+/// many boards reacts to the one in between (esptool's "tight" sequence exists for this).
+#[cfg(unix)]
+pub(super) fn set(port: &mut Native, lines: Lines) -> io::Result<LinesReach> {
+    match unix::set(port, lines) {
+        Ok(()) => Ok(LinesReach::Board),
+        // A pty, or an adapter without modem lines. Not an error: the board is then in download mode
+        // already, or somebody presses its buttons.
+        Err(rustix::io::Errno::NOTTY | rustix::io::Errno::INVAL) => Ok(LinesReach::Nothing),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+    use rustix::io::Errno;
+    use rustix::ioctl::{Getter, Opcode, Setter, ioctl};
+
+    use super::{Lines, Native};
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    mod request {
+        use super::Opcode;
+        // asm-generic/ioctls.h and asm-generic/termios.h, the same on every architecture that
+        // fbuild-lsp is built for (x86, arm, riscv).
+        pub(super) const TIOCMGET: Opcode = 0x5415;
+        pub(super) const TIOCMSET: Opcode = 0x5418;
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    mod request {
+        use super::Opcode;
+        // sys/ttycom.h of macOS and the BSDs.
+        pub(super) const TIOCMGET: Opcode = 0x4004_746A;
+        pub(super) const TIOCMSET: Opcode = 0x8004_746D;
+    }
+    const TIOCM_DTR: u32 = 0x002;
+    const TIOCM_RTS: u32 = 0x004;
+
+    // The exception to "no unsafe code": neither serialport nor rustix offers TIOCMSET, and setting
+    // the lines one after the other resets some boards into the wrong mode.
+    #[allow(unsafe_code)]
+    pub(super) fn set(port: &mut Native, lines: Lines) -> Result<(), Errno> {
+        // SAFETY: `port` owns the descriptor and outlives `fd`. TIOCMGET writes and TIOCMSET reads
+        // exactly one C int, which is what the type parameters say.
+        unsafe {
+            let fd = BorrowedFd::borrow_raw(port.as_raw_fd());
+            let mut bits: u32 = ioctl(fd, Getter::<{ request::TIOCMGET }, u32>::new())?;
+            for (line, on) in [(TIOCM_DTR, lines.dtr), (TIOCM_RTS, lines.rts)] {
+                bits = if on { bits | line } else { bits & !line };
+            }
+            ioctl(fd, Setter::<{ request::TIOCMSET }, u32>::new(bits))
+        }
+    }
+}
+
+/// Windows has no call for both. RTS goes first and DTR is written after it, since usbser.sys sends a
+/// changed RTS only together with a written DTR (esptool does the same).
+#[cfg(windows)]
+pub(super) fn set(port: &mut Native, lines: Lines) -> io::Result<LinesReach> {
+    use serialport::SerialPort as _;
+    port.write_request_to_send(lines.rts)?;
+    port.write_data_terminal_ready(lines.dtr)?;
+    Ok(LinesReach::Board)
+}

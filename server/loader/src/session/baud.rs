@@ -1,0 +1,116 @@
+//! Changing the baud rate.
+
+use std::time::Duration;
+
+use super::{ANSWER_TIMEOUT, LoaderKind, Session};
+use crate::chip::Chip;
+use crate::error::LoaderError;
+use crate::packet::{self, op};
+
+/// Time for the chip's UART to take the new rate after its answer has left. esptool waits 50 ms; the
+/// check below finds out whether less was enough.
+const SETTLE: Duration = Duration::from_millis(5);
+/// A register that every chip lets read; what it holds is checked, not used.
+const KNOWN_REGISTER: u32 = 0x4000_1000;
+
+impl Session {
+    /// Changes the baud rate on both sides and checks that the loader still understands.
+    pub fn change_baud(&mut self, baud: u32) -> Result<(), LoaderError> {
+        if baud == self.baud {
+            return Ok(());
+        }
+        let known = if self.secure_download {
+            None
+        } else {
+            Some(self.read_register(KNOWN_REGISTER)?)
+        };
+        let (asked, prior) = match self.kind {
+            LoaderKind::Rom => (self.rom_baud(baud)?, 0),
+            LoaderKind::Stub => (baud, self.baud),
+        };
+        self.call(
+            op::CHANGE_BAUDRATE,
+            &packet::words(&[asked, prior]),
+            0,
+            ANSWER_TIMEOUT,
+        )?;
+        let result = self.link.set_baud(baud);
+        self.link_result(result)?;
+        self.baud = baud;
+        self.link.pause(SETTLE);
+        self.forget_input()?;
+        if let Some(known) = known {
+            let read = self.read_register(KNOWN_REGISTER)?;
+            if read != known {
+                let what = format!("{read:#010x} instead of {known:#010x} at {baud} baud");
+                return Err(LoaderError::BadReply {
+                    command: "READ_REG",
+                    what,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rate to ask a ROM for so that it ends up at `baud`: some ROMs compute with another
+    /// crystal frequency than the board has. Source: esptool 5.6.0 `targets/esp32*.py`.
+    fn rom_baud(&mut self, baud: u32) -> Result<u32, LoaderError> {
+        if self.secure_download {
+            return Ok(baud);
+        }
+        let (number, of) = match self.chip {
+            Chip::Esp32 => match self.esp32_rom_crystal_hz()? {
+                Some(rom_hz) => (
+                    rom_hz,
+                    if rom_hz > 33_000_000 {
+                        40_000_000
+                    } else {
+                        26_000_000
+                    },
+                ),
+                None => (1, 1),
+            },
+            Chip::Esp32C2 => (40, u64::from(self.crystal_mhz_by_uart()?)),
+            Chip::Esp32C5 => (
+                u64::from(self.c5_rom_crystal_mhz()?),
+                u64::from(self.crystal_mhz_by_uart()?),
+            ),
+            _ => (1, 1),
+        };
+        if number == 0 || of == 0 {
+            return Ok(baud);
+        }
+        Ok((u64::from(baud) * number / of) as u32)
+    }
+
+    /// What the ESP32's ROM measured its crystal to be, from the calibration it left behind.
+    fn esp32_rom_crystal_hz(&mut self) -> Result<Option<u64>, LoaderError> {
+        const RTCCALICFG1: u32 = 0x3FF5_F06C;
+        const EFUSE_CK8M: u32 = 0x3FF5_A010;
+        let calibration = u64::from((self.read_register(RTCCALICFG1)? >> 7) & 0x01FF_FFFF);
+        let ck8m = u64::from(self.read_register(EFUSE_CK8M)? & 0xFF);
+        let hz = calibration * 15_625 * ck8m / 40;
+        // Anything else is no measurement (registers never written).
+        Ok((20_000_000..50_000_000).contains(&hz).then_some(hz))
+    }
+
+    /// Crystal frequency that the UART's divider implies: the ROM found the divider by listening to
+    /// the host's rate.
+    fn crystal_mhz_by_uart(&mut self) -> Result<u32, LoaderError> {
+        const UART_CLKDIV: u32 = 0x6000_0014;
+        let divider = self.read_register(UART_CLKDIV)? & 0xF_FFFF;
+        let mhz = u64::from(self.baud) * u64::from(divider) / 1_000_000;
+        Ok(match (self.chip, mhz) {
+            (Chip::Esp32C2, 0..=33) => 26,
+            (_, 46..) => 48,
+            _ => 40,
+        })
+    }
+
+    /// What the C5's ROM takes its crystal to be: 40 or 48 MHz.
+    fn c5_rom_crystal_mhz(&mut self) -> Result<u32, LoaderError> {
+        const PCR_SYSCLK_CONF: u32 = 0x6009_6110;
+        let mhz = (self.read_register(PCR_SYSCLK_CONF)? >> 24) & 0x7F;
+        Ok(if mhz > 45 { 48 } else { 40 })
+    }
+}

@@ -1,0 +1,170 @@
+//! From a silent port to a loader that answers.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{FRAME_LIMIT, LoaderKind, Session, Traffic};
+use crate::boot_log;
+use crate::cancel::CancelToken;
+use crate::chip::Chip;
+use crate::error::LoaderError;
+use crate::link::{LinesReach, Link};
+use crate::packet::{self, Packet, op};
+use crate::reset::{self, Before};
+use crate::slip::{Decoder, END, Piece};
+
+/// Resets before giving up, cycling through the strategies; esptool's figure.
+const ATTEMPTS: u32 = 7;
+/// SYNCs per reset, how long each is waited for, and the pause between; esptool's figures.
+const SYNCS: u32 = 5;
+const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
+const SYNC_PAUSE: Duration = Duration::from_millis(50);
+/// A loader answers one SYNC eight times.
+const SYNC_ANSWERS: usize = 8;
+/// As much of a boot log as is worth reading.
+const BOOT_LOG_LIMIT: usize = 4096;
+
+/// How to connect.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectOptions {
+    /// Whether to reset the board first.
+    pub before: Before,
+    /// Resets before giving up.
+    pub attempts: u32,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            before: Before::Reset,
+            attempts: ATTEMPTS,
+        }
+    }
+}
+
+impl Session {
+    /// Resets the board into download mode, waits for its loader and asks which chip it is.
+    ///
+    /// # Errors
+    /// [`LoaderError::NoLoader`] says what the board was doing instead; the port is closed again.
+    pub fn connect(
+        link: Box<dyn Link>,
+        options: ConnectOptions,
+        cancel: &CancelToken,
+    ) -> Result<Self, LoaderError> {
+        let mut session = Self {
+            link,
+            lines: LinesReach::Nothing,
+            kind: LoaderKind::Rom,
+            // Corrected by `detect_chip`, which nothing precedes that depends on it.
+            chip: Chip::Esp32,
+            security_info: None,
+            secure_download: false,
+            baud: 115_200,
+            cancel: cancel.clone(),
+            decoder: Decoder::new(FRAME_LIMIT),
+            pieces: VecDeque::new(),
+            traffic: Traffic::default(),
+        };
+        let mut log = Vec::new();
+        for attempt in 0..options.attempts {
+            log.clear();
+            session.reset_once(options.before, attempt)?;
+            if session.sync(attempt, &mut log)? {
+                session.detect_chip()?;
+                if session.lines == LinesReach::Board {
+                    session.calm_watchdogs()?;
+                }
+                return Ok(session);
+            }
+        }
+        Err(LoaderError::NoLoader {
+            port: session.link.name().to_owned(),
+            attempts: options.attempts,
+            state: boot_log::interpret(&log),
+        })
+    }
+
+    fn reset_once(&mut self, before: Before, attempt: u32) -> Result<(), LoaderError> {
+        self.check_cancel()?;
+        self.forget_input()?;
+        if before == Before::NoReset {
+            return Ok(());
+        }
+        let strategies = reset::strategies(&*self.link);
+        let strategy = strategies[attempt as usize % strategies.len()];
+        let mut result = reset::enter_download_mode(&mut *self.link, strategy);
+        if result.is_err() && self.link.usb_id().is_some() {
+            // The port of a native USB vanishes while the chip resets.
+            let reopened = self.link.reopen();
+            self.link_result(reopened)?;
+            result = reset::enter_download_mode(&mut *self.link, strategy);
+        }
+        self.lines = self.link_result(result)?;
+        Ok(())
+    }
+
+    /// Says SYNC until a loader answers. What comes instead is added to `log`.
+    fn sync(&mut self, attempt: u32, log: &mut Vec<u8>) -> Result<bool, LoaderError> {
+        if self.lines == LinesReach::Nothing && attempt % 2 == 1 {
+            // Without a reset, a stub that heard one delimiter too many stays deaf until it hears
+            // another single one (recordings *-q16-*).
+            self.send_raw(&[END])?;
+        }
+        for n in 0..SYNCS {
+            if n > 0 {
+                self.link.pause(SYNC_PAUSE);
+            }
+            self.check_cancel()?;
+            self.send_frame(&packet::encode_request(op::SYNC, 0, &packet::SYNC_PAYLOAD))?;
+            let mut answers = 0;
+            let mut stub = true;
+            while answers < SYNC_ANSWERS {
+                let deadline = self.link.now() + SYNC_TIMEOUT;
+                let Some(value) = self.next_sync_answer(deadline, log)? else {
+                    break;
+                };
+                answers += 1;
+                stub &= value == 0;
+            }
+            if answers > 0 {
+                self.traffic.round_trips += 1;
+                self.kind = if stub {
+                    LoaderKind::Stub
+                } else {
+                    LoaderKind::Rom
+                };
+                return Ok(true);
+            }
+        }
+        log.extend_from_slice(self.decoder.pending());
+        log.truncate(BOOT_LOG_LIMIT);
+        Ok(false)
+    }
+
+    /// Value field of the next answer to SYNC; anything else that comes is boot log.
+    fn next_sync_answer(
+        &mut self,
+        deadline: Duration,
+        log: &mut Vec<u8>,
+    ) -> Result<Option<u32>, LoaderError> {
+        while let Some(piece) = self.next_piece(deadline)? {
+            let (Piece::Frame(bytes) | Piece::Junk(bytes)) = piece else {
+                continue;
+            };
+            if let Some(Packet {
+                direction: 1,
+                op: op::SYNC,
+                word,
+                ..
+            }) = Packet::parse(&bytes)
+            {
+                return Ok(Some(word));
+            }
+            if log.len() < BOOT_LOG_LIMIT {
+                log.extend_from_slice(&bytes);
+            }
+        }
+        Ok(None)
+    }
+}

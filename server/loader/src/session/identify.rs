@@ -1,0 +1,341 @@
+//! Which chip, which revision, which MAC, how secured, how much flash.
+
+use super::{ANSWER_TIMEOUT, LoaderKind, Session};
+use crate::chip::{Chip, WATCHDOG_KEY};
+use crate::error::LoaderError;
+use crate::packet::{self, op, word_at};
+
+/// Register whose value tells an ESP32 and an S2 from everything else.
+const MAGIC_REGISTER: u32 = 0x4000_1000;
+
+/// Bits of GET_SECURITY_INFO's flags. Source: esptool 5.6.0 `loader.py`.
+const FLAG_SECURE_BOOT: u32 = 1 << 0;
+const FLAG_SECURE_DOWNLOAD: u32 = 1 << 2;
+
+/// What eFuses allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Security {
+    /// Only writing works: no registers, no stub, no MD5, no reading.
+    pub secure_download: bool,
+    /// What stands in flash is ciphertext.
+    pub flash_encryption: bool,
+    /// The chip can no longer encrypt what is written (release mode). `None`: not readable.
+    pub encrypted_download_disabled: Option<bool>,
+    /// The chip boots signed images only.
+    pub secure_boot: bool,
+}
+
+/// What the flash chip says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlashId {
+    /// JEDEC id as one number: vendor, type, size (`0xc84016`).
+    pub jedec: u32,
+    /// Size in bytes, if the id's size byte is known.
+    pub len_bytes: Option<u32>,
+}
+
+/// Answer to GET_SECURITY_INFO.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecurityInfo {
+    flags: u32,
+    crypt_count: u8,
+    /// Missing in the S2's 12-byte answer.
+    chip_id: Option<u32>,
+}
+
+impl Session {
+    /// Finds out the chip. The magic register comes first: a classic ESP32 does not know
+    /// GET_SECURITY_INFO and answers it eight times with another command's op.
+    pub(super) fn detect_chip(&mut self) -> Result<(), LoaderError> {
+        let magic = match self.read_register(MAGIC_REGISTER) {
+            Ok(magic) => Some(magic),
+            Err(LoaderError::Refused { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(chip @ (Chip::Esp32 | Chip::Esp32S2)) = magic.and_then(Chip::from_magic) {
+            self.chip = chip;
+            return Ok(());
+        }
+        let info = match self.get_security_info() {
+            Ok(info) => info,
+            // Neither id nor info: at least the magic may say something.
+            Err(LoaderError::Refused { .. } | LoaderError::BadReply { .. }) => {
+                let id = magic.map_or("no register access".to_owned(), |m| format!("{m:#010x}"));
+                self.chip = magic
+                    .and_then(Chip::from_magic)
+                    .ok_or(LoaderError::UnknownChip {
+                        id: format!("magic value {id}"),
+                    })?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.secure_download = magic.is_none() || info.flags & FLAG_SECURE_DOWNLOAD != 0;
+        self.chip = match info.chip_id {
+            // Only the S2 leaves its id out.
+            None => Chip::Esp32S2,
+            Some(id) => u16::try_from(id).ok().and_then(Chip::from_image_id).ok_or(
+                LoaderError::UnknownChip {
+                    id: format!("chip id {id}"),
+                },
+            )?,
+        };
+        self.security_info = Some(info);
+        Ok(())
+    }
+
+    fn get_security_info(&mut self) -> Result<SecurityInfo, LoaderError> {
+        let (_, data) = self.exchange(op::GET_SECURITY_INFO, &[], 0, ANSWER_TIMEOUT)?;
+        let refused = |bytes: &[u8]| LoaderError::Refused {
+            command: "GET_SECURITY_INFO",
+            code: super::error_code(bytes[0], bytes[1]),
+        };
+        // 20 bytes and status, or on the S2 12 and status; status is 4 bytes on a ROM, 2 on a stub.
+        let (info_len, has_chip_id) = match data.len() {
+            22..=24 => (20, true),
+            14..=16 => (12, false),
+            2..=4 => return Err(refused(&data)),
+            n => {
+                let what = format!("{n} bytes");
+                return Err(LoaderError::BadReply {
+                    command: "GET_SECURITY_INFO",
+                    what,
+                });
+            }
+        };
+        if data[info_len] != 0 {
+            return Err(refused(&data[info_len..]));
+        }
+        Ok(SecurityInfo {
+            flags: word_at(&data, 0).unwrap_or(0),
+            crypt_count: data[4],
+            chip_id: word_at(&data, 3).filter(|_| has_chip_id),
+        })
+    }
+
+    /// What the eFuses allow. Two register reads on an ESP32; one GET_SECURITY_INFO on an S2; nothing
+    /// more than was asked already on the others, unless flash encryption is on.
+    pub fn security(&mut self) -> Result<Security, LoaderError> {
+        let facts = self.chip.facts();
+        let bits = &facts.security;
+        if facts.security_info_len.is_none() {
+            let crypt = self.read_register(bits.crypt_count.0)? & bits.crypt_count.1;
+            let boot = self.read_register(bits.secure_boot.0)?;
+            // Same register on the ESP32.
+            return Ok(Security {
+                secure_download: false,
+                flash_encryption: crypt.count_ones() % 2 == 1,
+                encrypted_download_disabled: Some(boot & bits.encrypted_download_disabled.1 != 0),
+                secure_boot: boot & bits.secure_boot.1 != 0,
+            });
+        }
+        let info = match self.security_info {
+            Some(info) => info,
+            None => self.get_security_info()?,
+        };
+        self.security_info = Some(info);
+        let flash_encryption = info.crypt_count.count_ones() % 2 == 1;
+        let encrypted_download_disabled = if !flash_encryption {
+            Some(false)
+        } else if self.secure_download {
+            None
+        } else {
+            let (register, mask) = bits.encrypted_download_disabled;
+            Some(self.read_register(register)? & mask != 0)
+        };
+        Ok(Security {
+            secure_download: self.secure_download || info.flags & FLAG_SECURE_DOWNLOAD != 0,
+            flash_encryption,
+            encrypted_download_disabled,
+            secure_boot: info.flags & FLAG_SECURE_BOOT != 0,
+        })
+    }
+
+    /// Factory MAC address.
+    pub fn mac(&mut self) -> Result<[u8; 6], LoaderError> {
+        let words = &self.chip.facts().mac;
+        let low = self.read_register(words.low)?.to_be_bytes();
+        let high = self.read_register(words.high)?.to_be_bytes();
+        Ok([high[2], high[3], low[0], low[1], low[2], low[3]])
+    }
+
+    /// Chip revision, major * 100 + minor.
+    pub fn revision(&mut self) -> Result<u16, LoaderError> {
+        let bits = &self.chip.facts().revision;
+        let mut major = self.read_bits(bits.major)?;
+        if self.chip == Chip::Esp32 {
+            major = major.count_ones();
+        }
+        let minor = self.read_bits(bits.minor)?;
+        Ok((major * 100 + minor) as u16)
+    }
+
+    fn read_bits(&mut self, parts: &[(u32, u32, u32)]) -> Result<u32, LoaderError> {
+        let mut value = 0;
+        for &(register, shift, width) in parts {
+            let bits = (self.read_register(register)? >> shift) & ((1 << width) - 1);
+            value = value << width | bits;
+        }
+        Ok(value)
+    }
+
+    /// Connects the SPI controller to the flash chip. The ROM needs it before anything that touches
+    /// flash; the stub has done it itself.
+    pub fn attach_flash(&mut self) -> Result<(), LoaderError> {
+        if self.kind == LoaderKind::Stub {
+            return Ok(());
+        }
+        let pins = if self.chip == Chip::Esp32 {
+            self.esp32_flash_pins()?
+        } else {
+            0
+        };
+        self.call(
+            op::SPI_ATTACH,
+            &packet::words(&[pins, 0]),
+            0,
+            ANSWER_TIMEOUT,
+        )?;
+        Ok(())
+    }
+
+    /// ESP32 packages with the flash on other pins say so in eFuses. Zero: the usual pins.
+    fn esp32_flash_pins(&mut self) -> Result<u32, LoaderError> {
+        const RDATA5: u32 = 0x3FF5_A014;
+        const RDATA3: u32 = 0x3FF5_A00C;
+        let word = self.read_register(RDATA5)?;
+        let pin = |shift: u32| (word >> shift) & 0x1F;
+        let (clk, q, d, cs) = (pin(0), pin(5), pin(10), pin(15));
+        if (clk, q, d, cs) == (0, 0, 0, 0) {
+            return Ok(0);
+        }
+        let hd = (self.read_register(RDATA3)? >> 4) & 0x1F;
+        Ok(hd << 24 | cs << 18 | d << 12 | q << 6 | clk)
+    }
+
+    /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller's registers.
+    pub fn flash_id(&mut self) -> Result<FlashId, LoaderError> {
+        const READ_JEDEC_ID: u32 = 0x9F;
+        const ID_BITS: u32 = 24;
+        const USR_COMMAND: u32 = 1 << 31;
+        const USR_MISO: u32 = 1 << 28;
+        const CMD_USR: u32 = 1 << 18;
+        const TRIES: u32 = 10;
+        let spi = &self.chip.facts().spi;
+        let base = self.chip.facts().spi_base;
+        let register = |offset: u32| base + offset;
+        let old_usr = self.read_register(register(spi.usr))?;
+        let old_usr2 = self.read_register(register(spi.usr2))?;
+        self.write_registers(&[
+            (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
+            (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
+            (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
+            (register(spi.w0), 0, u32::MAX),
+            (base, CMD_USR, u32::MAX),
+        ])?;
+        let mut tries = 0;
+        while self.read_register(base)? & CMD_USR != 0 {
+            tries += 1;
+            if tries == TRIES {
+                return Err(LoaderError::NoFlash { id: 0 });
+            }
+        }
+        // The wire order is vendor, type, size; the register's lowest byte came first.
+        let raw = self.read_register(register(spi.w0))?.to_le_bytes();
+        self.write_registers(&[
+            (register(spi.usr), old_usr, u32::MAX),
+            (register(spi.usr2), old_usr2, u32::MAX),
+        ])?;
+        let jedec = u32::from_be_bytes([0, raw[0], raw[1], raw[2]]);
+        if matches!(jedec, 0 | 0xFF_FFFF | 0x3F_FFFF | 0xFF_FF3F) {
+            return Err(LoaderError::NoFlash { id: jedec });
+        }
+        Ok(FlashId {
+            jedec,
+            len_bytes: flash_len(raw),
+        })
+    }
+
+    /// Tells the loader the flash size. A ROM assumes 2 MiB until then and refuses what lies behind.
+    pub fn set_flash_size(&mut self, len_bytes: u32) -> Result<(), LoaderError> {
+        const ID: u32 = 0;
+        const PAGE_LEN: u32 = 0x100;
+        const STATUS_MASK: u32 = 0xFFFF;
+        let words = [
+            ID,
+            len_bytes,
+            crate::BLOCK_LEN,
+            crate::SECTOR_LEN,
+            PAGE_LEN,
+            STATUS_MASK,
+        ];
+        self.call(
+            op::SPI_SET_PARAMS,
+            &packet::words(&words),
+            0,
+            ANSWER_TIMEOUT,
+        )?;
+        Ok(())
+    }
+
+    /// Over USB-Serial/JTAG a reset leaves the watchdogs running; they would reset the chip in the
+    /// middle of a write.
+    pub(super) fn calm_watchdogs(&mut self) -> Result<(), LoaderError> {
+        let over_usb = self
+            .link
+            .usb_id()
+            .is_some_and(crate::link::UsbId::is_serial_jtag);
+        let Some(watchdog) = self.chip.facts().watchdog.as_ref().filter(|_| over_usb) else {
+            return Ok(());
+        };
+        if self.secure_download {
+            return Ok(());
+        }
+        let mut writes = vec![
+            (watchdog.write_protect, WATCHDOG_KEY, u32::MAX),
+            (watchdog.config0, 0, u32::MAX),
+            (watchdog.write_protect, 0, u32::MAX),
+        ];
+        if let Some(swd) = &watchdog.super_watchdog {
+            writes.extend([
+                (swd.write_protect, swd.key, u32::MAX),
+                (swd.config, swd.auto_feed, swd.auto_feed),
+                (swd.write_protect, 0, u32::MAX),
+            ]);
+        }
+        self.write_registers(&writes)
+    }
+}
+
+/// Flash size from the bytes of a JEDEC id. Source: esptool 5.6.0 `DETECTED_FLASH_SIZES`.
+fn flash_len(raw: [u8; 4]) -> Option<u32> {
+    const ADESTO: u8 = 0x1F;
+    let exponent = if raw[0] == ADESTO {
+        // Low five bits of the second byte: 4 is 512 KiB.
+        u32::from(raw[1] & 0x1F) + 15
+    } else {
+        match raw[2] {
+            code @ 0x12..=0x1C => u32::from(code),
+            code @ 0x20..=0x22 => u32::from(code) - 0x20 + 26,
+            code @ 0x32..=0x3A => u32::from(code) - 0x20,
+            _ => return None,
+        }
+    };
+    1u32.checked_shl(exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flash_len;
+
+    #[test]
+    fn flash_sizes_from_jedec_ids() {
+        const MIB: u32 = 1 << 20;
+        assert_eq!(flash_len([0xC8, 0x40, 0x16, 0]), Some(4 * MIB)); // GigaDevice, recorded
+        assert_eq!(flash_len([0xEF, 0x40, 0x18, 0]), Some(16 * MIB));
+        assert_eq!(flash_len([0xEF, 0x40, 0x20, 0]), Some(64 * MIB));
+        assert_eq!(flash_len([0xEF, 0x40, 0x39, 0]), Some(32 * MIB));
+        assert_eq!(flash_len([0x1F, 0x04, 0x01, 0]), Some(512 * 1024)); // Adesto
+        assert_eq!(flash_len([0xC8, 0x40, 0x99, 0]), None);
+    }
+}

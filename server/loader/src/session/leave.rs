@@ -1,0 +1,113 @@
+//! Ending a session: the firmware starts, or the loader is left running.
+
+use std::time::Duration;
+
+use super::{ANSWER_TIMEOUT, LoaderKind, Session};
+use crate::chip::WATCHDOG_KEY;
+use crate::error::LoaderError;
+use crate::link::{ESPRESSIF_VID, LinesReach};
+use crate::packet::{self, op};
+use crate::reset;
+
+/// How the board was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It was reset and starts its firmware.
+    Started,
+    /// There was no way to reset it: somebody has to press its reset button.
+    StillInLoader,
+}
+
+impl Session {
+    /// Resets the board into its firmware and gives the link back to the operating system.
+    ///
+    /// The lines reset most boards. Over native USB (OTG), and where no lines reach the board, the
+    /// chip's watchdog does it if the chip has one that can; an ESP32's ROM can be told to reboot.
+    pub fn leave(mut self) -> Result<Left, LoaderError> {
+        let usb = self.link.usb_id();
+        let over_otg = usb.is_some_and(|usb| {
+            usb.vid == ESPRESSIF_VID && self.chip.facts().usb_otg_pid == Some(usb.pid)
+        });
+        let over_jtag = usb.is_some_and(crate::link::UsbId::is_serial_jtag);
+        if over_otg || over_jtag {
+            self.clear_forced_download()?;
+        }
+        if self.lines == LinesReach::Board && !over_otg {
+            let result = reset::start_firmware(&mut *self.link);
+            self.link_result(result)?;
+            return Ok(Left::Started);
+        }
+        if self.chip.facts().watchdog_reset && !self.secure_download {
+            self.reset_by_watchdog()?;
+            return Ok(Left::Started);
+        }
+        if self.kind == LoaderKind::Rom && !self.secure_download {
+            self.reboot_from_rom()?;
+            return Ok(Left::Started);
+        }
+        if self.lines == LinesReach::Board {
+            let result = reset::start_firmware(&mut *self.link);
+            self.link_result(result)?;
+            return Ok(Left::Started);
+        }
+        Ok(Left::StillInLoader)
+    }
+
+    /// Resets by the lines alone, whatever state the loader is in. For use after an error.
+    pub fn abandon(mut self) {
+        if self.lines == LinesReach::Board {
+            // Nothing can be done about a failure here: the error that led here is what is reported.
+            let _ = reset::start_firmware(&mut *self.link);
+        }
+    }
+
+    /// A chip that was told to stay in download mode would stay there across a reset.
+    fn clear_forced_download(&mut self) -> Result<(), LoaderError> {
+        const FORCE_DOWNLOAD_BOOT: u32 = 1;
+        match self.chip.facts().force_download_register {
+            Some(register) if !self.secure_download => {
+                self.write_registers(&[(register, 0, FORCE_DOWNLOAD_BOOT)])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the RTC watchdog reset the whole chip, boot straps included. Values: esptool 5.6.0
+    /// `watchdog_reset`.
+    fn reset_by_watchdog(&mut self) -> Result<(), LoaderError> {
+        const TIMEOUT_TICKS: u32 = 2000;
+        const ENABLE: u32 = 1 << 31;
+        const STAGE0_RESET_SYSTEM_AND_RTC: u32 = 5 << 28;
+        const CHIP_RESET_ENABLE: u32 = 1 << 8;
+        const CHIP_RESET_WIDTH: u32 = 2;
+        // Long enough for the watchdog to bite before somebody opens the port again.
+        const BITE: Duration = Duration::from_millis(50);
+        let Some(watchdog) = &self.chip.facts().watchdog else {
+            return Ok(());
+        };
+        let config = ENABLE | STAGE0_RESET_SYSTEM_AND_RTC | CHIP_RESET_ENABLE | CHIP_RESET_WIDTH;
+        self.write_registers(&[
+            (watchdog.write_protect, WATCHDOG_KEY, u32::MAX),
+            (watchdog.config1, TIMEOUT_TICKS, u32::MAX),
+            (watchdog.config0, config, u32::MAX),
+            (watchdog.write_protect, 0, u32::MAX),
+        ])?;
+        self.link.pause(BITE);
+        Ok(())
+    }
+
+    /// FLASH_END with 0 makes a ROM reset the chip, whatever it answers. It wants a FLASH_BEGIN
+    /// before; one of length 0 erases nothing.
+    fn reboot_from_rom(&mut self) -> Result<(), LoaderError> {
+        const REBOOT: u32 = 0;
+        let mut begin = vec![0, 0, super::flash::ROM_BLOCK_LEN, 0];
+        if self.chip.facts().begin_has_encrypt_word {
+            begin.push(0);
+        }
+        self.call(op::FLASH_BEGIN, &packet::words(&begin), 0, ANSWER_TIMEOUT)?;
+        match self.call(op::FLASH_END, &packet::words(&[REBOOT]), 0, ANSWER_TIMEOUT) {
+            Ok(_) | Err(LoaderError::Refused { .. } | LoaderError::Timeout { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
