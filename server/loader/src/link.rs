@@ -92,7 +92,7 @@ pub trait Link: Send {
     /// Lets time pass. Links to a simulated board with accounted time do not really wait.
     fn pause(&mut self, duration: Duration);
 
-    /// Time on the link's clock since it was opened. Deadlines are kept by this clock.
+    /// Time on the link's clock, whose origin means nothing. Deadlines are kept by this clock.
     fn now(&self) -> Duration;
 
     /// Closes and opens the port again, for adapters that vanish while the chip resets.

@@ -72,6 +72,8 @@ pub struct Session {
     decoder: Decoder,
     pieces: VecDeque<Piece>,
     traffic: Traffic,
+    /// Shortest register read at the current baud rate.
+    round_trip: Option<Duration>,
 }
 
 /// An answer without its status.
@@ -123,26 +125,45 @@ impl Session {
         self.lines
     }
 
+    /// What a small request and its answer take on this link, as far as was seen.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or_default()
+    }
+
     /// Reads a 32-bit register.
     pub fn read_register(&mut self, address: u32) -> Result<u32, LoaderError> {
         let data = packet::words(&[address]);
-        Ok(self
+        let start = self.link.now();
+        let value = self
             .call(packet::op::READ_REG, &data, 0, ANSWER_TIMEOUT)?
-            .value)
+            .value;
+        let took = self.link.now().saturating_sub(start);
+        self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
+        Ok(value)
     }
 
-    /// Writes registers, in order, in one request: (address, value, mask).
+    /// Writes registers, in order: (address, value, mask).
+    ///
+    /// The stub takes them in one request. Of ROMs only requests with one entry were ever seen, so
+    /// they get one each.
     pub fn write_registers(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
-        let words: Vec<u32> = writes
-            .iter()
-            .flat_map(|&(address, value, mask)| [address, value, mask, 0])
-            .collect();
-        self.call(
-            packet::op::WRITE_REG,
-            &packet::words(&words),
-            0,
-            ANSWER_TIMEOUT,
-        )?;
+        let per_request = match self.kind {
+            LoaderKind::Rom => 1,
+            LoaderKind::Stub => writes.len().max(1),
+        };
+        for writes in writes.chunks(per_request) {
+            let words: Vec<u32> = writes
+                .iter()
+                .flat_map(|&(address, value, mask)| [address, value, mask, 0])
+                .collect();
+            self.call(
+                packet::op::WRITE_REG,
+                &packet::words(&words),
+                0,
+                ANSWER_TIMEOUT,
+            )?;
+        }
         Ok(())
     }
 

@@ -22,6 +22,11 @@ pub trait Device: Send {
     /// piece is handed over once; pieces come in order of time.
     fn transmit(&mut self, host_baud: u32) -> Option<Transmission>;
 
+    /// How far the device's time has come: a new link to it begins there, not before.
+    fn time(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Whether control lines reach the device.
     fn has_lines(&self) -> bool {
         true
@@ -52,22 +57,23 @@ pub enum Time {
 
 #[derive(Debug)]
 enum Clock {
-    Real(Instant),
+    /// When it was started, and what it showed then.
+    Real(Instant, Duration),
     Accounted(Duration),
 }
 
 impl Clock {
     fn now(&self) -> Duration {
         match self {
-            Self::Real(start) => start.elapsed(),
+            Self::Real(start, origin) => *origin + start.elapsed(),
             Self::Accounted(now) => *now,
         }
     }
 
     fn wait_until(&mut self, until: Duration) {
         match self {
-            Self::Real(start) => {
-                if let Some(rest) = until.checked_sub(start.elapsed()) {
+            Self::Real(..) => {
+                if let Some(rest) = until.checked_sub(self.now()) {
                     std::thread::sleep(rest);
                 }
             }
@@ -89,9 +95,10 @@ pub struct MemoryLink<D> {
 impl<D: Device> MemoryLink<D> {
     /// A link to `device`. The device is shared, so that a test can look at it afterwards.
     pub fn new(name: impl Into<String>, device: Arc<Mutex<D>>, time: Time) -> Self {
+        let origin = device.lock().unwrap_or_else(PoisonError::into_inner).time();
         let clock = match time {
-            Time::Real => Clock::Real(Instant::now()),
-            Time::Accounted => Clock::Accounted(Duration::ZERO),
+            Time::Real => Clock::Real(Instant::now(), origin),
+            Time::Accounted => Clock::Accounted(origin),
         };
         Self {
             name: name.into(),

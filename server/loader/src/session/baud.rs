@@ -10,6 +10,8 @@ use crate::packet::{self, op};
 /// Time for the chip's UART to take the new rate after its answer has left. esptool waits 50 ms; the
 /// check below finds out whether less was enough.
 const SETTLE: Duration = Duration::from_millis(5);
+/// At a rate worth having, a block and its answer take a fifth of this.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 /// A register that every chip lets read; what it holds is checked, not used.
 const KNOWN_REGISTER: u32 = 0x4000_1000;
 
@@ -37,6 +39,7 @@ impl Session {
         let result = self.link.set_baud(baud);
         self.link_result(result)?;
         self.baud = baud;
+        self.round_trip = None;
         self.link.pause(SETTLE);
         self.forget_input()?;
         if let Some(known) = known {
@@ -49,6 +52,40 @@ impl Session {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Sends a full block each way and checks what comes of it. Harmless: the block is offered to a
+    /// stub that has no write under way, which takes it whole and refuses it (recordings `*-q03-*`).
+    ///
+    /// # Errors
+    /// Anything but the expected answers; the loader's state is unknown then.
+    pub fn check_link(&mut self, readable_offset: u32) -> Result<(), LoaderError> {
+        const NOT_WRITING: u8 = 0xC6;
+        const READ_LEN: u32 = 0x1000;
+        if self.kind == LoaderKind::Rom {
+            return Ok(());
+        }
+        // All byte values, the escaped ones often.
+        let block: Vec<u8> = (0..self.block_len())
+            .map(|n| (n ^ (n >> 8)) as u8)
+            .collect();
+        let data = packet::data_block(0, &block);
+        let sum = packet::checksum(&block);
+        match self.call_with_checksum(op::FLASH_DATA, &data, sum, 0, CHECK_TIMEOUT) {
+            Err(LoaderError::Refused {
+                code: NOT_WRITING, ..
+            }) => {}
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let what = "a block was taken that nobody announced".to_owned();
+                return Err(LoaderError::BadReply {
+                    command: "FLASH_DATA",
+                    what,
+                });
+            }
+        }
+        self.read_flash(readable_offset, READ_LEN)?;
         Ok(())
     }
 

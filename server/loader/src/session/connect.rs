@@ -21,6 +21,8 @@ const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 const SYNC_PAUSE: Duration = Duration::from_millis(50);
 /// A loader answers one SYNC eight times.
 const SYNC_ANSWERS: usize = 8;
+/// Every boot ROM starts with this rate.
+const FIRST_BAUD: u32 = 115_200;
 /// As much of a boot log as is worth reading.
 const BOOT_LOG_LIMIT: usize = 4096;
 
@@ -60,26 +62,46 @@ impl Session {
             chip: Chip::Esp32,
             security_info: None,
             secure_download: false,
-            baud: 115_200,
+            baud: FIRST_BAUD,
             cancel: cancel.clone(),
             decoder: Decoder::new(FRAME_LIMIT),
             pieces: VecDeque::new(),
             traffic: Traffic::default(),
+            round_trip: None,
         };
+        session.establish(options)?;
+        Ok(session)
+    }
+
+    /// Starts over on the same link, whatever state the loader is in: reset, SYNC, chip, 115200 baud.
+    ///
+    /// # Errors
+    /// As [`Session::connect`]; the session can only be dropped then.
+    pub fn restart(&mut self, options: ConnectOptions) -> Result<(), LoaderError> {
+        let result = self.link.set_baud(FIRST_BAUD);
+        self.link_result(result)?;
+        self.baud = FIRST_BAUD;
+        self.round_trip = None;
+        self.security_info = None;
+        self.secure_download = false;
+        self.establish(options)
+    }
+
+    fn establish(&mut self, options: ConnectOptions) -> Result<(), LoaderError> {
         let mut log = Vec::new();
         for attempt in 0..options.attempts {
             log.clear();
-            session.reset_once(options.before, attempt)?;
-            if session.sync(attempt, &mut log)? {
-                session.detect_chip()?;
-                if session.lines == LinesReach::Board {
-                    session.calm_watchdogs()?;
+            self.reset_once(options.before, attempt)?;
+            if self.sync(attempt, &mut log)? {
+                self.detect_chip()?;
+                if self.lines == LinesReach::Board {
+                    self.calm_watchdogs()?;
                 }
-                return Ok(session);
+                return Ok(());
             }
         }
         Err(LoaderError::NoLoader {
-            port: session.link.name().to_owned(),
+            port: self.link.name().to_owned(),
             attempts: options.attempts,
             state: boot_log::interpret(&log),
         })

@@ -230,7 +230,6 @@ impl Session {
             (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
             (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
             (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
-            (register(spi.w0), 0, u32::MAX),
             (base, CMD_USR, u32::MAX),
         ])?;
         let mut tries = 0;
