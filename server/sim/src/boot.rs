@@ -1,0 +1,91 @@
+//! What a chip does with its flash when it is reset without the boot pin held: boot ROM, second
+//! stage, application, by the rules of ESP-IDF's boot loader (documentation, "Bootloader" and "OTA").
+
+mod image;
+pub(crate) mod log;
+mod otadata;
+mod table;
+
+use fbuild_loader::chip::Chip;
+
+use crate::flash::Nor;
+use crate::security;
+
+pub(crate) use image::{Image, ImageFault};
+
+/// How a boot from flash ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Boot {
+    pub(crate) bootloader: Result<Image, ImageFault>,
+    pub(crate) app: Result<u32, BootFailure>,
+}
+
+/// Why no application runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootFailure {
+    /// No image where the ROM looks for the second stage; what stands there instead.
+    NoBootloader(u32),
+    /// An image with a wrong checksum.
+    BootloaderDamaged,
+    /// No partition table that can be read.
+    NoPartitionTable,
+    /// The table has no application, or none of them is intact.
+    NoApplication,
+}
+
+/// Flash as the boot code reads it: decrypted if encryption is on.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    flash: &'a Nor,
+    encrypted: bool,
+}
+
+impl View<'_> {
+    fn read(&self, offset: u32, len: u32) -> Option<Vec<u8>> {
+        let mut bytes = self.flash.read(offset, len)?.to_vec();
+        if self.encrypted {
+            security::crypt(offset, &mut bytes);
+        }
+        Some(bytes)
+    }
+}
+
+/// Boots from flash.
+pub(crate) fn boot(chip: Chip, flash: &Nor, encrypted: bool) -> Boot {
+    let view = View { flash, encrypted };
+    let offset = chip.facts().bootloader_offset;
+    let bootloader = image::read(view, offset);
+    let app = match &bootloader {
+        Err(ImageFault::Header(word)) => Err(BootFailure::NoBootloader(*word)),
+        Err(_) => Err(BootFailure::BootloaderDamaged),
+        Ok(bootloader) => select_app(view, bootloader.end),
+    };
+    Boot { bootloader, app }
+}
+
+/// The slot that otadata selects if it is intact, else the ones before it, down to the factory
+/// application, then the ones behind (ESP-IDF, `bootloader_utility.c`).
+fn select_app(view: View<'_>, bootloader_end: u32) -> Result<u32, BootFailure> {
+    let table = table::find(view, bootloader_end).ok_or(BootFailure::NoPartitionTable)?;
+    let selected = match table.otadata {
+        Some(offset) => otadata::selected_slot(view, offset, table.ota.len()),
+        None => None,
+    };
+    let start = match (selected, table.factory) {
+        (Some(slot), _) => slot + 1,
+        (None, Some(_)) => 0,
+        (None, None) => 1,
+    };
+    // Index 0 is the factory application, n the slot n - 1.
+    let candidates = (0..=start).rev().chain(start + 1..=table.ota.len());
+    candidates
+        .filter_map(|index| match index.checked_sub(1) {
+            None => table.factory,
+            Some(slot) => table.ota.get(slot).copied(),
+        })
+        .find(|offset| image::read(view, *offset).is_ok())
+        .ok_or(BootFailure::NoApplication)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,81 @@
+//! The file that mirrors a flash chip.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use fbuild_loader::SECTOR_LEN;
+
+/// An open, locked flash file.
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    file: File,
+}
+
+impl Store {
+    /// Opens the file, makes it if needed, and reads it. The lock makes a second board on the same
+    /// file an error, as a second program on the same serial port is.
+    pub(super) fn open(
+        path: &Path,
+        size: Option<u32>,
+        default_size: u32,
+    ) -> io::Result<(Self, Vec<u8>)> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::ResourceBusy,
+                    "the flash file is in use by another simulated board",
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let mut contents = Vec::new();
+        file.read_to_end(&mut contents)?;
+        let size = size.map_or_else(
+            || {
+                if contents.is_empty() {
+                    default_size as usize
+                } else {
+                    contents.len().next_multiple_of(SECTOR_LEN as usize)
+                }
+            },
+            |size| size as usize,
+        );
+        if contents.len() > size {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "the flash file is {} bytes long, but a flash of {size} bytes was asked for",
+                    contents.len()
+                ),
+            ));
+        }
+        let mut store = Self {
+            path: path.to_owned(),
+            file,
+        };
+        if contents.len() < size {
+            let old_len = contents.len();
+            contents.resize(size, 0xFF);
+            store.write(old_len as u64, &contents[old_len..])?;
+        }
+        Ok((store, contents))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)
+    }
+}

@@ -1,0 +1,354 @@
+//! Port names that mean a simulated board: `sim:FILE?option=value&...`.
+//!
+//! ```text
+//! sim:                               a classic ESP32; its flash is sim-esp32.bin in the state directory
+//! sim:?chip=esp32c3                  the same with a C3 and sim-esp32c3.bin
+//! sim:board.bin?chip=esp32s3&size=8MB&time=real&usb=jtag
+//! ```
+//!
+//! Options: `chip` (default esp32), `size` (`4MB`, `512KB` or bytes), `time` (`accounted`, the
+//! default: instant; or `real`), `usb` (`cp2102n`, the default, `ftdi` or `jtag`), `start` (`running`,
+//! the default, or `download`), `revision` (`3.0`), `lines` (`1`, the default, or `0`: the control
+//! lines do not reach the board), `secure-download`, `secure-boot` (`1` or `0`), `encryption` (`0`,
+//! `1` or `development`, `release`), `file` (`0`: keep the flash in memory).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use fbuild_loader::chip::Chip;
+use fbuild_loader::link::memory::{MemoryLink, Time};
+use fbuild_loader::link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
+
+use crate::board::{Board, BoardBuilder, BuildError};
+use crate::reset_circuit::Connection;
+use crate::security::Encryption;
+use crate::timing::Timing;
+
+/// What port names of simulated boards start with.
+pub const PREFIX: &str = "sim:";
+
+const OPTIONS: &str = "chip, size, time, usb, start, revision, lines, secure-download, secure-boot, \
+                       encryption, file";
+
+/// Whether a port name means a simulated board.
+#[must_use]
+pub fn is_sim_port(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// What is wrong with a port name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// No `sim:` in front.
+    #[error("'{0}' is no simulated port: it does not start with 'sim:'")]
+    NotSim(String),
+    /// An option that does not exist.
+    #[error("port '{port}': unknown option '{option}'; known: {OPTIONS}")]
+    UnknownOption {
+        /// The whole name.
+        port: String,
+        /// The option.
+        option: String,
+    },
+    /// An option with a value that it does not take.
+    #[error("port '{port}': '{value}' is no value for option '{option}'; expected {expected}")]
+    BadValue {
+        /// The whole name.
+        port: String,
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+        /// What it takes.
+        expected: String,
+    },
+}
+
+/// A port name of a simulated board, taken apart.
+#[derive(Debug, Clone)]
+pub struct SimPort {
+    name: String,
+    chip: Chip,
+    flash_path: Option<PathBuf>,
+    time: Time,
+    usb: Usb,
+    builder: BoardBuilder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usb {
+    Cp2102n,
+    Ftdi,
+    Jtag,
+}
+
+impl SimPort {
+    /// Takes a port name apart. Without a file in it, the flash stands in `state_dir`.
+    pub fn parse(name: &str, state_dir: &Path) -> Result<Self, ParseError> {
+        let rest = name
+            .strip_prefix(PREFIX)
+            .ok_or_else(|| ParseError::NotSim(name.to_owned()))?;
+        let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let options = Options::parse(name, query)?;
+        let mut builder = options.apply(Board::builder(options.chip));
+        let flash_path = options.in_file.then(|| {
+            if file.is_empty() {
+                state_dir.join(format!("sim-{}.bin", options.chip.name()))
+            } else {
+                PathBuf::from(file)
+            }
+        });
+        if let Some(path) = &flash_path {
+            builder = builder.flash_file(path);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            chip: options.chip,
+            flash_path,
+            time: options.time,
+            usb: options.usb,
+            builder,
+        })
+    }
+
+    /// The port's name, as it was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The chip on the board.
+    #[must_use]
+    pub fn chip(&self) -> Chip {
+        self.chip
+    }
+
+    /// Where the flash's contents are.
+    #[must_use]
+    pub fn flash_path(&self) -> Option<&Path> {
+        self.flash_path.as_deref()
+    }
+
+    /// The board that the name describes, to be changed further or served.
+    #[must_use]
+    pub fn builder(&self) -> BoardBuilder {
+        self.builder.clone()
+    }
+
+    /// Opens the port: powers the board and connects to it. A flash file that another board uses is
+    /// `ResourceBusy`, as a serial port that another program has open.
+    pub fn open(&self) -> io::Result<Box<dyn Link>> {
+        let (_, link) = self.open_shared()?;
+        Ok(Box::new(link))
+    }
+
+    /// The same, with access to the board behind the link.
+    pub fn open_shared(&self) -> io::Result<(Arc<Mutex<Board>>, MemoryLink<Board>)> {
+        if let Some(parent) = self.flash_path.as_deref().and_then(Path::parent)
+            && !parent.as_os_str().is_empty()
+        {
+            std::fs::create_dir_all(parent)?;
+        }
+        let board = self.builder().build().map_err(into_io)?;
+        let board = Arc::new(Mutex::new(board));
+        let link = MemoryLink::new(self.name.clone(), Arc::clone(&board), self.time)
+            .with_usb_id(self.usb_id());
+        Ok((board, link))
+    }
+
+    fn usb_id(&self) -> UsbId {
+        let (vid, pid, product) = match self.usb {
+            Usb::Cp2102n => (0x10C4, 0xEA60, "CP2102N USB to UART Bridge Controller"),
+            Usb::Ftdi => (0x0403, 0x6001, "FT232R USB UART"),
+            Usb::Jtag => (
+                ESPRESSIF_VID,
+                USB_SERIAL_JTAG_PID,
+                "USB JTAG/serial debug unit",
+            ),
+        };
+        UsbId {
+            vid,
+            pid,
+            serial_number: Some("simulated".to_owned()),
+            product: Some(product.to_owned()),
+        }
+    }
+}
+
+fn into_io(error: BuildError) -> io::Error {
+    let kind = match &error {
+        BuildError::Busy(_) => io::ErrorKind::ResourceBusy,
+        BuildError::FlashFile { source, .. } => source.kind(),
+        BuildError::FlashSize(_) | BuildError::Unsupported { .. } => io::ErrorKind::InvalidInput,
+    };
+    io::Error::new(kind, error)
+}
+
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own in the port's name"
+)]
+struct Options {
+    chip: Chip,
+    size: Option<u32>,
+    time: Time,
+    usb: Usb,
+    download: bool,
+    revision: Option<(u8, u8)>,
+    lines: bool,
+    secure_download: bool,
+    secure_boot: bool,
+    encryption: Encryption,
+    in_file: bool,
+}
+
+impl Options {
+    fn parse(port: &str, query: &str) -> Result<Self, ParseError> {
+        let mut options = Self {
+            chip: Chip::Esp32,
+            size: None,
+            time: Time::Accounted,
+            usb: Usb::Cp2102n,
+            download: false,
+            revision: None,
+            lines: true,
+            secure_download: false,
+            secure_boot: false,
+            encryption: Encryption::Off,
+            in_file: true,
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (option, value) = pair.split_once('=').unwrap_or((pair, "1"));
+            let known = options
+                .set(option, value)
+                .map_err(|expected| ParseError::BadValue {
+                    port: port.to_owned(),
+                    option: option.to_owned(),
+                    value: value.to_owned(),
+                    expected,
+                })?;
+            if !known {
+                return Err(ParseError::UnknownOption {
+                    port: port.to_owned(),
+                    option: option.to_owned(),
+                });
+            }
+        }
+        Ok(options)
+    }
+
+    /// `Ok(false)`: no such option. `Err`: what the option takes.
+    fn set(&mut self, option: &str, value: &str) -> Result<bool, String> {
+        match option {
+            "chip" => self.chip = value.parse().map_err(|_| chips())?,
+            "size" => {
+                self.size = Some(parse_size(value).ok_or("a size such as 4MB, 512KB or 4194304")?);
+            }
+            "time" => {
+                self.time = match value {
+                    "accounted" => Time::Accounted,
+                    "real" => Time::Real,
+                    _ => return Err("accounted or real".to_owned()),
+                }
+            }
+            "usb" => {
+                self.usb = match value {
+                    "cp2102n" => Usb::Cp2102n,
+                    "ftdi" => Usb::Ftdi,
+                    "jtag" => Usb::Jtag,
+                    _ => return Err("cp2102n, ftdi or jtag".to_owned()),
+                }
+            }
+            "start" => {
+                self.download = match value {
+                    "running" => false,
+                    "download" => true,
+                    _ => return Err("running or download".to_owned()),
+                }
+            }
+            "revision" => {
+                self.revision = Some(parse_revision(value).ok_or("a revision such as 3.0")?);
+            }
+            "lines" => self.lines = parse_flag(value)?,
+            "secure-download" => self.secure_download = parse_flag(value)?,
+            "secure-boot" => self.secure_boot = parse_flag(value)?,
+            "encryption" => {
+                self.encryption = match value {
+                    "0" => Encryption::Off,
+                    "1" | "development" => Encryption::Development,
+                    "release" => Encryption::Release,
+                    _ => return Err("0, 1 (or development) or release".to_owned()),
+                }
+            }
+            "file" => self.in_file = parse_flag(value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn apply(&self, mut builder: BoardBuilder) -> BoardBuilder {
+        builder = builder
+            .lines(self.lines)
+            .flash_encryption(self.encryption)
+            .timing(match self.usb {
+                Usb::Cp2102n => Timing::cp2102n(),
+                Usb::Ftdi => Timing::ftdi(),
+                Usb::Jtag => Timing::serial_jtag(),
+            });
+        if self.usb == Usb::Jtag {
+            builder = builder.connection(Connection::SerialJtag);
+        }
+        if let Some(size) = self.size {
+            builder = builder.flash_size(size);
+        }
+        if let Some((major, minor)) = self.revision {
+            builder = builder.revision(major, minor);
+        }
+        if self.download {
+            builder = builder.start_in_download_mode();
+        }
+        if self.secure_download {
+            builder = builder.secure_download();
+        }
+        if self.secure_boot {
+            builder = builder.secure_boot();
+        }
+        builder
+    }
+}
+
+fn chips() -> String {
+    let names: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
+    format!("one of {}", names.join(", "))
+}
+
+fn parse_flag(value: &str) -> Result<bool, String> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err("1 or 0".to_owned()),
+    }
+}
+
+fn parse_size(text: &str) -> Option<u32> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let unit: u32 = match unit.to_ascii_uppercase().as_str() {
+        "" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        _ => return None,
+    };
+    digits.parse::<u32>().ok()?.checked_mul(unit)
+}
+
+fn parse_revision(text: &str) -> Option<(u8, u8)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

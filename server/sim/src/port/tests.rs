@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use fbuild_loader::link::Lines;
+
+use super::*;
+use crate::board::State;
+
+fn parse(name: &str) -> Result<SimPort, ParseError> {
+    SimPort::parse(name, Path::new("/state"))
+}
+
+#[test]
+fn the_flash_file_is_named_or_in_the_state_directory() {
+    let path = |name| parse(name).unwrap().flash_path().map(Path::to_owned);
+    assert_eq!(path("sim:"), Some(PathBuf::from("/state/sim-esp32.bin")));
+    assert_eq!(
+        path("sim:?chip=ESP32-C3"),
+        Some(PathBuf::from("/state/sim-esp32c3.bin"))
+    );
+    assert_eq!(path("sim:board.bin"), Some(PathBuf::from("board.bin")));
+    assert_eq!(
+        path("sim:C:\\dir\\b.bin?size=8MB"),
+        Some(PathBuf::from("C:\\dir\\b.bin"))
+    );
+    assert_eq!(path("sim:?file=0"), None);
+}
+
+#[test]
+fn mistakes_are_named_with_what_would_be_right() {
+    let error = parse("sim:x.bin?chop=esp32").unwrap_err().to_string();
+    assert!(error.contains("unknown option 'chop'"), "{error}");
+    assert!(error.contains("secure-download"), "{error}");
+    let error = parse("sim:?chip=esp8266").unwrap_err().to_string();
+    assert!(
+        error.contains("'esp8266'") && error.contains("esp32c61"),
+        "{error}"
+    );
+    for bad in [
+        "sim:?size=4GB",
+        "sim:?size=",
+        "sim:?time=fast",
+        "sim:?usb=rs232",
+        "sim:?revision=3",
+        "sim:?encryption=maybe",
+        "sim:?lines=yes",
+        "sim:?start=stub",
+    ] {
+        assert!(
+            matches!(parse(bad), Err(ParseError::BadValue { .. })),
+            "{bad}"
+        );
+    }
+    assert!(matches!(parse("/dev/ttyUSB0"), Err(ParseError::NotSim(_))));
+    assert!(is_sim_port("sim:") && !is_sim_port("simulator"));
+}
+
+#[test]
+fn sizes_have_the_usual_units() {
+    assert_eq!(parse_size("4MB"), Some(4 << 20));
+    assert_eq!(parse_size("512kb"), Some(512 << 10));
+    assert_eq!(parse_size("65536"), Some(65536));
+    assert_eq!(parse_size("9999MB"), None);
+    assert_eq!(parse_size("MB"), None);
+}
+
+#[test]
+fn a_port_is_busy_while_it_is_open_and_keeps_its_contents() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = SimPort::parse("sim:?chip=esp32s3&size=1MB", &dir.path().join("new")).unwrap();
+    let first = port.open().unwrap();
+    let busy = port.open().err().unwrap();
+    assert_eq!(busy.kind(), io::ErrorKind::ResourceBusy);
+    assert!(busy.to_string().contains("sim-esp32s3.bin"), "{busy}");
+    drop(first);
+    assert!(port.open().is_ok());
+    let file = dir.path().join("new/sim-esp32s3.bin");
+    assert_eq!(std::fs::metadata(file).unwrap().len(), 1 << 20);
+}
+
+#[test]
+fn impossible_boards_are_refused_when_opened() {
+    for (name, why) in [
+        (
+            "sim:?file=0&secure-download",
+            "ESP32 has no Secure Download Mode",
+        ),
+        ("sim:?file=0&usb=jtag", "ESP32 has no USB-Serial/JTAG"),
+        ("sim:?file=0&size=100", "100 bytes does not exist"),
+    ] {
+        let error = parse(name).unwrap().open().err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn options_reach_the_board() {
+    let port = parse("sim:?file=0&chip=esp32c3&usb=jtag&start=download").unwrap();
+    let (board, link) = port.open_shared().unwrap();
+    assert!(link.usb_id().unwrap().is_serial_jtag());
+    let mut board = board.lock().unwrap();
+    assert_eq!(board.connection(), Connection::SerialJtag);
+    assert_eq!(board.state(), State::Download);
+}
+
+#[test]
+fn accounted_time_does_not_pass() {
+    let port = parse("sim:?file=0").unwrap();
+    let mut link = port.open().unwrap();
+    link.set_lines(Lines::default()).unwrap();
+    link.pause(Duration::from_hours(1));
+    assert!(link.now() >= Duration::from_hours(1));
+}

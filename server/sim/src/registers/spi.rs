@@ -1,0 +1,106 @@
+//! The SPI controller that drives the flash, as far as "user commands" go: a host writes what shall
+//! be sent, starts it with CMD bit 18 and finds the answer in W0.
+
+use fbuild_loader::chip::{Chip, SpiRegisters};
+
+use crate::flash::Nor;
+
+/// CMD: run the user command.
+const CMD_USR: u32 = 1 << 18;
+/// USR: has an input phase.
+const USR_MISO: u32 = 1 << 28;
+
+#[derive(Debug)]
+pub(crate) struct SpiController {
+    base: u32,
+    layout: &'static SpiRegisters,
+    address: u32,
+    usr: u32,
+    usr1: u32,
+    usr2: u32,
+    mosi_dlen: u32,
+    miso_dlen: u32,
+    w0: u32,
+}
+
+impl SpiController {
+    pub(super) fn new(chip: Chip) -> Self {
+        let facts = chip.facts();
+        let (usr, usr2) = match chip {
+            // Reset values in recordings esp32-a2, esp32c3-a2, esp32s3-a2; the other chips have the
+            // newer controller.
+            Chip::Esp32 => (0x8000_0000, 0x4000_0000),
+            _ => (0x8000_00C0, 0x7000_0000),
+        };
+        Self {
+            base: facts.spi_base,
+            layout: &facts.spi,
+            address: 0,
+            usr,
+            usr1: 0,
+            usr2,
+            mosi_dlen: 0,
+            miso_dlen: 0,
+            w0: 0,
+        }
+    }
+
+    pub(super) fn read(&self, address: u32) -> Option<u32> {
+        let offset = address.checked_sub(self.base)?;
+        Some(match offset {
+            // Every command is over before the next request arrives.
+            0x00 => 0,
+            0x04 => self.address,
+            _ if offset == self.layout.usr => self.usr,
+            _ if offset == self.layout.usr1 => self.usr1,
+            _ if offset == self.layout.usr2 => self.usr2,
+            _ if offset == self.layout.mosi_dlen => self.mosi_dlen,
+            _ if offset == self.layout.miso_dlen => self.miso_dlen,
+            _ if offset == self.layout.w0 => self.w0,
+            _ => return None,
+        })
+    }
+
+    /// Whether the address is one of the controller's.
+    pub(super) fn write(&mut self, address: u32, value: u32, mask: u32, flash: &Nor) -> bool {
+        let Some(offset) = address.checked_sub(self.base) else {
+            return false;
+        };
+        let cell = match offset {
+            0x00 => {
+                if value & mask & CMD_USR != 0 {
+                    self.run(flash);
+                }
+                return true;
+            }
+            0x04 => &mut self.address,
+            _ if offset == self.layout.usr => &mut self.usr,
+            _ if offset == self.layout.usr1 => &mut self.usr1,
+            _ if offset == self.layout.usr2 => &mut self.usr2,
+            _ if offset == self.layout.mosi_dlen => &mut self.mosi_dlen,
+            _ if offset == self.layout.miso_dlen => &mut self.miso_dlen,
+            _ if offset == self.layout.w0 => &mut self.w0,
+            _ => return false,
+        };
+        *cell = (*cell & !mask) | (value & mask);
+        true
+    }
+
+    fn run(&mut self, flash: &Nor) {
+        let answer = match self.usr2 & 0xFF {
+            // RDID.
+            0x9F => flash.jedec_id(),
+            // Everything else that hosts send (SFDP, status registers, reset enable and reset) reads
+            // 0, as in the recordings. Erasing and programming this way is not modelled.
+            _ => 0,
+        };
+        if self.usr & USR_MISO != 0 {
+            let bits = (self.miso_dlen & 0x3FF) + 1;
+            self.w0 = if bits >= 32 {
+                answer
+            } else {
+                answer & ((1 << bits) - 1)
+            };
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A board on a TCP port, as `socket://` ports (and `ser2net` in raw mode) are: bytes only, no control
+//! lines, and whatever rate the chip has. One client at a time; the board is put into download mode
+//! for each.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::pump::{self, Clock, End, Endpoint};
+use super::{Server, Stopper, with_board};
+use crate::board::Board;
+
+/// How often a server without a client looks whether it shall stop.
+const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Serves a board on a TCP address; port 0 takes a free one (see [`Server::address`]). Since no
+/// control line reaches the board, it is put into download mode for each client.
+pub fn serve(board: Board, address: impl ToSocketAddrs) -> io::Result<Server> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let name = listener.local_addr()?.to_string();
+    Server::start(name, board, move |board, stopper| {
+        accept(&listener, &board, &stopper)
+    })
+}
+
+fn accept(listener: &TcpListener, board: &Mutex<Board>, stopper: &Stopper) -> io::Result<()> {
+    let clock = Clock::start();
+    while !stopper.is_stopped() {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                stream.set_nodelay(true)?;
+                with_board(board, |board| board.reset_into_download_mode(clock.now()));
+                let mut client = Client {
+                    stream,
+                    gone: false,
+                };
+                match pump::run(board, &mut client, clock, stopper) {
+                    Ok(End::Stopped) => return Ok(()),
+                    Ok(End::HungUp) => {}
+                    Err(error) => tracing::debug!(%error, "client lost"),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::sleep(ACCEPT_INTERVAL);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+struct Client {
+    stream: TcpStream,
+    gone: bool,
+}
+
+impl Endpoint for Client {
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        self.stream
+            .set_read_timeout(Some(timeout.max(Duration::from_micros(1))))?;
+        match self.stream.read(buffer) {
+            Ok(0) => {
+                self.gone = true;
+                Ok(0)
+            }
+            Ok(n) => Ok(n),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::Interrupted
+                ) =>
+            {
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    fn host_baud(&mut self) -> Option<u32> {
+        None
+    }
+
+    fn hung_up(&mut self) -> bool {
+        self.gone
+    }
+}
