@@ -1,1 +1,281 @@
-//! Find the targets of a workspace.
+//! Find the targets of a workspace: what its build tools have built, wherever they leave it.
+//!
+//! Nothing of the workspace is ever executed; its files are data. A broken target does not hide the
+//! others: it becomes a problem. What a project could build and has not becomes [`Unbuilt`], so that
+//! an error can say which command is missing.
+
+mod arduino;
+mod cargo;
+mod environment;
+mod espflash_toml;
+mod espidf;
+mod fbuild;
+mod files;
+pub mod glob;
+mod ini;
+mod platformio;
+mod platformio_board;
+pub mod platformio_config;
+mod platformio_options;
+mod regions;
+mod sdkconfig;
+mod stale;
+mod zephyr;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub use environment::Environment;
+
+use crate::input_error::InputError;
+use crate::target::Target;
+
+/// What a workspace offers.
+#[derive(Debug, Clone, Default)]
+pub struct Discovery {
+    /// The directory that was looked at.
+    pub root: PathBuf,
+    /// What can be deployed, in the order of tools and then of names.
+    pub targets: Vec<Target>,
+    /// What looked like a target and is broken.
+    pub problems: Vec<InputError>,
+    /// What the project could build and has not.
+    pub unbuilt: Vec<Unbuilt>,
+    /// Names of targets that their own tool would not choose (`default_envs`).
+    not_default: Vec<String>,
+}
+
+/// Something that a project could build and has not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbuilt {
+    /// The name that the target would have.
+    pub name: String,
+    /// Where its firmware would be.
+    pub looked_for: PathBuf,
+    /// The command that builds it.
+    pub build_hint: String,
+}
+
+/// Find the targets of the workspace `root`.
+#[must_use]
+pub fn discover(root: &Path, environment: &Environment) -> Discovery {
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let mut found = Discovery {
+        root: root.clone(),
+        ..Discovery::default()
+    };
+    // The order of strength: what says most about its build comes first.
+    espidf::find(&root, environment, &mut found);
+    fbuild::find(&root, environment, &mut found);
+    platformio::find(&root, environment, &mut found);
+    zephyr::find(&root, &mut found);
+    cargo::find(&root, environment, &mut found);
+    arduino::find(&root, environment, &mut found);
+    make_names_unique(&mut found.targets);
+    found
+}
+
+/// Two targets of one name (two triples of one cargo project) get their place appended.
+fn make_names_unique(targets: &mut [Target]) {
+    for index in 1..targets.len() {
+        let (before, rest) = targets.split_at_mut(index);
+        let target = &mut rest[0];
+        let taken = |name: &str| before.iter().any(|other| other.name == name);
+        let plain = target.name.clone();
+        let mut number = 2;
+        while taken(&target.name) {
+            target.name = format!("{plain}#{number}");
+            number += 1;
+        }
+    }
+}
+
+impl Discovery {
+    /// The target to deploy where none was named: the one whose app was built last. Where that does
+    /// not decide, the stronger tool; where that does not either, an error with the names.
+    pub fn default_target(&self) -> Result<&Target, InputError> {
+        let wanted = |target: &&Target| !self.not_default.contains(&target.name);
+        let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
+        let candidates = if by_tool.is_empty() {
+            self.targets.iter().collect()
+        } else {
+            by_tool
+        };
+        let newest = candidates
+            .iter()
+            .filter_map(|target| built_at(target))
+            .max();
+        let last: Vec<_> = candidates
+            .into_iter()
+            .filter(|target| built_at(target) == newest)
+            .collect();
+        let strongest = last.first().map(|target| target.tool);
+        let last: Vec<_> = last
+            .into_iter()
+            .filter(|target| Some(target.tool) == strongest)
+            .collect();
+        match last.as_slice() {
+            [target] => Ok(target),
+            [] => Err(self.nothing_found()),
+            several => Err(InputError::AmbiguousTarget {
+                names: several.iter().map(|target| target.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// The target of this name, or of which this is an unambiguous part: its environment, or its
+    /// name without the tool.
+    pub fn target(&self, name: &str) -> Result<&Target, InputError> {
+        if let Some(target) = self.targets.iter().find(|target| target.name == name) {
+            return Ok(target);
+        }
+        let after_tool = |target: &Target| {
+            target
+                .name
+                .split_once(':')
+                .is_some_and(|(_, rest)| rest == name)
+        };
+        let is_meant = |target: &&Target| after_tool(target) || target.env.as_deref() == Some(name);
+        let meant: Vec<_> = self.targets.iter().filter(is_meant).collect();
+        match meant.as_slice() {
+            [target] => Ok(target),
+            [] => Err(self.unknown(name)),
+            several => Err(InputError::AmbiguousTarget {
+                names: several.iter().map(|target| target.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// [`Self::target`] of a name, [`Self::default_target`] without one.
+    pub fn choose(&self, name: Option<&str>) -> Result<&Target, InputError> {
+        name.map_or_else(|| self.default_target(), |name| self.target(name))
+    }
+
+    fn unknown(&self, name: &str) -> InputError {
+        let unbuilt = self.unbuilt.iter().find(|unbuilt| {
+            unbuilt.name == name
+                || unbuilt
+                    .name
+                    .split_once(':')
+                    .is_some_and(|(_, rest)| rest == name)
+        });
+        let names: Vec<_> = self
+            .targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect();
+        let remedy = match unbuilt {
+            Some(unbuilt) => format!(
+                "It has not been built ({} is missing): {}",
+                unbuilt.looked_for.display(),
+                unbuilt.build_hint
+            ),
+            None if names.is_empty() => self.nothing_found().remedy(),
+            None => format!("Known: {}.", names.join(", ")),
+        };
+        InputError::UnknownTarget {
+            name: name.to_owned(),
+            remedy,
+        }
+    }
+
+    fn nothing_found(&self) -> InputError {
+        if let Some(problem) = self.problems.first() {
+            return problem.clone();
+        }
+        let remedy = match self.unbuilt.first() {
+            Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
+            None => "Open the directory of the project, and build it first.".to_owned(),
+        };
+        let looked_for = if self.unbuilt.is_empty() {
+            "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
+             .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
+             target (cargo), build/*/*.ino.bin (Arduino)"
+                .to_owned()
+        } else {
+            let places = self
+                .unbuilt
+                .iter()
+                .map(|u| u.looked_for.display().to_string());
+            places.collect::<Vec<_>>().join(", ")
+        };
+        InputError::NoTarget {
+            root: self.root.clone(),
+            looked_for,
+            remedy,
+        }
+    }
+}
+
+/// When a target's app was written; `None` if it is not there.
+fn built_at(target: &Target) -> Option<SystemTime> {
+    modified(target.firmware()?.source.path())
+}
+
+/// When a file was changed last.
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// The directories in `dir` whose names `keep` accepts, in alphabetical order.
+fn subdirectories(dir: &Path, keep: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(&keep))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    found
+}
+
+/// `path` below `root` with `/` on every system, for names.
+fn relative_name(root: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = relative
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    }
+}
+
+/// A number as build tools write offsets: `0x10000`, `65536`.
+fn parse_offset(text: &str) -> Option<u32> {
+    let text = text.trim();
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The chip id in the header of a file that begins like an image.
+fn image_chip(path: &Path) -> Option<fbuild_loader::chip::Chip> {
+    let start = read_start(path, 24)?;
+    fbuild_loader::chip::Chip::from_image_id(crate::image::peek_chip_id(&start)?)
+}
+
+/// Up to `len` bytes from the start of a file.
+fn read_start(path: &Path, len: u64) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let mut start = Vec::new();
+    std::fs::File::open(path)
+        .ok()?
+        .take(len)
+        .read_to_end(&mut start)
+        .ok()?;
+    Some(start)
+}
+
+/// The partition table in a file, if it is readable.
+fn read_table(path: &Path) -> Option<crate::partitions::PartitionTable> {
+    // A table fills a sector at most.
+    let bytes = read_start(path, 0x1000)?;
+    crate::partitions::PartitionTable::parse(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests;

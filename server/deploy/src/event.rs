@@ -1,6 +1,7 @@
 //! What a deploy tells while it runs. Facts only; words, percent and rate limits are the listener's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::outcome::Report;
 
@@ -39,12 +40,8 @@ pub enum Event {
     },
     /// A loader answered and was identified.
     Connected(Board),
-    /// What will be written, published before anything is erased: per region its name and how many
-    /// sectors of how many.
-    Planned {
-        /// One entry per region to be written.
-        writes: Vec<PlannedWrite>,
-    },
+    /// What will be written, published before anything is erased.
+    Planned(PlanSummary),
     /// Bytes done in one phase of one region. Never falls within a phase.
     Progress {
         /// The region.
@@ -62,8 +59,17 @@ pub enum Event {
     Finished(Box<Report>),
 }
 
+/// A plan, for people: what will be written, and what that is expected to take.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PlanSummary {
+    /// One entry per region that will be written to, in the order of writing.
+    pub writes: Vec<PlannedWrite>,
+    /// Expected time for writing and proving everything.
+    pub predicted: Duration,
+}
+
 /// What will be written to one region.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlannedWrite {
     /// The region.
     pub region: Arc<str>,
@@ -71,4 +77,10 @@ pub struct PlannedWrite {
     pub sectors: u32,
     /// Sectors that the region has.
     pub sectors_total: u32,
+    /// Begin/data cycles.
+    pub runs: u32,
+    /// Expected payload bytes on the wire, after compression.
+    pub wire_bytes: u64,
+    /// Expected time for writing and proving it.
+    pub predicted: Duration,
 }

@@ -1,4 +1,30 @@
 //! A region's bytes as they will stand in flash, and the checks that run before a board is touched.
+//!
+//! [`load`] makes every check that needs no board; [`LoadedImages::for_board`] the rest, and gives
+//! the bytes that will be compared and written. Both sides of a comparison use those same bytes:
+//! a boot loader whose header is patched on the way differs from its file for ever.
+
+mod board;
+mod check;
+mod elf;
+mod esp_image;
+mod layout;
+mod load;
+mod loaded;
+mod patch;
+
+pub use board::{BoardFacts, BoardSecurity};
+pub(crate) use elf::{elf_chip, parse_table};
+pub(crate) use esp_image::peek_chip_id;
+pub use esp_image::{EspImage, ImageFault};
+pub use load::load;
+pub use loaded::LoadedImages;
+
+/// Size of a flash in bytes, from its name in build tools (`4MB`).
+#[must_use]
+pub fn flash_size_bytes(name: &str) -> Option<u32> {
+    patch::size_bytes(name)
+}
 
 /// A region's bytes as they will stand in flash: header patched, padded to 4 bytes with FF.
 #[derive(Clone, PartialEq, Eq)]

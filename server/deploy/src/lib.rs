@@ -5,8 +5,17 @@
 //! [`deploy`] the whole story of one deploy, [`outcome`] what it says at the end. Nothing here knows
 //! of LSP, editors or command lines.
 
+pub mod cost;
+pub mod deploy;
 pub mod discover;
 pub mod event;
+pub mod failure;
 pub mod image;
+pub mod input_error;
+pub mod otadata;
 pub mod outcome;
+pub mod partitions;
+pub mod plan;
+pub mod rates;
+pub mod search;
 pub mod target;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use fbuild_loader::chip::Chip;
 
+use crate::event::PlanSummary;
+
 /// What a deploy did, or why it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutcomeKind {
@@ -13,6 +15,8 @@ pub enum OutcomeKind {
     SelectiveFlash,
     /// Everything that was asked for was written.
     FullFlash,
+    /// A plan was made, and nothing written, as asked.
+    Planned,
     /// Stopped on request.
     Cancelled,
     /// Did not end with the image proved on the board.
@@ -72,6 +76,8 @@ pub struct Report {
     pub duration: std::time::Duration,
     /// Per region, in order of offset.
     pub regions: Vec<RegionReport>,
+    /// What was, or would have been, planned; `None` if it did not come to that.
+    pub plan: Option<PlanSummary>,
     /// Things to know that did not stop the deploy.
     pub warnings: Vec<String>,
     /// What went wrong, if something did.

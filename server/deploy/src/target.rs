@@ -1,7 +1,7 @@
 //! What can be deployed: a target and its regions.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fbuild_loader::chip::Chip;
 
@@ -83,7 +83,7 @@ pub enum Source {
 impl Source {
     /// The file that a person would look at.
     #[must_use]
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         match self {
             Self::File(path) => path,
             Self::Elf(elf) => &elf.elf,
@@ -165,4 +165,79 @@ pub struct Target {
     pub flash_encryption: bool,
     /// Whether the build says that the chip boots signed images only.
     pub secure_boot: bool,
+    /// Otadata that makes the freshly written app boot, where the project has it and its tool does
+    /// not write it (so that it is not among [`Self::regions`]).
+    pub spare_otadata: Option<Region>,
+}
+
+impl Target {
+    /// A target without regions, for discovery to fill in.
+    pub(crate) fn new(name: String, tool: Tool, root: &Path, found_in: &Path) -> Self {
+        Self {
+            name,
+            tool,
+            env: None,
+            profile: None,
+            chip: None,
+            regions: Vec::new(),
+            flash: FlashParams::default(),
+            root: root.to_owned(),
+            found_in: found_in.to_owned(),
+            inputs: Vec::new(),
+            partitions_csv: None,
+            table_offset: crate::partitions::DEFAULT_TABLE_OFFSET,
+            baud: None,
+            port: None,
+            flash_encryption: false,
+            secure_boot: false,
+            spare_otadata: None,
+        }
+    }
+
+    /// The region of this name.
+    #[must_use]
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.regions.iter().find(|region| region.name == name)
+    }
+
+    /// The region of the app, if there is one: `firmware`, else the first of its kind.
+    #[must_use]
+    pub fn firmware(&self) -> Option<&Region> {
+        self.region("firmware").or_else(|| {
+            self.regions
+                .iter()
+                .find(|region| region.kind == RegionKind::App)
+        })
+    }
+
+    /// The command that builds it, as a person would type it.
+    #[must_use]
+    pub fn build_command(&self) -> String {
+        let env = self.env.as_deref().unwrap_or_default();
+        match self.tool {
+            Tool::EspIdf if env == "build" || env.is_empty() => "idf.py build".to_owned(),
+            Tool::EspIdf => format!("idf.py -B {env} build"),
+            Tool::Fbuild if env.is_empty() => "fbuild build".to_owned(),
+            Tool::Fbuild => format!("fbuild build -e {env}"),
+            Tool::PlatformIo if env.is_empty() => "pio run".to_owned(),
+            Tool::PlatformIo => format!("pio run -e {env}"),
+            Tool::Zephyr => "west build".to_owned(),
+            Tool::Cargo => match self.profile.as_deref() {
+                Some("debug") | None => "cargo build".to_owned(),
+                Some("release") => "cargo build --release".to_owned(),
+                Some(profile) => format!("cargo build --profile {profile}"),
+            },
+            Tool::Arduino => "arduino-cli compile --export-binaries".to_owned(),
+            Tool::Files => String::new(),
+        }
+    }
+
+    /// What to do about a file that is missing or damaged.
+    #[must_use]
+    pub fn build_remedy(&self) -> String {
+        match self.tool {
+            Tool::Files => "Check the file's path and how it was made.".to_owned(),
+            _ => format!("Build the project: {}", self.build_command()),
+        }
+    }
 }

@@ -1,0 +1,234 @@
+//! What things cost in time: the one table of assumptions behind every choice and every prediction.
+//!
+//! Measured on the spot: the round trip and the loader's hash rate. Assumed: everything here. The
+//! assumptions only decide which of two correct ways is taken; they never decide what is written.
+
+use std::time::Duration;
+
+use fbuild_loader::chip::{Chip, Deflate};
+use fbuild_loader::session::LoaderKind;
+use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+
+/// Erasing a 4 KiB sector. Typical value of the Winbond W25Q32JV data sheet; parts on boards are of
+/// that class.
+const SECTOR_ERASE_S: f64 = 0.045;
+/// Erasing a 64 KiB block. Same source.
+const BLOCK_ERASE_S: f64 = 0.150;
+/// Programming, bytes a second: 256 bytes in 0.4 ms. Same source.
+const PROGRAM_BYTES_PER_S: f64 = 640_000.0;
+/// How firmware shrinks with zlib. The MicroPython and ESP-IDF images that were measured lie between
+/// 0.1 and 0.65; the upper end is assumed.
+const DEFLATE_RATIO: f64 = 0.65;
+/// Bits on a UART per byte.
+const BITS_PER_BYTE: f64 = 10.0;
+/// Bytes a second over USB-Serial/JTAG, which has no baud rate. Estimate.
+const USB_BYTES_PER_S: f64 = 500_000.0;
+/// Size of a stub upload with its headers; the stubs of espflash 4.7.0 have 5 to 9 KiB.
+const STUB_UPLOAD_BYTES: f64 = 8_000.0;
+/// Requests that an upload takes, and what the start of the stub takes besides. Estimates.
+const STUB_ROUND_TRIPS: f64 = 8.0;
+const STUB_START_S: f64 = 0.02;
+/// How much faster the stub hashes than the ROM: it raises the CPU clock and reads flash with more
+/// lines. Estimate; nobody has published one.
+const STUB_HASH_SPEEDUP: f64 = 2.0;
+/// Plain and compressed blocks of the two loaders.
+const ROM_BLOCK_BYTES: f64 = 1024.0;
+const STUB_BLOCK_BYTES: f64 = 16_384.0;
+/// Header, checksum and delimiters around a block, and what escaping adds to firmware.
+const BLOCK_OVERHEAD_BYTES: f64 = 26.0;
+const ESCAPES: f64 = 1.008;
+/// Share of hashing time that round trips may cost.
+const ROUND_TRIP_SHARE: f64 = 0.03;
+/// Largest stretch hashed at once: a deploy is cancelled between two.
+const MAX_CHUNK_BYTES: u32 = 8 * BLOCK_LEN;
+
+/// Whether a loader of this kind takes compressed data.
+fn deflates(chip: Chip, kind: LoaderKind) -> bool {
+    kind == LoaderKind::Stub || chip.facts().rom_deflate == Deflate::Exact
+}
+
+/// Seconds of erasing: a ROM goes sector by sector, the stub takes whole blocks where it can.
+fn erase_s(kind: LoaderKind, offset: u32, plain_bytes: u64) -> f64 {
+    let sectors = plain_bytes.div_ceil(u64::from(SECTOR_LEN)) as f64;
+    if kind == LoaderKind::Rom {
+        return sectors * SECTOR_ERASE_S;
+    }
+    let start = u64::from(offset).next_multiple_of(u64::from(BLOCK_LEN));
+    let end = u64::from(offset) + plain_bytes;
+    let blocks = (end.saturating_sub(start) / u64::from(BLOCK_LEN)) as f64;
+    let single = sectors - blocks * f64::from(BLOCK_LEN / SECTOR_LEN);
+    blocks * BLOCK_ERASE_S + single * SECTOR_ERASE_S
+}
+
+/// What was measured, and what the link is.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    /// Chip on the other end.
+    pub chip: Chip,
+    /// Loader that was measured.
+    pub kind: LoaderKind,
+    /// Baud rate; `None` for a link without one.
+    pub baud: Option<u32>,
+    /// One small request and its answer.
+    pub round_trip: Duration,
+    /// Bytes a second that the loader hashes, once it has hashed something.
+    pub hash_bytes_per_s: Option<f64>,
+}
+
+impl Measured {
+    fn wire_bytes_per_s(&self) -> f64 {
+        self.baud
+            .map_or(USB_BYTES_PER_S, |baud| f64::from(baud) / BITS_PER_BYTE)
+    }
+
+    fn hash_rate(&self, kind: LoaderKind) -> f64 {
+        // Before anything was measured: a rate at which a stub just about pays for 64 KiB.
+        let measured = self.hash_bytes_per_s.unwrap_or(1_000_000.0);
+        match (self.kind, kind) {
+            (LoaderKind::Rom, LoaderKind::Stub) => measured * STUB_HASH_SPEEDUP,
+            (LoaderKind::Stub, LoaderKind::Rom) => measured / STUB_HASH_SPEEDUP,
+            _ => measured,
+        }
+    }
+
+    /// Seconds to hash.
+    #[must_use]
+    pub fn hash_s(&self, kind: LoaderKind, len_bytes: u64) -> f64 {
+        len_bytes as f64 / self.hash_rate(kind)
+    }
+
+    /// Whether this loader takes compressed data.
+    #[must_use]
+    pub fn deflates(&self) -> bool {
+        deflates(self.chip, self.kind)
+    }
+
+    /// Bytes on the wire for plain bytes whose compression is not known yet.
+    #[must_use]
+    pub fn usual_wire_bytes(&self, plain_bytes: u64) -> u64 {
+        #[allow(clippy::cast_sign_loss)] // a positive number times a positive ratio
+        let wire_bytes = (plain_bytes as f64 * DEFLATE_RATIO) as u64;
+        wire_bytes
+    }
+
+    /// Seconds for one begin/data cycle of the loader that was measured.
+    #[must_use]
+    pub fn run_s(&self, offset: u32, plain_bytes: u64, wire_bytes: u64) -> f64 {
+        let round_trip = self.round_trip.as_secs_f64();
+        self.cycle_s(
+            self.kind,
+            erase_s(self.kind, offset, plain_bytes),
+            plain_bytes,
+            wire_bytes,
+        ) + round_trip
+    }
+
+    /// Seconds to write with either loader, for choosing between them.
+    fn write_s(&self, kind: LoaderKind, plain_bytes: u64) -> f64 {
+        let wire_bytes = if deflates(self.chip, kind) {
+            self.usual_wire_bytes(plain_bytes)
+        } else {
+            plain_bytes
+        };
+        self.cycle_s(kind, erase_s(kind, 0, plain_bytes), plain_bytes, wire_bytes)
+    }
+
+    fn cycle_s(&self, kind: LoaderKind, erase: f64, plain_bytes: u64, wire_bytes: u64) -> f64 {
+        let block = match kind {
+            LoaderKind::Rom => ROM_BLOCK_BYTES,
+            LoaderKind::Stub => STUB_BLOCK_BYTES,
+        };
+        let blocks = (wire_bytes as f64 / block).ceil();
+        let wire = (wire_bytes as f64 + blocks * BLOCK_OVERHEAD_BYTES) * ESCAPES
+            / self.wire_bytes_per_s()
+            + blocks * self.turnaround_s();
+        let program = plain_bytes as f64 / PROGRAM_BYTES_PER_S;
+        match kind {
+            LoaderKind::Rom => wire + erase + program,
+            LoaderKind::Stub => {
+                // Erasing and programming go on while the next block comes in; the last block's part
+                // of it comes after the wire is done.
+                let busy = erase + program;
+                wire.max(busy) + wire.min(busy) / blocks.max(1.0)
+            }
+        }
+    }
+
+    /// What a block's answer and the next request cost besides their bytes.
+    fn turnaround_s(&self) -> f64 {
+        const SMALL_EXCHANGE_BYTES: f64 = 28.0;
+        let bytes = SMALL_EXCHANGE_BYTES / self.wire_bytes_per_s();
+        (self.round_trip.as_secs_f64() - bytes).max(0.0)
+    }
+
+    /// Whether uploading the stub now is cheaper than going on with the ROM, for what is left.
+    #[must_use]
+    pub fn stub_pays(&self, hash_bytes: u64, write_bytes: u64) -> bool {
+        // What is written is hashed again.
+        let hash_bytes = hash_bytes + write_bytes;
+        let total = |kind| self.hash_s(kind, hash_bytes) + self.write_s(kind, write_bytes);
+        let upload = STUB_UPLOAD_BYTES / self.wire_bytes_per_s()
+            + STUB_ROUND_TRIPS * self.round_trip.as_secs_f64()
+            + STUB_START_S;
+        self.kind == LoaderKind::Rom && upload + total(LoaderKind::Stub) < total(LoaderKind::Rom)
+    }
+
+    /// Sectors to hash at once, so that round trips cost little; a whole number of erase blocks.
+    #[must_use]
+    pub fn chunk_sectors(&self) -> usize {
+        let bytes = self.round_trip.as_secs_f64() / ROUND_TRIP_SHARE * self.hash_rate(self.kind);
+        let blocks = (bytes / f64::from(BLOCK_LEN)).ceil().max(1.0);
+        let blocks = blocks.min(f64::from(MAX_CHUNK_BYTES / BLOCK_LEN));
+        #[allow(clippy::cast_sign_loss)] // between 1 and 8
+        let blocks = blocks as usize;
+        blocks * (BLOCK_LEN / SECTOR_LEN) as usize
+    }
+
+    /// What the planner weighs.
+    #[must_use]
+    pub fn write_costs(&self) -> crate::plan::WriteCosts {
+        crate::plan::WriteCosts {
+            // A BEGIN, and a pipeline that runs empty and fills again.
+            run_s: 3.0 * self.round_trip.as_secs_f64(),
+            sector_s: self.write_s(self.kind, u64::from(SECTOR_LEN)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(chip: Chip, baud: u32, hash_bytes_per_s: f64) -> Measured {
+        Measured {
+            chip,
+            kind: LoaderKind::Rom,
+            baud: Some(baud),
+            round_trip: Duration::from_millis(3),
+            hash_bytes_per_s: Some(hash_bytes_per_s),
+        }
+    }
+
+    #[test]
+    fn the_stub_pays_for_large_work_and_not_for_small() {
+        let esp32 = measured(Chip::Esp32, 921_600, 700_000.0);
+        assert!(esp32.stub_pays(1_500_000, 0));
+        assert!(esp32.stub_pays(0, 1_500_000));
+        assert!(!esp32.stub_pays(64 * 1024, 0));
+        let slow = measured(Chip::Esp32C3, 115_200, 5_000_000.0);
+        assert!(
+            !slow.stub_pays(1_500_000, 0),
+            "a fast ROM behind a slow wire"
+        );
+    }
+
+    #[test]
+    fn chunks_grow_with_the_round_trip() {
+        let mut m = measured(Chip::Esp32, 921_600, 700_000.0);
+        assert_eq!(m.chunk_sectors(), 32);
+        m.round_trip = Duration::from_micros(500);
+        assert_eq!(m.chunk_sectors(), 16);
+        m.round_trip = Duration::from_millis(40);
+        assert_eq!(m.chunk_sectors(), 128);
+    }
+}

@@ -1,0 +1,270 @@
+//! The story of one deploy, from top to bottom in `Job::run`.
+
+mod boot_slot;
+mod climb;
+mod compare;
+mod connect;
+mod predict;
+mod prove;
+mod report;
+mod survey;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::error::OpenError;
+use fbuild_loader::link::Link;
+use fbuild_loader::reset::{After, Before};
+use fbuild_loader::session::Session;
+
+use crate::event::{Board, Event, PlanSummary};
+use crate::failure::{BoardState, DeployError};
+use crate::image::{self, LoadedImages};
+use crate::outcome::Report;
+use crate::plan::{Plan, Surveyed, plan};
+use crate::target::Target;
+
+pub use connect::{BoardInfo, board_info};
+use survey::Survey;
+
+/// What to deploy, where, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to put onto the board.
+    pub target: Target,
+    /// Names of the regions to deploy; `None`: all of them.
+    pub regions: Option<Vec<String>>,
+    /// How much to compare and write.
+    pub mode: Mode,
+    /// Name of the port, for events and messages.
+    pub port: String,
+    /// Baud rate.
+    pub baud: Baud,
+    /// How to get the board into download mode.
+    pub before: Before,
+    /// What to do with it at the end.
+    pub after: After,
+    /// File in which the baud rates that worked are remembered.
+    pub rate_memory: Option<PathBuf>,
+    /// Go on where eFuses say that the board may not start afterwards.
+    pub force: bool,
+}
+
+impl Request {
+    /// A request with the usual settings.
+    #[must_use]
+    pub fn new(target: Target, port: impl Into<String>) -> Self {
+        Self {
+            target,
+            regions: None,
+            mode: Mode::Auto,
+            port: port.into(),
+            baud: Baud::Auto,
+            before: Before::Reset,
+            after: After::Reset,
+            rate_memory: None,
+            force: false,
+        }
+    }
+}
+
+/// How much to compare and write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Compare, write what differs, prove it.
+    #[default]
+    Auto,
+    /// Write everything without comparing, prove it.
+    Full,
+    /// Compare only.
+    Verify,
+    /// Compare, and say what would be written.
+    Plan,
+}
+
+/// Baud rate of the work after the first contact, which is always at 115200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Baud {
+    /// As fast as the link carries.
+    #[default]
+    Auto,
+    /// This and nothing else.
+    Fixed(u32),
+}
+
+/// Opens the port of a request.
+pub type Open<'o> = dyn FnMut() -> Result<Box<dyn Link>, OpenError> + 'o;
+
+/// How often a deploy goes on at a lower baud rate after an error on the link.
+const SLOWER_TRIES: u32 = 2;
+
+/// Deploys. Ends with exactly one [`Event::Finished`], whose report is also returned.
+///
+/// All input is checked before the port is opened. The port is free when this returns. Cancelling
+/// takes effect within one block, or 50 ms where the board is being waited for.
+pub fn deploy(
+    request: &Request,
+    open: &mut Open<'_>,
+    events: &mut dyn FnMut(Event),
+    cancel: &CancelToken,
+) -> Report {
+    let mut job = Job {
+        request,
+        cancel,
+        events,
+        state: BoardState::Untouched,
+        board: None,
+        survey: Survey::default(),
+        plan: None,
+        warnings: Vec::new(),
+        subset: request.regions.is_some(),
+        elapsed: Duration::ZERO,
+    };
+    let result = job.run(open);
+    let report = job.report(result);
+    (job.events)(Event::Finished(Box::new(report.clone())));
+    report
+}
+
+/// One deploy under way.
+struct Job<'a> {
+    request: &'a Request,
+    cancel: &'a CancelToken,
+    events: &'a mut dyn FnMut(Event),
+    /// How far the board was changed.
+    state: BoardState,
+    board: Option<Board>,
+    survey: Survey,
+    plan: Option<PlanSummary>,
+    warnings: Vec<String>,
+    subset: bool,
+    /// By the link's clock, which is also right for a simulated board with accounted time.
+    elapsed: Duration,
+}
+
+impl Job<'_> {
+    fn run(&mut self, open: &mut Open<'_>) -> Result<(), DeployError> {
+        let loaded = image::load(&self.request.target, self.request.regions.as_deref())?;
+        self.subset = loaded.is_subset();
+        for warning in loaded.warnings() {
+            self.note(warning.clone());
+        }
+        (self.events)(Event::Connecting {
+            port: self.request.port.as_str().into(),
+        });
+        let mut opened = None;
+        let mut open = || {
+            let link = open()?;
+            opened.get_or_insert(link.now());
+            Ok(link)
+        };
+        let mut session = connect::connect(self.request, &mut open, self.cancel)?;
+        let mut result = self.run_on_board(&mut session, &loaded);
+        for _ in 0..SLOWER_TRIES {
+            let Some(baud) = result
+                .as_ref()
+                .err()
+                .and_then(|error| self.slower(&session, error))
+            else {
+                break;
+            };
+            // The comparison finds what was written already.
+            result = connect::reconnect(self.request, &mut session, baud)
+                .map_err(DeployError::from)
+                .and_then(|()| self.run_on_board(&mut session, &loaded));
+        }
+        let opened = opened.unwrap_or_default();
+        self.elapsed = session.link().now().saturating_sub(opened);
+        self.part(session, result)
+    }
+
+    fn run_on_board(
+        &mut self,
+        session: &mut Session,
+        loaded: &LoadedImages,
+    ) -> Result<(), DeployError> {
+        let facts = self.identify(session, loaded)?;
+        let images = loaded.for_board(&facts, self.request.force)?;
+        self.survey = Survey::new(images, session, &facts, &self.survey);
+        self.survey.prepare_flash(session, &facts, self.request)?;
+        self.compare(session)?;
+        if self.request.mode == Mode::Verify {
+            return Ok(());
+        }
+        self.select_boot_slot(session, loaded, &facts)?;
+        let plan = self.decide(session)?;
+        if self.request.mode == Mode::Plan {
+            return Ok(());
+        }
+        let wire_bytes = self
+            .plan
+            .iter()
+            .flat_map(|plan| &plan.writes)
+            .map(|w| w.wire_bytes)
+            .sum();
+        self.climb(session, wire_bytes)?;
+        self.write(session, &plan)?;
+        self.prove(session, &plan)
+    }
+
+    /// Makes the plan and publishes it, before anything is erased.
+    fn decide(&mut self, session: &mut Session) -> Result<Plan, DeployError> {
+        let write_bytes = self.survey.bytes_to_write();
+        self.survey.start_stub_if_it_pays(session, 0, write_bytes)?;
+        let surveyed: Vec<Surveyed<'_>> = self
+            .survey
+            .regions
+            .iter()
+            .map(|region| Surveyed {
+                kind: region.image.region.kind,
+                offset: region.image.region.offset,
+                sectors: &region.sectors,
+            })
+            .collect();
+        let plan = plan(&surveyed, &self.survey.measured.write_costs());
+        let summary = self
+            .survey
+            .summarize(&plan, self.request.mode == Mode::Plan);
+        self.plan = Some(summary.clone());
+        (self.events)(Event::Planned(summary));
+        Ok(plan)
+    }
+
+    /// Ends the session: the firmware starts, also after a failure, so that a board that was not
+    /// touched goes on with what it has.
+    fn part(
+        &mut self,
+        session: Session,
+        result: Result<(), DeployError>,
+    ) -> Result<(), DeployError> {
+        use fbuild_loader::session::Left;
+        match result {
+            Ok(()) if self.request.after == After::Reset => {
+                let name = session.link().name().to_owned();
+                if session.leave()? == Left::StillInLoader {
+                    self.note(format!(
+                        "{name} has no control lines, and this chip cannot reset itself: press the \
+                         board's reset button to start the firmware"
+                    ));
+                }
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+            Err(error) => {
+                session.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    fn note(&mut self, text: String) {
+        (self.events)(Event::Note(text.clone()));
+        self.warnings.push(text);
+    }
+}
+
+/// Region names as events carry them.
+type Name = Arc<str>;

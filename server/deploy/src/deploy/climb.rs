@@ -1,0 +1,85 @@
+//! Faster, where there is enough to send, and slower again after errors.
+
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::link::LinesReach;
+use fbuild_loader::session::{LoaderKind, Session};
+
+use super::connect::{has_baud_rate, rate_memory, reconnect};
+use super::{Baud, Job};
+use crate::failure::DeployError;
+use crate::rates;
+
+/// Time that the next step has to save before it is tried: what a check of the link costs, and
+/// something for the risk.
+const WORTH_S: f64 = 0.25;
+/// Where the link check reads: the partition table's usual place, which any flash has.
+const READABLE_OFFSET: u32 = 0x8000;
+
+impl Job<'_> {
+    /// Raises the baud rate step by step for `wire_bytes` that are to be sent, as far as a check of
+    /// the link passes. Where it does not, the board is reset and the last good rate taken again.
+    pub(super) fn climb(
+        &mut self,
+        session: &mut Session,
+        wire_bytes: u64,
+    ) -> Result<(), DeployError> {
+        if self.request.baud != Baud::Auto
+            || session.kind() != LoaderKind::Stub
+            || !has_baud_rate(session.link())
+        {
+            return Ok(());
+        }
+        let memory = rate_memory(self.request, session);
+        while let Some(rate) = rates::step_up(session.baud()) {
+            let fails = memory.recall().fails;
+            let seconds = |baud: u32| wire_bytes as f64 * 10.0 / f64::from(baud);
+            let saved = seconds(session.baud()) - seconds(rate);
+            if saved < WORTH_S || fails.is_some_and(|fails| rate >= fails) {
+                break;
+            }
+            let good = session.baud();
+            // Said beforehand: without control lines nobody may come back to say it afterwards.
+            memory.failed(rate);
+            let result = session
+                .change_baud(rate)
+                .and_then(|()| session.check_link(READABLE_OFFSET));
+            match result {
+                Ok(()) => memory.worked(rate),
+                Err(error @ (LoaderError::Cancelled | LoaderError::Link { .. })) => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    tracing::info!(rate, good, %error, "the link does not carry this rate");
+                    reconnect(self.request, session, good)?;
+                    session.attach_flash()?;
+                    self.survey.start_stub(session)?;
+                    break;
+                }
+            }
+        }
+        self.survey.measured.baud = Some(session.baud());
+        self.survey.measured.round_trip = session.round_trip();
+        Ok(())
+    }
+
+    /// After an error that a slower link may not have: whether the deploy is to be run again from
+    /// its comparison, and at which rate.
+    pub(super) fn slower(&mut self, session: &Session, error: &DeployError) -> Option<u32> {
+        let transient = matches!(
+            error,
+            DeployError::Loader(LoaderError::Timeout { .. } | LoaderError::BadReply { .. })
+        );
+        if !transient
+            || self.cancel.is_cancelled()
+            || self.request.baud != Baud::Auto
+            || session.lines() != LinesReach::Board
+            || !has_baud_rate(session.link())
+        {
+            return None;
+        }
+        let lower = rates::step_down(session.baud())?;
+        rate_memory(self.request, session).failed(session.baud());
+        self.note(format!("{error}; trying again at {lower} baud"));
+        Some(lower)
+    }
+}

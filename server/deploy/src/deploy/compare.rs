@@ -1,0 +1,94 @@
+//! Ask the board what it holds.
+
+use std::ops::Range;
+
+use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::session::Session;
+
+use super::{Job, Mode};
+use crate::event::{Event, Phase};
+use crate::failure::DeployError;
+use crate::outcome::Verdict;
+use crate::search::{Search, Sector};
+
+impl Job<'_> {
+    /// Gives every region that can be compared its verdict, sector by sector.
+    pub(super) fn compare(&mut self, session: &mut Session) -> Result<(), DeployError> {
+        if self.request.mode == Mode::Full {
+            return Ok(());
+        }
+        for n in 0..self.survey.regions.len() {
+            if !self.survey.regions[n].provable {
+                continue;
+            }
+            let left: u64 = self.survey.regions[n..]
+                .iter()
+                .map(|region| region.image.bytes.len() as u64)
+                .sum();
+            if self.survey.measured.hash_bytes_per_s.is_some() {
+                self.survey.start_stub_if_it_pays(session, left, 0)?;
+            }
+            self.compare_region(session, n)?;
+        }
+        Ok(())
+    }
+
+    fn compare_region(&mut self, session: &mut Session, n: usize) -> Result<(), DeployError> {
+        let Self {
+            survey,
+            events,
+            request,
+            ..
+        } = self;
+        // Taken out while the survey is borrowed for hashing.
+        let bytes = std::mem::take(&mut survey.regions[n].image.bytes);
+        let region = &survey.regions[n];
+        let (name, offset) = (region.name.clone(), region.image.region.offset);
+        let total_bytes = bytes.len() as u64;
+        let search = Search {
+            chunk_sectors: survey.measured.chunk_sectors(),
+            // A verify shows how much differs; a deploy wants to get on.
+            sample: request.mode == Mode::Auto,
+        };
+        let mut progress = |done_bytes| {
+            let (region, phase) = (name.clone(), Phase::Verify);
+            events(Event::Progress {
+                region,
+                phase,
+                done_bytes,
+                total_bytes,
+            });
+        };
+        // Stretches are asked about in order: what lies before one is settled. Single sectors are
+        // samples, or inside a block that differs.
+        let mut settled = 0;
+        progress(settled);
+        let result = search.run(offset, &bytes, &mut |range: Range<usize>| {
+            let before = range.start as u64 * u64::from(SECTOR_LEN);
+            if range.len() > 1 && before > settled {
+                settled = before;
+                progress(settled);
+            }
+            let at = offset + range.start as u32 * SECTOR_LEN;
+            survey.hash(session, at, range.len() as u32 * SECTOR_LEN)
+        });
+        if result.is_ok() {
+            progress(total_bytes);
+        }
+        let region = &mut survey.regions[n];
+        region.image.bytes = bytes;
+        region.sectors = result?;
+        region.searched = !region.sectors.contains(&Sector::Assumed);
+        region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
+            // What an earlier attempt of this deploy wrote did differ.
+            if region.sectors_written > 0 {
+                Verdict::Differs
+            } else {
+                Verdict::Match
+            }
+        } else {
+            Verdict::Differs
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! From a port to a board that is known.
+
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::chip::Chip;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::link::Link;
+use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
+
+use super::{Baud, Job, Open, Request};
+use crate::event::{Board, Event};
+use crate::failure::{BoardState, DeployError};
+use crate::image::{BoardFacts, BoardSecurity, LoadedImages};
+use crate::outcome::Failure;
+use crate::rates::{self, RateMemory};
+
+/// Opens the port, finds a loader and raises the baud rate.
+pub(super) fn connect(
+    request: &Request,
+    open: &mut Open<'_>,
+    cancel: &CancelToken,
+) -> Result<Session, DeployError> {
+    let mut session = Session::connect(open()?, options(request), cancel)?;
+    raise_baud(request, &mut session, None)?;
+    Ok(session)
+}
+
+/// Starts over from a reset, at `limit` baud at most.
+pub(super) fn reconnect(
+    request: &Request,
+    session: &mut Session,
+    limit: u32,
+) -> Result<(), LoaderError> {
+    session.restart(options(request))?;
+    raise_baud(request, session, Some(limit))
+}
+
+fn options(request: &Request) -> ConnectOptions {
+    ConnectOptions {
+        before: request.before,
+        ..ConnectOptions::default()
+    }
+}
+
+/// Raises the baud rate: to the fixed one, or to what is known to work with this adapter, stepping
+/// down where it does not.
+fn raise_baud(
+    request: &Request,
+    session: &mut Session,
+    mut limit: Option<u32>,
+) -> Result<(), LoaderError> {
+    if !has_baud_rate(session.link()) {
+        return Ok(());
+    }
+    let memory = rate_memory(request, session);
+    loop {
+        let rate = match request.baud {
+            Baud::Fixed(rate) => rate,
+            Baud::Auto => {
+                let start = request.target.baud.unwrap_or(rates::START);
+                let rate = memory.recall().works.unwrap_or(start);
+                limit.map_or(rate, |limit| rate.min(limit))
+            }
+        };
+        let error = match session.change_baud(rate) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // This rate may not work on this link, and the loader's state is unknown now.
+        match (&error, rates::step_down(rate)) {
+            (LoaderError::Timeout { .. } | LoaderError::BadReply { .. }, Some(lower))
+                if request.baud == Baud::Auto =>
+            {
+                tracing::warn!(rate, lower, %error, "baud rate does not work");
+                memory.failed(rate);
+                limit = Some(lower);
+                session.restart(options(request))?;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// What is remembered of the adapter that a session goes through.
+pub(super) fn rate_memory(request: &Request, session: &Session) -> RateMemory {
+    RateMemory::new(request.rate_memory.as_deref(), session.link().usb_id())
+}
+
+/// Over the chip's own USB and over TCP no bits are clocked, so there is nothing to raise.
+pub(super) fn has_baud_rate(link: &dyn Link) -> bool {
+    let native_usb = link
+        .usb_id()
+        .is_some_and(|usb| usb.vid == fbuild_loader::link::ESPRESSIF_VID);
+    !native_usb && !link.name().starts_with("socket://")
+}
+
+impl Job<'_> {
+    /// Asks the board everything that decides what may be written, and announces it.
+    pub(super) fn identify(
+        &mut self,
+        session: &mut Session,
+        loaded: &LoadedImages,
+    ) -> Result<BoardFacts, DeployError> {
+        let chip = session.chip();
+        let mut board = Board {
+            chip,
+            mac: None,
+            revision: None,
+            flash_size: None,
+        };
+        let security = session.security()?;
+        if !security.secure_download {
+            board.mac = Some(mac_text(session.mac()?));
+            if loaded.limits_revision() {
+                board.revision = Some(session.revision()?);
+            }
+            session.attach_flash()?;
+            let id = session.flash_id()?;
+            board.flash_size = id.len_bytes;
+            if id.len_bytes.is_none() {
+                self.note(format!(
+                    "flash chip {:#08x} does not tell its size in a known way; 4 MiB are assumed",
+                    id.jedec
+                ));
+            }
+        }
+        self.board = Some(board.clone());
+        (self.events)(Event::Connected(board.clone()));
+        Ok(BoardFacts {
+            revision: board.revision,
+            flash_size: board.flash_size,
+            security: board_security(security),
+            ..BoardFacts::new(chip)
+        })
+    }
+}
+
+fn board_security(security: Security) -> BoardSecurity {
+    BoardSecurity {
+        flash_encryption: security.flash_encryption,
+        // Not readable in Secure Download Mode; the cautious answer.
+        encrypted_download_disabled: security
+            .encrypted_download_disabled
+            .unwrap_or(security.flash_encryption),
+        secure_boot: security.secure_boot,
+        secure_download: security.secure_download,
+    }
+}
+
+fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// Everything that a board tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardInfo {
+    /// The chip.
+    pub chip: Chip,
+    /// Chip revision, major * 100 + minor. `None` in Secure Download Mode, like all of the options.
+    pub revision: Option<u16>,
+    /// Factory MAC address.
+    pub mac: Option<String>,
+    /// The flash chip.
+    pub flash: Option<FlashId>,
+    /// What its eFuses allow.
+    pub security: Security,
+}
+
+/// Asks a board who it is, and lets its firmware start again.
+pub fn board_info(
+    port: &str,
+    open: &mut Open<'_>,
+    cancel: &CancelToken,
+) -> Result<BoardInfo, Failure> {
+    let ask = |open: &mut Open<'_>| -> Result<BoardInfo, DeployError> {
+        let mut session = Session::connect(open()?, ConnectOptions::default(), cancel)?;
+        let info = read_info(&mut session);
+        match info {
+            Ok(info) => {
+                session.leave()?;
+                Ok(info)
+            }
+            Err(error) => {
+                session.abandon();
+                Err(error.into())
+            }
+        }
+    };
+    ask(open).map_err(|error| error.into_failure(port, &BoardState::Untouched))
+}
+
+fn read_info(session: &mut Session) -> Result<BoardInfo, LoaderError> {
+    let security = session.security()?;
+    let mut info = BoardInfo {
+        chip: session.chip(),
+        revision: None,
+        mac: None,
+        flash: None,
+        security,
+    };
+    if !security.secure_download {
+        info.revision = Some(session.revision()?);
+        info.mac = Some(mac_text(session.mac()?));
+        session.attach_flash()?;
+        info.flash = Some(session.flash_id()?);
+    }
+    Ok(info)
+}

@@ -1,0 +1,78 @@
+//! What a plan is expected to take, for people and for progress.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use fbuild_loader::SECTOR_LEN;
+
+use super::prove::ranges_to_prove;
+use super::survey::Survey;
+use super::write::{compress, pieces};
+use crate::event::{PlanSummary, PlannedWrite};
+use crate::plan::{Plan, PlannedRun};
+
+impl Survey {
+    /// The plan in numbers. `exact`: compress everything to know the bytes on the wire, which takes
+    /// a while; else a usual ratio is assumed.
+    pub(super) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
+        let mut writes: Vec<PlannedWrite> = Vec::new();
+        for piece in pieces(&plan.runs) {
+            let n = piece.region;
+            let region = &self.regions[n];
+            let (wire_bytes, seconds) = self.predict_piece(&piece, exact);
+            if writes
+                .last()
+                .is_none_or(|write| write.region != region.name)
+            {
+                let hash_s = if region.provable {
+                    self.predict_proof(&ranges_to_prove(region, plan, n))
+                } else {
+                    0.0
+                };
+                writes.push(PlannedWrite {
+                    region: region.name.clone(),
+                    sectors: plan.sectors_of(n) as u32,
+                    sectors_total: region.sectors.len() as u32,
+                    runs: 0,
+                    wire_bytes: 0,
+                    predicted: Duration::from_secs_f64(hash_s),
+                });
+            }
+            if let Some(write) = writes.last_mut() {
+                write.runs += 1;
+                write.wire_bytes += wire_bytes;
+                write.predicted += Duration::from_secs_f64(seconds);
+            }
+        }
+        let predicted = writes.iter().map(|write| write.predicted).sum();
+        PlanSummary { writes, predicted }
+    }
+
+    /// Payload bytes and seconds of one begin/data cycle.
+    fn predict_piece(&self, piece: &PlannedRun, exact: bool) -> (u64, f64) {
+        let region = &self.regions[piece.region];
+        let plain = &region.image.bytes[piece.bytes()];
+        let plain_bytes = plain.len() as u64;
+        let wire_bytes = if !self.measured.deflates() {
+            plain_bytes
+        } else if exact {
+            plain_bytes.min(compress(plain).len() as u64)
+        } else {
+            self.measured.usual_wire_bytes(plain_bytes)
+        };
+        let offset = region.sector_offset(piece.sectors.start);
+        (
+            wire_bytes,
+            self.measured.run_s(offset, plain_bytes, wire_bytes),
+        )
+    }
+
+    fn predict_proof(&self, ranges: &[Range<usize>]) -> f64 {
+        let kind = self.measured.kind;
+        let seconds = |range: &Range<usize>| {
+            let bytes = range.len() as u64 * u64::from(SECTOR_LEN);
+            self.measured.hash_s(kind, bytes) + self.measured.round_trip.as_secs_f64()
+        };
+        ranges.iter().map(seconds).sum()
+    }
+}

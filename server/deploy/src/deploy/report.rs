@@ -1,0 +1,174 @@
+//! What was done, from the state that a deploy ended in.
+
+use super::{Job, Mode};
+use crate::failure::{self, DeployError};
+use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use crate::search::{Sector, is_blank};
+
+impl Job<'_> {
+    pub(super) fn report(&mut self, result: Result<(), DeployError>) -> Report {
+        let (outcome, message, error) = match result {
+            Ok(()) if self.request.mode == Mode::Verify => self.verified(),
+            Ok(()) if self.request.mode == Mode::Plan => self.planned(),
+            Ok(()) => self.deployed(),
+            Err(error) if error.is_cancelled() => (
+                OutcomeKind::Cancelled,
+                failure::cancelled(&self.state),
+                None,
+            ),
+            Err(error) => {
+                let verb = match self.request.mode {
+                    Mode::Auto | Mode::Full => "deploy",
+                    Mode::Verify => "verify",
+                    Mode::Plan => "plan",
+                };
+                let failure = error.into_failure(&self.request.port, &self.state);
+                (
+                    OutcomeKind::Failed,
+                    format!("{verb} failed: {}", failure.what),
+                    Some(failure),
+                )
+            }
+        };
+        Report {
+            outcome,
+            message,
+            target: self.request.target.name.clone(),
+            port: self.request.port.clone(),
+            chip: self.board.as_ref().map(|board| board.chip),
+            mac: self.board.as_ref().and_then(|board| board.mac.clone()),
+            duration: self.elapsed,
+            regions: self.region_reports(),
+            plan: self.plan.take(),
+            warnings: std::mem::take(&mut self.warnings),
+            error,
+        }
+    }
+
+    fn deployed(&self) -> (OutcomeKind, String, Option<Failure>) {
+        let regions = &self.survey.regions;
+        let written: Vec<_> = regions
+            .iter()
+            .filter(|region| region.sectors_written > 0)
+            .collect();
+        if written.is_empty() {
+            let text = "deploy succeeded (verify skipped, device already matched)".to_owned();
+            return (OutcomeKind::VerifySkip, text, None);
+        }
+        let unproved = written
+            .iter()
+            .find(|region| !region.provable)
+            .map(|region| {
+                let why = if region.encrypt {
+                    "flash encryption"
+                } else {
+                    "Secure Download Mode"
+                };
+                format!("; written, not verifiable: {why}")
+            });
+        let unproved = unproved.unwrap_or_default();
+        if !self.subset && self.everything_was_written() {
+            let text = format!("deploy succeeded (full flash{unproved})");
+            return (OutcomeKind::FullFlash, text, None);
+        }
+        let names: Vec<&str> = written.iter().map(|region| &*region.name).collect();
+        let sectors: u32 = written.iter().map(|region| region.sectors_written).sum();
+        let total: usize = written.iter().map(|region| region.sectors.len()).sum();
+        let text = format!(
+            "deploy succeeded (selective flash: {}; {sectors} of {total} sectors{unproved})",
+            names.join(", ")
+        );
+        (OutcomeKind::SelectiveFlash, text, None)
+    }
+
+    fn planned(&self) -> (OutcomeKind, String, Option<Failure>) {
+        let writes = self.plan.as_ref().map_or(&[][..], |plan| &plan.writes);
+        let parts: Vec<String> = writes
+            .iter()
+            .map(|write| {
+                format!(
+                    "{}: {} of {} sectors",
+                    write.region, write.sectors, write.sectors_total
+                )
+            })
+            .collect();
+        let text = if parts.is_empty() {
+            "nothing to write, device matches".to_owned()
+        } else {
+            format!("would write {}", parts.join(", "))
+        };
+        (OutcomeKind::Planned, text, None)
+    }
+
+    /// Nothing that an image holds was on the board already. Blank sectors do not count: on a new
+    /// board they match.
+    fn everything_was_written(&self) -> bool {
+        self.survey.regions.iter().all(|region| {
+            let sector_len = fbuild_loader::SECTOR_LEN as usize;
+            let pieces = region.image.bytes.chunks(sector_len);
+            let n_filled = pieces.filter(|sector| !is_blank(sector)).count();
+            region.sectors_written as usize >= n_filled
+        })
+    }
+
+    fn verified(&self) -> (OutcomeKind, String, Option<Failure>) {
+        let regions = &self.survey.regions;
+        let named = |verdict| -> Vec<&str> {
+            regions
+                .iter()
+                .filter(|r| r.verdict == verdict)
+                .map(|region| &*region.name)
+                .collect()
+        };
+        let (differing, unknown) = (named(Verdict::Differs), named(Verdict::Unknown));
+        if differing.is_empty() && unknown.is_empty() {
+            let text = "verify succeeded (device matches)".to_owned();
+            return (OutcomeKind::VerifySkip, text, None);
+        }
+        let (code, text, remedy) = if differing.is_empty() {
+            let text = format!("not verifiable: {}", unknown.join(", "));
+            (
+                "not-verifiable",
+                text,
+                "a secured board does not let its flash be compared",
+            )
+        } else {
+            let text = format!("differs: {}", differing.join(", "));
+            ("differs", text, "deploy to bring the board up to date")
+        };
+        let failure = Failure {
+            code,
+            is_input: false,
+            what: format!("the board does not hold this build ({text})"),
+            board_state: "nothing was written; the board still holds what it held".to_owned(),
+            remedy: remedy.to_owned(),
+        };
+        (
+            OutcomeKind::Failed,
+            format!("verify failed ({text})"),
+            Some(failure),
+        )
+    }
+
+    fn region_reports(&self) -> Vec<RegionReport> {
+        let report = |region: &super::survey::Region| {
+            let differing = region
+                .sectors
+                .iter()
+                .filter(|&&s| s == Sector::Differs)
+                .count();
+            RegionReport {
+                name: region.name.to_string(),
+                offset: region.image.region.offset,
+                len_bytes: region.len_bytes,
+                verdict: region.verdict,
+                written: region.sectors_written > 0,
+                sent_bytes: region.sent_bytes,
+                sectors: region.sectors.len() as u32,
+                sectors_differing: region.searched.then_some(differing as u32),
+                sectors_written: region.sectors_written,
+            }
+        };
+        self.survey.regions.iter().map(report).collect()
+    }
+}

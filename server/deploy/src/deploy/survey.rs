@@ -1,0 +1,195 @@
+//! What is known, while a deploy runs, of the regions and of the loader that works on them.
+
+use std::time::Duration;
+
+use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::chip::Chip;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::session::{LoaderKind, Session};
+
+use super::connect::has_baud_rate;
+use super::{Name, Request};
+use crate::cost::Measured;
+use crate::image::{BoardFacts, Image};
+use crate::outcome::Verdict;
+use crate::search::Sector;
+use crate::target::Setting;
+
+/// Flash size to work with where the board does not tell. What a loader assumes by itself is less.
+const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
+/// Hashes of less say more about round trips than about hashing.
+const MEASURED_FROM_BYTES: u64 = 16 * 1024;
+
+/// One region under way.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub(super) name: Name,
+    /// Its bytes, padded with FF to whole sectors: what will stand in flash.
+    pub(super) image: Image,
+    /// Length before that padding.
+    pub(super) len_bytes: u32,
+    pub(super) sectors: Vec<Sector>,
+    pub(super) verdict: Verdict,
+    /// Whether a hash of the flash can be compared with the image.
+    pub(super) provable: bool,
+    /// Whether the chip is to encrypt it.
+    pub(super) encrypt: bool,
+    pub(super) searched: bool,
+    pub(super) sectors_written: u32,
+    pub(super) sent_bytes: u64,
+}
+
+impl Region {
+    pub(super) fn new(mut image: Image, security: crate::image::BoardSecurity) -> Self {
+        let len_bytes = image.bytes.len() as u32;
+        let padded = image.bytes.len().next_multiple_of(SECTOR_LEN as usize);
+        image.bytes.resize(padded, 0xFF);
+        // On a chip that does not encrypt yet, a build made for encryption is written plainly: its
+        // boot loader encrypts it at the first start.
+        let encrypt = security.flash_encryption && image.region.encrypted;
+        Self {
+            name: image.region.name.as_str().into(),
+            sectors: vec![Sector::Unknown; padded / SECTOR_LEN as usize],
+            len_bytes,
+            verdict: Verdict::Unknown,
+            provable: !security.secure_download && !encrypt,
+            encrypt,
+            searched: false,
+            sectors_written: 0,
+            sent_bytes: 0,
+            image,
+        }
+    }
+
+    /// Byte offset in flash of one of its sectors.
+    pub(super) fn sector_offset(&self, sector: usize) -> u32 {
+        self.image.region.offset + sector as u32 * SECTOR_LEN
+    }
+}
+
+/// The regions, and the loader as it was measured.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub(super) regions: Vec<Region>,
+    pub(super) measured: Measured,
+    flash_size: Option<u32>,
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        let measured = Measured {
+            chip: Chip::Esp32,
+            kind: LoaderKind::Rom,
+            baud: None,
+            round_trip: Duration::ZERO,
+            hash_bytes_per_s: None,
+        };
+        Self {
+            regions: Vec::new(),
+            measured,
+            flash_size: None,
+        }
+    }
+}
+
+impl Survey {
+    /// A survey that knows nothing yet but what `earlier`, an attempt at the same deploy over a link
+    /// that failed, has written.
+    pub(super) fn new(
+        images: Vec<Image>,
+        session: &Session,
+        facts: &BoardFacts,
+        earlier: &Self,
+    ) -> Self {
+        let measured = Measured {
+            chip: session.chip(),
+            kind: session.kind(),
+            baud: has_baud_rate(session.link()).then(|| session.baud()),
+            round_trip: session.round_trip(),
+            hash_bytes_per_s: None,
+        };
+        let region = |image| {
+            let mut region = Region::new(image, facts.security);
+            if let Some(known) = earlier
+                .regions
+                .iter()
+                .find(|known| known.name == region.name)
+            {
+                region.sectors_written = known.sectors_written;
+                region.sent_bytes = known.sent_bytes;
+            }
+            region
+        };
+        Self {
+            regions: images.into_iter().map(region).collect(),
+            measured,
+            flash_size: facts.flash_size,
+        }
+    }
+
+    /// Tells the loader the flash size, without which a ROM refuses everything behind 2 MiB.
+    pub(super) fn prepare_flash(
+        &mut self,
+        session: &mut Session,
+        facts: &BoardFacts,
+        request: &Request,
+    ) -> Result<(), LoaderError> {
+        if facts.security.secure_download {
+            session.attach_flash()?;
+            self.flash_size = match &request.target.flash.size {
+                Setting::Set(text) => crate::image::flash_size_bytes(text),
+                Setting::Keep | Setting::Detect => None,
+            };
+        }
+        session.set_flash_size(self.flash_size.unwrap_or(ASSUMED_FLASH_BYTES))?;
+        // Only the stub of an ESP32 can write encrypted.
+        if facts.chip == Chip::Esp32 && self.regions.iter().any(|region| region.encrypt) {
+            self.start_stub(session)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of all sectors that are not known to match.
+    pub(super) fn bytes_to_write(&self) -> u64 {
+        let sectors = self.regions.iter().flat_map(|region| &region.sectors);
+        sectors.filter(|sector| sector.is_to_be_written()).count() as u64 * u64::from(SECTOR_LEN)
+    }
+
+    /// Changes from ROM to stub where that is cheaper for what is left.
+    pub(super) fn start_stub_if_it_pays(
+        &mut self,
+        session: &mut Session,
+        hash_bytes: u64,
+        write_bytes: u64,
+    ) -> Result<(), LoaderError> {
+        if self.measured.stub_pays(hash_bytes, write_bytes) && session.stub_obstacle()?.is_none() {
+            self.start_stub(session)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_stub(&mut self, session: &mut Session) -> Result<(), LoaderError> {
+        session.start_stub()?;
+        session.set_flash_size(self.flash_size.unwrap_or(ASSUMED_FLASH_BYTES))?;
+        self.measured.kind = LoaderKind::Stub;
+        self.measured.hash_bytes_per_s = None;
+        Ok(())
+    }
+
+    /// Hashes flash, and learns from how long it took.
+    pub(super) fn hash(
+        &mut self,
+        session: &mut Session,
+        offset: u32,
+        len_bytes: u32,
+    ) -> Result<[u8; 16], LoaderError> {
+        let start = session.link().now();
+        let digest = session.md5(offset, len_bytes)?;
+        let took = session.link().now().saturating_sub(start);
+        let hashing = took.saturating_sub(self.measured.round_trip).as_secs_f64();
+        if u64::from(len_bytes) >= MEASURED_FROM_BYTES && hashing > 0.0 {
+            self.measured.hash_bytes_per_s = Some(f64::from(len_bytes) / hashing);
+        }
+        Ok(digest)
+    }
+}

@@ -1,0 +1,176 @@
+//! Carry out a plan.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use fbuild_loader::session::{Session, WriteRun};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+use super::Job;
+use super::survey::Region;
+use crate::event::{Event, Phase};
+use crate::failure::{BoardState, DeployError};
+use crate::plan::{Plan, PlannedRun};
+
+/// Longest stretch in one begin/data cycle: bounds the memory that compressing ahead takes. A whole
+/// number of erase blocks.
+const PIECE_SECTORS: usize = 256;
+/// Pieces that are compressed ahead of the one being written.
+const AHEAD: usize = 1;
+
+impl Job<'_> {
+    /// Erases and writes what the plan says, in its order.
+    pub(super) fn write(&mut self, session: &mut Session, plan: &Plan) -> Result<(), DeployError> {
+        if plan.runs.is_empty() {
+            return Ok(());
+        }
+        let pieces = pieces(&plan.runs);
+        // The bytes are only read; everything that changes is kept apart while threads borrow them.
+        let regions = &self.survey.regions;
+        let mut sent = vec![0; regions.len()];
+        let (events, state) = (&mut self.events, &mut self.state);
+        let deflate = session.can_inflate();
+        let mut last_deflated = false;
+        let result = std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(AHEAD);
+            let to_compress = &pieces;
+            scope.spawn(move || compress_ahead(to_compress, regions, deflate, &sender));
+            write_pieces(session, &receiver, regions, plan, &mut |progress| {
+                last_deflated = progress.deflated;
+                sent[progress.region] += progress.sent_now;
+                let region = &regions[progress.region];
+                *state = BoardState::Writing {
+                    region: region.name.to_string(),
+                };
+                events(Event::Progress {
+                    region: region.name.clone(),
+                    phase: Phase::Write,
+                    done_bytes: progress.done_bytes,
+                    total_bytes: progress.total_bytes,
+                });
+            })
+        });
+        for (n, region) in self.survey.regions.iter_mut().enumerate() {
+            region.sent_bytes += sent[n];
+            region.sectors_written = region.sectors_written.max(plan.sectors_of(n) as u32);
+        }
+        result?;
+        session.finish_writing(last_deflated)?;
+        self.state = BoardState::Written;
+        Ok(())
+    }
+}
+
+/// A piece, compressed where that helps.
+struct Piece {
+    run: PlannedRun,
+    deflated: Option<Vec<u8>>,
+}
+
+/// How far the writing is.
+struct Progress {
+    region: usize,
+    done_bytes: u64,
+    total_bytes: u64,
+    sent_now: u64,
+    deflated: bool,
+}
+
+/// Runs cut into begin/data cycles.
+pub(super) fn pieces(runs: &[PlannedRun]) -> Vec<PlannedRun> {
+    let mut pieces = Vec::new();
+    for run in runs {
+        let mut start = run.sectors.start;
+        while start < run.sectors.end {
+            let end = (start + PIECE_SECTORS).min(run.sectors.end);
+            pieces.push(PlannedRun {
+                region: run.region,
+                sectors: start..end,
+            });
+            start = end;
+        }
+    }
+    pieces
+}
+
+/// Compresses pieces in order until they are all handed over or nobody wants them any more.
+fn compress_ahead(
+    pieces: &[PlannedRun],
+    regions: &[Region],
+    deflate: bool,
+    sender: &SyncSender<Piece>,
+) {
+    for run in pieces {
+        let region = &regions[run.region];
+        let plain = &region.image.bytes[run.bytes()];
+        // Ciphertext is made on the chip: what goes over the wire still shrinks.
+        let deflated = deflate
+            .then(|| compress(plain))
+            .filter(|stream| stream.len() < plain.len());
+        if sender
+            .send(Piece {
+                run: run.clone(),
+                deflated,
+            })
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// One zlib stream.
+pub(super) fn compress(plain: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory does not fail; an unfinished stream would be longer than nothing and shorter
+    // than the plain bytes, so it must not be used.
+    match encoder.write_all(plain).and_then(|()| encoder.finish()) {
+        Ok(stream) => stream,
+        Err(_) => plain.to_vec(),
+    }
+}
+
+fn write_pieces(
+    session: &mut Session,
+    pieces: &Receiver<Piece>,
+    regions: &[Region],
+    plan: &Plan,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<(), DeployError> {
+    let mut done = vec![0; regions.len()];
+    for piece in pieces {
+        let n = piece.run.region;
+        let region = &regions[n];
+        let total_bytes = (plan.sectors_of(n) * fbuild_loader::SECTOR_LEN as usize) as u64;
+        let before: u64 = done[n];
+        let deflated = piece.deflated.is_some();
+        // From here on the board is not what it was, even if not one block gets through.
+        on_progress(Progress {
+            region: n,
+            done_bytes: before,
+            total_bytes,
+            sent_now: 0,
+            deflated,
+        });
+        let run = WriteRun {
+            offset: region.sector_offset(piece.run.sectors.start),
+            plain: &region.image.bytes[piece.run.bytes()],
+            deflated: piece.deflated.as_deref(),
+            encrypt: region.encrypt,
+        };
+        let mut sent_before = 0;
+        session.write_run(run, &mut |plain_done, sent| {
+            on_progress(Progress {
+                region: n,
+                done_bytes: before + plain_done,
+                total_bytes,
+                sent_now: sent - sent_before,
+                deflated,
+            });
+            sent_before = sent;
+        })?;
+        done[n] += piece.run.bytes().len() as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The corpus with what PlatformIO Core makes of it is compared in `tests/`; here is what it has no
+//! file for.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn load<'e>(text: &str, environment: &'e Environment) -> (tempfile::TempDir, ProjectConfig<'e>) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+    let config = ProjectConfig::load(dir.path(), environment).unwrap();
+    (dir, config)
+}
+
+fn empty() -> Environment {
+    Environment::from_pairs([])
+}
+
+#[test]
+fn variables_override_and_lists_grow() {
+    let environment = Environment::from_pairs(
+        [
+            ("PLATFORMIO_UPLOAD_PORT", "/dev/x"),
+            ("PLATFORMIO_BUILD_FLAGS", "-DB"),
+            ("PLATFORMIO_BUILD_DIR", "/tmp/out"),
+            ("PLATFORMIO_ENV_DEFAULT", "b"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let (_dir, config) = load(
+        "[env:a]\nupload_port = /dev/y\nbuild_flags = -DA\n",
+        &environment,
+    );
+    assert_eq!(
+        config.text("env:a", "upload_port").unwrap().unwrap(),
+        "/dev/x"
+    );
+    assert_eq!(config.list("env:a", "build_flags").unwrap(), ["-DA", "-DB"]);
+    assert_eq!(config.dir("build_dir").unwrap(), Path::new("/tmp/out"));
+    assert_eq!(config.default_envs().unwrap(), ["b"]);
+}
+
+#[test]
+fn defaults_and_old_names() {
+    let environment = Environment::from_pairs([("HOME".to_owned(), "/home/u".to_owned())]);
+    let (dir, config) = load("[env:a]\nmonitor_baud = 9601\n[env:b]\n", &environment);
+    assert_eq!(
+        config.get("env:a", "monitor_speed").unwrap(),
+        Some(Value::Int(9601))
+    );
+    assert_eq!(
+        config.get("env:b", "monitor_speed").unwrap(),
+        Some(Value::Int(9600))
+    );
+    assert_eq!(config.get("env:b", "upload_port").unwrap(), None);
+    assert_eq!(
+        config.dir("build_dir").unwrap(),
+        dir.path().join(".pio/build")
+    );
+    assert_eq!(
+        config.dir("packages_dir").unwrap(),
+        Path::new("/home/u/.platformio/packages")
+    );
+}
+
+#[test]
+fn references_in_circles_end() {
+    let environment = empty();
+    let text = "[a]\nx = ${a.y}\ny = ${a.x}${a.x}\n[env:e]\ncustom_x = ${a.x}\n";
+    let (_dir, config) = load(text, &environment);
+    let problem = config.get("env:e", "custom_x").unwrap_err();
+    assert_eq!(problem.kind, ProblemKind::Interpolation);
+    assert!(problem.message.contains("refers to itself"), "{problem}");
+}
+
+#[test]
+fn a_value_that_doubles_thirty_times_ends() {
+    use std::fmt::Write as _;
+    let mut text = String::from("[a]\nx0 = \n");
+    for n in 1..31 {
+        writeln!(text, "x{n} = ${{a.x{}}}${{a.x{}}}", n - 1, n - 1).unwrap();
+    }
+    let environment = empty();
+    let (_dir, config) = load(&text, &environment);
+    assert!(config.get("a", "x30").is_err());
+    assert_eq!(config.text("a", "x5").unwrap().unwrap(), "");
+}
+
+#[test]
+fn one_section_may_be_extended_twice() {
+    let environment = empty();
+    let text = "[c]\nboard = x\n[a]\nextends = c\n[b]\nextends = c\n[env:e]\nextends = a, b\n";
+    let (_dir, config) = load(text, &environment);
+    assert_eq!(config.text("env:e", "board").unwrap().unwrap(), "x");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "(\\[(env|platformio|env:[ab]|a)\\]\n|(extends|board|x|upload_speed|build_dir) ?= ?(a|env:[ab]|\\$\\{[a-z_.]{0,8}\\}|[0-9%]{1,3}|this\\.x|\\$\\{(a|this|env)\\.(x|board)\\}){0,3}\n){0,10}") {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        let environment = empty();
+        if let Ok(config) = ProjectConfig::load(dir.path(), &environment) {
+            let _ = config.problems();
+            for section in config.sections() {
+                let _ = config.items(section);
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Values of `platformio.ini`, what can be wrong with it, and how texts become lists and paths.
+
+use std::path::{Component, Path, PathBuf};
+
+/// A typed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A list; of one item where only one is given.
+    List(Vec<String>),
+    /// A whole number.
+    Int(i64),
+    /// Yes or no.
+    Bool(bool),
+}
+
+impl Value {
+    /// As text, lists with one item a line.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(items) => items.join("\n"),
+            Self::Int(number) => number.to_string(),
+            // As Python prints them.
+            Self::Bool(true) => "True".to_owned(),
+            Self::Bool(false) => "False".to_owned(),
+        }
+    }
+}
+
+/// What is wrong with a `platformio.ini`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigProblem {
+    /// What is wrong, as a stable name.
+    pub kind: ProblemKind,
+    /// The file it is in.
+    pub file: PathBuf,
+    /// Line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+/// Kinds of [`ConfigProblem`], after PlatformIO's own errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ProblemKind {
+    Unreadable,
+    Parsing,
+    DuplicateOption,
+    DuplicateSection,
+    MissingSectionHeader,
+    Interpolation,
+    ExtendsCycle,
+    BadValue,
+    NoEnvs,
+    UnknownEnvs,
+    BadEnvName,
+}
+
+/// Without `.` and `..`, by the text alone (as Python's `abspath`).
+pub(super) fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+pub(super) fn is_env_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+/// A list: one item a line, or separated by comma *and* space where there is one line only.
+pub(super) fn split_list(text: &str) -> Vec<String> {
+    let separator = if text.contains('\n') { "\n" } else { ", " };
+    let items = text.split(separator).map(str::trim);
+    items
+        .filter(|item| !item.is_empty() && !item.starts_with([';', '#']))
+        .map(|item| without_comment(item).to_owned())
+        .collect()
+}
+
+/// An item up to a `;` that follows white space.
+fn without_comment(item: &str) -> &str {
+    let comment = item.match_indices(';').map(|(at, _)| at).find(|at| {
+        item[..*at]
+            .chars()
+            .next_back()
+            .is_some_and(char::is_whitespace)
+    });
+    comment.map_or(item, |at| item[..at].trim_end())
+}

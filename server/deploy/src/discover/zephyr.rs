@@ -1,0 +1,242 @@
+//! Zephyr: `build/zephyr/runners.yaml`, one a domain where sysbuild was used.
+//!
+//! Source: Zephyr `scripts/west_commands/runners/esp32.py` and
+//! `soc/espressif/common/CMakeLists.txt`. The files are YAML that Zephyr generates; the lines that
+//! count are plain.
+
+use std::path::{Path, PathBuf};
+
+use super::sdkconfig::SdkConfig;
+use super::{
+    Discovery, image_chip, parse_offset, read_start, regions, relative_name, subdirectories,
+};
+use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
+
+/// Begins an image for MCUboot. Source: MCUboot documentation, `image_header.ih_magic`.
+const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
+
+pub(super) fn find(root: &Path, found: &mut Discovery) {
+    let is_build = |dir: &PathBuf| {
+        dir.join("domains.yaml").is_file() || dir.join("zephyr/runners.yaml").is_file()
+    };
+    let dirs = subdirectories(root, |name| name.starts_with("build"));
+    for dir in dirs.into_iter().filter(is_build) {
+        found.targets.extend(read(root, &dir));
+    }
+}
+
+/// What `runners.yaml` of one domain says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Runner {
+    bin_file: Option<String>,
+    /// `--esp-name=value`, without `--esp-`.
+    options: Vec<(String, String)>,
+}
+
+impl Runner {
+    fn parse(text: &str) -> Option<Self> {
+        let mut runner = Self::default();
+        let mut is_esp32 = false;
+        for line in text.lines() {
+            let line = line.trim();
+            if let Some(file) = line.strip_prefix("bin_file:") {
+                runner.bin_file = Some(file.trim().trim_matches(['"', '\'']).to_owned());
+            }
+            is_esp32 |= line == "flash-runner: esp32" || line == "esp32:";
+            let option = line
+                .strip_prefix("- ")
+                .map(|item| item.trim().trim_matches(['"', '\'']));
+            if let Some(option) = option.and_then(|option| option.strip_prefix("--esp-")) {
+                let (name, value) = option.split_once('=').unwrap_or((option, ""));
+                runner.options.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        is_esp32.then_some(runner)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.options.iter().find(|(option, _)| option == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn offset(&self, name: &str) -> Option<u32> {
+        self.get(name).and_then(parse_offset)
+    }
+
+    fn setting(&self, name: &str) -> Setting<String> {
+        match self.get(name) {
+            None | Some("keep") => Setting::Keep,
+            Some("detect") => Setting::Detect,
+            Some(value) => Setting::Set(value.to_owned()),
+        }
+    }
+}
+
+fn read(root: &Path, dir: &Path) -> Option<Target> {
+    let runners_yaml = dir.join("zephyr/runners.yaml");
+    let name = relative_name(root, dir);
+    let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
+    target.env = Some(name);
+    let mut found = Vec::new();
+    for (domain, domain_dir) in domains(dir) {
+        let path = domain_dir.join("zephyr/runners.yaml");
+        let Some(runner) = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| Runner::parse(&text))
+        else {
+            continue;
+        };
+        let config = SdkConfig::read(&domain_dir.join("zephyr/.config"));
+        found.extend(images(&domain, &domain_dir, &runner));
+        target.chip = target
+            .chip
+            .or_else(|| config.get("SOC").and_then(|soc| soc.parse().ok()));
+        target.baud = target
+            .baud
+            .or_else(|| runner.get("baud-rate").and_then(|b| b.parse().ok()));
+        target.flash = FlashParams {
+            mode: runner.setting("flash-mode"),
+            freq: runner.setting("flash-freq"),
+            size: runner.setting("flash-size"),
+        };
+        if let Some(offset) = runner.offset("partition-table-address") {
+            target.table_offset = offset;
+        }
+    }
+    if found.is_empty() {
+        return None;
+    }
+    target.regions = regions::tidy(found);
+    let firmware = target
+        .firmware()
+        .map(|region| region.source.path().to_owned());
+    target.chip = target.chip.or_else(|| image_chip(&firmware?));
+    target.inputs = ["src", "boards", "prj.conf", "CMakeLists.txt"]
+        .iter()
+        .map(|name| root.join(name))
+        .collect();
+    target.inputs.retain(|path| path.exists());
+    Some(target)
+}
+
+/// Name and directory of each domain; a build without sysbuild is one domain without a name.
+fn domains(dir: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(text) = std::fs::read_to_string(dir.join("domains.yaml")) else {
+        return vec![(String::new(), dir.to_owned())];
+    };
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix("- name:") {
+            let name = name.trim().trim_matches(['"', '\'']).to_owned();
+            let place = dir.join(&name);
+            found.push((name, place));
+        } else if let Some(place) = line.strip_prefix("build_dir:") {
+            let place = Path::new(place.trim().trim_matches(['"', '\'']));
+            // Absolute, and wrong after a move; then the directory of its name is meant.
+            if let Some(last) = found.last_mut().filter(|_| place.is_dir()) {
+                place.clone_into(&mut last.1);
+            }
+        }
+    }
+    found
+}
+
+fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
+    let mut found = Vec::new();
+    let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
+    let app_at = runner.offset("app-address").unwrap_or_default();
+    let app = dir.join("zephyr").join(bin);
+    found.push(if domain == "mcuboot" {
+        regions::bootloader(app_at, app)
+    } else if read_start(&app, 4).is_some_and(|start| start == MCUBOOT_MAGIC) {
+        // A container of MCUboot's, which checks it by its own rules.
+        Region {
+            kind: RegionKind::Data,
+            ..regions::firmware(app_at, app)
+        }
+    } else {
+        regions::firmware(app_at, app)
+    });
+    // Older trees flash ESP-IDF's boot loader and table with the app.
+    if let (Some(path), Some(at)) = (
+        runner.get("flash-bootloader"),
+        runner.offset("boot-address"),
+    ) {
+        found.push(regions::bootloader(at, dir.join(path)));
+    }
+    let table_at = runner.offset("partition-table-address");
+    if let (Some(path), Some(at)) = (runner.get("flash-partition_table"), table_at) {
+        found.push(regions::partitions(at, dir.join(path)));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_lines_that_count() {
+        let runner = Runner::parse(
+            "runners:\n- esp32\nflash-runner: esp32\nconfig:\n  bin_file: zephyr.signed.bin\nargs:\n  \
+             esp32:\n    - --esp-app-address=0x20000\n    - --esp-encrypt\n    - '--esp-flash-size=8MB'\n",
+        )
+        .unwrap();
+        assert_eq!(runner.bin_file.as_deref(), Some("zephyr.signed.bin"));
+        assert_eq!(runner.offset("app-address"), Some(0x2_0000));
+        assert_eq!(runner.setting("flash-size"), Setting::Set("8MB".into()));
+        assert_eq!(runner.setting("flash-mode"), Setting::Keep);
+        assert_eq!(Runner::parse("flash-runner: openocd\n"), None);
+    }
+
+    #[test]
+    fn sysbuild_gives_boot_loader_and_app() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        write("build/domains.yaml", b"default: app\ndomains:\n  - name: app\n    build_dir: /gone/app\n  - name: mcuboot\n    build_dir: /gone/mcuboot\n");
+        for (domain, file, address, start) in [
+            ("mcuboot", "zephyr.bin", "0x0", vec![0xE9u8; 4]),
+            (
+                "app",
+                "zephyr.signed.bin",
+                "0x20000",
+                MCUBOOT_MAGIC.to_vec(),
+            ),
+        ] {
+            let runners = format!(
+                "flash-runner: esp32\nconfig:\n  bin_file: {file}\nargs:\n  esp32:\n    - --esp-app-address={address}\n"
+            );
+            write(
+                &format!("build/{domain}/zephyr/runners.yaml"),
+                runners.as_bytes(),
+            );
+            write(
+                &format!("build/{domain}/zephyr/.config"),
+                b"CONFIG_SOC=\"esp32c3\"\n",
+            );
+            write(&format!("build/{domain}/zephyr/{file}"), &start);
+        }
+        let target = read(dir.path(), &dir.path().join("build")).unwrap();
+        assert_eq!(target.name, "zephyr:build");
+        let regions: Vec<_> = target
+            .regions
+            .iter()
+            .map(|r| (r.name.as_str(), r.offset, r.kind))
+            .collect();
+        assert_eq!(
+            regions,
+            [
+                ("bootloader", 0, RegionKind::Bootloader),
+                ("firmware", 0x2_0000, RegionKind::Data)
+            ]
+        );
+        assert_eq!(target.chip, Some(fbuild_loader::chip::Chip::Esp32C3));
+    }
+}

@@ -1,0 +1,205 @@
+//! Why a deploy ended early, and how that is told to a person.
+
+use fbuild_loader::error::{LoaderError, OpenError};
+
+use crate::input_error::InputError;
+use crate::outcome::Failure;
+
+/// What stopped a deploy.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The request or its files.
+    #[error(transparent)]
+    Input(Box<InputError>),
+    /// The port could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Link or loader.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// What was written does not read back, twice.
+    #[error("{region}: {} written twice and still not right: {}", sectors_text(.offsets), offsets_text(.offsets))]
+    NotProved {
+        /// The region.
+        region: String,
+        /// Flash offsets of the sectors that do not read back.
+        offsets: Vec<u32>,
+    },
+}
+
+impl From<InputError> for DeployError {
+    fn from(error: InputError) -> Self {
+        Self::Input(Box::new(error))
+    }
+}
+
+fn sectors_text(offsets: &[u32]) -> String {
+    if offsets.len() == 1 {
+        "1 sector was".to_owned()
+    } else {
+        format!("{} sectors were", offsets.len())
+    }
+}
+
+fn offsets_text(offsets: &[u32]) -> String {
+    const SHOWN: usize = 8;
+    let mut text: Vec<String> = offsets
+        .iter()
+        .take(SHOWN)
+        .map(|o| format!("{o:#x}"))
+        .collect();
+    if offsets.len() > SHOWN {
+        text.push(format!("and {} more", offsets.len() - SHOWN));
+    }
+    text.join(", ")
+}
+
+/// How far the board was changed when it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoardState {
+    /// No byte of its flash was erased or written.
+    Untouched,
+    /// Writing had begun; this region was last.
+    Writing {
+        /// The region.
+        region: String,
+    },
+    /// Everything was written.
+    Written,
+}
+
+impl BoardState {
+    fn text(&self) -> String {
+        match self {
+            Self::Untouched => "nothing was written; the board still holds what it held".to_owned(),
+            Self::Writing { region } => format!(
+                "writing had begun ({region}); the board may not start until the next deploy, which \
+                 writes only what is missing"
+            ),
+            Self::Written => "everything was written".to_owned(),
+        }
+    }
+}
+
+/// Text for a cancelled deploy.
+#[must_use]
+pub fn cancelled(state: &BoardState) -> String {
+    format!("deploy cancelled; {}", state.text())
+}
+
+impl DeployError {
+    /// Whether it is the answer to a cancellation and no failure.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Loader(LoaderError::Cancelled))
+    }
+
+    /// As front ends show it. `port` is the port as it was asked for.
+    #[must_use]
+    pub fn into_failure(self, port: &str, state: &BoardState) -> Failure {
+        let what = match &self {
+            // These name the port themselves.
+            Self::Input(_)
+            | Self::Open(_)
+            | Self::NotProved { .. }
+            | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
+                self.to_string()
+            }
+            Self::Loader(_) => format!("{port}: {self}"),
+        };
+        let board_state = match &self {
+            Self::Input(_) | Self::Open(_) => String::new(),
+            _ => state.text(),
+        };
+        let (code, is_input, remedy) = match self {
+            Self::Input(error) => {
+                let remedy = error.remedy();
+                (error.code(), true, remedy)
+            }
+            Self::Open(error) => open_advice(&error),
+            Self::Loader(error) => loader_advice(&error),
+            Self::NotProved { .. } => (
+                "not-proved",
+                false,
+                "the flash chip may be worn out or badly powered: try another cable and supply; if \
+                 the same sectors fail again, replace the board"
+                    .to_owned(),
+            ),
+        };
+        Failure {
+            code,
+            is_input,
+            what,
+            board_state,
+            remedy,
+        }
+    }
+}
+
+fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
+    match error {
+        OpenError::NotFound { .. } => (
+            "port-not-found",
+            true,
+            "plug the board in, or choose one of the ports that `fbuild-lsp ports` lists"
+                .to_owned(),
+        ),
+        OpenError::Busy { .. } => (
+            "port-busy",
+            false,
+            "close the serial monitor or the other program that holds the port".to_owned(),
+        ),
+        OpenError::Permission { .. } => (
+            "port-permission",
+            false,
+            "on Linux add yourself to the group that owns the port (usually `dialout` or `uucp`), \
+             then log in again; in a container pass the device through"
+                .to_owned(),
+        ),
+        OpenError::BadName { .. } => (
+            "port-name",
+            true,
+            "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
+        ),
+        OpenError::Other { .. } => (
+            "port-open",
+            false,
+            "check the cable, and that the port works at all".to_owned(),
+        ),
+    }
+}
+
+fn loader_advice(error: &LoaderError) -> (&'static str, bool, String) {
+    const AGAIN: &str = "deploy again; the next deploy repairs what is incomplete";
+    match error {
+        LoaderError::Cancelled => ("cancelled", false, String::new()),
+        LoaderError::Link { .. } => {
+            ("link-lost", false, format!("check cable and connector, then {AGAIN}"))
+        }
+        LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().to_owned()),
+        LoaderError::Timeout { .. } => (
+            "timeout",
+            false,
+            format!("check cable and supply; with a long cable choose a lower baud rate; then {AGAIN}"),
+        ),
+        LoaderError::Refused { .. } => ("refused", false, AGAIN.to_owned()),
+        LoaderError::BadReply { .. } => {
+            ("bad-reply", false, format!("choose a lower baud rate, then {AGAIN}"))
+        }
+        LoaderError::UnknownChip { .. } => (
+            "unknown-chip",
+            false,
+            "is this an ESP32-family board? ESP8266 and chips newer than this program are not \
+             supported"
+                .to_owned(),
+        ),
+        LoaderError::Unsupported { .. } => ("unsupported", false, String::new()),
+        LoaderError::NoFlash { .. } => (
+            "no-flash",
+            false,
+            "check the flash chip's wiring and supply; on a module, nothing else may use its flash \
+             pins"
+                .to_owned(),
+        ),
+    }
+}

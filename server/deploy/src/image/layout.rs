@@ -1,0 +1,242 @@
+//! Where regions stand next to each other, and in the partition table.
+
+use std::path::PathBuf;
+
+use fbuild_loader::chip::Chip;
+
+use crate::input_error::InputError;
+use crate::partitions::{Partition, PartitionTable, TABLE_SECTOR_BYTES};
+use crate::target::{Region, RegionKind};
+
+/// Erase unit of flash.
+const SECTOR_BYTES: u32 = 0x1000;
+
+/// A region with its length.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub(super) name: String,
+    pub(super) kind: RegionKind,
+    pub(super) path: PathBuf,
+    pub(super) offset: u32,
+    pub(super) len_bytes: u64,
+}
+
+impl Placed {
+    pub(super) fn new(region: &Region, len_bytes: u64) -> Self {
+        Self {
+            name: region.name.clone(),
+            kind: region.kind,
+            path: region.source.path().to_owned(),
+            offset: region.offset,
+            len_bytes,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        u64::from(self.offset) + self.len_bytes
+    }
+
+    fn sectors_end(&self) -> u64 {
+        self.end().next_multiple_of(SECTOR_BYTES.into())
+    }
+}
+
+/// `0x7000-0xc8b0`.
+pub(super) fn span_text(offset: u32, len_bytes: u64) -> String {
+    format!("{offset:#x}-{:#x}", u64::from(offset) + len_bytes)
+}
+
+/// Flash is erased by sectors, so that every region begins at one.
+pub(super) fn check_alignment(region: &Region) -> Result<(), InputError> {
+    if region.offset.is_multiple_of(SECTOR_BYTES) {
+        return Ok(());
+    }
+    Err(InputError::MisalignedOffset {
+        region: region.name.clone(),
+        offset: region.offset,
+    })
+}
+
+/// No two regions may share a sector: writing one erases it for both.
+pub(super) fn check_overlaps(regions: &[Placed]) -> Result<(), InputError> {
+    let mut sorted: Vec<_> = regions
+        .iter()
+        .filter(|region| region.len_bytes > 0)
+        .collect();
+    sorted.sort_by_key(|region| region.offset);
+    for pair in sorted.windows(2) {
+        let (first, second) = (pair[0], pair[1]);
+        if first.sectors_end() > u64::from(second.offset) {
+            return Err(InputError::RegionsOverlap {
+                first: first.name.clone(),
+                first_span: span_text(first.offset, first.len_bytes),
+                second: second.name.clone(),
+                second_span: span_text(second.offset, second.len_bytes),
+                only_sector: first.end() <= u64::from(second.offset),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The ROM looks for the boot loader at one place only.
+pub(super) fn check_bootloader(region: &Placed, chip: Chip) -> Result<(), InputError> {
+    let expected = chip.facts().bootloader_offset;
+    if region.kind != RegionKind::Bootloader || region.offset == expected {
+        return Ok(());
+    }
+    Err(InputError::BootloaderMisplaced {
+        region: region.name.clone(),
+        path: region.path.clone(),
+        offset: region.offset,
+        chip: chip.to_string(),
+        expected,
+    })
+}
+
+/// Whether a region lies where the table wants it. Gives warnings for what the tools do all the
+/// same (`boot_app0.bin` at 0xe000 inside another partition).
+pub(super) fn check_in_table(
+    region: &Placed,
+    table: &PartitionTable,
+    table_offset: u32,
+) -> Result<Option<String>, InputError> {
+    match region.kind {
+        RegionKind::App => check_app(region, table).map(|()| None),
+        RegionKind::Bootloader | RegionKind::PartitionTable => Ok(None),
+        RegionKind::OtaData | RegionKind::Data => check_data(region, table, table_offset),
+    }
+}
+
+fn check_app(region: &Placed, table: &PartitionTable) -> Result<(), InputError> {
+    let Some(partition) = table.app_at(region.offset) else {
+        let apps: Vec<_> = table
+            .apps()
+            .map(|p| format!("'{}' at {:#x}", p.label, p.offset))
+            .collect();
+        return Err(InputError::AppOutsidePartition {
+            region: region.name.clone(),
+            path: region.path.clone(),
+            offset: region.offset,
+            known: if apps.is_empty() {
+                "it has none at all".to_owned()
+            } else {
+                format!("its app partitions: {}", apps.join(", "))
+            },
+        });
+    };
+    if region.len_bytes > u64::from(partition.size) {
+        return Err(InputError::AppExceedsPartition {
+            region: region.name.clone(),
+            path: region.path.clone(),
+            len_bytes: region.len_bytes,
+            partition: partition.label.clone(),
+            offset: partition.offset,
+            partition_bytes: partition.size.into(),
+        });
+    }
+    Ok(())
+}
+
+fn check_data(
+    region: &Placed,
+    table: &PartitionTable,
+    table_offset: u32,
+) -> Result<Option<String>, InputError> {
+    let place = format!(
+        "{} ({})",
+        region.name,
+        span_text(region.offset, region.len_bytes)
+    );
+    let Some(partition) = table.at(region.offset) else {
+        let below_first = region.offset < table_offset + TABLE_SECTOR_BYTES;
+        return Ok((!below_first).then(|| format!("{place} lies in no partition")));
+    };
+    let wrong_kind = region.kind == RegionKind::OtaData && !partition.is_otadata();
+    if wrong_kind || partition.offset != region.offset {
+        return Ok(Some(format!(
+            "{place} lies inside the partition '{}'",
+            partition.label
+        )));
+    }
+    exceeds(region, partition).map(|()| None)
+}
+
+fn exceeds(region: &Placed, partition: &Partition) -> Result<(), InputError> {
+    if region.end() <= partition.end() {
+        return Ok(());
+    }
+    Err(InputError::RegionExceedsPartition {
+        region: region.name.clone(),
+        path: region.path.clone(),
+        len_bytes: region.len_bytes,
+        partition: partition.label.clone(),
+        offset: partition.offset,
+        partition_bytes: partition.size.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::csv;
+
+    fn placed(name: &str, kind: RegionKind, offset: u32, len_bytes: u64) -> Placed {
+        Placed {
+            name: name.into(),
+            kind,
+            path: "x.bin".into(),
+            offset,
+            len_bytes,
+        }
+    }
+
+    #[test]
+    fn regions_may_touch_but_not_share_a_sector() {
+        let a = placed("a", RegionKind::Data, 0x1000, 0x1001);
+        let b = |offset| placed("b", RegionKind::Data, offset, 10);
+        assert_eq!(check_overlaps(&[b(0x3000), a.clone()]), Ok(()));
+        let error = check_overlaps(&[b(0x2800), a.clone()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a (0x1000-0x2001) and b (0x2800-0x280a) overlap: they share a 4 KiB sector, and \
+             erasing it for one destroys the other"
+        );
+        let error = check_overlaps(&[b(0x2000), a]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a (0x1000-0x2001) and b (0x2000-0x200a) overlap"
+        );
+    }
+
+    #[test]
+    fn regions_fit_their_partitions() {
+        let table = csv::compile(
+            "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,8K\napp,app,ota_0,0x10000,64K\n",
+            &csv::Options::default(),
+        )
+        .unwrap();
+        let check =
+            |kind, offset, len| check_in_table(&placed("r", kind, offset, len), &table, 0x8000);
+        let code = |kind, offset, len| check(kind, offset, len).unwrap_err().code();
+        assert_eq!(check(RegionKind::App, 0x1_0000, 0x1_0000), Ok(None));
+        assert_eq!(
+            code(RegionKind::App, 0x1_0000, 0x1_0001),
+            "app-exceeds-partition"
+        );
+        assert_eq!(code(RegionKind::App, 0x2_0000, 1), "app-outside-partition");
+        assert_eq!(check(RegionKind::OtaData, 0xe000, 0x2000), Ok(None));
+        assert_eq!(
+            code(RegionKind::Data, 0x9000, 0x6000),
+            "region-exceeds-partition"
+        );
+        assert_eq!(
+            check(RegionKind::OtaData, 0xd000, 0x2000).unwrap().unwrap(),
+            "r (0xd000-0xf000) lies inside the partition 'nvs'"
+        );
+        assert_eq!(
+            check(RegionKind::Data, 0x20_0000, 1).unwrap().unwrap(),
+            "r (0x200000-0x200001) lies in no partition"
+        );
+    }
+}

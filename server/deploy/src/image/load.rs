@@ -1,0 +1,216 @@
+//! Reading a target's regions, and every check that needs no board.
+
+use std::path::Path;
+
+use fbuild_loader::chip::Chip;
+
+use super::board::chip_text;
+use super::check::{Contents, check};
+use super::elf::{Conditions, Part, convert};
+use super::loaded::LoadedImages;
+use super::{Image, elf, layout};
+use crate::input_error::InputError;
+use crate::target::{ElfSource, Region, RegionKind, Source, Target};
+
+/// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
+pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
+    let selected = select(target, regions)?;
+    let (elf, parts) = read_elf(target)?;
+    let mut images = Vec::with_capacity(selected.len());
+    for region in selected {
+        images.push(read(target, region, parts.as_deref())?);
+    }
+    images.sort_by_key(|(image, _)| image.region.offset);
+    let chip = agree_on_chip(target, &images)?;
+    let mut loaded = LoadedImages {
+        target: target.clone(),
+        is_subset: images.len() < target.regions.len(),
+        images,
+        table: None,
+        chip,
+        warnings: Vec::new(),
+        elf,
+    };
+    loaded.find_table(parts.as_deref());
+    loaded.check_table_is_current()?;
+    loaded.check_layout(parts.as_deref())?;
+    loaded.warn_of_security();
+    loaded.warn_of_stale_files();
+    Ok(loaded)
+}
+
+/// The regions that were asked for. Nothing is dropped silently.
+fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Region>, InputError> {
+    let duplicate = |region: &str, place: String| InputError::DuplicateRegion {
+        region: region.to_owned(),
+        place,
+    };
+    let known: Vec<_> = target
+        .regions
+        .iter()
+        .map(|region| region.name.clone())
+        .collect();
+    if let Some(name) = first_duplicate(&known) {
+        return Err(duplicate(name, format!("in {}", target.found_in.display())));
+    }
+    let Some(names) = names else {
+        return Ok(target.regions.iter().collect());
+    };
+    if names.is_empty() {
+        return Err(InputError::EmptySelection { known });
+    }
+    if let Some(name) = first_duplicate(names) {
+        return Err(duplicate(name, "in the choice of regions".to_owned()));
+    }
+    names
+        .iter()
+        .map(|name| {
+            target
+                .region(name)
+                .ok_or_else(|| InputError::UnknownRegion {
+                    target: target.name.clone(),
+                    region: name.clone(),
+                    known: known.clone(),
+                })
+        })
+        .collect()
+}
+
+fn first_duplicate(names: &[String]) -> Option<&str> {
+    let duplicate = |(index, name): (usize, &String)| names[..index].contains(name);
+    names
+        .iter()
+        .enumerate()
+        .find(|item| duplicate(*item))
+        .map(|(_, name)| name.as_str())
+}
+
+pub(super) fn elf_source(target: &Target) -> Option<&ElfSource> {
+    target
+        .regions
+        .iter()
+        .find_map(|region| match &region.source {
+            Source::Elf(source) => Some(source),
+            Source::File(_) => None,
+        })
+}
+
+type ElfAndParts = (Option<Vec<u8>>, Option<Vec<Part>>);
+
+fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
+    let Some(source) = elf_source(target) else {
+        return Ok((None, None));
+    };
+    let bytes = read_file("firmware", &source.elf, &target.build_remedy())?;
+    let chip = target.chip.ok_or_else(|| InputError::ChipUnknown {
+        target: target.name.clone(),
+    })?;
+    if let Some(found) = elf::elf_chip(&bytes).filter(|found| *found != chip) {
+        return Err(InputError::ChipMismatch {
+            region: "firmware".to_owned(),
+            path: source.elf.clone(),
+            found: found.to_string(),
+            expected_by: "the project is for".to_owned(),
+            expected: chip.to_string(),
+        });
+    }
+    let conditions = Conditions {
+        chip,
+        flash_size: None,
+        crystal_mhz: None,
+    };
+    let parts = convert(&bytes, source, &target.flash, conditions)?;
+    Ok((Some(bytes), Some(parts)))
+}
+
+fn read_file(region: &str, path: &Path, remedy: &str) -> Result<Vec<u8>, InputError> {
+    let bytes =
+        std::fs::read(path).map_err(|error| InputError::from_io(region, path, &error, remedy))?;
+    if bytes.is_empty() {
+        return Err(InputError::FileEmpty {
+            region: region.to_owned(),
+            path: path.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+    Ok(bytes)
+}
+
+/// What to do about a missing or damaged file of `region`.
+fn remedy(target: &Target, region: &Region) -> String {
+    let outside = !region.source.path().starts_with(&target.root);
+    if outside && region.kind == RegionKind::OtaData {
+        return "This file comes with the Arduino framework; install it with the project's own \
+                tool, or choose the other regions with --regions."
+            .to_owned();
+    }
+    target.build_remedy()
+}
+
+pub(super) fn read(
+    target: &Target,
+    region: &Region,
+    parts: Option<&[Part]>,
+) -> Result<(Image, Contents), InputError> {
+    layout::check_alignment(region)?;
+    let remedy = remedy(target, region);
+    let mut region = region.clone();
+    let bytes = match &region.source {
+        Source::File(path) => read_file(&region.name, path, &remedy)?,
+        Source::Elf(source) => {
+            let part = part(parts, region.kind).filter(|part| elf::is_image(part));
+            let part = part.ok_or_else(|| InputError::Elf {
+                path: source.elf.clone(),
+                why: format!("espflash makes no {} of it", region.name),
+                remedy: remedy.clone(),
+            })?;
+            region.offset = part.offset;
+            part.bytes.clone()
+        }
+    };
+    let contents = check(&region, &bytes, &remedy)?;
+    Ok((Image { region, bytes }, contents))
+}
+
+pub(super) fn part(parts: Option<&[Part]>, kind: RegionKind) -> Option<&Part> {
+    parts?.iter().find(|part| part.kind == kind)
+}
+
+/// The chip that the build says, checked against every image, or the one that the images name.
+fn agree_on_chip(
+    target: &Target,
+    images: &[(Image, Contents)],
+) -> Result<Option<Chip>, InputError> {
+    let mut expected = target
+        .chip
+        .map(|chip| (chip, "the build is for".to_owned()));
+    for (image, contents) in images {
+        let Contents::Image(parsed) = contents else {
+            continue;
+        };
+        let found = parsed.chip();
+        match (&expected, found) {
+            (Some((chip, _)), Some(found)) if *chip == found => {}
+            (None, Some(found)) => {
+                expected = Some((found, format!("{} is for", image.region.name)));
+            }
+            (expected, _) => {
+                let (by, chip) = match expected {
+                    Some((chip, by)) => (by.clone(), chip.to_string()),
+                    None => (
+                        "there are images for".to_owned(),
+                        "known chips only".to_owned(),
+                    ),
+                };
+                return Err(InputError::ChipMismatch {
+                    region: image.region.name.clone(),
+                    path: image.region.source.path().to_owned(),
+                    found: chip_text(parsed.chip_id),
+                    expected_by: by,
+                    expected: chip,
+                });
+            }
+        }
+    }
+    Ok(expected.map(|(chip, _)| chip))
+}

@@ -1,0 +1,385 @@
+//! A target's regions after reading: what they say together, and their bytes for one board.
+
+use fbuild_loader::chip::Chip;
+
+use super::Image;
+use super::board::{BoardFacts, check_chip, check_end, check_revision, check_security};
+use super::check::Contents;
+use super::elf::{Conditions, Part, convert};
+use super::layout::{self, Placed};
+use super::load::{elf_source, part, read};
+use super::patch::{patch_header, size_bytes};
+use crate::input_error::InputError;
+use crate::partitions::{Partition, PartitionTable, csv};
+use crate::target::{Region, RegionKind, Setting, Source, Target};
+
+/// Flash writes are padded to this with FF. Source: esptool 5.6.0 `write-flash`.
+const PADDING_BYTES: usize = 4;
+
+/// How many stale files a warning names.
+const STALE_NAMED: usize = 3;
+
+/// A target's regions, read and checked.
+#[derive(Debug, Clone)]
+pub struct LoadedImages {
+    pub(super) target: Target,
+    /// By offset; as in their files.
+    pub(super) images: Vec<(Image, Contents)>,
+    pub(super) is_subset: bool,
+    pub(super) table: Option<PartitionTable>,
+    pub(super) chip: Option<Chip>,
+    pub(super) warnings: Vec<String>,
+    pub(super) elf: Option<Vec<u8>>,
+}
+
+impl LoadedImages {
+    /// The images for this board, by offset: checked against it, headers patched, padded.
+    ///
+    /// `force` lets a revision, a security state or a table that does not fit the flash pass; never
+    /// another chip, nor a region past the end of the flash.
+    pub fn for_board(&self, board: &BoardFacts, force: bool) -> Result<Vec<Image>, InputError> {
+        let parts = self.parts_for(board)?;
+        let mut images = Vec::with_capacity(self.images.len());
+        for (image, contents) in &self.images {
+            images.push(self.finish(image, contents, parts.as_deref(), board, force)?);
+        }
+        if !force {
+            check_security(&images, self.target.secure_boot, board)?;
+            Self::check_table_fits(&images, board)?;
+        }
+        Ok(images)
+    }
+
+    fn finish(
+        &self,
+        image: &Image,
+        contents: &Contents,
+        parts: Option<&[Part]>,
+        board: &BoardFacts,
+        force: bool,
+    ) -> Result<Image, InputError> {
+        let mut image = image.clone();
+        let is_elf = matches!(image.region.source, Source::Elf(_));
+        if let Some(part) = part(parts, image.region.kind).filter(|_| is_elf) {
+            image.region.offset = part.offset;
+            image.bytes.clone_from(&part.bytes);
+        }
+        if let Contents::Image(parsed) = contents {
+            check_chip(&image, parsed, board.chip)?;
+            if !force {
+                check_revision(&image, parsed, board)?;
+            }
+        }
+        // espflash has patched the header of what it made already, by its own rules.
+        if !is_elf {
+            patch_header(
+                &mut image.bytes,
+                image.region.offset,
+                &self.target.flash,
+                board,
+            )?;
+        }
+        let padded = image.bytes.len().next_multiple_of(PADDING_BYTES);
+        image.bytes.resize(padded, 0xFF);
+        match (board.flash_size, &self.target.flash.size) {
+            (Some(bytes), _) => check_end(&image, bytes, "of the board")?,
+            (None, Setting::Set(name)) => {
+                if let Some(bytes) = size_bytes(name) {
+                    check_end(&image, bytes, "that the build is configured for")?;
+                }
+            }
+            (None, _) => {}
+        }
+        Ok(image)
+    }
+
+    /// An ELF file's images depend on the board's flash size and crystal.
+    fn parts_for(&self, board: &BoardFacts) -> Result<Option<Vec<Part>>, InputError> {
+        let (Some(elf), Some(source)) = (&self.elf, elf_source(&self.target)) else {
+            return Ok(None);
+        };
+        let Some(chip) = self.chip else {
+            return Ok(None);
+        };
+        let conditions = Conditions {
+            chip,
+            flash_size: board.flash_size,
+            crystal_mhz: board.crystal_mhz,
+        };
+        convert(elf, source, &self.target.flash, conditions).map(Some)
+    }
+
+    /// The boot loader refuses a table with a partition past the end of the flash.
+    ///
+    /// Source: ESP-IDF `flash_partitions.c`, `esp_partition_table_verify` (v6.0).
+    fn check_table_fits(images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
+        let written = images
+            .iter()
+            .find(|image| image.region.kind == RegionKind::PartitionTable);
+        let table = written.and_then(|image| PartitionTable::parse(&image.bytes).ok());
+        let (Some(table), Some(flash)) = (table, board.flash_size) else {
+            return Ok(());
+        };
+        let past = table
+            .partitions
+            .iter()
+            .find(|partition| partition.end() > u64::from(flash));
+        past.map_or(Ok(()), |partition| {
+            Err(InputError::PastFlashEnd {
+                what: format!("the partition '{}'", partition.label),
+                end: partition.end(),
+                whose: "of the board".to_owned(),
+                flash_bytes: flash.into(),
+            })
+        })
+    }
+
+    /// Whether any image asks for a certain revision of the chip: only then it is worth reading.
+    #[must_use]
+    pub fn limits_revision(&self) -> bool {
+        self.images.iter().any(|(_, contents)| match contents {
+            Contents::Image(image) => {
+                image.min_revision > 0
+                    || image.min_revision_legacy > 0
+                    || !matches!(image.max_revision, 0 | u16::MAX)
+            }
+            _ => false,
+        })
+    }
+
+    /// The chip that the images are for, where something says so.
+    #[must_use]
+    pub fn chip(&self) -> Option<Chip> {
+        self.chip
+    }
+
+    /// The target that was loaded.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The target's partition table, also where its region was not chosen.
+    #[must_use]
+    pub fn table(&self) -> Option<&PartitionTable> {
+        self.table.as_ref()
+    }
+
+    /// Where the partition table stands in flash.
+    #[must_use]
+    pub fn table_offset(&self) -> u32 {
+        let table = self
+            .target
+            .regions
+            .iter()
+            .find(|r| r.kind == RegionKind::PartitionTable);
+        table.map_or(self.target.table_offset, |region| region.offset)
+    }
+
+    /// The partition that the firmware goes to, if it was chosen and the table is known.
+    #[must_use]
+    pub fn app_slot(&self) -> Option<&Partition> {
+        let app = self
+            .images
+            .iter()
+            .find(|(image, _)| image.region.kind == RegionKind::App)?;
+        self.table.as_ref()?.app_at(app.0.region.offset)
+    }
+
+    /// Otadata that makes the freshly written app boot, if the project has it: a region of the
+    /// target, chosen or not, or a file that its tool leaves unwritten.
+    #[must_use]
+    pub fn initial_otadata(&self) -> Option<&Region> {
+        let region = self
+            .target
+            .regions
+            .iter()
+            .find(|r| r.kind == RegionKind::OtaData);
+        region.or(self.target.spare_otadata.as_ref())
+    }
+
+    /// That otadata's bytes for this board.
+    pub fn initial_otadata_image(&self, board: &BoardFacts) -> Result<Option<Image>, InputError> {
+        let Some(region) = self.initial_otadata() else {
+            return Ok(None);
+        };
+        let (image, contents) = read(&self.target, region, None)?;
+        self.finish(&image, &contents, None, board, false).map(Some)
+    }
+
+    /// Things to know that do not stand in the way.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Names of the chosen regions, by offset.
+    #[must_use]
+    pub fn region_names(&self) -> Vec<&str> {
+        self.images
+            .iter()
+            .map(|(image, _)| image.region.name.as_str())
+            .collect()
+    }
+
+    /// Whether some regions of the target were not chosen.
+    #[must_use]
+    pub fn is_subset(&self) -> bool {
+        self.is_subset
+    }
+
+    pub(super) fn find_table(&mut self, parts: Option<&[Part]>) {
+        let chosen = self.images.iter().find_map(|(_, contents)| match contents {
+            Contents::Table(table) => Some(table.clone()),
+            _ => None,
+        });
+        if chosen.is_some() {
+            self.table = chosen;
+            return;
+        }
+        let mut regions = self.target.regions.iter();
+        let Some(region) = regions.find(|r| r.kind == RegionKind::PartitionTable) else {
+            return;
+        };
+        let bytes = match &region.source {
+            Source::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
+            Source::Elf(_) => part(parts, RegionKind::PartitionTable)
+                .map(|part| part.bytes.clone())
+                .ok_or_else(|| "espflash makes none".to_owned()),
+        };
+        match bytes.and_then(|b| PartitionTable::parse(&b).map_err(|error| error.to_string())) {
+            Ok(table) => self.table = Some(table),
+            Err(why) => self.warnings.push(format!(
+                "the regions could not be checked against the partition table {}: {why}",
+                region.source.path().display()
+            )),
+        }
+    }
+
+    /// The binary table must be what the project's CSV says, if it is going to be written.
+    pub(super) fn check_table_is_current(&mut self) -> Result<(), InputError> {
+        let Some(csv_path) = self.target.partitions_csv.clone() else {
+            return Ok(());
+        };
+        let chosen = self
+            .images
+            .iter()
+            .find_map(|(image, contents)| match contents {
+                Contents::Table(table) => Some((image, table)),
+                _ => None,
+            });
+        let Some((image, built)) = chosen else {
+            return Ok(());
+        };
+        let options = csv::Options {
+            table_offset: image.region.offset,
+            bootloader_offset: self.chip.map(|chip| chip.facts().bootloader_offset),
+            md5: built.has_md5,
+            ..csv::Options::default()
+        };
+        let text = match std::fs::read_to_string(&csv_path) {
+            Ok(text) => text,
+            Err(error) => {
+                let path = csv_path.display();
+                self.warnings.push(format!(
+                    "{path} could not be compared with the table: {error}"
+                ));
+                return Ok(());
+            }
+        };
+        // Rows may name subtypes and variables that only the project's own build knows.
+        match csv::compile_unverified(&text, &options) {
+            Err(error) => {
+                let path = csv_path.display();
+                self.warnings.push(format!(
+                    "{path} could not be compared with the table: {error}"
+                ));
+                Ok(())
+            }
+            Ok(wanted) => wanted.first_difference(built).map_or(Ok(()), |difference| {
+                Err(InputError::TableStale {
+                    region: image.region.name.clone(),
+                    path: image.region.source.path().to_owned(),
+                    csv: csv_path,
+                    difference,
+                    remedy: self.target.build_remedy(),
+                })
+            }),
+        }
+    }
+
+    pub(super) fn check_layout(&mut self, parts: Option<&[Part]>) -> Result<(), InputError> {
+        let chosen = self.region_names();
+        let others = self
+            .target
+            .regions
+            .iter()
+            .filter(|r| !chosen.contains(&r.name.as_str()));
+        let others = others.filter_map(|region| {
+            let len = match &region.source {
+                Source::File(path) => path.metadata().ok()?.len(),
+                Source::Elf(_) => part(parts, region.kind)?.bytes.len() as u64,
+            };
+            Some(Placed::new(region, len))
+        });
+        let placed: Vec<_> = self
+            .images
+            .iter()
+            .map(|(image, _)| Placed::new(&image.region, image.bytes.len() as u64))
+            .collect();
+        let everything: Vec<_> = placed.iter().cloned().chain(others).collect();
+        layout::check_overlaps(&everything)?;
+        if let Some(chip) = self.chip {
+            placed
+                .iter()
+                .try_for_each(|region| layout::check_bootloader(region, chip))?;
+        }
+        if let Some(table) = &self.table {
+            for region in &placed {
+                let warning = layout::check_in_table(region, table, self.table_offset())?;
+                self.warnings.extend(warning);
+            }
+        }
+        Ok(())
+    }
+
+    /// Both settings burn eFuses at the first start, which nothing takes back.
+    pub(super) fn warn_of_security(&mut self) {
+        if self.target.flash_encryption {
+            let text = "the build enables flash encryption: at its first start the board encrypts \
+                        its flash for good, and takes no plain images after that";
+            self.warnings.push(text.to_owned());
+        }
+        if self.target.secure_boot {
+            let text = "the build enables secure boot: at its first start the board locks itself \
+                        to images signed with the project's key";
+            self.warnings.push(text.to_owned());
+        }
+    }
+
+    pub(super) fn warn_of_stale_files(&mut self) {
+        let stale = self.target.stale_inputs();
+        if stale.is_empty() {
+            return;
+        }
+        let named: Vec<_> = stale
+            .iter()
+            .take(STALE_NAMED)
+            .map(|path| {
+                path.strip_prefix(&self.target.root)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
+            })
+            .collect();
+        let more = match stale.len().saturating_sub(STALE_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.warnings.push(format!(
+            "changed since the last build: {}{more} ({})",
+            named.join(", "),
+            self.target.build_command()
+        ));
+    }
+}

@@ -1,0 +1,12 @@
+//! Discovery and images over whole workspaces and whole corpora.
+
+#![allow(clippy::unwrap_used)] // tests: a failed unwrap is a failed test
+
+mod corpus_partitions;
+mod corpus_platformio;
+mod elf;
+mod fixtures;
+mod header_patch;
+mod layouts;
+mod refusals;
+mod workspaces;
