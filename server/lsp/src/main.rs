@@ -1,2 +1,20 @@
-//! The `fbuild-lsp` binary.
-fn main() {}
+//! `fbuild-lsp`: a language server that puts firmware onto boards, and the same work from a shell.
+//!
+//! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
+//! way to the boards, [`progress`] the words for what is going on, [`json`] the shapes that leave
+//! this process. [`cli`] and [`server`] are the two front ends; neither decides what is written,
+//! that is `fbuild-deploy`'s.
+
+mod boards;
+mod cli;
+mod explain;
+mod json;
+mod order;
+mod port;
+mod progress;
+mod server;
+mod state_dir;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

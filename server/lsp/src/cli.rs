@@ -1,0 +1,123 @@
+//! The command line: one file per subcommand.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 success, 1
+//! failed, 2 wrong usage or input, 130 cancelled.
+
+mod bars;
+mod board;
+mod deploy;
+mod interrupt;
+mod plan_table;
+mod ports;
+mod sim;
+mod targets;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fbuild_deploy::outcome::Failure;
+use tracing::level_filters::LevelFilter;
+
+use self::terminal::Terminal;
+use crate::boards::LocalBoards;
+use crate::{server, state_dir};
+
+const SUCCESS: u8 = 0;
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+/// 128 + SIGINT, as shells have it.
+const CANCELLED: u8 = 130;
+
+const EXAMPLE: &str = "\
+Example, in a project that ESP-IDF, PlatformIO, Arduino, Zephyr, cargo or fbuild has built:
+
+  fbuild-lsp deploy                    verify the board, rewrite what differs, prove it, start it
+  fbuild-lsp deploy --port sim:        the same on a simulated board";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "fbuild-lsp",
+    version,
+    about = "Put firmware onto ESP32-family boards, from any editor and from the shell",
+    long_about = None,
+    before_help = EXAMPLE,
+    after_help = "Without a command this is a language server on standard input and output."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Be a language server on standard input and output (also without this option)
+    #[arg(long)]
+    stdio: bool,
+
+    /// How much to log on standard error: off, error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<LevelFilter>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put a project's firmware onto a board, writing only what differs
+    #[command(before_help = "Example: fbuild-lsp deploy --port /dev/ttyUSB0 --regions firmware")]
+    Deploy(deploy::DeployArguments),
+    /// Say whether a board holds a project's firmware; write nothing
+    Verify(deploy::Arguments),
+    /// Say what a deploy would write, and how long it would take; write nothing
+    Plan(deploy::Arguments),
+    /// List the serial ports
+    Ports(ports::Arguments),
+    /// List what a project has to deploy
+    Targets(targets::Arguments),
+    /// Say who answers on a port
+    Board(board::Arguments),
+    /// Be a board: serve a simulated one to any tool that writes to a serial port
+    #[command(before_help = "Example: fbuild-lsp sim --chip esp32c3 --flash board.bin")]
+    Sim(sim::Arguments),
+}
+
+/// The whole program.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_server = arguments.command.is_none();
+    start_logging(arguments.log.unwrap_or(if is_server {
+        LevelFilter::INFO
+    } else {
+        LevelFilter::ERROR
+    }));
+    let boards = LocalBoards {
+        state_dir: state_dir::of_this_process(),
+    };
+    let terminal = Terminal::of_this_process();
+    let code = match arguments.command {
+        None => server::serve_stdio(boards).unwrap_or_else(|error| {
+            tracing::error!(%error, "could not start");
+            FAILED
+        }),
+        Some(Command::Deploy(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Verify(arguments)) => arguments.verify(&boards, terminal),
+        Some(Command::Plan(arguments)) => arguments.plan(&boards, terminal),
+        Some(Command::Ports(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Targets(arguments)) => arguments.run(terminal),
+        Some(Command::Board(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
+    };
+    ExitCode::from(code)
+}
+
+/// Logs go to standard error; standard output belongs to results and to the protocol.
+fn start_logging(level: LevelFilter) {
+    let stderr = terminal::is_colourful_stderr();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(stderr)
+        .with_max_level(level)
+        .init();
+}
+
+/// Says what went wrong; the exit code for it.
+fn fail(terminal: Terminal, failure: &Failure) -> u8 {
+    terminal.failure(failure);
+    if failure.is_input { USAGE } else { FAILED }
+}

@@ -1,0 +1,218 @@
+//! `deploy`, `verify` and `plan`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use fbuild_deploy::deploy::{Baud, Mode};
+use fbuild_deploy::discover::Environment;
+use fbuild_deploy::outcome::{OutcomeKind, Report};
+
+use super::bars::Bars;
+use super::plan_table::plan_table;
+use super::terminal::Terminal;
+use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
+use crate::boards::{Boards as _, LocalBoards};
+use crate::json::Outcome;
+use crate::order::Order;
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct DeployArguments {
+    #[command(flatten)]
+    common: Arguments,
+
+    /// Write every region, also those that match
+    #[arg(long, conflicts_with = "dry_run")]
+    full: bool,
+
+    /// Say what would be written, and write nothing; the same as `plan`
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Write where it is refused for safety (secured boards); the board may not start afterwards
+    #[arg(long)]
+    force: bool,
+}
+
+/// Arguments that all three share.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The project's directory
+    #[arg(value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+
+    /// Target to use, where the project has several; a part of its name will do
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+
+    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+
+    /// Only these regions, separated by commas: bootloader,partitions,firmware
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    regions: Option<Vec<String>>,
+
+    /// Baud rate to write at
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_baud)]
+    baud: Baud,
+
+    /// A file and where it goes, instead of a project's target; may be repeated
+    #[arg(
+        long = "image",
+        num_args = 2,
+        value_names = ["OFFSET", "FILE"],
+        action = clap::ArgAction::Append,
+        conflicts_with_all = ["directory", "target"]
+    )]
+    images: Vec<String>,
+
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_baud(text: &str) -> Result<Baud, String> {
+    if text == "auto" {
+        return Ok(Baud::Auto);
+    }
+    match text.parse() {
+        Ok(baud) if baud > 0 => Ok(Baud::Fixed(baud)),
+        _ => Err("expected 'auto' or a number, as in 921600".to_owned()),
+    }
+}
+
+/// An offset as people write them: hexadecimal with 0x, else decimal.
+fn parse_offset(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+impl DeployArguments {
+    /// Runs `deploy`.
+    pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let mode = match (self.full, self.dry_run) {
+            (_, true) => Mode::Plan,
+            (true, false) => Mode::Full,
+            (false, false) => Mode::Auto,
+        };
+        self.common.run(mode, self.force, boards, terminal)
+    }
+}
+
+impl Arguments {
+    /// Runs `verify`.
+    pub(crate) fn verify(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        self.run(Mode::Verify, false, boards, terminal)
+    }
+
+    /// Runs `plan`.
+    pub(crate) fn plan(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        self.run(Mode::Plan, false, boards, terminal)
+    }
+
+    fn run(self, mode: Mode, force: bool, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let as_json = self.json;
+        let order = match self.order(mode, force) {
+            Ok(order) => order,
+            Err(message) => {
+                terminal.note(&format!("error: {message}"));
+                return USAGE;
+            }
+        };
+        let cancel = interrupt::token(terminal);
+        let ports = if order.port.is_none() {
+            boards.ports()
+        } else {
+            Vec::new()
+        };
+        let mut bars = Bars::new(terminal);
+        let report = match order.resolve(&ports, &Environment::from_process()) {
+            Err(failure) => order.refused(failure, Duration::ZERO),
+            Ok(request) => boards.deploy(&request, &mut |event| bars.hear(&event), &cancel),
+        };
+        tell(&report, &bars, as_json, terminal);
+        exit_code(&report)
+    }
+
+    fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
+        let mut files = Vec::new();
+        for pair in self.images.chunks_exact(2) {
+            let offset = parse_offset(&pair[0]).ok_or_else(|| {
+                format!(
+                    "'{}' is no offset; expected a number, as in 0x10000",
+                    pair[0]
+                )
+            })?;
+            files.push((offset, PathBuf::from(&pair[1])));
+        }
+        let directory = std::path::absolute(&self.directory)
+            .map_err(|error| format!("{}: {error}", self.directory.display()))?;
+        Ok(Order {
+            mode,
+            roots: vec![directory],
+            files,
+            target: self.target,
+            port: self.port,
+            regions: self.regions,
+            baud: self.baud,
+            force,
+        })
+    }
+}
+
+fn tell(report: &Report, bars: &Bars, as_json: bool, terminal: Terminal) {
+    for warning in report
+        .warnings
+        .iter()
+        .filter(|warning| !bars.has_noted(warning))
+    {
+        terminal.note(&terminal.warning_line(warning));
+    }
+    if let Some(failure) = &report.error {
+        terminal.failure(failure);
+    }
+    if as_json {
+        terminal.json(&Outcome::from(report));
+    } else if report.outcome == OutcomeKind::Cancelled {
+        terminal.note(&report.message);
+    } else if let (OutcomeKind::Planned, Some(plan)) = (report.outcome, &report.plan) {
+        terminal.result(&plan_table(plan));
+    } else if report.error.is_none() {
+        let seconds = report.duration.as_secs_f64();
+        terminal.result(&format!("{} in {seconds:.1} s", report.message));
+    }
+}
+
+fn exit_code(report: &Report) -> u8 {
+    match report.outcome {
+        OutcomeKind::VerifySkip
+        | OutcomeKind::SelectiveFlash
+        | OutcomeKind::FullFlash
+        | OutcomeKind::Planned => SUCCESS,
+        OutcomeKind::Cancelled => CANCELLED,
+        OutcomeKind::Failed if report.error.as_ref().is_some_and(|error| error.is_input) => USAGE,
+        OutcomeKind::Failed => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_and_rates_as_people_write_them() {
+        assert_eq!(parse_offset("0x10000"), Some(0x1_0000));
+        assert_eq!(parse_offset("0XE000"), Some(0xE000));
+        assert_eq!(parse_offset("4096"), Some(4096));
+        for wrong in ["", "0x", "10000h", "-1", "0x1_0000", "0x100000000"] {
+            assert_eq!(parse_offset(wrong), None, "{wrong}");
+        }
+        assert_eq!(parse_baud("auto"), Ok(Baud::Auto));
+        assert_eq!(parse_baud("921600"), Ok(Baud::Fixed(921_600)));
+        assert!(parse_baud("0").is_err() && parse_baud("fast").is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! Ctrl-C and SIGTERM: the first one stops at the next block and frees the port, the second ends
+//! the process at once.
+
+use fbuild_loader::cancel::CancelToken;
+
+use super::CANCELLED;
+use super::terminal::Terminal;
+
+/// A token that a signal raises.
+pub(crate) fn token(terminal: Terminal) -> CancelToken {
+    let token = CancelToken::new();
+    let raised = token.clone();
+    let heard = ctrlc::set_handler(move || {
+        if raised.is_cancelled() {
+            std::process::exit(i32::from(CANCELLED));
+        }
+        raised.cancel();
+        terminal.note("stopping at the next block; again to stop at once");
+    });
+    if let Err(error) = heard {
+        tracing::warn!(%error, "signals will end this process at once");
+    }
+    token
+}

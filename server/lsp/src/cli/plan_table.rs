@@ -1,0 +1,75 @@
+//! A plan as a table: a line per region, and the sum.
+
+use fbuild_deploy::event::PlanSummary;
+
+/// The table's lines.
+pub(crate) fn plan_table(plan: &PlanSummary) -> String {
+    if plan.writes.is_empty() {
+        return "nothing to write".to_owned();
+    }
+    let mut rows = vec![["region", "sectors", "runs", "KiB sent", "seconds"].map(str::to_owned)];
+    let (mut sectors, mut runs, mut wire_bytes) = (0, 0, 0);
+    for write in &plan.writes {
+        rows.push([
+            write.region.to_string(),
+            format!("{} of {}", write.sectors, write.sectors_total),
+            write.runs.to_string(),
+            write.wire_bytes.div_ceil(1024).to_string(),
+            format!("{:.2}", write.predicted.as_secs_f64()),
+        ]);
+        sectors += write.sectors;
+        runs += write.runs;
+        wire_bytes += write.wire_bytes;
+    }
+    rows.push([
+        "all".to_owned(),
+        sectors.to_string(),
+        runs.to_string(),
+        wire_bytes.div_ceil(1024).to_string(),
+        format!("{:.2}", plan.predicted.as_secs_f64()),
+    ]);
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let line = |row: &[String; 5]| {
+        let cells = (1..5).map(|column| format!("  {:>1$}", row[column], width(column)));
+        cells.fold(format!("{:<1$}", row[0], width(0)), |line, cell| {
+            line + &cell
+        })
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fbuild_deploy::event::PlannedWrite;
+
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let write = |region: &str, sectors, wire_bytes, millis| PlannedWrite {
+            region: region.into(),
+            sectors,
+            sectors_total: 366,
+            runs: 1,
+            wire_bytes,
+            predicted: Duration::from_millis(millis),
+        };
+        let plan = PlanSummary {
+            writes: vec![
+                write("firmware", 3, 4127, 310),
+                write("nvs", 10, 100_000, 1205),
+            ],
+            predicted: Duration::from_millis(1520),
+        };
+        assert_eq!(
+            plan_table(&plan),
+            "region      sectors  runs  KiB sent  seconds\n\
+             firmware   3 of 366     1         5     0.31\n\
+             nvs       10 of 366     1        98     1.21\n\
+             all              13     2       102     1.52"
+        );
+        assert_eq!(plan_table(&PlanSummary::default()), "nothing to write");
+    }
+}

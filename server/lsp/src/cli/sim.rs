@@ -1,0 +1,188 @@
+//! `sim`: be a board, for any tool that writes to a serial port.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use fbuild_deploy::outcome::Failure;
+use fbuild_loader::chip::Chip;
+use fbuild_sim::port::SimPort;
+use fbuild_sim::serve::{self, Server};
+use fbuild_sim::timing::{FlashTiming, LinkTiming, LoaderTiming};
+use fbuild_sim::{Board, Timing};
+
+use super::terminal::Terminal;
+use super::{FAILED, SUCCESS, USAGE, fail};
+use crate::boards::LocalBoards;
+
+/// Arguments of `sim`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Chip to be: esp32, esp32c3, esp32s3 and so on
+    #[arg(long, value_name = "NAME", default_value = "esp32")]
+    chip: Chip,
+
+    /// File with the flash's contents, byte for byte; made, blank, if it is not there
+    #[arg(long, value_name = "FILE")]
+    flash: Option<PathBuf>,
+
+    /// Size of the flash: 4MB, 512KB, or bytes
+    #[arg(long, value_name = "SIZE")]
+    flash_size: Option<String>,
+
+    /// How long things take
+    #[arg(long, value_enum, default_value_t = Time::Real)]
+    time: Time,
+
+    /// Serve on this TCP address instead of a pty; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+
+    /// Any further option of `sim:` ports, such as secure-download=1; may be repeated
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    options: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Time {
+    /// As long as on a real board
+    Real,
+    /// No time at all
+    Accounted,
+}
+
+impl Arguments {
+    /// Runs `sim`: prints where the board is, then serves it until it is interrupted.
+    #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
+    pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let board = match self.board(boards) {
+            Ok(board) => board,
+            Err(message) => {
+                terminal.note(&format!("error: {message}"));
+                return USAGE;
+            }
+        };
+        let server = match self.serve(board) {
+            Ok(server) => server,
+            Err(error) => return fail(terminal, &self.not_served(&error)),
+        };
+        let stopper = server.stopper();
+        if let Err(error) = ctrlc::set_handler(move || stopper.stop()) {
+            tracing::warn!(%error, "a signal will end this process at once");
+        }
+        // What a client passes as its port.
+        let scheme = if self.listen.is_some() {
+            "socket://"
+        } else {
+            ""
+        };
+        terminal.result(&format!("{scheme}{}", server.address()));
+        match server.wait() {
+            Ok(()) => SUCCESS,
+            Err(error) => {
+                terminal.note(&format!("error: the simulated board failed: {error}"));
+                FAILED
+            }
+        }
+    }
+
+    fn board(&self, boards: &LocalBoards) -> Result<Board, String> {
+        let port = SimPort::parse(&self.port_name(), &boards.state_dir);
+        let port = port.map_err(|error| error.to_string())?;
+        if let Some(parent) = port.flash_path().and_then(|path| path.parent()) {
+            std::fs::create_dir_all(parent)
+                .map_err(|error| format!("{}: {error}", parent.display()))?;
+        }
+        let mut builder = port.builder().start_in_download_mode();
+        if self.time == Time::Accounted {
+            builder = builder.timing(instant());
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    /// The board as a `sim:` port, so that both take the same options.
+    fn port_name(&self) -> String {
+        let file = self
+            .flash
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        let mut name = format!("sim:{file}?chip={}", self.chip.name());
+        let size = self.flash_size.iter().map(|size| format!("size={size}"));
+        for option in size.chain(self.options.iter().cloned()) {
+            name.push('&');
+            name.push_str(&option);
+        }
+        name
+    }
+
+    fn serve(&self, board: Board) -> io::Result<Server> {
+        match &self.listen {
+            Some(address) => serve::tcp(board, address.as_str()),
+            None => on_pty(board),
+        }
+    }
+
+    fn not_served(&self, error: &io::Error) -> Failure {
+        let (what, remedy) = match &self.listen {
+            Some(address) => (
+                format!("cannot listen on {address}: {error}"),
+                "give an address of this machine and a free port, as in 127.0.0.1:0",
+            ),
+            None => (
+                format!("cannot make a pty: {error}"),
+                "use --listen 127.0.0.1:0 to serve on TCP instead",
+            ),
+        };
+        Failure {
+            code: "not-served",
+            is_input: true,
+            what,
+            board_state: String::new(),
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn on_pty(board: Board) -> io::Result<Server> {
+    serve::pty(board, serve::PtyOptions::default())
+}
+
+#[cfg(not(unix))]
+fn on_pty(_: Board) -> io::Result<Server> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this system has none",
+    ))
+}
+
+/// A board on which everything is over at once.
+fn instant() -> Timing {
+    let loader = LoaderTiming {
+        md5_rate: u32::MAX,
+        inflate_rate: u32::MAX,
+        command_overhead: Duration::ZERO,
+    };
+    Timing {
+        link: LinkTiming {
+            to_board: Duration::ZERO,
+            to_host: Duration::ZERO,
+            fixed_rate: Some(u32::MAX),
+        },
+        flash: FlashTiming {
+            page_program: Duration::ZERO,
+            sector_erase: Duration::ZERO,
+            block_erase: Duration::ZERO,
+            chip_erase_per_mib: Duration::ZERO,
+            read_rate: u32::MAX,
+        },
+        rom: loader,
+        stub: loader,
+        boot_to_download: Duration::ZERO,
+        boot_to_firmware: Duration::ZERO,
+        stub_start: Duration::ZERO,
+        en_capacitor: Duration::ZERO,
+    }
+}

@@ -1,0 +1,76 @@
+//! `targets`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fbuild_deploy::discover::{Discovery, Environment, discover};
+use fbuild_deploy::outcome::Failure;
+
+use super::terminal::Terminal;
+use super::{SUCCESS, USAGE};
+use crate::json::TargetList;
+
+/// Arguments of `targets`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The project's directory
+    #[arg(value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    /// Runs `targets`. A project without any is wrong input.
+    pub(crate) fn run(self, terminal: Terminal) -> u8 {
+        let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
+        let discovery = discover(&directory, &Environment::from_process());
+        if self.json {
+            let mut targets = TargetList::default();
+            targets.add(&discovery);
+            terminal.json(&targets);
+        } else {
+            tell(&discovery, terminal);
+        }
+        if discovery.targets.is_empty() {
+            USAGE
+        } else {
+            SUCCESS
+        }
+    }
+}
+
+fn tell(discovery: &Discovery, terminal: Terminal) {
+    for target in &discovery.targets {
+        let chip = target
+            .chip
+            .map(|chip| format!("  {chip}"))
+            .unwrap_or_default();
+        terminal.result(&format!("{}{chip}", target.name));
+        for region in &target.regions {
+            let file = region.source.path();
+            let file = file.strip_prefix(&discovery.root).unwrap_or(file).display();
+            terminal.result(&format!(
+                "  {:#010x} {:<12} {file}",
+                region.offset, region.name
+            ));
+        }
+    }
+    for unbuilt in &discovery.unbuilt {
+        terminal.note(&format!(
+            "{} is not built yet: {}",
+            unbuilt.name, unbuilt.build_hint
+        ));
+    }
+    for problem in &discovery.problems {
+        terminal.failure(&Failure::from(problem.clone()));
+    }
+    let said_nothing = discovery.targets.is_empty()
+        && discovery.unbuilt.is_empty()
+        && discovery.problems.is_empty();
+    if said_nothing && let Err(error) = discovery.default_target() {
+        terminal.failure(&Failure::from(error));
+    }
+}

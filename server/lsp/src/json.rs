@@ -1,0 +1,255 @@
+//! The shapes that leave this process: the command line's `--json` and the language server's
+//! results are the same objects. Twins of the domain's types, converted by hand, so that a change
+//! inside never changes what programs read. The contract is `docs/protocol.md`.
+
+mod board;
+mod lists;
+
+use std::time::Duration;
+
+use fbuild_deploy::event::{PlanSummary, PlannedWrite};
+use fbuild_deploy::input_error::InputError;
+use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use serde::Serialize;
+
+pub(crate) use board::{Board, revision};
+pub(crate) use lists::{PortList, TargetList};
+
+/// What a deploy or verify did.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names)] // the contract's names
+pub(crate) struct Outcome<'r> {
+    outcome: &'static str,
+    message: &'r str,
+    target: &'r str,
+    port: &'r str,
+    chip: Option<&'static str>,
+    mac: Option<&'r str>,
+    duration_ms: u64,
+    regions: Vec<Region<'r>>,
+    plan: Option<Plan<'r>>,
+    warnings: &'r [String],
+    error: Option<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region<'r> {
+    name: &'r str,
+    offset: u32,
+    size: u32,
+    verdict: &'static str,
+    written: bool,
+    bytes_sent: u64,
+    sectors: u32,
+    sectors_differing: Option<u32>,
+    sectors_written: u32,
+}
+
+/// What was planned, in the order of writing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Plan<'r> {
+    writes: Vec<Write<'r>>,
+    predicted_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Write<'r> {
+    region: &'r str,
+    sectors: u32,
+    sectors_total: u32,
+    runs: u32,
+    wire_bytes: u64,
+    predicted_ms: u64,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Problem {
+    code: &'static str,
+    message: String,
+    board_state: Option<String>,
+    remedy: Option<String>,
+    is_input: bool,
+}
+
+impl<'r> From<&'r Report> for Outcome<'r> {
+    fn from(report: &'r Report) -> Self {
+        Self {
+            outcome: outcome_name(report.outcome),
+            message: &report.message,
+            target: &report.target,
+            port: &report.port,
+            chip: report.chip.map(fbuild_loader::chip::Chip::name),
+            mac: report.mac.as_deref(),
+            duration_ms: milliseconds(report.duration),
+            regions: report.regions.iter().map(Region::from).collect(),
+            plan: report.plan.as_ref().map(Plan::from),
+            warnings: &report.warnings,
+            error: report.error.as_ref().map(Problem::from),
+        }
+    }
+}
+
+impl<'r> From<&'r PlanSummary> for Plan<'r> {
+    fn from(plan: &'r PlanSummary) -> Self {
+        let write = |write: &'r PlannedWrite| Write {
+            region: &write.region,
+            sectors: write.sectors,
+            sectors_total: write.sectors_total,
+            runs: write.runs,
+            wire_bytes: write.wire_bytes,
+            predicted_ms: milliseconds(write.predicted),
+        };
+        Self {
+            writes: plan.writes.iter().map(write).collect(),
+            predicted_ms: milliseconds(plan.predicted),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn outcome_name(outcome: OutcomeKind) -> &'static str {
+    match outcome {
+        OutcomeKind::VerifySkip => "verifySkip",
+        OutcomeKind::SelectiveFlash => "selectiveFlash",
+        OutcomeKind::FullFlash => "fullFlash",
+        OutcomeKind::Planned => "planned",
+        OutcomeKind::Cancelled => "cancelled",
+        OutcomeKind::Failed => "failed",
+    }
+}
+
+impl<'r> From<&'r RegionReport> for Region<'r> {
+    fn from(region: &'r RegionReport) -> Self {
+        Self {
+            name: &region.name,
+            offset: region.offset,
+            size: region.len_bytes,
+            verdict: match region.verdict {
+                Verdict::Match => "match",
+                Verdict::Differs => "differs",
+                Verdict::Unknown => "unknown",
+            },
+            written: region.written,
+            bytes_sent: region.sent_bytes,
+            sectors: region.sectors,
+            sectors_differing: region.sectors_differing,
+            sectors_written: region.sectors_written,
+        }
+    }
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Self {
+            code: failure.code,
+            message: failure.what.clone(),
+            board_state: said(&failure.board_state),
+            remedy: said(&failure.remedy),
+            is_input: failure.is_input,
+        }
+    }
+}
+
+impl From<&InputError> for Problem {
+    fn from(error: &InputError) -> Self {
+        Self::from(&Failure::from(error.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_has_exactly_the_documented_fields() {
+        let report = Report {
+            outcome: OutcomeKind::SelectiveFlash,
+            message: "deploy succeeded (selective flash: firmware)".to_owned(),
+            target: "espidf:build".to_owned(),
+            port: "/dev/ttyUSB0".to_owned(),
+            chip: Some(fbuild_loader::chip::Chip::Esp32C3),
+            mac: Some("24:0a:c4:00:01:10".to_owned()),
+            duration: Duration::from_micros(1_234_567),
+            regions: vec![RegionReport {
+                name: "firmware".to_owned(),
+                offset: 0x10000,
+                len_bytes: 8192,
+                verdict: Verdict::Differs,
+                written: true,
+                sent_bytes: 700,
+                sectors: 2,
+                sectors_differing: None,
+                sectors_written: 2,
+            }],
+            plan: Some(PlanSummary {
+                writes: vec![PlannedWrite {
+                    region: "firmware".into(),
+                    sectors: 2,
+                    sectors_total: 2,
+                    runs: 1,
+                    wire_bytes: 690,
+                    predicted: Duration::from_millis(150),
+                }],
+                predicted: Duration::from_millis(160),
+            }),
+            warnings: vec!["main.c is newer than the firmware".to_owned()],
+            error: None,
+        };
+        let expected = serde_json::json!({
+            "outcome": "selectiveFlash",
+            "message": "deploy succeeded (selective flash: firmware)",
+            "target": "espidf:build",
+            "port": "/dev/ttyUSB0",
+            "chip": "esp32c3",
+            "mac": "24:0a:c4:00:01:10",
+            "durationMs": 1234,
+            "regions": [{
+                "name": "firmware", "offset": 65536, "size": 8192, "verdict": "differs",
+                "written": true, "bytesSent": 700, "sectors": 2, "sectorsDiffering": null,
+                "sectorsWritten": 2
+            }],
+            "plan": {
+                "predictedMs": 160,
+                "writes": [{
+                    "region": "firmware", "sectors": 2, "sectorsTotal": 2, "runs": 1,
+                    "wireBytes": 690, "predictedMs": 150
+                }]
+            },
+            "warnings": ["main.c is newer than the firmware"],
+            "error": null
+        });
+        assert_eq!(
+            serde_json::to_value(Outcome::from(&report)).unwrap(),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_failure_keeps_cause_state_and_remedy_apart() {
+        let failure = Failure {
+            code: "no-answer",
+            is_input: false,
+            what: "no answer".to_owned(),
+            board_state: "nothing was written".to_owned(),
+            remedy: String::new(),
+        };
+        let expected = serde_json::json!({
+            "code": "no-answer", "message": "no answer", "boardState": "nothing was written",
+            "remedy": null, "isInput": false
+        });
+        assert_eq!(
+            serde_json::to_value(Problem::from(&failure)).unwrap(),
+            expected
+        );
+    }
+}

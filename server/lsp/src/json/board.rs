@@ -1,0 +1,55 @@
+//! Who answered on a port.
+
+use fbuild_deploy::deploy::BoardInfo;
+use serde::Serialize;
+
+/// Who answered on a port.
+#[derive(Debug, Serialize)]
+pub(crate) struct Board<'b> {
+    port: &'b str,
+    chip: &'static str,
+    revision: Option<String>,
+    mac: Option<&'b str>,
+    flash: Option<Flash>,
+    security: Security,
+}
+
+#[derive(Debug, Serialize)]
+struct Flash {
+    jedec: String,
+    size: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Security {
+    secure_download: bool,
+    flash_encryption: bool,
+    secure_boot: bool,
+}
+
+impl<'b> Board<'b> {
+    /// Who answered on a port.
+    pub(crate) fn new(port: &'b str, info: &'b BoardInfo) -> Self {
+        Self {
+            port,
+            chip: info.chip.name(),
+            revision: info.revision.map(revision),
+            mac: info.mac.as_deref(),
+            flash: info.flash.map(|flash| Flash {
+                jedec: format!("{:06x}", flash.jedec),
+                size: flash.len_bytes,
+            }),
+            security: Security {
+                secure_download: info.security.secure_download,
+                flash_encryption: info.security.flash_encryption,
+                secure_boot: info.security.secure_boot,
+            },
+        }
+    }
+}
+
+/// A chip revision as people write it: `v0.4`.
+pub(crate) fn revision(number: u16) -> String {
+    format!("v{}.{}", number / 100, number % 100)
+}

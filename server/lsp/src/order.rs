@@ -1,0 +1,143 @@
+//! What a person asked for, and what it resolves to.
+//!
+//! An [`Order`] is as typed: most of it may be missing. [`Order::resolve`] looks at the workspace
+//! and at the ports and makes a request of it that names everything.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fbuild_deploy::deploy::{Baud, Mode, Request};
+use fbuild_deploy::discover::{Environment, discover};
+use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::target::Target;
+use fbuild_loader::link::serial::PortInfo;
+
+use crate::port;
+
+/// A deploy, verify or plan as it was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// What to do.
+    pub(crate) mode: Mode,
+    /// Where to look for targets.
+    pub(crate) roots: Vec<PathBuf>,
+    /// Offsets and files to use instead of a target of the workspace.
+    pub(crate) files: Vec<(u32, PathBuf)>,
+    /// Target name, or an unambiguous part of it.
+    pub(crate) target: Option<String>,
+    /// Port name.
+    pub(crate) port: Option<String>,
+    /// Names of the regions to look at; all if `None`.
+    pub(crate) regions: Option<Vec<String>>,
+    /// Baud rate.
+    pub(crate) baud: Baud,
+    /// Write where it is not safe, and said to be so.
+    pub(crate) force: bool,
+}
+
+impl Order {
+    /// `deploy`, `verify` or `plan`, as messages say it.
+    pub(crate) fn verb(&self) -> &'static str {
+        match self.mode {
+            Mode::Verify => "verify",
+            Mode::Plan => "plan",
+            Mode::Auto | Mode::Full => "deploy",
+        }
+    }
+
+    /// Names everything that the order left open.
+    pub(crate) fn resolve(
+        &self,
+        ports: &[PortInfo],
+        environment: &Environment,
+    ) -> Result<Request, Failure> {
+        let target = self.choose_target(environment)?;
+        let port = port::choose(self.port.as_deref(), target.port.as_deref(), ports)?;
+        Ok(Request {
+            regions: self.regions.clone(),
+            mode: self.mode,
+            baud: self.baud,
+            force: self.force,
+            ..Request::new(target, port)
+        })
+    }
+
+    fn choose_target(&self, environment: &Environment) -> Result<Target, Failure> {
+        if !self.files.is_empty() {
+            return Ok(Target::from_files(&self.files)?);
+        }
+        let mut found: Vec<Target> = Vec::new();
+        let mut refused: Option<Failure> = None;
+        for root in &self.roots {
+            match discover(root, environment).choose(self.target.as_deref()) {
+                Ok(target) => found.push(target.clone()),
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    // A folder without any target says nothing about what is wrong in another.
+                    if refused
+                        .as_ref()
+                        .is_none_or(|earlier| earlier.code == "no-target")
+                    {
+                        refused = Some(failure);
+                    }
+                }
+            }
+        }
+        match (found.pop(), refused) {
+            (Some(only), _) if found.is_empty() => Ok(only),
+            (Some(last), _) => {
+                found.push(last);
+                let names: Vec<String> = found
+                    .iter()
+                    .map(|target| format!("{} in {}", target.name, target.root.display()))
+                    .collect();
+                Err(Failure {
+                    code: "ambiguous-target",
+                    is_input: true,
+                    what: format!("several folders have such a target: {}", names.join(", ")),
+                    board_state: String::new(),
+                    remedy: "say which folder is meant".to_owned(),
+                })
+            }
+            (None, Some(refused)) => Err(refused),
+            (None, None) => Err(Failure {
+                code: "no-folder",
+                is_input: true,
+                what: "no folder is open, so there is no target to be found".to_owned(),
+                board_state: String::new(),
+                remedy: "open the project's folder".to_owned(),
+            }),
+        }
+    }
+
+    /// The report of a deploy that ended before a board was touched.
+    pub(crate) fn refused(&self, failure: Failure, took: Duration) -> Report {
+        let message = format!("{} failed: {}", self.verb(), failure.what);
+        Report {
+            error: Some(failure),
+            ..self.untouched(OutcomeKind::Failed, message, took)
+        }
+    }
+
+    /// The report of a deploy that was cancelled before a board was touched.
+    pub(crate) fn cancelled(&self, took: Duration) -> Report {
+        let message = format!("{} cancelled before the board was touched", self.verb());
+        self.untouched(OutcomeKind::Cancelled, message, took)
+    }
+
+    fn untouched(&self, outcome: OutcomeKind, message: String, duration: Duration) -> Report {
+        Report {
+            outcome,
+            message,
+            target: self.target.clone().unwrap_or_default(),
+            port: self.port.clone().unwrap_or_default(),
+            chip: None,
+            mac: None,
+            duration,
+            regions: Vec::new(),
+            plan: None,
+            warnings: Vec::new(),
+            error: None,
+        }
+    }
+}

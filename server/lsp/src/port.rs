@@ -1,0 +1,154 @@
+//! Ports by name: which one is meant, whether two names mean the same one, and opening it.
+
+use std::io;
+use std::path::Path;
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_loader::error::OpenError;
+use fbuild_loader::link::serial::PortInfo;
+use fbuild_loader::link::{self, ESPRESSIF_VID, Link};
+use fbuild_sim::port::{SimPort, is_sim_port};
+
+/// USB vendors whose serial adapters stand on boards of this family, with the name that people
+/// know. Source: the USB ID repository (usb.ids) and the boards' schematics.
+const BOARD_VENDORS: [(u16, &str); 4] = [
+    (ESPRESSIF_VID, "Espressif"),
+    (0x10C4, "CP210x"),
+    (0x1A86, "CH34x"),
+    (0x0403, "FTDI"),
+];
+
+/// The adapter's usual name, if it is one that stands on such boards.
+pub(crate) fn board_vendor(port: &PortInfo) -> Option<&'static str> {
+    let vid = port.usb.as_ref()?.vid;
+    BOARD_VENDORS
+        .iter()
+        .find(|(known, _)| *known == vid)
+        .map(|(_, name)| *name)
+}
+
+/// The port that is meant: the one asked for, else the project's own if it is plugged in, else the
+/// only plausible board.
+///
+/// A project file may name any port; only one that this machine lists is taken from it, so that a
+/// downloaded project cannot make this program connect somewhere.
+pub(crate) fn choose(
+    asked: Option<&str>,
+    project: Option<&str>,
+    ports: &[PortInfo],
+) -> Result<String, Failure> {
+    if let Some(asked) = asked {
+        return Ok(asked.to_owned());
+    }
+    if let Some(port) = project.and_then(|name| ports.iter().find(|port| port.name == name)) {
+        return Ok(port.name.clone());
+    }
+    let likely: Vec<&PortInfo> = ports
+        .iter()
+        .filter(|port| board_vendor(port).is_some())
+        .collect();
+    match likely[..] {
+        [only] => Ok(only.name.clone()),
+        [] => Err(Failure {
+            code: "no-port",
+            is_input: true,
+            what: match ports {
+                [] => "no board found: this machine has no serial port".to_owned(),
+                _ => format!(
+                    "no board found: none of these ports looks like one: {}",
+                    listed(ports.iter())
+                ),
+            },
+            board_state: String::new(),
+            remedy: "plug the board in with a data cable, or name the port".to_owned(),
+        }),
+        _ => Err(Failure {
+            code: "several-ports",
+            is_input: true,
+            what: format!("several boards found: {}", listed(likely.into_iter())),
+            board_state: String::new(),
+            remedy: "name the port".to_owned(),
+        }),
+    }
+}
+
+fn listed<'p>(ports: impl Iterator<Item = &'p PortInfo>) -> String {
+    let names: Vec<String> = ports
+        .map(|port| match describe(port) {
+            Some(what) => format!("{} ({what})", port.name),
+            None => port.name.clone(),
+        })
+        .collect();
+    names.join(", ")
+}
+
+/// What a person can tell a port by, besides its name.
+pub(crate) fn describe(port: &PortInfo) -> Option<String> {
+    let usb = port.usb.as_ref()?;
+    let product = usb
+        .product
+        .as_deref()
+        .or_else(|| board_vendor(port))
+        .unwrap_or("USB");
+    Some(match &usb.serial_number {
+        Some(serial) => format!("{product}, {serial}"),
+        None => product.to_owned(),
+    })
+}
+
+/// A name for the port that is the same for every way of writing it: symbolic links are followed,
+/// and options of simulated boards do not count.
+pub(crate) fn identity(port: &str) -> String {
+    let canonical = |path: &str| {
+        std::fs::canonicalize(path)
+            .ok()
+            .and_then(|path| path.to_str().map(str::to_owned))
+    };
+    if let Some(sim) = port.strip_prefix("sim:") {
+        let file = sim.split('?').next().unwrap_or_default();
+        return format!("sim:{}", canonical(file).unwrap_or_else(|| file.to_owned()));
+    }
+    if port.contains("://") {
+        return port.to_owned();
+    }
+    if cfg!(windows) {
+        return port.to_ascii_uppercase();
+    }
+    canonical(port).unwrap_or_else(|| port.to_owned())
+}
+
+/// A simulated board's flash file is looked for in `base` if its path is relative; every other
+/// name stays as it is.
+pub(crate) fn anchored(port: &str, base: &Path) -> String {
+    let Some(sim) = port.strip_prefix("sim:") else {
+        return port.to_owned();
+    };
+    let (file, options) = sim.split_at(sim.find('?').unwrap_or(sim.len()));
+    if file.is_empty() || Path::new(file).is_absolute() {
+        return port.to_owned();
+    }
+    format!("sim:{}{options}", base.join(file).display())
+}
+
+/// Opens any port by its name.
+pub(crate) fn open(port: &str, state_dir: &Path) -> Result<Box<dyn Link>, OpenError> {
+    if !is_sim_port(port) {
+        return link::open(port);
+    }
+    let sim = SimPort::parse(port, state_dir).map_err(|error| OpenError::BadName {
+        port: port.to_owned(),
+        why: error.to_string(),
+    })?;
+    sim.open().map_err(|source| match source.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::WouldBlock => OpenError::Busy {
+            port: port.to_owned(),
+        },
+        _ => OpenError::Other {
+            port: port.to_owned(),
+            source,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

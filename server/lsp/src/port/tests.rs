@@ -1,0 +1,121 @@
+use fbuild_loader::link::UsbId;
+
+use super::*;
+
+fn usb(name: &str, vid: u16) -> PortInfo {
+    let usb = UsbId {
+        vid,
+        pid: 1,
+        serial_number: Some("0001".to_owned()),
+        product: None,
+    };
+    PortInfo {
+        name: name.to_owned(),
+        usb: Some(usb),
+    }
+}
+
+fn plain(name: &str) -> PortInfo {
+    PortInfo {
+        name: name.to_owned(),
+        usb: None,
+    }
+}
+
+#[test]
+fn the_only_plausible_board_is_meant_when_nobody_says() {
+    let ports = [
+        usb("/dev/ttyUSB0", 0x10C4),
+        usb("/dev/ttyACM0", 0x2341),
+        plain("/dev/ttyS0"),
+    ];
+    assert_eq!(choose(None, None, &ports).unwrap(), "/dev/ttyUSB0");
+    for vid in [0x303A, 0x1A86, 0x0403] {
+        assert_eq!(
+            choose(None, None, &[plain("/dev/ttyS0"), usb("b", vid)]).unwrap(),
+            "b"
+        );
+    }
+}
+
+#[test]
+fn what_was_asked_for_wins_and_the_project_comes_second() {
+    let ports = [usb("/dev/ttyUSB0", 0x10C4), usb("/dev/ttyUSB1", 0x10C4)];
+    let project = Some("/dev/ttyUSB1");
+    assert_eq!(
+        choose(Some("socket://x:1"), project, &ports).unwrap(),
+        "socket://x:1"
+    );
+    assert_eq!(choose(None, project, &ports).unwrap(), "/dev/ttyUSB1");
+}
+
+#[test]
+fn a_project_cannot_send_us_to_a_port_that_is_not_there() {
+    let ports = [usb("/dev/ttyUSB0", 0x10C4)];
+    assert_eq!(
+        choose(None, Some("socket://evil:1"), &ports).unwrap(),
+        "/dev/ttyUSB0"
+    );
+}
+
+#[test]
+fn errors_list_the_candidates() {
+    let several = [
+        usb("/dev/ttyUSB0", 0x10C4),
+        usb("/dev/ttyUSB1", 0x303A),
+        plain("/dev/ttyS0"),
+    ];
+    let failure = choose(None, None, &several).unwrap_err();
+    assert_eq!(failure.code, "several-ports");
+    assert_eq!(
+        failure.what,
+        "several boards found: /dev/ttyUSB0 (CP210x, 0001), /dev/ttyUSB1 (Espressif, 0001)"
+    );
+
+    let failure = choose(None, None, &[plain("/dev/ttyS0")]).unwrap_err();
+    assert_eq!(failure.code, "no-port");
+    assert!(failure.what.contains("/dev/ttyS0"), "{}", failure.what);
+    assert!(choose(None, None, &[]).unwrap_err().is_input);
+}
+
+#[test]
+fn different_spellings_of_one_simulated_board_are_one_port() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("board.bin");
+    std::fs::write(&file, b"").unwrap();
+    let plain = format!("sim:{}", file.display());
+    let longer = format!("sim:{}?time=real", dir.path().join("./board.bin").display());
+    assert_eq!(identity(&plain), identity(&longer));
+    assert_ne!(identity(&plain), identity("sim:other.bin"));
+    assert_eq!(identity("socket://a:1"), "socket://a:1");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_device_is_the_device() {
+    let dir = tempfile::tempdir().unwrap();
+    let (device, by_id) = (
+        dir.path().join("ttyUSB0"),
+        dir.path().join("usb-Silicon_Labs"),
+    );
+    std::fs::write(&device, b"").unwrap();
+    std::os::unix::fs::symlink(&device, &by_id).unwrap();
+    assert_eq!(
+        identity(device.to_str().unwrap()),
+        identity(by_id.to_str().unwrap())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn relative_flash_files_are_the_workspaces() {
+    let base = Path::new("/project");
+    assert_eq!(
+        anchored("sim:a.bin?time=real", base),
+        "sim:/project/a.bin?time=real"
+    );
+    assert_eq!(anchored("sim:/b.bin", base), "sim:/b.bin");
+    assert_eq!(anchored("sim:", base), "sim:");
+    assert_eq!(anchored("sim:?chip=esp32", base), "sim:?chip=esp32");
+    assert_eq!(anchored("/dev/ttyUSB0", base), "/dev/ttyUSB0");
+}

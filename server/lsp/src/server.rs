@@ -1,0 +1,148 @@
+//! The language server.
+//!
+//! Read in this order: [`serve`] is its life from the first byte to the exit code, [`desk`] what
+//! one server holds, [`commands`] what a client can ask for, [`jobs`] who is using which port,
+//! [`job`] one deploy from order to answer, [`report`] how its progress reaches the editor.
+//!
+//! tower-lsp stays at this module's edge: [`backend`] (requests), [`input`] and [`gate`] (what
+//! tower-lsp would get wrong on the way in) and [`editor`] (the way out) name it, and [`serve`] puts them together.
+//! [`jobs`] and [`job`] know of no protocol.
+
+mod arguments;
+mod backend;
+mod commands;
+mod desk;
+mod documents;
+mod editor;
+mod ending;
+mod frames;
+mod gate;
+mod input;
+mod job;
+mod jobs;
+mod output;
+mod parent;
+mod report;
+mod requests;
+mod session;
+mod uri;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower_lsp::{LspService, Server};
+
+use self::backend::Backend;
+use self::desk::Desk;
+use self::ending::{Ending, Reason};
+use self::gate::Gate;
+use self::input::Input;
+use self::output::Output;
+use crate::boards::{Boards, LocalBoards};
+
+/// Messages of the client that may be under way at once. tower-lsp's default of 4 makes a cancel
+/// wait behind four running deploys, and deadlocks when four handlers wait for the client.
+const CONCURRENT_MESSAGES: usize = 1024;
+
+/// How long things may take that others decide about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For an answer of the client, and for the client to take a message.
+    pub(crate) client: Duration,
+    /// From the end of the session to the end of the process, for running jobs to stop.
+    pub(crate) grace: Duration,
+    /// Between two looks at whether the client's process is still there.
+    pub(crate) parent_poll: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            client: Duration::from_secs(10),
+            grace: Duration::from_millis(1500),
+            parent_poll: Duration::from_millis(400),
+        }
+    }
+}
+
+/// Serves one client until it leaves. The result is the process's exit code: 0 after `shutdown`
+/// and `exit` (or the end of the input), 1 without `shutdown`.
+pub(crate) async fn serve<I, O>(
+    input: I,
+    output: O,
+    boards: Arc<dyn Boards>,
+    patience: Patience,
+    ending: Ending,
+) -> u8
+where
+    I: AsyncRead + Unpin + Send + 'static,
+    O: AsyncWrite + Send + 'static,
+{
+    let mut desk: Option<Arc<Desk>> = None;
+    let (service, socket) = LspService::build(|client| {
+        let made = Arc::new(Desk::new(client, boards, patience, ending.clone()));
+        desk = Some(made.clone());
+        Backend::new(made)
+    })
+    .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
+    .finish();
+    let Some(desk) = desk else { return 1 };
+
+    let input = Input::new(input, ending.clone());
+    let output = Output::new(output, ending.clone());
+    let server = Server::new(input, output, socket)
+        .concurrency_level(CONCURRENT_MESSAGES)
+        .serve(Gate::new(service, desk.clone()));
+    let mut serving = tokio::spawn(server);
+
+    let reason = tokio::select! {
+        reason = ending.wait() => reason,
+        // Without a reason given: tower-lsp gave up on its own.
+        _ = &mut serving => Reason::OutputClosed,
+    };
+    tracing::info!(?reason, "session ends");
+    // Running writes stop at their next block, their ports are released, and the answers to the
+    // requests that started them still go out.
+    desk.jobs.close();
+    let rest = async {
+        desk.jobs.idle().await;
+        if !serving.is_finished() {
+            let _ = (&mut serving).await;
+        }
+    };
+    if tokio::time::timeout(patience.grace, rest).await.is_err() {
+        tracing::warn!("a job or the client did not finish in time; leaving anyway");
+    }
+    serving.abort();
+    u8::from(!ending.was_shut_down())
+}
+
+/// Serves a client on standard input and output; the process is to end with the result.
+pub(crate) fn serve_stdio(boards: LocalBoards) -> std::io::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .thread_name("fbuild-lsp")
+        .enable_time()
+        .build()?;
+    let ending = Ending::new();
+    let on_signal = ending.clone();
+    // Without a handler a signal still ends the process, only not as gently.
+    if let Err(error) = ctrlc::set_handler(move || on_signal.raise(Reason::Signal)) {
+        tracing::warn!(%error, "signals will end this process at once");
+    }
+    let code = runtime.block_on(serve(
+        tokio::io::stdin(),
+        tokio::io::stdout(),
+        Arc::new(boards),
+        Patience::default(),
+        ending,
+    ));
+    // tokio reads stdin on a thread that cannot be interrupted: do not wait for it.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests;

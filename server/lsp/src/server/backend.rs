@@ -1,0 +1,136 @@
+//! Requests as tower-lsp hands them over: parameters in, a call, an answer out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
+use tower_lsp::lsp_types::{
+    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult, OneOf,
+    SaveOptions, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressCancelParams,
+    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+};
+use tower_lsp::{LanguageServer, async_trait};
+
+use super::commands::{self, CommandError};
+use super::desk::Desk;
+use super::ending::Reason;
+use super::jobs::Handle;
+use super::parent;
+use super::session::Capabilities;
+
+pub(crate) struct Backend {
+    desk: Arc<Desk>,
+}
+
+impl Backend {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+
+    /// `window/workDoneProgress/cancel`, which tower-lsp does not know.
+    #[allow(clippy::unused_async)] // tower-lsp takes nothing but futures
+    pub(crate) async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
+        let token = serde_json::json!(params.token).to_string();
+        let stopped = self.desk.jobs.cancel(&Handle::Progress(token));
+        tracing::debug!(stopped, "progress cancelled by the client");
+    }
+}
+
+#[async_trait]
+impl LanguageServer for Backend {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let window = params.capabilities.window.as_ref();
+        let capabilities = Capabilities {
+            work_done_progress: window.and_then(|window| window.work_done_progress) == Some(true),
+        };
+        self.desk.session.begin(capabilities, folders(&params));
+        if let Some(pid) = params.process_id {
+            let desk = self.desk.clone();
+            tokio::spawn(async move {
+                parent::gone(pid, desk.patience.parent_poll).await;
+                desk.ending.raise(Reason::ParentGone);
+            });
+        }
+        Ok(InitializeResult {
+            capabilities: server_capabilities(),
+            server_info: Some(ServerInfo {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        })
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        let given = params.work_done_progress_params.work_done_token;
+        let result = commands::run(&self.desk, &params.command, params.arguments, given).await;
+        result.map(Some).map_err(|error| to_protocol(&error))
+    }
+
+    /// The gate has already stopped the jobs.
+    async fn shutdown(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Folders of `initialize`, in the order of the fields that replaced one another in the protocol.
+#[allow(deprecated)] // old clients send only the deprecated fields
+fn folders(params: &InitializeParams) -> Vec<PathBuf> {
+    if let Some(folders) = &params.workspace_folders {
+        return folders
+            .iter()
+            .filter_map(|folder| folder.uri.to_file_path().ok())
+            .collect();
+    }
+    let root = params
+        .root_uri
+        .as_ref()
+        .and_then(|uri| uri.to_file_path().ok());
+    root.or_else(|| params.root_path.as_ref().map(PathBuf::from))
+        .into_iter()
+        .collect()
+}
+
+fn server_capabilities() -> ServerCapabilities {
+    ServerCapabilities {
+        // Only to know which documents are not saved; their texts are not kept.
+        text_document_sync: Some(TextDocumentSyncCapability::Options(
+            TextDocumentSyncOptions {
+                open_close: Some(true),
+                change: Some(TextDocumentSyncKind::INCREMENTAL),
+                save: Some(TextDocumentSyncSaveOptions::SaveOptions(SaveOptions {
+                    include_text: Some(false),
+                })),
+                ..TextDocumentSyncOptions::default()
+            },
+        )),
+        execute_command_provider: Some(ExecuteCommandOptions {
+            commands: commands::NAMES.map(str::to_owned).to_vec(),
+            work_done_progress_options: WorkDoneProgressOptions {
+                work_done_progress: Some(true),
+            },
+        }),
+        workspace: Some(WorkspaceServerCapabilities {
+            workspace_folders: Some(WorkspaceFoldersServerCapabilities {
+                supported: Some(true),
+                change_notifications: Some(OneOf::Left(true)),
+            }),
+            file_operations: None,
+        }),
+        ..ServerCapabilities::default()
+    }
+}
+
+fn to_protocol(error: &CommandError) -> Error {
+    let code = match error {
+        CommandError::Arguments(_) | CommandError::Unknown { .. } => ErrorCode::InvalidParams,
+        CommandError::Closed => ErrorCode::InvalidRequest,
+        CommandError::Internal(_) => ErrorCode::InternalError,
+    };
+    Error {
+        code,
+        message: error.to_string().into(),
+        data: None,
+    }
+}

@@ -1,0 +1,105 @@
+//! What a client can ask for through `workspace/executeCommand`. One file per command; the
+//! contract is `docs/protocol.md`.
+
+mod cancel;
+mod deploy;
+mod ports;
+mod targets;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::arguments::{BadArguments, Fields};
+use super::desk::Desk;
+use super::editor::Token;
+use super::uri;
+
+/// Names of all commands, as `initialize` announces them.
+pub(crate) const NAMES: [&str; 6] = [
+    "fbuild.server.deploy",
+    "fbuild.server.verify",
+    "fbuild.server.plan",
+    "fbuild.server.targets",
+    "fbuild.server.ports",
+    "fbuild.server.cancel",
+];
+
+/// Why a command has no result. What goes wrong on a board is a result, not one of these.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error(transparent)]
+    Arguments(#[from] BadArguments),
+    #[error("unknown command '{name}'; known: {}", NAMES.join(", "))]
+    Unknown { name: String },
+    #[error("the server is shutting down")]
+    Closed,
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Whether a command puts a job onto a port, and so can be stopped.
+pub(crate) fn starts_job(name: &str) -> bool {
+    matches!(
+        name,
+        "fbuild.server.deploy" | "fbuild.server.verify" | "fbuild.server.plan"
+    )
+}
+
+/// Runs a command. `given` is the progress token that came with the request.
+pub(crate) async fn run(
+    desk: &Arc<Desk>,
+    name: &str,
+    arguments: Vec<Value>,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    let fields = Fields::of(arguments)?;
+    match name {
+        "fbuild.server.deploy" => deploy::deploy(desk, fields, given).await,
+        "fbuild.server.verify" => deploy::verify(desk, fields, given).await,
+        "fbuild.server.plan" => deploy::plan(desk, fields, given).await,
+        "fbuild.server.targets" => targets::targets(desk, fields).await,
+        "fbuild.server.ports" => ports::ports(desk).await,
+        "fbuild.server.cancel" => cancel::cancel(desk, fields),
+        unknown => Err(CommandError::Unknown {
+            name: unknown.to_owned(),
+        }),
+    }
+}
+
+/// Folders to look for targets in: the one that `root` names, else the open folder around the
+/// document `uri`, else every open folder.
+fn roots(desk: &Desk, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments> {
+    let wrong = |field, text: &str| BadArguments::Field {
+        field,
+        why: format!("'{text}' is neither a file URI nor an absolute path"),
+    };
+    let root: Option<String> = fields.get("root")?;
+    let document: Option<String> = fields.get("uri")?;
+    if let Some(text) = root {
+        return Ok(vec![
+            uri::or_path(&text).ok_or_else(|| wrong("root", &text))?,
+        ]);
+    }
+    if let Some(text) = document {
+        let path = uri::or_path(&text).ok_or_else(|| wrong("uri", &text))?;
+        if let Some(folder) = desk.session.folder_of(&path) {
+            return Ok(vec![folder]);
+        }
+    }
+    Ok(desk.session.folders())
+}
+
+/// A result as JSON.
+fn to_value(result: impl serde::Serialize) -> Result<Value, CommandError> {
+    serde_json::to_value(result).map_err(|error| CommandError::Internal(error.to_string()))
+}
+
+/// Runs something that waits for disks or drivers without holding up other messages.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CommandError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| CommandError::Internal(format!("this program has a bug: {error}")))
+}

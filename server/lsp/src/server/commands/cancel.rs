@@ -1,0 +1,18 @@
+//! `fbuild.server.cancel`: stop a job at its next block, for editors that cannot cancel a request.
+
+use serde_json::{Value, json};
+
+use super::CommandError;
+use crate::server::arguments::Fields;
+use crate::server::desk::Desk;
+use crate::server::jobs::Handle;
+
+pub(super) fn cancel(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+    let (job, port) = (fields.get("job")?, fields.get("port")?);
+    let handle = match (job, port) {
+        (Some(job), _) => Handle::Job(job),
+        (None, Some(port)) => Handle::Port(port),
+        (None, None) => Handle::All,
+    };
+    Ok(json!({ "cancelled": desk.jobs.cancel(&handle) }))
+}

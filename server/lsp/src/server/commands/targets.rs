@@ -1,0 +1,24 @@
+//! `fbuild.server.targets`: what can be deployed.
+
+use std::sync::Arc;
+
+use fbuild_deploy::discover::{Environment, discover};
+use serde_json::Value;
+
+use super::{CommandError, blocking, roots, to_value};
+use crate::json::TargetList;
+use crate::server::arguments::Fields;
+use crate::server::desk::Desk;
+
+pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
+    let roots = roots(desk, &mut fields)?;
+    let found = blocking(move || {
+        let environment = Environment::from_process();
+        let mut targets = TargetList::default();
+        for root in roots {
+            targets.add(&discover(&root, &environment));
+        }
+        targets
+    });
+    to_value(found.await?)
+}

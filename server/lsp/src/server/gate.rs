@@ -1,0 +1,120 @@
+//! What every message of the client passes before tower-lsp sees it.
+//!
+//! tower-lsp runs handlers concurrently and lets them overtake one another. What must happen in
+//! the order of arrival, or at once, therefore happens here, while messages are still read one by
+//! one: document and folder notifications, `$/cancelRequest` of a job (tower-lsp would drop the
+//! request and its outcome with it), `shutdown`, and `exit` (after which tower-lsp would wait for
+//! the end of its input for ever).
+
+use std::future::{self, Future};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use fbuild_loader::cancel::CancelToken;
+use serde_json::{Value, json};
+use tower_lsp::jsonrpc::{Request, Response};
+use tower_service::Service;
+
+use super::commands;
+use super::desk::Desk;
+use super::ending::Reason;
+
+tokio::task_local! {
+    /// Raised when the client cancels the request that the current handler serves.
+    static CANCEL: CancelToken;
+}
+
+/// Raised when the client cancels the request that the calling handler serves.
+pub(crate) fn current_cancel() -> CancelToken {
+    CANCEL.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// A service in front of tower-lsp's.
+pub(crate) struct Gate<S> {
+    inner: S,
+    desk: Arc<Desk>,
+}
+
+impl<S> Gate<S> {
+    pub(crate) fn new(inner: S, desk: Arc<Desk>) -> Self {
+        Self { inner, desk }
+    }
+
+    /// Deals with a message that tower-lsp need not see. `false`: pass it on.
+    fn take(&self, method: &str, params: Option<&Value>) -> bool {
+        let desk = &self.desk;
+        match method {
+            "exit" => {
+                desk.ending.raise(Reason::Exit);
+                true
+            }
+            "$/cancelRequest" => params.is_some_and(|params| desk.requests.cancel(&params["id"])),
+            "shutdown" => {
+                if desk.session.has_begun() {
+                    desk.ending.note_shutdown();
+                    desk.jobs.close();
+                }
+                false
+            }
+            _ => desk.documents.apply(method, params) || desk.session.apply(method, params),
+        }
+    }
+}
+
+/// `"params": null` is how some clients (Emacs' eglot among them) spell "no parameters"; tower-lsp
+/// refuses it where it wants none, as for `shutdown`.
+fn without_null_params(request: Request) -> Request {
+    if !request.params().is_some_and(Value::is_null) {
+        return request;
+    }
+    let (method, id, _) = request.into_parts();
+    let builder = Request::build(method);
+    match id {
+        Some(id) => builder.id(id).finish(),
+        None => builder.finish(),
+    }
+}
+
+fn starts_job(request: &Request) -> bool {
+    let command = request
+        .params()
+        .and_then(|params| params["command"].as_str());
+    request.method() == "workspace/executeCommand" && command.is_some_and(commands::starts_job)
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Option<Response>, E>> + Send>>;
+
+impl<S> Service<Request> for Gate<S>
+where
+    S: Service<Request, Response = Option<Response>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Option<Response>;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let request = without_null_params(request);
+        if self.take(request.method(), request.params()) {
+            return Box::pin(future::ready(Ok(None)));
+        }
+        let entry = match request.id() {
+            Some(id) if starts_job(&request) => self.desk.requests.enter(&json!(id)),
+            _ => None,
+        };
+        let answer = self.inner.call(request);
+        match entry {
+            None => Box::pin(answer),
+            Some(entry) => Box::pin(async move {
+                // The entry lives as long as the request does.
+                CANCEL.scope(entry.cancel.clone(), answer).await
+            }),
+        }
+    }
+}

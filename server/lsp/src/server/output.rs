@@ -1,0 +1,52 @@
+//! The way to the client, as tower-lsp needs to see it: tower-lsp ignores that nobody reads any
+//! more and serves on, so this writer ends the session.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+use super::ending::{Ending, Reason};
+
+pub(crate) struct Output<W> {
+    inner: Pin<Box<W>>,
+    ending: Ending,
+}
+
+impl<W> Output<W> {
+    pub(crate) fn new(inner: W, ending: Ending) -> Self {
+        Self {
+            inner: Box::pin(inner),
+            ending,
+        }
+    }
+
+    fn watched<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(_)) = &result {
+            self.ending.raise(Reason::OutputClosed);
+        }
+        result
+    }
+}
+
+impl<W: AsyncWrite> AsyncWrite for Output<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.inner.as_mut().poll_write(cx, bytes);
+        self.watched(result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.inner.as_mut().poll_flush(cx);
+        self.watched(result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.inner.as_mut().poll_shutdown(cx);
+        self.watched(result)
+    }
+}

@@ -1,0 +1,170 @@
+//! Boards that do what a test says.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fbuild_deploy::deploy::Request;
+use fbuild_deploy::event::{Event, Phase, PlanSummary, PlannedWrite};
+use fbuild_deploy::outcome::{OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::link::UsbId;
+use fbuild_loader::link::serial::PortInfo;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::boards::Boards;
+
+pub(super) type Events<'e> = &'e mut dyn FnMut(Event);
+type Act = dyn Fn(&Request, Events<'_>, &CancelToken) -> Report + Send + Sync;
+
+/// Boards whose deploys are the test's closure.
+pub(super) struct FakeBoards {
+    act: Box<Act>,
+}
+
+impl FakeBoards {
+    pub(super) fn new(
+        act: impl Fn(&Request, Events<'_>, &CancelToken) -> Report + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { act: Box::new(act) })
+    }
+
+    /// Deploys that write one region and succeed at once.
+    pub(super) fn quick() -> Arc<Self> {
+        Self::new(|request, events, _| {
+            tell(events);
+            report(
+                request,
+                OutcomeKind::FullFlash,
+                "deploy succeeded (full flash)",
+            )
+        })
+    }
+
+    /// Deploys that write on and on, until they are cancelled or released.
+    pub(super) fn endless() -> (Arc<Self>, Control) {
+        let (started_sender, started) = unbounded_channel::<String>();
+        let (ended_sender, ended) = unbounded_channel::<(String, OutcomeKind)>();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let boards = Self::new(move |request, events, cancel| {
+            tell(events);
+            let _ = started_sender.send(request.port.clone());
+            let outcome = write_until(cancel, &released);
+            let _ = ended_sender.send((request.port.clone(), outcome));
+            report(request, outcome, "the scripted end")
+        });
+        (
+            boards,
+            Control {
+                started,
+                ended,
+                release,
+            },
+        )
+    }
+}
+
+/// Looks at the token between blocks, as a real write does.
+fn write_until(cancel: &CancelToken, released: &Mutex<Receiver<()>>) -> OutcomeKind {
+    loop {
+        if cancel.is_cancelled() {
+            return OutcomeKind::Cancelled;
+        }
+        let block = released
+            .lock()
+            .unwrap()
+            .recv_timeout(Duration::from_millis(2));
+        match block {
+            Ok(()) => return OutcomeKind::FullFlash,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// The test's view of endless deploys.
+pub(super) struct Control {
+    pub(super) started: UnboundedReceiver<String>,
+    pub(super) ended: UnboundedReceiver<(String, OutcomeKind)>,
+    pub(super) release: Sender<()>,
+}
+
+pub(super) fn progress(phase: Phase, done_bytes: u64, total_bytes: u64) -> Event {
+    Event::Progress {
+        region: "firmware".into(),
+        phase,
+        done_bytes,
+        total_bytes,
+    }
+}
+
+pub(super) fn tell(events: Events<'_>) {
+    events(progress(Phase::Verify, 1180 << 10, 1180 << 10));
+    events(Event::Planned(plan()));
+    events(progress(Phase::Write, 512 << 10, 1180 << 10));
+}
+
+pub(super) fn plan() -> PlanSummary {
+    let write = PlannedWrite {
+        region: "firmware".into(),
+        sectors: 295,
+        sectors_total: 295,
+        runs: 1,
+        wire_bytes: 700 << 10,
+        predicted: Duration::from_secs(9),
+    };
+    PlanSummary {
+        writes: vec![write],
+        predicted: Duration::from_secs(9),
+    }
+}
+
+pub(super) fn region() -> RegionReport {
+    RegionReport {
+        name: "firmware".to_owned(),
+        offset: 0x1_0000,
+        len_bytes: 8192,
+        verdict: Verdict::Differs,
+        written: true,
+        sent_bytes: 700,
+        sectors: 2,
+        sectors_differing: Some(1),
+        sectors_written: 1,
+    }
+}
+
+pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> Report {
+    Report {
+        outcome,
+        message: message.to_owned(),
+        target: request.target.name.clone(),
+        port: request.port.clone(),
+        chip: None,
+        mac: None,
+        duration: Duration::from_millis(5),
+        regions: Vec::new(),
+        plan: None,
+        warnings: Vec::new(),
+        error: None,
+    }
+}
+
+impl Boards for FakeBoards {
+    fn ports(&self) -> Vec<PortInfo> {
+        let usb = UsbId {
+            vid: 0x10C4,
+            pid: 0xEA60,
+            serial_number: None,
+            product: None,
+        };
+        vec![PortInfo {
+            name: "/dev/fake0".to_owned(),
+            usb: Some(usb),
+        }]
+    }
+
+    fn deploy(&self, request: &Request, events: Events<'_>, cancel: &CancelToken) -> Report {
+        (self.act)(request, events, cancel)
+    }
+}

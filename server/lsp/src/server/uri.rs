@@ -1,0 +1,23 @@
+//! Files as editors name them.
+
+use std::path::{Path, PathBuf};
+
+use tower_lsp::lsp_types::Url;
+
+/// The path of a `file:` URI; `None` for every other text.
+pub(crate) fn to_path(uri: &str) -> Option<PathBuf> {
+    let url = Url::parse(uri).ok()?;
+    if url.scheme() != "file" {
+        return None;
+    }
+    url.to_file_path().ok()
+}
+
+/// The path of a `file:` URI, or the absolute path itself.
+pub(crate) fn or_path(text: &str) -> Option<PathBuf> {
+    to_path(text).or_else(|| {
+        Some(text)
+            .filter(|t| Path::new(t).is_absolute())
+            .map(PathBuf::from)
+    })
+}

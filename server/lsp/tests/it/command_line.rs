@@ -1,0 +1,132 @@
+//! What a shell sees: exit codes, and what stands on which stream.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::{fbuild_lsp, project};
+
+fn run(directory: &Path, arguments: &[&str]) -> Output {
+    fbuild_lsp(directory)
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    assert_eq!(
+        text.lines().count(),
+        1,
+        "one object and nothing else: {text}"
+    );
+    serde_json::from_str(text).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn help_shows_an_example_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &["--help"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (example, usage) = (
+        text.find("fbuild-lsp deploy").unwrap(),
+        text.find("Usage:").unwrap(),
+    );
+    assert!(example < usage, "{text}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["deploy", "--baud", "fast"][..],
+        &["deploy", "--image", "here", "app.bin", "--port", "sim:"],
+        &["explode"],
+        &["board"],
+        &["sim", "--chip", "esp8266"],
+        &["sim", "--option", "colour=red"],
+    ] {
+        let output = run(directory.path(), arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains("error:"),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_directory_without_a_target_is_2_and_an_outcome() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &["deploy", "--json", "--port", "sim:"]);
+    assert_eq!(output.status.code(), Some(2));
+    let outcome = json(&output);
+    assert_eq!(outcome["outcome"], "failed");
+    assert_eq!(outcome["error"]["isInput"], true);
+    assert!(
+        stderr(&output).starts_with("error: "),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!stderr(&output).contains('\x1b'), "no colours in a pipe");
+}
+
+#[test]
+fn a_port_that_does_not_exist_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    project::write(
+        directory.path(),
+        &project::app_image(&project::body(4096, 1)),
+    );
+    let port = if cfg!(windows) {
+        "COM251"
+    } else {
+        "/dev/ttyNONE251"
+    };
+    let output = run(directory.path(), &["deploy", "--port", port]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains(port), "{}", stderr(&output));
+    assert!(stderr(&output).contains("try: "), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn targets_lists_regions() {
+    let directory = tempfile::tempdir().unwrap();
+    project::write(
+        directory.path(),
+        &project::app_image(&project::body(4096, 1)),
+    );
+    let output = run(directory.path(), &["targets", "--json"]);
+    let targets = json(&output);
+    let target = &targets["targets"][0];
+    assert_eq!(target["tool"], "espidf", "{targets}");
+    assert_eq!(target["regions"][0]["name"], "firmware");
+    assert_eq!(target["regions"][0]["offset"], project::APP_OFFSET);
+    let output = run(directory.path(), &["targets"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("0x00010000 firmware"), "{text}");
+    assert!(text.contains(target["name"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn ports_is_an_object() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &["ports", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(json(&output)["ports"].is_array());
+}

@@ -1,0 +1,25 @@
+//! The built binary as its users start it: over stdio, and from a shell.
+
+#![allow(clippy::unwrap_used)] // a test that panics is a test that fails
+
+mod board;
+mod command_line;
+mod project;
+mod stdio;
+
+use std::process::Command;
+use std::time::Duration;
+
+/// Longest wait for anything in these tests; far more than anything takes.
+const LONG: Duration = Duration::from_secs(30);
+
+/// The binary, with a state directory of its own.
+fn fbuild_lsp(state: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fbuild-lsp"));
+    command
+        .env("XDG_STATE_HOME", state)
+        .env("HOME", state)
+        .env("LOCALAPPDATA", state);
+    command.env_remove("NO_COLOR");
+    command
+}
