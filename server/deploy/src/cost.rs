@@ -16,6 +16,8 @@ const SECTOR_ERASE_S: f64 = 0.045;
 const BLOCK_ERASE_S: f64 = 0.150;
 /// Programming, bytes a second: 256 bytes in 0.4 ms. Same source.
 const PROGRAM_BYTES_PER_S: f64 = 640_000.0;
+/// Inflating on the chip, bytes of output a second. Estimate.
+const INFLATE_BYTES_PER_S: f64 = 1_000_000.0;
 /// How firmware shrinks with zlib. The MicroPython and ESP-IDF images that were measured lie between
 /// 0.1 and 0.65; the upper end is assumed.
 const DEFLATE_RATIO: f64 = 0.65;
@@ -31,6 +33,8 @@ const STUB_START_S: f64 = 0.02;
 /// How much faster the stub hashes than the ROM: it raises the CPU clock and reads flash with more
 /// lines. Estimate; nobody has published one.
 const STUB_HASH_SPEEDUP: f64 = 2.0;
+/// A ROM that hashes this fast would be a surprise.
+const FAST_ROM_HASH_BYTES_PER_S: f64 = 2_000_000.0;
 /// Plain and compressed blocks of the two loaders.
 const ROM_BLOCK_BYTES: f64 = 1024.0;
 const STUB_BLOCK_BYTES: f64 = 16_384.0;
@@ -146,10 +150,17 @@ impl Measured {
         match kind {
             LoaderKind::Rom => wire + erase + program,
             LoaderKind::Stub => {
-                // Erasing and programming go on while the next block comes in; the last block's part
-                // of it comes after the wire is done.
-                let busy = erase + program;
-                wire.max(busy) + wire.min(busy) / blocks.max(1.0)
+                // While a block comes in, the one before is inflated, erased for and programmed; the
+                // first erase goes on while the first block comes in.
+                let blocks = blocks.max(1.0);
+                let wire = wire / blocks;
+                let busy = (erase + program + plain_bytes as f64 / INFLATE_BYTES_PER_S) / blocks;
+                let first_erase = if plain_bytes >= u64::from(BLOCK_LEN) {
+                    BLOCK_ERASE_S
+                } else {
+                    SECTOR_ERASE_S
+                };
+                wire + busy + (blocks - 1.0) * wire.max(busy) - first_erase.min(wire)
             }
         }
     }
@@ -173,6 +184,17 @@ impl Measured {
         self.kind == LoaderKind::Rom && upload + total(LoaderKind::Stub) < total(LoaderKind::Rom)
     }
 
+    /// The same before anything was hashed, for work that begins with hashing `hash_bytes`: only
+    /// where even a fast ROM would take longer than the upload.
+    #[must_use]
+    pub fn stub_surely_pays(&self, hash_bytes: u64) -> bool {
+        let fast = Self {
+            hash_bytes_per_s: Some(FAST_ROM_HASH_BYTES_PER_S),
+            ..*self
+        };
+        fast.stub_pays(hash_bytes, 0)
+    }
+
     /// Sectors to hash at once, so that round trips cost little; a whole number of erase blocks.
     #[must_use]
     pub fn chunk_sectors(&self) -> usize {
@@ -187,10 +209,17 @@ impl Measured {
     /// What the planner weighs.
     #[must_use]
     pub fn write_costs(&self) -> crate::plan::WriteCosts {
+        let (sector, block) = (u64::from(SECTOR_LEN), u64::from(BLOCK_LEN));
+        let wire_bytes = self.usual_wire_bytes(block);
+        // In the middle of a longer run, where one block's work hides behind the next one's wire.
+        let wire = wire_bytes as f64 * ESCAPES / self.wire_bytes_per_s();
+        let busy =
+            BLOCK_ERASE_S + block as f64 * (1.0 / PROGRAM_BYTES_PER_S + 1.0 / INFLATE_BYTES_PER_S);
         crate::plan::WriteCosts {
             // A BEGIN, and a pipeline that runs empty and fills again.
             run_s: 3.0 * self.round_trip.as_secs_f64(),
-            sector_s: self.write_s(self.kind, u64::from(SECTOR_LEN)),
+            sector_s: self.write_s(self.kind, sector),
+            block_s: (self.kind == LoaderKind::Stub).then(|| wire.max(busy)),
         }
     }
 }

@@ -22,7 +22,7 @@ use fbuild_loader::session::Session;
 
 use crate::event::{Board, Event, PlanSummary};
 use crate::failure::{BoardState, DeployError};
-use crate::image::{self, LoadedImages};
+use crate::image::{self, BoardFacts, Image, LoadedImages};
 use crate::outcome::Report;
 use crate::plan::{Plan, Surveyed, plan};
 use crate::target::Target;
@@ -187,33 +187,50 @@ impl Job<'_> {
         loaded: &LoadedImages,
     ) -> Result<(), DeployError> {
         let facts = self.identify(session, loaded)?;
-        let images = loaded.for_board(&facts, self.request.force)?;
+        let images = self.images_for(loaded, &facts)?;
         self.survey = Survey::new(images, session, &facts, &self.survey);
         self.survey.prepare_flash(session, &facts, self.request)?;
         self.compare(session)?;
+        self.select_boot_slot(session, loaded, &facts)?;
         if self.request.mode == Mode::Verify {
             return Ok(());
         }
-        self.select_boot_slot(session, loaded, &facts)?;
         let plan = self.decide(session)?;
         if self.request.mode == Mode::Plan {
             return Ok(());
         }
-        let wire_bytes = self
-            .plan
-            .iter()
-            .flat_map(|plan| &plan.writes)
-            .map(|w| w.wire_bytes)
-            .sum();
-        self.climb(session, wire_bytes)?;
         self.write(session, &plan)?;
         self.prove(session, &plan)
+    }
+
+    /// The images as they are to be compared and written. A build that may not go onto this board is
+    /// refused here, before anything is erased; to compare it does no harm.
+    fn images_for(
+        &mut self,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        let (images, but) = match self.request.mode {
+            Mode::Verify => (
+                loaded.for_comparing(facts)?,
+                "a deploy of this build would be refused",
+            ),
+            Mode::Auto | Mode::Full | Mode::Plan => (
+                loaded.for_board(facts, self.request.force)?,
+                "forced although",
+            ),
+        };
+        if let Err(refusal) = loaded.check_board(&images, facts) {
+            self.note(format!("{but}: {refusal}"));
+        }
+        Ok(images)
     }
 
     /// Makes the plan and publishes it, before anything is erased.
     fn decide(&mut self, session: &mut Session) -> Result<Plan, DeployError> {
         let write_bytes = self.survey.bytes_to_write();
         self.survey.start_stub_if_it_pays(session, 0, write_bytes)?;
+        self.climb(session, self.survey.measured.usual_wire_bytes(write_bytes))?;
         let surveyed: Vec<Surveyed<'_>> = self
             .survey
             .regions
@@ -261,8 +278,11 @@ impl Job<'_> {
     }
 
     fn note(&mut self, text: String) {
-        (self.events)(Event::Note(text.clone()));
-        self.warnings.push(text);
+        // A deploy that starts over finds the same again.
+        if !self.warnings.contains(&text) {
+            (self.events)(Event::Note(text.clone()));
+            self.warnings.push(text);
+        }
     }
 }
 

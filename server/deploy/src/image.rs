@@ -13,7 +13,9 @@ mod load;
 mod loaded;
 mod patch;
 
-pub use board::{BoardFacts, BoardSecurity};
+use std::sync::Arc;
+
+pub use board::{BoardFacts, BoardSecurity, Standing};
 pub(crate) use elf::{elf_chip, parse_table};
 pub(crate) use esp_image::peek_chip_id;
 pub use esp_image::{EspImage, ImageFault};
@@ -26,13 +28,26 @@ pub fn flash_size_bytes(name: &str) -> Option<u32> {
     patch::size_bytes(name)
 }
 
-/// A region's bytes as they will stand in flash: header patched, padded to 4 bytes with FF.
+/// A region's bytes as they will stand in flash: header patched, padded with FF.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     /// The region it is for.
     pub region: crate::target::Region,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
+    /// Its bytes, and FF behind them up to the end of their last sector, which is what erasing
+    /// leaves there. Shared: there is one copy of them, however often a deploy starts over.
+    pub bytes: Arc<Vec<u8>>,
+    /// Length without the FF that fills up the last sector.
+    pub len_bytes: usize,
+    /// How they are to stand in flash.
+    pub standing: Standing,
+}
+
+impl Image {
+    /// The bytes without the FF that fills up their last sector.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.bytes[..self.len_bytes]
+    }
 }
 
 impl std::fmt::Debug for Image {
@@ -40,7 +55,8 @@ impl std::fmt::Debug for Image {
         f.debug_struct("Image")
             .field("region", &self.region.name)
             .field("offset", &self.region.offset)
-            .field("len_bytes", &self.bytes.len())
+            .field("len_bytes", &self.len_bytes)
+            .field("standing", &self.standing)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fbuild_loader::SECTOR_LEN;
 
-use crate::search::Sector;
+use crate::search::{SECTORS_PER_BLOCK, Sector};
 use crate::target::RegionKind;
 
 /// What is known of one region when the plan is made.
@@ -25,6 +25,17 @@ pub struct WriteCosts {
     pub run_s: f64,
     /// Seconds that one more sector costs: wire, erase and program.
     pub sector_s: f64,
+    /// Seconds that a whole erase block costs, for loaders that erase it at once.
+    pub block_s: Option<f64>,
+}
+
+impl WriteCosts {
+    /// Sectors of an erase block from which on it is cheaper to write all of it.
+    #[must_use]
+    pub fn sectors_for_a_block(&self) -> Option<usize> {
+        let block_s = self.block_s?;
+        (1..=SECTORS_PER_BLOCK).find(|&n| n as f64 * self.sector_s >= block_s)
+    }
 }
 
 /// Consecutive sectors of one region, to be written in one begin/data cycle.
@@ -89,11 +100,36 @@ pub fn plan(surveyed: &[Surveyed<'_>], costs: &WriteCosts) -> Plan {
     order.sort_by_key(|&n| (rank(surveyed[n].kind), surveyed[n].offset));
     let mut runs = Vec::new();
     for region in order {
-        for sectors in merged_runs(surveyed[region].sectors, costs) {
+        let sectors = with_whole_blocks(&surveyed[region], costs);
+        for sectors in merged_runs(&sectors, costs) {
             runs.push(PlannedRun { region, sectors });
         }
     }
     Plan { runs }
+}
+
+/// The sectors, those that match marked along where their erase block is better written whole.
+fn with_whole_blocks(region: &Surveyed<'_>, costs: &WriteCosts) -> Vec<Sector> {
+    let mut sectors = region.sectors.to_vec();
+    let Some(enough) = costs.sectors_for_a_block() else {
+        return sectors;
+    };
+    let first_in_flash = (region.offset / SECTOR_LEN) as usize;
+    let first_block = first_in_flash.next_multiple_of(SECTORS_PER_BLOCK) - first_in_flash;
+    let Some(whole_blocks) = sectors.get_mut(first_block..) else {
+        return sectors;
+    };
+    for block in whole_blocks.chunks_exact_mut(SECTORS_PER_BLOCK) {
+        if block
+            .iter()
+            .filter(|sector| sector.is_to_be_written())
+            .count()
+            >= enough
+        {
+            block.fill(Sector::Assumed);
+        }
+    }
+    sectors
 }
 
 /// Runs of sectors to be written; a gap is written along where that is cheaper than another run.
@@ -117,6 +153,7 @@ mod tests {
     const CHEAP_RUNS: WriteCosts = WriteCosts {
         run_s: 0.01,
         sector_s: 0.1,
+        block_s: None,
     };
 
     fn sectors(text: &str) -> Vec<Sector> {
@@ -159,9 +196,27 @@ mod tests {
         let dear_runs = WriteCosts {
             run_s: 0.25,
             sector_s: 0.1,
+            block_s: None,
         };
         check("x..x", dear_runs, &[0..4]);
         check("x...x", dear_runs, &[0..1, 4..5]);
+    }
+
+    #[test]
+    fn a_block_of_which_most_differs_is_written_whole() {
+        let costs = WriteCosts {
+            block_s: Some(0.5),
+            ..CHEAP_RUNS
+        };
+        // The region begins on a block's border: 16 sectors of it, then 16 of the next.
+        check("xx..xx..x.......................", costs, &[0..16]);
+        check(
+            "xx..xx..................xx......",
+            costs,
+            &[0..2, 4..6, 24..26],
+        );
+        // What is no whole block of this region is never written whole.
+        check("xx..xx..x......", costs, &[0..2, 4..6, 8..9]);
     }
 
     #[test]

@@ -29,6 +29,9 @@ impl Sector {
 
 /// Sectors per erase block.
 pub const SECTORS_PER_BLOCK: usize = (BLOCK_LEN / SECTOR_LEN) as usize;
+/// A block is split into fours and those into sectors: for a single difference this hashes a quarter
+/// more and asks half as often as going through the sectors would.
+const SECTORS_PER_SPLIT: usize = 4;
 /// Regions of fewer sectors than this are searched at once: sampling would save nothing.
 const SAMPLED_FROM: usize = 2 * SECTORS_PER_BLOCK;
 /// Where samples are taken, in sixteenths of the region. Neither the first nor the last sector: they
@@ -44,6 +47,9 @@ pub struct Search {
     pub chunk_sectors: usize,
     /// Look at a few sectors first, and do not search a region in which all of them differ.
     pub sample: bool,
+    /// Differing sectors of a block from which on the whole block will be written anyway: no need to
+    /// search on in it. `None`: search everything.
+    pub enough: Option<usize>,
 }
 
 /// MD5 of a range of the region's sectors, as the board computes it.
@@ -62,29 +68,56 @@ impl Search {
         let n_sectors = bytes.len() / SECTOR_LEN as usize;
         let mut state = State {
             bytes,
+            first_in_flash: (offset / SECTOR_LEN) as usize,
+            enough: self.enough.unwrap_or(usize::MAX),
             sectors: vec![Sector::Unknown; n_sectors],
+            expect: Expect::Match,
             hash,
         };
         if self.sample && n_sectors >= SAMPLED_FROM && state.all_samples_differ()? {
             state.ask_blanks()?;
-            for sector in &mut state.sectors {
-                if *sector == Sector::Unknown {
-                    *sector = Sector::Assumed;
-                }
-            }
+            state.assume(0..n_sectors);
             return Ok(state.sectors);
         }
-        let first_in_flash = (offset / SECTOR_LEN) as usize;
-        for chunk in aligned_chunks(first_in_flash, 0..n_sectors, self.chunk_sectors) {
-            state.ask(first_in_flash, chunk)?;
+        for chunk in self.chunks(state.first_in_flash, n_sectors) {
+            state.chunk(chunk)?;
         }
         Ok(state.sectors)
     }
+
+    /// What is asked about at first. The first and the last block stand alone: build time and
+    /// checksum make them differ after every build, and nothing else should be hashed again for it.
+    fn chunks(&self, first_in_flash: usize, n_sectors: usize) -> Vec<Range<usize>> {
+        let blocks = aligned_chunks(first_in_flash, 0..n_sectors, SECTORS_PER_BLOCK);
+        let [first, middle @ .., last] = &blocks[..] else {
+            return blocks;
+        };
+        let per_chunk = (self.chunk_sectors / SECTORS_PER_BLOCK).max(1);
+        let joined = middle
+            .chunks(per_chunk)
+            .map(|part| part[0].start..part[part.len() - 1].end);
+        std::iter::once(first.clone())
+            .chain(joined)
+            .chain([last.clone()])
+            .collect()
+    }
+}
+
+/// What the last block was like, which is what the next one will probably be like: an insertion
+/// moves everything behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Match,
+    SomeDiffer,
+    MostDiffer,
 }
 
 struct State<'a, 'h, E> {
     bytes: &'a [u8],
+    first_in_flash: usize,
+    enough: usize,
     sectors: Vec<Sector>,
+    expect: Expect,
     hash: &'a mut Hash<'h, E>,
 }
 
@@ -98,18 +131,34 @@ impl<E> State<'_, '_, E> {
         Ok((self.hash)(range.clone())? == md5_of(self.image(range)))
     }
 
+    fn ask_sector(&mut self, at: usize) -> Result<Sector, E> {
+        if self.sectors[at] == Sector::Unknown {
+            let matches = self.matches(&(at..at + 1))?;
+            self.sectors[at] = if matches {
+                Sector::Match
+            } else {
+                Sector::Differs
+            };
+        }
+        Ok(self.sectors[at])
+    }
+
+    /// Whatever nobody asked about in a range is to be written.
+    fn assume(&mut self, range: Range<usize>) {
+        for sector in &mut self.sectors[range] {
+            if *sector == Sector::Unknown {
+                *sector = Sector::Assumed;
+            }
+        }
+    }
+
     fn all_samples_differ(&mut self) -> Result<bool, E> {
         for sixteenth in SAMPLES {
             let at = self.sectors.len() * sixteenth / 16;
             // Blank in the image: may well match on a board with entirely different firmware.
-            if is_blank(self.image(&(at..at + 1))) {
-                continue;
-            }
-            if self.matches(&(at..at + 1))? {
-                self.sectors[at] = Sector::Match;
+            if !is_blank(self.image(&(at..at + 1))) && self.ask_sector(at)? == Sector::Match {
                 return Ok(false);
             }
-            self.sectors[at] = Sector::Differs;
         }
         Ok(self.sectors.contains(&Sector::Differs))
     }
@@ -136,49 +185,100 @@ impl<E> State<'_, '_, E> {
         Ok(())
     }
 
-    /// Asks about a range as a whole, and if it differs about its parts: blocks, then sectors.
-    fn ask(&mut self, first_in_flash: usize, range: Range<usize>) -> Result<(), E> {
-        if self.sectors[range.clone()]
-            .iter()
-            .all(|&sector| sector != Sector::Unknown)
-        {
+    /// One block or several: as a whole, then block by block.
+    fn chunk(&mut self, chunk: Range<usize>) -> Result<(), E> {
+        let blocks = aligned_chunks(self.first_in_flash, chunk.clone(), SECTORS_PER_BLOCK);
+        let asked_whole = blocks.len() > 1 && self.expect == Expect::Match;
+        if asked_whole && self.matches(&chunk)? {
+            self.sectors[chunk].fill(Sector::Match);
             return Ok(());
         }
-        if self.matches(&range)? {
-            self.sectors[range].fill(Sector::Match);
-            return Ok(());
+        let last = blocks.len() - 1;
+        for (n, block) in blocks.into_iter().enumerate() {
+            let before = &self.sectors[chunk.start..block.start];
+            // The difference must be here: no need to ask again.
+            let must_differ =
+                asked_whole && n == last && before.iter().all(|&s| s == Sector::Match);
+            self.block(block, must_differ)?;
         }
-        self.descend(first_in_flash, range)
+        Ok(())
     }
 
-    /// The range is known to differ somewhere.
-    fn descend(&mut self, first_in_flash: usize, range: Range<usize>) -> Result<(), E> {
-        if range.len() == 1 {
-            self.sectors[range.start] = Sector::Differs;
+    fn block(&mut self, block: Range<usize>, must_differ: bool) -> Result<(), E> {
+        if self.expect == Expect::MostDiffer && self.block_samples_differ(&block)? {
+            self.assume(block);
             return Ok(());
         }
-        let part = if range.len() > SECTORS_PER_BLOCK {
-            SECTORS_PER_BLOCK
-        } else {
-            1
+        let ask_whole = !must_differ && self.expect == Expect::Match;
+        if ask_whole && self.matches(&block)? {
+            self.sectors[block].fill(Sector::Match);
+            return Ok(());
+        }
+        let fours = aligned_chunks(self.first_in_flash, block.clone(), SECTORS_PER_SPLIT);
+        let last = fours.len() - 1;
+        for (n, four) in fours.into_iter().enumerate() {
+            let differs_so_far = self.count_differing(block.start..four.start) > 0;
+            let inferred = (must_differ || ask_whole) && n == last && !differs_so_far;
+            self.four(four, inferred)?;
+            if self.count_differing(block.clone()) >= self.enough {
+                self.assume(block.clone());
+                break;
+            }
+        }
+        self.expect = match self.count_differing(block) {
+            0 => Expect::Match,
+            n if n >= self.enough => Expect::MostDiffer,
+            _ => Expect::SomeDiffer,
         };
-        let parts = aligned_chunks(first_in_flash, range.clone(), part);
-        let last = parts.len() - 1;
-        for (n, part) in parts.into_iter().enumerate() {
-            let before_match = self.sectors[range.start..part.start]
-                .iter()
-                .all(|&s| s == Sector::Match);
-            let untouched = self.sectors[part.clone()]
-                .iter()
-                .all(|&s| s == Sector::Unknown);
-            if n == last && before_match && untouched {
-                // The difference must be here: no need to ask again.
-                self.descend(first_in_flash, part)?;
+        Ok(())
+    }
+
+    /// After a block that will be written whole: whether the next one looks the same.
+    fn block_samples_differ(&mut self, block: &Range<usize>) -> Result<bool, E> {
+        const SAMPLES_IN_BLOCK: [usize; 3] = [10, 5, 13];
+        if block.len() < SECTORS_PER_BLOCK {
+            return Ok(false);
+        }
+        for at in SAMPLES_IN_BLOCK {
+            if self.ask_sector(block.start + at)? == Sector::Match {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// `must_differ`: somewhere in here, as is known without asking.
+    fn four(&mut self, four: Range<usize>, must_differ: bool) -> Result<(), E> {
+        let known = self.sectors[four.clone()]
+            .iter()
+            .filter(|&&s| s != Sector::Unknown)
+            .count();
+        // Asking for the four as a whole only pays while most of its sectors are open.
+        let ask_whole = !must_differ && known < four.len() / 2 && four.len() > 1;
+        if ask_whole && self.count_differing(four.clone()) == 0 && self.matches(&four)? {
+            self.sectors[four].fill(Sector::Match);
+            return Ok(());
+        }
+        let differs = must_differ || (ask_whole && self.count_differing(four.clone()) == 0);
+        for at in four.clone() {
+            let others_match = four
+                .clone()
+                .filter(|&n| n != at)
+                .all(|n| self.sectors[n] == Sector::Match);
+            if differs && others_match {
+                self.sectors[at] = Sector::Differs;
             } else {
-                self.ask(first_in_flash, part)?;
+                self.ask_sector(at)?;
             }
         }
         Ok(())
+    }
+
+    fn count_differing(&self, range: Range<usize>) -> usize {
+        self.sectors[range]
+            .iter()
+            .filter(|&&sector| matches!(sector, Sector::Differs | Sector::Assumed))
+            .count()
     }
 }
 
@@ -228,6 +328,7 @@ mod tests {
         let search = Search {
             chunk_sectors: SECTORS_PER_BLOCK,
             sample,
+            enough: None,
         };
         let sectors = search
             .run(offset, &flash(image), &mut |range: Range<usize>| {
@@ -264,17 +365,19 @@ mod tests {
         board[20] = 9;
         let asked = search(0x1_0000, &board, &image, false);
         assert_eq!(differing(&asked), [20]);
-        assert_eq!(asked.hashed_sectors, 64 + 16);
+        // Its four fours, and the four sectors of the one that differs.
+        assert_eq!(asked.hashed_sectors, 64 + 16 + 4);
     }
 
     #[test]
-    fn the_last_sector_of_a_block_is_not_asked_when_it_must_be_the_one() {
+    fn what_must_differ_is_not_asked_about() {
         let image = [7; 16];
         let mut board = image;
         board[15] = 9;
         let asked = search(0x1_0000, &board, &image, false);
         assert_eq!(differing(&asked), [15]);
-        assert_eq!(asked.hashes, 1 + 15);
+        // The block, three fours, three sectors: the rest follows.
+        assert_eq!(asked.hashes, 1 + 3 + 3);
     }
 
     #[test]
@@ -298,8 +401,8 @@ mod tests {
         let asked = search(0x1_0000, &board, &image, true);
         assert_eq!(differing(&asked).len(), 63);
         assert!(!asked.sectors.contains(&Sector::Assumed));
-        // One sample, four blocks, and every sector of them but the sampled one.
-        assert_eq!(asked.hashed_sectors, 1 + 64 + 63);
+        // One sample, the first block as a whole, all fours, and every sector but the sampled one.
+        assert_eq!(asked.hashed_sectors, 1 + 16 + 64 + 63);
     }
 
     #[test]
@@ -311,16 +414,44 @@ mod tests {
         assert_eq!(asked.sectors[50], Sector::Match);
     }
 
+    /// An insertion moves everything behind it: once a block is written whole anyway, the next ones
+    /// cost three samples each.
+    #[test]
+    fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
+        let image = flash(&[2; 96]);
+        let mut board = vec![2; 96];
+        board[20..].fill(1);
+        let board = flash(&board);
+        let mut hashed_sectors = 0;
+        let search = Search {
+            chunk_sectors: SECTORS_PER_BLOCK,
+            sample: false,
+            enough: Some(9),
+        };
+        let sectors = search
+            .run(0, &image, &mut |range: Range<usize>| {
+                hashed_sectors += range.len();
+                Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+            })
+            .unwrap();
+        let to_write: Vec<usize> = (0..96).filter(|&n| sectors[n].is_to_be_written()).collect();
+        assert_eq!(to_write, (20..96).collect::<Vec<_>>());
+        // Two blocks as wholes, the second one's fours and sectors until enough differ (a four that
+        // matches, three that do not), three samples in each of the four others.
+        assert_eq!(hashed_sectors, 32 + 4 + 3 * (4 + 4) + 4 * 3);
+    }
+
     #[test]
     fn larger_chunks_are_split_into_blocks_before_sectors() {
         let image = [7; 64];
         let mut board = image;
-        board[63] = 9;
+        board[40] = 9;
         let mut hashed = Vec::new();
         let board = flash(&board);
         let search = Search {
             chunk_sectors: 64,
             sample: false,
+            enough: None,
         };
         let sectors = search
             .run(0, &flash(&image), &mut |range: Range<usize>| {
@@ -329,7 +460,9 @@ mod tests {
             })
             .unwrap();
         assert_eq!(sectors.iter().filter(|s| s.is_to_be_written()).count(), 1);
-        // The whole, three blocks that match, then the last block's sectors but for its last.
-        assert_eq!(hashed.len(), 1 + 3 + 15);
+        // First block, the two in the middle as one, the first of those; the other is known to
+        // differ: its fours, the sectors of one of them. The last block by fours, since its
+        // neighbour differed.
+        assert_eq!(hashed.len(), 1 + 1 + 1 + 4 + 4 + 4);
     }
 }

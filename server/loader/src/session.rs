@@ -72,6 +72,8 @@ pub struct Session {
     decoder: Decoder,
     pieces: VecDeque<Piece>,
     traffic: Traffic,
+    /// What the magic register reads, if it can be read: a known answer to check a link with.
+    magic: Option<u32>,
     /// Shortest register read at the current baud rate.
     round_trip: Option<Duration>,
 }
@@ -143,27 +145,26 @@ impl Session {
         Ok(value)
     }
 
-    /// Writes registers, in order: (address, value, mask).
-    ///
-    /// The stub takes them in one request. Of ROMs only requests with one entry were ever seen, so
-    /// they get one each.
+    /// Writes registers, in order, in a request each: (address, value, mask).
     pub fn write_registers(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
-        let per_request = match self.kind {
-            LoaderKind::Rom => 1,
-            LoaderKind::Stub => writes.len().max(1),
-        };
-        for writes in writes.chunks(per_request) {
-            let words: Vec<u32> = writes
-                .iter()
-                .flat_map(|&(address, value, mask)| [address, value, mask, 0])
-                .collect();
-            self.call(
-                packet::op::WRITE_REG,
-                &packet::words(&words),
-                0,
-                ANSWER_TIMEOUT,
-            )?;
-        }
+        writes
+            .iter()
+            .try_for_each(|write| self.write_registers_at_once(&[*write]))
+    }
+
+    /// Writes registers, in order, in one request. By its source the stub takes that; no loader was
+    /// ever seen with more than one entry, so the caller has to see to the result.
+    fn write_registers_at_once(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
+        let words: Vec<u32> = writes
+            .iter()
+            .flat_map(|&(address, value, mask)| [address, value, mask, 0])
+            .collect();
+        self.call(
+            packet::op::WRITE_REG,
+            &packet::words(&words),
+            0,
+            ANSWER_TIMEOUT,
+        )?;
         Ok(())
     }
 

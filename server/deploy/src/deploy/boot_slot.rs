@@ -8,16 +8,19 @@ use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
-use super::Job;
 use super::survey::Region;
+use super::{Job, Mode};
 use crate::failure::DeployError;
-use crate::image::{BoardFacts, LoadedImages};
+use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::otadata;
-use crate::partitions::PartitionTable;
-use crate::target::RegionKind;
+use crate::outcome::Verdict;
+use crate::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
+use crate::target::{RegionKind, Tool};
 
 /// An otadata entry is read with this much, the unit of the ROM's slow read.
 const ENTRY_READ_LEN: u32 = 64;
+/// So much of a partition table is read at once: most end within it.
+const TABLE_READ_LEN: u32 = 256;
 
 impl Job<'_> {
     /// Looks at the board's otadata. If it selects another slot than the one that the firmware goes
@@ -29,93 +32,188 @@ impl Job<'_> {
         loaded: &LoadedImages,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
-        let has = |kind| {
-            self.survey
-                .regions
-                .iter()
-                .any(|r| r.image.region.kind == kind)
-        };
-        // otadata that is deployed is compared like everything else.
-        if !has(RegionKind::App) || has(RegionKind::OtaData) {
-            return Ok(());
-        }
-        let (Some(project_table), Some(slot)) = (loaded.table(), loaded.app_slot()) else {
+        let apps: Vec<u32> = self
+            .survey
+            .regions
+            .iter()
+            .filter(|region| region.image.region.kind == RegionKind::App)
+            .map(|region| region.image.region.offset)
+            .collect();
+        let Some(&app) = apps.first() else {
             return Ok(());
         };
         if facts.security.secure_download || facts.security.flash_encryption {
-            if project_table.otadata().is_some() {
-                self.note(format!(
-                    "otadata cannot be read on a secured board: whether {} is the slot that starts \
-                     is not known",
-                    slot.label
-                ));
-            }
+            self.note_unreadable(loaded);
             return Ok(());
         }
-        let board_table = if has(RegionKind::PartitionTable) {
-            None
-        } else {
-            self.table_on_board(session, loaded.table_offset(), project_table)?
-        };
-        let table = board_table.as_ref().unwrap_or(project_table);
-        let Some(ota_partition) = table.otadata() else {
+        let Some(table) = self.table_to_boot_by(session, loaded)? else {
             return Ok(());
         };
-        let entries = read_entries(session, ota_partition.offset)?;
-        let Some(selected) = otadata::selected_slot(table, &entries) else {
-            return Ok(());
-        };
-        if selected.offset == slot.offset {
-            return Ok(());
-        }
-        if let Some(initial) = loaded.initial_otadata_image(facts)? {
-            let mut region = Region::new(initial, facts.security);
-            region.verdict = crate::outcome::Verdict::Differs;
+        let Some(slot) = table.app_at(app) else {
             self.note(format!(
-                "the board would start {}; otadata is written so that it starts {}",
-                selected.label, slot.label
+                "the firmware is written to {app:#x}, where the partition table on the board has no \
+                 app: it does not start before the project's own table is deployed"
             ));
-            self.survey.regions.push(region);
-            self.survey
-                .regions
-                .sort_by_key(|region| region.image.region.offset);
             return Ok(());
+        };
+        let Some(otadata) = table.otadata() else {
+            return Ok(());
+        };
+        // otadata that is deployed is compared like everything else.
+        let content = match self.deployed_otadata(otadata) {
+            Some(region) => region.image.bytes.to_vec(),
+            None => read_entries(session, otadata.offset)?,
+        };
+        let starts = |content: &[u8]| otadata::selected_slot(&table, content).cloned();
+        let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
+            return Ok(());
+        };
+        let initial = loaded.initial_otadata_image(facts)?.filter(|initial| {
+            initial.region.offset == otadata.offset
+                && starts(initial.content()).is_some_and(|starts| starts.offset == slot.offset)
+        });
+        match initial {
+            Some(initial) if self.deployed_otadata(otadata).is_none() => {
+                self.write_along(initial, facts, &selected, slot);
+            }
+            _ => self.note(warning(&table, otadata, &selected, slot)),
         }
-        self.note(format!(
-            "the firmware is written to {}, but the board's otadata selects {}: the old firmware \
-             will go on running; erase otadata ({} bytes at {:#x}) or deploy the project's initial \
-             otadata to start {}",
-            slot.label, selected.label, ota_partition.size, ota_partition.offset, slot.label
-        ));
         Ok(())
     }
 
-    /// The table on the board, where it is another one than the project's and this deploy leaves it
-    /// there.
-    fn table_on_board(
+    fn note_unreadable(&mut self, loaded: &LoadedImages) {
+        let has_otadata = loaded
+            .table()
+            .is_some_and(|table| table.otadata().is_some());
+        if let Some(slot) = loaded.app_slot().filter(|_| has_otadata) {
+            self.note(format!(
+                "otadata cannot be read on a secured board: whether {} is the slot that starts is \
+                 not known",
+                slot.label
+            ));
+        }
+    }
+
+    fn deployed_otadata(&self, partition: &Partition) -> Option<&Region> {
+        self.survey
+            .regions
+            .iter()
+            .find(|region| region.image.region.offset == partition.offset)
+    }
+
+    fn write_along(
+        &mut self,
+        initial: Image,
+        facts: &BoardFacts,
+        selected: &Partition,
+        slot: &Partition,
+    ) {
+        if self.request.mode == Mode::Verify {
+            self.note(format!(
+                "the board starts {}, not {}; a deploy would write otadata so that it starts {}",
+                selected.label, slot.label, slot.label
+            ));
+            return;
+        }
+        self.note(format!(
+            "the board would start {}; otadata is written so that it starts {}",
+            selected.label, slot.label
+        ));
+        let mut region = Region::new(initial, facts.security);
+        region.verdict = Verdict::Differs;
+        self.survey.regions.push(region);
+        self.survey
+            .regions
+            .sort_by_key(|region| region.image.region.offset);
+    }
+
+    /// The partition table that the board will have when this deploy is done, as far as it is known.
+    fn table_to_boot_by(
         &mut self,
         session: &mut Session,
-        table_offset: u32,
-        project: &PartitionTable,
+        loaded: &LoadedImages,
     ) -> Result<Option<PartitionTable>, LoaderError> {
+        let mut regions = self.survey.regions.iter();
+        let project = loaded.table();
+        if regions.any(|region| region.image.region.kind == RegionKind::PartitionTable) {
+            return Ok(project.cloned());
+        }
+        let offset = loaded.table_offset();
+        let Some(project) = project else {
+            // Of tools that know their table, only Zephyr has none; files say nothing about it.
+            return if loaded.target().tool == Tool::Files {
+                read_table(session, offset)
+            } else {
+                Ok(None)
+            };
+        };
         let expected = project.to_bytes();
-        let len_bytes = expected.len() as u32;
-        if session.md5(table_offset, len_bytes)? == md5_of(&expected) {
-            return Ok(None);
+        if session.md5(offset, expected.len() as u32)? == md5_of(&expected) {
+            return Ok(Some(project.clone()));
         }
-        let on_board = session.read_flash(table_offset, len_bytes)?;
-        let table = PartitionTable::parse(&on_board)
-            .ok()
-            .filter(|table| table != project);
-        if table.is_some() {
-            self.note(
-                "the partition table on the board is not the project's, and it is not among the \
-                 regions of this deploy"
-                    .to_owned(),
-            );
+        match read_table(session, offset)? {
+            // Its bytes differ, and it says the same.
+            Some(table) if table.partitions == project.partitions => Ok(Some(table)),
+            Some(table) => {
+                self.note(
+                    "the partition table on the board is not the project's, and it is not among the \
+                     regions of this deploy"
+                        .to_owned(),
+                );
+                Ok(Some(table))
+            }
+            None => {
+                self.note(format!(
+                    "the board has no partition table at {offset:#x}, and none is among the regions \
+                     of this deploy: nothing starts before one is deployed"
+                ));
+                Ok(None)
+            }
         }
-        Ok(table)
     }
+}
+
+fn warning(
+    table: &PartitionTable,
+    otadata: &Partition,
+    selected: &Partition,
+    slot: &Partition,
+) -> String {
+    let what = format!(
+        "the firmware is in {} ({:#x}), but otadata selects {} ({:#x}), and what is there goes on \
+         running",
+        slot.label, slot.offset, selected.label, selected.offset
+    );
+    let is_default = table
+        .boot_default()
+        .is_some_and(|default| default.offset == slot.offset);
+    if is_default {
+        format!(
+            "{what}; to start {}, erase otadata ({} bytes at {:#x}) or deploy the project's initial \
+             otadata",
+            slot.label, otadata.size, otadata.offset
+        )
+    } else {
+        format!(
+            "{what}; to start {}, deploy otadata that selects it, or deploy to the slot that starts",
+            slot.label
+        )
+    }
+}
+
+/// The table on the board, if there is one.
+fn read_table(session: &mut Session, offset: u32) -> Result<Option<PartitionTable>, LoaderError> {
+    let mut content = Vec::new();
+    while content.len() < TABLE_BYTES {
+        let at = offset + content.len() as u32;
+        content.extend(session.read_flash(at, TABLE_READ_LEN)?);
+        match PartitionTable::parse(&content) {
+            Ok(table) => return Ok(Some(table)),
+            Err(TableError::NoEnd) => {}
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok(None)
 }
 
 /// The two otadata sectors, as far as they decide: the rest reads as erased.

@@ -49,6 +49,11 @@ impl Job<'_> {
             chunk_sectors: survey.measured.chunk_sectors(),
             // A verify shows how much differs; a deploy wants to get on.
             sample: request.mode == Mode::Auto,
+            enough: survey
+                .measured
+                .write_costs()
+                .sectors_for_a_block()
+                .filter(|_| request.mode == Mode::Auto),
         };
         let mut progress = |done_bytes| {
             let (region, phase) = (name.clone(), Phase::Verify);

@@ -7,6 +7,7 @@ use fbuild_loader::link::Link;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
 
 use super::{Baud, Job, Open, Request};
+use crate::cost::Measured;
 use crate::event::{Board, Event};
 use crate::failure::{BoardState, DeployError};
 use crate::image::{BoardFacts, BoardSecurity, LoadedImages};
@@ -48,7 +49,7 @@ fn raise_baud(
     session: &mut Session,
     mut limit: Option<u32>,
 ) -> Result<(), LoaderError> {
-    if !has_baud_rate(session.link()) {
+    if !has_baud_rate(session.link()) || !session.can_change_baud() {
         return Ok(());
     }
     let memory = rate_memory(request, session);
@@ -85,6 +86,17 @@ pub(super) fn rate_memory(request: &Request, session: &Session) -> RateMemory {
     RateMemory::new(request.rate_memory.as_deref(), session.link().usb_id())
 }
 
+/// What a session shows of loader and link before anything was hashed.
+pub(super) fn measured(session: &Session) -> Measured {
+    Measured {
+        chip: session.chip(),
+        kind: session.kind(),
+        baud: has_baud_rate(session.link()).then(|| session.baud()),
+        round_trip: session.round_trip(),
+        hash_bytes_per_s: None,
+    }
+}
+
 /// Over the chip's own USB and over TCP no bits are clocked, so there is nothing to raise.
 pub(super) fn has_baud_rate(link: &dyn Link) -> bool {
     let native_usb = link
@@ -113,6 +125,12 @@ impl Job<'_> {
             if loaded.limits_revision() {
                 board.revision = Some(session.revision()?);
             }
+            // Asking for the flash takes fewer round trips with the stub, and none to attach it.
+            if measured(session).stub_surely_pays(loaded.len_bytes())
+                && session.stub_obstacle()?.is_none()
+            {
+                session.start_stub()?;
+            }
             session.attach_flash()?;
             let id = session.flash_id()?;
             board.flash_size = id.len_bytes;
@@ -137,11 +155,10 @@ impl Job<'_> {
 fn board_security(security: Security) -> BoardSecurity {
     BoardSecurity {
         flash_encryption: security.flash_encryption,
-        // Not readable in Secure Download Mode; the cautious answer.
-        encrypted_download_disabled: security
-            .encrypted_download_disabled
-            .unwrap_or(security.flash_encryption),
+        // Not readable in Secure Download Mode, which is reason enough to refuse.
+        encrypted_download_disabled: security.encrypted_download_disabled.unwrap_or(false),
         secure_boot: security.secure_boot,
+        secure_boot_v1: security.secure_boot_v1,
         secure_download: security.secure_download,
     }
 }

@@ -7,15 +7,15 @@ use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session};
 
-use super::connect::has_baud_rate;
+use super::connect::measured;
 use super::{Name, Request};
 use crate::cost::Measured;
-use crate::image::{BoardFacts, Image};
+use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
 use crate::search::Sector;
 use crate::target::Setting;
 
-/// Flash size to work with where the board does not tell. What a loader assumes by itself is less.
+/// Least flash size to work with where the board does not tell. What a loader assumes by itself is less.
 const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
 /// Hashes of less say more about round trips than about hashing.
 const MEASURED_FROM_BYTES: u64 = 16 * 1024;
@@ -24,7 +24,7 @@ const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) name: Name,
-    /// Its bytes, padded with FF to whole sectors: what will stand in flash.
+    /// Whole sectors: what will stand in flash.
     pub(super) image: Image,
     /// Length before that padding.
     pub(super) len_bytes: u32,
@@ -40,17 +40,12 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new(mut image: Image, security: crate::image::BoardSecurity) -> Self {
-        let len_bytes = image.bytes.len() as u32;
-        let padded = image.bytes.len().next_multiple_of(SECTOR_LEN as usize);
-        image.bytes.resize(padded, 0xFF);
-        // On a chip that does not encrypt yet, a build made for encryption is written plainly: its
-        // boot loader encrypts it at the first start.
-        let encrypt = security.flash_encryption && image.region.encrypted;
+    pub(super) fn new(image: Image, security: crate::image::BoardSecurity) -> Self {
+        let encrypt = image.standing == Standing::Encrypted;
         Self {
             name: image.region.name.as_str().into(),
-            sectors: vec![Sector::Unknown; padded / SECTOR_LEN as usize],
-            len_bytes,
+            sectors: vec![Sector::Unknown; image.bytes.len() / SECTOR_LEN as usize],
+            len_bytes: image.len_bytes as u32,
             verdict: Verdict::Unknown,
             provable: !security.secure_download && !encrypt,
             encrypt,
@@ -101,13 +96,6 @@ impl Survey {
         facts: &BoardFacts,
         earlier: &Self,
     ) -> Self {
-        let measured = Measured {
-            chip: session.chip(),
-            kind: session.kind(),
-            baud: has_baud_rate(session.link()).then(|| session.baud()),
-            round_trip: session.round_trip(),
-            hash_bytes_per_s: None,
-        };
         let region = |image| {
             let mut region = Region::new(image, facts.security);
             if let Some(known) = earlier
@@ -122,7 +110,7 @@ impl Survey {
         };
         Self {
             regions: images.into_iter().map(region).collect(),
-            measured,
+            measured: measured(session),
             flash_size: facts.flash_size,
         }
     }
@@ -141,12 +129,24 @@ impl Survey {
                 Setting::Keep | Setting::Detect => None,
             };
         }
-        session.set_flash_size(self.flash_size.unwrap_or(ASSUMED_FLASH_BYTES))?;
+        session.set_flash_size(self.flash_bytes())?;
         // Only the stub of an ESP32 can write encrypted.
         if facts.chip == Chip::Esp32 && self.regions.iter().any(|region| region.encrypt) {
             self.start_stub(session)?;
         }
         Ok(())
+    }
+
+    /// Flash size to work with. Where nobody knows it, large enough for what is to be written: a
+    /// loader that refuses the last region would do so after the others were written.
+    fn flash_bytes(&self) -> u32 {
+        let end = |region: &Region| region.sector_offset(region.sectors.len());
+        let needed = self.regions.iter().map(end).max().unwrap_or(0);
+        let assumed = needed
+            .checked_next_power_of_two()
+            .unwrap_or(needed)
+            .max(ASSUMED_FLASH_BYTES);
+        self.flash_size.unwrap_or(assumed)
     }
 
     /// Bytes of all sectors that are not known to match.
@@ -170,7 +170,7 @@ impl Survey {
 
     pub(super) fn start_stub(&mut self, session: &mut Session) -> Result<(), LoaderError> {
         session.start_stub()?;
-        session.set_flash_size(self.flash_size.unwrap_or(ASSUMED_FLASH_BYTES))?;
+        session.set_flash_size(self.flash_bytes())?;
         self.measured.kind = LoaderKind::Stub;
         self.measured.hash_bytes_per_s = None;
         Ok(())

@@ -1,11 +1,13 @@
 //! What is known of a board, and whether the images may go onto it.
 
+use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::chip::Chip;
 
 use super::Image;
 use super::esp_image::EspImage;
 use super::layout::span_text;
 use crate::input_error::InputError;
+use crate::target::{Region, RegionKind};
 
 /// What was read from the board that the images are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl BoardFacts {
 
 /// Security state of a board. Everything off is the state of a new one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // four eFuse bits, independent of each other
+#[allow(clippy::struct_excessive_bools)] // eFuse bits, independent of each other
 pub struct BoardSecurity {
     /// The chip decrypts what it reads from flash.
     pub flash_encryption: bool,
@@ -46,6 +48,8 @@ pub struct BoardSecurity {
     pub encrypted_download_disabled: bool,
     /// The chip boots signed images only.
     pub secure_boot: bool,
+    /// By the ESP32's first version of secure boot.
+    pub secure_boot_v1: bool,
     /// Secure Download Mode: nothing can be read back.
     pub secure_download: bool,
 }
@@ -113,7 +117,7 @@ pub(super) fn check_revision(
 
 /// The image must end before the flash does.
 pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<(), InputError> {
-    let end = u64::from(image.region.offset) + image.bytes.len() as u64;
+    let end = u64::from(image.region.offset) + image.len_bytes as u64;
     if end <= u64::from(flash_bytes) {
         return Ok(());
     }
@@ -129,42 +133,160 @@ pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<
     })
 }
 
-/// First flash offset that is not protected by secure boot V1. Source: esptool's `write-flash`.
-const SECURE_BOOT_V1_END: u32 = 0x8000;
+/// How a region's bytes are to stand in a board's flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// As they are: what the board hashes can be compared with them.
+    Plain,
+    /// As the ciphertext that the chip makes of them, which nobody else can compute.
+    Encrypted,
+}
 
-/// Whether the eFuses leave a chance that the board starts after a plain write.
+impl Standing {
+    /// What this board has to find in its flash to use the region. The build says so; a boot loader,
+    /// a table, an app or otadata is decrypted whatever the build says.
+    ///
+    /// Source: ESP-IDF documentation, "Flash Encryption", encrypted partitions.
+    pub(super) fn of(region: &Region, build_encrypts: bool, board: &BoardFacts) -> Self {
+        let may_stay_plain = build_encrypts && !region.encrypted && region.kind == RegionKind::Data;
+        if board.security.flash_encryption && !may_stay_plain {
+            Self::Encrypted
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// What a forced write makes of it: the chip encrypts what the build marks and the chip can.
+    pub(super) fn forced(self, region: &Region, board: &BoardFacts) -> Self {
+        if region.encrypted && !board.security.encrypted_download_disabled {
+            self
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Whether the eFuses leave a chance that the board starts after these images were written.
+///
+/// Source: esptool 5.6.0 `write-flash`, which leaves more of this to its user.
 pub(super) fn check_security(
     images: &[Image],
-    build_is_signed: bool,
+    build_encrypts: bool,
     board: &BoardFacts,
 ) -> Result<(), InputError> {
-    let security = &board.security;
-    if security.flash_encryption {
-        let how = if security.encrypted_download_disabled {
-            "in release mode: it takes no plaintext over the serial line, and would not start again"
-        } else {
-            "on: it would read these plain images as noise, and not start"
-        };
-        let what = format!("the board's flash encryption is {how}");
-        return Err(InputError::FlashEncrypted { what });
+    if board.security.flash_encryption {
+        check_encryption(images, build_encrypts, board)?;
     }
-    if security.secure_boot {
-        if let Some(image) = images
+    if board.security.secure_boot {
+        images
             .iter()
-            .find(|image| image.region.offset < SECURE_BOOT_V1_END)
-        {
-            let what = format!(
-                "{} ({}) lies below {SECURE_BOOT_V1_END:#x}, where a board with secure boot keeps \
-                 the boot loader it trusts",
-                image.region.name,
-                span_text(image.region.offset, image.bytes.len() as u64),
-            );
-            return Err(InputError::SecureBoot { what });
+            .try_for_each(|image| check_secure_boot(image, board))?;
+    }
+    Ok(())
+}
+
+fn check_encryption(
+    images: &[Image],
+    build_encrypts: bool,
+    board: &BoardFacts,
+) -> Result<(), InputError> {
+    let refused = |what: String| Err(InputError::FlashEncrypted { what });
+    if board.security.secure_download {
+        return refused(
+            "the board's flash is encrypted, and in Secure Download Mode it does not tell whether \
+             it still encrypts what it is sent"
+                .to_owned(),
+        );
+    }
+    if board.security.encrypted_download_disabled {
+        return refused(
+            "the board's flash encryption is in release mode: it encrypts nothing that comes over \
+             the serial line, and plain images would not start"
+                .to_owned(),
+        );
+    }
+    for image in images {
+        let region = &image.region;
+        let place = format!(
+            "{} ({})",
+            region.name,
+            span_text(region.offset, image.len_bytes as u64)
+        );
+        let decrypted = Standing::of(region, build_encrypts, board) == Standing::Encrypted;
+        if decrypted && !region.encrypted {
+            return refused(format!(
+                "the board's flash encryption is on, and the build does not mark {place} as \
+                 encrypted: the board would read the plain bytes as noise, and not start"
+            ));
         }
-        if !build_is_signed {
-            let what = "the board boots signed images only, and the build does not sign".to_owned();
-            return Err(InputError::SecureBoot { what });
+        if region.offset < key_recovery_end(board.chip) {
+            return refused(format!(
+                "{place} lies where this chip may keep what it needs to recover its flash \
+                 encryption key"
+            ));
         }
     }
     Ok(())
+}
+
+/// End of the flash that chips with a key manager keep for themselves once it holds the key of flash
+/// encryption. Their boot loader stands behind it. Whether the key manager is in use is not asked:
+/// nothing of a build lies there.
+///
+/// Source: esptool 5.6.0 `write-flash`.
+fn key_recovery_end(chip: Chip) -> u32 {
+    match chip {
+        Chip::Esp32C5 | Chip::Esp32P4 => 0x2000,
+        _ => 0,
+    }
+}
+
+/// First flash offset that is not protected by secure boot V1. Source: esptool 5.6.0 `write-flash`.
+const SECURE_BOOT_V1_END: u32 = 0x8000;
+
+fn check_secure_boot(image: &Image, board: &BoardFacts) -> Result<(), InputError> {
+    let region = &image.region;
+    let v1 = board.security.secure_boot_v1;
+    let what = if v1 && region.offset < SECURE_BOOT_V1_END {
+        format!(
+            "{} ({}) lies below {SECURE_BOOT_V1_END:#x}, where a board with secure boot V1 keeps \
+             the one boot loader that it trusts",
+            region.name,
+            span_text(region.offset, image.len_bytes as u64),
+        )
+    } else if matches!(region.kind, RegionKind::Bootloader | RegionKind::App)
+        && !is_signed(image.content(), v1)
+    {
+        format!(
+            "the board starts signed images only, and {} ({}) is not signed",
+            region.name,
+            region.source.path().display()
+        )
+    } else {
+        return Ok(());
+    };
+    Err(InputError::SecureBoot { what })
+}
+
+/// Whether a signature stands behind an image, in the form that the boot loader expects. By which
+/// key it was made, only the board can tell.
+///
+/// Source: ESP-IDF documentation, "Secure Boot V2", signature block format, and
+/// `esp_image_format.c` (v6.0): V1 has 68 bytes, the first four 0, right behind the image; V2 a
+/// sector of its own that begins with E7.
+fn is_signed(bytes: &[u8], v1: bool) -> bool {
+    const V1_VERSION: [u8; 4] = [0; 4];
+    const V1_SIGNATURE_BYTES: usize = 64;
+    const V2_MAGIC: u8 = 0xE7;
+    let Ok(image) = EspImage::parse(bytes) else {
+        return false;
+    };
+    let end = image.len_bytes();
+    if v1 {
+        let block = bytes.get(end..end + V1_VERSION.len() + V1_SIGNATURE_BYTES);
+        block.is_some_and(|block| block.starts_with(&V1_VERSION))
+    } else {
+        let sector = end.next_multiple_of(SECTOR_LEN as usize);
+        bytes.get(sector) == Some(&V2_MAGIC)
+    }
 }

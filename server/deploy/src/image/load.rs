@@ -1,10 +1,14 @@
 //! Reading a target's regions, and every check that needs no board.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
+use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::chip::Chip;
 
-use super::board::chip_text;
+use super::board::{Standing, chip_text};
 use super::check::{Contents, check};
 use super::elf::{Conditions, Part, convert};
 use super::loaded::LoadedImages;
@@ -124,8 +128,15 @@ fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
 }
 
 fn read_file(region: &str, path: &Path, remedy: &str) -> Result<Vec<u8>, InputError> {
-    let bytes =
-        std::fs::read(path).map_err(|error| InputError::from_io(region, path, &error, remedy))?;
+    let read = || {
+        let mut file = File::open(path)?;
+        // Room for the padding of `fill_last_sector`, so that nothing is copied for it.
+        let len = file.metadata()?.len() as usize;
+        let mut bytes = Vec::with_capacity(len.next_multiple_of(SECTOR_LEN as usize));
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| InputError::from_io(region, path, &error, remedy))?;
     if bytes.is_empty() {
         return Err(InputError::FileEmpty {
             region: region.to_owned(),
@@ -169,7 +180,19 @@ pub(super) fn read(
         }
     };
     let contents = check(&region, &bytes, &remedy)?;
-    Ok((Image { region, bytes }, contents))
+    Ok((image(region, bytes), contents))
+}
+
+/// An image of these bytes, its last sector filled up with FF.
+pub(super) fn image(region: Region, mut bytes: Vec<u8>) -> Image {
+    let len_bytes = bytes.len();
+    bytes.resize(len_bytes.next_multiple_of(SECTOR_LEN as usize), 0xFF);
+    Image {
+        region,
+        bytes: Arc::new(bytes),
+        len_bytes,
+        standing: Standing::Plain,
+    }
 }
 
 pub(super) fn part(parts: Option<&[Part]>, kind: RegionKind) -> Option<&Part> {

@@ -1,11 +1,14 @@
 //! A target's regions after reading: what they say together, and their bytes for one board.
 
+use std::sync::Arc;
+
 use fbuild_loader::chip::Chip;
 
 use super::Image;
-use super::board::{BoardFacts, check_chip, check_end, check_revision, check_security};
+use super::board::{BoardFacts, Standing, check_chip, check_end, check_revision, check_security};
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
+use super::esp_image::EspImage;
 use super::layout::{self, Placed};
 use super::load::{elf_source, part, read};
 use super::patch::{patch_header, size_bytes};
@@ -33,21 +36,41 @@ pub struct LoadedImages {
 }
 
 impl LoadedImages {
-    /// The images for this board, by offset: checked against it, headers patched, padded.
+    /// The images to write to this board, by offset: checked against it, headers patched, padded.
     ///
-    /// `force` lets a revision, a security state or a table that does not fit the flash pass; never
-    /// another chip, nor a region past the end of the flash.
+    /// `force` lets pass what [`Self::check_board`] refuses; never another chip, nor a region past
+    /// the end of the flash. What the board cannot encrypt is then written as it is.
     pub fn for_board(&self, board: &BoardFacts, force: bool) -> Result<Vec<Image>, InputError> {
-        let parts = self.parts_for(board)?;
-        let mut images = Vec::with_capacity(self.images.len());
-        for (image, contents) in &self.images {
-            images.push(self.finish(image, contents, parts.as_deref(), board, force)?);
-        }
-        if !force {
-            check_security(&images, self.target.secure_boot, board)?;
-            Self::check_table_fits(&images, board)?;
+        let mut images = self.for_comparing(board)?;
+        if force {
+            for image in &mut images {
+                image.standing = image.standing.forced(&image.region, board);
+            }
+        } else {
+            self.check_board(&images, board)?;
         }
         Ok(images)
+    }
+
+    /// The images as this board should hold them, whether or not they may be written to it.
+    pub fn for_comparing(&self, board: &BoardFacts) -> Result<Vec<Image>, InputError> {
+        let parts = self.parts_for(board)?;
+        self.images
+            .iter()
+            .map(|(image, contents)| self.finish(image, contents, parts.as_deref(), board))
+            .collect()
+    }
+
+    /// Whether these images would leave the board able to start: chip revision, security state, and
+    /// a table that fits the flash.
+    pub fn check_board(&self, images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
+        for (image, contents) in &self.images {
+            if let Contents::Image(parsed) = contents {
+                check_revision(image, parsed, board)?;
+            }
+        }
+        check_security(images, self.target.flash_encryption, board)?;
+        Self::check_table_fits(images, board)
     }
 
     fn finish(
@@ -56,31 +79,22 @@ impl LoadedImages {
         contents: &Contents,
         parts: Option<&[Part]>,
         board: &BoardFacts,
-        force: bool,
     ) -> Result<Image, InputError> {
         let mut image = image.clone();
         let is_elf = matches!(image.region.source, Source::Elf(_));
         if let Some(part) = part(parts, image.region.kind).filter(|_| is_elf) {
             image.region.offset = part.offset;
-            image.bytes.clone_from(&part.bytes);
+            image = super::load::image(image.region, part.bytes.clone());
         }
         if let Contents::Image(parsed) = contents {
             check_chip(&image, parsed, board.chip)?;
-            if !force {
-                check_revision(&image, parsed, board)?;
-            }
         }
         // espflash has patched the header of what it made already, by its own rules.
         if !is_elf {
-            patch_header(
-                &mut image.bytes,
-                image.region.offset,
-                &self.target.flash,
-                board,
-            )?;
+            self.patch(&mut image, board)?;
         }
-        let padded = image.bytes.len().next_multiple_of(PADDING_BYTES);
-        image.bytes.resize(padded, 0xFF);
+        image.len_bytes = image.len_bytes.next_multiple_of(PADDING_BYTES);
+        image.standing = Standing::of(&image.region, self.target.flash_encryption, board);
         match (board.flash_size, &self.target.flash.size) {
             (Some(bytes), _) => check_end(&image, bytes, "of the board")?,
             (None, Setting::Set(name)) => {
@@ -91,6 +105,25 @@ impl LoadedImages {
             (None, _) => {}
         }
         Ok(image)
+    }
+
+    /// Patches the boot loader's header. Only the boot loader is copied for that, and not what
+    /// follows it in an image of the whole flash, unless the header changes.
+    fn patch(&self, image: &mut Image, board: &BoardFacts) -> Result<(), InputError> {
+        let offset = image.region.offset;
+        if offset != board.chip.facts().bootloader_offset {
+            return Ok(());
+        }
+        let Ok(parsed) = EspImage::parse(image.content()) else {
+            return Ok(());
+        };
+        let before = &image.bytes[..parsed.len_bytes()];
+        let mut patched = before.to_vec();
+        patch_header(&mut patched, offset, &self.target.flash, board)?;
+        if patched != before {
+            Arc::make_mut(&mut image.bytes)[..patched.len()].copy_from_slice(&patched);
+        }
+        Ok(())
     }
 
     /// An ELF file's images depend on the board's flash size and crystal.
@@ -204,13 +237,22 @@ impl LoadedImages {
             return Ok(None);
         };
         let (image, contents) = read(&self.target, region, None)?;
-        self.finish(&image, &contents, None, board, false).map(Some)
+        self.finish(&image, &contents, None, board).map(Some)
     }
 
     /// Things to know that do not stand in the way.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Bytes of the chosen regions together.
+    #[must_use]
+    pub fn len_bytes(&self) -> u64 {
+        self.images
+            .iter()
+            .map(|(image, _)| image.len_bytes as u64)
+            .sum()
     }
 
     /// Names of the chosen regions, by offset.
@@ -325,7 +367,7 @@ impl LoadedImages {
         let placed: Vec<_> = self
             .images
             .iter()
-            .map(|(image, _)| Placed::new(&image.region, image.bytes.len() as u64))
+            .map(|(image, _)| Placed::new(&image.region, image.len_bytes as u64))
             .collect();
         let everything: Vec<_> = placed.iter().cloned().chain(others).collect();
         layout::check_overlaps(&everything)?;

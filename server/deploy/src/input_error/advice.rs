@@ -101,13 +101,14 @@ impl InputError {
                 "Give pairs of an offset and a file: 0x10000 app.bin".to_owned()
             }
             Self::FlashEncrypted { .. } => {
-                "Use the project's own encrypted flashing or an update over the air; force the \
-                 write only if you know that the board will still start."
+                "If the board's encryption is still in development mode, build with flash \
+                 encryption in that mode; else update over the air. Force the write only if you \
+                 know that the board will still start."
                     .to_owned()
             }
             Self::SecureBoot { .. } => {
-                "Deploy signed images, and leave the boot loader alone; force the write only if \
-                 you know that the board will still start."
+                "Deploy images signed with the board's key, and leave the boot loader alone; force \
+                 the write only if you know that the board will still start."
                     .to_owned()
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::Chip;
 use crate::error::LoaderError;
@@ -12,20 +13,20 @@ use crate::packet::{self, op};
 const SETTLE: Duration = Duration::from_millis(5);
 /// At a rate worth having, a block and its answer take a fifth of this.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
-/// A register that every chip lets read; what it holds is checked, not used.
-const KNOWN_REGISTER: u32 = 0x4000_1000;
 
 impl Session {
+    /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode.
+    /// Source: esptool 5.6.0 `targets/esp32c2.py`.
+    #[must_use]
+    pub fn can_change_baud(&self) -> bool {
+        !(self.chip == Chip::Esp32C2 && self.secure_download)
+    }
+
     /// Changes the baud rate on both sides and checks that the loader still understands.
     pub fn change_baud(&mut self, baud: u32) -> Result<(), LoaderError> {
         if baud == self.baud {
             return Ok(());
         }
-        let known = if self.secure_download {
-            None
-        } else {
-            Some(self.read_register(KNOWN_REGISTER)?)
-        };
         let (asked, prior) = match self.kind {
             LoaderKind::Rom => (self.rom_baud(baud)?, 0),
             LoaderKind::Stub => (baud, self.baud),
@@ -42,8 +43,8 @@ impl Session {
         self.round_trip = None;
         self.link.pause(SETTLE);
         self.forget_input()?;
-        if let Some(known) = known {
-            let read = self.read_register(KNOWN_REGISTER)?;
+        if let Some(known) = self.magic {
+            let read = self.read_register(MAGIC_REGISTER)?;
             if read != known {
                 let what = format!("{read:#010x} instead of {known:#010x} at {baud} baud");
                 return Err(LoaderError::BadReply {

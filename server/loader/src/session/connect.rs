@@ -19,8 +19,6 @@ const ATTEMPTS: u32 = 7;
 const SYNCS: u32 = 5;
 const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 const SYNC_PAUSE: Duration = Duration::from_millis(50);
-/// A loader answers one SYNC eight times.
-const SYNC_ANSWERS: usize = 8;
 /// Every boot ROM starts with this rate.
 const FIRST_BAUD: u32 = 115_200;
 /// As much of a boot log as is worth reading.
@@ -67,6 +65,7 @@ impl Session {
             decoder: Decoder::new(FRAME_LIMIT),
             pieces: VecDeque::new(),
             traffic: Traffic::default(),
+            magic: None,
             round_trip: None,
         };
         session.establish(options)?;
@@ -139,19 +138,13 @@ impl Session {
             }
             self.check_cancel()?;
             self.send_frame(&packet::encode_request(op::SYNC, 0, &packet::SYNC_PAYLOAD))?;
-            let mut answers = 0;
-            let mut stub = true;
-            while answers < SYNC_ANSWERS {
-                let deadline = self.link.now() + SYNC_TIMEOUT;
-                let Some(value) = self.next_sync_answer(deadline, log)? else {
-                    break;
-                };
-                answers += 1;
-                stub &= value == 0;
-            }
-            if answers > 0 {
+            // One answer is enough. A loader sends it eight times, but nothing that is asked next
+            // could be mistaken for the rest, and waiting for it costs ten milliseconds.
+            let deadline = self.link.now() + SYNC_TIMEOUT;
+            if let Some(value) = self.next_sync_answer(deadline, log)? {
                 self.traffic.round_trips += 1;
-                self.kind = if stub {
+                // A ROM repeats the request's first word, a stub says 0.
+                self.kind = if value == 0 {
                     LoaderKind::Stub
                 } else {
                     LoaderKind::Rom

@@ -130,10 +130,10 @@ impl Session {
     ) -> Result<(), LoaderError> {
         debug_assert!(run.offset.is_multiple_of(SECTOR_LEN));
         let len = run.plain.len() as u32;
+        // No ROM was seen to encrypt what it inflates: esptool sends it plain bytes too.
+        let inflates = self.can_inflate() && !(run.encrypt && self.kind == LoaderKind::Rom);
         let (begin_op, data_op, payload) = match run.deflated {
-            Some(stream) if self.can_inflate() => {
-                (op::FLASH_DEFL_BEGIN, op::FLASH_DEFL_DATA, stream)
-            }
+            Some(stream) if inflates => (op::FLASH_DEFL_BEGIN, op::FLASH_DEFL_DATA, stream),
             _ => (op::FLASH_BEGIN, op::FLASH_DATA, run.plain),
         };
         self.begin(begin_op, run.offset, len, payload.len() as u32, run.encrypt)?;

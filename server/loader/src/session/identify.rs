@@ -6,13 +6,20 @@ use crate::error::LoaderError;
 use crate::packet::{self, op, word_at};
 
 /// Register whose value tells an ESP32 and an S2 from everything else.
-const MAGIC_REGISTER: u32 = 0x4000_1000;
+pub(super) const MAGIC_REGISTER: u32 = 0x4000_1000;
+
+/// How registers are written: one a request, or all in one.
+type WriteRegisters = fn(&mut Session, &[(u32, u32, u32)]) -> Result<(), LoaderError>;
 
 /// Bits of GET_SECURITY_INFO's flags. Source: esptool 5.6.0 `loader.py`.
 const FLAG_SECURE_BOOT: u32 = 1 << 0;
 const FLAG_SECURE_DOWNLOAD: u32 = 1 << 2;
 
+/// ABS_DONE_0 in the ESP32's word of secure boot. Source: esptool 5.6.0 `targets/esp32.py`.
+const SECURE_BOOT_V1: u32 = 1 << 4;
+
 /// What eFuses allow.
+#[allow(clippy::struct_excessive_bools)] // eFuse bits, independent of each other
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Security {
     /// Only writing works: no registers, no stub, no MD5, no reading.
@@ -23,6 +30,9 @@ pub struct Security {
     pub encrypted_download_disabled: Option<bool>,
     /// The chip boots signed images only.
     pub secure_boot: bool,
+    /// By the first version of secure boot, which only an ESP32 has: the key of the boot loader lies
+    /// in the chip, and no other boot loader can be put there.
+    pub secure_boot_v1: bool,
 }
 
 /// What the flash chip says it is.
@@ -52,6 +62,7 @@ impl Session {
             Err(LoaderError::Refused { .. }) => None,
             Err(error) => return Err(error),
         };
+        self.magic = magic;
         if let Some(chip @ (Chip::Esp32 | Chip::Esp32S2)) = magic.and_then(Chip::from_magic) {
             self.chip = chip;
             return Ok(());
@@ -127,6 +138,7 @@ impl Session {
                 flash_encryption: crypt.count_ones() % 2 == 1,
                 encrypted_download_disabled: Some(boot & bits.encrypted_download_disabled.1 != 0),
                 secure_boot: boot & bits.secure_boot.1 != 0,
+                secure_boot_v1: boot & SECURE_BOOT_V1 != 0,
             });
         }
         let info = match self.security_info {
@@ -148,6 +160,7 @@ impl Session {
             flash_encryption,
             encrypted_download_disabled,
             secure_boot: info.flags & FLAG_SECURE_BOOT != 0,
+            secure_boot_v1: false,
         })
     }
 
@@ -215,6 +228,17 @@ impl Session {
 
     /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller's registers.
     pub fn flash_id(&mut self) -> Result<FlashId, LoaderError> {
+        if self.kind == LoaderKind::Stub {
+            match self.read_flash_id(Self::write_registers_at_once) {
+                // A stub that takes one register at a time, then.
+                Err(LoaderError::NoFlash { .. } | LoaderError::Refused { .. }) => {}
+                result => return result,
+            }
+        }
+        self.read_flash_id(Self::write_registers)
+    }
+
+    fn read_flash_id(&mut self, write: WriteRegisters) -> Result<FlashId, LoaderError> {
         const READ_JEDEC_ID: u32 = 0x9F;
         const ID_BITS: u32 = 24;
         const USR_COMMAND: u32 = 1 << 31;
@@ -226,12 +250,17 @@ impl Session {
         let register = |offset: u32| base + offset;
         let old_usr = self.read_register(register(spi.usr))?;
         let old_usr2 = self.read_register(register(spi.usr2))?;
-        self.write_registers(&[
-            (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
-            (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
-            (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
-            (base, CMD_USR, u32::MAX),
-        ])?;
+        write(
+            self,
+            &[
+                // First, so that nothing stale is taken for an answer.
+                (register(spi.w0), 0, u32::MAX),
+                (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
+                (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
+                (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
+                (base, CMD_USR, u32::MAX),
+            ],
+        )?;
         let mut tries = 0;
         while self.read_register(base)? & CMD_USR != 0 {
             tries += 1;
@@ -241,10 +270,13 @@ impl Session {
         }
         // The wire order is vendor, type, size; the register's lowest byte came first.
         let raw = self.read_register(register(spi.w0))?.to_le_bytes();
-        self.write_registers(&[
-            (register(spi.usr), old_usr, u32::MAX),
-            (register(spi.usr2), old_usr2, u32::MAX),
-        ])?;
+        write(
+            self,
+            &[
+                (register(spi.usr), old_usr, u32::MAX),
+                (register(spi.usr2), old_usr2, u32::MAX),
+            ],
+        )?;
         let jedec = u32::from_be_bytes([0, raw[0], raw[1], raw[2]]);
         if matches!(jedec, 0 | 0xFF_FFFF | 0x3F_FFFF | 0xFF_FF3F) {
             return Err(LoaderError::NoFlash { id: jedec });
