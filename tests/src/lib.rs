@@ -1,1 +1,1 @@
-//! End-to-end tests live in `tests/tests`.
+//! Nothing but a home for the end-to-end tests in `it/`.

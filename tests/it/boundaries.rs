@@ -1,0 +1,101 @@
+//! The walls of ARCHITECTURE.md, as far as they can be seen from the dependencies.
+
+use std::process::Command;
+
+use crate::harness::root;
+
+fn dependencies(package: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            package,
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args(["--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let forbidden = [
+        (
+            "fbuild-loader",
+            &[
+                "fbuild-deploy",
+                "fbuild-sim",
+                "fbuild-lsp",
+                "tower-lsp",
+                "tokio",
+            ][..],
+        ),
+        (
+            "fbuild-sim",
+            &["fbuild-deploy", "fbuild-lsp", "tower-lsp", "tokio"][..],
+        ),
+        (
+            "fbuild-deploy",
+            &[
+                "fbuild-sim",
+                "fbuild-lsp",
+                "tower-lsp",
+                "lsp-types",
+                "tokio",
+            ][..],
+        ),
+    ];
+    for (package, unwanted) in forbidden {
+        let found = dependencies(package);
+        assert!(found.contains(&package.to_owned()), "{found:?}");
+        for name in unwanted {
+            assert!(
+                !found.contains(&(*name).to_owned()),
+                "{package} depends on {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_module_owns_tower_lsp() {
+    let mut owners = Vec::new();
+    let mut folders = vec![root().join("server")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs")
+                && std::fs::read_to_string(&path)
+                    .unwrap()
+                    .contains("tower_lsp")
+            {
+                owners.push(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    assert!(!owners.is_empty());
+    for path in owners {
+        assert!(
+            path.starts_with("server/lsp/src/server")
+                || path == std::path::Path::new("server/lsp/src/server.rs"),
+            "{}",
+            path.display()
+        );
+    }
+}

@@ -1,0 +1,273 @@
+//! What a person meets who does something wrong, or whose port does: the message, the exit code, and
+//! that the board was not touched.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{self, Run, root};
+
+/// Every refused workspace of the fixtures, with the code that it must be refused with.
+#[test]
+fn broken_builds_are_refused_before_the_board_is_touched() {
+    let Some(fixtures) = harness::shared("broken builds") else {
+        return;
+    };
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(fixtures.join("manifest.json")).unwrap()).unwrap();
+    let folder = harness::workspaces(&fixtures, &["bad"]);
+    let mut refused = 0;
+    for (name, workspace) in manifest["workspaces"].as_object().unwrap() {
+        let Some(code) = workspace["expect"]["problem"].as_str() else {
+            continue;
+        };
+        let flash = folder.path().join("board.bin");
+        let port = format!("sim:{}?chip=esp32", flash.display());
+        let run = harness::deploy(&folder.path().join(name), &port, &[]);
+        assert_eq!(run.code, Some(2), "{name}: {}", run.stderr);
+        let result = run.json();
+        assert_eq!(result["outcome"], "failed", "{name}");
+        assert_eq!(result["error"]["code"], code, "{name}: {result:#}");
+        assert!(
+            !result["error"]["remedy"].as_str().unwrap().is_empty(),
+            "{name}"
+        );
+        assert!(!flash.exists(), "{name}: the port was opened");
+        refused += 1;
+    }
+    assert_eq!(refused, 10);
+}
+
+fn example() -> String {
+    root().join("tests/example").to_str().unwrap().to_owned()
+}
+
+fn refused(args: &[&str], code: i32, words: &[&str]) -> Run {
+    let run = harness::run(args);
+    assert_eq!(run.code, Some(code), "{args:?}: {}", run.stderr);
+    for word in words {
+        assert!(
+            run.stderr.contains(word),
+            "{args:?}: no '{word}' in {}",
+            run.stderr
+        );
+    }
+    run
+}
+
+#[test]
+fn wrong_requests_name_what_would_be_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let flash = folder.path().join("board.bin");
+    let port = format!("sim:{}", flash.display());
+    let (example, port) = (example(), port.as_str());
+    let deploy = |more: &[&'static str], words: &[&str]| {
+        let mut args = vec!["deploy", &example, "--port", port];
+        args.extend(more);
+        refused(&args, 2, words);
+    };
+    deploy(
+        &["--regions", "firmwear"],
+        &["firmwear", "bootloader", "partitions", "firmware"],
+    );
+    deploy(&["--regions", ""], &["region"]);
+    deploy(&["--target", "release"], &["release", "espidf:build"]);
+    deploy(&["--baud", "fast"], &["--baud", "auto"]);
+    deploy(&["--no-such-option"], &["--no-such-option"]);
+    let empty = folder.path().to_str().unwrap();
+    refused(&["deploy", empty, "--port", port], 2, &["build"]);
+    refused(
+        &["deploy", &example, "--port", "sim:x.bin?chip=esp8266"],
+        2,
+        &["esp8266", "esp32c3"],
+    );
+    refused(
+        &["deploy", &example, "--port", "sim:x.bin?colour=red"],
+        2,
+        &["colour", "chip"],
+    );
+    assert!(!flash.exists(), "the port was opened");
+}
+
+#[test]
+fn a_port_that_does_not_exist() {
+    refused(
+        &["deploy", &example(), "--port", "/dev/does-not-exist"],
+        2,
+        &["/dev/does-not-exist does not exist", "fbuild-lsp ports"],
+    );
+}
+
+#[test]
+fn a_tcp_port_that_nobody_serves() {
+    // Bound and closed again: free, as far as can be known.
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let port = format!("socket://{free}");
+    refused(&["deploy", &example(), "--port", &port], 1, &[&port]);
+}
+
+/// A served board: the pty that another program may hold.
+struct Served(std::process::Child, String);
+
+impl Served {
+    fn new(flash: &Path) -> Self {
+        use std::io::BufRead as _;
+        let mut child = harness::command(&["sim", "--chip", "esp32", "--flash"])
+            .arg(flash)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self(child, address.trim().to_owned())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_port_that_another_program_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::new(&folder.path().join("board.bin"));
+    // What a serial monitor does: it opens the port and locks it.
+    let mut monitor = Command::new("flock")
+        .args([
+            // One process, so that ending it lets go of the lock.
+            "--no-fork",
+            "--exclusive",
+            &served.1,
+            "sh",
+            "-c",
+            "echo held; exec sleep 60",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(monitor.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    let run = harness::run(&["deploy", &example(), "--port", &served.1]);
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("in use by another program"),
+        "{}",
+        run.stderr
+    );
+    // And free again.
+    let run = harness::deploy(
+        &root().join("tests/example"),
+        &served.1,
+        &["--baud", "921600"],
+    );
+    assert_eq!(run.json()["outcome"], "fullFlash", "{}", run.stderr);
+}
+
+/// Returns as soon as the app's first bytes stand in flash.
+#[cfg(unix)]
+fn wait_for_first_write(flash: &Path) {
+    use std::os::unix::fs::FileExt as _;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let file = std::fs::File::open(flash).unwrap();
+    let mut magic = [0xFF];
+    while magic == [0xFF] {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nothing was ever written"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        file.read_exact_at(&mut magic, 0x1_0000).unwrap();
+    }
+}
+
+/// The server of the simulated board is ended in the middle of a write: to the deploy that is a
+/// cable pulled out.
+#[cfg(unix)]
+#[test]
+fn a_port_that_vanishes_half_way() {
+    use std::io::BufRead as _;
+    let folder = tempfile::tempdir().unwrap();
+    let flash = folder.path().join("board.bin");
+    let mut served = Served::new(&flash);
+    let mut child = harness::command(&["deploy", &example(), "--port", &served.1, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    // Keeps reading, so that the deploy never waits for its reader.
+    let log = std::thread::spawn(move || stderr.lines().map_while(Result::ok).collect::<Vec<_>>());
+    wait_for_first_write(&flash);
+    served.0.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let run = Run::of(&output);
+    assert_eq!(run.code, Some(1));
+    let result = run.json();
+    let log = log.join().unwrap();
+    assert_eq!(
+        result["error"]["code"], "link-lost",
+        "{result:#}, log {log:?}"
+    );
+    assert!(
+        result["error"]["boardState"]
+            .as_str()
+            .unwrap()
+            .contains("next deploy"),
+        "{result:#}"
+    );
+
+    drop(served);
+    let served = Served::new(&flash);
+    let repaired = harness::deploy(&root().join("tests/example"), &served.1, &[]).json();
+    assert!(repaired["error"].is_null(), "{repaired:#}");
+    let verified = harness::run(&["verify", &example(), "--port", &served.1]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+}
+
+/// Ctrl-C while writing: stops at the next block, exit code 130, and the next deploy repairs.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_writing() {
+    use std::io::BufRead as _;
+    let folder = tempfile::tempdir().unwrap();
+    let port = format!(
+        "sim:{}?time=real",
+        folder.path().join("board.bin").display()
+    );
+    let mut child = harness::command(&["deploy", &example(), "--port", &port, "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    while !stderr.next().unwrap().unwrap().starts_with("to write") {}
+    let status = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let rest: Vec<String> = stderr.map_while(Result::ok).collect();
+    let run = Run::of(&child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(130), "{rest:?}");
+    assert_eq!(run.json()["outcome"], "cancelled");
+    let port = port.replace("time=real", "time=accounted");
+    let repaired = harness::deploy(&root().join("tests/example"), &port, &[]).json();
+    assert!(repaired["error"].is_null(), "{repaired:#}");
+}

@@ -1,0 +1,180 @@
+//! What the tests share: the binary, the fixtures, and a comparison that our code has no part in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The workspace's folder.
+pub(crate) fn root() -> &'static Path {
+    // This package lies one folder below it.
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The binary, built from the sources as they are now.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "fbuild-lsp"])
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "fbuild-lsp does not build");
+        // …/target/debug/deps/it-… -> …/target/debug
+        let folder = std::env::current_exe()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .to_owned();
+        folder.join(format!("fbuild-lsp{}", std::env::consts::EXE_SUFFIX))
+    })
+}
+
+/// One run of the command line.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The one object on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{e}: stdout {:?}, stderr {}", self.stdout, self.stderr))
+    }
+}
+
+/// A command of the binary that finds nothing of this machine's: no state, no settings.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).stdin(Stdio::null());
+    for name in [
+        "PLATFORMIO_CORE_DIR",
+        "ARDUINO_DIRECTORIES_DATA",
+        "FBUILD_BUILD_DIR",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run(args: &[&str]) -> Run {
+    Run::of(&command(args).output().unwrap())
+}
+
+/// `deploy DIR --port PORT --json`.
+pub(crate) fn deploy(project: &Path, port: &str, more: &[&str]) -> Run {
+    let mut args = vec![
+        "deploy",
+        project.to_str().unwrap(),
+        "--port",
+        port,
+        "--json",
+    ];
+    args.extend(more);
+    run(&args)
+}
+
+/// Third-party firmware lies beside a developer's checkout and not in it. `None`, with a line that
+/// says so, where it is absent; on CI it must be there.
+pub(crate) fn shared(what: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("FBUILD_SHARED")
+        .map_or_else(|| root().parent().unwrap().join("shared"), PathBuf::from);
+    let fixtures = folder.join("fixtures");
+    if fixtures.is_dir() {
+        return Some(fixtures);
+    }
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "CI needs ../shared: {what}"
+    );
+    println!("skipped: {what} (no ../shared)");
+    None
+}
+
+/// The named fixture workspaces (or all of a group, `bad`), laid out in a folder of their own.
+pub(crate) fn workspaces(fixtures: &Path, names: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new("python3")
+        .arg(fixtures.join("assemble.py"))
+        .arg(folder.path())
+        .args(names)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "assemble.py {names:?}");
+    folder
+}
+
+/// Compares a file with flash contents at an offset, by `cmp`: our code has no part in it.
+pub(crate) fn assert_in_flash(flash: &Path, offset: u32, file: &Path) {
+    let len = std::fs::metadata(file).unwrap().len();
+    let output = Command::new("cmp")
+        .arg(format!("--ignore-initial={offset}:0"))
+        .arg(format!("--bytes={len}"))
+        .args([flash, file])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{} at {offset:#x}: {}{}",
+        file.display(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A tool from one of the Python environments that `tests/run` makes.
+pub(crate) fn python_tool(environment: &str, tool: &str) -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"),
+        PathBuf::from,
+    );
+    let path = cache
+        .join("fbuild-tests")
+        .join(environment)
+        .join("bin")
+        .join(tool);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "CI needs {}: run tests/run",
+        path.display()
+    );
+    println!("skipped: {tool} is not installed (tests/run does it)");
+    None
+}
+
+/// Region entries of a result, as (name, verdict, written).
+pub(crate) fn regions(result: &Value) -> Vec<(String, String, bool)> {
+    result["regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|region| {
+            let text = |key: &str| region[key].as_str().unwrap().to_owned();
+            (
+                text("name"),
+                text("verdict"),
+                region["written"].as_bool().unwrap(),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""How fast the language server starts, and how much memory it holds while idle.
+
+    cargo build --release && python3 tests/measure.py target/release/fbuild-lsp
+
+Starts the server as an editor does, a number of times, and prints the time from the start of the
+process to the answer to `initialize`, and the resident memory after that (Linux only: read from
+/proc). Uses only Python's standard library. Exits with 1 if a limit that was given is exceeded:
+
+    python3 tests/measure.py --max-ms 20 --max-mib 15 target/release/fbuild-lsp
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+
+def send(server, message):
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    server.stdin.flush()
+
+
+def receive(server):
+    length = None
+    while (line := server.stdout.readline()) not in (b"\r\n", b""):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    if length is None:
+        sys.exit("error: the server ended without an answer")
+    return json.loads(server.stdout.read(length))
+
+
+def resident_mib(pid):
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return None
+
+
+def one_start(binary):
+    """Milliseconds to the answer to `initialize`, and MiB held afterwards."""
+    began = time.perf_counter()
+    server = subprocess.Popen(
+        [binary, "--stdio"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    send(server, {"id": 1, "method": "initialize", "params": {"capabilities": {}}})
+    answer = receive(server)
+    took_ms = (time.perf_counter() - began) * 1000
+    assert "capabilities" in answer["result"], answer
+
+    # A command, so that what it loads lazily counts, too.
+    send(server, {"method": "initialized", "params": {}})
+    command = {"command": "fbuild.server.ports", "arguments": []}
+    send(server, {"id": 2, "method": "workspace/executeCommand", "params": command})
+    receive(server)
+    held_mib = resident_mib(server.pid)
+
+    send(server, {"id": 3, "method": "shutdown"})
+    receive(server)
+    send(server, {"method": "exit"})
+    code = server.wait(timeout=10)
+    if code != 0:
+        sys.exit(f"error: exit code {code} after shutdown and exit")
+    return took_ms, held_mib
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", help="path of fbuild-lsp, built with --release")
+    parser.add_argument("-n", type=int, default=21, help="how many starts (21)")
+    parser.add_argument("--max-ms", type=float, help="fail if the median start takes longer")
+    parser.add_argument("--max-mib", type=float, help="fail if it ever holds more memory")
+    arguments = parser.parse_args()
+
+    one_start(arguments.binary)  # the file is in the page cache from here on
+    starts = [one_start(arguments.binary) for _ in range(arguments.n)]
+    times = sorted(took for took, _ in starts)
+    median = statistics.median(times)
+    print(
+        f"start to initialize answered: median {median:.1f} ms, "
+        f"fastest {times[0]:.1f} ms, slowest {times[-1]:.1f} ms (n = {arguments.n})"
+    )
+    held = [mib for _, mib in starts if mib is not None]
+    if held:
+        print(f"resident while idle: at most {max(held):.1f} MiB (n = {len(held)})")
+    else:
+        print("resident while idle: not measured (no /proc here)")
+
+    failed = arguments.max_ms is not None and median > arguments.max_ms
+    if arguments.max_mib is not None:
+        failed = failed or not held or max(held) > arguments.max_mib
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
