@@ -4,6 +4,7 @@ mod boot_slot;
 mod climb;
 mod compare;
 mod connect;
+pub mod erase;
 mod predict;
 mod prove;
 mod report;

@@ -57,6 +57,6 @@ impl std::fmt::Debug for Image {
             .field("offset", &self.region.offset)
             .field("len_bytes", &self.len_bytes)
             .field("standing", &self.standing)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -284,7 +284,11 @@ impl<E> State<'_, '_, E> {
 
 /// Cuts a range of sectors at multiples of `chunk` *in flash*, so that hashes, erase blocks and runs
 /// share their borders.
-fn aligned_chunks(first_in_flash: usize, range: Range<usize>, chunk: usize) -> Vec<Range<usize>> {
+pub(crate) fn aligned_chunks(
+    first_in_flash: usize,
+    range: Range<usize>,
+    chunk: usize,
+) -> Vec<Range<usize>> {
     let mut chunks = Vec::new();
     let mut at = range.start;
     while at < range.end {

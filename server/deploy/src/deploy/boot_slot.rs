@@ -68,7 +68,9 @@ impl Job<'_> {
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
             return Ok(());
         };
-        let initial = loaded.initial_otadata_image(facts)?.filter(|initial| {
+        // A file that cannot be read leads to the warning: the regions that were asked for are fine.
+        let initial = loaded.initial_otadata_image(facts).ok().flatten();
+        let initial = initial.filter(|initial| {
             initial.region.offset == otadata.offset
                 && starts(initial.content()).is_some_and(|starts| starts.offset == slot.offset)
         });

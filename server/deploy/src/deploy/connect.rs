@@ -163,7 +163,7 @@ fn board_security(security: Security) -> BoardSecurity {
     }
 }
 
-fn mac_text(mac: [u8; 6]) -> String {
+pub(super) fn mac_text(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 

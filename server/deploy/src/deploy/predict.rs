@@ -16,7 +16,7 @@ impl Survey {
     /// a while; else a usual ratio is assumed.
     pub(super) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
         let mut writes: Vec<PlannedWrite> = Vec::new();
-        for piece in pieces(&plan.runs) {
+        for piece in pieces(&plan.runs, &self.regions) {
             let n = piece.region;
             let region = &self.regions[n];
             let (wire_bytes, seconds) = self.predict_piece(&piece, exact);

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::session::{Session, WriteRun};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -11,10 +12,16 @@ use super::survey::Region;
 use crate::event::{Event, Phase};
 use crate::failure::{BoardState, DeployError};
 use crate::plan::{Plan, PlannedRun};
+use crate::search::{SECTORS_PER_BLOCK, aligned_chunks};
 
-/// Longest stretch in one begin/data cycle: bounds the memory that compressing ahead takes. A whole
-/// number of erase blocks.
-const PIECE_SECTORS: usize = 256;
+/// Begin/data cycles end at multiples of this many sectors in flash (256 KiB). It bounds the memory
+/// that compressing ahead takes, and how far the stub's erasing runs ahead of the wire: in longer
+/// cycles the first blocks wait for it (measured on the simulated board: 3 % of a full write).
+const PIECE_SECTORS: usize = 4 * SECTORS_PER_BLOCK;
+/// Payload of a data block in a cycle that is erased sector by sector. The stub begins an erase when
+/// it takes a block, so that blocks of about one compressed sector keep flash and wire busy at once
+/// (measured: 6 % of a write of scattered sectors).
+const SHORT_BLOCK_LEN: u32 = 0x1000;
 /// Pieces that are compressed ahead of the one being written.
 const AHEAD: usize = 1;
 
@@ -24,7 +31,7 @@ impl Job<'_> {
         if plan.runs.is_empty() {
             return Ok(());
         }
-        let pieces = pieces(&plan.runs);
+        let pieces = pieces(&plan.runs, &self.survey.regions);
         // The bytes are only read; everything that changes is kept apart while threads borrow them.
         let regions = &self.survey.regions;
         let mut sent = vec![0; regions.len()];
@@ -77,20 +84,28 @@ struct Progress {
 }
 
 /// Runs cut into begin/data cycles.
-pub(super) fn pieces(runs: &[PlannedRun]) -> Vec<PlannedRun> {
+pub(super) fn pieces(runs: &[PlannedRun], regions: &[Region]) -> Vec<PlannedRun> {
     let mut pieces = Vec::new();
     for run in runs {
-        let mut start = run.sectors.start;
-        while start < run.sectors.end {
-            let end = (start + PIECE_SECTORS).min(run.sectors.end);
-            pieces.push(PlannedRun {
-                region: run.region,
-                sectors: start..end,
-            });
-            start = end;
-        }
+        let region = run.region;
+        let first_in_flash = first_sector(&regions[region]);
+        let cut = aligned_chunks(first_in_flash, run.sectors.clone(), PIECE_SECTORS);
+        pieces.extend(
+            cut.into_iter()
+                .map(|sectors| PlannedRun { region, sectors }),
+        );
     }
     pieces
+}
+
+fn first_sector(region: &Region) -> usize {
+    (region.image.region.offset / SECTOR_LEN) as usize
+}
+
+/// Whether the stub erases none of these sectors as a block.
+fn is_erased_by_sector(region: &Region, run: &PlannedRun) -> bool {
+    let first = first_sector(region) + run.sectors.start;
+    first.next_multiple_of(SECTORS_PER_BLOCK) + SECTORS_PER_BLOCK > first + run.sectors.len()
 }
 
 /// Compresses pieces in order until they are all handed over or nobody wants them any more.
@@ -142,7 +157,7 @@ fn write_pieces(
     for piece in pieces {
         let n = piece.run.region;
         let region = &regions[n];
-        let total_bytes = (plan.sectors_of(n) * fbuild_loader::SECTOR_LEN as usize) as u64;
+        let total_bytes = (plan.sectors_of(n) * SECTOR_LEN as usize) as u64;
         let before: u64 = done[n];
         let deflated = piece.deflated.is_some();
         // From here on the board is not what it was, even if not one block gets through.
@@ -158,6 +173,7 @@ fn write_pieces(
             plain: &region.image.bytes[piece.run.bytes()],
             deflated: piece.deflated.as_deref(),
             encrypt: region.encrypt,
+            block_len: is_erased_by_sector(region, &piece.run).then_some(SHORT_BLOCK_LEN),
         };
         let mut sent_before = 0;
         session.write_run(run, &mut |plain_done, sent| {

@@ -38,7 +38,7 @@ fn the_app_is_espflashs_apart_from_the_frequency() {
         ]
     );
 
-    let app = &images[2].bytes;
+    let app = images[2].content();
     assert_eq!(app.len(), reference.len());
     let hashed = app.len() - SHA256_BYTES;
     let differing: Vec<_> = (0..hashed)

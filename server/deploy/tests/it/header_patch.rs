@@ -70,7 +70,12 @@ fn ours(chip: Chip, file: &Path, [mode, freq, size]: [&str; 3]) -> Vec<u8> {
         flash_size: Some(0x100_0000),
         ..BoardFacts::new(chip)
     };
-    images.for_board(&board, false).unwrap().remove(0).bytes
+    images
+        .for_board(&board, false)
+        .unwrap()
+        .remove(0)
+        .content()
+        .to_vec()
 }
 
 /// The boot loader as esptool would write it.

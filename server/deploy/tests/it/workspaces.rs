@@ -272,7 +272,7 @@ fn the_table_and_the_slot_are_known() {
     };
     assert_eq!(boots(&otadata.bytes).as_deref(), Some("app0"));
     // The board had taken an update over the air: entry two with the next number.
-    let mut updated = otadata.bytes.clone();
+    let mut updated = otadata.bytes.to_vec();
     updated[0x1000..0x1004].copy_from_slice(&2u32.to_le_bytes());
     updated[0x101c..0x1020].copy_from_slice(&0x55F6_3774_u32.to_le_bytes());
     assert_eq!(boots(&updated).as_deref(), Some("app1"));

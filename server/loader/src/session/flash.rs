@@ -35,6 +35,17 @@ pub struct WriteRun<'a> {
     pub deflated: Option<&'a [u8]>,
     /// Let the chip encrypt it.
     pub encrypt: bool,
+    /// Payload of one data block; at most, and by default, what the loader's buffer holds.
+    pub block_len: Option<u32>,
+}
+
+/// What a BEGIN announces.
+#[derive(Clone, Copy)]
+struct Extent {
+    offset: u32,
+    len_bytes: u32,
+    payload_len: u32,
+    block_len: u32,
 }
 
 /// MD5 of bytes, as a loader would give it for flash that holds them.
@@ -100,7 +111,15 @@ impl Session {
                 Ok(())
             }
             // A ROM erases all that FLASH_BEGIN announces before it answers.
-            LoaderKind::Rom => self.begin(op::FLASH_BEGIN, offset, len_bytes, len_bytes, false),
+            LoaderKind::Rom => {
+                let extent = Extent {
+                    offset,
+                    len_bytes,
+                    payload_len: len_bytes,
+                    block_len: ROM_BLOCK_LEN,
+                };
+                self.begin(op::FLASH_BEGIN, extent, false)
+            }
         }
     }
 
@@ -136,8 +155,16 @@ impl Session {
             Some(stream) if inflates => (op::FLASH_DEFL_BEGIN, op::FLASH_DEFL_DATA, stream),
             _ => (op::FLASH_BEGIN, op::FLASH_DATA, run.plain),
         };
-        self.begin(begin_op, run.offset, len, payload.len() as u32, run.encrypt)?;
-        let block_len = self.block_len() as usize;
+        let most = self.block_len();
+        let block_len = run.block_len.map_or(most, |len| len.min(most));
+        let extent = Extent {
+            offset: run.offset,
+            len_bytes: len,
+            payload_len: payload.len() as u32,
+            block_len,
+        };
+        self.begin(begin_op, extent, run.encrypt)?;
+        let block_len = block_len as usize;
         let is_stub = self.kind == LoaderKind::Stub;
         let mut expansion = (data_op == op::FLASH_DEFL_DATA).then(Expansion::new);
         let mut owed_bytes = 0;
@@ -185,15 +212,13 @@ impl Session {
         }
     }
 
-    fn begin(
-        &mut self,
-        op: u8,
-        offset: u32,
-        len_bytes: u32,
-        payload_len: u32,
-        encrypt: bool,
-    ) -> Result<(), LoaderError> {
-        let block_len = self.block_len();
+    fn begin(&mut self, op: u8, extent: Extent, encrypt: bool) -> Result<(), LoaderError> {
+        let Extent {
+            offset,
+            len_bytes,
+            payload_len,
+            block_len,
+        } = extent;
         let mut words = vec![
             len_bytes,
             payload_len.div_ceil(block_len),

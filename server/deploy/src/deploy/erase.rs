@@ -1,0 +1,228 @@
+//! Erasing flash on request: a stretch of it, or all.
+
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::chip::Chip;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::session::{ConnectOptions, Session};
+use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+
+use super::Open;
+use crate::failure::{BoardState, DeployError};
+use crate::outcome::Failure;
+
+/// Erased in one request. Small enough for a cancel to be heard soon: four block erases of 150 ms
+/// (Winbond W25Q32JV datasheet, typical).
+const STEP_LEN: u32 = 4 * BLOCK_LEN;
+
+/// What to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch {
+    /// The whole flash.
+    All,
+    /// Whole sectors.
+    Range {
+        /// Byte offset in flash; a multiple of 4 KiB.
+        offset: u32,
+        /// A multiple of 4 KiB, and not 0.
+        len_bytes: u32,
+    },
+}
+
+/// What was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// The chip.
+    pub chip: Chip,
+    /// Factory MAC address.
+    pub mac: String,
+    /// Byte offset in flash.
+    pub offset: u32,
+    /// Number of bytes.
+    pub len_bytes: u32,
+}
+
+/// How an erase ended otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotErased {
+    /// Stopped on request.
+    Cancelled {
+        /// Bytes that were erased before.
+        done_bytes: u32,
+    },
+    /// Refused, or failed on the way.
+    Failed(Failure),
+}
+
+/// Erases flash and lets the board start with what is left. `progress` hears bytes done and bytes to
+/// do. A board with secure boot, flash encryption or Secure Download Mode is refused: what is erased
+/// there may be impossible to bring back.
+pub fn erase(
+    port: &str,
+    stretch: Stretch,
+    open: &mut Open<'_>,
+    progress: &mut dyn FnMut(u32, u32),
+    cancel: &CancelToken,
+) -> Result<Erased, NotErased> {
+    let mut done_bytes = 0;
+    let mut progress = |done, total| {
+        done_bytes = done;
+        progress(done, total);
+    };
+    let result = run(port, stretch, open, &mut progress, cancel);
+    result.map_err(|error| match error {
+        Stopped::Refused(failure) => NotErased::Failed(failure),
+        Stopped::Error(error) if error.is_cancelled() => NotErased::Cancelled { done_bytes },
+        Stopped::Error(error) => {
+            let mut failure = error.into_failure(port, &BoardState::Untouched);
+            if !failure.board_state.is_empty() {
+                failure.board_state = state(done_bytes);
+            }
+            NotErased::Failed(failure)
+        }
+    })
+}
+
+fn state(done_bytes: u32) -> String {
+    match done_bytes {
+        0 => "at most the first part was erased".to_owned(),
+        n => format!(
+            "{} KiB were erased; the board may not start until the next deploy",
+            n / 1024
+        ),
+    }
+}
+
+enum Stopped {
+    Refused(Failure),
+    Error(DeployError),
+}
+
+impl<E: Into<DeployError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+fn run(
+    port: &str,
+    stretch: Stretch,
+    open: &mut Open<'_>,
+    progress: &mut dyn FnMut(u32, u32),
+    cancel: &CancelToken,
+) -> Result<Erased, Stopped> {
+    let mut session = Session::connect(open()?, ConnectOptions::default(), cancel)?;
+    match erase_on(&mut session, port, stretch, progress) {
+        Ok(erased) => {
+            session.leave()?;
+            Ok(erased)
+        }
+        Err(stopped) => {
+            session.abandon();
+            Err(stopped)
+        }
+    }
+}
+
+fn erase_on(
+    session: &mut Session,
+    port: &str,
+    stretch: Stretch,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<Erased, Stopped> {
+    let security = session.security()?;
+    let secured = [
+        (security.secure_download, "Secure Download Mode"),
+        (security.flash_encryption, "flash encryption"),
+        (security.secure_boot, "secure boot"),
+    ];
+    if let Some((_, what)) = secured.iter().find(|(is_on, _)| *is_on) {
+        return Err(Stopped::Refused(secured_board(port, what)));
+    }
+    let mac = super::connect::mac_text(session.mac()?);
+    if session.stub_obstacle()?.is_none() {
+        session.start_stub()?;
+    }
+    session.attach_flash()?;
+    let known_len = session.flash_id()?.len_bytes;
+    let (offset, len_bytes) = match (stretch, known_len) {
+        (Stretch::All, Some(flash_len)) => (0, flash_len),
+        (Stretch::All, None) => return Err(Stopped::Refused(unknown_size(port))),
+        (Stretch::Range { offset, len_bytes }, _) => (offset, len_bytes),
+    };
+    let end = u64::from(offset) + u64::from(len_bytes);
+    if known_len.is_some_and(|flash_len| end > u64::from(flash_len)) || end > 1 << 32 {
+        return Err(Stopped::Refused(out_of_range(port, end, known_len)));
+    }
+    let is_whole = |n: u32| n.is_multiple_of(SECTOR_LEN);
+    if len_bytes == 0 || !is_whole(offset) || !is_whole(len_bytes) {
+        return Err(Stopped::Refused(not_sectors(offset, len_bytes)));
+    }
+    session.set_flash_size(known_len.unwrap_or_else(|| offset.saturating_add(len_bytes)))?;
+    erase_steps(session, offset, len_bytes, progress)?;
+    Ok(Erased {
+        chip: session.chip(),
+        mac,
+        offset,
+        len_bytes,
+    })
+}
+
+fn erase_steps(
+    session: &mut Session,
+    offset: u32,
+    len_bytes: u32,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<(), LoaderError> {
+    let mut done = 0;
+    progress(done, len_bytes);
+    while done < len_bytes {
+        let step = STEP_LEN.min(len_bytes - done);
+        session.erase_region(offset + done, step)?;
+        done += step;
+        progress(done, len_bytes);
+    }
+    Ok(())
+}
+
+fn refused(code: &'static str, what: String, remedy: &str) -> Failure {
+    Failure {
+        code,
+        is_input: true,
+        what,
+        board_state: "nothing was erased".to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn secured_board(port: &str, what: &str) -> Failure {
+    refused(
+        "secured-board",
+        format!("the board on {port} is secured ({what}), so its flash is not erased"),
+        "deploy to it instead; a secured board whose flash is erased may never start again",
+    )
+}
+
+fn unknown_size(port: &str) -> Failure {
+    refused(
+        "flash-size-unknown",
+        format!("the flash of the board on {port} does not tell its size"),
+        "erase a region, whose size is given",
+    )
+}
+
+fn out_of_range(port: &str, end: u64, flash_len: Option<u32>) -> Failure {
+    let size = flash_len.map_or_else(|| "4 GiB".to_owned(), |len| format!("{} KiB", len / 1024));
+    refused(
+        "outside-flash",
+        format!("the region ends at {end:#x}, behind the flash of the board on {port} ({size})"),
+        "give an offset and a size within the flash",
+    )
+}
+
+fn not_sectors(offset: u32, len_bytes: u32) -> Failure {
+    refused(
+        "not-sectors",
+        format!("{len_bytes:#x} bytes at {offset:#x} are not whole sectors"),
+        "give multiples of 0x1000, and a size that is not 0",
+    )
+}
