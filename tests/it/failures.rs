@@ -184,7 +184,7 @@ fn a_port_that_another_program_holds() {
 #[cfg(unix)]
 fn wait_for_first_write(flash: &Path) {
     use std::os::unix::fs::FileExt as _;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     let file = std::fs::File::open(flash).unwrap();
     let mut magic = [0xFF];
     while magic == [0xFF] {

@@ -112,6 +112,7 @@ fn commands_of_a_deploy(target: &Target) -> u32 {
 }
 
 /// How often a deploy may fail that is struck once.
+#[derive(Clone, Copy)]
 enum Fails {
     /// The board stays away.
     Mostly,

@@ -1,10 +1,21 @@
 //! End to end: the real binary against a simulated board, and tools that others wrote.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of this is test code
+
+mod bench;
+mod boot_slot;
 mod boundaries;
+mod chips;
 mod example;
 mod failures;
 mod faults;
+mod firmware;
 mod harness;
+mod laws;
 mod lsp_client;
 mod main_job;
+mod memory;
 mod mock_board;
+mod predictions;
+mod rates;
+mod security;

@@ -29,7 +29,7 @@ impl Mock {
         // Its log is only read so that it never fills the pipe.
         let log = BufReader::new(server.stderr.take().unwrap());
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(Instant::now() < deadline, "the mock does not listen");
             std::thread::sleep(Duration::from_millis(100));

@@ -115,16 +115,16 @@ impl Measured {
         wire_bytes
     }
 
-    /// Seconds for one begin/data cycle of the loader that was measured.
+    /// Seconds for one begin/data cycle of the loader that was measured. The stub does not erase
+    /// what `is_blank` already.
     #[must_use]
-    pub fn run_s(&self, offset: u32, plain_bytes: u64, wire_bytes: u64) -> f64 {
-        let round_trip = self.round_trip.as_secs_f64();
-        self.cycle_s(
-            self.kind,
-            erase_s(self.kind, offset, plain_bytes),
-            plain_bytes,
-            wire_bytes,
-        ) + round_trip
+    pub fn run_s(&self, offset: u32, plain_bytes: u64, wire_bytes: u64, is_blank: bool) -> f64 {
+        let erase = if is_blank && self.kind == LoaderKind::Stub {
+            0.0
+        } else {
+            erase_s(self.kind, offset, plain_bytes)
+        };
+        self.cycle_s(self.kind, erase, plain_bytes, wire_bytes) + self.round_trip.as_secs_f64()
     }
 
     /// Seconds to write with either loader, for choosing between them.
@@ -160,7 +160,7 @@ impl Measured {
                 } else {
                     SECTOR_ERASE_S
                 };
-                wire + busy + (blocks - 1.0) * wire.max(busy) - first_erase.min(wire)
+                wire + busy + (blocks - 1.0) * wire.max(busy) - first_erase.min(wire).min(erase)
             }
         }
     }

@@ -201,7 +201,12 @@ impl Job<'_> {
             return Ok(());
         }
         self.write(session, &plan)?;
-        self.prove(session, &plan)
+        self.prove(session, &plan)?;
+        let can_prove_all = self.survey.regions.iter().all(|region| region.provable);
+        if self.state != BoardState::Untouched && can_prove_all {
+            self.state = BoardState::Proved;
+        }
+        Ok(())
     }
 
     /// The images as they are to be compared and written. A build that may not go onto this board is

@@ -64,8 +64,10 @@ pub enum BoardState {
         /// The region.
         region: String,
     },
-    /// Everything was written.
+    /// Everything was written, and not proved (yet).
     Written,
+    /// Everything was written, and every byte of it proved.
+    Proved,
 }
 
 impl BoardState {
@@ -76,7 +78,10 @@ impl BoardState {
                 "writing had begun ({region}); the board may not start until the next deploy, which \
                  writes only what is missing"
             ),
-            Self::Written => "everything was written".to_owned(),
+            Self::Written => "everything was written, but not all of it was proved; the board may \
+                              not start until the next deploy, which finds what is missing"
+                .to_owned(),
+            Self::Proved => "everything was written and proved".to_owned(),
         }
     }
 }
@@ -108,7 +113,7 @@ impl DeployError {
             Self::Loader(_) => format!("{port}: {self}"),
         };
         let board_state = match &self {
-            Self::Input(_) | Self::Open(_) => String::new(),
+            Self::Input(_) | Self::Open(_) if *state == BoardState::Untouched => String::new(),
             _ => state.text(),
         };
         let (code, is_input, remedy) = match self {

@@ -15,6 +15,7 @@ mod patch;
 
 use std::sync::Arc;
 
+pub(crate) use board::THREE_BYTE_END;
 pub use board::{BoardFacts, BoardSecurity, Standing};
 pub(crate) use elf::{elf_chip, parse_table};
 pub(crate) use esp_image::peek_chip_id;

@@ -52,6 +52,16 @@ pub struct Search {
     pub enough: Option<usize>,
 }
 
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// One entry per sector.
+    pub sectors: Vec<Sector>,
+    /// Everything that differs, as far as it was asked about, is blank on the board: it need not be
+    /// erased.
+    pub looks_blank: bool,
+}
+
 /// MD5 of a range of the region's sectors, as the board computes it.
 pub type Hash<'h, E> = dyn FnMut(Range<usize>) -> Result<[u8; 16], E> + 'h;
 
@@ -59,12 +69,7 @@ impl Search {
     /// Searches one region. `bytes` are whole sectors as they would stand in flash at `offset`.
     ///
     /// Every sector is covered by one hash that matched, or is known or assumed to differ.
-    pub fn run<E>(
-        &self,
-        offset: u32,
-        bytes: &[u8],
-        hash: &mut Hash<'_, E>,
-    ) -> Result<Vec<Sector>, E> {
+    pub fn run<E>(&self, offset: u32, bytes: &[u8], hash: &mut Hash<'_, E>) -> Result<Found, E> {
         let n_sectors = bytes.len() / SECTOR_LEN as usize;
         let mut state = State {
             bytes,
@@ -72,17 +77,19 @@ impl Search {
             enough: self.enough.unwrap_or(usize::MAX),
             sectors: vec![Sector::Unknown; n_sectors],
             expect: Expect::Match,
+            fours_differ: false,
+            looks_blank: true,
             hash,
         };
         if self.sample && n_sectors >= SAMPLED_FROM && state.all_samples_differ()? {
             state.ask_blanks()?;
             state.assume(0..n_sectors);
-            return Ok(state.sectors);
+            return Ok(state.found());
         }
         for chunk in self.chunks(state.first_in_flash, n_sectors) {
             state.chunk(chunk)?;
         }
-        Ok(state.sectors)
+        Ok(state.found())
     }
 
     /// What is asked about at first. The first and the last block stand alone: build time and
@@ -118,6 +125,9 @@ struct State<'a, 'h, E> {
     enough: usize,
     sectors: Vec<Sector>,
     expect: Expect,
+    /// In the last block, most fours differed.
+    fours_differ: bool,
+    looks_blank: bool,
     hash: &'a mut Hash<'h, E>,
 }
 
@@ -128,7 +138,22 @@ impl<E> State<'_, '_, E> {
     }
 
     fn matches(&mut self, range: &Range<usize>) -> Result<bool, E> {
-        Ok((self.hash)(range.clone())? == md5_of(self.image(range)))
+        let digest = (self.hash)(range.clone())?;
+        if digest == md5_of(self.image(range)) {
+            return Ok(true);
+        }
+        if self.looks_blank {
+            let blank = vec![0xFF; range.len() * SECTOR_LEN as usize];
+            self.looks_blank = digest == md5_of(&blank);
+        }
+        Ok(false)
+    }
+
+    fn found(self) -> Found {
+        Found {
+            looks_blank: self.looks_blank,
+            sectors: self.sectors,
+        }
     }
 
     fn ask_sector(&mut self, at: usize) -> Result<Sector, E> {
@@ -216,15 +241,19 @@ impl<E> State<'_, '_, E> {
         }
         let fours = aligned_chunks(self.first_in_flash, block.clone(), SECTORS_PER_SPLIT);
         let last = fours.len() - 1;
+        let mut n_differing = 0;
         for (n, four) in fours.into_iter().enumerate() {
-            let differs_so_far = self.count_differing(block.start..four.start) > 0;
-            let inferred = (must_differ || ask_whole) && n == last && !differs_so_far;
-            self.four(four, inferred)?;
+            let inferred = (must_differ || ask_whole) && n == last && n_differing == 0;
+            // Where most fours differ, asking for them as a whole is wasted.
+            let by_sector = self.fours_differ || (n >= 2 && n_differing == n);
+            self.four(four.clone(), inferred, by_sector)?;
+            n_differing += usize::from(self.count_differing(four) > 0);
             if self.count_differing(block.clone()) >= self.enough {
                 self.assume(block.clone());
                 break;
             }
         }
+        self.fours_differ = n_differing >= 3;
         self.expect = match self.count_differing(block) {
             0 => Expect::Match,
             n if n >= self.enough => Expect::MostDiffer,
@@ -247,14 +276,15 @@ impl<E> State<'_, '_, E> {
         Ok(true)
     }
 
-    /// `must_differ`: somewhere in here, as is known without asking.
-    fn four(&mut self, four: Range<usize>, must_differ: bool) -> Result<(), E> {
+    /// `must_differ`: somewhere in here, as is known without asking. `by_sector`: do not ask about the
+    /// four as a whole.
+    fn four(&mut self, four: Range<usize>, must_differ: bool, by_sector: bool) -> Result<(), E> {
         let known = self.sectors[four.clone()]
             .iter()
             .filter(|&&s| s != Sector::Unknown)
             .count();
         // Asking for the four as a whole only pays while most of its sectors are open.
-        let ask_whole = !must_differ && known < four.len() / 2 && four.len() > 1;
+        let ask_whole = !must_differ && !by_sector && known < four.len() / 2 && four.len() > 1;
         if ask_whole && self.count_differing(four.clone()) == 0 && self.matches(&four)? {
             self.sectors[four].fill(Sector::Match);
             return Ok(());
@@ -307,166 +337,4 @@ pub fn is_blank(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEN: usize = SECTOR_LEN as usize;
-
-    /// Distinct content per sector; `0` stands for a blank one.
-    fn flash(sectors: &[u8]) -> Vec<u8> {
-        sectors
-            .iter()
-            .flat_map(|&n| vec![if n == 0 { 0xFF } else { n }; LEN])
-            .collect()
-    }
-
-    struct Asked {
-        sectors: Vec<Sector>,
-        hashes: usize,
-        hashed_sectors: usize,
-    }
-
-    fn search(offset: u32, board: &[u8], image: &[u8], sample: bool) -> Asked {
-        let board = flash(board);
-        let (mut hashes, mut hashed_sectors) = (0, 0);
-        let search = Search {
-            chunk_sectors: SECTORS_PER_BLOCK,
-            sample,
-            enough: None,
-        };
-        let sectors = search
-            .run(offset, &flash(image), &mut |range: Range<usize>| {
-                hashes += 1;
-                hashed_sectors += range.len();
-                Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
-            })
-            .unwrap();
-        Asked {
-            sectors,
-            hashes,
-            hashed_sectors,
-        }
-    }
-
-    fn differing(asked: &Asked) -> Vec<usize> {
-        (0..asked.sectors.len())
-            .filter(|&n| asked.sectors[n].is_to_be_written())
-            .collect()
-    }
-
-    #[test]
-    fn an_unchanged_region_costs_one_hash_per_block() {
-        let content = [7; 64];
-        let asked = search(0x1_0000, &content, &content, false);
-        assert_eq!(differing(&asked), [0; 0]);
-        assert_eq!((asked.hashes, asked.hashed_sectors), (4, 64));
-    }
-
-    #[test]
-    fn only_the_block_that_differs_is_looked_into() {
-        let image = [7; 64];
-        let mut board = image;
-        board[20] = 9;
-        let asked = search(0x1_0000, &board, &image, false);
-        assert_eq!(differing(&asked), [20]);
-        // Its four fours, and the four sectors of the one that differs.
-        assert_eq!(asked.hashed_sectors, 64 + 16 + 4);
-    }
-
-    #[test]
-    fn what_must_differ_is_not_asked_about() {
-        let image = [7; 16];
-        let mut board = image;
-        board[15] = 9;
-        let asked = search(0x1_0000, &board, &image, false);
-        assert_eq!(differing(&asked), [15]);
-        // The block, three fours, three sectors: the rest follows.
-        assert_eq!(asked.hashes, 1 + 3 + 3);
-    }
-
-    #[test]
-    fn chunks_follow_the_erase_blocks_of_the_flash_and_not_of_the_region() {
-        let chunks = aligned_chunks(0x9, 0..20, 16);
-        assert_eq!(chunks, [0..7, 7..20]);
-    }
-
-    #[test]
-    fn a_region_that_is_all_different_is_not_searched() {
-        let asked = search(0x1_0000, &[1; 366], &[2; 366], true);
-        assert_eq!(differing(&asked).len(), 366);
-        assert_eq!(asked.hashed_sectors, SAMPLES.len());
-    }
-
-    #[test]
-    fn one_matching_sample_leads_to_a_search_that_does_not_ask_for_it_again() {
-        let image: Vec<u8> = vec![2; 64];
-        let mut board = vec![1; 64];
-        board[36] = 2; // 64 * 9 / 16: the first sample
-        let asked = search(0x1_0000, &board, &image, true);
-        assert_eq!(differing(&asked).len(), 63);
-        assert!(!asked.sectors.contains(&Sector::Assumed));
-        // One sample, the first block as a whole, all fours, and every sector but the sampled one.
-        assert_eq!(asked.hashed_sectors, 1 + 16 + 64 + 63);
-    }
-
-    #[test]
-    fn blank_stretches_of_a_new_image_are_left_alone_where_the_board_is_blank() {
-        let mut image = vec![2; 64];
-        image[50..60].fill(0);
-        let asked = search(0x1_0000, &[0; 64], &image, true);
-        assert_eq!(differing(&asked).len(), 54);
-        assert_eq!(asked.sectors[50], Sector::Match);
-    }
-
-    /// An insertion moves everything behind it: once a block is written whole anyway, the next ones
-    /// cost three samples each.
-    #[test]
-    fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
-        let image = flash(&[2; 96]);
-        let mut board = vec![2; 96];
-        board[20..].fill(1);
-        let board = flash(&board);
-        let mut hashed_sectors = 0;
-        let search = Search {
-            chunk_sectors: SECTORS_PER_BLOCK,
-            sample: false,
-            enough: Some(9),
-        };
-        let sectors = search
-            .run(0, &image, &mut |range: Range<usize>| {
-                hashed_sectors += range.len();
-                Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
-            })
-            .unwrap();
-        let to_write: Vec<usize> = (0..96).filter(|&n| sectors[n].is_to_be_written()).collect();
-        assert_eq!(to_write, (20..96).collect::<Vec<_>>());
-        // Two blocks as wholes, the second one's fours and sectors until enough differ (a four that
-        // matches, three that do not), three samples in each of the four others.
-        assert_eq!(hashed_sectors, 32 + 4 + 3 * (4 + 4) + 4 * 3);
-    }
-
-    #[test]
-    fn larger_chunks_are_split_into_blocks_before_sectors() {
-        let image = [7; 64];
-        let mut board = image;
-        board[40] = 9;
-        let mut hashed = Vec::new();
-        let board = flash(&board);
-        let search = Search {
-            chunk_sectors: 64,
-            sample: false,
-            enough: None,
-        };
-        let sectors = search
-            .run(0, &flash(&image), &mut |range: Range<usize>| {
-                hashed.push(range.clone());
-                Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
-            })
-            .unwrap();
-        assert_eq!(sectors.iter().filter(|s| s.is_to_be_written()).count(), 1);
-        // First block, the two in the middle as one, the first of those; the other is known to
-        // differ: its fours, the sectors of one of them. The last block by fours, since its
-        // neighbour differed.
-        assert_eq!(hashed.len(), 1 + 1 + 1 + 4 + 4 + 4);
-    }
-}
+mod tests;

@@ -59,11 +59,7 @@ impl Job<'_> {
         let Some(otadata) = table.otadata() else {
             return Ok(());
         };
-        // otadata that is deployed is compared like everything else.
-        let content = match self.deployed_otadata(otadata) {
-            Some(region) => region.image.bytes.to_vec(),
-            None => read_entries(session, otadata.offset)?,
-        };
+        let content = self.otadata_to_boot_by(session, otadata)?;
         let starts = |content: &[u8]| otadata::selected_slot(&table, content).cloned();
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
             return Ok(());
@@ -75,7 +71,7 @@ impl Job<'_> {
                 && starts(initial.content()).is_some_and(|starts| starts.offset == slot.offset)
         });
         match initial {
-            Some(initial) if self.deployed_otadata(otadata).is_none() => {
+            Some(initial) if !self.deploys_to(otadata) => {
                 self.write_along(initial, facts, &selected, slot);
             }
             _ => self.note(warning(&table, otadata, &selected, slot)),
@@ -96,11 +92,38 @@ impl Job<'_> {
         }
     }
 
-    fn deployed_otadata(&self, partition: &Partition) -> Option<&Region> {
-        self.survey
-            .regions
-            .iter()
-            .find(|region| region.image.region.offset == partition.offset)
+    /// Whether a region of this deploy lies in a partition.
+    fn deploys_to(&self, partition: &Partition) -> bool {
+        let regions = &self.survey.regions;
+        regions.iter().any(|region| {
+            let end = region.sector_offset(region.sectors.len());
+            u64::from(region.image.region.offset) < partition.end() && end > partition.offset
+        })
+    }
+
+    /// What otadata will say when this deploy is done: its two entries, one at the start of each
+    /// sector; the rest does not decide anything. What is deployed there was compared already.
+    fn otadata_to_boot_by(
+        &self,
+        session: &mut Session,
+        partition: &Partition,
+    ) -> Result<Vec<u8>, LoaderError> {
+        let sector_len = SECTOR_LEN as usize;
+        let mut content = vec![0xFF; 2 * sector_len];
+        for (n, sector) in content.chunks_mut(sector_len).enumerate() {
+            let at = partition.offset.saturating_add(n as u32 * SECTOR_LEN);
+            let deployed = self.survey.regions.iter().find_map(|region| {
+                let start = at.checked_sub(region.image.region.offset)? as usize;
+                region.image.bytes.get(start..start + sector_len)
+            });
+            if let Some(deployed) = deployed {
+                sector.copy_from_slice(deployed);
+            } else {
+                let entry = session.read_flash(at, ENTRY_READ_LEN)?;
+                sector[..entry.len()].copy_from_slice(&entry);
+            }
+        }
+        Ok(content)
     }
 
     fn write_along(
@@ -216,15 +239,4 @@ fn read_table(session: &mut Session, offset: u32) -> Result<Option<PartitionTabl
         }
     }
     Ok(None)
-}
-
-/// The two otadata sectors, as far as they decide: the rest reads as erased.
-fn read_entries(session: &mut Session, offset: u32) -> Result<Vec<u8>, LoaderError> {
-    let sector = SECTOR_LEN as usize;
-    let mut content = vec![0xFF; 2 * sector];
-    for (n, at) in [(0, offset), (1, offset + SECTOR_LEN)] {
-        let entry = session.read_flash(at, ENTRY_READ_LEN)?;
-        content[n * sector..n * sector + entry.len()].copy_from_slice(&entry);
-    }
-    Ok(content)
 }

@@ -16,8 +16,9 @@ const WORTH_S: f64 = 0.25;
 const READABLE_OFFSET: u32 = 0x8000;
 
 impl Job<'_> {
-    /// Raises the baud rate step by step for `wire_bytes` that are to be sent, as far as a check of
-    /// the link passes. Where it does not, the board is reset and the last good rate taken again.
+    /// Raises the baud rate for `wire_bytes` that are to be sent: up as far as small exchanges work,
+    /// then full blocks both ways at the top. A rate that does not carry them costs a reset, and the
+    /// one below is tried.
     pub(super) fn climb(
         &mut self,
         session: &mut Session,
@@ -30,32 +31,45 @@ impl Job<'_> {
             return Ok(());
         }
         let memory = rate_memory(self.request, session);
-        while let Some(rate) = rates::step_up(session.baud()) {
-            let fails = memory.recall().fails;
+        let fails = memory.recall().fails;
+        let start = session.baud();
+        let mut top = start;
+        let mut result = Ok(());
+        while let (Ok(()), Some(rate)) = (&result, rates::step_up(top)) {
             let seconds = |baud: u32| wire_bytes as f64 * 10.0 / f64::from(baud);
-            let saved = seconds(session.baud()) - seconds(rate);
+            let saved = seconds(top) - seconds(rate);
             if saved < WORTH_S || fails.is_some_and(|fails| rate >= fails) {
                 break;
             }
-            let good = session.baud();
             // Said beforehand: without control lines nobody may come back to say it afterwards.
             memory.failed(rate);
-            let result = session
-                .change_baud(rate)
-                .and_then(|()| session.check_link(READABLE_OFFSET));
-            match result {
-                Ok(()) => memory.worked(rate),
+            top = rate;
+            result = session.change_baud(rate);
+        }
+        let mut too_fast = None;
+        while top > start {
+            let error = match result.and_then(|()| session.check_link(READABLE_OFFSET)) {
+                Ok(()) => {
+                    memory.worked(top);
+                    if let Some(rate) = too_fast {
+                        memory.failed(rate);
+                    }
+                    break;
+                }
                 Err(error @ (LoaderError::Cancelled | LoaderError::Link { .. })) => {
                     return Err(error.into());
                 }
-                Err(error) => {
-                    tracing::info!(rate, good, %error, "the link does not carry this rate");
-                    reconnect(self.request, session, good)?;
-                    session.attach_flash()?;
-                    self.survey.start_stub(session)?;
-                    break;
-                }
-            }
+                Err(error) => error,
+            };
+            memory.failed(top);
+            too_fast = Some(top);
+            let lower = rates::step_down(top).map_or(start, |lower| lower.max(start));
+            tracing::info!(top, lower, %error, "the link does not carry this rate");
+            reconnect(self.request, session, start)?;
+            session.attach_flash()?;
+            self.survey.start_stub(session)?;
+            result = session.change_baud(lower);
+            top = lower;
         }
         self.survey.measured.baud = Some(session.baud());
         self.survey.measured.round_trip = session.round_trip();

@@ -82,7 +82,9 @@ impl Job<'_> {
         }
         let region = &mut survey.regions[n];
         region.image.bytes = bytes;
-        region.sectors = result?;
+        let found = result?;
+        region.looks_blank = found.looks_blank;
+        region.sectors = found.sectors;
         region.searched = !region.sectors.contains(&Sector::Assumed);
         region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
             // What an earlier attempt of this deploy wrote did differ.

@@ -11,10 +11,16 @@ use super::write::{compress, pieces};
 use crate::event::{PlanSummary, PlannedWrite};
 use crate::plan::{Plan, PlannedRun};
 
+/// As much of a cycle is compressed to guess how the whole of it shrinks.
+const SAMPLE_LEN: usize = 16 * 1024;
+/// Plans of less than this are compressed whole: that takes no time that anybody would notice.
+const SMALL_PLAN_BYTES: u64 = 256 * 1024;
+
 impl Survey {
     /// The plan in numbers. `exact`: compress everything to know the bytes on the wire, which takes
-    /// a while; else a usual ratio is assumed.
+    /// a while; else a part of each cycle.
     pub(super) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
+        let exact = exact || plan.len_bytes() <= SMALL_PLAN_BYTES;
         let mut writes: Vec<PlannedWrite> = Vec::new();
         for piece in pieces(&plan.runs, &self.regions) {
             let n = piece.region;
@@ -55,16 +61,18 @@ impl Survey {
         let plain_bytes = plain.len() as u64;
         let wire_bytes = if !self.measured.deflates() {
             plain_bytes
-        } else if exact {
+        } else if exact || plain.len() <= SAMPLE_LEN {
             plain_bytes.min(compress(plain).len() as u64)
         } else {
-            self.measured.usual_wire_bytes(plain_bytes)
+            let middle = (plain.len() - SAMPLE_LEN) / 2;
+            let sample = compress(&plain[middle..middle + SAMPLE_LEN]).len() as u64;
+            plain_bytes.min(plain_bytes * sample / SAMPLE_LEN as u64)
         };
         let offset = region.sector_offset(piece.sectors.start);
-        (
-            wire_bytes,
-            self.measured.run_s(offset, plain_bytes, wire_bytes),
-        )
+        let seconds = self
+            .measured
+            .run_s(offset, plain_bytes, wire_bytes, region.looks_blank);
+        (wire_bytes, seconds)
     }
 
     fn predict_proof(&self, ranges: &[Range<usize>]) -> f64 {

@@ -29,9 +29,11 @@ impl Job<'_> {
         }
         let again = Plan { runs: wrong };
         let count = again.len_bytes() / u64::from(SECTOR_LEN);
-        self.note(format!(
-            "{count} sectors did not read back as written; writing them once more"
-        ));
+        self.note(if count == 1 {
+            "one sector did not read back as written; writing it once more".to_owned()
+        } else {
+            format!("{count} sectors did not read back as written; writing them once more")
+        });
         self.write(session, &again)?;
         let wrong = self.wrong_sectors(session, &again)?;
         let Some(first) = wrong.first() else {

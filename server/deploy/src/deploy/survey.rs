@@ -10,7 +10,7 @@ use fbuild_loader::session::{LoaderKind, Session};
 use super::connect::measured;
 use super::{Name, Request};
 use crate::cost::Measured;
-use crate::image::{BoardFacts, Image, Standing};
+use crate::image::{BoardFacts, Image, Standing, THREE_BYTE_END};
 use crate::outcome::Verdict;
 use crate::search::Sector;
 use crate::target::Setting;
@@ -22,6 +22,7 @@ const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 
 /// One region under way.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts
 pub(super) struct Region {
     pub(super) name: Name,
     /// Whole sectors: what will stand in flash.
@@ -35,6 +36,8 @@ pub(super) struct Region {
     /// Whether the chip is to encrypt it.
     pub(super) encrypt: bool,
     pub(super) searched: bool,
+    /// What differs is blank on the board, as far as is known.
+    pub(super) looks_blank: bool,
     pub(super) sectors_written: u32,
     pub(super) sent_bytes: u64,
 }
@@ -50,6 +53,7 @@ impl Region {
             provable: !security.secure_download && !encrypt,
             encrypt,
             searched: false,
+            looks_blank: false,
             sectors_written: 0,
             sent_bytes: 0,
             image,
@@ -130,8 +134,12 @@ impl Survey {
             };
         }
         session.set_flash_size(self.flash_bytes())?;
-        // Only the stub of an ESP32 can write encrypted.
-        if facts.chip == Chip::Esp32 && self.regions.iter().any(|region| region.encrypt) {
+        let needs_stub = |region: &Region| {
+            let end = region.sector_offset(region.sectors.len());
+            // Only the stub of an ESP32 can write encrypted.
+            (facts.chip == Chip::Esp32 && region.encrypt) || end > THREE_BYTE_END
+        };
+        if self.regions.iter().any(needs_stub) {
             self.start_stub(session)?;
         }
         Ok(())

@@ -18,6 +18,8 @@ use crate::search::{SECTORS_PER_BLOCK, aligned_chunks};
 /// that compressing ahead takes, and how far the stub's erasing runs ahead of the wire: in longer
 /// cycles the first blocks wait for it (measured on the simulated board: 3 % of a full write).
 const PIECE_SECTORS: usize = 4 * SECTORS_PER_BLOCK;
+/// Where nothing is erased, only the memory counts (1 MiB).
+const BLANK_PIECE_SECTORS: usize = 4 * PIECE_SECTORS;
 /// Payload of a data block in a cycle that is erased sector by sector. The stub begins an erase when
 /// it takes a block, so that blocks of about one compressed sector keep flash and wire busy at once
 /// (measured: 6 % of a write of scattered sectors).
@@ -89,7 +91,12 @@ pub(super) fn pieces(runs: &[PlannedRun], regions: &[Region]) -> Vec<PlannedRun>
     for run in runs {
         let region = run.region;
         let first_in_flash = first_sector(&regions[region]);
-        let cut = aligned_chunks(first_in_flash, run.sectors.clone(), PIECE_SECTORS);
+        let most = if regions[region].looks_blank {
+            BLANK_PIECE_SECTORS
+        } else {
+            PIECE_SECTORS
+        };
+        let cut = aligned_chunks(first_in_flash, run.sectors.clone(), most);
         pieces.extend(
             cut.into_iter()
                 .map(|sectors| PlannedRun { region, sectors }),

@@ -72,7 +72,8 @@ impl Target {
 fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTable>) -> Region {
     let path = path.to_owned();
     let start = read_start(&path, 2).unwrap_or_default();
-    if start == TABLE_MAGIC {
+    // There is one table; other files may begin with these two bytes by chance.
+    if start == TABLE_MAGIC && offset == target.table_offset {
         return regions::partitions(offset, path);
     }
     let bootloader_at = target.chip.map(|chip| chip.facts().bootloader_offset);
@@ -134,7 +135,7 @@ mod tests {
             (0x8000, write(dir.path(), "t.bin", &table.to_bytes())),
             (0xe000, write(dir.path(), "boot_app0.bin", &[0xFF; 32])),
             (0x11_0000, write(dir.path(), "spiffs.bin", b"fs")),
-            (0x30_0000, write(dir.path(), "certs.bin", b"x")),
+            (0x30_0000, write(dir.path(), "certs.bin", b"\xAA\x50x")),
         ];
         let target = Target::from_files(&pairs).unwrap();
         let names: Vec<_> = target

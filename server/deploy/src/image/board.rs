@@ -133,6 +133,25 @@ pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<
     })
 }
 
+/// Flash behind this is addressed with four bytes, which boot ROMs and the older chips' stubs do not
+/// do: they would write to the beginning of the flash instead.
+///
+/// Source: esptool 5.6.0, `FLASH_32BIT_ADDR_SUPPORTED` and the check that uses it.
+pub(crate) const THREE_BYTE_END: u32 = 16 << 20;
+
+/// Largest flash chips there are. Source: esptool 5.6.0, `DETECTED_FLASH_SIZES`.
+const LARGEST_FLASH: u32 = 256 << 20;
+
+/// The image must end before the flash does that the chip's loaders reach.
+pub(super) fn check_reach(image: &Image, chip: Chip) -> Result<(), InputError> {
+    let end = if chip.facts().stub_beyond_16_mib {
+        LARGEST_FLASH
+    } else {
+        THREE_BYTE_END
+    };
+    check_end(image, end, &format!("that the loaders of {chip} reach"))
+}
+
 /// How a region's bytes are to stand in a board's flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {

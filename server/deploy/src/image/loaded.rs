@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fbuild_loader::chip::Chip;
 
 use super::Image;
-use super::board::{BoardFacts, Standing, check_chip, check_end, check_revision, check_security};
+use super::board::{
+    BoardFacts, Standing, check_chip, check_end, check_reach, check_revision, check_security,
+};
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
 use super::esp_image::EspImage;
@@ -95,6 +97,7 @@ impl LoadedImages {
         }
         image.len_bytes = image.len_bytes.next_multiple_of(PADDING_BYTES);
         image.standing = Standing::of(&image.region, self.target.flash_encryption, board);
+        check_reach(&image, board.chip)?;
         match (board.flash_size, &self.target.flash.size) {
             (Some(bytes), _) => check_end(&image, bytes, "of the board")?,
             (None, Setting::Set(name)) => {

@@ -14,6 +14,12 @@ use crate::{BLOCK_LEN, SECTOR_LEN};
 pub(super) const ROM_BLOCK_LEN: u32 = 0x400;
 /// Bytes per FLASH_DATA or FLASH_DEFL_DATA block on the stub; its buffer holds no more.
 const STUB_BLOCK_LEN: u32 = 0x4000;
+/// Least length of the last block of a zlib stream. When everything was written before its end came,
+/// the stub refuses a block with nothing but that end: the code that ends the data, an empty block
+/// perhaps, and the Adler-32, which are under 20 bytes. Source: esp-flasher-stub 1.x,
+/// `command_handler.c`, `s_flash_defl_data`, which means to let the Adler-32 pass but counts the
+/// block's header too.
+const DEFLATE_TAIL: usize = 64;
 /// A block that the stub refused because of its checksum was not looked at: sending it again is the
 /// one safe repetition (recordings `*-q03-*`). A ROM's sequence number moves on even then.
 const CHECKSUM_TRIES: u32 = 3;
@@ -166,10 +172,12 @@ impl Session {
         self.begin(begin_op, extent, run.encrypt)?;
         let block_len = block_len as usize;
         let is_stub = self.kind == LoaderKind::Stub;
-        let mut expansion = (data_op == op::FLASH_DEFL_DATA).then(Expansion::new);
+        let deflates = data_op == op::FLASH_DEFL_DATA;
+        let mut expansion = deflates.then(Expansion::new);
+        let tail = if deflates { DEFLATE_TAIL } else { 0 };
         let mut owed_bytes = 0;
         let (mut plain_done, mut sent) = (0, 0);
-        for (sequence, chunk) in payload.chunks(block_len).enumerate() {
+        for (sequence, chunk) in blocks(payload, block_len, tail).enumerate() {
             let expanded = match &mut expansion {
                 Some(expansion) => expansion.of(chunk),
                 None => chunk.len() as u64,
@@ -276,6 +284,17 @@ impl Session {
     }
 }
 
+/// Cuts a payload into data blocks. The last one is not shorter than `tail`, unless it is the only
+/// one: then the one before gives it some of its bytes.
+fn blocks(payload: &[u8], block_len: usize, tail: usize) -> impl Iterator<Item = &[u8]> {
+    let rest = payload.len() % block_len;
+    let is_short = payload.len() > block_len && (1..tail).contains(&rest);
+    let last = if is_short { rest + tail } else { 0 };
+    let (before, last) = payload.split_at(payload.len() - last);
+    let last = (!last.is_empty()).then_some(last);
+    before.chunks(block_len).chain(last)
+}
+
 /// How many plain bytes each block of a zlib stream stands for, which is what the loader needs time
 /// for.
 struct Expansion(flate2::Decompress);
@@ -336,6 +355,23 @@ mod tests {
             .collect();
         assert_eq!(counts.iter().sum::<u64>(), plain.len() as u64);
         assert!(counts.len() > 2);
+    }
+
+    #[test]
+    fn the_last_block_is_not_a_crumb() {
+        let lens = |len: usize, tail| -> Vec<usize> {
+            let payload: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let joined: Vec<u8> = blocks(&payload, 1000, tail).flatten().copied().collect();
+            assert_eq!(joined, payload);
+            blocks(&payload, 1000, tail).map(<[u8]>::len).collect()
+        };
+        assert_eq!(lens(2003, 0), [1000, 1000, 3]);
+        assert_eq!(lens(2003, 64), [1000, 936, 67]);
+        assert_eq!(lens(2063, 64), [1000, 936, 127]);
+        assert_eq!(lens(2064, 64), [1000, 1000, 64]);
+        assert_eq!(lens(2000, 64), [1000, 1000]);
+        assert_eq!(lens(3, 64), [3]);
+        assert_eq!(lens(0, 64), [0; 0]);
     }
 
     #[test]

@@ -1,0 +1,184 @@
+use super::*;
+
+const LEN: usize = SECTOR_LEN as usize;
+
+/// Distinct content per sector; `0` stands for a blank one.
+fn flash(sectors: &[u8]) -> Vec<u8> {
+    sectors
+        .iter()
+        .flat_map(|&n| vec![if n == 0 { 0xFF } else { n }; LEN])
+        .collect()
+}
+
+struct Asked {
+    sectors: Vec<Sector>,
+    hashes: usize,
+    hashed_sectors: usize,
+}
+
+fn search(offset: u32, board: &[u8], image: &[u8], sample: bool) -> Asked {
+    let board = flash(board);
+    let (mut hashes, mut hashed_sectors) = (0, 0);
+    let search = Search {
+        chunk_sectors: SECTORS_PER_BLOCK,
+        sample,
+        enough: None,
+    };
+    let sectors = search
+        .run(offset, &flash(image), &mut |range: Range<usize>| {
+            hashes += 1;
+            hashed_sectors += range.len();
+            Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+        })
+        .unwrap()
+        .sectors;
+    Asked {
+        sectors,
+        hashes,
+        hashed_sectors,
+    }
+}
+
+fn differing(asked: &Asked) -> Vec<usize> {
+    (0..asked.sectors.len())
+        .filter(|&n| asked.sectors[n].is_to_be_written())
+        .collect()
+}
+
+#[test]
+fn an_unchanged_region_costs_one_hash_per_block() {
+    let content = [7; 64];
+    let asked = search(0x1_0000, &content, &content, false);
+    assert_eq!(differing(&asked), [0; 0]);
+    assert_eq!((asked.hashes, asked.hashed_sectors), (4, 64));
+}
+
+#[test]
+fn only_the_block_that_differs_is_looked_into() {
+    let image = [7; 64];
+    let mut board = image;
+    board[20] = 9;
+    let asked = search(0x1_0000, &board, &image, false);
+    assert_eq!(differing(&asked), [20]);
+    // Its four fours, and the four sectors of the one that differs.
+    assert_eq!(asked.hashed_sectors, 64 + 16 + 4);
+}
+
+#[test]
+fn what_must_differ_is_not_asked_about() {
+    let image = [7; 16];
+    let mut board = image;
+    board[15] = 9;
+    let asked = search(0x1_0000, &board, &image, false);
+    assert_eq!(differing(&asked), [15]);
+    // The block, three fours, three sectors: the rest follows.
+    assert_eq!(asked.hashes, 1 + 3 + 3);
+}
+
+#[test]
+fn chunks_follow_the_erase_blocks_of_the_flash_and_not_of_the_region() {
+    let chunks = aligned_chunks(0x9, 0..20, 16);
+    assert_eq!(chunks, [0..7, 7..20]);
+}
+
+#[test]
+fn a_region_that_is_all_different_is_not_searched() {
+    let asked = search(0x1_0000, &[1; 366], &[2; 366], true);
+    assert_eq!(differing(&asked).len(), 366);
+    assert_eq!(asked.hashed_sectors, SAMPLES.len());
+}
+
+#[test]
+fn one_matching_sample_leads_to_a_search_that_does_not_ask_for_it_again() {
+    let image: Vec<u8> = vec![2; 64];
+    let mut board = vec![1; 64];
+    board[36] = 2; // 64 * 9 / 16: the first sample
+    let asked = search(0x1_0000, &board, &image, true);
+    assert_eq!(differing(&asked).len(), 63);
+    assert!(!asked.sectors.contains(&Sector::Assumed));
+    // One sample, the first block as a whole and two of its fours; by then it is clear that
+    // asking for more than one sector is wasted, here and in the next blocks.
+    assert_eq!(asked.hashed_sectors, 1 + 16 + 8 + 63);
+}
+
+#[test]
+fn blank_stretches_of_a_new_image_are_left_alone_where_the_board_is_blank() {
+    let mut image = vec![2; 64];
+    image[50..60].fill(0);
+    let asked = search(0x1_0000, &[0; 64], &image, true);
+    assert_eq!(differing(&asked).len(), 54);
+    assert_eq!(asked.sectors[50], Sector::Match);
+}
+
+/// An insertion moves everything behind it: once a block is written whole anyway, the next ones
+/// cost three samples each.
+#[test]
+fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
+    let image = flash(&[2; 96]);
+    let mut board = vec![2; 96];
+    board[20..].fill(1);
+    let board = flash(&board);
+    let mut hashed_sectors = 0;
+    let search = Search {
+        chunk_sectors: SECTORS_PER_BLOCK,
+        sample: false,
+        enough: Some(9),
+    };
+    let sectors = search
+        .run(0, &image, &mut |range: Range<usize>| {
+            hashed_sectors += range.len();
+            Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+        })
+        .unwrap()
+        .sectors;
+    let to_write: Vec<usize> = (0..96).filter(|&n| sectors[n].is_to_be_written()).collect();
+    assert_eq!(to_write, (20..96).collect::<Vec<_>>());
+    // Two blocks as wholes, the second one's fours and sectors until enough differ (a four that
+    // matches, three that do not), three samples in each of the four others.
+    assert_eq!(hashed_sectors, 32 + 4 + 3 * (4 + 4) + 4 * 3);
+}
+
+#[test]
+fn a_blank_board_is_told_from_an_old_one() {
+    let image = flash(&[2; 40]);
+    for (held, expected) in [(0, true), (1, false)] {
+        let board = flash(&[held; 40]);
+        let search = Search {
+            chunk_sectors: SECTORS_PER_BLOCK,
+            sample: true,
+            enough: None,
+        };
+        let found = search
+            .run(0, &image, &mut |range: Range<usize>| {
+                Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+            })
+            .unwrap();
+        assert_eq!(found.looks_blank, expected);
+    }
+}
+
+#[test]
+fn larger_chunks_are_split_into_blocks_before_sectors() {
+    let image = [7; 64];
+    let mut board = image;
+    board[40] = 9;
+    let mut hashed = Vec::new();
+    let board = flash(&board);
+    let search = Search {
+        chunk_sectors: 64,
+        sample: false,
+        enough: None,
+    };
+    let sectors = search
+        .run(0, &flash(&image), &mut |range: Range<usize>| {
+            hashed.push(range.clone());
+            Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+        })
+        .unwrap()
+        .sectors;
+    assert_eq!(sectors.iter().filter(|s| s.is_to_be_written()).count(), 1);
+    // First block, the two in the middle as one, the first of those; the other is known to
+    // differ: its fours, the sectors of one of them. The last block by fours, since its
+    // neighbour differed.
+    assert_eq!(hashed.len(), 1 + 1 + 1 + 4 + 4 + 4);
+}

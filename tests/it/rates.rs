@@ -1,0 +1,125 @@
+//! The automatic baud rate on a link that carries only so much.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fbuild_deploy::deploy::{Mode, Request, deploy};
+use fbuild_deploy::discover::{Environment, discover};
+use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::rates::{Adapter, RateMemory};
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::chip::Chip;
+use fbuild_loader::link::memory::{MemoryLink, Time};
+use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
+use fbuild_sim::Board;
+
+use crate::harness::root;
+
+/// An adapter or a cable that turns a bit of every block it carries faster than `max_baud`. Small
+/// exchanges pass: only full blocks show that something is wrong.
+struct Limited {
+    inner: MemoryLink<Board>,
+    baud: u32,
+    max_baud: u32,
+    highest: Arc<Mutex<u32>>,
+}
+
+impl Link for Limited {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        let n = self.inner.read(buffer, timeout)?;
+        if self.baud > self.max_baud && n > 512 {
+            buffer[n / 2] ^= 0x10;
+        }
+        Ok(n)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut bytes = bytes.to_vec();
+        if self.baud > self.max_baud && bytes.len() > 512 {
+            let middle = bytes.len() / 2;
+            bytes[middle] = 0xC0;
+        }
+        self.inner.write(&bytes)
+    }
+
+    fn discard_input(&mut self) -> io::Result<()> {
+        self.inner.discard_input()
+    }
+
+    fn set_baud(&mut self, baud: u32) -> io::Result<()> {
+        self.baud = baud;
+        let mut highest = self.highest.lock().unwrap();
+        *highest = (*highest).max(baud);
+        self.inner.set_baud(baud)
+    }
+
+    fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach> {
+        self.inner.set_lines(lines)
+    }
+
+    fn usb_id(&self) -> Option<&UsbId> {
+        self.inner.usb_id()
+    }
+
+    fn pause(&mut self, duration: Duration) {
+        self.inner.pause(duration);
+    }
+
+    fn now(&self) -> Duration {
+        self.inner.now()
+    }
+}
+
+#[test]
+fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = folder.path().join("rates.json");
+    let usb_id = UsbId {
+        vid: 0x10C4,
+        pid: 0xEA60,
+        serial_number: Some("0001".to_owned()),
+        product: None,
+    };
+    let target = discover(&root().join("tests/example"), &Environment::from_pairs([]))
+        .default_target()
+        .unwrap()
+        .clone();
+    let request = Request {
+        mode: Mode::Full,
+        rate_memory: Some(memory.clone()),
+        ..Request::new(target, "sim:")
+    };
+    let board = Board::builder(Chip::Esp32).build().unwrap();
+    let board = Arc::new(Mutex::new(board));
+    let deploy_once = || {
+        let highest = Arc::new(Mutex::new(0));
+        let mut open = || {
+            let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
+                .with_usb_id(usb_id.clone());
+            let link = Limited {
+                inner,
+                baud: 115_200,
+                max_baud: 1_500_000,
+                highest: Arc::clone(&highest),
+            };
+            Ok(Box::new(link) as Box<dyn Link>)
+        };
+        let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+        assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+        let highest = *highest.lock().unwrap();
+        highest
+    };
+    assert!(deploy_once() > 1_500_000, "the limit was never looked for");
+    let known = RateMemory::new(Some(&memory), Some(&usb_id)).recall();
+    let expected = Adapter {
+        works: Some(1_500_000),
+        fails: Some(2_000_000),
+    };
+    assert_eq!(known, expected);
+    assert_eq!(deploy_once(), 1_500_000, "what is known is not tried again");
+}
