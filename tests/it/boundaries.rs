@@ -83,7 +83,7 @@ fn one_module_owns_tower_lsp() {
             } else if path.extension().is_some_and(|e| e == "rs")
                 && std::fs::read_to_string(&path)
                     .unwrap()
-                    .contains("tower_lsp")
+                    .contains("tower_lsp::")
             {
                 owners.push(path.strip_prefix(root()).unwrap().to_owned());
             }
