@@ -1,7 +1,8 @@
 //! The boards within reach: which ports there are, and a deploy to one of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::deploy::{self, BoardInfo, Request};
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Failure, Report};
@@ -22,20 +23,28 @@ pub(crate) trait Boards: Send + Sync + 'static {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report;
+
+    /// Who answers on a port.
+    fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure>;
+
+    /// Erases flash; `progress` hears bytes done and bytes to do.
+    fn erase(
+        &self,
+        port: &str,
+        stretch: Stretch,
+        progress: &mut dyn FnMut(u32, u32),
+        cancel: &CancelToken,
+    ) -> Result<Erased, NotErased>;
+
+    /// Where things are remembered between runs.
+    fn state_dir(&self) -> &Path;
 }
 
 /// The boards on this machine's ports, on the network, and simulated ones.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalBoards {
-    /// Where `sim:` without a file keeps its flash.
+    /// Where `sim:` without a file keeps its flash, and where things are remembered.
     pub(crate) state_dir: PathBuf,
-}
-
-impl LocalBoards {
-    /// Who answers on a port.
-    pub(crate) fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
-        deploy::board_info(port, &mut || port::open(port, &self.state_dir), cancel)
-    }
 }
 
 impl Boards for LocalBoards {
@@ -50,6 +59,29 @@ impl Boards for LocalBoards {
         cancel: &CancelToken,
     ) -> Report {
         let mut open = || port::open(&request.port, &self.state_dir);
-        deploy::deploy(request, &mut open, events, cancel)
+        let request = Request {
+            rate_memory: Some(self.state_dir.join("rates.json")),
+            ..request.clone()
+        };
+        deploy::deploy(&request, &mut open, events, cancel)
+    }
+
+    fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
+        deploy::board_info(port, &mut || port::open(port, &self.state_dir), cancel)
+    }
+
+    fn erase(
+        &self,
+        port: &str,
+        stretch: Stretch,
+        progress: &mut dyn FnMut(u32, u32),
+        cancel: &CancelToken,
+    ) -> Result<Erased, NotErased> {
+        let mut open = || port::open(port, &self.state_dir);
+        erase(port, stretch, &mut open, progress, cancel)
+    }
+
+    fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 }

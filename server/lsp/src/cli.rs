@@ -13,6 +13,7 @@ mod sim;
 mod targets;
 mod terminal;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,7 +22,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::terminal::Terminal;
 use crate::boards::LocalBoards;
-use crate::{server, state_dir};
+use crate::{log, server, state_dir};
 
 const SUCCESS: u8 = 0;
 const FAILED: u8 = 1;
@@ -55,6 +56,10 @@ struct Arguments {
     /// How much to log on standard error: off, error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<LevelFilter>,
+
+    /// Also log to this file, at least at level debug; it is appended to
+    #[arg(long, global = true, value_name = "FILE")]
+    log_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,17 +86,26 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_server = arguments.command.is_none();
-    start_logging(arguments.log.unwrap_or(if is_server {
+    let level = arguments.log.unwrap_or(if is_server {
         LevelFilter::INFO
     } else {
         LevelFilter::ERROR
-    }));
+    });
+    let terminal = Terminal::of_this_process();
+    let log_file = arguments.log_file.as_deref();
+    let log = match log::start(level, terminal.is_colourful(), log_file) {
+        Ok(log) => log,
+        Err(error) => {
+            let path = log_file.unwrap_or(Path::new("")).display();
+            terminal.note(&format!("error: cannot log to {path}: {error}"));
+            return ExitCode::from(USAGE);
+        }
+    };
     let boards = LocalBoards {
         state_dir: state_dir::of_this_process(),
     };
-    let terminal = Terminal::of_this_process();
     let code = match arguments.command {
-        None => server::serve_stdio(boards).unwrap_or_else(|error| {
+        None => server::serve_stdio(boards, log).unwrap_or_else(|error| {
             tracing::error!(%error, "could not start");
             FAILED
         }),
@@ -104,16 +118,6 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
     };
     ExitCode::from(code)
-}
-
-/// Logs go to standard error; standard output belongs to results and to the protocol.
-fn start_logging(level: LevelFilter) {
-    let stderr = terminal::is_colourful_stderr();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(stderr)
-        .with_max_level(level)
-        .init();
 }
 
 /// Says what went wrong; the exit code for it.

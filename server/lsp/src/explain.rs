@@ -1,6 +1,6 @@
 //! A finished deploy in words, the same in a terminal, in a log and in a status bar.
 
-use fbuild_deploy::outcome::{Failure, Report};
+use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 
 /// The outcome in the first line; cause, state of the board and remedy, and warnings in further
 /// ones.
@@ -16,6 +16,77 @@ pub(crate) fn explain(report: &Report) -> String {
             .map(|warning| format!("warning: {warning}")),
     );
     lines.join("\n")
+}
+
+/// A finished deploy in a few words, for a status bar.
+pub(crate) fn summary(report: &Report) -> String {
+    let seconds = format!("{:.1} s", report.duration.as_secs_f64());
+    let written: Vec<&str> = report
+        .regions
+        .iter()
+        .filter(|region| region.written)
+        .map(|region| region.name.as_str())
+        .collect();
+    match report.outcome {
+        OutcomeKind::VerifySkip => format!("up to date, {seconds}"),
+        OutcomeKind::SelectiveFlash => format!("wrote {}, {seconds}", written.join(", ")),
+        OutcomeKind::FullFlash => format!("full flash, {seconds}"),
+        OutcomeKind::Planned => report.message.clone(),
+        OutcomeKind::Cancelled => "cancelled".to_owned(),
+        OutcomeKind::Failed => match &report.error {
+            Some(failure) => format!("failed: {}", failure.what),
+            None => "failed".to_owned(),
+        },
+    }
+}
+
+/// A finished deploy in Markdown: what happened, and a table of its regions.
+pub(crate) fn detail(report: &Report) -> String {
+    let mut text = explain(report)
+        .lines()
+        .map(escaped)
+        .collect::<Vec<_>>()
+        .join("  \n");
+    if report.regions.is_empty() {
+        return text;
+    }
+    text += "\n\n| region | offset | on the board | sectors written | sent |";
+    text += "\n| --- | ---: | --- | ---: | ---: |";
+    for region in &report.regions {
+        text += &row(region);
+    }
+    text
+}
+
+fn row(region: &RegionReport) -> String {
+    let verdict = match region.verdict {
+        Verdict::Match => "matched",
+        Verdict::Differs => "differed",
+        Verdict::Unknown => "unknown",
+    };
+    format!(
+        "\n| {} | {:#x} | {verdict} | {} of {} | {} KiB |",
+        escaped(&region.name),
+        region.offset,
+        region.sectors_written,
+        region.sectors,
+        region.sent_bytes.div_ceil(1024)
+    )
+}
+
+/// Text as Markdown shows it literally. Names come from the project's files.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!' | '&'
+        ) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// What happened, what state the board is in, what to do: one line each, empty ones left out.
@@ -67,6 +138,56 @@ mod tests {
              nothing was written\n\
              try: hold BOOT, tap EN, release BOOT, deploy again\n\
              warning: main.c is newer"
+        );
+    }
+
+    fn deployed() -> Report {
+        let region = |name: &str, offset, verdict, sectors_written| RegionReport {
+            name: name.to_owned(),
+            offset,
+            len_bytes: 8192,
+            verdict,
+            written: sectors_written > 0,
+            sent_bytes: 1025,
+            sectors: 2,
+            sectors_differing: None,
+            sectors_written,
+        };
+        Report {
+            outcome: OutcomeKind::SelectiveFlash,
+            message: "deploy succeeded (selective flash: a_b)".to_owned(),
+            target: String::new(),
+            port: String::new(),
+            chip: None,
+            mac: None,
+            duration: Duration::from_millis(1250),
+            regions: vec![
+                region("boot", 0x1000, Verdict::Match, 0),
+                region("a_b|", 0x8000, Verdict::Differs, 1),
+            ],
+            plan: None,
+            warnings: vec!["x".to_owned()],
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_summary_is_short() {
+        let mut report = deployed();
+        assert_eq!(summary(&report), "wrote a_b|, 1.2 s");
+        report.outcome = OutcomeKind::VerifySkip;
+        assert_eq!(summary(&report), "up to date, 1.2 s");
+    }
+
+    #[test]
+    fn details_are_a_table_that_names_cannot_break() {
+        assert_eq!(
+            detail(&deployed()),
+            "deploy succeeded (selective flash: a\\_b)  \nwarning: x\n\n\
+             | region | offset | on the board | sectors written | sent |\n\
+             | --- | ---: | --- | ---: | ---: |\n\
+             | boot | 0x1000 | matched | 0 of 2 | 2 KiB |\n\
+             | a\\_b\\| | 0x8000 | differed | 1 of 2 | 2 KiB |"
         );
     }
 }

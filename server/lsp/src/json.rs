@@ -13,7 +13,7 @@ use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict
 use serde::Serialize;
 
 pub(crate) use board::{Board, revision};
-pub(crate) use lists::{PortList, TargetList};
+pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 
 /// What a deploy or verify did.
 #[derive(Debug, Serialize)]
@@ -112,11 +112,13 @@ impl<'r> From<&'r PlanSummary> for Plan<'r> {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+/// A duration as the contract counts it.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn outcome_name(outcome: OutcomeKind) -> &'static str {
+/// An outcome's name in the contract.
+pub(crate) fn outcome_name(outcome: OutcomeKind) -> &'static str {
     match outcome {
         OutcomeKind::VerifySkip => "verifySkip",
         OutcomeKind::SelectiveFlash => "selectiveFlash",

@@ -2,16 +2,18 @@
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards, [`progress`] the words for what is going on, [`json`] the shapes that leave
-//! this process. [`cli`] and [`server`] are the two front ends; neither decides what is written,
+//! this process, [`remember`] what is kept between runs. [`cli`] and [`server`] are the two front ends; neither decides what is written,
 //! that is `fbuild-deploy`'s.
 
 mod boards;
 mod cli;
 mod explain;
 mod json;
+mod log;
 mod order;
 mod port;
 mod progress;
+mod remember;
 mod server;
 mod state_dir;
 

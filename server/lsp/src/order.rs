@@ -1,7 +1,7 @@
 //! What a person asked for, and what it resolves to.
 //!
-//! An [`Order`] is as typed: most of it may be missing. [`Order::resolve`] looks at the workspace
-//! and at the ports and makes a request of it that names everything.
+//! An [`Order`] is as typed: most of it may be missing. [`Order::choose_target`] looks at the
+//! workspace, [`crate::port::choose`] at the ports, and [`Order::request`] names everything.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +11,9 @@ use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 use fbuild_loader::link::serial::PortInfo;
+use fbuild_loader::reset::{After, Before};
 
-use crate::port;
+use crate::port::{self, Wishes};
 
 /// A deploy, verify or plan as it was asked for.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ pub(crate) struct Order {
     pub(crate) regions: Option<Vec<String>>,
     /// Baud rate.
     pub(crate) baud: Baud,
+    /// How to get the board into download mode.
+    pub(crate) before: Before,
+    /// What to do with it at the end.
+    pub(crate) after: After,
     /// Write where it is not safe, and said to be so.
     pub(crate) force: bool,
 }
@@ -45,31 +50,49 @@ impl Order {
         }
     }
 
-    /// Names everything that the order left open.
+    /// Names everything that the order left open, where nobody can be asked.
     pub(crate) fn resolve(
         &self,
         ports: &[PortInfo],
         environment: &Environment,
     ) -> Result<Request, Failure> {
-        let target = self.choose_target(environment)?;
-        let port = port::choose(self.port.as_deref(), target.port.as_deref(), ports)?;
-        Ok(Request {
+        let target = self.choose_target(self.target.as_deref(), environment)?;
+        let wishes = Wishes {
+            asked: self.port.as_deref(),
+            project: target.port.as_deref(),
+            ..Wishes::default()
+        };
+        let port = port::choose(&wishes, ports)?.name;
+        Ok(self.request(target, port))
+    }
+
+    /// The order for a target and a port.
+    pub(crate) fn request(&self, target: Target, port: String) -> Request {
+        Request {
             regions: self.regions.clone(),
             mode: self.mode,
             baud: self.baud,
+            before: self.before,
+            after: self.after,
             force: self.force,
             ..Request::new(target, port)
-        })
+        }
     }
 
-    fn choose_target(&self, environment: &Environment) -> Result<Target, Failure> {
+    /// The target of this name, or of which this is an unambiguous part; without a name the one
+    /// that was built last.
+    pub(crate) fn choose_target(
+        &self,
+        name: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Target, Failure> {
         if !self.files.is_empty() {
             return Ok(Target::from_files(&self.files)?);
         }
         let mut found: Vec<Target> = Vec::new();
         let mut refused: Option<Failure> = None;
         for root in &self.roots {
-            match discover(root, environment).choose(self.target.as_deref()) {
+            match discover(root, environment).choose(name) {
                 Ok(target) => found.push(target.clone()),
                 Err(error) => {
                     let failure = Failure::from(error);

@@ -1,5 +1,7 @@
 //! Ports by name: which one is meant, whether two names mean the same one, and opening it.
 
+mod remembered;
+
 use std::io;
 use std::path::Path;
 
@@ -8,6 +10,8 @@ use fbuild_loader::error::OpenError;
 use fbuild_loader::link::serial::PortInfo;
 use fbuild_loader::link::{self, ESPRESSIF_VID, Link};
 use fbuild_sim::port::{SimPort, is_sim_port};
+
+pub(crate) use remembered::{Remembered, usb_location};
 
 /// USB vendors whose serial adapters stand on boards of this family, with the name that people
 /// know. Source: the USB ID repository (usb.ids) and the boards' schematics.
@@ -27,22 +31,76 @@ pub(crate) fn board_vendor(port: &PortInfo) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// The port that is meant: the one asked for, else the project's own if it is plugged in, else the
-/// only plausible board.
+/// What points to a port, strongest first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes<'w> {
+    /// The one that was asked for.
+    pub(crate) asked: Option<&'w str>,
+    /// The board that a person chose for this folder.
+    pub(crate) remembered: Option<&'w Remembered>,
+    /// The user's setting.
+    pub(crate) setting: Option<&'w str>,
+    /// What the project's own files say.
+    pub(crate) project: Option<&'w str>,
+}
+
+/// A port, and what to say about the choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) name: String,
+    /// Why it is not the one that might be expected.
+    pub(crate) warning: Option<String>,
+}
+
+impl From<String> for Chosen {
+    fn from(name: String) -> Self {
+        Self {
+            name,
+            warning: None,
+        }
+    }
+}
+
+/// The port that is meant: by the strongest wish that leads to one, else the only plausible board.
 ///
 /// A project file may name any port; only one that this machine lists is taken from it, so that a
 /// downloaded project cannot make this program connect somewhere.
-pub(crate) fn choose(
-    asked: Option<&str>,
-    project: Option<&str>,
-    ports: &[PortInfo],
-) -> Result<String, Failure> {
-    if let Some(asked) = asked {
-        return Ok(asked.to_owned());
+pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, Failure> {
+    if let Some(asked) = wishes.asked {
+        return Ok(asked.to_owned().into());
     }
-    if let Some(port) = project.and_then(|name| ports.iter().find(|port| port.name == name)) {
-        return Ok(port.name.clone());
+    let mut warning = None;
+    if let Some(remembered) = wishes.remembered {
+        if let Some(name) = remembered.find(ports, &remembered::usb_location) {
+            return Ok(name.into());
+        }
+        warning = Some(remembered.name.clone());
     }
+    let listed = |name: &str| ports.iter().find(|port| port.name == name);
+    let name = match (wishes.setting, wishes.project.and_then(listed)) {
+        (Some(setting), _) => setting.to_owned(),
+        (None, Some(port)) => port.name.clone(),
+        (None, None) => only_plausible(ports)?,
+    };
+    let warning = warning.map(|missing| {
+        format!("the board chosen for this folder ({missing}) is not plugged in; used {name}")
+    });
+    Ok(Chosen { name, warning })
+}
+
+/// Ports that a board may be on: adapters that stand on such boards, else anything on USB.
+pub(crate) fn candidates(ports: &[PortInfo]) -> Vec<&PortInfo> {
+    let likely: Vec<&PortInfo> = ports
+        .iter()
+        .filter(|port| board_vendor(port).is_some())
+        .collect();
+    if likely.is_empty() {
+        return ports.iter().filter(|port| port.usb.is_some()).collect();
+    }
+    likely
+}
+
+fn only_plausible(ports: &[PortInfo]) -> Result<String, Failure> {
     let likely: Vec<&PortInfo> = ports
         .iter()
         .filter(|port| board_vendor(port).is_some())
@@ -72,14 +130,16 @@ pub(crate) fn choose(
     }
 }
 
+/// A port as a person tells it from others.
+pub(crate) fn label(port: &PortInfo) -> String {
+    match describe(port) {
+        Some(what) => format!("{} ({what})", port.name),
+        None => port.name.clone(),
+    }
+}
+
 fn listed<'p>(ports: impl Iterator<Item = &'p PortInfo>) -> String {
-    let names: Vec<String> = ports
-        .map(|port| match describe(port) {
-            Some(what) => format!("{} ({what})", port.name),
-            None => port.name.clone(),
-        })
-        .collect();
-    names.join(", ")
+    ports.map(label).collect::<Vec<_>>().join(", ")
 }
 
 /// What a person can tell a port by, besides its name.

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`serve`] is its life from the first byte to the exit code, [`desk`] what
 //! one server holds, [`commands`] what a client can ask for, [`jobs`] who is using which port,
-//! [`job`] one deploy from order to answer, [`report`] how its progress reaches the editor.
+//! [`job`] one piece of work from request to answer, [`report`] how its progress reaches the editor,
+//! [`configuration`] which settings count, [`background`] what the client is told unasked.
 //!
 //! tower-lsp stays at this module's edge: [`backend`] (requests), [`input`] and [`gate`] (what
 //! tower-lsp would get wrong on the way in) and [`editor`] (the way out) name it, and [`serve`] puts them together.
@@ -10,7 +11,9 @@
 
 mod arguments;
 mod backend;
+mod background;
 mod commands;
+mod configuration;
 mod desk;
 mod documents;
 mod editor;
@@ -25,6 +28,7 @@ mod parent;
 mod report;
 mod requests;
 mod session;
+mod settings;
 mod uri;
 
 use std::sync::Arc;
@@ -40,6 +44,7 @@ use self::gate::Gate;
 use self::input::Input;
 use self::output::Output;
 use crate::boards::{Boards, LocalBoards};
+use crate::log::Tap;
 
 /// Messages of the client that may be under way at once. tower-lsp's default of 4 makes a cancel
 /// wait behind four running deploys, and deadlocks when four handlers wait for the client.
@@ -50,18 +55,29 @@ const CONCURRENT_MESSAGES: usize = 1024;
 pub(crate) struct Patience {
     /// For an answer of the client, and for the client to take a message.
     pub(crate) client: Duration,
+    /// For an answer of the person in front of the client.
+    pub(crate) person: Duration,
     /// From the end of the session to the end of the process, for running jobs to stop.
     pub(crate) grace: Duration,
     /// Between two looks at whether the client's process is still there.
     pub(crate) parent_poll: Duration,
+    /// Between two looks at ports, and at targets where the client does not watch files.
+    pub(crate) ports_poll: Duration,
+    pub(crate) targets_poll: Duration,
+    /// A build changes many files; how long it must be quiet before targets are looked for.
+    pub(crate) quiet: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
             client: Duration::from_secs(10),
+            person: Duration::from_mins(2),
             grace: Duration::from_millis(1500),
             parent_poll: Duration::from_millis(400),
+            ports_poll: Duration::from_secs(1),
+            targets_poll: Duration::from_secs(3),
+            quiet: Duration::from_millis(300),
         }
     }
 }
@@ -72,6 +88,7 @@ pub(crate) async fn serve<I, O>(
     input: I,
     output: O,
     boards: Arc<dyn Boards>,
+    log: Tap,
     patience: Patience,
     ending: Ending,
 ) -> u8
@@ -81,7 +98,7 @@ where
 {
     let mut desk: Option<Arc<Desk>> = None;
     let (service, socket) = LspService::build(|client| {
-        let made = Arc::new(Desk::new(client, boards, patience, ending.clone()));
+        let made = Arc::new(Desk::new(client, boards, log, patience, ending.clone()));
         desk = Some(made.clone());
         Backend::new(made)
     })
@@ -119,7 +136,7 @@ where
 }
 
 /// Serves a client on standard input and output; the process is to end with the result.
-pub(crate) fn serve_stdio(boards: LocalBoards) -> std::io::Result<u8> {
+pub(crate) fn serve_stdio(boards: LocalBoards, log: Tap) -> std::io::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
@@ -136,6 +153,7 @@ pub(crate) fn serve_stdio(boards: LocalBoards) -> std::io::Result<u8> {
         tokio::io::stdin(),
         tokio::io::stdout(),
         Arc::new(boards),
+        log,
         Patience::default(),
         ending,
     ));

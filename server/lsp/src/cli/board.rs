@@ -5,7 +5,7 @@ use fbuild_deploy::deploy::BoardInfo;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, fail, interrupt};
-use crate::boards::LocalBoards;
+use crate::boards::{Boards as _, LocalBoards};
 use crate::json::{self, Board};
 
 /// Arguments of `board`.

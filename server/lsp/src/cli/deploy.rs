@@ -7,6 +7,7 @@ use clap::Args;
 use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_loader::reset::{After, Before};
 
 use super::bars::Bars;
 use super::plan_table::plan_table;
@@ -159,6 +160,8 @@ impl Arguments {
             port: self.port,
             regions: self.regions,
             baud: self.baud,
+            before: Before::Reset,
+            after: After::Reset,
             force,
         })
     }

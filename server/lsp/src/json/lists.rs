@@ -1,6 +1,7 @@
 //! What can be deployed, and where a board may be.
 
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use fbuild_deploy::discover::Discovery;
 use fbuild_deploy::target::Target;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::port;
+use crate::remember::selections::Selection;
 
 /// The targets of a workspace.
 #[derive(Debug, Serialize, Default)]
@@ -17,6 +19,18 @@ pub(crate) struct TargetList {
     targets: Vec<TargetEntry>,
     unbuilt: Vec<UnbuiltEntry>,
     problems: Vec<Problem>,
+    /// Only where somebody can choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<Vec<SelectionEntry>>,
+}
+
+/// What was chosen for a folder.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SelectionEntry {
+    root: String,
+    target: Option<String>,
+    port: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,6 +45,7 @@ struct TargetEntry {
     found_in: String,
     port: Option<String>,
     baud: Option<u32>,
+    built_ms: Option<u64>,
     regions: Vec<TargetRegion>,
 }
 
@@ -87,6 +102,29 @@ impl TargetList {
         self.problems
             .extend(discovery.problems.iter().map(Problem::from));
     }
+
+    /// Adds what was chosen for one folder.
+    pub(crate) fn add_selection(&mut self, root: &Path, selection: &Selection) {
+        let entry = SelectionEntry::new(root, selection);
+        self.selected.get_or_insert_default().push(entry);
+    }
+}
+
+impl SelectionEntry {
+    pub(crate) fn new(root: &Path, selection: &Selection) -> Self {
+        Self {
+            root: text(root),
+            target: selection.target.clone(),
+            port: selection.board.as_ref().map(|board| board.name.clone()),
+        }
+    }
+}
+
+/// When a target's app was written, in milliseconds since 1970.
+fn built_ms(target: &Target) -> Option<u64> {
+    let file = target.firmware()?.source.path().metadata().ok()?;
+    let since = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
 }
 
 /// JSON has no other paths than text.
@@ -106,6 +144,7 @@ impl From<&Target> for TargetEntry {
             found_in: text(&target.found_in),
             port: target.port.clone(),
             baud: target.baud,
+            built_ms: built_ms(target),
             regions: target
                 .regions
                 .iter()

@@ -22,6 +22,70 @@ fn plain(name: &str) -> PortInfo {
     }
 }
 
+/// The port that is chosen where somebody asked for one, or the project names one.
+fn choose(
+    asked: Option<&str>,
+    project: Option<&str>,
+    ports: &[PortInfo],
+) -> Result<String, Failure> {
+    let wishes = Wishes {
+        asked,
+        project,
+        ..Wishes::default()
+    };
+    super::choose(&wishes, ports).map(|chosen| chosen.name)
+}
+
+#[test]
+fn wishes_by_their_strength() {
+    let ports = [usb("/dev/ttyUSB0", 0x10C4), usb("/dev/ttyUSB1", 0x1A86)];
+    let remembered = Remembered::of("/dev/ttyUSB1", &ports, &|_| None);
+    let unplugged = Remembered {
+        serial_number: Some("unplugged".to_owned()),
+        ..remembered.clone()
+    };
+    let all = Wishes {
+        asked: Some("COM9"),
+        remembered: Some(&remembered),
+        setting: Some("COM8"),
+        project: Some("/dev/ttyUSB0"),
+    };
+    let chosen = |wishes: &Wishes<'_>| super::choose(wishes, &ports).unwrap();
+    assert_eq!(chosen(&all), "COM9".to_owned().into());
+    let all = Wishes { asked: None, ..all };
+    assert_eq!(chosen(&all), "/dev/ttyUSB1".to_owned().into());
+    let all = Wishes {
+        remembered: Some(&unplugged),
+        ..all
+    };
+    let instead = chosen(&all);
+    assert_eq!(instead.name, "COM8");
+    assert_eq!(
+        instead.warning.unwrap(),
+        "the board chosen for this folder (/dev/ttyUSB1) is not plugged in; used COM8"
+    );
+    let all = Wishes {
+        remembered: None,
+        setting: None,
+        ..all
+    };
+    assert_eq!(chosen(&all), "/dev/ttyUSB0".to_owned().into());
+}
+
+#[test]
+fn candidates_are_boards_else_anything_on_usb() {
+    let name = |ports: &[PortInfo]| -> Vec<String> {
+        candidates(ports)
+            .iter()
+            .map(|port| port.name.clone())
+            .collect()
+    };
+    let (board, other, built_in) = (usb("a", 0x303A), usb("b", 0x2341), plain("c"));
+    assert_eq!(name(&[board, other.clone(), built_in.clone()]), ["a"]);
+    assert_eq!(name(&[other, built_in.clone()]), ["b"]);
+    assert!(name(&[built_in]).is_empty());
+}
+
 #[test]
 fn the_only_plausible_board_is_meant_when_nobody_says() {
     let ports = [

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::lsp_types::{
-    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult, OneOf,
-    SaveOptions, ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
-    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressCancelParams,
-    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult,
+    InitializedParams, OneOf, SaveOptions, ServerCapabilities, ServerInfo,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncSaveOptions, WorkDoneProgressCancelParams, WorkDoneProgressOptions,
+    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 use tower_lsp::{LanguageServer, async_trait};
 
+use super::background;
 use super::commands::{self, CommandError};
+use super::configuration;
 use super::desk::Desk;
 use super::ending::Reason;
 use super::jobs::Handle;
@@ -41,15 +44,19 @@ impl Backend {
 #[async_trait]
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
-        let window = params.capabilities.window.as_ref();
-        let capabilities = Capabilities {
-            work_done_progress: window.and_then(|window| window.work_done_progress) == Some(true),
-        };
-        self.desk.session.begin(capabilities, folders(&params));
+        // Read as JSON: of all that clients announce, a few flags matter.
+        let capabilities = serde_json::to_value(&params.capabilities).unwrap_or_default();
+        let options = params.initialization_options.clone().unwrap_or_default();
+        let said = Capabilities::of(&capabilities, &options);
+        let client = serde_json::to_value(&params.client_info).unwrap_or_default();
+        self.desk.session.introduce(client);
+        self.desk.session.begin(said, folders(&params));
+        configuration::begin(&self.desk, &options);
         if let Some(pid) = params.process_id {
             let desk = self.desk.clone();
+            let gone = parent::gone(pid, desk.patience.parent_poll);
             tokio::spawn(async move {
-                parent::gone(pid, desk.patience.parent_poll).await;
+                gone.await;
                 desk.ending.raise(Reason::ParentGone);
             });
         }
@@ -60,6 +67,11 @@ impl LanguageServer for Backend {
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             }),
         })
+    }
+
+    /// What the client is asked for and told unasked begins here.
+    async fn initialized(&self, _: InitializedParams) {
+        background::start(&self.desk);
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {

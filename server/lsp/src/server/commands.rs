@@ -1,9 +1,13 @@
 //! What a client can ask for through `workspace/executeCommand`. One file per command; the
 //! contract is `docs/protocol.md`.
 
+mod board;
 mod cancel;
+mod debug_info;
 mod deploy;
+mod lists;
 mod ports;
+mod select;
 mod targets;
 
 use std::path::PathBuf;
@@ -11,19 +15,31 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub(crate) use self::targets::list_targets;
 use super::arguments::{BadArguments, Fields};
 use super::desk::Desk;
 use super::editor::Token;
-use super::uri;
+use super::job::{self, NotStarted, Work};
+use super::report::Place;
+use super::{gate, uri};
+use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 14] = [
     "fbuild.server.deploy",
     "fbuild.server.verify",
     "fbuild.server.plan",
-    "fbuild.server.targets",
-    "fbuild.server.ports",
     "fbuild.server.cancel",
+    "fbuild.server.targets",
+    "fbuild.server.selectTarget",
+    "fbuild.server.ports",
+    "fbuild.server.selectPort",
+    "fbuild.server.boardInfo",
+    "fbuild.server.eraseFlash",
+    "fbuild.server.eraseRegion",
+    "fbuild.server.jobs",
+    "fbuild.server.history",
+    "fbuild.server.debugInfo",
 ];
 
 /// Why a command has no result. What goes wrong on a board is a result, not one of these.
@@ -43,7 +59,12 @@ pub(crate) enum CommandError {
 pub(crate) fn starts_job(name: &str) -> bool {
     matches!(
         name,
-        "fbuild.server.deploy" | "fbuild.server.verify" | "fbuild.server.plan"
+        "fbuild.server.deploy"
+            | "fbuild.server.verify"
+            | "fbuild.server.plan"
+            | "fbuild.server.boardInfo"
+            | "fbuild.server.eraseFlash"
+            | "fbuild.server.eraseRegion"
     )
 }
 
@@ -59,9 +80,17 @@ pub(crate) async fn run(
         "fbuild.server.deploy" => deploy::deploy(desk, fields, given).await,
         "fbuild.server.verify" => deploy::verify(desk, fields, given).await,
         "fbuild.server.plan" => deploy::plan(desk, fields, given).await,
-        "fbuild.server.targets" => targets::targets(desk, fields).await,
-        "fbuild.server.ports" => ports::ports(desk).await,
         "fbuild.server.cancel" => cancel::cancel(desk, fields),
+        "fbuild.server.targets" => targets::targets(desk, fields).await,
+        "fbuild.server.selectTarget" => select::target(desk, fields).await,
+        "fbuild.server.ports" => ports::ports(desk).await,
+        "fbuild.server.selectPort" => select::port(desk, fields).await,
+        "fbuild.server.boardInfo" => board::info(desk, fields, given).await,
+        "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, given).await,
+        "fbuild.server.eraseRegion" => board::erase_region(desk, fields, given).await,
+        "fbuild.server.jobs" => lists::jobs(desk),
+        "fbuild.server.history" => lists::history(desk).await,
+        "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,
         unknown => Err(CommandError::Unknown {
             name: unknown.to_owned(),
         }),
@@ -89,6 +118,40 @@ fn roots(desk: &Desk, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments>
         }
     }
     Ok(desk.session.folders())
+}
+
+/// The port that was asked for.
+fn port(fields: &mut Fields, roots: &[PathBuf]) -> Result<Option<String>, BadArguments> {
+    let port: Option<String> = fields.get("port")?;
+    // An editor's user means the project's directory, not wherever the server was started.
+    Ok(port.map(|port| match roots.first() {
+        Some(root) => port::anchored(&port, root),
+        None => port,
+    }))
+}
+
+/// Runs work to its end, with progress where the client wants to see it.
+async fn run_job<W: Work>(
+    desk: &Arc<Desk>,
+    work: W,
+    given: Option<Token>,
+) -> Result<W::Done, CommandError> {
+    let shows_progress = desk.session.capabilities().work_done_progress;
+    let place = |id: u64| match given {
+        Some(token) => Place::Given(token),
+        // A string: some clients refuse numbers.
+        None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
+        None => Place::Nowhere,
+    };
+    let running = job::start(desk, work, gate::current_cancel(), place);
+    let running = running.map_err(|why| match why {
+        NotStarted::Closed => CommandError::Closed,
+        NotStarted::NoThread(error) => CommandError::Internal(format!(
+            "the system gives this program no further thread: {error}"
+        )),
+    })?;
+    let done = running.done().await;
+    done.ok_or_else(|| CommandError::Internal("the job's thread died".to_owned()))
 }
 
 /// A result as JSON.

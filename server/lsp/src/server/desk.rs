@@ -1,10 +1,12 @@
 //! Everything one server holds. Created once; every part owns its own state.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tower_lsp::Client;
 
 use super::Patience;
+use super::configuration::Configuration;
 use super::documents::Documents;
 use super::editor::Editor;
 use super::ending::Ending;
@@ -12,6 +14,9 @@ use super::jobs::Jobs;
 use super::requests::Requests;
 use super::session::Session;
 use crate::boards::Boards;
+use crate::log::Tap;
+use crate::remember::history::History;
+use crate::remember::selections::Selections;
 
 pub(crate) struct Desk {
     /// Who is using which port.
@@ -24,29 +29,66 @@ pub(crate) struct Desk {
     pub(crate) session: Session,
     /// Which documents are not saved.
     pub(crate) documents: Documents,
+    /// The user's settings.
+    pub(crate) configuration: Configuration,
+    /// What was chosen for which folder.
+    pub(crate) selections: Selections,
+    /// What was deployed to which board.
+    pub(crate) history: History,
+    /// Raised when there may be other targets.
+    pub(crate) targets_changed: tokio::sync::Notify,
+    /// What this program logs.
+    pub(crate) log: Tap,
+    /// For threads that have something to tell the client.
+    pub(crate) runtime: Handle,
     /// The way to the client.
     pub(crate) editor: Editor,
     /// The end of the session.
     pub(crate) ending: Ending,
     pub(crate) patience: Patience,
+    last_error: Mutex<Option<String>>,
 }
 
 impl Desk {
+    /// To be called on the runtime that serves the client.
     pub(crate) fn new(
         client: Client,
         boards: Arc<dyn Boards>,
+        log: Tap,
         patience: Patience,
         ending: Ending,
     ) -> Self {
         Self {
             jobs: Jobs::new(),
             requests: Arc::default(),
+            selections: Selections::new(boards.state_dir().join("selections.json")),
+            history: History::new(boards.state_dir().join("history.json")),
             boards,
+            configuration: Configuration::default(),
+            targets_changed: tokio::sync::Notify::new(),
+            log,
+            runtime: Handle::current(),
+            last_error: Mutex::default(),
             session: Session::default(),
             documents: Documents::default(),
-            editor: Editor::new(client, patience.client),
+            editor: Editor::new(client, patience.client, patience.person),
             ending,
             patience,
         }
+    }
+
+    /// Keeps what went wrong last, for whoever asks what is the matter.
+    pub(crate) fn note_error(&self, text: &str) {
+        let mut last = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(text.to_owned());
+    }
+
+    /// What went wrong last.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        let last = self.last_error.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

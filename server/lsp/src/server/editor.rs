@@ -1,16 +1,22 @@
 //! The way out to the client. Nothing here waits longer than the client's patience allows: some
 //! clients never answer a request, and some stop reading.
 
+mod custom;
+
+use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use tower_lsp::Client;
 use tower_lsp::lsp_types::notification::Progress;
 use tower_lsp::lsp_types::request::WorkDoneProgressCreate;
 use tower_lsp::lsp_types::{
-    MessageType, NumberOrString, ProgressParams, ProgressParamsValue, WorkDoneProgress,
-    WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
-    WorkDoneProgressReport,
+    ConfigurationItem, MessageActionItem, MessageType, NumberOrString, ProgressParams,
+    ProgressParamsValue, Registration, WorkDoneProgress, WorkDoneProgressBegin,
+    WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
 };
+
+use super::uri;
 
 /// Names one progress.
 pub(crate) type Token = NumberOrString;
@@ -20,11 +26,136 @@ pub(crate) type Token = NumberOrString;
 pub(crate) struct Editor {
     client: Client,
     patience: Duration,
+    /// For answers that a person has to give.
+    thinking: Duration,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The action of this number.
+    Chosen(usize),
+    /// The person closed the question.
+    Dismissed,
+    /// The client cannot ask, or nobody answered in time.
+    Silence,
 }
 
 impl Editor {
-    pub(crate) fn new(client: Client, patience: Duration) -> Self {
-        Self { client, patience }
+    pub(crate) fn new(client: Client, patience: Duration, thinking: Duration) -> Self {
+        Self {
+            client,
+            patience,
+            thinking,
+        }
+    }
+
+    /// Asks the person in front of the client.
+    pub(crate) async fn ask(&self, is_warning: bool, text: &str, actions: &[String]) -> Answer {
+        let kind = if is_warning {
+            MessageType::WARNING
+        } else {
+            MessageType::INFO
+        };
+        let item = |title: &String| MessageActionItem {
+            title: title.clone(),
+            properties: std::collections::HashMap::default(),
+        };
+        let items = actions.iter().map(item).collect();
+        let answer = self.client.show_message_request(kind, text, Some(items));
+        match tokio::time::timeout(self.thinking, answer).await {
+            Ok(Ok(Some(item))) => {
+                let chosen = actions.iter().position(|action| *action == item.title);
+                chosen.map_or(Answer::Dismissed, Answer::Chosen)
+            }
+            Ok(Ok(None)) => Answer::Dismissed,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the client cannot ask");
+                Answer::Silence
+            }
+            Err(_) => {
+                tracing::warn!("nobody answered window/showMessageRequest");
+                Answer::Silence
+            }
+        }
+    }
+
+    /// The client's settings of a section, for all (`None`) and for folders; `None` if it does not
+    /// say.
+    pub(crate) async fn configuration(
+        &self,
+        section: &str,
+        scopes: &[Option<&Path>],
+    ) -> Option<Vec<Value>> {
+        let item = |scope: Option<&Path>| ConfigurationItem {
+            scope_uri: scope.and_then(uri::of),
+            section: Some(section.to_owned()),
+        };
+        let answer = self
+            .client
+            .configuration(scopes.iter().copied().map(item).collect());
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(sections)) => Some(sections),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the client does not tell its settings");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("the client did not answer workspace/configuration");
+                None
+            }
+        }
+    }
+
+    /// Asks the client to tell about more. `false`: it does not.
+    pub(crate) async fn register(&self, registrations: Vec<Registration>) -> bool {
+        let answer = self.client.register_capability(registrations);
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the client refused a registration");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("the client did not answer client/registerCapability");
+                false
+            }
+        }
+    }
+
+    /// Shows a failure to the person.
+    pub(crate) async fn alert(&self, text: String) {
+        self.bounded(self.client.show_message(MessageType::ERROR, text))
+            .await;
+    }
+
+    /// Shows something that the person should put right.
+    pub(crate) async fn warn(&self, text: String) {
+        self.bounded(self.client.show_message(MessageType::WARNING, text))
+            .await;
+    }
+
+    /// Puts lines of this kind into the client's log.
+    pub(crate) async fn log_as(&self, kind: MessageType, text: String) {
+        self.bounded(self.client.log_message(kind, text)).await;
+    }
+
+    /// Where a job stands, for clients that asked for it.
+    pub(crate) async fn status(&self, status: Value) {
+        self.bounded(self.client.send_notification::<custom::Status>(status))
+            .await;
+    }
+
+    /// The ports of this machine, for clients that asked for it.
+    pub(crate) async fn ports(&self, ports: Value) {
+        self.bounded(self.client.send_notification::<custom::Ports>(ports))
+            .await;
+    }
+
+    /// What can be deployed, for clients that asked for it.
+    pub(crate) async fn targets(&self, targets: Value) {
+        self.bounded(self.client.send_notification::<custom::Targets>(targets))
+            .await;
     }
 
     /// Asks the client for a place to show progress. `false`: it refused or did not answer.
@@ -77,7 +208,7 @@ impl Editor {
         } else {
             MessageType::INFO
         };
-        self.bounded(self.client.log_message(level, text)).await;
+        self.log_as(level, text).await;
     }
 
     async fn progress(&self, token: &Token, progress: WorkDoneProgress) {

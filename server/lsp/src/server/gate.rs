@@ -17,6 +17,7 @@ use tower_lsp::jsonrpc::{Request, Response};
 use tower_service::Service;
 
 use super::commands;
+use super::configuration;
 use super::desk::Desk;
 use super::ending::Reason;
 
@@ -57,7 +58,15 @@ impl<S> Gate<S> {
                 }
                 false
             }
-            _ => desk.documents.apply(method, params) || desk.session.apply(method, params),
+            _ => {
+                let is_settings = configuration::apply(desk, method, params);
+                let is_folders = desk.session.apply(method, params);
+                let is_files = method == "workspace/didChangeWatchedFiles";
+                if is_folders || is_files {
+                    desk.targets_changed.notify_one();
+                }
+                is_settings || is_folders || is_files || desk.documents.apply(method, params)
+            }
         }
     }
 }

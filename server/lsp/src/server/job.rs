@@ -1,31 +1,57 @@
-//! One deploy or verify from order to answer, on a thread of its own.
+//! One piece of work on a board, from request to answer, on a thread of its own.
+//!
+//! [`Work`] is what is done: [`deploy`] and [`board`] are the kinds that there are. [`stand`] is
+//! what they may use while they run. Everything around them is here: the place in the table of jobs,
+//! progress, and what happens when the work panics.
+
+pub(crate) mod board;
+mod build;
+pub(crate) mod deploy;
+mod freshness;
+mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fbuild_deploy::deploy::Mode;
-use fbuild_deploy::discover::Environment;
-use fbuild_deploy::outcome::{Failure, Report};
+use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::stand::Stand;
 use super::desk::Desk;
-use super::jobs::{Closed, Ended, Slot, View};
+use super::jobs::{Closed, Ended, Slot};
 use super::report::{self, Place};
-use crate::explain::explain;
-use crate::order::Order;
-use crate::progress::Tracker;
 
 /// How long an answer waits for its progress to have ended in the client.
 const END_OF_PROGRESS: Duration = Duration::from_millis(500);
 
+/// Something to do on a board. Whatever goes wrong is a value, too.
+pub(crate) trait Work: Send + 'static {
+    /// What comes of it.
+    type Done: Send + 'static;
+
+    /// `deploy`, `erase` and so on.
+    fn verb(&self) -> &'static str;
+
+    /// Title of its progress.
+    fn title(&self) -> String;
+
+    /// Does it. Blocks.
+    fn run(&self, stand: &Stand<'_>) -> Self::Done;
+
+    /// What comes of it when [`Work::run`] panicked.
+    fn crashed(&self, failure: Failure, took: Duration) -> Self::Done;
+
+    /// The end as front ends tell it.
+    fn ended(&self, done: &Self::Done, took: Duration) -> Ended;
+}
+
 /// A job under way. Dropping it asks the job to stop.
 #[derive(Debug)]
-pub(crate) struct Running {
-    outcome: oneshot::Receiver<Report>,
+pub(crate) struct Running<T> {
+    outcome: oneshot::Receiver<T>,
     reporter: JoinHandle<()>,
     _stop: CancelOnDrop,
 }
@@ -50,36 +76,37 @@ impl Drop for CancelOnDrop {
     }
 }
 
-impl Running {
-    /// The job's report; `None` if its thread died without one.
-    pub(crate) async fn report(mut self) -> Option<Report> {
-        let report = (&mut self.outcome).await.ok();
+impl<T> Running<T> {
+    /// What came of the job; `None` if its thread died without a word.
+    pub(crate) async fn done(mut self) -> Option<T> {
+        let done = (&mut self.outcome).await.ok();
         // The end of the progress goes out before the answer, if the client takes it.
         let _ = tokio::time::timeout(END_OF_PROGRESS, &mut self.reporter).await;
-        report
+        done
     }
 }
 
 /// Starts a job that stops when `cancel` is raised; `place` is where its progress is shown.
-pub(crate) fn start(
+pub(crate) fn start<W: Work>(
     desk: &Arc<Desk>,
-    order: Order,
+    work: W,
     cancel: CancelToken,
     place: impl FnOnce(u64) -> Place,
-) -> Result<Running, NotStarted> {
+) -> Result<Running<W::Done>, NotStarted> {
     let mut shown = Place::Nowhere;
-    let slot = desk.jobs.enter(order.verb(), cancel, |id| {
+    let slot = desk.jobs.enter(work.verb(), cancel, |id| {
         shown = place(id);
         shown
             .token()
             .map(|token| serde_json::json!(token).to_string())
     });
     let slot = slot.map_err(|Closed| NotStarted::Closed)?;
-    let title = match &order.target {
-        Some(target) => format!("{} {target}", order.verb()),
-        None => order.verb().to_owned(),
+    let about = report::About {
+        id: slot.id(),
+        verb: work.verb(),
+        title: work.title(),
     };
-    let reporter = report::follow(desk.editor.clone(), shown, title, slot.view.subscribe());
+    let reporter = report::follow(desk.clone(), shown, about, slot.view.subscribe());
     let reporter = tokio::spawn(reporter);
     let stop = CancelOnDrop(slot.cancel.clone());
     let (sender, outcome) = oneshot::channel();
@@ -88,7 +115,7 @@ pub(crate) fn start(
     // again and the reporter ends.
     std::thread::Builder::new()
         .name(format!("job {}", slot.id()))
-        .spawn(move || work(&desk, &order, slot, sender))
+        .spawn(move || thread(&desk, &work, slot, sender))
         .map_err(NotStarted::NoThread)?;
     Ok(Running {
         outcome,
@@ -98,23 +125,29 @@ pub(crate) fn start(
 }
 
 /// The thread's whole life.
-fn work(desk: &Desk, order: &Order, slot: Slot, sender: oneshot::Sender<Report>) {
+fn thread<W: Work>(desk: &Desk, work: &W, slot: Slot, sender: oneshot::Sender<W::Done>) {
     let started = Instant::now();
     // After a panic nothing that the closure touched is used again except the slot and its cell,
     // whose values are replaced in single steps.
-    let ran = catch_unwind(AssertUnwindSafe(|| run(desk, order, &slot, started)));
-    let report = ran.unwrap_or_else(|_| order.refused(crashed(), started.elapsed()));
-    tracing::info!(message = report.message, port = report.port, "job ended");
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        work.run(&Stand::new(desk, &slot, started))
+    }));
+    let done = ran.unwrap_or_else(|_| work.crashed(crashed(), started.elapsed()));
+    let ended = work.ended(&done, started.elapsed());
+    tracing::info!(
+        outcome = ended.outcome,
+        summary = ended.summary,
+        "job ended"
+    );
+    if ended.is_failure {
+        desk.note_error(&ended.text);
+    }
     let view = slot.view.clone();
     // The port is free before anybody hears of the end.
     drop(slot);
-    let ended = Ended {
-        is_failure: report.error.is_some(),
-        text: explain(&report),
-    };
     view.send_modify(|view| view.ended = Some(ended));
     // Nobody listens if the request was cancelled in tower-lsp; the log has the outcome anyway.
-    let _ = sender.send(report);
+    let _ = sender.send(done);
 }
 
 fn crashed() -> Failure {
@@ -125,67 +158,4 @@ fn crashed() -> Failure {
         board_state: "the board may be half written".to_owned(),
         remedy: "deploy again, which repairs the board, and report the bug".to_owned(),
     }
-}
-
-fn run(desk: &Desk, order: &Order, slot: &Slot, started: Instant) -> Report {
-    show(&slot.view, "looking for the target", 0);
-    let resolved = order.resolve(&desk.boards.ports(), &Environment::from_process());
-    let request = match resolved {
-        Ok(request) => request,
-        Err(failure) => return order.refused(failure, started.elapsed()),
-    };
-    let order = &Order {
-        target: Some(request.target.name.clone()),
-        port: Some(request.port.clone()),
-        ..order.clone()
-    };
-    let what = format!("{} of {}", order.verb(), request.target.name);
-    if let Err(taken) = slot.claim(&what, &request.port) {
-        let failure = Failure {
-            code: "job-running",
-            is_input: false,
-            what: format!("port {} is busy: {}", request.port, taken.by),
-            board_state: String::new(),
-            remedy: "wait for it to end, or cancel it".to_owned(),
-        };
-        return order.refused(failure, started.elapsed());
-    }
-    if slot.cancel.is_cancelled() {
-        return order.cancelled(started.elapsed());
-    }
-    let n_regions = request
-        .regions
-        .as_ref()
-        .map_or(request.target.regions.len(), Vec::len);
-    let mut tracker = Tracker::new(request.mode, n_regions);
-    let mut events = |event| {
-        let step = tracker.hear(&event);
-        show(&slot.view, &step.text, step.percent);
-    };
-    let mut report = desk.boards.deploy(&request, &mut events, &slot.cancel);
-    if matches!(request.mode, Mode::Auto | Mode::Full) {
-        report.warnings.extend(unsaved(desk, &request.target.root));
-    }
-    report
-}
-
-/// A deploy of what was built before the last edit is a surprise worth a word.
-fn unsaved(desk: &Desk, root: &Path) -> Option<String> {
-    let documents = desk.documents.unsaved_below(root);
-    let first = documents.first()?;
-    let name = first.strip_prefix(root).unwrap_or(first).display();
-    Some(match documents.len() {
-        1 => format!("{name} has unsaved changes, which are not in this firmware"),
-        n => format!(
-            "{name} and {} more have unsaved changes, which are not in it",
-            n - 1
-        ),
-    })
-}
-
-fn show(view: &watch::Sender<View>, text: &str, percent: u32) {
-    view.send_modify(|view| {
-        text.clone_into(&mut view.text);
-        view.percent = percent;
-    });
 }

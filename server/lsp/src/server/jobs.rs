@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fbuild_loader::cancel::CancelToken;
 use tokio::sync::watch;
 
 use crate::port;
+use crate::progress::Step;
 
 /// What a client can name a job by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,26 +30,45 @@ pub(crate) enum Handle {
 /// Where a job stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Phase, region, percent and KiB.
-    pub(crate) text: String,
-    /// Of the whole job.
-    pub(crate) percent: u32,
+    /// What goes on, in words, and how much of the job is done.
+    pub(crate) step: Step,
+    /// What it is about, as far as that is known.
+    pub(crate) target: Option<String>,
+    pub(crate) port: Option<String>,
+    pub(crate) chip: Option<&'static str>,
     /// How it ended, once it has.
     pub(crate) ended: Option<Ended>,
 }
 
-/// The end of a job, as a log tells it.
+/// The end of a job, as front ends tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
+    /// The contract's name for it.
+    pub(crate) outcome: &'static str,
     /// Whether something went wrong.
     pub(crate) is_failure: bool,
     /// The outcome in its first line; cause, state and remedy in further ones.
     pub(crate) text: String,
+    /// A few words for a status bar.
+    pub(crate) summary: String,
+    /// Everything, in Markdown.
+    pub(crate) detail: String,
+    pub(crate) duration: Duration,
+}
+
+/// A running job, as a list shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) id: u64,
+    pub(crate) what: String,
+    pub(crate) running: Duration,
+    pub(crate) view: View,
 }
 
 #[derive(Debug)]
 struct Entry {
     what: String,
+    started: Instant,
     progress: Option<String>,
     port: Option<String>,
     cancel: CancelToken,
@@ -115,6 +136,7 @@ impl Jobs {
         let sender = watch::Sender::new(View::default());
         let entry = Entry {
             what: what.to_owned(),
+            started: Instant::now(),
             progress: progress(id),
             port: None,
             cancel: cancel.clone(),
@@ -144,6 +166,18 @@ impl Jobs {
             Handle::Progress(token) => entry.progress.as_ref() == Some(token),
         });
         named.inspect(|(_, entry)| entry.cancel.cancel()).count()
+    }
+
+    /// The running jobs, the oldest first.
+    pub(crate) fn list(&self) -> Vec<Listed> {
+        let table = self.table();
+        let listed = table.entries.iter().map(|(id, entry)| Listed {
+            id: *id,
+            what: entry.what.clone(),
+            running: entry.started.elapsed(),
+            view: entry.view.borrow().clone(),
+        });
+        listed.collect()
     }
 
     /// Asks every job to stop and lets no other begin.
@@ -180,7 +214,7 @@ impl Slot {
             .values()
             .find(|entry| entry.port.as_deref() == Some(port.as_str()))
         {
-            let text = other.view.borrow().text.clone();
+            let text = other.view.borrow().step.text.clone();
             let by = if text.is_empty() {
                 other.what.clone()
             } else {
@@ -220,7 +254,7 @@ mod tests {
         first.claim("deploy of espidf:build", "COM5").unwrap();
         first
             .view
-            .send_modify(|view| view.text = "firmware: writing 43 %".to_owned());
+            .send_modify(|view| view.step.text = "firmware: writing 43 %".to_owned());
         let taken = second.claim("deploy of espidf:build", "COM5").unwrap_err();
         assert_eq!(taken.by, "deploy of espidf:build, firmware: writing 43 %");
         second.claim("deploy of espidf:build", "COM6").unwrap();

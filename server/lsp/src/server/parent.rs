@@ -6,15 +6,20 @@
 
 use std::time::Duration;
 
-/// Returns once process `pid` is gone. Never returns if it cannot be seen from here to begin with
-/// (the client runs in another container or on another machine), or if this system cannot tell.
-pub(crate) async fn gone(pid: u32, poll: Duration) {
-    if !is_alive(pid) {
-        tracing::debug!(pid, "the client's process cannot be seen from here");
-        return std::future::pending().await;
-    }
-    while is_alive(pid) {
-        tokio::time::sleep(poll).await;
+/// Done once process `pid` is gone. Never done if it cannot be seen from here to begin with (the
+/// client runs in another container or on another machine), or if this system cannot tell.
+///
+/// The first look is at the call: a client that is gone right after `initialize` was there.
+pub(crate) fn gone(pid: u32, poll: Duration) -> impl Future<Output = ()> + Send + use<> {
+    let was_there = is_alive(pid);
+    async move {
+        if !was_there {
+            tracing::debug!(pid, "the client's process cannot be seen from here");
+            return std::future::pending().await;
+        }
+        while is_alive(pid) {
+            tokio::time::sleep(poll).await;
+        }
     }
 }
 
@@ -53,12 +58,12 @@ mod tests {
             .unwrap();
         let pid = client.id();
         assert!(!is_gone_within(pid, 20 * POLL).await);
-        let watch = tokio::spawn(is_gone_within(pid, Duration::from_secs(20)));
-        // The watch begins while the process is there.
-        tokio::time::sleep(POLL).await;
+        // The watch begins while the process is there, however late it is looked at.
+        let watch = gone(pid, POLL);
         client.kill().unwrap();
         client.wait().unwrap();
-        assert!(watch.await.unwrap());
+        let wait = Duration::from_secs(20);
+        tokio::time::timeout(wait, watch).await.unwrap();
     }
 
     #[tokio::test]

@@ -4,12 +4,16 @@
 //! says what it finds. It ends when the job's end of the cell is gone, however that came about, and
 //! so every progress that began also ends, once.
 
+mod status;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::editor::{Editor, Token};
-use super::jobs::View;
+use super::desk::Desk;
+use super::editor::Token;
+use super::jobs::{Ended, View};
 
 /// Shortest time between two messages: ten a second.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -34,53 +38,115 @@ impl Place {
     }
 }
 
+/// What does not change about a job.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    pub(crate) id: u64,
+    pub(crate) verb: &'static str,
+    pub(crate) title: String,
+}
+
 /// Tells a job's progress and its result until the job is over.
 pub(crate) async fn follow(
-    editor: Editor,
+    desk: Arc<Desk>,
     place: Place,
-    title: String,
+    about: About,
     mut view: watch::Receiver<View>,
 ) {
     let token = match place {
         Place::Nowhere => None,
         Place::Given(token) => Some(token),
-        Place::Offered(token) => editor.create_progress(&token).await.then_some(token),
+        Place::Offered(token) => {
+            let is_accepted = offer(&desk, &token, &about, &mut view).await;
+            is_accepted.then_some(token)
+        }
     };
     if let Some(token) = &token {
-        let message = view.borrow().text.clone();
-        editor.begin(token, &title, &message).await;
-        steps(&editor, token, message, &mut view).await;
-    } else {
-        ended(&mut view).await;
+        let message = view.borrow().step.text.clone();
+        desk.editor.begin(token, &about.title, &message).await;
     }
-    let end = view.borrow().ended.clone();
+    steps(&desk, token.as_ref(), &about, &mut view).await;
+    let last = view.borrow().clone();
     if let Some(token) = &token {
-        let first_line = end.as_ref().and_then(|end| end.text.lines().next());
-        editor.end(token, first_line.map(str::to_owned)).await;
+        let first_line = last.ended.as_ref().and_then(|end| end.text.lines().next());
+        desk.editor.end(token, first_line.map(str::to_owned)).await;
     }
-    if let Some(end) = end {
-        editor.log(end.is_failure, end.text).await;
+    if desk.session.capabilities().wants.status {
+        let status = status::of(&about, &last);
+        desk.editor.status(status).await;
+    }
+    if let Some(end) = last.ended {
+        finish(&desk, end).await;
     }
 }
 
-/// Reports every new text until the job is over.
-async fn steps(editor: &Editor, token: &Token, first: String, view: &mut watch::Receiver<View>) {
-    let mut said = first;
+/// Offers a token. While the client thinks about it, one with a status of its own is told already.
+async fn offer(
+    desk: &Desk,
+    token: &Token,
+    about: &About,
+    view: &mut watch::Receiver<View>,
+) -> bool {
+    let mut statuses = std::pin::pin!(steps(desk, None, about, view));
+    let mut offer = std::pin::pin!(desk.editor.create_progress(token));
+    let mut is_over = false;
+    loop {
+        tokio::select! {
+            is_accepted = &mut offer => return is_accepted,
+            () = &mut statuses, if !is_over => is_over = true,
+        }
+    }
+}
+
+/// The last words. Nothing pops up but a failure, and that only where nobody else shows it.
+async fn finish(desk: &Desk, end: Ended) {
+    if end.is_failure && !desk.session.capabilities().wants.status {
+        let mut lines = end.text.lines();
+        let first = lines.next().unwrap_or_default();
+        let remedy = lines.find(|line| line.starts_with("try"));
+        let text = [Some(first), remedy].into_iter().flatten();
+        desk.editor.alert(text.collect::<Vec<_>>().join("; ")).await;
+    }
+    desk.editor.log(end.is_failure, end.text).await;
+}
+
+/// Reports every new step until the job is over.
+async fn steps(
+    desk: &Desk,
+    token: Option<&Token>,
+    about: &About,
+    view: &mut watch::Receiver<View>,
+) {
+    let wants_status = desk.session.capabilities().wants.status;
+    if token.is_none() && !wants_status {
+        return ended(view).await;
+    }
+    // A progress has begun with this step; a status has not.
+    let mut said = view.borrow_and_update().clone();
+    if wants_status && said.ended.is_none() {
+        desk.editor.status(status::of(about, &said)).await;
+    }
     loop {
         if tokio::time::timeout(INTERVAL, ended(view)).await.is_ok() {
             return;
         }
-        if view.borrow().text == said && view.changed().await.is_err() {
+        if *view.borrow() == said && view.changed().await.is_err() {
             return;
         }
         let now = view.borrow_and_update().clone();
         if now.ended.is_some() {
             return;
         }
-        if now.text != said {
-            editor.step(token, &now.text, now.percent).await;
-            said = now.text;
+        if let Some(token) = token
+            && now.step.text != said.step.text
+        {
+            let step = &now.step;
+            desk.editor.step(token, &step.text, step.percent).await;
         }
+        if wants_status && now != said {
+            desk.editor.status(status::of(about, &now)).await;
+        }
+        said = now;
     }
 }
 

@@ -9,15 +9,58 @@ use super::uri;
 
 /// The client's capabilities that matter here.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // what a client can do, each apart
 pub(crate) struct Capabilities {
     /// It shows progress that the server begins.
     pub(crate) work_done_progress: bool,
+    /// It can be asked for its settings.
+    pub(crate) configuration: bool,
+    /// It can be asked to tell about changed files, and about changed settings.
+    pub(crate) registers_files: bool,
+    pub(crate) registers_configuration: bool,
+    /// Notifications that it asked for.
+    pub(crate) wants: Wants,
+}
+
+/// Notifications that only clients get that asked for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wants {
+    pub(crate) status: bool,
+    pub(crate) ports: bool,
+    pub(crate) targets: bool,
+}
+
+impl Capabilities {
+    /// What `initialize` says of them.
+    pub(crate) fn of(capabilities: &Value, options: &Value) -> Self {
+        let is_on = |pointer: &str| capabilities.pointer(pointer) == Some(&Value::Bool(true));
+        let asked = |name: &str| {
+            let lists = [
+                &options["notifications"],
+                &capabilities["experimental"]["fbuild"]["notifications"],
+            ];
+            let mut names = lists.into_iter().filter_map(Value::as_array).flatten();
+            names.any(|asked| asked == name)
+        };
+        Self {
+            work_done_progress: is_on("/window/workDoneProgress"),
+            configuration: is_on("/workspace/configuration"),
+            registers_files: is_on("/workspace/didChangeWatchedFiles/dynamicRegistration"),
+            registers_configuration: is_on("/workspace/didChangeConfiguration/dynamicRegistration"),
+            wants: Wants {
+                status: asked("status"),
+                ports: asked("ports"),
+                targets: asked("targets"),
+            },
+        }
+    }
 }
 
 /// One client's session.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     capabilities: OnceLock<Capabilities>,
+    client: OnceLock<Value>,
     folders: Mutex<Vec<PathBuf>>,
 }
 
@@ -27,6 +70,16 @@ impl Session {
         if self.capabilities.set(capabilities).is_ok() {
             *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = folders;
         }
+    }
+
+    /// Keeps who the client is, as it says.
+    pub(crate) fn introduce(&self, client: Value) {
+        let _ = self.client.set(client);
+    }
+
+    /// Who the client is, as it says.
+    pub(crate) fn client(&self) -> Value {
+        self.client.get().cloned().unwrap_or_default()
     }
 
     /// Whether `initialize` was seen.
@@ -85,6 +138,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_client_says_what_it_can_and_wants() {
+        let capabilities = json!({
+            "window": {"workDoneProgress": true},
+            "workspace": {"configuration": true, "didChangeWatchedFiles": {"dynamicRegistration": true}},
+            "experimental": {"fbuild": {"notifications": ["targets"]}},
+        });
+        let said = Capabilities::of(&capabilities, &json!({"notifications": ["status", 7]}));
+        assert!(said.work_done_progress && said.configuration && said.registers_files);
+        assert!(!said.registers_configuration);
+        let wants = Wants {
+            status: true,
+            ports: false,
+            targets: true,
+        };
+        assert_eq!(said.wants, wants);
+        for nothing in [json!(null), json!([]), json!({"window": 5})] {
+            let said = Capabilities::of(&nothing, &nothing);
+            assert!(!said.work_done_progress && said.wants == Wants::default());
+        }
+    }
 
     #[test]
     fn folders_come_and_go() {

@@ -1,13 +1,19 @@
 //! The server against a scripted client over an in-memory pipe, with scripted boards.
 
+mod board;
 mod cancel;
+mod choices;
 mod commands;
+mod configuration;
 mod fake;
 mod harness;
 mod life;
 mod measures;
+mod phases;
 mod progress;
 #[path = "../../tests/it/project.rs"]
 mod project;
 mod protocol;
 mod simulated;
+mod stale;
+mod unasked;

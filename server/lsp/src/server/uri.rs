@@ -21,3 +21,8 @@ pub(crate) fn or_path(text: &str) -> Option<PathBuf> {
             .map(PathBuf::from)
     })
 }
+
+/// The `file:` URI of an absolute path.
+pub(crate) fn of(path: &Path) -> Option<Url> {
+    Url::from_file_path(path).ok()
+}

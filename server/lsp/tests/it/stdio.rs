@@ -95,10 +95,35 @@ impl Server {
     }
 
     pub(crate) fn command(&mut self, id: i64, name: &str, argument: &Value) -> Value {
+        self.start_command(id, name, argument);
+        self.answer(id)["result"].clone()
+    }
+
+    /// Sends a command and does not wait for it.
+    pub(crate) fn start_command(&mut self, id: i64, name: &str, argument: &Value) {
         let params = json!({"command": format!("fbuild.server.{name}"), "arguments": [argument]});
         let method = "workspace/executeCommand";
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        self.answer(id)["result"].clone()
+    }
+
+    pub(crate) fn notify(&mut self, method: &str, params: &Value) {
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// The next answer to any request; what else comes is passed over.
+    pub(crate) fn next_answer(&self) -> Value {
+        loop {
+            let message = self.messages.recv_timeout(LONG).expect("no answer");
+            if message["method"].is_null() {
+                return message;
+            }
+        }
+    }
+
+    /// The process' id.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The exit code, once the process has ended by itself.

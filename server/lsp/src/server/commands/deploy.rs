@@ -4,19 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_deploy::deploy::{Baud, Mode};
+use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BadArguments, CommandError, roots, to_value};
+use super::{BadArguments, CommandError, port, roots, run_job, to_value};
 use crate::json::Outcome;
 use crate::order::Order;
-use crate::port;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::editor::Token;
-use crate::server::gate;
-use crate::server::job::{self, NotStarted};
-use crate::server::report::Place;
+use crate::server::job::deploy::Deploy;
+use crate::server::settings::StaleBuild;
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +37,14 @@ enum BaudArgument {
 #[serde(rename_all = "camelCase")]
 enum AutoWord {
     Auto,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "camelCase")]
+enum StaleArgument {
+    Warn,
+    Error,
+    Ignore,
 }
 
 pub(super) async fn deploy(
@@ -73,46 +80,40 @@ pub(super) async fn plan(
     run(desk, order, given).await
 }
 
-fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Order, BadArguments> {
+fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArguments> {
     let roots: Vec<PathBuf> = roots(desk, &mut fields)?;
-    let port: Option<String> = fields.get("port")?;
     let baud = match fields.get("baud")? {
-        None | Some(BaudArgument::Auto(AutoWord::Auto)) => Baud::Auto,
-        Some(BaudArgument::Fixed(baud)) => Baud::Fixed(baud),
+        None => None,
+        Some(BaudArgument::Auto(AutoWord::Auto)) => Some(Baud::Auto),
+        Some(BaudArgument::Fixed(baud)) => Some(Baud::Fixed(baud)),
     };
-    Ok(Order {
+    let stale_build = fields.get("staleBuild")?.map(|argument| match argument {
+        StaleArgument::Warn => StaleBuild::Warn,
+        StaleArgument::Error => StaleBuild::Error,
+        StaleArgument::Ignore => StaleBuild::Ignore,
+    });
+    let order = Order {
         mode,
         files: Vec::new(),
         target: fields.get("target")?,
-        // An editor's user means the project's directory, not wherever the server was started.
-        port: port.map(|port| match roots.first() {
-            Some(root) => port::anchored(&port, root),
-            None => port,
-        }),
+        port: port(&mut fields, &roots)?,
         regions: fields.get("regions")?,
-        baud,
+        // What settings say about these is filled in when the job begins.
+        baud: Baud::Auto,
+        before: Before::Reset,
+        after: After::Reset,
         force: fields.get("force")?.unwrap_or(false),
         roots,
+    };
+    Ok(Deploy {
+        order,
+        baud,
+        stale_build,
+        build: fields.get("build")?.unwrap_or(false),
     })
 }
 
-async fn run(desk: &Arc<Desk>, order: Order, given: Option<Token>) -> Result<Value, CommandError> {
-    let shows_progress = desk.session.capabilities().work_done_progress;
-    let place = |id: u64| match given {
-        Some(token) => Place::Given(token),
-        // A string: some clients refuse numbers.
-        None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
-        None => Place::Nowhere,
-    };
-    let running =
-        job::start(desk, order, gate::current_cancel(), place).map_err(|why| match why {
-            NotStarted::Closed => CommandError::Closed,
-            NotStarted::NoThread(error) => CommandError::Internal(format!(
-                "the system gives this program no further thread: {error}"
-            )),
-        })?;
-    let report = running.report().await;
-    let report =
-        report.ok_or_else(|| CommandError::Internal("the job's thread died".to_owned()))?;
+async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
+    let report = run_job(desk, work, given).await?;
     to_value(Outcome::from(&report))
 }

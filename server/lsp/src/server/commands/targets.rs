@@ -1,5 +1,6 @@
 //! `fbuild.server.targets`: what can be deployed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_deploy::discover::{Environment, discover};
@@ -12,13 +13,17 @@ use crate::server::desk::Desk;
 
 pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
     let roots = roots(desk, &mut fields)?;
-    let found = blocking(move || {
-        let environment = Environment::from_process();
-        let mut targets = TargetList::default();
-        for root in roots {
-            targets.add(&discover(&root, &environment));
-        }
-        targets
-    });
-    to_value(found.await?)
+    let looking = desk.clone();
+    to_value(blocking(move || list_targets(&looking, &roots)).await?)
+}
+
+/// The targets of some folders, and what was chosen for each. Looks at the disk.
+pub(crate) fn list_targets(desk: &Desk, roots: &[PathBuf]) -> TargetList {
+    let environment = Environment::from_process();
+    let mut targets = TargetList::default();
+    for root in roots {
+        targets.add(&discover(root, &environment));
+        targets.add_selection(root, &desk.selections.of(root));
+    }
+    targets
 }

@@ -16,14 +16,7 @@ async fn initialize_announces_every_command() {
     assert_eq!(result["serverInfo"]["name"], "fbuild-lsp");
     assert_eq!(
         result["capabilities"]["executeCommandProvider"]["commands"],
-        json!([
-            "fbuild.server.deploy",
-            "fbuild.server.verify",
-            "fbuild.server.plan",
-            "fbuild.server.targets",
-            "fbuild.server.ports",
-            "fbuild.server.cancel"
-        ])
+        json!(crate::server::commands::NAMES)
     );
     client.leave().await;
 }
@@ -124,7 +117,7 @@ async fn one_job_a_port_and_ports_side_by_side() {
     assert_eq!(refused["error"]["code"], "job-running");
     assert_eq!(
         refused["error"]["message"],
-        "port /dev/fake1 is busy: deploy of espidf:build, firmware: writing 43 %, 512 of 1180 KiB"
+        "port /dev/fake1 is busy: deploy of espidf:build, firmware: writing 43 %, 512 of 1180 KiB, 6 s left"
     );
 
     let third = client

@@ -4,9 +4,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fbuild_deploy::deploy::Request;
+use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
+use fbuild_deploy::deploy::{BoardInfo, Request};
 use fbuild_deploy::event::{Event, Phase, PlanSummary, PlannedWrite};
-use fbuild_deploy::outcome::{OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::link::UsbId;
 use fbuild_loader::link::serial::PortInfo;
@@ -20,13 +21,24 @@ type Act = dyn Fn(&Request, Events<'_>, &CancelToken) -> Report + Send + Sync;
 /// Boards whose deploys are the test's closure.
 pub(super) struct FakeBoards {
     act: Box<Act>,
+    ports: Mutex<Vec<PortInfo>>,
+    state: tempfile::TempDir,
 }
 
 impl FakeBoards {
     pub(super) fn new(
         act: impl Fn(&Request, Events<'_>, &CancelToken) -> Report + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { act: Box::new(act) })
+        Arc::new(Self {
+            act: Box::new(act),
+            ports: Mutex::new(vec![adapter("/dev/fake0", None)]),
+            state: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    /// Plugs boards in and out.
+    pub(super) fn plug(&self, ports: Vec<PortInfo>) {
+        *self.ports.lock().unwrap() = ports;
     }
 
     /// Deploys that write one region and succeed at once.
@@ -140,8 +152,8 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
         message: message.to_owned(),
         target: request.target.name.clone(),
         port: request.port.clone(),
-        chip: None,
-        mac: None,
+        chip: Some(fbuild_loader::chip::Chip::Esp32),
+        mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(5),
         regions: Vec::new(),
         plan: None,
@@ -150,21 +162,54 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
     }
 }
 
+/// An adapter as it stands on such boards.
+pub(super) fn adapter(name: &str, serial_number: Option<&str>) -> PortInfo {
+    let usb = UsbId {
+        vid: 0x10C4,
+        pid: 0xEA60,
+        serial_number: serial_number.map(str::to_owned),
+        product: None,
+    };
+    PortInfo {
+        name: name.to_owned(),
+        usb: Some(usb),
+    }
+}
+
 impl Boards for FakeBoards {
     fn ports(&self) -> Vec<PortInfo> {
-        let usb = UsbId {
-            vid: 0x10C4,
-            pid: 0xEA60,
-            serial_number: None,
-            product: None,
-        };
-        vec![PortInfo {
-            name: "/dev/fake0".to_owned(),
-            usb: Some(usb),
-        }]
+        self.ports.lock().unwrap().clone()
     }
 
     fn deploy(&self, request: &Request, events: Events<'_>, cancel: &CancelToken) -> Report {
         (self.act)(request, events, cancel)
+    }
+
+    fn info(&self, port: &str, _: &CancelToken) -> Result<BoardInfo, Failure> {
+        panic!("no test asks {port}")
+    }
+
+    fn erase(
+        &self,
+        _: &str,
+        stretch: Stretch,
+        progress: &mut dyn FnMut(u32, u32),
+        _: &CancelToken,
+    ) -> Result<Erased, NotErased> {
+        let (offset, len_bytes) = match stretch {
+            Stretch::All => (0, 4 << 20),
+            Stretch::Range { offset, len_bytes } => (offset, len_bytes),
+        };
+        progress(len_bytes, len_bytes);
+        Ok(Erased {
+            chip: fbuild_loader::chip::Chip::Esp32,
+            mac: "24:0a:c4:00:01:10".to_owned(),
+            offset,
+            len_bytes,
+        })
+    }
+
+    fn state_dir(&self) -> &std::path::Path {
+        self.state.path()
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::project;
 use crate::boards::Boards;
+use crate::log::Tap;
 use crate::server::ending::Ending;
 use crate::server::{Patience, serve};
 
@@ -26,6 +27,9 @@ pub(super) struct Builder {
     boards: Arc<dyn Boards>,
     patience: Patience,
     shows_progress: bool,
+    capabilities: Value,
+    options: Value,
+    log: Tap,
 }
 
 impl Builder {
@@ -33,6 +37,7 @@ impl Builder {
         // Nothing but the test ends a wait, unless the test is about that.
         let patience = Patience {
             client: 10 * LONG,
+            person: 10 * LONG,
             grace: LONG,
             ..Patience::default()
         };
@@ -40,7 +45,33 @@ impl Builder {
             boards,
             patience,
             shows_progress: false,
+            capabilities: json!({}),
+            options: Value::Null,
+            log: Tap::default(),
         }
+    }
+
+    /// Announces capabilities below `workspace`.
+    pub(super) fn with_workspace(mut self, capabilities: &Value) -> Self {
+        self.capabilities = capabilities.clone();
+        self
+    }
+
+    /// Passes `initializationOptions`.
+    pub(super) fn with_options(mut self, options: &Value) -> Self {
+        self.options = options.clone();
+        self
+    }
+
+    pub(super) fn with_log(mut self, log: &Tap) -> Self {
+        self.log = log.clone();
+        self
+    }
+
+    /// Changes how long things are waited for.
+    pub(super) fn waiting(mut self, change: impl FnOnce(&mut Patience)) -> Self {
+        change(&mut self.patience);
+        self
     }
 
     pub(super) fn with_progress(mut self) -> Self {
@@ -62,13 +93,17 @@ impl Builder {
         );
         let uri = file_uri(folder.path());
         let shows_progress = self.shows_progress;
-        let mut client = self.connect(folder);
         let params = json!({
             "processId": null,
             "rootUri": uri,
             "workspaceFolders": [{"uri": uri, "name": "project"}],
-            "capabilities": {"window": {"workDoneProgress": shows_progress}},
+            "capabilities": {
+                "window": {"workDoneProgress": shows_progress},
+                "workspace": self.capabilities,
+            },
+            "initializationOptions": self.options,
         });
+        let mut client = self.connect(folder);
         let id = client.request("initialize", &params).await;
         let answer = client.answer(id).await;
         assert!(answer["result"]["capabilities"].is_object(), "{answer}");
@@ -85,6 +120,7 @@ impl Builder {
             from_client,
             to_client,
             self.boards,
+            self.log,
             self.patience,
             ending,
         ));
@@ -217,12 +253,39 @@ impl Client {
         .await
     }
 
-    /// The result of a deploy or verify; its line in the log is read, too.
+    /// The result of a job; its line in the log is read, too, and a failure's message.
     pub(super) async fn outcome(&mut self, id: i64) -> Value {
         let answer = self.answer(id).await;
+        if answer["result"]["outcome"] == "failed" {
+            let alert = self.message("window/showMessage").await;
+            assert_eq!(alert["params"]["type"], 1);
+        }
         self.message("window/logMessage").await;
         assert!(answer["result"]["outcome"].is_string(), "{answer}");
         answer["result"].clone()
+    }
+
+    /// [`Self::outcome`] of a job that logs lines of a build first, in any order and grouping.
+    #[cfg(unix)]
+    pub(super) async fn outcome_after_output(&mut self, id: i64, lines: &[&str]) -> Value {
+        let mut missing: Vec<&str> = lines.to_vec();
+        while !missing.is_empty() {
+            let output = self.message("window/logMessage").await;
+            assert_eq!(output["params"]["type"], 4, "{output}");
+            let said = output["params"]["message"].as_str().unwrap().to_owned();
+            missing.retain(|line| !said.lines().any(|said| said == *line));
+        }
+        self.outcome(id).await
+    }
+
+    /// [`Self::leave`], not minding messages of this method that may or may not have been sent.
+    pub(super) async fn leave_with_unread(mut self, method: &str) {
+        let id = self.request("shutdown", &Value::Null).await;
+        self.answer(id).await;
+        self.notify("exit", &Value::Null).await;
+        assert_eq!(self.exit_code().await, 0);
+        self.read_all().await;
+        self.discard(method);
     }
 
     /// The next request or notification of this method.

@@ -139,7 +139,13 @@ fn service(
 ) -> (Gate<LspService<Backend>>, std::sync::Arc<Desk>) {
     let mut desk = None;
     let (service, socket) = LspService::new(|client| {
-        let made = Desk::new(client, boards, Patience::default(), Ending::new());
+        let made = Desk::new(
+            client,
+            boards,
+            crate::log::Tap::default(),
+            Patience::default(),
+            Ending::new(),
+        );
         Backend::new(desk.insert(std::sync::Arc::new(made)).clone())
     });
     drop(socket);

@@ -50,7 +50,10 @@ async fn text_says_what_is_going_on() {
             break value;
         }
     };
-    assert_eq!(shown["message"], "firmware: writing 43 %, 512 of 1180 KiB");
+    assert_eq!(
+        shown["message"],
+        "firmware: writing 43 %, 512 of 1180 KiB, 6 s left"
+    );
     control.release.send(()).unwrap();
     client.outcome(id).await;
     client.progress(&token).await;

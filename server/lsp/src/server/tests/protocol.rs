@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use fbuild_deploy::outcome::OutcomeKind;
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::Builder;
+use super::harness::{Builder, Client};
+use crate::boards::LocalBoards;
 use crate::server::commands::NAMES;
 
 fn document() -> String {
@@ -113,6 +115,124 @@ async fn lists_look_as_shown() {
     shown["unbuilt"] = json!([]);
     shown["problems"] = json!([]);
     assert_eq!(shape_of(&targets), shape_of(&shown));
+    client.leave().await;
+}
+
+/// Runs a request of the document; its result.
+async fn run(client: &mut Client, command: &str) -> Value {
+    let command = format!("fbuild.server.{command}");
+    let request = example(|value| value["command"] == command);
+    let id = client.request("workspace/executeCommand", &request).await;
+    client.answer(id).await["result"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_choice_is_answered_as_shown() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let mut selected = run(&mut client, "selectTarget").await;
+    selected["root"] = json!("/home/me/blink");
+    assert_eq!(selected, example(|value| value["root"].is_string()));
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erase_is_answered_as_shown() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let mut erased = run(&mut client, "eraseRegion").await;
+    client.message("window/logMessage").await;
+    let shown = example(|value| value["outcome"] == "erased");
+    erased["durationMs"] = shown["durationMs"].clone();
+    assert_eq!(erased, shown);
+    client.leave().await;
+}
+
+/// With the real code and a simulated board.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_is_described_as_shown() {
+    let state = tempfile::tempdir().unwrap();
+    let boards = LocalBoards {
+        state_dir: state.path().to_owned(),
+    };
+    let mut client = Builder::new(Arc::new(boards)).start().await;
+    let mut request = example(|value| value["command"] == "fbuild.server.boardInfo");
+    request["arguments"][0]["port"] = json!("sim:board.bin?chip=esp32");
+    let id = client.request("workspace/executeCommand", &request).await;
+    let info = client.answer(id).await["result"].clone();
+    client.message("window/logMessage").await;
+    let shown = example(|value| value["board"].is_object());
+    assert_eq!(shape_of(&info), shape_of(&shown), "{info}");
+    assert_eq!(info["board"]["chip"], "esp32");
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_history_and_debug_information_look_as_shown() {
+    let (boards, mut control) = FakeBoards::endless();
+    let mut client = Builder::new(boards).start().await;
+    let deploy = client
+        .command("deploy", &json!({"port": "/dev/ttyUSB0"}))
+        .await;
+    control.started.recv().await.unwrap();
+    let id = client.command("jobs", &json!({})).await;
+    let mut jobs = client.answer(id).await["result"].clone();
+    let shown = example(|value| value["jobs"][0]["percent"].is_number());
+    assert!(jobs["jobs"][0]["runningMs"].is_u64());
+    jobs["jobs"][0]["runningMs"] = shown["jobs"][0]["runningMs"].clone();
+    jobs["jobs"][0]["job"] = json!(7);
+    assert_eq!(jobs, shown);
+    control.release.send(()).unwrap();
+    client.outcome(deploy).await;
+
+    let id = client.command("history", &json!({})).await;
+    let history = client.answer(id).await["result"].clone();
+    let shown = example(|value| value["boards"].is_array());
+    assert_eq!(shape_of(&history), shape_of(&shown));
+
+    let id = client.command("debugInfo", &json!({})).await;
+    let mut info = client.answer(id).await["result"].clone();
+    // The test's client does not say who it is.
+    assert_eq!(info["client"], Value::Null);
+    let shown = example(|value| value["version"].is_string());
+    info["client"] = shown["client"].clone();
+    assert_eq!(shape_of(&info), shape_of(&shown));
+    assert_eq!(info["settings"], shown["settings"]);
+    client.leave().await;
+}
+
+/// What the document shows of settings and options is understood.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_and_options_work_as_shown() {
+    let shown = example(|value| value["initializationOptions"].is_object());
+    let builder = Builder::new(FakeBoards::quick());
+    let builder = builder.with_options(&shown["initializationOptions"]);
+    let mut client = builder.start().await;
+    let ports = client.message("fbuild/ports").await;
+    let shown = example(|value| value["ports"].is_array());
+    assert_eq!(shape_of(&ports["params"]), shape_of(&shown));
+    client.message("fbuild/targets").await;
+
+    let shown = example(|value| value["settings"]["fbuild"].is_object());
+    client
+        .notify("workspace/didChangeConfiguration", &shown)
+        .await;
+    let id = client.command("debugInfo", &json!({})).await;
+    let info = client.answer(id).await["result"].clone();
+    for (key, value) in shown["settings"]["fbuild"].as_object().unwrap() {
+        assert_eq!(&info["settings"][key], value, "{key}");
+    }
+
+    let id = client.command("deploy", &json!({})).await;
+    client.answer(id).await;
+    client.message("window/logMessage").await;
+    let shown = example(|value| value["summary"].is_string());
+    loop {
+        let status = client.message("fbuild/status").await["params"].clone();
+        assert_eq!(shape_of(&status), shape_of(&shown));
+        if status["state"] != "running" {
+            assert_eq!(status["state"], "succeeded");
+            break;
+        }
+    }
     client.leave().await;
 }
 

@@ -1,0 +1,200 @@
+//! Where this program's own log goes: standard error, a file if one was named, and the client of
+//! the language server.
+//!
+//! Never standard output, which belongs to results and to the protocol.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Lines that wait for the client; more are dropped.
+const WAITING_MAX: usize = 256;
+/// Lines about the way to the client are not sent on that way: each would make the next one.
+const WAY_TO_CLIENT: &str = "fbuild_lsp::server::editor";
+
+/// A line on its way to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+}
+
+/// The client's part of the log. Clones are one and the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tap {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// 0 is off, 1 errors, up to 5, everything.
+    level: AtomicU8,
+    sender: Mutex<Option<Sender<Line>>>,
+}
+
+impl Tap {
+    /// What of the log goes to the client.
+    pub(crate) fn set_level(&self, level: LevelFilter) {
+        let number = level.into_level().map_or(0, number);
+        self.shared.level.store(number, Ordering::Release);
+    }
+
+    /// Lines from now on.
+    pub(crate) fn open(&self) -> Receiver<Line> {
+        let (sender, receiver) = channel(WAITING_MAX);
+        *self
+            .shared
+            .sender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Whether somebody takes lines.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.sender.lock().unwrap().is_some()
+    }
+
+    fn offer(&self, line: Line) {
+        let sender = self
+            .shared
+            .sender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &*sender {
+            // Full: the client does not keep up, and the log must hold up nothing.
+            let _ = sender.try_send(line);
+        }
+    }
+}
+
+fn number(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        Level::DEBUG => 4,
+        Level::TRACE => 5,
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Tap {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let about = event.metadata();
+        let is_ours = about.target().starts_with("fbuild") && about.target() != WAY_TO_CLIENT;
+        if !is_ours || number(*about.level()) > self.shared.level.load(Ordering::Acquire) {
+            return;
+        }
+        let mut words = Words::default();
+        event.record(&mut words);
+        self.offer(Line {
+            level: *about.level(),
+            text: words.message + &words.fields,
+        });
+    }
+}
+
+/// An event's message and fields as one line.
+#[derive(Default)]
+struct Words {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        use std::fmt::Write as _;
+        // Writing to a string does not fail.
+        let _ = if field.name() == "message" {
+            write!(self.message, "{value:?}")
+        } else {
+            write!(self.fields, " {}={value:?}", field.name())
+        };
+    }
+}
+
+/// Starts logging to standard error and, if named, to a file; the way to the client is returned.
+pub(crate) fn start(
+    level: LevelFilter,
+    is_colourful: bool,
+    file: Option<&Path>,
+) -> std::io::Result<Tap> {
+    let stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(is_colourful)
+        .with_filter(level);
+    let file = match file {
+        None => None,
+        Some(path) => {
+            let file = File::options().create(true).append(true).open(path)?;
+            // Whoever names a file wants to read what happened.
+            let level = level.max(LevelFilter::DEBUG);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(Mutex::new(file))
+                .with_ansi(false)
+                .with_filter(level);
+            Some(layer)
+        }
+    };
+    let tap = Tap::default();
+    tracing_subscriber::registry()
+        .with(stderr)
+        .with(file)
+        .with(tap.clone())
+        .init();
+    Ok(tap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(level: LevelFilter) -> Vec<String> {
+        let tap = Tap::default();
+        tap.set_level(level);
+        let mut lines = tap.open();
+        let subscriber = tracing_subscriber::registry().with(tap);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!(target: "fbuild_lsp::job", port = "COM5", "it broke");
+            tracing::info!(target: "fbuild_deploy", baud = 7, "raised");
+            tracing::error!(target: WAY_TO_CLIENT, "the client does not read");
+            tracing::error!(target: "tower_lsp", "not ours");
+        });
+        let mut said = Vec::new();
+        while let Ok(line) = lines.try_recv() {
+            said.push(format!("{} {}", line.level, line.text));
+        }
+        said
+    }
+
+    #[test]
+    fn lines_go_to_the_client_by_their_level() {
+        assert_eq!(said(LevelFilter::WARN), ["ERROR it broke port=\"COM5\""]);
+        assert_eq!(said(LevelFilter::TRACE).len(), 2);
+        assert_eq!(said(LevelFilter::TRACE)[1], "INFO raised baud=7");
+        assert!(said(LevelFilter::OFF).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_holds_up_nothing() {
+        let tap = Tap::default();
+        let lines = tap.open();
+        for n in 0..10 * WAITING_MAX {
+            let text = n.to_string();
+            tap.offer(Line {
+                level: Level::ERROR,
+                text,
+            });
+        }
+        assert_eq!(lines.len(), WAITING_MAX);
+    }
+}

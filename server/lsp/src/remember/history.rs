@@ -1,0 +1,170 @@
+//! The last deploys to each board.
+
+use fbuild_deploy::deploy::Request;
+use fbuild_deploy::outcome::Report;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, now_ms};
+use crate::json;
+use crate::port;
+
+/// Deploys that are kept for each board, and boards that are kept.
+const DEPLOYS_MAX: usize = 20;
+const BOARDS_MAX: usize = 50;
+
+/// Every board's deploys.
+pub(crate) type History = Store<Boards>;
+
+/// The board that was used last is first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Boards {
+    pub(crate) boards: Vec<Board>,
+}
+
+/// One board, and its deploys, the last one first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Board {
+    /// MAC address; `None` for a board that does not tell it, which goes by its port then.
+    pub(crate) mac: Option<String>,
+    /// The port that it was on last.
+    pub(crate) port: String,
+    pub(crate) chip: Option<String>,
+    pub(crate) deploys: Vec<Deploy>,
+}
+
+/// One deploy, as the contract shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deploy {
+    when_ms: u64,
+    target: String,
+    root: String,
+    outcome: String,
+    message: String,
+    duration_ms: u64,
+}
+
+impl Boards {
+    fn put(&mut self, request: &Request, report: &Report) {
+        let identity = port::identity(&report.port);
+        let index = self.boards.iter().position(|board| match &report.mac {
+            Some(mac) => board.mac.as_ref() == Some(mac),
+            None => board.mac.is_none() && port::identity(&board.port) == identity,
+        });
+        let mut board = match index {
+            Some(index) => self.boards.remove(index),
+            None => Board {
+                mac: report.mac.clone(),
+                port: String::new(),
+                chip: None,
+                deploys: Vec::new(),
+            },
+        };
+        report.port.clone_into(&mut board.port);
+        board.chip = report.chip.map(|chip| chip.name().to_owned());
+        let deploy = Deploy {
+            when_ms: now_ms(),
+            target: report.target.clone(),
+            root: request.target.root.display().to_string(),
+            outcome: json::outcome_name(report.outcome).to_owned(),
+            message: report.message.clone(),
+            duration_ms: json::milliseconds(report.duration),
+        };
+        board.deploys.insert(0, deploy);
+        board.deploys.truncate(DEPLOYS_MAX);
+        self.boards.insert(0, board);
+        self.boards.truncate(BOARDS_MAX);
+    }
+}
+
+impl History {
+    /// Keeps a deploy, if a board answered.
+    pub(crate) fn note(&self, request: &Request, report: &Report) {
+        if report.chip.is_some() {
+            self.change(|kept| kept.put(request, report));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fbuild_deploy::outcome::OutcomeKind;
+    use fbuild_deploy::target::Target;
+    use fbuild_loader::chip::Chip;
+
+    use super::*;
+
+    fn report(mac: Option<&str>, port: &str) -> (Request, Report) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let target = Target::from_files(&[(0, file.path().to_owned())]).unwrap();
+        let report = Report {
+            outcome: OutcomeKind::FullFlash,
+            message: "deploy succeeded (full flash)".to_owned(),
+            target: target.name.clone(),
+            port: port.to_owned(),
+            chip: Some(Chip::Esp32),
+            mac: mac.map(str::to_owned),
+            duration: Duration::from_millis(17),
+            regions: Vec::new(),
+            plan: None,
+            warnings: Vec::new(),
+            error: None,
+        };
+        (Request::new(target, port), report)
+    }
+
+    #[test]
+    fn a_board_is_its_mac_and_else_its_port() {
+        let mut kept = Boards::default();
+        for (mac, port) in [
+            (Some("a"), "COM1"),
+            (Some("a"), "COM2"),
+            (None, "COM2"),
+            (None, "COM3"),
+            (None, "COM2"),
+        ] {
+            let (request, report) = report(mac, port);
+            kept.put(&request, &report);
+        }
+        let seen: Vec<(Option<&str>, &str, usize)> = kept
+            .boards
+            .iter()
+            .map(|board| (board.mac.as_deref(), &*board.port, board.deploys.len()))
+            .collect();
+        let expected = [(None, "COM2", 2), (None, "COM3", 1), (Some("a"), "COM2", 2)];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn it_does_not_grow_without_bound() {
+        let mut kept = Boards::default();
+        for n in 0..BOARDS_MAX + 5 {
+            for _ in 0..DEPLOYS_MAX + 5 {
+                let (request, report) = report(Some(&n.to_string()), "COM1");
+                kept.put(&request, &report);
+            }
+        }
+        assert_eq!(kept.boards.len(), BOARDS_MAX);
+        assert!(
+            kept.boards
+                .iter()
+                .all(|board| board.deploys.len() == DEPLOYS_MAX)
+        );
+    }
+
+    #[test]
+    fn a_deploy_that_reached_no_board_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let history = History::new(dir.path().join("history.json"));
+        let (request, mut seen) = report(None, "COM1");
+        seen.chip = None;
+        history.note(&request, &seen);
+        assert!(history.read().boards.is_empty());
+        seen.chip = Some(Chip::Esp32);
+        history.note(&request, &seen);
+        assert_eq!(history.read().boards.len(), 1);
+    }
+}

@@ -1,0 +1,82 @@
+//! What the client is asked for and told without having asked: settings, ports and targets that
+//! change, and this program's log. All of it begins at `initialized`.
+
+mod ports;
+mod targets;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tower_lsp::lsp_types::{MessageType, Registration};
+use tracing::Level;
+
+use super::configuration;
+use super::desk::Desk;
+
+/// Files whose change may mean that there is something else to deploy: what build tools leave
+/// behind, and what they are configured by.
+const WATCHED: [&str; 8] = [
+    "**/flasher_args.json",
+    "**/platformio.ini",
+    "**/runners.yaml",
+    "**/Cargo.toml",
+    "**/espflash.toml",
+    "**/*.bin",
+    "**/*.elf",
+    "**/.fbuild/build/**",
+];
+
+/// Starts everything that the client can take part in.
+pub(crate) fn start(desk: &Arc<Desk>) {
+    let capabilities = desk.session.capabilities();
+    tokio::spawn(log(desk.clone()));
+    if capabilities.configuration {
+        tokio::spawn(configuration::follow(desk.clone()));
+    }
+    if capabilities.wants.ports {
+        tokio::spawn(ports::follow(desk.clone()));
+    }
+    let desk = desk.clone();
+    tokio::spawn(async move {
+        let is_watching = register(&desk).await;
+        if capabilities.wants.targets {
+            targets::follow(desk, is_watching).await;
+        }
+    });
+}
+
+/// Asks the client to tell about settings and files; whether it watches files.
+async fn register(desk: &Desk) -> bool {
+    let capabilities = desk.session.capabilities();
+    let mut wanted = Vec::new();
+    let registration = |method: &str, options| Registration {
+        id: format!("fbuild/{method}"),
+        method: method.to_owned(),
+        register_options: Some(options),
+    };
+    if capabilities.registers_configuration && capabilities.configuration {
+        let options = json!({"section": "fbuild"});
+        wanted.push(registration("workspace/didChangeConfiguration", options));
+    }
+    let watches = capabilities.registers_files && capabilities.wants.targets;
+    if watches {
+        let globs = WATCHED.map(|glob| json!({"globPattern": glob}));
+        let options = json!({"watchers": globs});
+        wanted.push(registration("workspace/didChangeWatchedFiles", options));
+    }
+    !wanted.is_empty() && desk.editor.register(wanted).await && watches
+}
+
+/// Passes on what this program logs.
+async fn log(desk: Arc<Desk>) {
+    let mut lines = desk.log.open();
+    while let Some(line) = lines.recv().await {
+        let kind = match line.level {
+            Level::ERROR => MessageType::ERROR,
+            Level::WARN => MessageType::WARNING,
+            Level::INFO => MessageType::INFO,
+            Level::DEBUG | Level::TRACE => MessageType::LOG,
+        };
+        desk.editor.log_as(kind, line.text).await;
+    }
+}

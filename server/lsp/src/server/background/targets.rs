@@ -1,0 +1,41 @@
+//! `fbuild/targets`: what can be deployed, whenever that has changed.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::server::commands::list_targets;
+use crate::server::desk::Desk;
+
+/// Tells the targets now, and whenever there are others or others' firmware. `is_watching`: the
+/// client tells when files change; else they are looked at now and then.
+pub(super) async fn follow(desk: Arc<Desk>, is_watching: bool) {
+    let mut told = Value::Null;
+    loop {
+        let (looking, folders) = (desk.clone(), desk.session.folders());
+        let found = tokio::task::spawn_blocking(move || list_targets(&looking, &folders));
+        let Ok(found) = found.await else { return };
+        if let Ok(found) = serde_json::to_value(found)
+            && found != told
+        {
+            desk.editor.targets(found.clone()).await;
+            told = found;
+        }
+        changed(&desk, is_watching).await;
+    }
+}
+
+/// Returns when files have changed, or may have, and nothing has for a while.
+async fn changed(desk: &Desk, is_watching: bool) {
+    let notified = desk.targets_changed.notified();
+    if is_watching {
+        notified.await;
+    } else {
+        let _ = tokio::time::timeout(desk.patience.targets_poll, notified).await;
+        return;
+    }
+    while tokio::time::timeout(desk.patience.quiet, desk.targets_changed.notified())
+        .await
+        .is_ok()
+    {}
+}

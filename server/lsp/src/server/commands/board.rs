@@ -1,0 +1,130 @@
+//! `fbuild.server.boardInfo`, `eraseFlash` and `eraseRegion`: one board, without a target.
+
+use std::sync::Arc;
+
+use fbuild_deploy::deploy::erase::Stretch;
+use fbuild_loader::SECTOR_LEN;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{BadArguments, CommandError, port, roots, run_job, to_value};
+use crate::json::{Board, Problem, milliseconds};
+use crate::server::arguments::Fields;
+use crate::server::desk::Desk;
+use crate::server::editor::Token;
+use crate::server::job::board::{Done, Erase, Identify, Place, Stop};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InfoResult<'r> {
+    board: Option<Board<'r>>,
+    is_cancelled: bool,
+    error: Option<Problem>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EraseResult<'r> {
+    outcome: &'static str,
+    message: &'r str,
+    port: Option<&'r str>,
+    chip: Option<&'static str>,
+    mac: Option<&'r str>,
+    offset: Option<u32>,
+    size: Option<u32>,
+    duration_ms: u64,
+    error: Option<Problem>,
+}
+
+fn place(desk: &Desk, fields: &mut Fields) -> Result<Place, BadArguments> {
+    let roots = roots(desk, fields)?;
+    Ok(Place {
+        port: port(fields, &roots)?,
+        roots,
+    })
+}
+
+fn problem<T>(done: &Done<T>) -> Option<Problem> {
+    match &done.result {
+        Err(Stop::Failed(failure)) => Some(Problem::from(failure)),
+        Ok(_) | Err(Stop::Cancelled) => None,
+    }
+}
+
+pub(super) async fn info(
+    desk: &Arc<Desk>,
+    mut fields: Fields,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    let work = Identify(place(desk, &mut fields)?);
+    let done = run_job(desk, work, given).await?;
+    let port = done.port.as_deref().unwrap_or_default();
+    to_value(InfoResult {
+        board: done.result.as_ref().ok().map(|info| Board::new(port, info)),
+        is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
+        error: problem(&done),
+    })
+}
+
+pub(super) async fn erase_flash(
+    desk: &Arc<Desk>,
+    fields: Fields,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    erase(desk, fields, Stretch::All, given).await
+}
+
+pub(super) async fn erase_region(
+    desk: &Arc<Desk>,
+    mut fields: Fields,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    let offset = whole_sectors(&mut fields, "offset")?;
+    let len_bytes = whole_sectors(&mut fields, "size")?;
+    if len_bytes == 0 {
+        let why = "there is nothing to erase".to_owned();
+        return Err(BadArguments::Field { field: "size", why }.into());
+    }
+    let stretch = Stretch::Range { offset, len_bytes };
+    erase(desk, fields, stretch, given).await
+}
+
+fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArguments> {
+    let wrong = |why: String| BadArguments::Field { field, why };
+    let value: Option<u32> = fields.get(field)?;
+    let value = value.ok_or_else(|| wrong("missing".to_owned()))?;
+    if !value.is_multiple_of(SECTOR_LEN) {
+        return Err(wrong(format!("{value} is no multiple of {SECTOR_LEN}")));
+    }
+    Ok(value)
+}
+
+async fn erase(
+    desk: &Arc<Desk>,
+    mut fields: Fields,
+    stretch: Stretch,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    let work = Erase {
+        place: place(desk, &mut fields)?,
+        stretch,
+        is_confirmed: fields.get("confirmed")?.unwrap_or(false),
+    };
+    let done = run_job(desk, work, given).await?;
+    let erased = done.result.as_ref().ok();
+    to_value(EraseResult {
+        outcome: match &done.result {
+            Ok(_) => "erased",
+            Err(Stop::Cancelled) => "cancelled",
+            Err(Stop::Failed(_)) => "failed",
+        },
+        message: &done.message,
+        port: done.port.as_deref(),
+        chip: erased.map(|erased| erased.chip.name()),
+        mac: erased.map(|erased| erased.mac.as_str()),
+        offset: erased.map(|erased| erased.offset),
+        size: erased.map(|erased| erased.len_bytes),
+        duration_ms: milliseconds(done.duration),
+        error: problem(&done),
+    })
+}

@@ -1,0 +1,71 @@
+//! `fbuild.server.debugInfo`: what a person pastes into a report of a bug.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::lists::{JobList, job_list};
+use super::{CommandError, blocking, to_value};
+use crate::json::SelectionEntry;
+use crate::server::desk::Desk;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DebugInfo {
+    version: &'static str,
+    system: String,
+    executable: Option<String>,
+    state_dir: String,
+    client: Value,
+    capabilities: Value,
+    folders: Vec<Folder>,
+    settings: Value,
+    workspace_trusted: bool,
+    #[serde(flatten)]
+    jobs: JobList,
+    last_error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Folder {
+    #[serde(flatten)]
+    selection: SelectionEntry,
+    settings: Value,
+}
+
+pub(super) async fn debug_info(desk: &Arc<Desk>) -> Result<Value, CommandError> {
+    let desk = desk.clone();
+    to_value(blocking(move || gather(&desk)).await?)
+}
+
+fn gather(desk: &Desk) -> DebugInfo {
+    let capabilities = desk.session.capabilities();
+    let folders = desk.session.folders().into_iter().map(|folder| Folder {
+        selection: SelectionEntry::new(&folder, &desk.selections.of(&folder)),
+        settings: desk.configuration.settings(&[folder]).in_effect(),
+    });
+    let executable = std::env::current_exe().ok();
+    DebugInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        executable: executable.map(|path| path.display().to_string()),
+        state_dir: desk.boards.state_dir().display().to_string(),
+        client: desk.session.client(),
+        capabilities: json!({
+            "workDoneProgress": capabilities.work_done_progress,
+            "configuration": capabilities.configuration,
+            "watchesFiles": capabilities.registers_files,
+            "notifications": {
+                "status": capabilities.wants.status,
+                "ports": capabilities.wants.ports,
+                "targets": capabilities.wants.targets,
+            },
+        }),
+        folders: folders.collect(),
+        settings: desk.configuration.settings(&[]).in_effect(),
+        workspace_trusted: desk.configuration.is_trusted(),
+        jobs: job_list(desk),
+        last_error: desk.last_error(),
+    }
+}

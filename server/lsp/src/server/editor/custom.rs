@@ -1,0 +1,28 @@
+//! Notifications that only this server sends; see `docs/protocol.md`.
+
+use serde_json::Value;
+use tower_lsp::lsp_types::notification::Notification;
+
+/// Where a job stands.
+pub(super) enum Status {}
+
+impl Notification for Status {
+    type Params = Value;
+    const METHOD: &'static str = "fbuild/status";
+}
+
+/// The ports of this machine.
+pub(super) enum Ports {}
+
+impl Notification for Ports {
+    type Params = Value;
+    const METHOD: &'static str = "fbuild/ports";
+}
+
+/// What can be deployed.
+pub(super) enum Targets {}
+
+impl Notification for Targets {
+    type Params = Value;
+    const METHOD: &'static str = "fbuild/targets";
+}

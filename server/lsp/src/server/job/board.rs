@@ -1,0 +1,263 @@
+//! Work on a board that needs no target: asking who it is, and erasing its flash.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fbuild_deploy::deploy::BoardInfo;
+use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
+use fbuild_deploy::outcome::Failure;
+
+use super::Work;
+use super::stand::Stand;
+pub(crate) use super::stand::Stop;
+use crate::explain::{escaped, failure_lines};
+use crate::port::Wishes;
+use crate::progress::Step;
+use crate::server::editor::Answer;
+use crate::server::jobs::Ended;
+
+/// Which board.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Port, if one was asked for.
+    pub(crate) port: Option<String>,
+    /// Folders whose choice and settings count.
+    pub(crate) roots: Vec<PathBuf>,
+}
+
+impl Place {
+    fn choose(&self, stand: &Stand<'_>, verb: &str) -> Result<String, Stop> {
+        stand.says("resolving", "looking for the board");
+        let settings = stand.settings(&self.roots)?;
+        let folder = match &self.roots[..] {
+            [only] => Some(only.as_path()),
+            _ => None,
+        };
+        let selection = folder.map(|folder| stand.desk.selections.of(folder));
+        let wishes = Wishes {
+            asked: self.port.as_deref(),
+            remembered: selection.as_ref().and_then(|kept| kept.board.as_ref()),
+            setting: settings.port.as_deref(),
+            project: None,
+        };
+        Ok(stand.choose_port(&wishes, folder, verb)?.name)
+    }
+}
+
+/// How work on a board ended.
+#[derive(Debug)]
+pub(crate) struct Done<T> {
+    /// Name of the port, as far as it was found out.
+    pub(crate) port: Option<String>,
+    pub(crate) message: String,
+    pub(crate) duration: Duration,
+    pub(crate) result: Result<T, Stop>,
+}
+
+impl<T> Done<T> {
+    fn ended(&self, good: &'static str) -> Ended {
+        let (outcome, lines) = match &self.result {
+            Ok(_) => (good, Vec::new()),
+            Err(Stop::Cancelled) => ("cancelled", Vec::new()),
+            Err(Stop::Failed(failure)) => ("failed", failure_lines(failure).skip(1).collect()),
+        };
+        let text = [vec![self.message.clone()], lines].concat().join("\n");
+        Ended {
+            outcome,
+            is_failure: outcome == "failed",
+            detail: text.lines().map(escaped).collect::<Vec<_>>().join("  \n"),
+            text,
+            summary: self.message.clone(),
+            duration: self.duration,
+        }
+    }
+}
+
+/// Who is it?
+#[derive(Debug)]
+pub(crate) struct Identify(pub(crate) Place);
+
+impl Identify {
+    fn story(&self, stand: &Stand<'_>, port: &mut Option<String>) -> Result<BoardInfo, Stop> {
+        let name = port.insert(self.0.choose(stand, "this")?);
+        stand.claim("board info", name)?;
+        stand.go_on()?;
+        stand.says("connecting", format!("connecting to {name}"));
+        let info = stand.desk.boards.info(name, stand.cancel());
+        // A cancel is an error of the link to whoever was being asked.
+        stand.go_on()?;
+        let info = info?;
+        stand.view(|view| view.chip = Some(info.chip.name()));
+        Ok(info)
+    }
+}
+
+impl Work for Identify {
+    type Done = Done<BoardInfo>;
+
+    fn verb(&self) -> &'static str {
+        "board info"
+    }
+
+    fn title(&self) -> String {
+        "board info".to_owned()
+    }
+
+    fn run(&self, stand: &Stand<'_>) -> Self::Done {
+        let mut port = None;
+        let result = self.story(stand, &mut port);
+        let message = match &result {
+            Ok(info) => format!(
+                "{} {}",
+                info.chip,
+                info.mac.as_deref().unwrap_or("(secured)")
+            ),
+            Err(Stop::Cancelled) => "board info cancelled".to_owned(),
+            Err(Stop::Failed(failure)) => format!("board info failed: {}", failure.what),
+        };
+        Done {
+            port,
+            message,
+            duration: stand.elapsed(),
+            result,
+        }
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
+        Done {
+            port: self.0.port.clone(),
+            message: format!("board info failed: {}", failure.what),
+            duration: took,
+            result: Err(failure.into()),
+        }
+    }
+
+    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+        done.ended("identified")
+    }
+}
+
+/// Erases flash, once the person has confirmed it.
+#[derive(Debug)]
+pub(crate) struct Erase {
+    pub(crate) place: Place,
+    pub(crate) stretch: Stretch,
+    pub(crate) is_confirmed: bool,
+}
+
+impl Erase {
+    fn what(&self) -> String {
+        match self.stretch {
+            Stretch::All => "the whole flash".to_owned(),
+            Stretch::Range { offset, len_bytes } => {
+                format!("{} KiB at {offset:#x}", len_bytes / 1024)
+            }
+        }
+    }
+
+    fn story(
+        &self,
+        stand: &Stand<'_>,
+        port: &mut Option<String>,
+        done_bytes: &mut u32,
+    ) -> Result<Erased, Stop> {
+        let name = port.insert(self.place.choose(stand, "erase")?);
+        stand.claim(&format!("erase of {}", self.what()), name)?;
+        if !self.is_confirmed {
+            confirm(stand, &self.what(), name)?;
+        }
+        stand.go_on()?;
+        stand.says("connecting", format!("connecting to {name}"));
+        let mut progress = |done: u32, all: u32| {
+            let percent = u64::from(done) * 100 / u64::from(all.max(1));
+            let percent = u32::try_from(percent).unwrap_or(100).min(99);
+            let (done, all) = (done / 1024, all / 1024);
+            let step = Step {
+                text: format!("erasing {percent} %, {done} of {all} KiB"),
+                percent,
+                phase: "erasing",
+                ..Step::default()
+            };
+            stand.view(|view| view.step = step);
+        };
+        let erased = stand
+            .desk
+            .boards
+            .erase(name, self.stretch, &mut progress, stand.cancel());
+        match erased {
+            Ok(erased) => {
+                stand.view(|view| view.chip = Some(erased.chip.name()));
+                Ok(erased)
+            }
+            Err(NotErased::Cancelled { done_bytes: done }) => {
+                *done_bytes = done;
+                Err(Stop::Cancelled)
+            }
+            Err(NotErased::Failed(failure)) => Err(failure.into()),
+        }
+    }
+}
+
+/// Nothing is erased without a yes: silence is a no.
+fn confirm(stand: &Stand<'_>, what: &str, port: &str) -> Result<(), Stop> {
+    let question = format!("Erase {what} of the board on {port}? It cannot be brought back.");
+    match stand.ask(true, &question, &["Erase".to_owned()])? {
+        Answer::Chosen(_) => Ok(()),
+        Answer::Dismissed => Err(Stop::Cancelled),
+        Answer::Silence => Err(Stop::Failed(Failure {
+            code: "not-confirmed",
+            is_input: true,
+            what: format!("nobody confirmed that {what} on {port} may be erased"),
+            board_state: "nothing was erased".to_owned(),
+            remedy: "confirm it, or pass \"confirmed\": true".to_owned(),
+        })),
+    }
+}
+
+impl Work for Erase {
+    type Done = Done<Erased>;
+
+    fn verb(&self) -> &'static str {
+        "erase"
+    }
+
+    fn title(&self) -> String {
+        format!("erase {}", self.what())
+    }
+
+    fn run(&self, stand: &Stand<'_>) -> Self::Done {
+        let (mut port, mut done_bytes) = (None, 0);
+        let result = self.story(stand, &mut port, &mut done_bytes);
+        let message = match &result {
+            Ok(erased) => format!(
+                "erased {} KiB at {:#x}",
+                erased.len_bytes / 1024,
+                erased.offset
+            ),
+            Err(Stop::Cancelled) if done_bytes > 0 => {
+                format!("erase cancelled; {} KiB were erased", done_bytes / 1024)
+            }
+            Err(Stop::Cancelled) => "erase cancelled".to_owned(),
+            Err(Stop::Failed(failure)) => format!("erase failed: {}", failure.what),
+        };
+        Done {
+            port,
+            message,
+            duration: stand.elapsed(),
+            result,
+        }
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
+        Done {
+            port: self.place.port.clone(),
+            message: format!("erase failed: {}", failure.what),
+            duration: took,
+            result: Err(failure.into()),
+        }
+    }
+
+    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+        done.ended("erased")
+    }
+}

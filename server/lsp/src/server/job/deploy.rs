@@ -1,0 +1,226 @@
+//! A deploy, verify or plan: the story up to the board, from what a client asked for.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fbuild_deploy::deploy::{Baud, Mode, Request};
+use fbuild_deploy::discover::Environment;
+use fbuild_deploy::event::Event;
+use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::target::Target;
+
+use super::Work;
+use super::freshness;
+use super::stand::{Stand, Stop};
+use crate::explain::{detail, explain, summary};
+use crate::json;
+use crate::order::Order;
+use crate::port::Wishes;
+use crate::progress::Tracker;
+use crate::server::desk::Desk;
+use crate::server::jobs::Ended;
+use crate::server::settings::{Settings, StaleBuild};
+
+/// What a client asked for. What it left open is settled when the job runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Deploy {
+    pub(crate) order: Order,
+    /// Baud rate, if one was asked for.
+    pub(crate) baud: Option<Baud>,
+    /// What to do about a stale build, if that was said.
+    pub(crate) stale_build: Option<StaleBuild>,
+    /// Run the build command first.
+    pub(crate) build: bool,
+}
+
+impl Work for Deploy {
+    type Done = Report;
+
+    fn verb(&self) -> &'static str {
+        self.order.verb()
+    }
+
+    fn title(&self) -> String {
+        match &self.order.target {
+            Some(target) => format!("{} {target}", self.order.verb()),
+            None => self.order.verb().to_owned(),
+        }
+    }
+
+    fn run(&self, stand: &Stand<'_>) -> Report {
+        let mut order = self.order.clone();
+        match self.story(stand, &mut order) {
+            Ok(report) => report,
+            Err(Stop::Cancelled) => order.cancelled(stand.elapsed()),
+            Err(Stop::Failed(failure)) => order.refused(failure, stand.elapsed()),
+        }
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Report {
+        self.order.refused(failure, took)
+    }
+
+    fn ended(&self, report: &Report, _: Duration) -> Ended {
+        Ended {
+            outcome: json::outcome_name(report.outcome),
+            is_failure: report.outcome == OutcomeKind::Failed,
+            text: explain(report),
+            summary: summary(report),
+            detail: detail(report),
+            duration: report.duration,
+        }
+    }
+}
+
+impl Deploy {
+    /// `order` learns what was left open, so that whatever happens can name it.
+    fn story(&self, stand: &Stand<'_>, order: &mut Order) -> Result<Report, Stop> {
+        stand.says("resolving", "looking for the target");
+        let settings = stand.settings(&order.roots)?;
+        let target = self.target(stand, order)?;
+        order.target = Some(target.name.clone());
+        stand.view(|view| view.target = Some(target.name.clone()));
+        let folder = folder(stand.desk, order, &target);
+        let settings = match &folder {
+            Some(folder) => stand.settings(std::slice::from_ref(folder))?,
+            None => settings,
+        };
+        apply(&settings, self.baud, order);
+
+        let (target, mut warnings) = self.freshen(stand, order, target, &settings)?;
+        let selection = folder
+            .as_deref()
+            .map(|folder| stand.desk.selections.of(folder));
+        let wishes = Wishes {
+            asked: order.port.as_deref(),
+            remembered: selection.as_ref().and_then(|kept| kept.board.as_ref()),
+            setting: settings.port.as_deref(),
+            project: target.port.as_deref(),
+        };
+        let chosen = stand.choose_port(&wishes, folder.as_deref(), &target.name)?;
+        warnings.extend(chosen.warning);
+        order.port = Some(chosen.name.clone());
+        let what = format!("{} of {}", order.verb(), target.name);
+        stand.claim(&what, &chosen.name)?;
+        stand.go_on()?;
+        let request = order.request(target, chosen.name);
+        Ok(on_board(stand, &request, warnings))
+    }
+
+    /// The target that is meant: by name, else as it was chosen or set for its folder, else the
+    /// one that was built last.
+    fn target(&self, stand: &Stand<'_>, order: &mut Order) -> Result<Target, Stop> {
+        let environment = Environment::from_process();
+        if let Some(name) = &self.order.target {
+            return Ok(order.choose_target(Some(name), &environment)?);
+        }
+        let desk = stand.desk;
+        let chosen = |root: &PathBuf| desk.selections.of(root).target;
+        // A folder that a target was chosen in stands before the others.
+        if let [only] = &order
+            .roots
+            .iter()
+            .filter(|root| chosen(root).is_some())
+            .collect::<Vec<_>>()[..]
+        {
+            order.roots = vec![(*only).clone()];
+        }
+        let selected = match &order.roots[..] {
+            [only] => chosen(only),
+            _ => None,
+        };
+        if let Some(name) = selected {
+            let found = order.choose_target(Some(&name), &environment);
+            return found.map_err(|failure| chosen_is_gone(&name, failure).into());
+        }
+        let setting = desk.configuration.settings(&order.roots).target;
+        Ok(order.choose_target(setting.as_deref(), &environment)?)
+    }
+
+    /// The target as it is to be deployed: built anew where that was asked for.
+    fn freshen(
+        &self,
+        stand: &Stand<'_>,
+        order: &Order,
+        target: Target,
+        settings: &Settings,
+    ) -> Result<(Target, Vec<String>), Stop> {
+        let mut warnings = Vec::new();
+        if !matches!(order.mode, Mode::Auto | Mode::Full) {
+            return Ok((target, warnings));
+        }
+        let wanted = freshness::Wanted {
+            build: self.build,
+            stale_build: self.stale_build.unwrap_or(settings.stale_build),
+            command: settings.build.as_ref(),
+        };
+        let target = match freshness::freshen(stand, &target, &wanted, &mut warnings)? {
+            freshness::Freshened::AsItWas => target,
+            freshness::Freshened::Built => {
+                order.choose_target(Some(&target.name), &Environment::from_process())?
+            }
+        };
+        Ok((target, warnings))
+    }
+}
+
+fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
+    failure.remedy = format!(
+        "'{name}' was chosen for this folder; choose another target. {}",
+        failure.remedy
+    );
+    failure
+}
+
+/// The open folder that a target belongs to.
+fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
+    match &order.roots[..] {
+        [only] => Some(only.clone()),
+        _ => desk.session.folder_of(&target.root),
+    }
+}
+
+/// Fills in what settings say and the request did not.
+fn apply(settings: &Settings, baud: Option<Baud>, order: &mut Order) {
+    order.baud = baud.unwrap_or(settings.baud);
+    order.before = settings.before;
+    order.after = settings.after;
+    if settings.verify_only && order.mode != Mode::Plan {
+        order.mode = Mode::Verify;
+    }
+}
+
+fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Report {
+    let mut tracker = Tracker::of(request);
+    let mut events = |event: Event| {
+        let step = tracker.hear(&event);
+        stand.view(|view| {
+            view.step = step;
+            if let Event::Connected(board) = &event {
+                view.chip = Some(board.chip.name());
+            }
+        });
+    };
+    let desk = stand.desk;
+    let mut report = desk.boards.deploy(request, &mut events, stand.cancel());
+    report.warnings.splice(0..0, warnings);
+    if matches!(request.mode, Mode::Auto | Mode::Full) {
+        report.warnings.extend(unsaved(desk, &request.target.root));
+        desk.history.note(request, &report);
+    }
+    report
+}
+
+/// A deploy of what was built before the last edit is a surprise worth a word.
+fn unsaved(desk: &Desk, root: &Path) -> Option<String> {
+    let documents = desk.documents.unsaved_below(root);
+    let first = documents.first()?;
+    let name = first.strip_prefix(root).unwrap_or(first).display();
+    Some(match documents.len() {
+        1 => format!("{name} has unsaved changes, which are not in this firmware"),
+        n => format!(
+            "{name} and {} more have unsaved changes, which are not in it",
+            n - 1
+        ),
+    })
+}

@@ -1,0 +1,183 @@
+//! What work may use while it runs: the desk, its place in the table of jobs, and questions to the
+//! person in front of the client.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::link::serial::PortInfo;
+
+use crate::port::{self, Chosen, Wishes};
+use crate::progress::Step;
+use crate::server::desk::Desk;
+use crate::server::editor::Answer;
+use crate::server::jobs::{Slot, View};
+use crate::server::settings::Settings;
+
+/// How soon a cancel is heard while somebody is waited for.
+const CANCEL_POLL: Duration = Duration::from_millis(20);
+
+/// Why work ended before it reached the board.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// On request.
+    Cancelled,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// One job's working place.
+pub(crate) struct Stand<'j> {
+    pub(crate) desk: &'j Desk,
+    slot: &'j Slot,
+    started: Instant,
+}
+
+impl<'j> Stand<'j> {
+    pub(super) fn new(desk: &'j Desk, slot: &'j Slot, started: Instant) -> Self {
+        Self {
+            desk,
+            slot,
+            started,
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn cancel(&self) -> &CancelToken {
+        &self.slot.cancel
+    }
+
+    /// Says what goes on before there is anything to count.
+    pub(crate) fn says(&self, phase: &'static str, text: impl Into<String>) {
+        let step = Step {
+            text: text.into(),
+            phase,
+            ..Step::default()
+        };
+        self.view(|view| view.step = step);
+    }
+
+    /// Changes what others see of this job.
+    pub(crate) fn view(&self, change: impl FnOnce(&mut View)) {
+        self.slot.view.send_modify(change);
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), Stop> {
+        if self.slot.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Waits for the client, unless the job is cancelled first.
+    fn wait<T>(&self, waiting: impl Future<Output = T>) -> Result<T, Stop> {
+        let cancelled = async {
+            while !self.slot.cancel.is_cancelled() {
+                tokio::time::sleep(CANCEL_POLL).await;
+            }
+        };
+        self.desk.runtime.block_on(async {
+            tokio::select! {
+                value = waiting => Ok(value),
+                () = cancelled => Err(Stop::Cancelled),
+            }
+        })
+    }
+
+    /// Runs something that sends to the client, bounded by the client's patience.
+    pub(crate) fn send(&self, sending: impl Future<Output = ()>) {
+        self.desk.runtime.block_on(sending);
+    }
+
+    /// Settings for a job in these folders, once the client told them.
+    pub(crate) fn settings(&self, roots: &[PathBuf]) -> Result<Settings, Stop> {
+        self.wait(self.desk.configuration.settled())?;
+        Ok(self.desk.configuration.settings(roots))
+    }
+
+    /// Asks the person; a warning if it is about something that may do harm.
+    pub(crate) fn ask(
+        &self,
+        is_warning: bool,
+        text: &str,
+        actions: &[String],
+    ) -> Result<Answer, Stop> {
+        self.view(|view| {
+            view.step.phase = "asking";
+            text.clone_into(&mut view.step.text);
+        });
+        self.wait(self.desk.editor.ask(is_warning, text, actions))
+    }
+
+    /// The port by these wishes; where several are as good, the person decides, and that is
+    /// remembered for the folder. `whom` says what it is for.
+    pub(crate) fn choose_port(
+        &self,
+        wishes: &Wishes<'_>,
+        folder: Option<&std::path::Path>,
+        whom: &str,
+    ) -> Result<Chosen, Stop> {
+        let ports = match wishes.asked {
+            Some(asked) => return Ok(asked.to_owned().into()),
+            None => self.desk.boards.ports(),
+        };
+        let trusted = self.desk.configuration.is_trusted();
+        let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
+        let wishes = Wishes {
+            // Settings may come with the workspace, too.
+            setting: wishes.setting.filter(|name| trusted || is_there(name)),
+            ..*wishes
+        };
+        let failure = match port::choose(&wishes, &ports) {
+            Ok(chosen) => return Ok(chosen),
+            Err(failure) => failure,
+        };
+        let candidates = port::candidates(&ports);
+        if candidates.is_empty() {
+            return Err(failure.into());
+        }
+        let labels: Vec<String> = candidates.iter().map(|port| port::label(port)).collect();
+        match self.ask(false, &format!("Which board is {whom} for?"), &labels)? {
+            // `ask` answers with a number below the number of actions.
+            Answer::Chosen(number) => {
+                let name = candidates[number].name.clone();
+                if let Some(folder) = folder {
+                    self.desk.select_board(folder, &name, &ports);
+                }
+                Ok(name.into())
+            }
+            Answer::Dismissed => Err(Stop::Cancelled),
+            Answer::Silence => Err(failure.into()),
+        }
+    }
+
+    /// Takes the port for this job.
+    pub(crate) fn claim(&self, what: &str, port: &str) -> Result<(), Failure> {
+        self.view(|view| view.port = Some(port.to_owned()));
+        self.slot.claim(what, port).map_err(|taken| Failure {
+            code: "job-running",
+            is_input: false,
+            what: format!("port {port} is busy: {}", taken.by),
+            board_state: String::new(),
+            remedy: "wait for it to end, or cancel it".to_owned(),
+        })
+    }
+}
+
+impl crate::server::desk::Desk {
+    /// Remembers the board on a port for a folder.
+    pub(crate) fn select_board(&self, folder: &std::path::Path, name: &str, ports: &[PortInfo]) {
+        let board = port::Remembered::of(name, ports, &port::usb_location);
+        self.selections
+            .select(folder, |selection| selection.board = Some(board));
+    }
+}

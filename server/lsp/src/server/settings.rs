@@ -1,0 +1,263 @@
+//! The user's settings, section `fbuild`: typed, and whatever is wrong with them by name.
+//!
+//! Pure: JSON in, settings and complaints out. A wrong value counts as not set. Keys that are not
+//! listed here are the client's own business.
+
+mod value;
+
+use fbuild_deploy::deploy::Baud;
+use fbuild_loader::reset::{After, Before};
+use serde_json::{Value, json};
+use tracing::level_filters::LevelFilter;
+
+use self::value::Reader;
+
+/// What to do about sources that are newer than the firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum StaleBuild {
+    /// Ask.
+    #[default]
+    Warn,
+    /// Do not deploy.
+    Error,
+    /// Say nothing.
+    Ignore,
+}
+
+/// A program and its arguments, or a line for the system's shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BuildCommand {
+    Shell(String),
+    Program(Vec<String>),
+}
+
+/// Settings for one folder, or for all.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) port: Option<String>,
+    pub(crate) baud: Baud,
+    pub(crate) target: Option<String>,
+    pub(crate) before: Before,
+    pub(crate) after: After,
+    /// A deploy only compares.
+    pub(crate) verify_only: bool,
+    pub(crate) build: Option<BuildCommand>,
+    pub(crate) stale_build: StaleBuild,
+    /// What of this program's own log goes to the client.
+    pub(crate) log_level: LevelFilter,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            port: None,
+            baud: Baud::Auto,
+            target: None,
+            before: Before::Reset,
+            after: After::Reset,
+            verify_only: false,
+            build: None,
+            stale_build: StaleBuild::Warn,
+            log_level: LevelFilter::WARN,
+        }
+    }
+}
+
+/// A setting that is not used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Wrong {
+    pub(crate) key: &'static str,
+    pub(crate) why: String,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "setting fbuild.{}: {}; it is not used",
+            self.key, self.why
+        )
+    }
+}
+
+impl Settings {
+    /// Reads the section `fbuild`.
+    pub(crate) fn read(section: &Value) -> (Self, Vec<Wrong>) {
+        let mut reader = Reader::new(section);
+        let usual = Self::default();
+        let reset = [("reset", true), ("noReset", false)];
+        let before = reader.word("resetBefore", &reset);
+        let after = reader.word("resetAfter", &reset);
+        // There is one way to write flash so far; the key is taken so that it can be chosen later.
+        reader.word("backend", &[("native", ())]);
+        let settings = Self {
+            port: reader.text("port"),
+            baud: reader.baud("baud").unwrap_or(usual.baud),
+            target: reader.text("target"),
+            before: match before {
+                Some(false) => Before::NoReset,
+                _ => Before::Reset,
+            },
+            after: match after {
+                Some(false) => After::NoReset,
+                _ => After::Reset,
+            },
+            verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
+            build: reader.command("buildBeforeDeploy"),
+            stale_build: reader
+                .word(
+                    "staleBuild",
+                    &[
+                        ("warn", StaleBuild::Warn),
+                        ("error", StaleBuild::Error),
+                        ("ignore", StaleBuild::Ignore),
+                    ],
+                )
+                .unwrap_or(usual.stale_build),
+            log_level: reader
+                .word(
+                    "logLevel",
+                    &[
+                        ("off", LevelFilter::OFF),
+                        ("error", LevelFilter::ERROR),
+                        ("warn", LevelFilter::WARN),
+                        ("info", LevelFilter::INFO),
+                        ("debug", LevelFilter::DEBUG),
+                        ("trace", LevelFilter::TRACE),
+                    ],
+                )
+                .unwrap_or(usual.log_level),
+        };
+        (settings, reader.wrong)
+    }
+
+    /// The settings as they are in effect, for a person who looks for what is wrong.
+    pub(crate) fn in_effect(&self) -> Value {
+        let reset = |is_reset| if is_reset { "reset" } else { "noReset" };
+        json!({
+            "port": self.port,
+            "baud": match self.baud {
+                Baud::Auto => json!("auto"),
+                Baud::Fixed(baud) => json!(baud),
+            },
+            "target": self.target,
+            "backend": "native",
+            "resetBefore": reset(self.before == Before::Reset),
+            "resetAfter": reset(self.after == After::Reset),
+            "verifyOnly": self.verify_only,
+            "buildBeforeDeploy": match &self.build {
+                None => Value::Null,
+                Some(BuildCommand::Shell(line)) => json!(line),
+                Some(BuildCommand::Program(words)) => json!(words),
+            },
+            "staleBuild": match self.stale_build {
+                StaleBuild::Warn => "warn",
+                StaleBuild::Error => "error",
+                StaleBuild::Ignore => "ignore",
+            },
+            "logLevel": self.log_level.to_string(),
+        })
+    }
+}
+
+impl std::fmt::Display for BuildCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shell(line) => f.write_str(line),
+            Self::Program(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read() {
+        let section = json!({
+            "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "native",
+            "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
+            "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
+        });
+        let (settings, wrong) = Settings::read(&section);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(settings.in_effect(), section);
+        let usual = Settings::default();
+        assert!(settings != usual && settings.before == Before::NoReset);
+        let (shell, _) = Settings::read(&json!({"buildBeforeDeploy": "make"}));
+        assert_eq!(shell.build, Some(BuildCommand::Shell("make".to_owned())));
+    }
+
+    #[test]
+    fn nothing_null_and_unknown_keys_are_the_usual() {
+        for section in [
+            json!({}),
+            Value::Null,
+            json!([]),
+            json!({"port": null, "baud": "auto", "trace": {"server": "off"}, "target": ""}),
+        ] {
+            assert_eq!(Settings::read(&section), (Settings::default(), vec![]));
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_and_the_others_count() {
+        for (key, value, why) in [
+            ("port", json!(5), "expected a text, got 5"),
+            (
+                "baud",
+                json!("fast"),
+                "expected \"auto\" or a number, got \"fast\"",
+            ),
+            ("baud", json!(0), "expected \"auto\" or a number, got 0"),
+            ("target", json!(["a"]), "expected a text, got [\"a\"]"),
+            (
+                "backend",
+                json!("esptool"),
+                "expected \"native\", got \"esptool\"",
+            ),
+            (
+                "resetBefore",
+                json!(true),
+                "expected \"reset\" or \"noReset\", got true",
+            ),
+            (
+                "resetAfter",
+                json!("hard"),
+                "expected \"reset\" or \"noReset\", got \"hard\"",
+            ),
+            (
+                "verifyOnly",
+                json!("yes"),
+                "expected true or false, got \"yes\"",
+            ),
+            (
+                "buildBeforeDeploy",
+                json!([]),
+                "expected a command line, or a list of a program and its arguments, got []",
+            ),
+            (
+                "staleBuild",
+                json!(1),
+                "expected \"warn\", \"error\" or \"ignore\", got 1",
+            ),
+            (
+                "logLevel",
+                json!("loud"),
+                "expected \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\", got \"loud\"",
+            ),
+        ] {
+            let mut section = json!({"port": "COM5", "target": "a"});
+            section[key] = value;
+            let (settings, wrong) = Settings::read(&section);
+            let expected = Wrong {
+                key,
+                why: why.to_owned(),
+            };
+            assert_eq!(wrong, [expected]);
+            let kept = settings.port.is_some() || settings.target.is_some();
+            assert!(kept, "{key}");
+        }
+    }
+}

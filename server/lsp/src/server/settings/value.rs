@@ -1,0 +1,90 @@
+//! One setting after the other out of a JSON object, keeping a list of those that are wrong.
+
+use fbuild_deploy::deploy::Baud;
+use serde_json::Value;
+
+use super::{BuildCommand, Wrong};
+
+/// Reads values by their keys.
+pub(super) struct Reader<'v> {
+    section: &'v Value,
+    pub(super) wrong: Vec<Wrong>,
+}
+
+impl<'v> Reader<'v> {
+    pub(super) fn new(section: &'v Value) -> Self {
+        Self {
+            section,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// What `read` makes of a value. Missing, `null` and empty text are the same: not set.
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.section.get(key)?;
+        if value.is_null() || value == "" {
+            return None;
+        }
+        let read = read(value);
+        if read.is_none() {
+            let why = format!("expected {expected}, got {value}");
+            self.wrong.push(Wrong { key, why });
+        }
+        read
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        self.value(key, "a text", |value| value.as_str().map(str::to_owned))
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.value(key, "true or false", Value::as_bool)
+    }
+
+    pub(super) fn baud(&mut self, key: &'static str) -> Option<Baud> {
+        self.value(key, "\"auto\" or a number", |value| {
+            if value == "auto" {
+                return Some(Baud::Auto);
+            }
+            let baud = u32::try_from(value.as_u64()?).ok()?;
+            (baud > 0).then_some(Baud::Fixed(baud))
+        })
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let quoted: Vec<String> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        let expected = match quoted.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => quoted.concat(),
+        };
+        self.value(key, &expected, |value| {
+            let found = words.iter().find(|(word, _)| value == word);
+            found.map(|(_, meaning)| *meaning)
+        })
+    }
+
+    pub(super) fn command(&mut self, key: &'static str) -> Option<BuildCommand> {
+        let expected = "a command line, or a list of a program and its arguments";
+        self.value(key, expected, |value| match value {
+            Value::String(line) => Some(BuildCommand::Shell(line.clone())),
+            Value::Array(words) => {
+                let words: Option<Vec<String>> = words
+                    .iter()
+                    .map(|word| word.as_str().map(str::to_owned))
+                    .collect();
+                let words = words.filter(|words| words.first().is_some_and(|w| !w.is_empty()));
+                words.map(BuildCommand::Program)
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Firmware that is older than its sources, and the build command.
+
+use std::fs::{File, FileTimes};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::fake::FakeBoards;
+use super::harness::{Builder, Client};
+
+const STALE: &str = "main/main.c is newer than the firmware of espidf:build";
+
+/// A project whose source was changed after the build.
+async fn start(options: &Value) -> Client {
+    let builder = Builder::new(FakeBoards::quick()).with_options(options);
+    let client = builder.start().await;
+    let folder = client.folder.path();
+    std::fs::create_dir(folder.join("main")).unwrap();
+    std::fs::write(folder.join("main/main.c"), "int x;").unwrap();
+    built_an_hour_ago(&folder.join("build/app.bin"));
+    client
+}
+
+fn built_an_hour_ago(app: &Path) {
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
+    let file = File::options().write(true).open(app).unwrap();
+    file.set_times(FileTimes::new().set_modified(hour_ago))
+        .unwrap();
+}
+
+async fn question(client: &mut Client) -> (Value, Vec<String>) {
+    let question = client.message("window/showMessageRequest").await;
+    assert_eq!(question["params"]["type"], 2);
+    assert_eq!(question["params"]["message"], format!("{STALE}."));
+    let actions = question["params"]["actions"].as_array().unwrap();
+    let titles = actions
+        .iter()
+        .map(|action| action["title"].as_str().unwrap().to_owned());
+    (question["id"].clone(), titles.collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_person_decides() {
+    let mut client = start(&Value::Null).await;
+    for (answer, expected) in [
+        (json!({"title": "Deploy anyway"}), "fullFlash"),
+        (Value::Null, "cancelled"),
+    ] {
+        let id = client.command("deploy", &json!({})).await;
+        let (asked, actions) = question(&mut client).await;
+        assert_eq!(actions, ["Deploy anyway"], "there is no build command");
+        client.reply(&asked, &answer).await;
+        let outcome = client.outcome(id).await;
+        assert_eq!(outcome["outcome"], expected);
+        if expected == "fullFlash" {
+            assert_eq!(outcome["warnings"], json!([STALE]));
+        }
+    }
+    // Nobody asks about what is not written.
+    let id = client.command("verify", &json!({})).await;
+    client.outcome(id).await;
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_and_requests_decide_instead() {
+    let mut client = start(&json!({"settings": {"staleBuild": "error"}})).await;
+    let id = client.command("deploy", &json!({})).await;
+    let refused = client.outcome(id).await;
+    assert_eq!(refused["error"]["code"], "stale-build", "{refused}");
+    let ignore = json!({"staleBuild": "ignore"});
+    let id = client.command("deploy", &ignore).await;
+    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    client.leave().await;
+}
+
+/// A client that cannot ask deploys, as it did before there were questions, and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_can_be_asked_the_deploy_goes_on() {
+    let mut client = start(&Value::Null).await;
+    let id = client.command("deploy", &json!({})).await;
+    let (asked, _) = question(&mut client).await;
+    let error = json!({"code": -32601, "message": "no such method"});
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": asked, "error": error}))
+        .await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["outcome"], "fullFlash");
+    assert_eq!(outcome["warnings"], json!([STALE]));
+    client.leave().await;
+}
+
+#[cfg(unix)]
+fn with_command(command: &Value, trusted: bool) -> Value {
+    json!({"workspaceTrusted": trusted, "settings": {"buildBeforeDeploy": command}})
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_is_run_and_its_output_is_logged() {
+    let command = json!("echo compiling main.c; echo careful >&2; touch build/app.bin");
+    let mut client = start(&with_command(&command, true)).await;
+    let id = client.command("deploy", &json!({})).await;
+    let (asked, actions) = question(&mut client).await;
+    assert_eq!(actions, ["Deploy anyway", "Build and deploy"]);
+    let build = json!({"title": "Build and deploy"});
+    client.reply(&asked, &build).await;
+    let outcome = client
+        .outcome_after_output(id, &["compiling main.c", "careful"])
+        .await;
+    assert_eq!(outcome["outcome"], "fullFlash");
+    assert_eq!(outcome["warnings"], json!([]));
+
+    // What was built is not stale, and is not asked about.
+    let id = client.command("deploy", &json!({})).await;
+    client.outcome(id).await;
+    client.leave().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_that_fails_touches_no_board() {
+    let command = json!(["sh", "-c", "echo wrong; exit 3"]);
+    let mut client = start(&with_command(&command, true)).await;
+    let id = client.command("deploy", &json!({"build": true})).await;
+    let outcome = client.outcome_after_output(id, &["wrong"]).await;
+    assert_eq!(outcome["error"]["code"], "build-failed");
+    let what = outcome["error"]["message"].as_str().unwrap();
+    assert!(what.contains("exit status: 3"), "{what}");
+    client.leave().await;
+}
+
+/// What is not trusted is not run: nobody offers it, and a request for it is refused.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_untrusted_workspace_runs_nothing() {
+    let command = json!("touch was-run");
+    let mut client = start(&with_command(&command, false)).await;
+    let id = client.command("deploy", &json!({"build": true})).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["error"]["code"], "not-trusted", "{outcome}");
+    let id = client.command("deploy", &json!({})).await;
+    let (asked, actions) = question(&mut client).await;
+    assert_eq!(actions, ["Deploy anyway"]);
+    let build = json!({"title": "Build and deploy"});
+    client.reply(&asked, &build).await;
+    assert_eq!(client.outcome(id).await["outcome"], "cancelled");
+    assert!(!client.folder.path().join("was-run").exists());
+    client.leave().await;
+}
+
+/// A cancel ends the command and what it started, also what does not want to end.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_ends_the_whole_build() {
+    let command = json!("trap '' TERM; sleep 600 & echo child $!; wait");
+    let mut client = start(&with_command(&command, true)).await;
+    let id = client.command("deploy", &json!({"build": true})).await;
+    let output = client.message("window/logMessage").await;
+    let text = output["params"]["message"].as_str().unwrap();
+    let child: i32 = text.trim_start_matches("child ").parse().unwrap();
+    client.notify("$/cancelRequest", &json!({"id": id})).await;
+    assert_eq!(client.outcome(id).await["outcome"], "cancelled");
+    let deadline = std::time::Instant::now() + super::harness::LONG;
+    while is_running(child) {
+        assert!(std::time::Instant::now() < deadline, "{child} runs on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.leave().await;
+}
+
+/// Whether a process is there and not merely waiting for its parent to notice its end.
+#[cfg(unix)]
+fn is_running(pid: i32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    // The state stands behind the name, which is in parentheses.
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next());
+    state != Some('Z')
+}

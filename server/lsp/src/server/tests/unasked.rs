@@ -1,0 +1,176 @@
+//! What a client is told without having asked, if it said that it wants to be.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::fake::{FakeBoards, adapter};
+use super::harness::{Builder, Client};
+use crate::log::Tap;
+
+fn wanting(names: &[&str]) -> Value {
+    json!({"notifications": names})
+}
+
+/// Statuses up to the last one.
+async fn statuses(client: &mut Client) -> Vec<Value> {
+    let mut said = Vec::new();
+    loop {
+        let status = client.message("fbuild/status").await["params"].clone();
+        let is_over = status["state"] != "running";
+        said.push(status);
+        if is_over {
+            return said;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_tells_where_it_stands_and_once_how_it_ended() {
+    let (boards, mut control) = FakeBoards::endless();
+    let builder = Builder::new(boards).with_options(&wanting(&["status"]));
+    let mut client = builder.start().await;
+    let id = client.command("deploy", &json!({})).await;
+    control.started.recv().await.unwrap();
+    loop {
+        let status = client.message("fbuild/status").await["params"].clone();
+        assert_eq!(status["state"], "running");
+        if status["phase"] == "writing" {
+            assert_eq!(status["summary"], "firmware 47 %");
+            assert_eq!(status["percent"], 47);
+            assert_eq!(status["target"], "espidf:build");
+            assert_eq!(status["port"], "/dev/fake0");
+            break;
+        }
+    }
+    control.release.send(()).unwrap();
+    client.outcome(id).await;
+    let last = statuses(&mut client).await.pop().unwrap();
+    assert_eq!(last["state"], "succeeded");
+    assert_eq!(last["outcome"], "fullFlash");
+    assert_eq!(last["summary"], "full flash, 0.0 s");
+    client.leave().await;
+}
+
+/// Who has a status bar shows failures itself; nobody else is left without a word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_pops_up_only_where_nobody_else_shows_it() {
+    let builder = Builder::new(FakeBoards::quick()).with_options(&wanting(&["status"]));
+    let mut client = builder.start().await;
+    let id = client
+        .command("deploy", &json!({"target": "no-such"}))
+        .await;
+    client.answer(id).await;
+    client.message("window/logMessage").await;
+    let last = statuses(&mut client).await.pop().unwrap();
+    assert_eq!(last["state"], "failed");
+    // `leave` finds a message that popped up.
+    client.leave().await;
+
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let id = client
+        .command("deploy", &json!({"target": "no-such"}))
+        .await;
+    client.answer(id).await;
+    let alert = client.message("window/showMessage").await;
+    let text = alert["params"]["message"].as_str().unwrap();
+    assert!(
+        text.starts_with("deploy failed: ") && text.contains("; try: "),
+        "{text}"
+    );
+    assert!(!text.contains('\n'), "{text}");
+    client.message("window/logMessage").await;
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ports_come_and_go() {
+    let boards = FakeBoards::quick();
+    let builder = Builder::new(boards.clone()).with_options(&wanting(&["ports"]));
+    let poll = Duration::from_millis(5);
+    let mut client = builder.waiting(|wait| wait.ports_poll = poll).start().await;
+    let names = |message: &Value| -> Vec<String> {
+        let ports = message["params"]["ports"].as_array().unwrap();
+        ports
+            .iter()
+            .map(|port| port["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&client.message("fbuild/ports").await), ["/dev/fake0"]);
+    boards.plug(vec![adapter("a", None), adapter("b", None)]);
+    assert_eq!(names(&client.message("fbuild/ports").await), ["a", "b"]);
+    boards.plug(vec![]);
+    assert!(names(&client.message("fbuild/ports").await).is_empty());
+    client.leave().await;
+}
+
+/// With a client that watches files, and with one that does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn targets_are_told_when_a_build_finishes() {
+    for watches in [true, false] {
+        let workspace = json!({"didChangeWatchedFiles": {"dynamicRegistration": watches}});
+        let builder = Builder::new(FakeBoards::quick()).with_workspace(&workspace);
+        let builder = builder
+            .with_options(&wanting(&["targets"]))
+            .waiting(|wait| {
+                wait.quiet = Duration::from_millis(5);
+                if !watches {
+                    wait.targets_poll = Duration::from_millis(5);
+                }
+            });
+        let mut client = builder.start().await;
+        if watches {
+            let registration = client.message("client/registerCapability").await;
+            let wanted = &registration["params"]["registrations"][0];
+            assert_eq!(wanted["method"], "workspace/didChangeWatchedFiles");
+            client.reply(&registration["id"], &Value::Null).await;
+        }
+        let first = client.message("fbuild/targets").await;
+        assert_eq!(first["params"]["targets"][0]["name"], "espidf:build");
+
+        let other = client.folder.path().join("build-other");
+        std::fs::create_dir(&other).unwrap();
+        for name in ["app.bin", "flasher_args.json"] {
+            let built = client.folder.path().join("build").join(name);
+            std::fs::copy(built, other.join(name)).unwrap();
+        }
+        if watches {
+            let changes = json!({"changes": [{"uri": "file:///x.bin", "type": 1}]});
+            client
+                .notify("workspace/didChangeWatchedFiles", &changes)
+                .await;
+        }
+        // A poll may see the build half finished.
+        loop {
+            let targets = client.message("fbuild/targets").await["params"]["targets"].clone();
+            if targets.as_array().unwrap().len() == 2 {
+                break;
+            }
+        }
+        client.leave_with_unread("fbuild/targets").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_goes_to_the_client_by_its_level() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let tap = Tap::default();
+    let options = json!({"settings": {"logLevel": "info"}});
+    let builder = Builder::new(FakeBoards::quick()).with_log(&tap);
+    let mut client = builder.with_options(&options).start().await;
+    // An answer means that `initialized`, which was sent before, was dealt with.
+    let id = client.command("ports", &json!({})).await;
+    client.answer(id).await;
+    while !tap.is_open() {
+        tokio::task::yield_now().await;
+    }
+    let subscriber = tracing_subscriber::registry().with(tap);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!(target: "fbuild_lsp::test", "said");
+        tracing::debug!(target: "fbuild_lsp::test", "not said");
+    });
+    let line = client.message("window/logMessage").await;
+    assert_eq!(line["params"], json!({"type": 3, "message": "said"}));
+    client.leave().await;
+}
