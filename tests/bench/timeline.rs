@@ -151,7 +151,7 @@ pub(crate) fn phases(
     let last_work = commands
         .iter()
         .rposition(|c| is_data(&c.op) || c.op == "SPI_FLASH_MD5");
-    let (mut begun, mut wrote) = (false, false);
+    let (mut has_begun, mut wrote) = (false, false);
     for (n, command) in commands.iter().enumerate() {
         let next = commands.get(n + 1);
         let until = next.map_or(ended, |next| next.at);
@@ -160,15 +160,15 @@ pub(crate) fn phases(
             .map_or(command.at, |at| board_start + at)
             .clamp(command.at, until);
         let begins_anew = next.is_some_and(|next| next.op == "SYNC" && command.op != "SYNC");
-        begun |= matches!(command.op.as_str(), "FLASH_BEGIN" | "FLASH_DEFL_BEGIN");
-        wrote |= begun && is_data(&command.op);
+        has_begun |= matches!(command.op.as_str(), "FLASH_BEGIN" | "FLASH_DEFL_BEGIN");
+        wrote |= has_begun && is_data(&command.op);
         let left = last_work.is_some_and(|last| n > last);
         let phase = match command.op.as_str() {
             op if op.starts_with("MEM_") => &mut phases.upload,
             "SPI_FLASH_MD5" if wrote => &mut phases.prove,
             "SPI_FLASH_MD5" => &mut phases.compare,
             // Blocks that belong to no write, and reads, are checks of the link.
-            "FLASH_DATA" | "READ_FLASH" if !begun => &mut phases.connect,
+            "FLASH_DATA" | "READ_FLASH" if !has_begun => &mut phases.connect,
             "FLASH_END" | "FLASH_DEFL_END" if wrote => &mut phases.write,
             _ if left => &mut phases.leave,
             op if op.starts_with("FLASH_") || op.starts_with("ERASE_") => &mut phases.write,

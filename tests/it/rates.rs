@@ -111,8 +111,7 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
         };
         let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
         assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
-        let highest = *highest.lock().unwrap();
-        highest
+        Arc::into_inner(highest).unwrap().into_inner().unwrap()
     };
     assert!(deploy_once() > 1_500_000, "the limit was never looked for");
     let known = RateMemory::new(Some(&memory), Some(&usb_id)).recall();
