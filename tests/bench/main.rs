@@ -8,7 +8,8 @@
 //! Each run begins with a fresh board that holds the old build and stands in download mode, and
 //! counts only if the flash holds the new build afterwards, byte for byte, and nothing else changed.
 //! Runs are interleaved, so that a slow minute of this machine does not hit one contestant alone.
-//! Results go to `tests/bench/results/`.
+//! Results go to `tests/bench/results/`. On a machine that has something else to do, run it with
+//! precedence (`nice -n -15`): a Python program that waits for a CPU looks slower than it is.
 
 // Results go to standard output; this is no language server.
 #![allow(clippy::print_stdout)]
@@ -361,8 +362,10 @@ fn write_results(results: &Results, folder: &Path) -> Result<(), String> {
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let json = serde_json::to_string_pretty(results).map_err(|error| error.to_string())?;
-    write(RESULT_FILE, json + "\n")?;
+    write(
+        RESULT_FILE,
+        results.to_json().map_err(|error| error.to_string())?,
+    )?;
     write("table.md", table::table(results))?;
     write("chart.svg", chart::chart(results))
 }

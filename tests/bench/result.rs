@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::limit::Limit;
 use crate::run::Run;
@@ -40,7 +41,36 @@ pub(crate) struct Entry {
     pub(crate) runs: Vec<Run>,
 }
 
+/// Seconds are kept to a tenth of a millisecond: the stopwatch is not better.
+const KEPT_PER_SECOND: f64 = 10_000.0;
+
 impl Results {
+    /// As text: one contestant a line, so that a new measurement is a readable difference.
+    pub(crate) fn to_json(&self) -> serde_json::Result<String> {
+        let mut parts = Vec::new();
+        for measurement in &self.measurements {
+            let mut lines = Vec::new();
+            for entry in &measurement.contestants {
+                lines.push(rounded(serde_json::to_value(entry)?).to_string());
+            }
+            let mut fields = String::new();
+            if let Value::Object(object) = rounded(serde_json::to_value(measurement)?) {
+                for (name, value) in object.iter().filter(|(name, _)| *name != "contestants") {
+                    fields.extend(["\"", name, "\":", &value.to_string(), ","]);
+                }
+            }
+            parts.push(format!(
+                "{{{fields}\"contestants\":[\n  {}]}}",
+                lines.join(",\n  ")
+            ));
+        }
+        let versions = serde_json::to_string(&self.versions)?;
+        let parts = parts.join(",\n");
+        Ok(format!(
+            "{{\"versions\":{versions},\n\"measurements\":[\n{parts}\n]}}\n"
+        ))
+    }
+
     /// The measurement at the estimated hash rates.
     pub(crate) fn find(&self, chip: &str, link: &str, scenario: &str) -> Option<&Measurement> {
         self.find_scaled(chip, link, scenario, 1.0)
@@ -81,6 +111,19 @@ impl Results {
             }
         }
         old.contestants.sort_by_key(|entry| !entry.ours);
+    }
+}
+
+/// The same with all fractions rounded.
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let value = number.as_f64().unwrap_or_default();
+            json!((value * KEPT_PER_SECOND).round() / KEPT_PER_SECOND)
+        }
+        Value::Array(values) => values.into_iter().map(rounded).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(k, v)| (k, rounded(v))).collect(),
+        other => other,
     }
 }
 
@@ -195,6 +238,8 @@ pub(crate) mod tests {
             ("other", Some(5.0)),
         ];
         assert_eq!(found, expected);
+        let read: Results = serde_json::from_str(&results.to_json().unwrap()).unwrap();
+        assert_eq!(read, results);
         assert!(results.find("esp32", "a link", "same").is_some());
         assert!(
             results

@@ -1,11 +1,13 @@
 //! Boards whose eFuses are burnt: what may be written is written as the board needs it, what cannot
 //! be proved is not claimed, and what would leave a dead board is refused before anything is erased.
 
-use fbuild_deploy::deploy::{Mode, Request};
+use std::collections::BTreeSet;
+
+use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::outcome::{OutcomeKind, Verdict};
 use fbuild_loader::chip::Chip;
 use fbuild_loader::packet::op;
-use fbuild_sim::{Board, BoardBuilder, Encryption};
+use fbuild_sim::{Board, BoardBuilder, Encryption, Faults};
 
 use crate::bench::{Bench, Deployed};
 use crate::firmware::{
@@ -133,7 +135,7 @@ fn secure_download_mode_at_a_fixed_baud_rate() {
         let build = plain_build(chip, 2);
         let bench = Bench::new(Board::builder(chip).secure_download());
         let request = Request {
-            baud: fbuild_deploy::deploy::Baud::Fixed(460_800),
+            baud: Baud::Fixed(460_800),
             ..build.request()
         };
         let deployed = bench.deploy(&request);
@@ -209,6 +211,7 @@ fn force_writes_plainly_and_says_what_it_overrode() {
 #[test]
 fn an_encrypting_build_on_an_encrypted_chip() {
     const MARKED: [&str; 3] = ["bootloader", "partitions", "firmware"];
+    let mut by_rom = BTreeSet::new();
     for chip in Chip::ALL {
         for app_sectors in [2, 40] {
             let build = encrypting_build(chip, app_sectors);
@@ -241,6 +244,12 @@ fn an_encrypting_build_on_an_encrypted_chip() {
             ));
             assert_eq!(verdict(&again, "assets"), Verdict::Match);
             assert_eq!(again.erased.len(), sectors, "never skipped");
+            if !again.used_stub() {
+                // No ROM was ever seen to encrypt what it inflates.
+                assert_eq!(again.count(op::FLASH_DEFL_BEGIN), 0, "{chip}");
+                assert!(again.count(op::FLASH_BEGIN) > 0, "{chip}");
+                by_rom.insert(chip);
+            }
             bench.assert_runs(APP_AT);
 
             let verified = bench.deploy(&in_mode(&build, Mode::Verify));
@@ -249,6 +258,29 @@ fn an_encrypting_build_on_an_encrypted_chip() {
             bench.assert_runs(APP_AT);
         }
     }
+    assert!(by_rom.len() > 1, "only {by_rom:?} wrote with the ROM");
+}
+
+/// The stub answers the last block before it writes it, and no hash will tell whether it did.
+#[test]
+fn the_last_block_of_an_encrypted_write_is_waited_for() {
+    let chip = Chip::Esp32;
+    let build = encrypting_build(chip, 20);
+    let request = Request {
+        baud: Baud::Fixed(921_600),
+        ..build.subset(&["firmware"])
+    };
+    let bench = Bench::new(encrypted(chip, Encryption::Development));
+    let sound = bench.deploy(&request);
+    assert!(sound.report.error.is_none() && sound.used_stub());
+    let bytes = bench.board().stats().flash.bytes_programmed;
+
+    let bench = Bench::new(encrypted(chip, Encryption::Development));
+    bench.faults(Faults::none().power_loss_after(bytes - 1));
+    let deployed = bench.deploy(&request);
+    assert_eq!(deployed.outcome(), OutcomeKind::Failed);
+    let error = deployed.report.error.unwrap();
+    assert!(error.board_state.contains("writing had begun"), "{error:?}");
 }
 
 /// Until its first start the chip does not encrypt: then its boot loader encrypts what it finds.

@@ -80,18 +80,25 @@ impl Session {
         const STAGE0_RESET_SYSTEM_AND_RTC: u32 = 5 << 28;
         const CHIP_RESET_ENABLE: u32 = 1 << 8;
         const CHIP_RESET_WIDTH: u32 = 2;
-        // Long enough for the watchdog to bite before somebody opens the port again.
-        const BITE: Duration = Duration::from_millis(50);
+        // 2000 ticks of the slow clock (about 136 kHz) are 15 ms.
+        const BITE: Duration = Duration::from_millis(20);
+        const LAST_ANSWER: Duration = Duration::from_millis(100);
         let Some(watchdog) = &self.chip.facts().watchdog else {
             return Ok(());
         };
         let config = ENABLE | STAGE0_RESET_SYSTEM_AND_RTC | CHIP_RESET_ENABLE | CHIP_RESET_WIDTH;
+        let all_bits = u32::MAX;
         self.write_registers(&[
-            (watchdog.write_protect, WATCHDOG_KEY, u32::MAX),
-            (watchdog.config1, TIMEOUT_TICKS, u32::MAX),
-            (watchdog.config0, config, u32::MAX),
-            (watchdog.write_protect, 0, u32::MAX),
+            (watchdog.write_protect, WATCHDOG_KEY, all_bits),
+            (watchdog.config1, TIMEOUT_TICKS, all_bits),
         ])?;
+        // The reset may overtake the answer to what causes it, and take the port along. The write
+        // protection comes back with the reset.
+        let bite = packet::words(&[watchdog.config0, config, all_bits, 0]);
+        match self.call(op::WRITE_REG, &bite, 0, LAST_ANSWER) {
+            Ok(_) | Err(LoaderError::Timeout { .. } | LoaderError::Link { .. }) => {}
+            Err(error) => return Err(error),
+        }
         self.link.pause(BITE);
         Ok(())
     }
