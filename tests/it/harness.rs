@@ -1,5 +1,6 @@
 //! What the tests share: the binary, the fixtures, and a comparison that our code has no part in.
 
+use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -103,7 +104,7 @@ pub(crate) fn shared(what: &str) -> Option<PathBuf> {
         std::env::var_os("CI").is_none_or(|ci| ci != "true"),
         "CI needs ../shared: {what}"
     );
-    println!("skipped: {what} (no ../shared)");
+    let _ = writeln!(std::io::stderr(), "skipped: {what} (no ../shared)");
     None
 }
 
@@ -158,7 +159,10 @@ pub(crate) fn python_tool(environment: &str, tool: &str) -> Option<PathBuf> {
         "CI needs {}: run tests/run",
         path.display()
     );
-    println!("skipped: {tool} is not installed (tests/run does it)");
+    let _ = writeln!(
+        std::io::stderr(),
+        "skipped: {tool} is not installed (tests/run does it)"
+    );
     None
 }
 

@@ -2,6 +2,7 @@
 //! from crates.io. They are installed once, under `$XDG_CACHE_HOME/fbuild-tests` (or
 //! `~/.cache/fbuild-tests`). Where that is impossible a test says so and returns, except with CI=true.
 
+use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
 mod espflash;
 mod esptool;
 
@@ -41,7 +42,7 @@ pub(super) fn skip(what: &str) {
         std::env::var("CI").as_deref() != Ok("true"),
         "{what}, and nothing may be skipped with CI=true"
     );
-    eprintln!("skipped: {what}");
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
 
 fn cache_dir() -> Option<PathBuf> {
