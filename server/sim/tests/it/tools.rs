@@ -1,5 +1,5 @@
 //! Programs that nobody here wrote, driving a board on a pty: esptool 5.6.0 from PyPI, espflash 4.7.0
-//! from crates.io. They are installed once, under `$XDG_CACHE_HOME/fbuild-tests` (or
+//! built by cargo install. They are installed once, under `$XDG_CACHE_HOME/fbuild-tests` (or
 //! `~/.cache/fbuild-tests`). Where that is impossible a test says so and returns, except with CI=true.
 
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
