@@ -1,4 +1,4 @@
-//! The table of chip facts.
+//! The table of chip facts. Long because it is one table: an entry per chip, all of the same shape.
 //!
 //! Sources, unless a field says otherwise: esptool 5.6.0 `targets/*.py` for register addresses, eFuse
 //! bits, watchdogs and image ids; ESP-IDF `esp_app_format.h` and `esp_rom` for image ids and boot
