@@ -7,6 +7,8 @@
 
 mod boards;
 mod cli;
+#[allow(dead_code)] // the features that speak these words come next
+mod editing;
 mod explain;
 mod json;
 mod log;
