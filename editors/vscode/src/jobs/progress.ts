@@ -1,0 +1,80 @@
+/** A job's progress as a notification with a bar and a Cancel button. */
+
+import * as vscode from "vscode";
+import type { WorkDoneProgressReport } from "vscode-languageclient/node";
+
+/** A job that is over sooner shows nothing but the status bar's spinner. */
+const DELAY_MS = 400;
+
+export type Place = "notification" | "statusBar" | "off";
+
+type Step = (step: WorkDoneProgressReport) => void;
+
+/**
+ * Runs `work` and shows how it goes. The token that `work` gets is raised when the person cancels
+ * it here or by `outer`.
+ */
+export async function show<T>(
+  place: Place,
+  title: string,
+  outer: vscode.CancellationToken | undefined,
+  work: (step: Step, cancel: vscode.CancellationToken) => Promise<T>,
+): Promise<T> {
+  const source = new vscode.CancellationTokenSource();
+  const relay = outer?.onCancellationRequested(() => {
+    source.cancel();
+  });
+  if (outer?.isCancellationRequested) source.cancel();
+  let last: WorkDoneProgressReport | undefined;
+  let draw: Step | undefined;
+  const job = work((step) => {
+    last = step;
+    draw?.(step);
+  }, source.token);
+  const timer =
+    place === "notification"
+      ? setTimeout(() => {
+          void open(title, job, source, (drawer) => {
+            draw = drawer;
+            if (last) draw(last);
+          });
+        }, DELAY_MS)
+      : undefined;
+  try {
+    return await job;
+  } finally {
+    clearTimeout(timer);
+    relay?.dispose();
+    source.dispose();
+  }
+}
+
+async function open(
+  title: string,
+  job: Promise<unknown>,
+  source: vscode.CancellationTokenSource,
+  ready: (draw: Step) => void,
+): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  await vscode.window.withProgress(options, async (progress, cancel) => {
+    cancel.onCancellationRequested(() => {
+      source.cancel();
+      progress.report({ message: "stopping" });
+    });
+    let shown = 0;
+    ready((step) => {
+      if (source.token.isCancellationRequested) return;
+      const percent = step.percentage ?? shown;
+      const increment = Math.max(0, percent - shown);
+      shown = Math.max(shown, percent);
+      progress.report({ message: sentence(step.message ?? ""), increment });
+    });
+    // How it ended is for whoever started it.
+    await job.catch(() => undefined);
+  });
+}
+
+/** `firmware: writing 43 %` after a title with a colon of its own. */
+export function sentence(message: string): string {
+  return message.replace(/^([^\s:]+): /, "$1 ");
+}

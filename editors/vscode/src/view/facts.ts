@@ -1,0 +1,82 @@
+/** Everything the status bar is drawn from, and how news changes it. */
+
+import type { Outcome, Ports, Status, Targets } from "../protocol.ts";
+import type { Folder } from "./folder.ts";
+
+export type Health =
+  | { kind: "starting" }
+  | { kind: "ready"; version: string; file: string; from: string }
+  | { kind: "restarting"; why: string }
+  | { kind: "stopped"; why: string };
+
+/** How a job ended. */
+export interface Finished {
+  outcome: Outcome;
+  /** The folder that it was for, if one was meant. */
+  folder: Folder | undefined;
+}
+
+export interface Facts {
+  health: Health;
+  targets: Targets | undefined;
+  ports: Ports | undefined;
+  /** What is running, oldest first. */
+  running: readonly Status[];
+  /** The last deploy or verify, for as long as nothing newer is known. */
+  latest: Finished | undefined;
+  /** The folder whose project the commands are for. */
+  folder: Folder | undefined;
+  /** Whether there is more than one folder. */
+  hasFolders: boolean;
+  /** Settings of that folder. */
+  setting: { target: string; port: string };
+  showsProgress: boolean;
+}
+
+export const nothing: Facts = {
+  health: { kind: "starting" },
+  targets: undefined,
+  ports: undefined,
+  running: [],
+  latest: undefined,
+  folder: undefined,
+  hasFolders: false,
+  setting: { target: "", port: "" },
+  showsProgress: true,
+};
+
+/** A job went on or ended. */
+export function withStatus(facts: Facts, status: Status): Facts {
+  const others = facts.running.filter((job) => job.job !== status.job);
+  if (status.state !== "running") return { ...facts, running: others };
+  const running = [...others, status].sort((a, b) => a.job - b.job);
+  return { ...facts, running };
+}
+
+/** A deploy or verify ended. */
+export function withFinished(facts: Facts, latest: Finished): Facts {
+  return { ...facts, latest };
+}
+
+/** Targets came, went, were built or chosen. A result that this makes old is forgotten. */
+export function withTargets(facts: Facts, targets: Targets): Facts {
+  const { latest, targets: before } = facts;
+  const isOld = latest && before && isOlder(latest, before, targets);
+  return { ...facts, targets, latest: isOld ? undefined : latest };
+}
+
+function isOlder(latest: Finished, before: Targets, now: Targets): boolean {
+  const built = ({ targets }: Targets) =>
+    targets
+      .filter((target) => target.name === latest.outcome.target)
+      .map((target) => `${target.foundIn} ${target.builtMs ?? ""}`)
+      .join();
+  const chosen = ({ selected }: Targets) => JSON.stringify(selected);
+  return built(before) !== built(now) || chosen(before) !== chosen(now);
+}
+
+/** The server is well, or not. Without it nothing runs, and what it knew is not known any more. */
+export function withHealth(facts: Facts, health: Health): Facts {
+  if (health.kind === "ready") return { ...facts, health };
+  return { ...facts, health, running: [] };
+}
