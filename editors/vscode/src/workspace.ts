@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 
 import type { Model } from "./model.ts";
+import { withSettings } from "./view/facts.ts";
 import type { Folder } from "./view/folder.ts";
 import { choose } from "./view/folder.ts";
 import type { Place } from "./jobs/progress.ts";
@@ -38,11 +39,10 @@ export class Workspace implements vscode.Disposable {
       const folder = choose(folders, facts.targets, this.lookedAt);
       const scope = folder ? vscode.Uri.file(folder.path) : null;
       const settings = vscode.workspace.getConfiguration("fbuild", scope);
+      const setting = { target: settings.get("target", ""), port: settings.get("port", "") };
       return {
-        ...facts,
-        folder,
+        ...withSettings(facts, folder, setting),
         hasFolders: folders.length > 1,
-        setting: { target: settings.get("target", ""), port: settings.get("port", "") },
         showsProgress: settings.get<Place>("progress", "notification") !== "off",
       };
     });

@@ -15,6 +15,8 @@ export type Button =
 
 /** Failure of a request that the server did not live to answer. */
 export const SERVER_STOPPED = "server-stopped";
+/** Failure of a request that no server was there for. */
+export const NO_SERVER = "no-server";
 
 /** Most useful first; at most three. */
 export function buttons(failure: Failure): Button[] {
@@ -44,6 +46,7 @@ export function buttons(failure: Failure): Button[] {
     case "job-running":
       return ["Cancel the Other", "Show Log"];
     case SERVER_STOPPED:
+    case NO_SERVER:
       return ["Restart Server", "Show Log"];
     default:
       return ["Retry", "Show Log"];

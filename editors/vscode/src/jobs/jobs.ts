@@ -11,9 +11,10 @@ import { NoServer } from "../server/connection.ts";
 import type { Subscribers } from "../subscribers.ts";
 import { chosenPort } from "../view/chosen.ts";
 import { withFinished } from "../view/facts.ts";
-import { SERVER_STOPPED } from "./failureButtons.ts";
+import { sentence } from "../view/words.ts";
+import { NO_SERVER, SERVER_STOPPED } from "./failureButtons.ts";
 import type { Place } from "./progress.ts";
-import { sentence, show } from "./progress.ts";
+import { show } from "./progress.ts";
 
 /** What compares or writes a target. */
 export type DeployKind = "deploy" | "verify" | "plan";
@@ -51,7 +52,10 @@ export class Jobs {
     const { folder } = this.model.facts;
     const args = given.root === undefined && folder ? { ...given, root: folder.path } : given;
     const outcome = await this.asOutcome(kind, args, watch);
-    this.model.update((facts) => withFinished(facts, { outcome, folder }));
+    // Without a server the status bar says that already, and it is no result.
+    if (outcome.error?.code !== NO_SERVER) {
+      this.model.update((facts) => withFinished(facts, { outcome, folder }));
+    }
     if (outcome.error && !watch.isQuiet) {
       this.showFailure(capital(kind), outcome, kind, given);
     }
@@ -68,8 +72,16 @@ export class Jobs {
     try {
       return await this.work<Outcome>(kind, title, Command[kind], args, watch, (done) => done);
     } catch (error) {
-      return unanswered(kind, args, error);
+      return unanswered(kind, args, this.reason(error));
     }
+  }
+
+  private reason(error: unknown): { code: string; message: string } {
+    const message = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof NoServer)) return { code: "refused", message };
+    if (error.wasAsked) return { code: SERVER_STOPPED, message };
+    const { health } = this.model.facts;
+    return { code: NO_SERVER, message: health.kind === "stopped" ? health.why : message };
   }
 
   private async work<T>(
@@ -107,19 +119,22 @@ function progressPlace(): Place {
 }
 
 /** The outcome of a request that was refused, or that nobody lived to answer. */
-function unanswered(kind: DeployKind, args: DeployArguments, error: unknown): Outcome {
-  const isGone = error instanceof NoServer;
-  const what = error instanceof Error ? error.message : String(error);
+function unanswered(
+  kind: DeployKind,
+  args: DeployArguments,
+  { code, message }: { code: string; message: string },
+): Outcome {
+  const mayBeHalf = code === SERVER_STOPPED && kind === "deploy";
   const failure: Failure = {
-    code: isGone ? SERVER_STOPPED : "refused",
-    message: what,
-    boardState: isGone && kind === "deploy" ? "the next deploy repairs what it left behind" : null,
+    code,
+    message,
+    boardState: mayBeHalf ? "the next deploy repairs what it left behind" : null,
     remedy: null,
     isInput: false,
   };
   return {
     outcome: "failed",
-    message: `${kind} failed: ${what}`,
+    message: `${kind} failed: ${message}`,
     target: args.target ?? "",
     port: args.port ?? "",
     chip: null,

@@ -3,6 +3,8 @@
 import * as vscode from "vscode";
 import type { WorkDoneProgressReport } from "vscode-languageclient/node";
 
+import { sentence } from "../view/words.ts";
+
 /** A job that is over sooner shows nothing but the status bar's spinner. */
 const DELAY_MS = 400;
 
@@ -72,9 +74,4 @@ async function open(
     // How it ended is for whoever started it.
     await job.catch(() => undefined);
   });
-}
-
-/** `firmware: writing 43 %` after a title with a colon of its own. */
-export function sentence(message: string): string {
-  return message.replace(/^([^\s:]+): /, "$1 ");
 }

@@ -16,6 +16,7 @@ import type { WorkDoneProgressReport } from "vscode-languageclient/node";
 import type { Ports, Status, Targets } from "../protocol.ts";
 import type { Health } from "../view/facts.ts";
 import { find } from "./binary.ts";
+import { followCleanDocuments } from "./cleanDocuments.ts";
 import { Crashes } from "./crashes.ts";
 import { documentSelector } from "./documents.ts";
 
@@ -30,7 +31,15 @@ export interface Listener {
 }
 
 /** The server is not there, or went away before it answered. */
-export class NoServer extends Error {}
+export class NoServer extends Error {
+  /** Whether it had been asked. */
+  readonly wasAsked: boolean;
+
+  constructor(message: string, wasAsked: boolean) {
+    super(message);
+    this.wasAsked = wasAsked;
+  }
+}
 
 export interface Asking {
   cancel?: vscode.CancellationToken;
@@ -43,6 +52,7 @@ export class Server {
   private readonly listener: Listener;
   private readonly crashes = new Crashes();
   private client: LanguageClient | undefined;
+  private following: vscode.Disposable | undefined;
   /** Starts and restarts happen one after another. */
   private queue: Promise<void> = Promise.resolve();
   private isRestartQueued = false;
@@ -81,7 +91,7 @@ export class Server {
   /** Asks the server to carry out a command. */
   async run<T>(command: string, argument: object, asking: Asking = {}): Promise<T> {
     const client = this.client;
-    if (client?.state !== State.Running) throw new NoServer("the server is not running");
+    if (client?.state !== State.Running) throw new NoServer("the server is not running", false);
     const token = `fbuild-vscode/${++this.nProgresses}`;
     const steps =
       asking.progress &&
@@ -131,6 +141,7 @@ export class Server {
     this.log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
     const client = new LanguageClient("fbuild", "fbuild", { command: file }, this.options());
     this.client = client;
+    this.following = followCleanDocuments(client);
     client.onNotification("fbuild/status", (status: Status) => {
       this.listener.status(status);
     });
@@ -156,6 +167,7 @@ export class Server {
   private async stopNow(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.following?.dispose();
     this.leaveAll("the server was stopped");
     if (!client) return;
     try {
@@ -169,7 +181,7 @@ export class Server {
   private leaveAll(why: string): void {
     const waiting = [...this.waiting];
     this.waiting.clear();
-    for (const leave of waiting) leave(new NoServer(why));
+    for (const leave of waiting) leave(new NoServer(why, true));
   }
 
   private options(): LanguageClientOptions {

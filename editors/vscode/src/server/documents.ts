@@ -5,7 +5,8 @@
 
 import type { TextDocumentFilter } from "vscode-languageclient/node";
 
-const SOURCES = "c,h,cc,cpp,cxx,hh,hpp,hxx,s,S,ino,rs";
+/** As the server has them where it looks for sources that are newer than the firmware. */
+const SOURCES = "c,cc,cpp,cxx,h,hh,hpp,hxx,ino,s,S,rs,ld,x,py,toml";
 
 /** Files that the server helps with. */
 const HELPED = [
@@ -15,7 +16,7 @@ const HELPED = [
   "**/sdkconfig.{defaults,ci,old}*",
 ];
 
-const BUILD_FILES = "**/{CMakeLists.txt,Kconfig,Kconfig.projbuild,idf_component.yml,Cargo.toml}";
+const BUILD_FILES = "**/{CMakeLists.txt,Kconfig,Kconfig.projbuild,idf_component.yml}";
 
 export const documentSelector: TextDocumentFilter[] = [
   `**/*.{${SOURCES}}`,

@@ -21,7 +21,7 @@ export class Steps {
   private last = "";
 
   line(step: string): string | undefined {
-    const words = step.replace(/ \d+ %.*$/, "");
+    const words = step.replace(/,? \d+ (%|of \d+).*$/, "");
     if (words === this.last) return undefined;
     this.last = words;
     return words;

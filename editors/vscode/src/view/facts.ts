@@ -75,6 +75,18 @@ function isOlder(latest: Finished, before: Targets, now: Targets): boolean {
   return built(before) !== built(now) || chosen(before) !== chosen(now);
 }
 
+/** What the settings of a folder say. A result of other settings is old. */
+export function withSettings(
+  facts: Facts,
+  folder: Folder | undefined,
+  setting: Facts["setting"],
+): Facts {
+  const isSame =
+    folder?.path !== facts.folder?.path ||
+    (setting.port === facts.setting.port && setting.target === facts.setting.target);
+  return { ...facts, folder, setting, latest: isSame ? facts.latest : undefined };
+}
+
 /** The server is well, or not. Without it nothing runs, and what it knew is not known any more. */
 export function withHealth(facts: Facts, health: Health): Facts {
   if (health.kind === "ready") return { ...facts, health };

@@ -43,14 +43,17 @@ export function describe(outcome: Outcome): string {
   return parts.join("\n\n");
 }
 
+/** Tables in a tooltip have no room between their columns. */
+const GAP = "&nbsp;&nbsp;";
+
 function table(regions: readonly Region[]): string {
   const rows = regions.map(
     (region) =>
-      `| ${escaped(region.name)} | ${address(region.offset)} | ${verdict(region)} ` +
-      `| ${sectors(region)} | ${region.bytesSent > 0 ? size(region.bytesSent) : "–"} |`,
+      `| ${escaped(region.name)} | ${GAP}${address(region.offset)} | ${GAP}${verdict(region)} ` +
+      `| ${GAP}${sectors(region)} | ${GAP}${region.bytesSent > 0 ? size(region.bytesSent) : "–"} |`,
   );
   return [
-    "| Region | Offset | On the board | Written | Sent |",
+    `| Region | ${GAP}Offset | ${GAP}On the board | ${GAP}Written | ${GAP}Sent |`,
     "| :-- | --: | :-- | --: | --: |",
     ...rows,
   ].join("\n");

@@ -50,3 +50,12 @@ export function shortPort(port: string): string {
 export function escaped(text: string): string {
   return text.replace(/[\\`*_[\]<>|#!&$()~]/g, "\\$&");
 }
+
+/**
+ * The server's words without their percentage, which is the region's own: the bar shows the job's.
+ * `firmware: writing 43 %, 512 of 1180 KiB` becomes `writing firmware, 512 of 1180 KiB`.
+ */
+export function sentence(message: string): string {
+  const [, region, phase, rest] = /^([^\s:]+): (\w+)(?: \d+ %)?(.*)$/.exec(message) ?? [];
+  return region === undefined ? message : `${phase ?? ""} ${region}${rest ?? ""}`;
+}

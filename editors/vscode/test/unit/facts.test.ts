@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { withFinished, withHealth, withStatus, withTargets } from "../../src/view/facts.ts";
+import {
+  withFinished,
+  withHealth,
+  withSettings,
+  withStatus,
+  withTargets,
+} from "../../src/view/facts.ts";
 import { choose } from "../../src/view/folder.ts";
 import { built, folder, ready, running, selective, targets } from "./examples.ts";
 
@@ -31,6 +37,14 @@ test("a result stands until there is a newer fact", () => {
   assert.equal(withTargets(done, rebuilt).latest, undefined);
   const selected = [{ root: folder.path, target: null, port: "COM5" }];
   assert.equal(withTargets(done, { ...targets, selected }).latest, undefined);
+});
+
+test("a result of other settings is old, that of another folder is not", () => {
+  const done = withFinished(ready, { outcome: selective, folder });
+  const setting = { target: "", port: "COM5" };
+  assert.equal(withSettings(done, folder, setting).latest, undefined);
+  assert.ok(withSettings(done, folder, ready.setting).latest);
+  assert.ok(withSettings(done, { name: "other", path: "/other" }, setting).latest);
 });
 
 test("nothing runs on a server that is gone", () => {

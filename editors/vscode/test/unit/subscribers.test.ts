@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Subscribers } from "../../src/subscribers.ts";
 
 test("a deploy waits for those who ask it to", async () => {
-  const subscribers = new Subscribers(assert.fail);
+  const subscribers = new Subscribers((text) => assert.fail(text));
   let isClosed = false;
   subscribers.api.onWillDeploy((event) => {
     assert.deepEqual([event.kind, event.port], ["deploy", "COM5"]);
@@ -41,7 +41,7 @@ test("nobody can hold a deploy up, or break it", async () => {
 });
 
 test("who has left hears nothing", () => {
-  const subscribers = new Subscribers(assert.fail);
+  const subscribers = new Subscribers((text) => assert.fail(text));
   const heard: string[] = [];
   const first = subscribers.api.onDidDeploy(({ kind }) => heard.push(`first ${kind}`));
   subscribers.api.onDidDeploy(({ kind }) => heard.push(`second ${kind}`));

@@ -51,15 +51,17 @@ test("a line for a new phase or region, none for a new percentage", () => {
   const steps = new Steps();
   const lines = [
     "connecting to COM5",
-    "firmware writing 1 %, 1 of 9 KiB",
-    "firmware writing 50 %, 4 of 9 KiB, 6 s left",
-    "firmware checking 1 %",
+    "writing firmware, 1 of 9 KiB",
+    "writing firmware, 4 of 9 KiB, 6 s left",
+    "checking firmware, 1 of 9 KiB",
+    "erasing 40 %, 4 of 9 KiB",
   ].map((step) => steps.line(step));
   assert.deepEqual(lines, [
     "connecting to COM5",
-    "firmware writing",
+    "writing firmware",
     undefined,
-    "firmware checking",
+    "checking firmware",
+    "erasing",
   ]);
 });
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Crashes } from "../../src/server/crashes.ts";
 import { planText } from "../../src/view/planText.ts";
-import { ago, duration, shortPort, size } from "../../src/view/words.ts";
+import { ago, duration, sentence, shortPort, size } from "../../src/view/words.ts";
 import { selective } from "./examples.ts";
 
 test("numbers as people read them", () => {
@@ -24,6 +24,14 @@ test("numbers as people read them", () => {
     "COM5",
     "simulated board",
   ]);
+});
+
+test("a step in words, without a second percentage beside the bar", () => {
+  assert.equal(
+    sentence("firmware: writing 43 %, 512 of 1180 KiB, 6 s left"),
+    "writing firmware, 512 of 1180 KiB, 6 s left",
+  );
+  assert.equal(sentence("connecting to sim:board.bin"), "connecting to sim:board.bin");
 });
 
 test("a plan is a table that lines up", () => {
