@@ -19,7 +19,10 @@ export async function showFailure(
 ): Promise<void> {
   if (!error) return;
   const text = message(title, error);
-  const button = await vscode.window.showErrorMessage(text, ...buttons(error));
+  const button = await vscode.window.showErrorMessage(
+    text,
+    ...buttons(error, vscode.workspace.isTrusted),
+  );
   if (button) await act(desk, button, port, kind, given);
 }
 
@@ -54,6 +57,9 @@ async function act(
       return;
     case "Cancel the Other":
       await desk.server.run(Command.cancel, { port: busyPort });
+      return;
+    case "Manage Trust":
+      await vscode.commands.executeCommand("workbench.trust.manage");
       return;
     case "Restart Server":
       await desk.server.restart();

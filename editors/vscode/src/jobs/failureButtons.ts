@@ -11,6 +11,7 @@ export type Button =
   | "Deploy Anyway"
   | "Cancel the Other"
   | "Restart Server"
+  | "Manage Trust"
   | "Show Log";
 
 /** Failure of a request that the server did not live to answer. */
@@ -19,14 +20,18 @@ export const SERVER_STOPPED = "server-stopped";
 export const NO_SERVER = "no-server";
 
 /** Most useful first; at most three. */
-export function buttons(failure: Failure): Button[] {
+export function buttons(failure: Failure, isTrusted = true): Button[] {
   switch (failure.code) {
+    case "not-trusted":
+      return ["Manage Trust", "Show Log"];
+    case "no-port":
+      // Where the workspace is not trusted, its settings name no port.
+      return isTrusted ? ["Retry", "Choose Port", "Show Log"] : ["Choose Port", "Manage Trust"];
     case "port-busy":
     case "port-not-found":
     case "port-name":
     case "port-open":
     case "port-permission":
-    case "no-port":
     case "several-ports":
     case "no-loader":
     case "chip-mismatch":
@@ -45,7 +50,6 @@ export function buttons(failure: Failure): Button[] {
       return ["Retry", "Deploy Full", "Show Log"];
     case "job-running":
       return ["Cancel the Other", "Show Log"];
-    case SERVER_STOPPED:
     case NO_SERVER:
       return ["Restart Server", "Show Log"];
     default:

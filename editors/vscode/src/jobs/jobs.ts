@@ -51,10 +51,11 @@ export class Jobs {
   async deploy(kind: DeployKind, given: DeployArguments, watch: Watch = {}): Promise<Outcome> {
     const { folder } = this.model.facts;
     const args = given.root === undefined && folder ? { ...given, root: folder.path } : given;
+    const startedMs = Date.now();
     const outcome = await this.asOutcome(kind, args, watch);
     // Without a server the status bar says that already, and it is no result.
     if (outcome.error?.code !== NO_SERVER) {
-      this.model.update((facts) => withFinished(facts, { outcome, folder }));
+      this.model.update((facts) => withFinished(facts, { outcome, folder, startedMs }));
     }
     if (outcome.error && !watch.isQuiet) {
       this.showFailure(capital(kind), outcome, kind, given);
@@ -95,7 +96,9 @@ export class Jobs {
     await this.subscribers.willDeploy(kind, args.port ?? chosenPort(this.model.facts));
     let done: T | undefined;
     try {
-      done = await show(progressPlace(), title, watch.cancel, (step, cancel) =>
+      const isAsking = () => this.model.facts.running.some(({ phase }) => phase === "asking");
+      const shown = { place: progressPlace(), title, isAsking };
+      done = await show(shown, watch.cancel, (step, cancel) =>
         this.server.run<T>(command, args, {
           cancel,
           progress: (report) => {

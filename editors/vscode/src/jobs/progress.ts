@@ -12,13 +12,20 @@ export type Place = "notification" | "statusBar" | "off";
 
 type Step = (step: WorkDoneProgressReport) => void;
 
+/** What is shown, and where. */
+export interface Shown {
+  place: Place;
+  title: string;
+  /** Whether the person is being asked something, which needs no second message. */
+  isAsking: () => boolean;
+}
+
 /**
  * Runs `work` and shows how it goes. The token that `work` gets is raised when the person cancels
  * it here or by `outer`.
  */
 export async function show<T>(
-  place: Place,
-  title: string,
+  { place, title, isAsking }: Shown,
   outer: vscode.CancellationToken | undefined,
   work: (step: Step, cancel: vscode.CancellationToken) => Promise<T>,
 ): Promise<T> {
@@ -29,23 +36,30 @@ export async function show<T>(
   if (outer?.isCancellationRequested) source.cancel();
   let last: WorkDoneProgressReport | undefined;
   let draw: Step | undefined;
+  let isDue = false;
+  let isOpen = false;
+  const openIfDue = () => {
+    if (!isDue || isOpen || isAsking()) return;
+    isOpen = true;
+    void open(title, job, source, (drawer) => {
+      draw = drawer;
+      if (last) draw(last);
+    });
+  };
   const job = work((step) => {
     last = step;
     draw?.(step);
+    openIfDue();
   }, source.token);
-  const timer =
-    place === "notification"
-      ? setTimeout(() => {
-          void open(title, job, source, (drawer) => {
-            draw = drawer;
-            if (last) draw(last);
-          });
-        }, DELAY_MS)
-      : undefined;
+  const timer = setTimeout(() => {
+    isDue = place === "notification";
+    openIfDue();
+  }, DELAY_MS);
   try {
     return await job;
   } finally {
     clearTimeout(timer);
+    isDue = false;
     relay?.dispose();
     source.dispose();
   }

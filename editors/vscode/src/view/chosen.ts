@@ -4,11 +4,12 @@
  */
 
 import type { Facts } from "./facts.ts";
+import { isBelow } from "./folder.ts";
 
 /** A target's name. `undefined`: there is none. */
 export function chosenTarget({ targets, folder, setting }: Facts): string | undefined {
   const here = (targets?.targets ?? []).filter(
-    (target) => !folder || target.root === folder.path || target.root.startsWith(folder.path),
+    (target) => !folder || isBelow(target.root, folder.path),
   );
   const selected = targets?.selected.find(({ root }) => root === folder?.path)?.target;
   if (selected) return selected;

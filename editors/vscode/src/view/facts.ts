@@ -2,6 +2,7 @@
 
 import type { Outcome, Ports, Status, Targets } from "../protocol.ts";
 import type { Folder } from "./folder.ts";
+import { isBelow } from "./folder.ts";
 
 export type Health =
   | { kind: "starting" }
@@ -12,6 +13,8 @@ export type Health =
 /** How a job ended. */
 export interface Finished {
   outcome: Outcome;
+  /** When it began: milliseconds since 1970. */
+  startedMs: number;
   /** The folder that it was for, if one was meant. */
   folder: Folder | undefined;
 }
@@ -65,14 +68,18 @@ export function withTargets(facts: Facts, targets: Targets): Facts {
   return { ...facts, targets, latest: isOld ? undefined : latest };
 }
 
-function isOlder(latest: Finished, before: Targets, now: Targets): boolean {
-  const built = ({ targets }: Targets) =>
-    targets
-      .filter((target) => target.name === latest.outcome.target)
-      .map((target) => `${target.foundIn} ${target.builtMs ?? ""}`)
-      .join();
+/** Whether it is about a firmware that was built again since, or another was chosen. */
+function isOlder({ outcome, folder, startedMs }: Finished, before: Targets, now: Targets): boolean {
+  const isRebuilt = now.targets.some(
+    ({ name, root, builtMs }) =>
+      name === outcome.target &&
+      (!folder || isBelow(root, folder.path)) &&
+      // News of a build may come later than the deploy that it was for.
+      builtMs !== null &&
+      builtMs > startedMs,
+  );
   const chosen = ({ selected }: Targets) => JSON.stringify(selected);
-  return built(before) !== built(now) || chosen(before) !== chosen(now);
+  return isRebuilt || chosen(before) !== chosen(now);
 }
 
 /** What the settings of a folder say. A result of other settings is old. */

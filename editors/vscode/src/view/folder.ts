@@ -34,6 +34,7 @@ export function choose(
   return around[0] ?? (projects.length === 1 ? projects[0] : undefined);
 }
 
-function isBelow(place: string, folder: string): boolean {
+/** Whether a path is a folder or in it. */
+export function isBelow(place: string, folder: string): boolean {
   return place === folder || place.startsWith(`${folder}/`) || place.startsWith(`${folder}\\`);
 }

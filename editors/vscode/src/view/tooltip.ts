@@ -33,7 +33,11 @@ export function describe(outcome: Outcome): string {
   }
   parts.push(...outcome.warnings.map((text) => `$(warning) ${escaped(text)}`));
   if (outcome.regions.length > 0) parts.push(table(outcome.regions));
-  const board = [outcome.chip?.toUpperCase(), outcome.mac, outcome.port && `on ${outcome.port}`];
+  const board = [
+    outcome.chip?.toUpperCase(),
+    outcome.mac,
+    outcome.port && `on ${port(outcome.port)}`,
+  ];
   const facts = [
     outcome.target && `Target: ${escaped(outcome.target)}`,
     outcome.chip && `Board: ${escaped(board.filter(Boolean).join(" "))}`,
@@ -45,6 +49,11 @@ export function describe(outcome: Outcome): string {
 
 /** Tables in a tooltip have no room between their columns. */
 const GAP = "&nbsp;&nbsp;";
+
+/** Where a simulated board keeps its flash matters to nobody here. */
+function port(name: string): string {
+  return name.startsWith("sim:") ? "a simulated board" : name;
+}
 
 function table(regions: readonly Region[]): string {
   const rows = regions.map(
@@ -79,7 +88,7 @@ function sectors(region: Region): string {
 
 function idle(facts: Facts): string {
   const target = chosenTarget(facts);
-  const port = chosenPort(facts);
+  const chosen = chosenPort(facts);
   if (!target) {
     const hints = (facts.targets?.unbuilt ?? []).map((unbuilt) => unbuilt.buildHint);
     const hint = hints[0];
@@ -90,7 +99,7 @@ function idle(facts: Facts): string {
   const chip = facts.targets?.targets.find(({ name }) => name === target)?.chip;
   return [
     `Target: ${escaped(target)}${chip ? ` (${escaped(chip.toUpperCase())})` : ""}`,
-    `Board: ${port ? escaped(port) : "none, or not chosen yet"}`,
+    `Board: ${chosen ? escaped(port(chosen)) : "none, or not chosen yet"}`,
   ].join("  \n");
 }
 

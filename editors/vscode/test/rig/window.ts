@@ -26,7 +26,8 @@ export class Window {
     const page = await context.newPage();
     const kind = what.endsWith(".code-workspace") ? "workspace" : "folder";
     await page.goto(`${url}/?${kind}=${encodeURIComponent(what)}`);
-    await page.locator(".monaco-workbench .statusbar").waitFor();
+    // The theme comes with the first extensions.
+    await page.locator(".monaco-workbench.vs-dark .statusbar").waitFor();
     return new Window(page, context);
   }
 
@@ -39,9 +40,9 @@ export class Window {
     await this.choose("F1", `>${title}`, title);
   }
 
-  /** Opens the palette with some words in it. */
-  async palette(words: string): Promise<void> {
-    await this.type("F1", `>${words}`);
+  /** Opens the palette with some words in it; it lists this command then. */
+  async palette(words: string, listed: string): Promise<void> {
+    await this.list("F1", `>${words}`, listed);
   }
 
   /** Opens a file by its name. */
@@ -50,24 +51,30 @@ export class Window {
     await this.page.locator(".tab.active", { hasText: path.basename(name) }).waitFor();
   }
 
-  private async choose(key: string, typed: string, expected: string): Promise<void> {
-    await this.type(key, typed);
-    await this.row(expected).first().waitFor();
-    await this.page.keyboard.press("Enter");
+  private async choose(key: string, typed: string, label: string): Promise<void> {
+    await (await this.list(key, typed, label)).click();
   }
 
-  private async type(key: string, typed: string): Promise<void> {
+  /**
+   * Opens a list by a key and types; the row with exactly this label. While the workbench is still
+   * starting, keys are lost and lists close by themselves: then it is tried again, as a person would.
+   */
+  private async list(key: string, typed: string, label: string): Promise<Locator> {
     const input = this.page.locator(".quick-input-widget input.input");
-    // A key that comes while the workbench is still starting is lost: press it until it is heard.
-    for (;;) {
-      await this.page.keyboard.press(key);
-      const isOpen = await input
-        .waitFor({ timeout: 3000 })
-        .then(() => true)
-        .catch(() => false);
-      if (isOpen) break;
+    const exact = this.page.locator(".label-name").getByText(label, { exact: true });
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { has: exact }).first();
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      try {
+        await this.page.keyboard.press(key);
+        await input.waitFor({ timeout: 3000 });
+        await input.fill(typed, { timeout: 3000 });
+        await row.waitFor({ timeout: 8000 });
+        return row;
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await this.page.keyboard.press("Escape");
+      }
     }
-    await input.fill(typed);
   }
 
   /** A row of the open list. */

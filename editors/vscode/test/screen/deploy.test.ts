@@ -60,7 +60,7 @@ describe("a deploy", () => {
     assert.match(text, /Deploy succeeded \(selective flash: firmware; \d of 61 sectors\)/);
     assert.match(text, /bootloader\s+0x1000\s+matched/);
     assert.match(text, /firmware\s+0x10000\s+differed in \d\s+\d of 61 sectors/);
-    assert.match(text, /Board: ESP32 24:0a:c4:00:01:10 on sim:board.bin/);
+    assert.match(text, /Board: ESP32 24:0a:c4:00:01:10 on a simulated board/);
     await window.picture("tooltip");
     await window.page.keyboard.press("Escape");
   });

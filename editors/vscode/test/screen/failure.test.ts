@@ -34,7 +34,7 @@ describe("a deploy that does not go well", () => {
     try {
       await window.command("fbuild: Deploy");
       assert.equal(await window.says("port busy"), "port busy");
-      const toast = window.notification(/port sim:board.bin is in use by another program/);
+      const toast = window.notification(/port sim:.*board.bin is in use by another program/);
       await toast.first().waitFor();
       assert.match(await toast.first().innerText(), /Close the serial monitor/);
       await window.picture("failure");
@@ -82,6 +82,10 @@ describe("a deploy that does not go well", () => {
     await window.says("waits for your answer");
     const question = window.notification(/main\/main.c is newer than the firmware/);
     await question.first().waitFor();
+    assert.equal(await window.notification(/^(?!.*Deploy anyway).*is newer than/s).count(), 0);
+    await window.command("Notifications: Clear All Notifications");
+    await window.command("fbuild: Deploy");
+    await question.first().waitFor();
     await window.picture("question");
     await window.answer(/is newer than the firmware/, "Deploy anyway");
     assert.match(await window.says(/up to date/), /up to date/);
@@ -93,7 +97,7 @@ describe("a deploy that does not go well", () => {
 
   test("erasing asks first", async () => {
     await window.command("fbuild: Erase Flash");
-    const question = window.notification(/Erase the whole flash of the board on sim:board.bin\?/);
+    const question = window.notification(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await question.first().waitFor();
     await window.picture("erase");
     await window.answer(/Erase the whole flash/, "Erase");

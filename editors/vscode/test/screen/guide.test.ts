@@ -20,8 +20,7 @@ describe("without a project", () => {
   });
 
   test("the palette has all commands under one name", async () => {
-    await window.palette("fbuild: ");
-    await window.row("fbuild: Board Information").first().waitFor();
+    await window.palette("fbuild: ", "fbuild: Board Information");
     await window.picture("palette");
     await window.page.keyboard.press("Escape");
   });
@@ -33,6 +32,9 @@ describe("without a project", () => {
       hasText: "Try it without a board",
     });
     await step.waitFor();
+    // With room for the text beside the steps.
+    await window.page.setViewportSize({ width: 1400, height: 720 });
+    await window.page.getByText("A board made of software").waitFor();
     await window.picture("walkthrough");
     await step.locator(".monaco-button", { hasText: "Deploy to a Simulated Board" }).click();
     await window.says(/full flash|up to date|sectors? ·/);

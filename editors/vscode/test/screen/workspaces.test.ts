@@ -22,7 +22,7 @@ describe("a workspace", () => {
       assert.ok(!fs.existsSync(path.join(blink.path, "board.bin")));
       await window.picture("untrusted");
       blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin" }');
-      await window.command("Workspaces: Manage Workspace Trust");
+      await window.answer(/no board found/, "Manage Trust");
       await window.page
         .locator(".workspace-trust-editor .monaco-button", { hasText: "Trust" })
         .first()

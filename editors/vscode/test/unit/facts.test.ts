@@ -29,7 +29,7 @@ test("jobs come and go, each by its number", () => {
 });
 
 test("a result stands until there is a newer fact", () => {
-  const done = withFinished(ready, { outcome: selective, folder });
+  const done = withFinished(ready, { outcome: selective, folder, startedMs: 1500 });
   assert.ok(withTargets(done, structuredClone(targets)).latest, "the same again is no news");
   const other = { ...built, name: "espidf:other", builtMs: 5 };
   assert.ok(withTargets(done, { ...targets, targets: [built, other] }).latest);
@@ -40,7 +40,7 @@ test("a result stands until there is a newer fact", () => {
 });
 
 test("a result of other settings is old, that of another folder is not", () => {
-  const done = withFinished(ready, { outcome: selective, folder });
+  const done = withFinished(ready, { outcome: selective, folder, startedMs: 1500 });
   const setting = { target: "", port: "COM5" };
   assert.equal(withSettings(done, folder, setting).latest, undefined);
   assert.ok(withSettings(done, folder, ready.setting).latest);

@@ -8,7 +8,11 @@ import { busy, failed, firmware, folder, kept, ready, running, selective } from 
 
 const text = (facts: Partial<Facts>) => statusText({ ...ready, ...facts }).text;
 const after = (outcome: Partial<Outcome>, facts: Partial<Facts> = {}) =>
-  statusText({ ...ready, ...facts, latest: { outcome: { ...selective, ...outcome }, folder } });
+  statusText({
+    ...ready,
+    ...facts,
+    latest: { outcome: { ...selective, ...outcome }, folder, startedMs: 0 },
+  });
 
 test("idle: what a deploy would take", () => {
   const port = { target: "", port: "/dev/ttyUSB0" };
@@ -81,7 +85,7 @@ test("without a server there is no result to trust", () => {
   const stopped = statusText({
     ...ready,
     health: { kind: "stopped", why: "gone" },
-    latest: { outcome: selective, folder },
+    latest: { outcome: selective, folder, startedMs: 1500 },
   });
   assert.equal(stopped.text, "$(error) fbuild: no server");
   assert.equal(stopped.colour, "error");
