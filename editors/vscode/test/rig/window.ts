@@ -24,10 +24,16 @@ export class Window {
     const context = await browser.newContext({ viewport: { width: 1100, height: 640 } });
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
-    const kind = what.endsWith(".code-workspace") ? "workspace" : "folder";
+    const isWorkspace = what.endsWith(".code-workspace");
+    const kind = isWorkspace ? "workspace" : "folder";
     await page.goto(`${url}/?${kind}=${encodeURIComponent(what)}`);
     // The theme comes with the first extensions.
     await page.locator(".monaco-workbench.vs-dark .statusbar").waitFor();
+    // Seen now and then: the page looks for the workspace file before it can read files at all.
+    while (isWorkspace && (await page.getByText("You have not yet added a folder").isVisible())) {
+      await page.reload();
+      await page.locator(".monaco-workbench.vs-dark .statusbar").waitFor();
+    }
     return new Window(page, context);
   }
 
