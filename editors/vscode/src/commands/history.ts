@@ -52,13 +52,18 @@ export async function deployHistory(desk: Desk): Promise<void> {
 
 function item(deploy: PastDeploy, port: string): Item {
   return {
-    label: `$(${icon(deploy)}) ${deploy.message}`,
+    label: `$(${icon(deploy)}) ${short(deploy.message)}`,
     description: ago(deploy.whenMs, Date.now()),
     detail: `${deploy.target} in ${path.basename(deploy.root)}`,
     buttons: [AGAIN],
     deploy,
     port,
   };
+}
+
+/** What was done, without the words that stand in every line. */
+function short(message: string): string {
+  return message.replace(/^deploy (?:succeeded \((.*)\)|(.*))$/, "$1$2");
 }
 
 function icon({ outcome }: PastDeploy): string {

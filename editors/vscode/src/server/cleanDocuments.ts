@@ -7,7 +7,7 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { DidSaveTextDocumentNotification } from "vscode-languageclient/node";
 
-import { documentSelector } from "./documents.ts";
+import { known } from "./documents.ts";
 
 export function followCleanDocuments(client: LanguageClient): vscode.Disposable {
   return vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
@@ -20,7 +20,7 @@ export function followCleanDocuments(client: LanguageClient): vscode.Disposable 
 }
 
 function isKnown(document: vscode.TextDocument): boolean {
-  return documentSelector.some(
+  return known.some(
     ({ pattern }) =>
       typeof pattern === "string" &&
       vscode.languages.match({ scheme: "file", pattern }, document) > 0,

@@ -18,7 +18,7 @@ import type { Health } from "../view/facts.ts";
 import { find } from "./binary.ts";
 import { followCleanDocuments } from "./cleanDocuments.ts";
 import { Crashes } from "./crashes.ts";
-import { documentSelector } from "./documents.ts";
+import { helped, Sources } from "./documents.ts";
 
 /** What the server says by itself, and how it is. */
 export interface Listener {
@@ -52,6 +52,8 @@ export class Server {
   private readonly listener: Listener;
   private readonly crashes = new Crashes();
   private client: LanguageClient | undefined;
+  /** The client whose server ended by itself; another is on its way, or none. */
+  private dead: LanguageClient | undefined;
   private following: vscode.Disposable | undefined;
   /** Starts and restarts happen one after another. */
   private queue: Promise<void> = Promise.resolve();
@@ -73,19 +75,18 @@ export class Server {
     // Who asks while one is waiting for its turn gets what that one will bring.
     if (!this.isRestartQueued) {
       this.isRestartQueued = true;
-      this.queue = this.queue.then(async () => {
+      return this.enqueue(async () => {
         this.isRestartQueued = false;
         this.crashes.forget();
         await this.stopNow();
-        await this.startNow();
+        await this.startNow("starting");
       });
     }
     return this.queue;
   }
 
   stop(): Promise<void> {
-    this.queue = this.queue.then(() => this.stopNow());
-    return this.queue;
+    return this.enqueue(() => this.stopNow());
   }
 
   /** Asks the server to carry out a command. */
@@ -123,8 +124,16 @@ export class Server {
     void this.client.sendNotification("fbuild/didChangeTrust", { trusted: true });
   }
 
-  private async startNow(): Promise<void> {
-    this.listener.health({ kind: "starting" });
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    this.queue = this.queue.then(work).catch((error: unknown) => {
+      // What comes after it must go on.
+      this.log.error(String(error));
+    });
+    return this.queue;
+  }
+
+  private async startNow(health: "starting" | "restarting"): Promise<void> {
+    this.listener.health({ kind: health, why: "fbuild-lsp ended and is started again" });
     const exe = process.platform === "win32" ? "fbuild-lsp.exe" : "fbuild-lsp";
     const found = await find({
       environment: process.env["FBUILD_LSP_PATH"],
@@ -139,8 +148,16 @@ export class Server {
     }
     const { file, from, version } = found;
     this.log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
-    const client = new LanguageClient("fbuild", "fbuild", { command: file }, this.options());
+    const client: LanguageClient = new LanguageClient(
+      "fbuild",
+      "fbuild",
+      { command: file },
+      this.options(() => {
+        this.ended(client, "fbuild-lsp ended unexpectedly");
+      }),
+    );
     this.client = client;
+    client.registerFeature(new Sources(client));
     this.following = followCleanDocuments(client);
     client.onNotification("fbuild/status", (status: Status) => {
       this.listener.status(status);
@@ -151,17 +168,32 @@ export class Server {
     client.onNotification("fbuild/ports", (ports: Ports) => {
       this.listener.ports(ports);
     });
-    client.onDidChangeState(({ newState }) => {
-      if (this.client !== client) return;
-      if (newState === State.Running) this.listener.health({ kind: "ready", version, file, from });
-    });
     try {
       await client.start();
+      // It may be gone again.
+      if (this.client === client && this.dead !== client)
+        this.listener.health({ kind: "ready", version, file, from });
     } catch (error) {
-      const why = `fbuild-lsp did not start: ${String(error)}`;
-      this.log.error(why);
-      this.listener.health({ kind: "stopped", why });
+      this.ended(client, `fbuild-lsp did not start: ${String(error)}`);
     }
+  }
+
+  /** A server that ended by itself is replaced by a new one, unless that happens all the time. */
+  private ended(client: LanguageClient, what: string): void {
+    // Stopped on purpose, or said already.
+    if (this.client !== client || this.dead === client) return;
+    this.dead = client;
+    this.leaveAll("the server ended unexpectedly");
+    const isLast = !this.crashes.mayRestart(Date.now());
+    const why = isLast ? `${what}, several times, and is not started again` : what;
+    this.log.error(why);
+    this.listener.health({ kind: isLast ? "stopped" : "restarting", why });
+    void this.enqueue(async () => {
+      // Somebody has restarted it meanwhile.
+      if (this.client !== client) return;
+      await this.stopNow();
+      if (!isLast) await this.startNow("restarting");
+    });
   }
 
   private async stopNow(): Promise<void> {
@@ -184,9 +216,9 @@ export class Server {
     for (const leave of waiting) leave(new NoServer(why, true));
   }
 
-  private options(): LanguageClientOptions {
+  private options(ended: () => void): LanguageClientOptions {
     return {
-      documentSelector,
+      documentSelector: helped,
       outputChannel: this.log,
       traceOutputChannel: this.log,
       initializationOptions: () => ({
@@ -201,16 +233,8 @@ export class Server {
         // One message that cannot be read or sent is no reason to stop.
         error: () => ({ action: ErrorAction.Continue, handled: true }),
         closed: () => {
-          this.leaveAll("the server ended unexpectedly");
-          if (this.crashes.mayRestart(Date.now())) {
-            const why = "fbuild-lsp ended unexpectedly and is being started again";
-            this.log.error(why);
-            this.listener.health({ kind: "restarting", why });
-            return { action: CloseAction.Restart, handled: true };
-          }
-          const why = "fbuild-lsp ended unexpectedly several times and is not started again";
-          this.log.error(why);
-          this.listener.health({ kind: "stopped", why });
+          ended();
+          // A client that is started a second time may still be busy with its first end.
           return { action: CloseAction.DoNotRestart, handled: true };
         },
       },

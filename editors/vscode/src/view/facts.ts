@@ -5,9 +5,8 @@ import type { Folder } from "./folder.ts";
 import { isBelow } from "./folder.ts";
 
 export type Health =
-  | { kind: "starting" }
   | { kind: "ready"; version: string; file: string; from: string }
-  | { kind: "restarting"; why: string }
+  | { kind: "starting" | "restarting"; why: string }
   | { kind: "stopped"; why: string };
 
 /** How a job ended. */
@@ -37,7 +36,7 @@ export interface Facts {
 }
 
 export const nothing: Facts = {
-  health: { kind: "starting" },
+  health: { kind: "starting", why: "" },
   targets: undefined,
   ports: undefined,
   running: [],

@@ -3,11 +3,11 @@
 import * as vscode from "vscode";
 
 import type { Model } from "../model.ts";
-import { documentSelector } from "../server/documents.ts";
+import { known } from "../server/documents.ts";
 import type { Health } from "./facts.ts";
 
 export function healthItem(model: Model): vscode.Disposable {
-  const selector = documentSelector.map(({ pattern }) => ({
+  const selector = known.map(({ pattern }) => ({
     scheme: "file",
     pattern: typeof pattern === "string" ? pattern : "**",
   }));

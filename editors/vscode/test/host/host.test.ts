@@ -27,13 +27,24 @@ describe("inside the extension host", async () => {
 
 async function run(): Promise<Result[]> {
   const blink = project("blink", { "fbuild.port": "sim:board.bin" });
+  const task = { type: "fbuild", command: "deploy" };
+  const tasks = [
+    { ...task, label: "to the board" },
+    { ...task, label: "to nowhere", port: "/dev/no-such-port" },
+  ];
+  blink.write(".vscode/tasks.json", JSON.stringify({ version: "2.0.0", tasks }));
   const report = path.join(blink.path, "../report.json");
   const environment = {
     FBUILD_REPORT: report,
     FBUILD_PROJECT: blink.path,
     FBUILD_MOCHA: path.join(extension, "node_modules/mocha"),
   };
-  const server = await CodeServer.start({ hasTestDriver: true, environment });
+  const server = await CodeServer.start({
+    hasTestDriver: true,
+    // A dialog would wait for a person.
+    settings: { "debug.onTaskErrors": "abort" },
+    environment,
+  });
   const page = await (await theBrowser()).newPage();
   try {
     const ended = new Promise<void>((resolve, reject) => {

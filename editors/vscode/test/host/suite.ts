@@ -148,15 +148,46 @@ describe("the extension", () => {
 
   it("has a task for the project, and its exit code tells how it went", async () => {
     const tasks = await vscode.tasks.fetchTasks({ type: "fbuild" });
-    const [deploy] = tasks;
+    const deploy = tasks.find(({ definition }) => definition["port"] === undefined);
     assert.ok(deploy);
-    assert.equal(deploy.name, "deploy");
     assert.equal(await exitCode(deploy), 0);
     const definition = { ...deploy.definition, port: "/dev/no-such-port" };
     const { execution, scope } = deploy;
     assert.ok(execution && typeof scope === "object");
     const failing = new vscode.Task(definition, scope, "failing", "fbuild", execution);
     assert.equal(await exitCode(failing), 1);
+  });
+
+  it("runs before a debugger starts, which does not start where it fails", async () => {
+    const story: string[] = [];
+    const subscriptions = [
+      api.onDidDeploy(({ outcome }) => story.push(outcome?.outcome ?? "?")),
+      vscode.debug.onDidStartDebugSession(() => story.push("debugger")),
+    ];
+    const program = path.join(folder, "program.js");
+    fs.writeFileSync(program, "");
+    const debug = (preLaunchTask: string) =>
+      vscode.debug.startDebugging(vscode.workspace.workspaceFolders?.[0], {
+        name: "program",
+        type: "node",
+        request: "launch",
+        program,
+        preLaunchTask,
+      });
+    assert.ok(await debug("to the board"));
+    assert.equal(story.shift(), "verifySkip");
+    assert.equal(story[0], "debugger");
+    story.length = 0;
+    assert.equal(await debug("to nowhere"), false);
+    assert.deepEqual(story, ["failed"]);
+    for (const subscription of subscriptions) subscription.dispose();
+  });
+
+  it("is no formatter of sources", async () => {
+    const uri = vscode.Uri.file(path.join(folder, "main/main.c"));
+    await vscode.workspace.openTextDocument(uri);
+    const edits = await run("vscode.executeFormatDocumentProvider", uri, { tabSize: 4 });
+    assert.equal(edits, undefined);
   });
 
   it("starts the server anew", async () => {

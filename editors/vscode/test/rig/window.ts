@@ -111,10 +111,21 @@ export class Window {
     return this.page.locator(".notification-toast", { hasText: text });
   }
 
+  /** Waits for a notification. */
+  async notified(text: string | RegExp): Promise<Locator> {
+    const toast = this.notification(text).first();
+    try {
+      await toast.waitFor();
+    } catch (error) {
+      await this.picture("failed");
+      throw error;
+    }
+    return toast;
+  }
+
   /** Clicks a button of a notification. */
   async answer(notification: string | RegExp, button: string): Promise<void> {
-    const toast = this.notification(notification);
-    await toast.first().waitFor();
+    const toast = await this.notified(notification);
     await toast.locator(".monaco-button", { hasText: button }).first().click();
   }
 

@@ -29,8 +29,7 @@ describe("a deploy", () => {
   test("full: progress with region and percent, then the result", async () => {
     await window.command("fbuild: Deploy");
     await window.says(/writing firmware \d+ %/);
-    const toast = window.notification(/Deploy: writing firmware, \d+ of \d+ KiB/);
-    await toast.first().waitFor();
+    const toast = await window.notified(/Deploy: writing firmware, \d+ of \d+ KiB/);
     await toast.locator(".monaco-progress-container.discrete").waitFor();
     await toast.locator(".monaco-button", { hasText: "Cancel" }).waitFor();
     await window.says(/writing firmware [3-9]\d %/);
@@ -79,8 +78,7 @@ describe("a deploy", () => {
   test("cancelled: it says so, and the next deploy finishes it", async () => {
     blink.build("again");
     await window.command("fbuild: Deploy (Full)");
-    const toast = window.notification(/writing firmware/);
-    await toast.first().waitFor();
+    const toast = await window.notified(/writing firmware/);
     await toast.locator(".monaco-button", { hasText: "Cancel" }).first().click();
     await window.says("cancelled");
     await window.command("fbuild: Verify");

@@ -34,8 +34,7 @@ describe("a deploy that does not go well", () => {
     try {
       await window.command("fbuild: Deploy");
       assert.equal(await window.says("port busy"), "port busy");
-      const toast = window.notification(/port sim:.*board.bin is in use by another program/);
-      await toast.first().waitFor();
+      const toast = await window.notified(/port sim:.*board.bin is in use by another program/);
       assert.match(await toast.first().innerText(), /Close the serial monitor/);
       await window.picture("failure");
       assert.match((await window.status.getAttribute("class")) ?? "", /error-kind/);
@@ -80,8 +79,7 @@ describe("a deploy that does not go well", () => {
     fs.utimesSync(path.join(blink.path, "main/main.c"), ahead, ahead);
     await window.command("fbuild: Deploy");
     await window.says("waits for your answer");
-    const question = window.notification(/main\/main.c is newer than the firmware/);
-    await question.first().waitFor();
+    const question = await window.notified(/main\/main.c is newer than the firmware/);
     assert.equal(await window.notification(/^(?!.*Deploy anyway).*is newer than/s).count(), 0);
     await window.command("Notifications: Clear All Notifications");
     await window.command("fbuild: Deploy");
@@ -97,8 +95,7 @@ describe("a deploy that does not go well", () => {
 
   test("erasing asks first", async () => {
     await window.command("fbuild: Erase Flash");
-    const question = window.notification(/Erase the whole flash of the board on sim:.*board.bin\?/);
-    await question.first().waitFor();
+    await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await window.picture("erase");
     await window.answer(/Erase the whole flash/, "Erase");
     await window.page.locator(".statusbar-item", { hasText: /erased \d+ KiB/ }).waitFor();

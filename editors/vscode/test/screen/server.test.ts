@@ -15,7 +15,7 @@ describe("the server", () => {
   let blink: Project;
   let window: Window;
   before(async () => {
-    blink = project("crashing", SLOW);
+    blink = project("crashing", { ...SLOW, "fbuild.progress": "statusBar" });
     window = await open(blink.path);
     await window.says("espidf:build");
     await window.openFile("main.c");
@@ -25,19 +25,23 @@ describe("the server", () => {
     blink.remove();
   });
 
-  test("crashes in the middle of a deploy: it is said, and it works again", async () => {
+  test("crashes in the middle of a deploy: it is said", async () => {
     await window.command("fbuild: Deploy");
     await window.says(/writing firmware \d+ %/);
     await crash(blink.path);
     await window.says("server stopped");
-    const toast = window.notification("the server ended unexpectedly");
-    await toast.first().waitFor();
+    const toast = await window.notified("the server ended unexpectedly");
     assert.match(await toast.first().innerText(), /next deploy repairs/);
     await window.picture("crash");
     await window.command("Notifications: Clear All Notifications");
+  });
+
+  test("afterwards a deploy runs, without a notification as it is set, and can be cancelled", async () => {
     await window.command("fbuild: Deploy");
-    await window.says(/writing firmware \d+ %/);
-    await window.says(/full flash|sectors? ·/);
+    await window.says(/writing firmware [1-9]\d? %/);
+    assert.equal(await window.notification(/writing/).count(), 0);
+    await window.command("fbuild: Cancel Deploy");
+    await window.says("cancelled");
   });
 
   test("crashes again and again: it is left alone until somebody restarts it", async () => {
@@ -45,7 +49,7 @@ describe("the server", () => {
     await window.says("no server");
     await window.command("fbuild: Deploy");
     await window.answer(/is not started again/, "Restart Server");
-    await window.says(/espidf:build|full flash|sectors? ·/);
+    await window.says(/espidf:build|cancelled/);
   });
 
   test("a setting that names no server is named in the message", async () => {
@@ -53,11 +57,10 @@ describe("the server", () => {
     blink.write(".vscode/settings.json", JSON.stringify(settings));
     await window.says("no server");
     await window.command("fbuild: Deploy");
-    const toast = window.notification("the setting fbuild.server.path names /nowhere/fbuild-lsp");
-    await toast.first().waitFor();
+    await window.notified("the setting fbuild.server.path names /nowhere/fbuild-lsp");
     await window.command("Notifications: Clear All Notifications");
     blink.write(".vscode/settings.json", "{}");
-    await window.says(/espidf:build|full flash|sectors? ·/);
+    await window.says(/espidf:build|cancelled/);
   });
 });
 
