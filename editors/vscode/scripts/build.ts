@@ -1,8 +1,12 @@
-/** Bundles the extension into one file. */
+/** Bundles the extension into one file, and writes the licences of what is in it beside it. */
+
+import * as fs from "node:fs";
 
 import { build } from "esbuild";
 
-await build({
+import { notices } from "./notices.ts";
+
+const { metafile } = await build({
   entryPoints: ["src/extension.ts"],
   outfile: "dist/extension.cjs",
   bundle: true,
@@ -11,6 +15,7 @@ await build({
   target: "node20",
   external: ["vscode"],
   minify: true,
-  sourcemap: false,
+  metafile: true,
   logLevel: "warning",
 });
+fs.writeFileSync("dist/third-party-licences.txt", notices(metafile));

@@ -25,6 +25,7 @@ const SHIPPED = [
   "package.json",
   "README.md",
   "dist/extension.cjs",
+  "dist/third-party-licences.txt",
   "images",
   "language-configuration.json",
   "syntaxes",

@@ -73,7 +73,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
   running = server;
   await server.restart();
   const { health } = model.facts;
-  if (health.kind === "stopped") void sayNoServer(health.why);
+  if (health.kind === "stopped") void sayNoServer(health.why, log);
   return subscribers.api;
 }
 
@@ -90,9 +90,15 @@ export async function deactivate(): Promise<void> {
   await running?.stop();
 }
 
-async function sayNoServer(why: string): Promise<void> {
-  const open = "Open Settings";
-  if ((await vscode.window.showErrorMessage(`fbuild: ${why}.`, open, "Show Log")) === open) {
-    await vscode.commands.executeCommand("workbench.action.openSettings", "fbuild.server.path");
+async function sayNoServer(why: string, log: vscode.LogOutputChannel): Promise<void> {
+  switch (await vscode.window.showErrorMessage(`fbuild: ${why}.`, "Open Settings", "Show Log")) {
+    case "Open Settings":
+      await vscode.commands.executeCommand("workbench.action.openSettings", "fbuild.server.path");
+      return;
+    case "Show Log":
+      log.show(true);
+      return;
+    case undefined:
+      return;
   }
 }

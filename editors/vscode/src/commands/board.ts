@@ -19,7 +19,7 @@ export async function boardInformation(desk: Desk): Promise<BoardInfo> {
     root(desk),
   );
   if (info.error) {
-    void retry(desk, "Board information", info.error, () => boardInformation(desk));
+    void tell(desk, "Board information", info.error, () => boardInformation(desk));
   }
   if (info.board) void showBoard(info.board);
   return info;
@@ -59,12 +59,18 @@ export async function eraseFlash(desk: Desk): Promise<Erased> {
     Command.eraseFlash,
     root(desk),
   );
-  if (erased.error) void retry(desk, "Erase", erased.error, () => eraseFlash(desk));
-  else vscode.window.setStatusBarMessage(`$(check) ${erased.message}`, 10_000);
+  if (erased.error) {
+    void tell(desk, "Erase", erased.error, () => eraseFlash(desk));
+  } else {
+    // Whatever was deployed is not there any more.
+    desk.model.update((facts) => ({ ...facts, latest: undefined }));
+    vscode.window.setStatusBarMessage(`$(check) ${erased.message}`, 10_000);
+  }
   return erased;
 }
 
-async function retry(
+/** A failure, with what can be done about it. */
+async function tell(
   desk: Desk,
   title: string,
   failure: Failure,

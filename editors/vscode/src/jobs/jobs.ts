@@ -50,7 +50,8 @@ export class Jobs {
   /** Deploys, verifies or plans. Every failure is an outcome, also that of a server that is gone. */
   async deploy(kind: DeployKind, given: DeployArguments, watch: Watch = {}): Promise<Outcome> {
     const { folder } = this.model.facts;
-    const args = given.root === undefined && folder ? { ...given, root: folder.path } : given;
+    const isOpen = given.root === undefined && given.uri === undefined;
+    const args = isOpen && folder ? { ...given, root: folder.path } : given;
     const startedMs = Date.now();
     const outcome = await this.asOutcome(kind, args, watch);
     // Without a server the status bar says that already, and it is no result.
