@@ -54,6 +54,18 @@ async fn a_blank_board_then_nothing_then_what_differs() {
     client.leave().await;
 }
 
+/// Wherever the server was started: here in this crate's folder.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_that_a_setting_names_is_in_the_projects_folder() {
+    let state = tempfile::tempdir().unwrap();
+    let options = json!({"settings": {"port": "sim:mine.bin"}, "workspaceTrusted": true});
+    let mut client = builder(state.path()).with_options(&options).start().await;
+    let (outcome, _) = deploy(&mut client, &json!({})).await;
+    assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+    assert!(client.folder.path().join("mine.bin").is_file());
+    client.leave().await;
+}
+
 /// A real deploy in real time is cancelled in the middle, and the next one repairs the board.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_deploy_is_repaired_by_the_next() {
