@@ -2,12 +2,11 @@
 
 import * as path from "node:path";
 import * as vscode from "vscode";
-import type { LanguageClientOptions } from "vscode-languageclient/node";
+import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
 import {
   CloseAction,
   ErrorAction,
   ExecuteCommandRequest,
-  LanguageClient,
   State,
   WorkDoneProgress,
 } from "vscode-languageclient/node";
@@ -19,6 +18,7 @@ import { find } from "./binary.ts";
 import { followCleanDocuments } from "./cleanDocuments.ts";
 import { Crashes } from "./crashes.ts";
 import { helped, Sources } from "./documents.ts";
+import { QuietClient } from "./quietClient.ts";
 
 /** What the server says by itself, and how it is. */
 export interface Listener {
@@ -148,7 +148,7 @@ export class Server {
     }
     const { file, from, version } = found;
     this.log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
-    const client: LanguageClient = new LanguageClient(
+    const client: LanguageClient = new QuietClient(
       "fbuild",
       "fbuild",
       { command: file },
@@ -229,6 +229,8 @@ export class Server {
         executeCommand: (command, args: unknown[], next) =>
           this.listener.command(command, args[0], () => next(command, args)),
       },
+      // Not once more, and without a message of its own.
+      initializationFailedHandler: () => false,
       errorHandler: {
         // One message that cannot be read or sent is no reason to stop.
         error: () => ({ action: ErrorAction.Continue, handled: true }),

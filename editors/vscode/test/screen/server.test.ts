@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import * as path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -49,6 +50,20 @@ describe("the server", () => {
     await window.says("no server");
     await window.command("fbuild: Deploy");
     await window.answer(/is not started again/, "Restart Server");
+    await window.says(/espidf:build|cancelled/);
+  });
+
+  test("a server that dies at once is tried a few times, and said once", async () => {
+    const broken = path.join(blink.path, "../broken");
+    const script = '#!/bin/sh\n[ "$1" = --version ] && echo "fbuild-lsp 9.9.9" && exit\nexit 3\n';
+    fs.writeFileSync(broken, script, { mode: 0o755 });
+    blink.write(".vscode/settings.json", JSON.stringify({ "fbuild.server.path": broken }));
+    await window.says("no server");
+    await window.command("fbuild: Deploy");
+    await window.notified("is not started again");
+    assert.equal(await window.notification(/initialization|connection/).count(), 0);
+    await window.command("Notifications: Clear All Notifications");
+    blink.write(".vscode/settings.json", "{}");
     await window.says(/espidf:build|cancelled/);
   });
 
