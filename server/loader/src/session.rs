@@ -76,6 +76,8 @@ pub struct Session {
     magic: Option<u32>,
     /// Shortest register read at the current baud rate.
     round_trip: Option<Duration>,
+    /// The first exchange took less time than its bits would at its baud rate.
+    outran_its_bits: bool,
 }
 
 /// An answer without its status.

@@ -67,6 +67,7 @@ impl Session {
             traffic: Traffic::default(),
             magic: None,
             round_trip: None,
+            outran_its_bits: false,
         };
         session.establish(options)?;
         Ok(session)
@@ -93,6 +94,7 @@ impl Session {
             self.reset_once(options.before, attempt)?;
             if self.sync(attempt, &mut log)? {
                 self.detect_chip()?;
+                self.outran_its_bits = self.outruns_its_bits();
                 if self.lines == LinesReach::Board {
                     self.calm_watchdogs()?;
                 }
