@@ -67,9 +67,9 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     chips: Option<Vec<String>>,
 
-    /// Only contestants whose name contains this
-    #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    /// Only contestants whose name contains one of these
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    only: Option<Vec<String>>,
 
     /// Runs of each contestant; 5 on most links, fewer on the slow ones
     #[arg(long)]
@@ -222,7 +222,7 @@ fn measure_job(
             arguments
                 .only
                 .as_ref()
-                .is_none_or(|text| c.name.contains(text.as_str()))
+                .is_none_or(|texts| texts.iter().any(|text| c.name.contains(text.as_str())))
         })
         .collect();
     let mut entries: Vec<Entry> = taking_part
