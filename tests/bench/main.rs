@@ -14,6 +14,7 @@
 // Results go to standard output; this is no language server.
 #![allow(clippy::print_stdout)]
 
+mod breakdown;
 mod chart;
 mod contestant;
 mod limit;
