@@ -1,22 +1,32 @@
 #!/usr/bin/env python3
-"""How fast the language server starts, and how much memory it holds while idle.
+"""How fast the language server starts, how much memory it holds while idle, and how much a deploy takes.
 
     cargo build --release && python3 tests/measure.py target/release/fbuild-lsp
 
 Starts the server as an editor does, a number of times, and prints the time from the start of the
-process to the answer to `initialize`, and the resident memory after that (Linux only: read from
-/proc). Uses only Python's standard library. Exits with 1 if a limit that was given is exceeded:
+process to the answer to `initialize`, and the resident memory after that. Then deploys an image of
+16 MiB that does not compress onto a simulated board, which runs in a process of its own, and prints
+the most memory that the deploy ever had resident. Memory is read from /proc, so only on Linux. Uses
+only Python's standard library. Exits with 1 if a limit that was given is exceeded:
 
-    python3 tests/measure.py --max-ms 20 --max-mib 15 target/release/fbuild-lsp
+    python3 tests/measure.py --max-ms 20 --max-mib 15 --max-deploy-mib 32 target/release/fbuild-lsp
 """
 
 import argparse
 import json
+import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+
+IMAGE_MIB = 16
+# An ESP32-S3 with 32 MB: of the chips that many have, the one whose loaders reach behind 16 MiB.
+BOARD = ["--chip", "esp32s3", "--flash-size", "32MB", "--time", "accounted"]
+IMAGE_OFFSET = "0x200000"
 
 
 def send(server, message):
@@ -36,13 +46,13 @@ def receive(server):
     return json.loads(server.stdout.read(length))
 
 
-def resident_mib(pid):
+def memory_mib(pid, figure):
     try:
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
     for line in status.splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{figure}:"):
             return int(line.split()[1]) / 1024
     return None
 
@@ -66,7 +76,7 @@ def one_start(binary):
     command = {"command": "fbuild.server.ports", "arguments": []}
     send(server, {"id": 2, "method": "workspace/executeCommand", "params": command})
     receive(server)
-    held_mib = resident_mib(server.pid)
+    held_mib = memory_mib(server.pid, "VmRSS")
 
     send(server, {"id": 3, "method": "shutdown"})
     receive(server)
@@ -77,12 +87,52 @@ def one_start(binary):
     return took_ms, held_mib
 
 
+def deploy_peak_mib(binary):
+    """Most MiB that a deploy of a large image had resident; None where the system does not say."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        image, flash = folder / "assets.bin", folder / "flash.bin"
+        image.write_bytes(random.Random(1).randbytes(IMAGE_MIB << 20))
+        environment = {**os.environ, "XDG_STATE_HOME": str(folder)}
+        board = subprocess.Popen(
+            [binary, "sim", *BOARD, "--listen", "127.0.0.1:0", "--flash", flash],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        try:
+            port = board.stdout.readline().decode().strip()
+            deploy = subprocess.Popen(
+                [binary, "deploy", "--full", "--port", port, "--image", IMAGE_OFFSET, image],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+            # Asked for all the time: the figure never falls, and is gone with the process. What wait4
+            # tells of a child includes this program before it became the child.
+            peak = None
+            while deploy.poll() is None:
+                peak = memory_mib(deploy.pid, "VmHWM") or peak
+                time.sleep(0.001)
+            said = deploy.stdout.read().decode(errors="replace")
+        finally:
+            board.kill()
+            board.wait()
+        if deploy.returncode != 0:
+            sys.exit(f"error: the deploy failed:\n{said}")
+        at = int(IMAGE_OFFSET, 16)
+        if flash.read_bytes()[at : at + (IMAGE_MIB << 20)] != image.read_bytes():
+            sys.exit("error: the board does not hold the image")
+    return peak
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary", help="path of fbuild-lsp, built with --release")
     parser.add_argument("-n", type=int, default=21, help="how many starts (21)")
     parser.add_argument("--max-ms", type=float, help="fail if the median start takes longer")
     parser.add_argument("--max-mib", type=float, help="fail if it ever holds more memory")
+    parser.add_argument("--max-deploy-mib", type=float, help="fail if a deploy takes more memory")
     arguments = parser.parse_args()
 
     one_start(arguments.binary)  # the file is in the page cache from here on
@@ -98,10 +148,15 @@ def main():
         print(f"resident while idle: at most {max(held):.1f} MiB (n = {len(held)})")
     else:
         print("resident while idle: not measured (no /proc here)")
+    peak = deploy_peak_mib(arguments.binary)
+    said = f"{peak:.1f} MiB" if peak is not None else "not measured (no /proc here)"
+    print(f"most resident while {IMAGE_MIB} MiB are deployed: {said}")
 
     failed = arguments.max_ms is not None and median > arguments.max_ms
     if arguments.max_mib is not None:
         failed = failed or not held or max(held) > arguments.max_mib
+    if arguments.max_deploy_mib is not None:
+        failed = failed or peak is None or peak > arguments.max_deploy_mib
     return 1 if failed else 0
 
 
