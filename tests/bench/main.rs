@@ -8,8 +8,10 @@
 //! Each run begins with a fresh board that holds the old build and stands in download mode, and
 //! counts only if the flash holds the new build afterwards, byte for byte, and nothing else changed.
 //! Runs are interleaved, so that a slow minute of this machine does not hit one contestant alone.
-//! Results go to `tests/bench/results/`. On a machine that has something else to do, run it with
-//! precedence (`nice -n -15`): a Python program that waits for a CPU looks slower than it is.
+//! Results go to `tests/bench/results/`. On a machine that has something else to do, run it with the
+//! scheduler's precedence (`chrt -r 10`): a program that waits for a CPU looks slower than it is. With
+//! two CPUs and a load of five that gave the figures of an idle machine to a hundredth; `nice -n -15`
+//! was up to a tenth off.
 
 // Results go to standard output; this is no language server.
 #![allow(clippy::print_stdout)]
