@@ -73,7 +73,7 @@ pub struct Measured {
     pub chip: Chip,
     /// Loader that was measured.
     pub kind: LoaderKind,
-    /// Baud rate; `None` for a link without one.
+    /// Rate at which bits go over the wire; `None` where none are clocked.
     pub baud: Option<u32>,
     /// One small request and its answer.
     pub round_trip: Duration,

@@ -71,7 +71,7 @@ impl Job<'_> {
             result = session.change_baud(lower);
             top = lower;
         }
-        self.survey.measured.baud = Some(session.baud());
+        self.survey.measured.baud = session.clocked_baud();
         self.survey.measured.round_trip = session.round_trip();
         Ok(())
     }

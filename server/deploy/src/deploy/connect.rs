@@ -90,7 +90,7 @@ pub(super) fn measured(session: &Session) -> Measured {
     Measured {
         chip: session.chip(),
         kind: session.kind(),
-        baud: session.has_baud_rate().then(|| session.baud()),
+        baud: session.clocked_baud(),
         round_trip: session.round_trip(),
         hash_bytes_per_s: None,
     }

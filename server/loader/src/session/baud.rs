@@ -21,16 +21,23 @@ const REGISTER_READ_BYTES: u32 = (8 + 4 + 2) + (8 + 2 + 2);
 const BITS_PER_BYTE: u32 = 10;
 
 impl Session {
-    /// Whether the baud rate says how fast this link is: not over the chip's own USB and not over
-    /// TCP, and not where an answer was there sooner than its bits could have been at the rate that
-    /// was set (a virtual machine, an adapter with an id of its own before the chip's USB).
+    /// The rate at which bits are clocked on this link, if they are: not over the chip's own USB,
+    /// and not where an answer was there sooner than its bits could have been at the rate that was
+    /// set (a virtual machine, an adapter with an id of its own before the chip's USB).
     #[must_use]
-    pub fn has_baud_rate(&self) -> bool {
+    pub fn clocked_baud(&self) -> Option<u32> {
         let native_usb = self
             .link
             .usb_id()
             .is_some_and(|usb| usb.vid == ESPRESSIF_VID);
-        !native_usb && !self.link.name().starts_with("socket://") && !self.outran_its_bits
+        (!native_usb && !self.outran_its_bits).then_some(self.baud)
+    }
+
+    /// Whether there is a baud rate that can be changed. Raw TCP carries none: whatever serial port
+    /// lies behind it stays at the rate at which the boot ROM answered.
+    #[must_use]
+    pub fn has_baud_rate(&self) -> bool {
+        self.clocked_baud().is_some() && !self.link.name().starts_with("socket://")
     }
 
     /// Looks at what the first exchanges took, at a rate so low that bits would show.
