@@ -76,7 +76,7 @@ pub struct Session {
     magic: Option<u32>,
     /// Shortest register read at the current baud rate.
     round_trip: Option<Duration>,
-    /// The first exchange took less time than its bits would at its baud rate.
+    /// A register read took less time than its bits would at its baud rate.
     outran_its_bits: bool,
 }
 
@@ -144,6 +144,7 @@ impl Session {
             .value;
         let took = self.link.now().saturating_sub(start);
         self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
+        self.outran_its_bits |= self.outruns_its_bits(took);
         Ok(value)
     }
 

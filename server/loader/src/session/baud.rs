@@ -40,13 +40,11 @@ impl Session {
         self.clocked_baud().is_some() && !self.link.name().starts_with("socket://")
     }
 
-    /// Looks at what the first exchanges took, at a rate so low that bits would show.
-    pub(super) fn outruns_its_bits(&self) -> bool {
+    /// Whether a register read took less time than its bits do. No time at all means that there is no
+    /// clock.
+    pub(super) fn outruns_its_bits(&self, took: Duration) -> bool {
         let bits = REGISTER_READ_BYTES * BITS_PER_BYTE;
-        let least = Duration::from_secs(1) * bits / self.baud;
-        // No time at all: no clock.
-        self.round_trip
-            .is_some_and(|took| !took.is_zero() && took < least)
+        !took.is_zero() && took < Duration::from_secs(1) * bits / self.baud
     }
 
     /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode.

@@ -94,7 +94,6 @@ impl Session {
             self.reset_once(options.before, attempt)?;
             if self.sync(attempt, &mut log)? {
                 self.detect_chip()?;
-                self.outran_its_bits = self.outruns_its_bits();
                 if self.lines == LinesReach::Board {
                     self.calm_watchdogs()?;
                 }
