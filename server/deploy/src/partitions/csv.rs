@@ -6,11 +6,24 @@
 mod names;
 mod number;
 mod verify;
+mod version;
 
 use std::collections::BTreeMap;
 
+pub use self::names::ExtraSubtype;
 use self::names::{APP, BOOTLOADER, DATA, PARTITION_TABLE};
+pub use self::version::IdfVersion;
 use super::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
+
+/// How a build signs apps, as far as tables are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecureBoot {
+    /// The ESP32's first scheme. `short_apps`: app partitions need not be multiples of 64 KiB.
+    #[allow(missing_docs)]
+    V1 { short_apps: bool },
+    /// Every later scheme.
+    V2,
+}
 
 /// What the build adds to the CSV.
 #[derive(Debug, Clone)]

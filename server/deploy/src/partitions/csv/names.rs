@@ -47,6 +47,31 @@ const TABLE_SUBTYPES: &[(&str, u8)] = &[("primary", PRIMARY), ("ota", OTA)];
 
 const FLAGS: &[(&str, u32)] = &[("encrypted", 1 << 0), ("readonly", FLAG_READONLY)];
 
+/// A subtype that a project adds (`EXTRA_PARTITION_SUBTYPES` in its CMake files).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraSubtype {
+    /// Type that it belongs to.
+    pub kind: u8,
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub value: u8,
+}
+
+impl ExtraSubtype {
+    /// `app, my_app, 0x40`, as the build writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split(',').map(str::trim);
+        let (kind, name, value) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Self {
+            kind: find(TYPES, kind)?,
+            name: name.to_owned(),
+            value: u8::try_from(number::parse(value, &|_| None)?).ok()?,
+        })
+    }
+}
+
 fn find(names: &[(&str, u8)], name: &str) -> Option<u8> {
     names
         .iter()
