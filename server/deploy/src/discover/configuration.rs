@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(found.flash_bytes, Some(16 << 20));
         assert_eq!(found.table_offset, Some(0x1_0000));
         assert_eq!(found.chip, Some(Chip::Esp32S3));
-        assert_eq!(found.idf_version, Some(IdfVersion::new(5, 4)));
+        assert_eq!(found.idf_version, IdfVersion::find("5.4.2"));
         assert_eq!(found.secure_boot, Some(SecureBoot::V2));
         let extra = found.extra_subtypes.as_ref().unwrap();
         assert_eq!(extra.len(), 2);
