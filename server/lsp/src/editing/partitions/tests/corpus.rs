@@ -95,6 +95,45 @@ fn own_tables() {
     assert!(invalid.len() >= 30, "the corpus shrank");
 }
 
+/// Programs filter by code, so every one has to be in the contract.
+#[test]
+fn every_code_is_documented() {
+    let contract = std::fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
+    let mut sources = vec![repository().join("server/deploy/src/partitions/csv")];
+    sources.push(repository().join("server/lsp/src/editing/partitions"));
+    let mut codes = std::collections::BTreeSet::new();
+    while let Some(path) = sources.pop() {
+        if path.is_dir() && path.file_name().unwrap() != "tests" {
+            sources.extend(
+                std::fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path.is_file() && path.file_name().unwrap() != "tests.rs" {
+            // Codes are the only texts of lower-case words joined by hyphens.
+            let source = std::fs::read_to_string(path).unwrap();
+            let texts = source.split('"').skip(1).step_by(2);
+            let is_code = |text: &&str| {
+                text.contains('-')
+                    && text.split('-').all(|word| {
+                        !word.is_empty()
+                            && word
+                                .bytes()
+                                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                    })
+                    && text.starts_with(|c: char| c.is_ascii_lowercase())
+            };
+            codes.extend(texts.filter(is_code).map(str::to_owned));
+        }
+    }
+    let missing: Vec<_> = codes
+        .iter()
+        .filter(|code| !contract.contains(&format!("`{code}`")))
+        .collect();
+    assert!(codes.len() > 40, "{codes:?}");
+    assert!(missing.is_empty(), "not in docs/protocol.md: {missing:?}");
+}
+
 #[test]
 fn tables_of_espressif_and_arduino() {
     let root = std::env::var_os("FBUILD_SHARED")
