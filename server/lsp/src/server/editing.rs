@@ -122,6 +122,14 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
 async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) {
     let facts = facts(desk, &snapshot.path).await;
     let Some(found) = features::diagnostics(desk, snapshot, &facts) else {
+        // A table of something else may be named by the project at any time; other texts are long.
+        if snapshot
+            .path
+            .extension()
+            .is_none_or(|extension| extension != "csv")
+        {
+            desk.documents.release(&snapshot.uri);
+        }
         return;
     };
     if let Ok(uri) = Url::parse(&snapshot.uri) {

@@ -284,6 +284,29 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
     client.leave().await;
 }
 
+/// A client that can is asked to tell about files from the first document on that needs it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_watched_once_there_is_help() {
+    let workspace = json!({"didChangeWatchedFiles": {"dynamicRegistration": true}});
+    let builder = Builder::new(FakeBoards::quick()).with_workspace(&workspace);
+    let mut client = builder.start().await;
+    client.open("main.c", "int main;\n").await;
+    client.open("partitions.csv", "a, apps\n").await;
+    let asked = client.message("client/registerCapability").await;
+    client.reply(&asked["id"], &Value::Null).await;
+    let registration = &asked["params"]["registrations"][0];
+    assert_eq!(registration["method"], "workspace/didChangeWatchedFiles");
+    let globs = registration["registerOptions"]["watchers"].to_string();
+    for glob in ["**/sdkconfig*", "**/*.csv", "**/*.bin", "**/platformio.ini"] {
+        assert!(globs.contains(glob), "{glob} in {globs}");
+    }
+    client.diagnostics().await;
+    // `leave` finds a second registration.
+    client.open("my_partitions.csv", "a, apps\n").await;
+    client.diagnostics().await;
+    client.leave().await;
+}
+
 /// An edit that makes no sense ends the help with that text, and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_that_makes_no_sense_is_survived() {
