@@ -281,6 +281,24 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
         client.ask("documentSymbol", "other.csv", &json!({})).await,
         Value::Null
     );
+    // The project changes its mind.
+    configure(&client, "other.csv", "4MB");
+    let change = json!({"changes": [{"uri": uri(&client, "sdkconfig"), "type": 2}]});
+    client
+        .notify("workspace/didChangeWatchedFiles", &change)
+        .await;
+    let said = [
+        client.message("textDocument/publishDiagnostics").await,
+        client.message("textDocument/publishDiagnostics").await,
+    ];
+    let found = |name: &str| {
+        let name = uri(&client, name);
+        let of = said.iter().find(|said| said["params"]["uri"] == name);
+        let found = of.unwrap()["params"]["diagnostics"].as_array().unwrap();
+        found.len()
+    };
+    assert!(found("other.csv") > 0);
+    assert_eq!(found("layout.csv"), 0);
     client.leave().await;
 }
 
