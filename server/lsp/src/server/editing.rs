@@ -204,8 +204,11 @@ fn refresh(desk: &Arc<Desk>, root: PathBuf) {
             let (is_news, again) = desk.editing.end_gathering(&root, found);
             if is_news {
                 desk.documents.uncheck();
-                let said = desk.session.capabilities().refreshes;
-                desk.editor.refresh(said.lenses, said.inlay_hints).await;
+                // Some clients never answer; nobody waits for that.
+                let (editor, said) = (desk.editor.clone(), desk.session.capabilities().refreshes);
+                desk.runtime.spawn(async move {
+                    editor.refresh(said.lenses, said.inlay_hints).await;
+                });
             }
             if !again {
                 return;
