@@ -5,6 +5,8 @@
 //! corpus in `tests/platformio`. One difference: Core never returns from a cycle in `extends`, here
 //! it is an error.
 
+mod problems;
+mod reference;
 mod value;
 
 use std::cell::Cell;
@@ -12,9 +14,10 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::glob;
-use super::ini::{Ini, PercentError};
+use super::ini::{Ini, IniText, OptionText, PercentError, SectionText};
 use super::platformio_options::{self as options, Kind, OptionFacts};
-pub use value::{ConfigProblem, ProblemKind, Value};
+pub use reference::{Reference, references};
+pub use value::{ConfigProblem, ProblemKind, Value, list_items};
 use value::{is_env_name, normal, split_list};
 
 /// Name of the file.
@@ -39,59 +42,129 @@ pub struct ProjectConfig<'e> {
     project: PathBuf,
     ini: Ini,
     environment: &'e Environment,
-    /// Every file that was read.
-    files: Vec<PathBuf>,
+    /// Every file that was read: `platformio.ini` first.
+    files: Vec<ConfigFile>,
+    /// What is wrong with the files themselves.
+    faults: Vec<ConfigProblem>,
 }
+
+/// One file that was read.
+#[derive(Debug)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What stood in it.
+    pub text: String,
+    /// The same with the place of everything.
+    pub ini: IniText,
+}
+
+/// Where the value of an option comes from.
+#[derive(Debug)]
+pub enum Origin<'c> {
+    /// It is written in a file.
+    File {
+        /// The file.
+        file: &'c ConfigFile,
+        /// The section in it, which may be another one than was asked about.
+        section: &'c SectionText,
+        /// The option in it, which may have an older name.
+        option: &'c OptionText,
+    },
+    /// An environment variable overrides what the files say (or adds to it, for lists).
+    Variable(&'static str),
+    /// PlatformIO's own default.
+    Default,
+}
+
+/// How the text of a file is read.
+pub type ReadFile<'r> = dyn Fn(&Path) -> std::io::Result<String> + 'r;
 
 impl<'e> ProjectConfig<'e> {
     /// Read the `platformio.ini` of the directory `project`.
     pub fn load(project: &Path, environment: &'e Environment) -> Result<Self, ConfigProblem> {
+        let config = Self::read(project, environment, &|path| std::fs::read_to_string(path));
+        match config.faults.first() {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(config),
+        }
+    }
+
+    /// Read it as far as it can be understood. What is wrong with the files is in
+    /// [`Self::faults`]; of what stands twice, the last counts.
+    #[must_use]
+    pub fn read(project: &Path, environment: &'e Environment, read: &ReadFile<'_>) -> Self {
         let mut config = Self {
             project: std::path::absolute(project).unwrap_or_else(|_| project.to_owned()),
             ini: Ini::default(),
             environment,
             files: Vec::new(),
+            faults: Vec::new(),
         };
-        config.read(&config.project.join(FILE_NAME))?;
-        Ok(config)
+        let path = config.project.join(FILE_NAME);
+        config.read_file(&path, read);
+        config
     }
 
-    fn read(&mut self, path: &Path) -> Result<(), ConfigProblem> {
-        if self.files.iter().any(|read| read == path) {
-            return Ok(());
+    fn read_file(&mut self, path: &Path, read: &ReadFile<'_>) {
+        if self.files.iter().any(|file| file.path == path) {
+            return;
         }
-        self.files.push(path.to_owned());
-        let problem = |kind, line, message| ConfigProblem {
+        let number = self.files.len();
+        let text = read(path);
+        let fault = |kind, line, message| ConfigProblem {
             kind,
             file: path.to_owned(),
             line,
+            place: None,
             message,
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| problem(ProblemKind::Unreadable, None, error.to_string()))?;
-        self.ini.read(&text).map_err(|error| {
-            use super::ini::IniError;
-            let kind = match error {
-                IniError::DuplicateSection { .. } => ProblemKind::DuplicateSection,
-                IniError::DuplicateOption { .. } => ProblemKind::DuplicateOption,
-                IniError::MissingSectionHeader { .. } => ProblemKind::MissingSectionHeader,
-                IniError::Parsing { .. } => ProblemKind::Parsing,
-            };
-            problem(kind, Some(error.line()), error.to_string())
-        })?;
-        for pattern in self.list("platformio", "extra_configs")? {
+        if let Err(error) = &text {
+            let why = error.to_string();
+            self.faults.push(fault(ProblemKind::Unreadable, None, why));
+        }
+        let text = text.unwrap_or_default();
+        let ini = IniText::parse(&text);
+        if let Some(fatal) = ini.fatal() {
+            let error = &fatal.error;
+            let line = Some(error.line());
+            self.faults
+                .push(fault(error.into(), line, error.to_string()));
+        }
+        self.ini.read(number, &text, &ini);
+        self.files.push(ConfigFile {
+            path: path.to_owned(),
+            text,
+            ini,
+        });
+        let patterns = self.list("platformio", "extra_configs");
+        let patterns = patterns.unwrap_or_else(|problem| {
+            self.faults.push(problem);
+            Vec::new()
+        });
+        for pattern in patterns {
             let pattern = self.expand_home(&pattern);
             for extra in glob::find(&self.project, &pattern) {
-                self.read(&extra)?;
+                self.read_file(&extra, read);
             }
         }
-        Ok(())
+    }
+
+    /// What is wrong with the files themselves, the first of each file.
+    #[must_use]
+    pub fn faults(&self) -> &[ConfigProblem] {
+        &self.faults
     }
 
     /// The files that were read: `platformio.ini` first.
     #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
+    pub fn texts(&self) -> &[ConfigFile] {
         &self.files
+    }
+
+    /// The files that were read: `platformio.ini` first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
     }
 
     /// Sections in the order in which they appear.
@@ -108,45 +181,6 @@ impl<'e> ProjectConfig<'e> {
     /// The environments that PlatformIO builds where none is named; empty: all.
     pub fn default_envs(&self) -> Result<Vec<String>, ConfigProblem> {
         self.list("platformio", "default_envs")
-    }
-
-    /// What makes the file unusable although it reads well.
-    #[must_use]
-    pub fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
-        let known: Vec<_> = self.envs().collect();
-        if known.is_empty() {
-            let message = "the file has no environment; add a section [env:NAME]".to_owned();
-            problems.push(self.problem(ProblemKind::NoEnvs, message));
-            return problems;
-        }
-        match self.default_envs() {
-            Err(problem) => problems.push(problem),
-            Ok(wanted) => {
-                let unknown: Vec<_> = wanted
-                    .iter()
-                    .filter(|env| !known.contains(&env.as_str()))
-                    .cloned()
-                    .collect();
-                if !unknown.is_empty() {
-                    let message = format!(
-                        "default_envs names '{}', but the environments are '{}'",
-                        unknown.join(", "),
-                        known.join(", ")
-                    );
-                    problems.push(self.problem(ProblemKind::UnknownEnvs, message));
-                }
-            }
-        }
-        for env in known {
-            if !is_env_name(env) {
-                let message = format!(
-                    "'{env}' is no environment name: only letters, digits, _ and - are possible"
-                );
-                problems.push(self.problem(ProblemKind::BadEnvName, message));
-            }
-        }
-        problems
     }
 
     /// Every option of a section with its value, inherited ones included, in PlatformIO's order.
@@ -233,15 +267,104 @@ impl<'e> ProjectConfig<'e> {
         option: &str,
         facts: Option<&OptionFacts>,
     ) -> Result<Option<String>, ConfigProblem> {
+        self.hit(section, option, facts)?
+            .map_or(Ok(None), |(section, name)| self.raw(&section, &name))
+    }
+
+    /// The section and the name that it is found under.
+    fn hit(
+        &self,
+        section: &str,
+        option: &str,
+        facts: Option<&OptionFacts>,
+    ) -> Result<Option<(String, String)>, ConfigProblem> {
         let means = |name: &str| {
             name == option
                 || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
         };
-        let hit = self
-            .walk(section)?
-            .into_iter()
-            .find(|(_, name)| means(name));
-        hit.map_or(Ok(None), |(section, name)| self.raw(&section, &name))
+        let mut places = self.walk(section)?.into_iter();
+        Ok(places.find(|(_, name)| means(name)))
+    }
+
+    /// Where the value of an option comes from; `None` where it has none.
+    #[must_use]
+    pub fn origin(&self, section: &str, option: &str) -> Option<Origin<'_>> {
+        let facts = options::facts(section, option);
+        if let Some(variable) = facts.and_then(|facts| self.variable_of(facts)) {
+            return Some(Origin::Variable(variable.0));
+        }
+        match self.hit(section, option, facts).ok()? {
+            Some((section, name)) => self.written(&section, &name),
+            None => facts?.default.map(|_| Origin::Default),
+        }
+    }
+
+    /// Where an option of a section itself stands.
+    fn written(&self, section: &str, name: &str) -> Option<Origin<'_>> {
+        let set = self.ini.set_by(section, name)?;
+        let file = self.files.get(set.file)?;
+        let section = file.ini.sections.get(set.section)?;
+        let option = section.options.get(set.option)?;
+        Some(Origin::File {
+            file,
+            section,
+            option,
+        })
+    }
+
+    /// Whether PlatformIO takes notice of an option in a section.
+    #[must_use]
+    pub fn is_known(section: &str, option: &str) -> bool {
+        options::is_known(section, option)
+    }
+
+    /// The name that replaced an old one in sections like this.
+    #[must_use]
+    pub fn renamed(section: &str, option: &str) -> Option<&'static str> {
+        let facts = options::facts(section, option)?;
+        facts.old_names.contains(&option).then_some(facts.name)
+    }
+
+    /// Names of the options that PlatformIO knows for sections like this.
+    pub fn known_options(section: &str) -> impl Iterator<Item = &'static str> {
+        options::names(section).map(|facts| facts.name)
+    }
+
+    /// The words that an option takes, where it takes only certain ones.
+    #[must_use]
+    pub fn choices(section: &str, option: &str) -> &'static [&'static str] {
+        match options::facts(section, option).map(|facts| facts.kind) {
+            Some(Kind::Choice(words)) => words,
+            Some(Kind::Bool) => &["yes", "no"],
+            Some(Kind::Bit) => &["0", "1"],
+            _ => &[],
+        }
+    }
+
+    /// Whether there is a section of this name.
+    #[must_use]
+    pub fn has_section(&self, name: &str) -> bool {
+        self.ini.has_section(name)
+    }
+
+    /// What `${name}` stands for in `option` of `section`.
+    pub fn resolve(
+        &self,
+        section: &str,
+        option: &str,
+        name: &str,
+    ) -> Result<String, ConfigProblem> {
+        let nesting = Nesting {
+            depth: 0,
+            replacements: &Cell::new(0),
+        };
+        self.variable(section, option, name, nesting)
+    }
+
+    /// The directory of the project.
+    #[must_use]
+    pub fn project(&self) -> &Path {
+        &self.project
     }
 
     fn raw(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
@@ -249,7 +372,7 @@ impl<'e> ProjectConfig<'e> {
             .get(section, option)
             .map_err(|error: PercentError| {
                 let message = format!("option '{option}' in [{section}]: {error}");
-                self.problem(ProblemKind::Interpolation, message)
+                self.problem_in(section, option, ProblemKind::Percent, message)
             })
     }
 
@@ -275,14 +398,14 @@ impl<'e> ProjectConfig<'e> {
         }
         if found.len() > MAX_INHERITED {
             let message = format!("[{section}] inherits too much");
-            return Err(self.problem(ProblemKind::ExtendsCycle, message));
+            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
         }
         if path.iter().any(|visited| visited == section) {
             let message = format!(
                 "[{section}] extends itself: {} -> {section}",
                 path.join(" -> ")
             );
-            return Err(self.problem(ProblemKind::ExtendsCycle, message));
+            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
         }
         let options = self.ini.options(section);
         found.extend(
@@ -302,18 +425,22 @@ impl<'e> ProjectConfig<'e> {
     }
 
     fn overridden(&self, raw: Option<String>, facts: &OptionFacts) -> Option<String> {
-        let Some(variable) = facts.variable else {
-            return raw;
-        };
-        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
-        let old = |name: &&str| set(&format!("PLATFORMIO_{}", name.to_uppercase()));
-        let Some(value) = set(variable).or_else(|| facts.old_names.iter().find_map(old)) else {
+        let Some((_, value)) = self.variable_of(facts) else {
             return raw;
         };
         match raw.filter(|raw| facts.kind == Kind::List && !raw.is_empty()) {
             Some(raw) => Some(format!("{raw}\n{value}")),
             None => Some(value.to_owned()),
         }
+    }
+
+    /// The environment variable that overrides an option, and its value.
+    fn variable_of(&self, facts: &OptionFacts) -> Option<(&'static str, &str)> {
+        let variable = facts.variable?;
+        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let old = |name: &&str| set(&format!("PLATFORMIO_{}", name.to_uppercase()));
+        let value = set(variable).or_else(|| facts.old_names.iter().find_map(old))?;
+        Some((variable, value))
     }
 
     fn interpolate(
@@ -324,18 +451,16 @@ impl<'e> ProjectConfig<'e> {
         nesting: Nesting<'_>,
     ) -> Result<String, ConfigProblem> {
         let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            out.push_str(&rest[..at]);
-            rest = &rest[at..];
-            let Some(len) = rest.find('}') else { break };
-            match &rest[2..len] {
+        let mut done = 0;
+        for reference in references(text) {
+            out.push_str(&text[done..reference.span.start]);
+            match reference.name {
                 "" => out.push_str("${}"),
                 name => out.push_str(&self.variable(section, option, name, nesting)?),
             }
-            rest = &rest[len + 1..];
+            done = reference.span.end;
         }
-        out.push_str(rest);
+        out.push_str(&text[done..]);
         Ok(out)
     }
 
@@ -347,10 +472,7 @@ impl<'e> ProjectConfig<'e> {
         name: &str,
         nesting: Nesting<'_>,
     ) -> Result<String, ConfigProblem> {
-        let split = name.split_once('.').filter(|(head, tail)| {
-            !head.is_empty() && !head.contains(['(', ')']) && !tail.is_empty()
-        });
-        let Some((from, wanted)) = split else {
+        let Some((from, wanted)) = reference::split(name) else {
             return Ok(self
                 .built_in(name)
                 .unwrap_or_else(|| format!("${{{name}}}")));
@@ -366,7 +488,7 @@ impl<'e> ProjectConfig<'e> {
                         "option '{option}' in [{section}]: ${{this.__env__}} means something only \
                          in sections [env:NAME]"
                     );
-                    self.problem(ProblemKind::Interpolation, message)
+                    self.problem_in(section, option, ProblemKind::Interpolation, message)
                 });
             }
             ("this", _) => section,
@@ -375,7 +497,7 @@ impl<'e> ProjectConfig<'e> {
         nesting.replacements.set(nesting.replacements.get() + 1);
         if nesting.depth == MAX_NESTING || nesting.replacements.get() > MAX_REPLACEMENTS {
             let message = format!("option '{wanted}' in [{from}] refers to itself");
-            return Err(self.problem(ProblemKind::Interpolation, message));
+            return Err(self.problem_in(section, option, ProblemKind::Interpolation, message));
         }
         let deeper = Nesting {
             depth: nesting.depth + 1,
@@ -396,7 +518,7 @@ impl<'e> ProjectConfig<'e> {
                 };
                 let message =
                     format!("option '{option}' in [{section}] refers to ${{{name}}}, but {what}");
-                Err(self.problem(ProblemKind::Interpolation, message))
+                Err(self.problem_in(section, option, ProblemKind::Interpolation, message))
             }
         }
     }
@@ -425,10 +547,16 @@ impl<'e> ProjectConfig<'e> {
                 "option '{}' in [{section}]: '{text}' is not {what}",
                 facts.name
             );
-            self.problem(ProblemKind::BadValue, message)
+            self.problem_in(section, facts.name, ProblemKind::BadValue, message)
         };
         Ok(match facts.kind {
             Kind::Text => Value::Text(text),
+            Kind::Choice(words) if words.contains(&text.as_str()) => Value::Text(text),
+            Kind::Choice(words) => return Err(bad(&format!("one of {}", words.join(", ")))),
+            Kind::Bit => match text.trim().parse() {
+                Ok(bit @ (0 | 1)) => Value::Int(bit),
+                _ => return Err(bad("0 or 1")),
+            },
             Kind::List => Value::List(split_list(&text)),
             Kind::Int => Value::Int(text.trim().parse().map_err(|_| bad("a whole number"))?),
             Kind::Bool => match text.trim().to_lowercase().as_str() {
@@ -460,16 +588,26 @@ impl<'e> ProjectConfig<'e> {
     }
 
     fn problem(&self, kind: ProblemKind, message: String) -> ConfigProblem {
-        let file = self
-            .files
-            .first()
-            .cloned()
-            .unwrap_or_else(|| self.project.join(FILE_NAME));
+        let file = self.files.first().map(|file| file.path.clone());
         ConfigProblem {
             kind,
-            file,
+            file: file.unwrap_or_else(|| self.project.join(FILE_NAME)),
             line: None,
+            place: None,
             message,
+        }
+    }
+
+    fn problem_in(
+        &self,
+        section: &str,
+        option: &str,
+        kind: ProblemKind,
+        message: String,
+    ) -> ConfigProblem {
+        ConfigProblem {
+            place: Some((section.to_owned(), option.to_owned())),
+            ..self.problem(kind, message)
         }
     }
 }

@@ -78,6 +78,9 @@ fn kind(name: &str, message: &str) -> ProblemKind {
         "ProjectOptionValueError" if message.contains("not a valid integer") => {
             ProblemKind::BadValue
         }
+        "InvalidProjectConfError" if message.contains("'%' must be followed") => {
+            ProblemKind::Percent
+        }
         "InvalidProjectConfError" => ProblemKind::Interpolation,
         other => panic!("no kind for {other}: {message}"),
     }
