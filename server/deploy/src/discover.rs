@@ -6,6 +6,7 @@
 
 mod arduino;
 mod cargo;
+pub mod configuration;
 mod environment;
 mod espflash_toml;
 mod espidf;

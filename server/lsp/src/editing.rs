@@ -4,6 +4,14 @@
 //! [`crate::server`] gathers the facts and speaks the protocol. Positions are byte offsets into the
 //! text, so that no part of this has to know how a client counts.
 
+pub(crate) mod facts;
+pub(crate) mod flasher_args;
+pub(crate) mod format;
+pub(crate) mod partitions;
+pub(crate) mod platformio;
+pub(crate) mod sdkconfig;
+pub(crate) mod text;
+
 use std::ops::Range;
 use std::path::PathBuf;
 

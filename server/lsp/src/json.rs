@@ -117,6 +117,15 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The contract's word for what a board held.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Match => "match",
+        Verdict::Differs => "differs",
+        Verdict::Unknown => "unknown",
+    }
+}
+
 /// An outcome's name in the contract.
 pub(crate) fn outcome_name(outcome: OutcomeKind) -> &'static str {
     match outcome {
@@ -135,11 +144,7 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
             name: &region.name,
             offset: region.offset,
             size: region.len_bytes,
-            verdict: match region.verdict {
-                Verdict::Match => "match",
-                Verdict::Differs => "differs",
-                Verdict::Unknown => "unknown",
-            },
+            verdict: verdict_name(region.verdict),
             written: region.written,
             bytes_sent: region.sent_bytes,
             sectors: region.sectors,

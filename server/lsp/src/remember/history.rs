@@ -1,7 +1,7 @@
 //! The last deploys to each board.
 
 use fbuild_deploy::deploy::Request;
-use fbuild_deploy::outcome::Report;
+use fbuild_deploy::outcome::{RegionReport, Report};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, now_ms};
@@ -37,12 +37,41 @@ pub(crate) struct Board {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deploy {
-    when_ms: u64,
-    target: String,
-    root: String,
-    outcome: String,
-    message: String,
-    duration_ms: u64,
+    pub(crate) when_ms: u64,
+    pub(crate) target: String,
+    pub(crate) root: String,
+    pub(crate) outcome: String,
+    pub(crate) message: String,
+    pub(crate) duration_ms: u64,
+    /// What the board held, region by region; empty in what older versions kept.
+    #[serde(default)]
+    pub(crate) regions: Vec<Region>,
+}
+
+/// A region of a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Region {
+    pub(crate) name: String,
+    pub(crate) offset: u32,
+    #[serde(rename = "size")]
+    pub(crate) len_bytes: u32,
+    /// Whether the board held it before: `match`, `differs` or `unknown`.
+    pub(crate) verdict: String,
+    /// Whether anything was written to it.
+    pub(crate) written: bool,
+}
+
+impl From<&RegionReport> for Region {
+    fn from(report: &RegionReport) -> Self {
+        Self {
+            name: report.name.clone(),
+            offset: report.offset,
+            len_bytes: report.len_bytes,
+            verdict: json::verdict_name(report.verdict).to_owned(),
+            written: report.written,
+        }
+    }
 }
 
 impl Boards {
@@ -70,6 +99,7 @@ impl Boards {
             outcome: json::outcome_name(report.outcome).to_owned(),
             message: report.message.clone(),
             duration_ms: json::milliseconds(report.duration),
+            regions: report.regions.iter().map(Region::from).collect(),
         };
         board.deploys.insert(0, deploy);
         board.deploys.truncate(DEPLOYS_MAX);

@@ -13,6 +13,7 @@ use crate::json::Outcome;
 use crate::order::Order;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
+use crate::server::editing;
 use crate::server::editor::Token;
 use crate::server::job::deploy::Deploy;
 use crate::server::settings::StaleBuild;
@@ -115,5 +116,7 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
 
 async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
     let report = run_job(desk, work, given).await?;
+    // What boards hold is known better now.
+    editing::look_again(desk);
     to_value(Outcome::from(&report))
 }

@@ -155,7 +155,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
         chip: Some(fbuild_loader::chip::Chip::Esp32),
         mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(5),
-        regions: Vec::new(),
+        regions: vec![region()],
         plan: None,
         warnings: Vec::new(),
         error: None,
