@@ -5,17 +5,20 @@
 //! corpus in `tests/platformio`. One difference: Core never returns from a cycle in `extends`, here
 //! it is an error.
 
+mod origin;
 mod problems;
 mod reference;
 mod value;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::glob;
 use super::ini::{Ini, IniText, OptionText, PercentError, SectionText};
 use super::platformio_options::{self as options, Kind, OptionFacts};
+pub use origin::Origin;
 pub use reference::{Reference, references};
 pub use value::{ConfigProblem, ProblemKind, Value, list_items};
 use value::{is_env_name, normal, split_list};
@@ -34,6 +37,15 @@ const MAX_INHERITED: usize = 100_000;
 struct Nesting<'c> {
     depth: usize,
     replacements: &'c Cell<usize>,
+}
+
+impl<'c> Nesting<'c> {
+    fn new(replacements: &'c Cell<usize>) -> Self {
+        Self {
+            depth: 0,
+            replacements,
+        }
+    }
 }
 
 /// A read `platformio.ini` with its extra files.
@@ -59,31 +71,36 @@ pub struct ConfigFile {
     pub ini: IniText,
 }
 
-/// Where the value of an option comes from.
-#[derive(Debug)]
-pub enum Origin<'c> {
-    /// It is written in a file.
-    File {
-        /// The file.
-        file: &'c ConfigFile,
-        /// The section in it, which may be another one than was asked about.
-        section: &'c SectionText,
-        /// The option in it, which may have an older name.
-        option: &'c OptionText,
-    },
-    /// An environment variable overrides what the files say (or adds to it, for lists).
-    Variable(&'static str),
-    /// PlatformIO's own default.
-    Default,
+/// What an option comes to; `None` where nobody says anything.
+pub type OptionValue = Result<Option<Value>, ConfigProblem>;
+
+/// Where the files come from.
+pub trait Files {
+    /// The text of a file.
+    fn read(&self, path: &Path) -> std::io::Result<String>;
+
+    /// The files below `root` that match a pattern of `extra_configs`.
+    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf>;
 }
 
-/// How the text of a file is read.
-pub type ReadFile<'r> = dyn Fn(&Path) -> std::io::Result<String> + 'r;
+/// The files as they lie on the disk.
+#[derive(Debug, Clone, Copy)]
+pub struct OnDisk;
+
+impl Files for OnDisk {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf> {
+        glob::find(root, pattern)
+    }
+}
 
 impl<'e> ProjectConfig<'e> {
     /// Read the `platformio.ini` of the directory `project`.
     pub fn load(project: &Path, environment: &'e Environment) -> Result<Self, ConfigProblem> {
-        let config = Self::read(project, environment, &|path| std::fs::read_to_string(path));
+        let config = Self::read(project, environment, &OnDisk);
         match config.faults.first() {
             Some(fault) => Err(fault.clone()),
             None => Ok(config),
@@ -93,7 +110,7 @@ impl<'e> ProjectConfig<'e> {
     /// Read it as far as it can be understood. What is wrong with the files is in
     /// [`Self::faults`]; of what stands twice, the last counts.
     #[must_use]
-    pub fn read(project: &Path, environment: &'e Environment, read: &ReadFile<'_>) -> Self {
+    pub fn read(project: &Path, environment: &'e Environment, files: &dyn Files) -> Self {
         let mut config = Self {
             project: std::path::absolute(project).unwrap_or_else(|_| project.to_owned()),
             ini: Ini::default(),
@@ -102,16 +119,16 @@ impl<'e> ProjectConfig<'e> {
             faults: Vec::new(),
         };
         let path = config.project.join(FILE_NAME);
-        config.read_file(&path, read);
+        config.read_file(&path, files);
         config
     }
 
-    fn read_file(&mut self, path: &Path, read: &ReadFile<'_>) {
+    fn read_file(&mut self, path: &Path, files: &dyn Files) {
         if self.files.iter().any(|file| file.path == path) {
             return;
         }
         let number = self.files.len();
-        let text = read(path);
+        let text = files.read(path);
         let fault = |kind, line, message| ConfigProblem {
             kind,
             file: path.to_owned(),
@@ -144,8 +161,8 @@ impl<'e> ProjectConfig<'e> {
         });
         for pattern in patterns {
             let pattern = self.expand_home(&pattern);
-            for extra in glob::find(&self.project, &pattern) {
-                self.read_file(&extra, read);
+            for extra in files.find(&self.project, &pattern) {
+                self.read_file(&extra, files);
             }
         }
     }
@@ -185,9 +202,17 @@ impl<'e> ProjectConfig<'e> {
 
     /// Every option of a section with its value, inherited ones included, in PlatformIO's order.
     pub fn items(&self, section: &str) -> Result<Vec<(String, Option<Value>)>, ConfigProblem> {
-        let mut names: Vec<String> = Vec::new();
-        for (_, option) in self.walk(section)? {
-            if !names.contains(&option) {
+        let values = self.values(section)?.into_iter();
+        values.map(|(name, value)| Ok((name, value?))).collect()
+    }
+
+    /// The same, where an option that cannot be read does not hide the others.
+    pub fn values(&self, section: &str) -> Result<Vec<(String, OptionValue)>, ConfigProblem> {
+        let places = self.walk(section)?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
+        for (_, option) in &places {
+            if seen.insert(option.as_str()) {
                 names.push(option);
             }
         }
@@ -195,29 +220,20 @@ impl<'e> ProjectConfig<'e> {
             let set = facts
                 .variable
                 .is_some_and(|name| self.environment.get(name).is_some());
-            if set && !names.iter().any(|name| name == facts.name) {
-                names.push(facts.name.to_owned());
+            if set && seen.insert(facts.name) {
+                names.push(facts.name);
             }
         }
-        names
+        let value = |name: &str| self.value(section, name, &places, Nesting::new(&Cell::new(0)));
+        Ok(names
             .into_iter()
-            .map(|name| {
-                let value = self.get(section, &name)?;
-                Ok((name, value))
-            })
-            .collect()
+            .map(|name| (name.to_owned(), value(name)))
+            .collect())
     }
 
     /// The value of an option, inherited, interpolated and typed; its default if it is not there.
     pub fn get(&self, section: &str, option: &str) -> Result<Option<Value>, ConfigProblem> {
-        self.get_nested(
-            section,
-            option,
-            Nesting {
-                depth: 0,
-                replacements: &Cell::new(0),
-            },
-        )
+        self.get_nested(section, option, Nesting::new(&Cell::new(0)))
     }
 
     /// An option as text.
@@ -246,8 +262,20 @@ impl<'e> ProjectConfig<'e> {
         option: &str,
         nesting: Nesting<'_>,
     ) -> Result<Option<Value>, ConfigProblem> {
+        self.value(section, option, &self.walk(section)?, nesting)
+    }
+
+    /// What an option comes to. `places` are those of its section.
+    fn value(
+        &self,
+        section: &str,
+        option: &str,
+        places: &[(String, String)],
+        nesting: Nesting<'_>,
+    ) -> OptionValue {
         let facts = options::facts(section, option);
-        let mut raw = self.find(section, option, facts)?;
+        let hit = hit(places, option, facts);
+        let mut raw = hit.map_or(Ok(None), |(from, name)| self.raw(from, name))?;
         if let Some(facts) = facts {
             raw = self.overridden(raw, facts);
             raw = raw.or_else(|| facts.default.map(str::to_owned));
@@ -258,113 +286,6 @@ impl<'e> ProjectConfig<'e> {
             return Ok(Some(Value::Text(text)));
         };
         self.typed(section, facts, text).map(Some)
-    }
-
-    /// The first hit in the section, in what it extends, in `[env]`.
-    fn find(
-        &self,
-        section: &str,
-        option: &str,
-        facts: Option<&OptionFacts>,
-    ) -> Result<Option<String>, ConfigProblem> {
-        self.hit(section, option, facts)?
-            .map_or(Ok(None), |(section, name)| self.raw(&section, &name))
-    }
-
-    /// The section and the name that it is found under.
-    fn hit(
-        &self,
-        section: &str,
-        option: &str,
-        facts: Option<&OptionFacts>,
-    ) -> Result<Option<(String, String)>, ConfigProblem> {
-        let means = |name: &str| {
-            name == option
-                || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
-        };
-        let mut places = self.walk(section)?.into_iter();
-        Ok(places.find(|(_, name)| means(name)))
-    }
-
-    /// Where the value of an option comes from; `None` where it has none.
-    #[must_use]
-    pub fn origin(&self, section: &str, option: &str) -> Option<Origin<'_>> {
-        let facts = options::facts(section, option);
-        if let Some(variable) = facts.and_then(|facts| self.variable_of(facts)) {
-            return Some(Origin::Variable(variable.0));
-        }
-        match self.hit(section, option, facts).ok()? {
-            Some((section, name)) => self.written(&section, &name),
-            None => facts?.default.map(|_| Origin::Default),
-        }
-    }
-
-    /// Where an option of a section itself stands.
-    fn written(&self, section: &str, name: &str) -> Option<Origin<'_>> {
-        let set = self.ini.set_by(section, name)?;
-        let file = self.files.get(set.file)?;
-        let section = file.ini.sections.get(set.section)?;
-        let option = section.options.get(set.option)?;
-        Some(Origin::File {
-            file,
-            section,
-            option,
-        })
-    }
-
-    /// Whether PlatformIO takes notice of an option in a section.
-    #[must_use]
-    pub fn is_known(section: &str, option: &str) -> bool {
-        options::is_known(section, option)
-    }
-
-    /// The name that replaced an old one in sections like this.
-    #[must_use]
-    pub fn renamed(section: &str, option: &str) -> Option<&'static str> {
-        let facts = options::facts(section, option)?;
-        facts.old_names.contains(&option).then_some(facts.name)
-    }
-
-    /// Names of the options that PlatformIO knows for sections like this.
-    pub fn known_options(section: &str) -> impl Iterator<Item = &'static str> {
-        options::names(section).map(|facts| facts.name)
-    }
-
-    /// The words that an option takes, where it takes only certain ones.
-    #[must_use]
-    pub fn choices(section: &str, option: &str) -> &'static [&'static str] {
-        match options::facts(section, option).map(|facts| facts.kind) {
-            Some(Kind::Choice(words)) => words,
-            Some(Kind::Bool) => &["yes", "no"],
-            Some(Kind::Bit) => &["0", "1"],
-            _ => &[],
-        }
-    }
-
-    /// Whether there is a section of this name.
-    #[must_use]
-    pub fn has_section(&self, name: &str) -> bool {
-        self.ini.has_section(name)
-    }
-
-    /// What `${name}` stands for in `option` of `section`.
-    pub fn resolve(
-        &self,
-        section: &str,
-        option: &str,
-        name: &str,
-    ) -> Result<String, ConfigProblem> {
-        let nesting = Nesting {
-            depth: 0,
-            replacements: &Cell::new(0),
-        };
-        self.variable(section, option, name, nesting)
-    }
-
-    /// The directory of the project.
-    #[must_use]
-    pub fn project(&self) -> &Path {
-        &self.project
     }
 
     fn raw(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
@@ -443,99 +364,6 @@ impl<'e> ProjectConfig<'e> {
         Some((variable, value))
     }
 
-    fn interpolate(
-        &self,
-        section: &str,
-        option: &str,
-        text: &str,
-        nesting: Nesting<'_>,
-    ) -> Result<String, ConfigProblem> {
-        let mut out = String::new();
-        let mut done = 0;
-        for reference in references(text) {
-            out.push_str(&text[done..reference.span.start]);
-            match reference.name {
-                "" => out.push_str("${}"),
-                name => out.push_str(&self.variable(section, option, name, nesting)?),
-            }
-            done = reference.span.end;
-        }
-        out.push_str(&text[done..]);
-        Ok(out)
-    }
-
-    /// What stands for `${name}` in `option` of `section`.
-    fn variable(
-        &self,
-        section: &str,
-        option: &str,
-        name: &str,
-        nesting: Nesting<'_>,
-    ) -> Result<String, ConfigProblem> {
-        let Some((from, wanted)) = reference::split(name) else {
-            return Ok(self
-                .built_in(name)
-                .unwrap_or_else(|| format!("${{{name}}}")));
-        };
-        let from = match (from, wanted) {
-            // A variable that is not set becomes nothing.
-            ("sysenv", _) => {
-                return Ok(self.environment.get(wanted).unwrap_or_default().to_owned());
-            }
-            ("this", "__env__") => {
-                return section.strip_prefix("env:").map(str::to_owned).ok_or_else(|| {
-                    let message = format!(
-                        "option '{option}' in [{section}]: ${{this.__env__}} means something only \
-                         in sections [env:NAME]"
-                    );
-                    self.problem_in(section, option, ProblemKind::Interpolation, message)
-                });
-            }
-            ("this", _) => section,
-            (from, _) => from,
-        };
-        nesting.replacements.set(nesting.replacements.get() + 1);
-        if nesting.depth == MAX_NESTING || nesting.replacements.get() > MAX_REPLACEMENTS {
-            let message = format!("option '{wanted}' in [{from}] refers to itself");
-            return Err(self.problem_in(section, option, ProblemKind::Interpolation, message));
-        }
-        let deeper = Nesting {
-            depth: nesting.depth + 1,
-            ..nesting
-        };
-        match self.get_nested(from, wanted, deeper)? {
-            Some(value) => Ok(value.to_text()),
-            // A known option without a value becomes what Python prints.
-            None if options::facts(from, wanted).is_some_and(|f| f.kind == Kind::List) => {
-                Ok(String::new())
-            }
-            None if options::facts(from, wanted).is_some() => Ok("None".to_owned()),
-            None => {
-                let what = if self.ini.has_section(from) {
-                    format!("there is no option '{wanted}' in [{from}]")
-                } else {
-                    format!("there is no section [{from}]")
-                };
-                let message =
-                    format!("option '{option}' in [{section}] refers to ${{{name}}}, but {what}");
-                Err(self.problem_in(section, option, ProblemKind::Interpolation, message))
-            }
-        }
-    }
-
-    fn built_in(&self, name: &str) -> Option<String> {
-        match name {
-            "PROJECT_DIR" => Some(self.project.display().to_string()),
-            "UNIX_TIME" => {
-                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-                Some(now.map_or(0, |since| since.as_secs()).to_string())
-            }
-            // ${PROJECT_HASH} needs SHA-1 for directory names that no ESP project has been seen
-            // with; it stays as it is, like a variable of the build.
-            _ => None,
-        }
-    }
-
     fn typed(
         &self,
         section: &str,
@@ -610,6 +438,20 @@ impl<'e> ProjectConfig<'e> {
             ..self.problem(kind, message)
         }
     }
+}
+
+/// The first place that has an option, by its name of today or an older one.
+fn hit<'p>(
+    places: &'p [(String, String)],
+    option: &str,
+    facts: Option<&OptionFacts>,
+) -> Option<(&'p str, &'p str)> {
+    let means = |name: &str| {
+        name == option
+            || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
+    };
+    let found = places.iter().find(|(_, name)| means(name));
+    found.map(|(section, name)| (section.as_str(), name.as_str()))
 }
 
 #[cfg(test)]
