@@ -29,7 +29,11 @@ impl ProjectConfig<'_> {
         if let Some(variable) = facts.and_then(|facts| self.variable_of(facts)) {
             return Some(Origin::Variable(variable.0));
         }
-        match hit(&self.walk(section).ok()?, option, facts) {
+        let Ok(places) = self.walk(section) else {
+            // What a section itself says is known even if what it extends goes in circles.
+            return self.written(section, option);
+        };
+        match hit(&places, option, facts) {
             Some((section, name)) => self.written(section, name),
             None => facts?.default.map(|_| Origin::Default),
         }

@@ -192,12 +192,14 @@ fn apply(settings: &Settings, baud: Option<Baud>, order: &mut Order) {
 
 fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Report {
     let mut tracker = Tracker::of(request);
+    let mut flash_bytes = None;
     let mut events = |event: Event| {
         let step = tracker.hear(&event);
         stand.view(|view| {
             view.step = step;
             if let Event::Connected(board) = &event {
                 view.chip = Some(board.chip.name());
+                flash_bytes = board.flash_size;
             }
         });
     };
@@ -207,6 +209,9 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Repo
     if matches!(request.mode, Mode::Auto | Mode::Full) {
         report.warnings.extend(unsaved(desk, &request.target.root));
         desk.history.note(request, &report);
+        if let Some(bytes) = flash_bytes {
+            desk.history.note_flash(&report, bytes);
+        }
     }
     report
 }
