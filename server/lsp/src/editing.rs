@@ -74,6 +74,21 @@ pub(crate) struct Edit {
     pub(crate) text: String,
 }
 
+/// A text after some edits; `None` if they overlap or do not fit.
+pub(crate) fn applied(text: &str, edits: &[Edit]) -> Option<String> {
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for edit in edits {
+        out.push_str(text.get(done..edit.span.start)?);
+        out.push_str(&edit.text);
+        done = edit.span.end;
+    }
+    out.push_str(text.get(done..)?);
+    Some(out)
+}
+
 /// What is shown about the thing under the pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hover {

@@ -10,6 +10,7 @@ use fbuild_loader::chip::Chip;
 use serde_json::Value;
 
 use super::environment::Environment;
+use super::platformio::ARDUINO_APP;
 use super::platformio_board::{Board, read_json};
 use super::platformio_config::{ConfigProblem, FILE_NAME, ProjectConfig};
 use super::sdkconfig::SdkConfig;
@@ -28,6 +29,8 @@ pub struct Configuration {
     /// The Arduino core puts boot_app0.bin and the app to fixed places and does not compare the
     /// table with the flash size.
     pub is_arduino: bool,
+    /// Where the framework puts the app, whatever the table says.
+    pub fixed_app_offset: Option<u32>,
     /// The chip it is for.
     pub chip: Option<Chip>,
     /// Size of the flash.
@@ -52,7 +55,19 @@ pub fn configurations(root: &Path, environment: &Environment) -> Vec<Configurati
     if root.join(FILE_NAME).is_file() {
         return platformio(root, environment);
     }
-    espidf(root).into_iter().collect()
+    espidf(root).or_else(|| sketch(root)).into_iter().collect()
+}
+
+/// A sketch of the Arduino IDE: its own `partitions.csv` wins over the board's table.
+fn sketch(root: &Path) -> Option<Configuration> {
+    let name = root.file_name()?.to_str()?;
+    let file = root.join(format!("{name}.ino"));
+    file.is_file().then(|| Configuration {
+        table: Some(root.join("partitions.csv")),
+        is_arduino: true,
+        fixed_app_offset: Some(ARDUINO_APP),
+        ..from_sdkconfig(root, &file)
+    })
 }
 
 fn espidf(root: &Path) -> Option<Configuration> {
@@ -94,6 +109,7 @@ fn from_sdkconfig(root: &Path, file: &Path) -> Configuration {
         file: file.to_owned(),
         table: table.map(|name| root.join(name)),
         is_arduino: false,
+        fixed_app_offset: None,
         chip: config.get("IDF_TARGET").and_then(|chip| chip.parse().ok()),
         flash_bytes: config.get("ESPTOOLPY_FLASHSIZE").and_then(flash_bytes),
         table_offset: config.number("PARTITION_TABLE_OFFSET"),
@@ -162,6 +178,10 @@ fn of_env(
     found.env = Some(env.to_owned());
     found.file = root.join(FILE_NAME);
     found.is_arduino = is_arduino;
+    // pioarduino looks the slot up in the table; the other platform does not.
+    let platform = config.text(&section, "platform")?.unwrap_or_default();
+    let is_fixed = is_arduino && !platform.contains("pioarduino");
+    found.fixed_app_offset = is_fixed.then_some(ARDUINO_APP);
     let table = config.text(&section, "board_build.partitions")?;
     found.table = table.map(|name| root.join(name)).or(found.table);
     found.chip = board.chip()?.or(found.chip);

@@ -20,7 +20,7 @@ use crate::target::{Region, RegionKind, Target, Tool};
 
 /// Where the Arduino framework puts `boot_app0.bin` and the app, whatever the table says.
 const ARDUINO_OTADATA: u32 = 0xe000;
-const ARDUINO_APP: u32 = 0x1_0000;
+pub(super) const ARDUINO_APP: u32 = 0x1_0000;
 
 const BOOT_APP0: &str = "framework-arduinoespressif32/tools/partitions/boot_app0.bin";
 

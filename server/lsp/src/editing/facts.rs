@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::configuration::Configuration;
-use fbuild_deploy::target::{Region, Target};
+use fbuild_deploy::target::{Region, Source, Target};
 use fbuild_loader::link::serial::PortInfo;
 
 use super::project_files::ProjectFiles;
@@ -62,7 +62,17 @@ impl Facts {
 
     /// Builds whose partition table is made from `path`.
     pub(crate) fn builds_of(&self, path: &Path) -> impl Iterator<Item = &Build> {
-        let is_it = move |build: &&Build| build.target.partitions_csv.as_deref() == Some(path);
+        let is_it = move |build: &&Build| {
+            let by_espflash = build
+                .target
+                .regions
+                .iter()
+                .any(|region| match &region.source {
+                    Source::Elf(elf) => elf.partition_table.as_deref() == Some(path),
+                    Source::File(_) => false,
+                });
+            by_espflash || build.target.partitions_csv.as_deref() == Some(path)
+        };
         self.builds.iter().filter(is_it)
     }
 

@@ -19,6 +19,14 @@ pub(crate) trait Format: Sync {
     /// What is wrong, in any order.
     fn diagnostics(&self, view: View<'_>) -> Vec<Diagnostic>;
 
+    /// The diagnostics that touch `span`, with their fixes. For formats whose fixes take time: they
+    /// are asked for by hand, [`Self::diagnostics`] come with every keystroke.
+    fn diagnostics_with_fixes(&self, view: View<'_>, span: Span) -> Vec<Diagnostic> {
+        let mut found = self.diagnostics(view);
+        found.retain(|diagnostic| touches(&diagnostic.span, &span));
+        found
+    }
+
     /// What the user can choose on `span` besides the fixes of diagnostics.
     fn actions(&self, _view: View<'_>, _span: Span) -> Vec<Fix> {
         Vec::new()
@@ -48,6 +56,11 @@ pub(crate) trait Format: Sync {
     fn tidy(&self, _view: View<'_>) -> Vec<Edit> {
         Vec::new()
     }
+}
+
+/// Whether two spans share a byte or an end.
+pub(crate) fn touches(a: &Span, b: &Span) -> bool {
+    a.start <= b.end && b.start <= a.end
 }
 
 /// What a document's name says about its format.

@@ -13,6 +13,7 @@ mod protocol;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -33,6 +34,8 @@ const WATCHED_TOO: [&str; 3] = ["**/sdkconfig*", "**/*.csv", "**/project_descrip
 #[derive(Debug, Default)]
 pub(crate) struct Editing {
     projects: Mutex<HashMap<PathBuf, Project>>,
+    /// How often something has changed, for those who were looking meanwhile.
+    n_changes: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -142,16 +145,22 @@ async fn facts(desk: &Arc<Desk>, path: &Path) -> Arc<Facts> {
         }
         return facts;
     }
+    let n_changes = desk.editing.n_changes.load(Ordering::Acquire);
     let found = Arc::new(gathered(desk, root.clone()).await);
-    desk.editing.projects().insert(
-        root,
-        Project {
-            facts: found.clone(),
+    // Somebody else may have been faster.
+    let facts = {
+        let mut projects = desk.editing.projects();
+        let project = projects.entry(root.clone()).or_insert(Project {
+            facts: found,
             gathered: Instant::now(),
             gathering: Gathering::No,
-        },
-    );
-    found
+        });
+        project.facts.clone()
+    };
+    if desk.editing.n_changes.load(Ordering::Acquire) != n_changes {
+        refresh(desk, root);
+    }
+    facts
 }
 
 async fn gathered(desk: &Arc<Desk>, root: PathBuf) -> Facts {
@@ -165,6 +174,7 @@ async fn gathered(desk: &Arc<Desk>, root: PathBuf) -> Facts {
 
 /// Looks at the disk again, because something has changed there or on a board.
 pub(crate) fn look_again(desk: &Arc<Desk>) {
+    desk.editing.n_changes.fetch_add(1, Ordering::AcqRel);
     let roots: Vec<PathBuf> = desk.editing.projects().keys().cloned().collect();
     for root in roots {
         refresh(desk, root);

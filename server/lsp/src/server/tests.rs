@@ -6,6 +6,7 @@ mod choices;
 mod commands;
 mod configuration;
 mod data_loss;
+mod editing;
 mod fake;
 mod harness;
 mod life;

@@ -96,11 +96,9 @@ pub(crate) async fn actions(
     let subject = Subject::of(desk, uri).await?;
     let protocol = subject.protocol(desk);
     let span = protocol.span(range)?;
-    let found = subject.ask(|format, view| format.diagnostics(view));
-    let touches =
-        |other: &std::ops::Range<usize>| other.start <= span.end && span.start <= other.end;
+    let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, span.clone()));
     let mut actions = Vec::new();
-    for diagnostic in found.iter().filter(|d| touches(&d.span)) {
+    for diagnostic in &found {
         for (number, fix) in diagnostic.fixes.iter().enumerate() {
             let is_preferred = number == 0;
             actions.push(protocol.fix(fix, uri, Some((diagnostic, is_preferred))));

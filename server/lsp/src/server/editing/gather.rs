@@ -30,7 +30,12 @@ pub(super) fn root_of(session: &Session, path: &Path) -> PathBuf {
     let folder = session.folder_of(path);
     let own = path.parent().unwrap_or(path);
     let inside = |dir: &&Path| folder.as_ref().is_none_or(|folder| dir.starts_with(folder));
-    let marked = |dir: &&Path| MARKERS.iter().any(|name| dir.join(name).is_file());
+    let is_sketch = |dir: &Path| {
+        let name = dir.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| dir.join(format!("{name}.ino")).is_file())
+    };
+    let marked =
+        |dir: &&Path| MARKERS.iter().any(|name| dir.join(name).is_file()) || is_sketch(dir);
     let nearest = own.ancestors().take_while(inside).find(marked);
     nearest
         .map(Path::to_owned)
