@@ -66,6 +66,7 @@ fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
 
 #[test]
 fn a_plan_and_a_verify_tell_it_too() {
+    let new = build(NEW);
     for (mode, outcome) in [
         (Mode::Plan, OutcomeKind::Planned),
         (Mode::Verify, OutcomeKind::Failed),
@@ -73,7 +74,7 @@ fn a_plan_and_a_verify_tell_it_too() {
         let request = Request {
             mode,
             keep_data: true,
-            ..build(NEW).request()
+            ..new.request()
         };
         let deployed = bench(used_flash()).deploy(&request);
         assert_eq!(deployed.report.outcome, outcome);
@@ -85,9 +86,10 @@ fn a_plan_and_a_verify_tell_it_too() {
 #[test]
 fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
     let bench = bench(used_flash());
+    let new = build(NEW);
     let request = Request {
         keep_data: true,
-        ..build(NEW).request()
+        ..new.request()
     };
     let deployed = bench.deploy(&request);
     let error = deployed.report.error.unwrap();

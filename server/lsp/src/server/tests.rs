@@ -7,6 +7,7 @@ mod commands;
 mod configuration;
 mod data_loss;
 mod editing;
+mod editing_projects;
 mod fake;
 mod harness;
 mod life;
