@@ -389,7 +389,7 @@ impl<'e> ProjectConfig<'e> {
             Kind::Int => Value::Int(text.trim().parse().map_err(|_| bad("a whole number"))?),
             Kind::Bool => match text.trim().to_lowercase().as_str() {
                 "1" | "true" | "t" | "yes" | "y" | "on" => Value::Bool(true),
-                "0" | "false" | "f" | "no" | "n" | "off" => Value::Bool(false),
+                "" | "0" | "false" | "f" | "no" | "n" | "off" => Value::Bool(false),
                 _ => return Err(bad("yes or no")),
             },
             Kind::Dir => Value::Text(self.normal_dir(&text)),

@@ -294,7 +294,7 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
                     .resolve(section, option, reference.name)
                     .err()?;
                 let span = text.place(reference.span.clone());
-                Some(unresolved(project, section, &reference, span, &problem))
+                Some(unresolved(project, &reference, span, &problem))
             })
             .collect(),
         _ => vec![diagnostic(
@@ -308,18 +308,12 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
 
 fn unresolved(
     project: &Project<'_>,
-    section: &str,
     reference: &fbuild_deploy::discover::platformio_config::Reference<'_>,
     span: Span,
     problem: &ConfigProblem,
 ) -> Diagnostic {
-    // Environments that inherit it resolve it; only `pio project config` looks at it here.
-    let severity = match reference.name {
-        "this.__env__" if !section.starts_with("env:") => Severity::Warning,
-        _ => Severity::Error,
-    };
     let message = sentence(&problem.message);
-    let mut wrong = diagnostic(span, severity, "unresolved", message);
+    let mut wrong = diagnostic(span, Severity::Error, "unresolved", message);
     let Some((from, wanted)) = reference.parts().filter(|(from, _)| *from != "this") else {
         return wrong;
     };

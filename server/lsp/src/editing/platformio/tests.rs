@@ -82,7 +82,9 @@ fn kind(code: &str, message: &str) -> &'static str {
         "InvalidEnvNameError" => "environment-name",
         "ProjectOptionValueError" if message.contains("__env__") => "unresolved",
         "ProjectOptionValueError" => "bad-value",
-        "InvalidProjectConfError" if message.contains("'%'") => "percent",
+        "InvalidProjectConfError" if message.contains('%') => "percent",
+        // What refers to itself.
+        "RecursionError" => "unresolved",
         "InvalidProjectConfError" => "unresolved",
         other => panic!("no code for {other}: {message}"),
     }
@@ -93,7 +95,7 @@ fn what_platformio_refuses_is_an_error_and_nothing_else_of_the_corpus() {
     let expected = std::fs::read_to_string(corpus().join("expected.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
     let files = expected["files"].as_object().unwrap();
-    assert!(files.len() >= 21);
+    assert!(files.len() >= 41);
     for (name, expected) in files {
         let root = corpus().join(name);
         let path = root.join("platformio.ini");
@@ -131,7 +133,7 @@ fn what_platformio_refuses_is_an_error_and_nothing_else_of_the_corpus() {
             .collect();
         errors.dedup();
         let lint = &expected["lint"];
-        let wanted: Vec<&str> = match lint["errors"].as_array() {
+        let mut wanted: Vec<&str> = match lint["errors"].as_array() {
             // PlatformIO does not return.
             None => vec!["extends-cycle"],
             Some(errors) => errors
@@ -144,6 +146,7 @@ fn what_platformio_refuses_is_an_error_and_nothing_else_of_the_corpus() {
                 })
                 .collect(),
         };
+        wanted.dedup();
         assert_eq!(errors, wanted, "{name}");
         for error in lint["errors"].as_array().into_iter().flatten() {
             if let Some(line) = error["lineno"].as_u64() {
@@ -243,14 +246,6 @@ fn fixes_leave_nothing_to_fix() {
     ] {
         assert_eq!(fixed(text), expected);
     }
-}
-
-#[test]
-fn a_variable_that_means_something_only_in_environments_is_no_error_elsewhere() {
-    let text = "[env]\ncustom_x = ${this.__env__}\n[env:a]\n";
-    let found = diagnostics(text, &Facts::default());
-    assert_eq!(marked(text, &found), [("unresolved", "${this.__env__}")]);
-    assert_eq!(found[0].severity, Severity::Warning);
 }
 
 #[test]
