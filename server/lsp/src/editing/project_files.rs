@@ -21,8 +21,6 @@ pub(crate) struct ProjectFiles {
     pub(crate) framework_tables: Option<BTreeSet<String>>,
     /// Boards that have a file: the project's own, and those of the installed platforms.
     pub(crate) board_names: BTreeSet<String>,
-    /// Names of targets that the project could build and has not.
-    pub(crate) unbuilt: BTreeSet<String>,
     /// By the names of targets that are built.
     pub(crate) judged: BTreeMap<String, Judged>,
     /// Sizes in bytes of files that builds name; `None` where there is no such file.

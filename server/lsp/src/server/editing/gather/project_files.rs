@@ -23,7 +23,6 @@ const SKIPPED: [&str; 4] = ["node_modules", "managed_components", "target", "lib
 pub(super) fn gather(root: &Path, environment: &Environment, found: &Discovery) -> ProjectFiles {
     let mut files = ProjectFiles {
         environment: environment.clone(),
-        unbuilt: found.unbuilt.iter().map(|it| it.name.clone()).collect(),
         ..ProjectFiles::default()
     };
     tables(root, &mut files);
@@ -156,3 +155,6 @@ fn flasher_args(path: &Path, files: &mut ProjectFiles) {
         files.sizes.insert(path, size.map(|it| it.len()));
     }
 }
+
+#[cfg(test)]
+mod tests;
