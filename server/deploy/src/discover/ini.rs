@@ -6,6 +6,8 @@
 
 mod text;
 
+use std::collections::HashMap;
+
 pub use text::{IniFault, IniText, OptionText, SectionText, Span};
 
 /// The section whose options appear in all others.
@@ -15,6 +17,8 @@ const DEFAULT_SECTION: &str = "DEFAULT";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ini {
     sections: Vec<Section>,
+    /// Where each section is among them.
+    places: HashMap<String, usize>,
     defaults: Vec<Entry>,
 }
 
@@ -130,6 +134,7 @@ impl Ini {
         for (number, from) in read.sections.iter().enumerate() {
             let is_new = from.name != DEFAULT_SECTION && !self.has_section(&from.name);
             if is_new {
+                self.places.insert(from.name.clone(), self.sections.len());
                 self.sections.push(Section {
                     name: from.name.clone(),
                     options: Vec::new(),
@@ -147,7 +152,8 @@ impl Ini {
     }
 
     fn set(&mut self, section: &str, name: &str, value: String, set: Set) {
-        let options = match self.sections.iter_mut().find(|s| s.name == section) {
+        let place = self.places.get(section);
+        let options = match place.and_then(|place| self.sections.get_mut(*place)) {
             Some(section) => &mut section.options,
             None => &mut self.defaults,
         };
@@ -168,13 +174,17 @@ impl Ini {
         self.sections.iter().map(|section| section.name.as_str())
     }
 
+    fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.get(*self.places.get(name)?)
+    }
+
     pub(super) fn has_section(&self, name: &str) -> bool {
-        self.sections().any(|section| section == name)
+        self.places.contains_key(name)
     }
 
     /// Names of a section's options, with those of `[DEFAULT]`.
     pub(super) fn options(&self, section: &str) -> Vec<&str> {
-        let Some(section) = self.sections.iter().find(|s| s.name == section) else {
+        let Some(section) = self.section(section) else {
             return Vec::new();
         };
         let own = section.options.iter().map(|entry| entry.name.as_str());
@@ -184,11 +194,7 @@ impl Ini {
     }
 
     fn entry(&self, section: &str, option: &str) -> Option<&Entry> {
-        let own = self
-            .sections
-            .iter()
-            .find(|s| s.name == section)
-            .map(|s| &s.options);
+        let own = self.section(section).map(|section| &section.options);
         own.into_iter()
             .chain([&self.defaults])
             .find_map(|options| options.iter().find(|entry| entry.name == option))

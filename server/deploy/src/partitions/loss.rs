@@ -135,7 +135,6 @@ mod tests {
         // Another name at the same place, a larger one, and a slot less.
         let kept = OLD
             .replace("spiffs,data", "storage,data")
-            .replace("0x9000,0x5000", "0x9000,0x5000")
             .replace("app1,app,ota_1,0x150000,0x140000\n", "");
         assert_eq!(told(&kept), [""; 0]);
         let larger = "nvs,data,nvs,0x9000,0x7000\napp0,app,factory,0x10000,0x140000\n\
