@@ -9,9 +9,7 @@ use crate::editing::{Diagnostic, Related, Severity, Span};
 pub(super) fn check(document: &Document<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for fault in &document.args.faults {
-        let mut why = fault.why.chars();
-        let first = why.next().into_iter().flat_map(char::to_uppercase);
-        let message = format!("{}{}.", first.collect::<String>(), why.as_str());
+        let message = format!("This is not JSON as a deploy reads it: {}.", fault.why);
         found.push(diagnostic(&fault.span, Severity::Error, "json", message));
     }
     files(document, &mut found);

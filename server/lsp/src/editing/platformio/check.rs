@@ -64,10 +64,7 @@ fn syntax(project: &Project<'_>, fault: &IniFault) -> Diagnostic {
     };
     let message = match fault.error {
         IniError::Parsing { .. } | IniError::MissingSectionHeader { .. } => {
-            let error = fault.error.to_string();
-            let mut error = error.chars();
-            let first = error.next().into_iter().flat_map(char::to_uppercase);
-            format!("{}{}.", first.collect::<String>(), error.as_str())
+            sentence(&fault.error.to_string())
         }
         IniError::DuplicateSection { ref section, .. } => {
             format!("[{section}] stands in this file already; PlatformIO reads none of it.")

@@ -26,8 +26,7 @@ fn kind(code: &str, message: &str) -> &'static str {
         "ProjectOptionValueError" => "bad-value",
         "InvalidProjectConfError" if message.contains('%') => "percent",
         // What refers to itself.
-        "RecursionError" => "unresolved",
-        "InvalidProjectConfError" => "unresolved",
+        "RecursionError" | "InvalidProjectConfError" => "unresolved",
         other => panic!("no code for {other}: {message}"),
     }
 }
