@@ -96,9 +96,13 @@ impl Kind {
     }
 }
 
+/// Longer texts are no partition tables, whatever their name: 94 rows fit.
+const TABLE_TEXT_BYTES_MAX: usize = 128 << 10;
+
 /// The format of a document; `None` if it is none that there is help for.
 pub(crate) fn of(view: View<'_>) -> Option<&'static dyn Format> {
     match Kind::of(view.path)? {
+        Kind::Partitions | Kind::MaybePartitions if view.text.len() > TABLE_TEXT_BYTES_MAX => None,
         Kind::Partitions => Some(&partitions::Partitions),
         Kind::MaybePartitions if view.facts.is_table(view.path) => Some(&partitions::Partitions),
         Kind::MaybePartitions => None,

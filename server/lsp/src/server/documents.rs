@@ -190,6 +190,13 @@ impl Documents {
         self.changed.notify_one();
     }
 
+    /// Drops a text that there turned out to be no help with.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(document) = self.open().get_mut(name) {
+            document.text = None;
+        }
+    }
+
     /// Whether any text is kept.
     pub(crate) fn has_texts(&self) -> bool {
         self.open().values().any(|document| document.text.is_some())

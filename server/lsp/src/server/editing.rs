@@ -11,14 +11,14 @@ mod features;
 mod gather;
 mod protocol;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde_json::json;
-use tower_lsp::lsp_types::{Registration, Url};
+use tower_lsp::lsp_types::{Diagnostic, Registration, Url};
 
 pub(crate) use self::capabilities::{announce, encoding};
 pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses, symbols, tidy};
@@ -95,22 +95,29 @@ impl Editing {
 /// Looks at every document that changes, until the session ends.
 pub(crate) async fn follow(desk: Arc<Desk>) {
     let mut is_watching = false;
+    // What the client shows diagnostics of.
+    let mut shown: HashSet<String> = HashSet::new();
     loop {
         desk.documents.changed.notified().await;
         for work in desk.documents.unchecked() {
-            match work {
+            let (uri, found) = match work {
                 Unchecked::Open(snapshot) => {
                     if !is_watching {
                         is_watching = true;
                         tokio::spawn(watch(desk.clone()));
                     }
-                    check(&desk, &snapshot).await;
+                    (snapshot.uri.clone(), check(&desk, &snapshot).await)
                 }
-                Unchecked::Gone(uri) => {
-                    if let Ok(uri) = Url::parse(&uri) {
-                        desk.editor.diagnostics(uri, Vec::new(), None).await;
-                    }
+                Unchecked::Gone(uri) => (uri, None),
+            };
+            let Ok(url) = Url::parse(&uri) else { continue };
+            match found {
+                Some((found, version)) => {
+                    shown.insert(uri);
+                    desk.editor.diagnostics(url, found, version).await;
                 }
+                None if shown.remove(&uri) => desk.editor.diagnostics(url, vec![], None).await,
+                None => {}
             }
         }
         if !desk.documents.has_texts() {
@@ -119,15 +126,19 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
     }
 }
 
-async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) {
+/// What is wrong in a document, and as of which version; `None`: there is no help with it.
+async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) -> Option<(Vec<Diagnostic>, Option<i32>)> {
     let facts = facts(desk, &snapshot.path).await;
-    let Some(found) = features::diagnostics(desk, snapshot, &facts) else {
-        return;
-    };
-    if let Ok(uri) = Url::parse(&snapshot.uri) {
-        let version = i32::try_from(snapshot.version).ok();
-        desk.editor.diagnostics(uri, found, version).await;
+    let found = features::diagnostics(desk, snapshot, &facts);
+    // A table of something else may be named by the project at any time; other texts are long.
+    let is_csv = snapshot
+        .path
+        .extension()
+        .is_some_and(|extension| extension == "csv");
+    if found.is_none() && !is_csv {
+        desk.documents.release(&snapshot.uri);
     }
+    Some((found?, i32::try_from(snapshot.version).ok()))
 }
 
 /// What is known around a document. Looks at the disk only if nothing is known yet; old facts are
@@ -193,8 +204,11 @@ fn refresh(desk: &Arc<Desk>, root: PathBuf) {
             let (is_news, again) = desk.editing.end_gathering(&root, found);
             if is_news {
                 desk.documents.uncheck();
-                let said = desk.session.capabilities().refreshes;
-                desk.editor.refresh(said.lenses, said.inlay_hints).await;
+                // Some clients never answer; nobody waits for that.
+                let (editor, said) = (desk.editor.clone(), desk.session.capabilities().refreshes);
+                desk.runtime.spawn(async move {
+                    editor.refresh(said.lenses, said.inlay_hints).await;
+                });
             }
             if !again {
                 return;

@@ -6,13 +6,20 @@ use super::lint;
 use super::table::Table;
 use crate::editing::{Diagnostic, Related, Severity, Span};
 
+/// Far more rows than a table can have (94). Beyond that nobody reads on, and what takes time in
+/// proportion to the square of the rows is left out.
+const ROWS_MAX: usize = 256;
+
 pub(super) fn diagnostics(table: &Table<'_>) -> Vec<Diagnostic> {
     let mut found: Vec<_> = table
         .problems
         .iter()
+        .filter(|problem| problem.row.is_none_or(|row| row < ROWS_MAX))
         .map(|problem| diagnostic(table, problem))
         .collect();
-    found.extend(lint::lints(table));
+    if table.rows.len() <= ROWS_MAX {
+        found.extend(lint::lints(table));
+    }
     found
 }
 

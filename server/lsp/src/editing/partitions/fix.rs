@@ -11,22 +11,27 @@ use super::table::Table;
 use crate::editing::format::{View, touches};
 use crate::editing::{Diagnostic, Edit, Fix, Severity, Span, applied};
 
+/// Each fix that is tried reads the table again; a client that asks about all of a document at once
+/// gets those of the first mistakes.
+const DIAGNOSTICS_MAX: usize = 64;
+
 /// The diagnostics that touch `span`, with their fixes.
 pub(super) fn diagnostics_with_fixes(view: View<'_>, span: &Span) -> Vec<Diagnostic> {
     let table = Table::of(view);
     let all = diagnostics(&table);
     let here = all.iter().filter(|found| touches(&found.span, span));
-    here.map(|about| {
-        let works = |fix: &Fix| helps(view, &all, about, &fix.edits);
-        Diagnostic {
-            fixes: candidates(&table, about)
-                .into_iter()
-                .filter(works)
-                .collect(),
-            ..about.clone()
-        }
-    })
-    .collect()
+    here.take(DIAGNOSTICS_MAX)
+        .map(|about| {
+            let works = |fix: &Fix| helps(view, &all, about, &fix.edits);
+            Diagnostic {
+                fixes: candidates(&table, about)
+                    .into_iter()
+                    .filter(works)
+                    .collect(),
+                ..about.clone()
+            }
+        })
+        .collect()
 }
 
 /// Whether there are fewer diagnostics of this code after the edits, and no more errors of others.

@@ -98,13 +98,16 @@ impl<'a> Table<'a> {
 
     /// The row's line with what ends it.
     pub(super) fn line_span(&self, row: &Row) -> Span {
-        let before = self.text[..row.span.start].rfind(['\n', '\r']);
-        let start = before.map_or(0, |at| at + 1);
-        let rest = &self.text[row.span.end..];
-        let end = rest.find(['\n', '\r']).map_or(self.text.len(), |at| {
-            let len = if rest[at..].starts_with("\r\n") { 2 } else { 1 };
-            row.span.end + at + len
-        });
+        let starts = csv::lines(self.text).map(|line| line.start);
+        let (mut start, mut end) = (0, self.text.len());
+        for at in starts {
+            if at <= row.span.start {
+                start = at;
+            } else {
+                end = at;
+                break;
+            }
+        }
         start..end
     }
 

@@ -138,6 +138,13 @@ fn only_texts_that_there_is_help_with_are_kept() {
     assert!(!documents.has_texts());
     open(&documents, "x");
     assert!(documents.has_texts());
+    documents.release(TABLE);
+    change(
+        &documents,
+        2,
+        &json!([{"range": range((0, 0), (0, 0)), "text": "y"}]),
+    );
+    assert!(!documents.has_texts() && documents.unchecked().is_empty());
 }
 
 #[test]

@@ -14,8 +14,7 @@ use crate::editing::facts::{Build, Facts, Image};
 use crate::server::desk::Desk;
 use crate::server::session::Session;
 
-/// What marks the directory of a project.
-/// A CMakeLists.txt does not: every component inside a project has one.
+/// What marks the directory of a project. A CMakeLists.txt does not: every component has one.
 const MARKERS: [&str; 5] = [
     "platformio.ini",
     "sdkconfig",

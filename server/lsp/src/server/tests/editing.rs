@@ -281,6 +281,47 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
         client.ask("documentSymbol", "other.csv", &json!({})).await,
         Value::Null
     );
+    // The project changes its mind.
+    configure(&client, "other.csv", "4MB");
+    let change = json!({"changes": [{"uri": uri(&client, "sdkconfig"), "type": 2}]});
+    client
+        .notify("workspace/didChangeWatchedFiles", &change)
+        .await;
+    let said = [
+        client.message("textDocument/publishDiagnostics").await,
+        client.message("textDocument/publishDiagnostics").await,
+    ];
+    let found = |name: &str| {
+        let name = uri(&client, name);
+        let of = said.iter().find(|said| said["params"]["uri"] == name);
+        let found = of.unwrap()["params"]["diagnostics"].as_array().unwrap();
+        found.len()
+    };
+    assert!(found("other.csv") > 0);
+    assert_eq!(found("layout.csv"), 0);
+    client.leave().await;
+}
+
+/// A client that can is asked to tell about files from the first document on that needs it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_watched_once_there_is_help() {
+    let workspace = json!({"didChangeWatchedFiles": {"dynamicRegistration": true}});
+    let builder = Builder::new(FakeBoards::quick()).with_workspace(&workspace);
+    let mut client = builder.start().await;
+    client.open("main.c", "int main;\n").await;
+    client.open("partitions.csv", "a, apps\n").await;
+    let asked = client.message("client/registerCapability").await;
+    client.reply(&asked["id"], &Value::Null).await;
+    let registration = &asked["params"]["registrations"][0];
+    assert_eq!(registration["method"], "workspace/didChangeWatchedFiles");
+    let globs = registration["registerOptions"]["watchers"].to_string();
+    for glob in ["**/sdkconfig*", "**/*.csv", "**/*.bin", "**/platformio.ini"] {
+        assert!(globs.contains(glob), "{glob} in {globs}");
+    }
+    client.diagnostics().await;
+    // `leave` finds a second registration.
+    client.open("my_partitions.csv", "a, apps\n").await;
+    client.diagnostics().await;
     client.leave().await;
 }
 

@@ -232,6 +232,15 @@ fn a_partition_grows_to_what_was_built() {
     );
 }
 
+/// A line ends where ESP-IDF ends it, which no editor shows.
+#[test]
+fn a_row_is_removed_and_not_its_neighbour() {
+    let table = "a, data, ota, , 8K\n\u{2028}b, data, ota, , 8K\u{2028}c, data, fat, , 4K\n";
+    let found = fixes(table, &Facts::default(), "otadata-multiple");
+    let text = applied(table, &found[0].edits).unwrap();
+    assert_eq!(text, "a, data, ota, , 8K\n\u{2028}c, data, fat, , 4K\n");
+}
+
 #[test]
 fn a_byte_order_mark_is_taken_out_where_it_does_harm() {
     let text = "\u{feff}# Name\na, data, fat, , 4K\n";

@@ -66,9 +66,10 @@ fn an_app_that_outgrew_its_partition() {
         about.map(|d| (d.severity, d.code)).collect::<Vec<_>>()
     };
     let one = "app, app, factory, , 1M\n";
-    assert_eq!(codes(one, 900 << 10), []);
+    // Five hundredths of 1 MiB are 51.2 KiB.
+    assert_eq!(codes(one, (1 << 20) - 53_000), []);
     assert_eq!(
-        codes(one, 1000 << 10),
+        codes(one, (1 << 20) - 52_000),
         [(Severity::Warning, "app-nearly-full")]
     );
     assert_eq!(
@@ -157,4 +158,16 @@ fn a_table_has_to_fit_the_smallest_flash() {
         found.iter().any(|d| d.code == "flash-overflow"),
         "{found:?}"
     );
+}
+
+/// A log that somebody named partitions.csv: neither a flood of diagnostics nor an hour of thought.
+#[test]
+fn what_is_no_table_is_not_commented_line_by_line() {
+    let rows = "1, data, nvs\n".repeat(5000);
+    let found = diagnostics(&rows, &Facts::default());
+    assert!(found.iter().any(|d| d.code == "too-many-entries"));
+    assert!(found.len() < 1000, "{}", found.len());
+    assert!(crate::editing::format::of(view(&rows, &Facts::default())).is_some());
+    let long = rows.repeat(3);
+    assert!(crate::editing::format::of(view(&long, &Facts::default())).is_none());
 }
