@@ -19,3 +19,4 @@ mod mock_board;
 mod predictions;
 mod rates;
 mod security;
+mod table_change;

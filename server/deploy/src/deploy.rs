@@ -9,6 +9,7 @@ mod predict;
 mod prove;
 mod report;
 mod survey;
+mod table_change;
 mod write;
 
 use std::path::PathBuf;
@@ -52,6 +53,9 @@ pub struct Request {
     pub rate_memory: Option<PathBuf>,
     /// Go on where eFuses say that the board may not start afterwards.
     pub force: bool,
+    /// Stop before writing where a new partition table makes the firmware lose data on the board;
+    /// otherwise that is a warning.
+    pub keep_data: bool,
 }
 
 impl Request {
@@ -68,6 +72,7 @@ impl Request {
             after: After::Reset,
             rate_memory: None,
             force: false,
+            keep_data: false,
         }
     }
 }
@@ -192,6 +197,7 @@ impl Job<'_> {
         self.survey = Survey::new(images, session, &facts, &self.survey);
         self.survey.prepare_flash(session, &facts, self.request)?;
         self.compare(session)?;
+        self.look_after_data(session, loaded, &facts)?;
         self.select_boot_slot(session, loaded, &facts)?;
         if self.request.mode == Mode::Verify {
             return Ok(());

@@ -5,6 +5,9 @@ use fbuild_loader::error::{LoaderError, OpenError};
 use crate::input_error::InputError;
 use crate::outcome::Failure;
 
+/// Code of the failure of a deploy that was to keep the data on the board and could not.
+pub const DATA_LOSS: &str = "data-loss";
+
 /// What stopped a deploy.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
@@ -24,6 +27,12 @@ pub enum DeployError {
         region: String,
         /// Flash offsets of the sectors that do not read back.
         offsets: Vec<u32>,
+    },
+    /// A new partition table would make the firmware lose data, and that was not wanted.
+    #[error("{what}")]
+    DataLoss {
+        /// Which partitions, and what becomes of them.
+        what: String,
     },
 }
 
@@ -107,6 +116,7 @@ impl DeployError {
             Self::Input(_)
             | Self::Open(_)
             | Self::NotProved { .. }
+            | Self::DataLoss { .. }
             | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
                 self.to_string()
             }
@@ -128,6 +138,13 @@ impl DeployError {
                 false,
                 "the flash chip may be worn out or badly powered: try another cable and supply; if \
                  the same sectors fail again, replace the board"
+                    .to_owned(),
+            ),
+            Self::DataLoss { .. } => (
+                DATA_LOSS,
+                false,
+                "read out what is worth keeping, or deploy again and say that it may be lost \
+                 (`force`; on the command line without --keep-data)"
                     .to_owned(),
             ),
         };

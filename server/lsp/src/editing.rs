@@ -9,6 +9,7 @@ pub(crate) mod flasher_args;
 pub(crate) mod format;
 pub(crate) mod partitions;
 pub(crate) mod platformio;
+pub(crate) mod project_files;
 pub(crate) mod sdkconfig;
 pub(crate) mod text;
 

@@ -5,6 +5,7 @@ mod remembered;
 use std::io;
 use std::path::Path;
 
+use fbuild_deploy::discover::glob;
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::error::OpenError;
 use fbuild_loader::link::serial::PortInfo;
@@ -77,7 +78,12 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
         warning = Some(remembered.name.clone());
     }
     let listed = |name: &str| ports.iter().find(|port| port.name == name);
-    let name = match (wishes.setting, wishes.project.and_then(listed)) {
+    // Of a pattern the first port that matches, as PlatformIO has it.
+    let matching = |wish: &str| {
+        let mut matching = ports.iter().filter(|port| glob::matches(wish, &port.name));
+        listed(wish).or_else(|| matching.next().filter(|_| glob::is_pattern(wish)))
+    };
+    let name = match (wishes.setting, wishes.project.and_then(matching)) {
         (Some(setting), _) => setting.to_owned(),
         (None, Some(port)) => port.name.clone(),
         (None, None) => only_plausible(ports)?,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Environment variables, captured once so that discovery itself depends on its arguments only.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }

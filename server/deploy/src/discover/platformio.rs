@@ -302,7 +302,7 @@ impl Env<'_> {
         for dir in ["src_dir", "include_dir", "lib_dir"] {
             inputs.push(self.config.dir(dir)?);
         }
-        inputs.extend(self.config.files().iter().cloned());
+        inputs.extend(self.config.files().map(Path::to_owned));
         inputs.retain(|path| path.exists());
         Ok(inputs)
     }

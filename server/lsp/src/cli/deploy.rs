@@ -19,6 +19,7 @@ use crate::order::Order;
 
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags, independent of each other
 pub(crate) struct DeployArguments {
     #[command(flatten)]
     common: Arguments,
@@ -34,6 +35,10 @@ pub(crate) struct DeployArguments {
     /// Write where it is refused for safety (secured boards); the board may not start afterwards
     #[arg(long)]
     force: bool,
+
+    /// Stop, instead of warning, where a new partition table would cost data on the board
+    #[arg(long)]
+    keep_data: bool,
 }
 
 /// Arguments that all three share.
@@ -74,6 +79,13 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// How much is risked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Care {
+    force: bool,
+    keep_data: bool,
+}
+
 fn parse_baud(text: &str) -> Result<Baud, String> {
     if text == "auto" {
         return Ok(Baud::Auto);
@@ -100,24 +112,28 @@ impl DeployArguments {
             (true, false) => Mode::Full,
             (false, false) => Mode::Auto,
         };
-        self.common.run(mode, self.force, boards, terminal)
+        let care = Care {
+            force: self.force,
+            keep_data: self.keep_data,
+        };
+        self.common.run(mode, care, boards, terminal)
     }
 }
 
 impl Arguments {
     /// Runs `verify`.
     pub(crate) fn verify(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        self.run(Mode::Verify, false, boards, terminal)
+        self.run(Mode::Verify, Care::default(), boards, terminal)
     }
 
     /// Runs `plan`.
     pub(crate) fn plan(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        self.run(Mode::Plan, false, boards, terminal)
+        self.run(Mode::Plan, Care::default(), boards, terminal)
     }
 
-    fn run(self, mode: Mode, force: bool, boards: &LocalBoards, terminal: Terminal) -> u8 {
+    fn run(self, mode: Mode, care: Care, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let as_json = self.json;
-        let order = match self.order(mode, force) {
+        let order = match self.order(mode, care.force) {
             Ok(order) => order,
             Err(message) => {
                 terminal.note(&format!("error: {message}"));
@@ -133,7 +149,10 @@ impl Arguments {
         let mut bars = Bars::new(terminal);
         let report = match order.resolve(&ports, &Environment::from_process()) {
             Err(failure) => order.refused(failure, Duration::ZERO),
-            Ok(request) => boards.deploy(&request, &mut |event| bars.hear(&event), &cancel),
+            Ok(mut request) => {
+                request.keep_data = care.keep_data;
+                boards.deploy(&request, &mut |event| bars.hear(&event), &cancel)
+            }
         };
         tell(&report, &bars, as_json, terminal);
         exit_code(&report)

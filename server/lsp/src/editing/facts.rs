@@ -7,6 +7,7 @@ use fbuild_deploy::discover::configuration::Configuration;
 use fbuild_deploy::target::{Region, Source, Target};
 use fbuild_loader::link::serial::PortInfo;
 
+use super::project_files::ProjectFiles;
 use crate::remember::history::Board;
 
 /// Everything known around the documents of one project.
@@ -24,6 +25,8 @@ pub(crate) struct Facts {
     pub(crate) boards: Vec<Board>,
     /// What is plugged in.
     pub(crate) ports: Vec<PortInfo>,
+    /// What else lies around in the project.
+    pub(crate) files: ProjectFiles,
 }
 
 /// A target that can be deployed, with its images' sizes.

@@ -30,6 +30,9 @@ pub(crate) struct Board {
     /// The port that it was on last.
     pub(crate) port: String,
     pub(crate) chip: Option<String>,
+    /// Size of its flash; not known from what older versions kept.
+    #[serde(default, rename = "flashSize", skip_serializing_if = "Option::is_none")]
+    pub(crate) flash_bytes: Option<u32>,
     pub(crate) deploys: Vec<Deploy>,
 }
 
@@ -87,6 +90,7 @@ impl Boards {
                 mac: report.mac.clone(),
                 port: String::new(),
                 chip: None,
+                flash_bytes: None,
                 deploys: Vec::new(),
             },
         };
@@ -114,6 +118,22 @@ impl History {
         if report.chip.is_some() {
             self.change(|kept| kept.put(request, report));
         }
+    }
+}
+
+impl History {
+    /// Keeps the flash size of the board that a deploy just reached.
+    pub(crate) fn note_flash(&self, report: &Report, flash_bytes: u32) {
+        let identity = port::identity(&report.port);
+        let is_it = |board: &&mut Board| match &report.mac {
+            Some(mac) => board.mac.as_ref() == Some(mac),
+            None => board.mac.is_none() && port::identity(&board.port) == identity,
+        };
+        self.change(|kept| {
+            if let Some(board) = kept.boards.iter_mut().find(is_it) {
+                board.flash_bytes = Some(flash_bytes);
+            }
+        });
     }
 }
 

@@ -1,6 +1,8 @@
 //! Looks at everything around the documents of a project. Reads disks and asks the system for its
 //! ports; to be called on a thread that may wait.
 
+mod project_files;
+
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -53,6 +55,7 @@ pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
             .retain(|deploy| Path::new(&deploy.root).starts_with(root));
     }
     boards.retain(|board| !board.deploys.is_empty());
+    let files = project_files::gather(root, &environment, &found);
     Facts {
         root: root.to_owned(),
         configurations: configurations(root, &environment),
@@ -60,6 +63,7 @@ pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
         builds: found.targets.into_iter().map(build).collect(),
         boards,
         ports: desk.boards.ports(),
+        files,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::order::Order;
 use crate::port::Wishes;
 use crate::progress::Tracker;
 use crate::server::desk::Desk;
+use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
 use crate::server::settings::{Settings, StaleBuild};
 
@@ -103,8 +104,9 @@ impl Deploy {
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
         stand.go_on()?;
-        let request = order.request(target, chosen.name);
-        Ok(on_board(stand, &request, warnings))
+        let mut request = order.request(target, chosen.name);
+        request.keep_data = !order.force;
+        on_board(stand, &request, warnings)
     }
 
     /// The target that is meant: by name, else as it was chosen or set for its folder, else the
@@ -190,25 +192,78 @@ fn apply(settings: &Settings, baud: Option<Baud>, order: &mut Order) {
     }
 }
 
-fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Report {
-    let mut tracker = Tracker::of(request);
-    let mut events = |event: Event| {
-        let step = tracker.hear(&event);
-        stand.view(|view| {
-            view.step = step;
-            if let Event::Connected(board) = &event {
-                view.chip = Some(board.chip.name());
-            }
-        });
-    };
+/// The deploy itself. Where it would cost data on the board, the person is asked in between.
+fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Result<Report, Stop> {
     let desk = stand.desk;
-    let mut report = desk.boards.deploy(request, &mut events, stand.cancel());
+    let mut run = Run::default();
+    let mut report = run.on_board(stand, request);
+    if is_data_loss(&report) {
+        let what = report.error.as_ref().map_or("", |error| &error.what);
+        let question = format!("On {}, {what}.", request.port);
+        match stand.ask(true, &question, &["Deploy anyway".to_owned()])? {
+            Answer::Chosen(_) => {
+                let request = Request {
+                    keep_data: false,
+                    ..request.clone()
+                };
+                report = run.on_board(stand, &request);
+            }
+            Answer::Dismissed => return Err(Stop::Cancelled),
+            // What is lost is lost for good: without an answer nothing is written.
+            Answer::Silence => {}
+        }
+    }
     report.warnings.splice(0..0, warnings);
     if matches!(request.mode, Mode::Auto | Mode::Full) {
         report.warnings.extend(unsaved(desk, &request.target.root));
         desk.history.note(request, &report);
+        if let Some(bytes) = run.flash_bytes {
+            desk.history.note_flash(&report, bytes);
+        }
     }
-    report
+    Ok(report)
+}
+
+fn is_data_loss(report: &Report) -> bool {
+    let code = report.error.as_ref().map(|error| error.code);
+    code == Some(fbuild_deploy::failure::DATA_LOSS)
+}
+
+/// What is known from one attempt to the next.
+#[derive(Default)]
+struct Run {
+    /// How far the progress is, which must not fall.
+    percent: u32,
+    /// Size of the board's flash.
+    flash_bytes: Option<u32>,
+}
+
+impl Run {
+    fn on_board(&mut self, stand: &Stand<'_>, request: &Request) -> Report {
+        let mut tracker = Tracker::of(request);
+        let mut events = |event: Event| {
+            if let Event::Finished(report) = &event
+                && is_data_loss(report)
+            {
+                // That is a question, and not the end.
+                return;
+            }
+            let mut step = tracker.hear(&event);
+            self.percent = self.percent.max(step.percent);
+            step.percent = self.percent;
+            stand.view(|view| {
+                view.step = step;
+                if let Event::Connected(board) = &event {
+                    view.chip = Some(board.chip.name());
+                    self.flash_bytes = board.flash_size;
+                }
+            });
+        };
+        stand
+            .desk
+            .boards
+            .deploy(request, &mut events, stand.cancel())
+    }
 }
 
 /// A deploy of what was built before the last edit is a surprise worth a word.

@@ -34,6 +34,7 @@ fn deployed(verdict: &str, written: bool, when_ms: u64) -> Facts {
             mac: Some("24:0a:c4:00:01:10".to_owned()),
             port: "/dev/ttyUSB0".to_owned(),
             chip: None,
+            flash_bytes: None,
             deploys: vec![deploy],
         }],
         ..built(786_432)
