@@ -23,23 +23,23 @@ const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 /// One region under way.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
-pub(super) struct Region {
-    pub(super) name: Name,
+pub(crate) struct Region {
+    pub(crate) name: Name,
     /// Whole sectors: what will stand in flash.
-    pub(super) image: Image,
+    pub(crate) image: Image,
     /// Length before that padding.
     pub(super) len_bytes: u32,
-    pub(super) sectors: Vec<Sector>,
-    pub(super) verdict: Verdict,
+    pub(crate) sectors: Vec<Sector>,
+    pub(crate) verdict: Verdict,
     /// Whether a hash of the flash can be compared with the image.
-    pub(super) provable: bool,
+    pub(crate) provable: bool,
     /// Whether the chip is to encrypt it.
-    pub(super) encrypt: bool,
-    pub(super) searched: bool,
+    pub(crate) encrypt: bool,
+    pub(crate) searched: bool,
     /// What differs is blank on the board, as far as is known.
     pub(super) looks_blank: bool,
-    pub(super) sectors_written: u32,
-    pub(super) sent_bytes: u64,
+    pub(crate) sectors_written: u32,
+    pub(crate) sent_bytes: u64,
 }
 
 impl Region {
@@ -68,9 +68,9 @@ impl Region {
 
 /// The regions, and the loader as it was measured.
 #[derive(Debug)]
-pub(super) struct Survey {
-    pub(super) regions: Vec<Region>,
-    pub(super) measured: Measured,
+pub(crate) struct Survey {
+    pub(crate) regions: Vec<Region>,
+    pub(crate) measured: Measured,
     flash_size: Option<u32>,
 }
 
@@ -115,6 +115,16 @@ impl Survey {
         Self {
             regions: images.into_iter().map(region).collect(),
             measured: measured(session),
+            flash_size: facts.flash_size,
+        }
+    }
+
+    /// The same for a loader that somebody else talks to.
+    pub(crate) fn of(images: Vec<Image>, measured: Measured, facts: &BoardFacts) -> Self {
+        let region = |image| Region::new(image, facts.security);
+        Self {
+            regions: images.into_iter().map(region).collect(),
+            measured,
             flash_size: facts.flash_size,
         }
     }

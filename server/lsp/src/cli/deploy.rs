@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::discover::Environment;
-use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
 use fbuild_loader::reset::{After, Before};
 
 use super::bars::Bars;
@@ -59,6 +59,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_baud)]
     baud: Baud,
 
+    /// Who talks to the board: this program, or Espressif's esptool, which must be installed
+    #[arg(long, value_enum, default_value = "native")]
+    backend: BackendArgument,
+
+    /// The esptool to use, version 4 or 5, instead of the one that is found
+    #[arg(long, value_name = "PATH")]
+    esptool: Option<PathBuf>,
+
     /// A file and where it goes, instead of a project's target; may be repeated
     #[arg(
         long = "image",
@@ -72,6 +80,21 @@ pub(crate) struct Arguments {
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BackendArgument {
+    Native,
+    Esptool,
+}
+
+impl From<BackendArgument> for Backend {
+    fn from(argument: BackendArgument) -> Self {
+        match argument {
+            BackendArgument::Native => Self::Native,
+            BackendArgument::Esptool => Self::Esptool,
+        }
+    }
 }
 
 fn parse_baud(text: &str) -> Result<Baud, String> {
@@ -163,6 +186,8 @@ impl Arguments {
             before: Before::Reset,
             after: After::Reset,
             force,
+            backend: self.backend.into(),
+            esptool: self.esptool,
         })
     }
 }
