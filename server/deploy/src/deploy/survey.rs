@@ -138,10 +138,7 @@ impl Survey {
     ) -> Result<(), LoaderError> {
         if facts.security.secure_download {
             session.attach_flash()?;
-            self.flash_size = match &request.target.flash.size {
-                Setting::Set(text) => crate::image::flash_size_bytes(text),
-                Setting::Keep | Setting::Detect => None,
-            };
+            self.take_flash_size_of(request);
         }
         session.set_flash_size(self.flash_bytes())?;
         let needs_stub = |region: &Region| {
@@ -155,9 +152,17 @@ impl Survey {
         Ok(())
     }
 
+    /// A board in Secure Download Mode does not tell it; the build may.
+    pub(crate) fn take_flash_size_of(&mut self, request: &Request) {
+        self.flash_size = match &request.target.flash.size {
+            Setting::Set(text) => crate::image::flash_size_bytes(text),
+            Setting::Keep | Setting::Detect => None,
+        };
+    }
+
     /// Flash size to work with. Where nobody knows it, large enough for what is to be written: a
     /// loader that refuses the last region would do so after the others were written.
-    fn flash_bytes(&self) -> u32 {
+    pub(crate) fn flash_bytes(&self) -> u32 {
         let end = |region: &Region| region.sector_offset(region.sectors.len());
         let needed = self.regions.iter().map(end).max().unwrap_or(0);
         let assumed = needed

@@ -5,6 +5,7 @@ mod cancel;
 mod choices;
 mod commands;
 mod configuration;
+mod esptool;
 mod fake;
 mod harness;
 mod life;
