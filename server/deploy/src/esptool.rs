@@ -78,6 +78,8 @@ impl Job<'_> {
             }
             Reach::Served(serve) => {
                 esptool.device = serve()?;
+                // A pty: the board is in its loader, and is gone with it.
+                esptool.has_lines = false;
                 self.run_with(&mut esptool, &loaded)
             }
         };

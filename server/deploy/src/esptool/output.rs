@@ -51,6 +51,8 @@ pub enum Said {
     },
     /// What was written last hashes to what it should.
     Proved,
+    /// The port has no control lines: whatever is said of resets has no effect.
+    NoLines,
     /// The board was reset, and starts its firmware.
     Reset,
 }
@@ -116,6 +118,9 @@ impl Said {
         }
         if line == "Hash of data verified." {
             return Some(Self::Proved);
+        }
+        if line.starts_with("WARNING: Chip was NOT reset. Setting RTS/DTR lines is not supported") {
+            return Some(Self::NoLines);
         }
         if line.starts_with("Hard resetting") {
             return Some(Self::Reset);
@@ -280,6 +285,8 @@ mod tests {
             Some(Said::FlashSize(512 << 10))
         );
         assert_eq!(said("Detected flash size: 9999MB"), None);
+        let no_lines = "WARNING: Chip was NOT reset. Setting RTS/DTR lines is not supported for port '/dev/pts/0'. Set --before and --after arguments to 'no_reset' and switch to bootloader manually to avoid this warning.";
+        assert_eq!(said(no_lines), Some(Said::NoLines));
     }
 
     #[test]

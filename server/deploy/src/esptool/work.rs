@@ -6,7 +6,7 @@ use std::time::Duration;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::reset::After;
+use fbuild_loader::reset::{After, Before};
 use fbuild_loader::session::LoaderKind;
 use tempfile::TempDir;
 
@@ -49,6 +49,8 @@ pub(super) struct Esptool<'j> {
     chip: Option<Chip>,
     /// It is in Secure Download Mode.
     secure_download: bool,
+    /// The port's control lines reach the board, as far as is known.
+    pub(super) has_lines: bool,
     /// The board's loader was started, and its firmware not.
     pub(super) is_in_loader: bool,
 }
@@ -72,6 +74,7 @@ impl<'j> Esptool<'j> {
                         device: request.port.clone(),
                         chip: None,
                         secure_download: false,
+                        has_lines: true,
                         is_in_loader: false,
                     });
                 }
@@ -108,7 +111,13 @@ impl<'j> Esptool<'j> {
                 Baud::Fixed(baud) => baud,
                 Baud::Auto => request.target.baud.unwrap_or(USUAL_BAUD),
             },
-            before: request.before,
+            // As esptool advises. 4.8.1 told otherwise ends with a Python error where there are no
+            // lines and the board does not answer at the first attempt.
+            before: if self.has_lines {
+                request.before
+            } else {
+                Before::NoReset
+            },
             after,
         };
         let words = arguments(self.spelling, &connection, work).map_err(|_| {
@@ -119,11 +128,16 @@ impl<'j> Esptool<'j> {
                 why: why.to_owned(),
             }
         })?;
-        let is_in_loader = &mut self.is_in_loader;
+        let (is_in_loader, has_lines) = (&mut self.is_in_loader, &mut self.has_lines);
         let mut line = |line: &str| {
-            if let Some(said) = Said::from_line(line) {
-                *is_in_loader = said != Said::Reset;
-                hear(&said);
+            match Said::from_line(line) {
+                None => {}
+                Some(Said::NoLines) => *has_lines = false,
+                Some(said) => {
+                    // Without lines nothing is reset, whatever is said.
+                    *is_in_loader = said != Said::Reset || !*has_lines;
+                    hear(&said);
+                }
             }
         };
         run(
