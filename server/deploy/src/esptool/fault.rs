@@ -298,10 +298,13 @@ fn last_error(lines: &[String]) -> String {
     if let Some((_, text)) = usage {
         return text.to_owned();
     }
-    // Python's own complaints end with what happened.
     let last = lines.iter().rfind(|line| !line.trim().is_empty());
-    last.map_or("it said nothing", |line| line.trim())
-        .to_owned()
+    match last.map(|line| line.trim()) {
+        None => "it said nothing".to_owned(),
+        // Python's own complaints end with what happened.
+        Some(last) if lines.iter().any(|line| line.starts_with("Traceback")) => last.to_owned(),
+        Some(last) => format!("it does not say why; it ended after \"{last}\""),
+    }
 }
 
 #[cfg(test)]
@@ -407,6 +410,11 @@ mod tests {
             &["KeyError: 'x'"],
         );
         check("", "esptool-failed", &["it said nothing"]);
+        check(
+            "esptool v5.6.0\nSerial port X:",
+            "esptool-failed",
+            &["does not say why", "\"Serial port X:\""],
+        );
     }
 
     #[test]

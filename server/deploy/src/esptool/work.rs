@@ -45,7 +45,7 @@ pub(super) struct Esptool<'j> {
     cancel: &'j CancelToken,
     /// What it opens.
     pub(super) device: String,
-    /// The chip that answered.
+    /// The chip that answered and has to go on doing so.
     chip: Option<Chip>,
     /// It is in Secure Download Mode.
     secure_download: bool,
@@ -111,8 +111,7 @@ impl<'j> Esptool<'j> {
                 Baud::Fixed(baud) => baud,
                 Baud::Auto => request.target.baud.unwrap_or(USUAL_BAUD),
             },
-            // As esptool advises. 4.8.1 told otherwise ends with a Python error where there are no
-            // lines and the board does not answer at the first attempt.
+            // As esptool itself advises.
             before: if self.has_lines {
                 request.before
             } else {
@@ -235,7 +234,9 @@ impl Job<'_> {
         }
         let id = name.unwrap_or_else(|| "esptool does not name it".to_owned());
         board.chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
-        esptool.chip = Some(board.chip);
+        // 4.8.1, told the chip, may end with a Python error in Secure Download Mode: its second
+        // attempt to ask for the chip's id passes its arguments in the wrong order.
+        esptool.chip = Some(board.chip).filter(|_| !secure_download);
         esptool.secure_download = secure_download;
         let security = if secure_download {
             BoardSecurity {
