@@ -103,6 +103,23 @@ fn check_order(events: &[Event]) {
     if let Some(first) = at(&writes) {
         assert!(planned.is_some_and(|planned| planned < first));
     }
+    let mut written: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress {
+                region,
+                phase: Phase::Write,
+                ..
+            } => Some(&**region),
+            _ => None,
+        })
+        .collect();
+    written.dedup();
+    if let Some(Event::Planned(plan)) = planned.map(|at| &events[at]) {
+        let planned: Vec<&str> = plan.writes.iter().map(|write| &*write.region).collect();
+        let all = &planned[..written.len()];
+        assert_eq!(written, all, "boot loader and table come last");
+    }
     let mut last: Vec<((String, Phase), u64)> = Vec::new();
     for event in events {
         let Event::Progress {

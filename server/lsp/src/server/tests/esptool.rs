@@ -106,6 +106,45 @@ async fn a_write_by_esptool_shows_progress_and_is_cancelled() {
     client.leave().await;
 }
 
+/// An esptool that says that it has written, and neither proves it nor finds it afterwards.
+const LIAR: &str = r#"#!/bin/sh
+case " $* " in
+*" version "*) echo "esptool.py v4.8.1" ;;
+*" flash_id "*) echo "Detecting chip type... ESP32" ;;
+*" dump_mem "*) head -c 28 /dev/zero > efuses.bin ;;
+*" write_flash "*) echo "Wrote 40960 bytes (123 compressed) at 0x00010000 in 0.1 seconds" ;;
+*" verify_flash "*)
+    echo "Verifying 0xa000 (40960) bytes @ 0x00010000 in flash against 0x10000.bin..."
+    echo "-- verify FAILED (digest mismatch)"
+    echo
+    echo "A fatal error occurred: Verify failed."
+    exit 2 ;;
+esac
+"#;
+
+/// What esptool does not say to be right is compared once more, and not believed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_proved_is_not_claimed() {
+    let state = tempfile::tempdir().unwrap();
+    let settings = json!({"backend": "esptool", "esptool": {"path": script(state.path(), LIAR)}});
+    let mut client = start(state.path(), &settings, true).await;
+    let id = client
+        .command("deploy", &json!({"port": "/dev/none"}))
+        .await;
+    let token = client.accept_progress().await;
+    client.progress(&token).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["outcome"], "failed", "{outcome}");
+    assert_eq!(outcome["error"]["code"], "not-proved", "{outcome}");
+    let state_of_board = outcome["error"]["boardState"].as_str().unwrap();
+    assert!(
+        state_of_board.contains("not all of it was proved"),
+        "{state_of_board}"
+    );
+    assert_eq!(outcome["regions"][0]["bytesSent"], 123);
+    client.leave().await;
+}
+
 /// Neither another esptool nor the other backend is taken instead, and nothing is run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_esptool_of_an_untrusted_workspace_is_not_run() {
