@@ -4,7 +4,7 @@
 //! The story is [`Job::run_with`]. What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured. `run` starts the program; `work` is what is done with it.
+//! secured. `run` starts the program, `tool` calls it; `identify`, `compare` and `write` are the steps.
 //!
 //! The checks, the header patch, the order of writing, the plan and the report are those of the
 //! native backend. esptool is given finished files in a folder of ours and is told to keep their
@@ -12,14 +12,18 @@
 //! writes and not when it compares, and a boot loader that was patched would differ for ever.
 
 pub mod arguments;
+mod compare;
 pub mod efuses;
+pub mod error;
 pub mod fault;
 pub mod find;
+mod identify;
 pub mod output;
 mod run;
+mod tool;
 pub mod verdicts;
 pub mod version;
-mod work;
+mod write;
 
 use std::time::Instant;
 
@@ -28,8 +32,8 @@ use fbuild_loader::error::OpenError;
 use fbuild_loader::link::LinesReach;
 use fbuild_loader::reset::{self, After};
 
-pub use self::fault::EsptoolError;
-use self::work::Esptool;
+pub use self::error::EsptoolError;
+use self::tool::Esptool;
 use crate::deploy::{Job, Mode, Open, Request, with_job};
 use crate::event::Event;
 use crate::failure::{BoardState, DeployError};

@@ -231,6 +231,13 @@ fn an_esptool_that_is_not_there_is_named_with_what_to_do() {
     let refused = by_esptool("deploy", &example(), "/dev/null", nothing, &[]);
     assert_eq!(refused.code, Some(2));
     assert_eq!(refused.json()["error"]["code"], "esptool-unusable");
+    let alone = harness::run(&["deploy", "--esptool", "/nonexistent/esptool"]);
+    assert_eq!(alone.code, Some(2));
+    assert!(
+        alone.stderr.contains("--backend esptool"),
+        "{}",
+        alone.stderr
+    );
     let folder = tempfile::tempdir().unwrap();
     let project = example();
     let args = ["deploy", project.to_str().unwrap(), "--port", "/dev/null"];

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::LoaderError;
 
-use super::fault::EsptoolError;
+use super::error::EsptoolError;
 use super::find::Candidate;
 use super::output::Lines;
 use crate::failure::DeployError;
@@ -86,8 +86,7 @@ pub(super) fn run(
         }
         if heard.elapsed() > SILENCE {
             group.end();
-            let seconds = SILENCE.as_secs();
-            return Err(EsptoolError::Silent { seconds }.into());
+            return Err(silent().into());
         }
         // A grandchild may keep the pipe.
         if ended.is_none() && !matches!(group.child.try_wait(), Ok(None)) {
@@ -109,14 +108,29 @@ pub(super) fn run(
 fn wait(group: &mut Group, cancel: &CancelToken) -> Result<ExitStatus, DeployError> {
     let since = Instant::now();
     loop {
-        if let Some(status) = group.child.try_wait().map_err(EsptoolError::Files)? {
-            return Ok(status);
+        match group.child.try_wait() {
+            Ok(None) => {}
+            Ok(Some(status)) => return Ok(status),
+            Err(error) => {
+                let (how, why) = ("its end is not known".to_owned(), error.to_string());
+                return Err(EsptoolError::Failed { how, why }.into());
+            }
         }
-        if cancel.is_cancelled() || since.elapsed() > SILENCE {
+        if cancel.is_cancelled() {
             group.end();
             return Err(LoaderError::Cancelled.into());
         }
+        if since.elapsed() > SILENCE {
+            group.end();
+            return Err(silent().into());
+        }
         std::thread::sleep(POLL);
+    }
+}
+
+fn silent() -> EsptoolError {
+    EsptoolError::Silent {
+        seconds: SILENCE.as_secs(),
     }
 }
 

@@ -163,6 +163,9 @@ impl Arguments {
     }
 
     fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
+        if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
+            return Err("--esptool goes with --backend esptool".to_owned());
+        }
         let mut files = Vec::new();
         for pair in self.images.chunks_exact(2) {
             let offset = parse_offset(&pair[0]).ok_or_else(|| {
