@@ -2,6 +2,7 @@
 
 use fbuild_loader::error::{LoaderError, OpenError};
 
+use crate::esptool::EsptoolError;
 use crate::input_error::InputError;
 use crate::outcome::Failure;
 
@@ -20,6 +21,9 @@ pub enum DeployError {
     /// Link or loader.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// esptool, where it does the work.
+    #[error(transparent)]
+    Esptool(#[from] EsptoolError),
     /// What was written does not read back, twice.
     #[error("{region}: {} written twice and still not right: {}", sectors_text(.offsets), offsets_text(.offsets))]
     NotProved {
@@ -120,10 +124,15 @@ impl DeployError {
             | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
                 self.to_string()
             }
-            Self::Loader(_) => format!("{port}: {self}"),
+            Self::Esptool(error) if error.is_local() => self.to_string(),
+            Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
+            Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
         };
         let board_state = match &self {
             Self::Input(_) | Self::Open(_) if *state == BoardState::Untouched => String::new(),
+            Self::Esptool(error) if error.is_local() && *state == BoardState::Untouched => {
+                String::new()
+            }
             _ => state.text(),
         };
         let (code, is_input, remedy) = match self {
@@ -133,6 +142,7 @@ impl DeployError {
             }
             Self::Open(error) => open_advice(&error),
             Self::Loader(error) => loader_advice(&error),
+            Self::Esptool(error) => error.advice(),
             Self::NotProved { .. } => (
                 "not-proved",
                 false,
@@ -176,6 +186,14 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             false,
             "on Linux add yourself to the group that owns the port (usually `dialout` or `uucp`), \
              then log in again; in a container pass the device through"
+                .to_owned(),
+        ),
+        // What pyserial can open and this program cannot.
+        OpenError::BadName { port, .. } if port.starts_with("rfc2217://") => (
+            "port-name",
+            true,
+            "esptool opens such ports: --backend esptool, or the setting fbuild.backend; or serve \
+             the port as socket://HOST:PORT"
                 .to_owned(),
         ),
         OpenError::BadName { .. } => (

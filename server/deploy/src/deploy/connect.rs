@@ -143,7 +143,7 @@ impl Job<'_> {
     }
 }
 
-fn board_security(security: Security) -> BoardSecurity {
+pub(crate) fn board_security(security: Security) -> BoardSecurity {
     BoardSecurity {
         flash_encryption: security.flash_encryption,
         // Not readable in Secure Download Mode, which is reason enough to refuse.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::discover::Environment;
-use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
 use fbuild_loader::reset::{After, Before};
 
 use super::bars::Bars;
@@ -64,6 +64,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_baud)]
     baud: Baud,
 
+    /// Who talks to the board: this program, or Espressif's esptool, which must be installed
+    #[arg(long, value_enum, default_value = "native")]
+    backend: BackendArgument,
+
+    /// The esptool to use, version 4 or 5, instead of the one that is found
+    #[arg(long, value_name = "PATH")]
+    esptool: Option<PathBuf>,
+
     /// A file and where it goes, instead of a project's target; may be repeated
     #[arg(
         long = "image",
@@ -84,6 +92,21 @@ pub(crate) struct Arguments {
 struct Care {
     force: bool,
     keep_data: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BackendArgument {
+    Native,
+    Esptool,
+}
+
+impl From<BackendArgument> for Backend {
+    fn from(argument: BackendArgument) -> Self {
+        match argument {
+            BackendArgument::Native => Self::Native,
+            BackendArgument::Esptool => Self::Esptool,
+        }
+    }
 }
 
 fn parse_baud(text: &str) -> Result<Baud, String> {
@@ -159,6 +182,9 @@ impl Arguments {
     }
 
     fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
+        if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
+            return Err("--esptool goes with --backend esptool".to_owned());
+        }
         let mut files = Vec::new();
         for pair in self.images.chunks_exact(2) {
             let offset = parse_offset(&pair[0]).ok_or_else(|| {
@@ -182,6 +208,8 @@ impl Arguments {
             before: Before::Reset,
             after: After::Reset,
             force,
+            backend: self.backend.into(),
+            esptool: self.esptool,
         })
     }
 }

@@ -152,6 +152,7 @@ mod tests {
         let target = Target::from_files(&[(0, file.path().to_owned())]).unwrap();
         let report = Report {
             outcome: OutcomeKind::FullFlash,
+            backend: fbuild_deploy::outcome::Backend::Native,
             message: "deploy succeeded (full flash)".to_owned(),
             target: target.name.clone(),
             port: port.to_owned(),

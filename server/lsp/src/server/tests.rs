@@ -8,6 +8,7 @@ mod configuration;
 mod data_loss;
 mod editing;
 mod editing_projects;
+mod esptool;
 mod fake;
 mod harness;
 mod life;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_deploy::deploy::{Baud, Mode};
+use fbuild_deploy::outcome::Backend;
 use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,6 +39,13 @@ enum BaudArgument {
 #[serde(rename_all = "camelCase")]
 enum AutoWord {
     Auto,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "camelCase")]
+enum BackendArgument {
+    Native,
+    Esptool,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -93,6 +101,10 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         StaleArgument::Error => StaleBuild::Error,
         StaleArgument::Ignore => StaleBuild::Ignore,
     });
+    let backend = fields.get("backend")?.map(|argument| match argument {
+        BackendArgument::Native => Backend::Native,
+        BackendArgument::Esptool => Backend::Esptool,
+    });
     let order = Order {
         mode,
         files: Vec::new(),
@@ -104,11 +116,14 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         before: Before::Reset,
         after: After::Reset,
         force: fields.get("force")?.unwrap_or(false),
+        backend: Backend::Native,
+        esptool: None,
         roots,
     };
     Ok(Deploy {
         order,
         baud,
+        backend,
         stale_build,
         build: fields.get("build")?.unwrap_or(false),
     })

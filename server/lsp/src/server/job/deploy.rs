@@ -6,7 +6,7 @@ use std::time::Duration;
 use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::event::Event;
-use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 
 use super::Work;
@@ -28,6 +28,8 @@ pub(crate) struct Deploy {
     pub(crate) order: Order,
     /// Baud rate, if one was asked for.
     pub(crate) baud: Option<Baud>,
+    /// Who is to talk to the board, if that was said.
+    pub(crate) backend: Option<Backend>,
     /// What to do about a stale build, if that was said.
     pub(crate) stale_build: Option<StaleBuild>,
     /// Run the build command first.
@@ -86,7 +88,7 @@ impl Deploy {
             Some(folder) => stand.settings(std::slice::from_ref(folder))?,
             None => settings,
         };
-        apply(&settings, self.baud, order);
+        self.apply(stand, &settings, order)?;
 
         let (target, mut warnings) = self.freshen(stand, order, target, &settings)?;
         let selection = folder
@@ -107,6 +109,25 @@ impl Deploy {
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
         on_board(stand, &request, warnings)
+    }
+
+    /// Fills in what settings say and the request did not.
+    fn apply(&self, stand: &Stand<'_>, settings: &Settings, order: &mut Order) -> Result<(), Stop> {
+        order.baud = self.baud.unwrap_or(settings.baud);
+        order.backend = self.backend.unwrap_or(settings.backend);
+        order.before = settings.before;
+        order.after = settings.after;
+        if settings.verify_only && order.mode != Mode::Plan {
+            order.mode = Mode::Verify;
+        }
+        if order.backend == Backend::Esptool {
+            order.esptool.clone_from(&settings.esptool);
+            let is_trusted = stand.desk.configuration.is_trusted();
+            if let Some(path) = order.esptool.as_deref().filter(|_| !is_trusted) {
+                return Err(not_trusted(path).into());
+            }
+        }
+        Ok(())
     }
 
     /// The target that is meant: by name, else as it was chosen or set for its folder, else the
@@ -166,6 +187,22 @@ impl Deploy {
     }
 }
 
+/// The setting may come with the workspace, and would be run.
+fn not_trusted(path: &Path) -> Failure {
+    Failure {
+        code: "not-trusted",
+        is_input: true,
+        what: format!(
+            "{} (fbuild.esptool.path) is not run, because this workspace is not trusted",
+            path.display()
+        ),
+        board_state: String::new(),
+        remedy: "trust the workspace in the editor; or take the setting away, then the esptool on \
+                 PATH is used"
+            .to_owned(),
+    }
+}
+
 fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
     failure.remedy = format!(
         "'{name}' was chosen for this folder; choose another target. {}",
@@ -179,16 +216,6 @@ fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
     match &order.roots[..] {
         [only] => Some(only.clone()),
         _ => desk.session.folder_of(&target.root),
-    }
-}
-
-/// Fills in what settings say and the request did not.
-fn apply(settings: &Settings, baud: Option<Baud>, order: &mut Order) {
-    order.baud = baud.unwrap_or(settings.baud);
-    order.before = settings.before;
-    order.after = settings.after;
-    if settings.verify_only && order.mode != Mode::Plan {
-        order.mode = Mode::Verify;
     }
 }
 

@@ -150,6 +150,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
     Report {
         outcome,
         message: message.to_owned(),
+        backend: request.backend,
         target: request.target.name.clone(),
         port: request.port.clone(),
         chip: Some(fbuild_loader::chip::Chip::Esp32),
