@@ -55,11 +55,9 @@ fn gap(table: &Table<'_>, index: usize, row: &Row, found: &mut Vec<Diagnostic>) 
     };
     let end = table.end_before(index);
     let could_start = end.next_multiple_of(alignment);
-    let Some(offset) = row
-        .offset
-        .map(u64::from)
-        .filter(|offset| *offset > could_start)
-    else {
+    // One that does not start on a boundary is refused, which is enough to say.
+    let is_gap = |offset: &u64| *offset > could_start && offset.is_multiple_of(alignment);
+    let Some(offset) = row.offset.map(u64::from).filter(is_gap) else {
         return;
     };
     // Of rows that could not be read nobody knows what they take up.

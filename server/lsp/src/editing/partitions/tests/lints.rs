@@ -25,6 +25,8 @@ fn space_that_nobody_uses_is_a_hint() {
         said(table),
         "2 hint gap '0x20000'\n2 hint flash-unused '1M'\n"
     );
+    let table = "app, app, factory, 0x11000, 0x3EF000\n";
+    assert_eq!(said(table), "1 error align-app-offset '0x11000'\n");
     // The space that alignment asks for is no gap.
     let table = "nvs, data, nvs, 0x9000, 0x4000\napp, app, factory, 0x10000, 0x3F0000\n";
     assert_eq!(said(table), "");
