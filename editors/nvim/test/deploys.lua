@@ -63,11 +63,19 @@ end)
 
 test('each kind of file that decides a deploy has the same server', function()
   local id = attached().id
-  for _, name in ipairs({ 'sdkconfig', 'partitions.csv', 'sdkconfig.defaults' }) do
+  for name, filetype in pairs({
+    ['sdkconfig'] = 'sdkconfig',
+    ['sdkconfig.defaults'] = 'sdkconfig',
+    ['partitions.csv'] = 'csv',
+    ['platformio.ini'] = 'dosini',
+    ['main/main.cpp'] = 'cpp',
+    ['src/main.rs'] = 'rust',
+    ['blink.ino'] = 'arduino',
+  }) do
     vim.cmd.edit(project .. '/' .. name)
+    equal(filetype, vim.bo.filetype)
     equal(id, attached().id)
   end
-  equal('sdkconfig', vim.bo.filetype)
 end)
 
 test('a full deploy: outcome, announcement, progress, statusline', function()

@@ -26,17 +26,12 @@ local function select(client, what, value)
 end
 
 ---@param client vim.lsp.Client
----@return fbuild.Selection
-local function selection_of(client)
-  local targets = state.of(client.id).targets
-  return targets and targets.selected[1] or { root = client.root_dir }
-end
-
----@param client vim.lsp.Client
 ---@param what 'target'|'port'
 ---@param choices fbuild.Choice[]
 local function offer(client, what, choices)
-  local chosen = selection_of(client)[what]
+  local known = state.of(client.id).targets
+  local selection = known and known.selected[1]
+  local chosen = selection and selection[what]
   table.insert(choices, { label = 'automatic' })
   vim.ui.select(choices, {
     prompt = what == 'target' and 'What to deploy:' or 'Which board:',

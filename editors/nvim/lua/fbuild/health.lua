@@ -19,7 +19,7 @@ local function check_server()
   local ok, result = pcall(function()
     return vim.system({ binary, '--version' }, { text = true, timeout = 3000 }):wait()
   end)
-  local version = ok and result.code == 0 and result.stdout:match('^fbuild%-lsp (%S+)')
+  local version = ok and result.code == 0 and (result.stdout or ''):match('^fbuild%-lsp (%S+)')
   if not version then
     return vim.health.error(('%s is not fbuild-lsp'):format(binary))
   end
@@ -35,7 +35,7 @@ end
 
 local function check_client()
   local server = require('fbuild.server')
-  if not vim.lsp.is_enabled(server.name) then
+  if not server.is_enabled() then
     vim.health.warn('not enabled: only the :Fbuild commands start the server', {
       "put vim.lsp.enable('fbuild_lsp') into init.lua",
     })

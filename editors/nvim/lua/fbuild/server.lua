@@ -94,11 +94,11 @@ function M.ended(how, client_id)
   for _, done in ipairs(missed) do
     done({ message = message })
   end
-  if is_crash then
+  if is_restarting then
+    M.start_again()
+  elseif is_crash then
     require('fbuild.log').add(1, message)
     say.error(message .. '; :FbuildRestart starts it again')
-  elseif is_restarting then
-    M.start_again()
   end
 end
 
@@ -197,13 +197,19 @@ function M.with_client(ready, failed)
   end)
 end
 
+--- Whether it starts by itself. The first releases of 0.11 do not tell; there it is taken to.
+---@return boolean
+function M.is_enabled()
+  return not vim.lsp.is_enabled or vim.lsp.is_enabled(M.name)
+end
+
 --- Starts it for every buffer that it is for, or where it is not enabled, for the current one.
 function M.start_again()
   if #M.running() > 0 then
     return
   end
   is_restarting = false
-  if vim.lsp.is_enabled(M.name) then
+  if M.is_enabled() then
     vim.lsp.enable(M.name)
   else
     M.with_client(function() end)
