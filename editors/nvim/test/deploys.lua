@@ -281,6 +281,30 @@ test('what a report of a bug should contain, with our settings', function()
   vim.cmd.pclose()
 end)
 
+test('a sentence with everything, and one without the remedy', function()
+  local failure =
+    { code = 'port-busy', message = 'x', remedy = 'close the monitor', isInput = false }
+  local sentence, short = describe.in_a_sentence({
+    outcome = 'failed',
+    message = 'deploy failed: x',
+    durationMs = 0,
+    regions = {},
+    warnings = {},
+    error = failure,
+  })
+  equal('deploy failed: x; close the monitor', sentence)
+  equal('deploy failed: x (:FbuildLog)', short)
+  sentence, short = describe.in_a_sentence({
+    outcome = 'verifySkip',
+    message = 'deploy succeeded',
+    durationMs = 1300,
+    regions = {},
+    warnings = { 'main.c is newer' },
+  })
+  equal('deploy succeeded in 1.3 s (1 warning: :FbuildLog)', sentence)
+  equal('deploy succeeded (1 warning: :FbuildLog)', short)
+end)
+
 test('words for one and for several sectors', function()
   local function words(n)
     local region = { name = 'nvs', written = true, sectorsWritten = n }

@@ -147,6 +147,17 @@ test('long messages on a narrow screen stop nothing', function()
   end)
 end)
 
+test('two messages in the same moment: the last one is seen', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build *\n')
+    type_command(
+      "lua vim.defer_fn(function() for _, text in ipairs({'first', 'second'}) do"
+        .. " require('fbuild.say').notify(text .. ' message') end end, 50)"
+    )
+    see('\nsecond message')
+  end)
+end)
+
 test('without a message line it stops nothing either', function()
   with_neovim(80, source, 'set cmdheight=0', function()
     see('espidf:build *\n')
