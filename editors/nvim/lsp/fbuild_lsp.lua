@@ -10,7 +10,7 @@ return {
   -- Neovim starts the server only where this calls back: inside a project.
   root_dir = function(buffer, on_dir)
     local root = require('fbuild.project').root_of_buffer(buffer)
-    if root and server.is_installed() then
+    if root and server.may_start() then
       on_dir(root)
     end
   end,

@@ -151,8 +151,8 @@ test('two messages in the same moment: the last one is seen', function()
   with_neovim(80, source, nothing, function()
     see('espidf:build *\n')
     type_command(
-      "lua vim.defer_fn(function() for _, text in ipairs({'first', 'second'}) do"
-        .. " require('fbuild.say').notify(text .. ' message') end end, 50)"
+      "lua for _, text in ipairs({'first', 'second'}) do"
+        .. " require('fbuild.say').notify(text .. ' message') end"
     )
     see('\nsecond message')
   end)

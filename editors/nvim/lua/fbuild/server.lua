@@ -41,22 +41,29 @@ function M.spawn(dispatchers, config)
   return vim.lsp.rpc.start(command, dispatchers, { cwd = config.cmd_cwd, env = config.cmd_env })
 end
 
-local is_missing_said = false
-
---- Whether there is a server to start. That there is none is said once.
----@return boolean
-function M.is_installed()
+--- Why there is no server to start, if there is none.
+---@return fbuild.Error?
+function M.missing()
   local config = vim.lsp.config[M.name]
   local binary = require('fbuild.options').read().server
   -- Whoever gave a `cmd` of their own knows where it is.
   if (config and config.cmd ~= M.spawn) or vim.fn.executable(binary) == 1 then
-    return true
+    return nil
   end
-  if not is_missing_said then
+  return { message = ('%s is not installed: see :checkhealth fbuild'):format(binary) }
+end
+
+local is_missing_said = false
+
+--- Whether there is a server to start for a file that is opened. That there is none is said once.
+---@return boolean
+function M.may_start()
+  local missing = M.missing()
+  if missing and not is_missing_said then
     is_missing_said = true
-    say.error(('%s is not installed: see :checkhealth fbuild'):format(binary))
+    say.error(missing.message)
   end
-  return false
+  return missing == nil
 end
 
 ---@param client vim.lsp.Client
@@ -173,9 +180,9 @@ function M.with_client(ready, failed)
     end
     return failed({ message = 'no project here: neither the file nor the current folder is in one' })
   end
-  local binary = require('fbuild.options').read().server
-  if not M.is_installed() then
-    return failed({ message = ('%s is not installed: see :checkhealth fbuild'):format(binary) })
+  local missing = M.missing()
+  if missing then
+    return failed(missing)
   end
   local config = vim.deepcopy(vim.lsp.config[M.name])
   config.root_dir = root
