@@ -6,9 +6,13 @@ local notifications = require('fbuild.notifications')
 return {
   cmd = server.spawn,
   -- The files from which firmware is made, and those that decide how it is deployed.
-  filetypes = { 'c', 'cpp', 'arduino', 'rust', 'dosini', 'csv', 'sdkconfig' },
+  filetypes = { 'c', 'cpp', 'arduino', 'rust', 'dosini', 'csv', 'sdkconfig', 'json' },
   -- Neovim starts the server only where this calls back: inside a project.
   root_dir = function(buffer, on_dir)
+    local name = vim.fs.basename(vim.api.nvim_buf_get_name(buffer))
+    if vim.bo[buffer].filetype == 'json' and name ~= 'flasher_args.json' then
+      return
+    end
     local root = require('fbuild.project').root_of_buffer(buffer)
     if root and server.may_start() then
       on_dir(root)

@@ -10,7 +10,14 @@ end
 
 vim.filetype.add({
   filename = { sdkconfig = 'sdkconfig' },
-  pattern = { ['sdkconfig%..+'] = 'sdkconfig' },
+  pattern = {
+    -- ESP-IDF derives headers and the like from it, which stay what they are.
+    ['.*/sdkconfig%.[^/]+'] = function(path)
+      return not vim.list_contains({ 'h', 'cmake', 'json' }, vim.fn.fnamemodify(path, ':e'))
+          and 'sdkconfig'
+        or nil
+    end,
+  },
 })
 
 -- The modules behind a command are loaded when it is used.

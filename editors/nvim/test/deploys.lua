@@ -71,11 +71,18 @@ test('each kind of file that decides a deploy has the same server', function()
     ['main/main.cpp'] = 'cpp',
     ['src/main.rs'] = 'rust',
     ['blink.ino'] = 'arduino',
+    ['build/flasher_args.json'] = 'json',
   }) do
     vim.cmd.edit(project .. '/' .. name)
     equal(filetype, vim.bo.filetype)
     equal(id, attached().id)
   end
+  -- What the build derives from sdkconfig stays what it is.
+  vim.cmd.edit(project .. '/build/config/sdkconfig.h')
+  equal('cpp', vim.bo.filetype)
+  vim.cmd.edit(project .. '/build/config/sdkconfig.json')
+  equal('json', vim.bo.filetype)
+  equal(0, #vim.lsp.get_clients({ bufnr = 0 }))
 end)
 
 test('a full deploy: outcome, announcement, progress, statusline', function()
@@ -205,6 +212,49 @@ test('a code lens takes the same way as a command', function()
   equal({ 'FbuildDeployStart', 'FbuildDeployDone' }, { events[1].name, done.name })
   match(done.data.message, '^deploy succeeded')
   match(fbuild.statusline(), '^✓ ')
+end)
+
+test('a code lens that the server offers deploys, and stays', function()
+  vim.cmd.edit(project .. '/build/flasher_args.json')
+  local buffer = vim.api.nvim_get_current_buf()
+  local client = attached()
+  if not client.server_capabilities.codeLensProvider then
+    return t.skip('this server has no code lenses')
+  end
+  vim.cmd('FbuildPort sim:board.bin')
+  wait_for('the board', function()
+    return fbuild.statusline():find('on sim:', 1, true)
+  end)
+  local function is_deploy(lens)
+    return lens.command ~= nil and lens.command.command == 'fbuild.server.deploy'
+  end
+  local deploy = wait_for('a lens', function()
+    vim.lsp.codelens.refresh({ bufnr = buffer })
+    vim.wait(100)
+    return vim.iter(vim.lsp.codelens.get(buffer)):find(is_deploy)
+  end)
+  vim.ui.select = function(items, _, choose)
+    choose(vim.iter(items):find(function(item)
+      return is_deploy(item.lens)
+    end))
+  end
+  local line = deploy.range.start.line
+  local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.codelens:' .. client.id]
+  vim.api.nvim_win_set_cursor(0, { line + 1, 0 })
+  events = {}
+  vim.lsp.codelens.run()
+  equal({}, vim.api.nvim_buf_get_extmarks(0, namespace, { line, 0 }, { line, -1 }, {}))
+  local done = wait_for('the outcome', function()
+    return events[2]
+  end)
+  equal('FbuildDeployDone', done.name)
+  equal('espidf:build', events[1].data.target)
+  match(done.data.message, '^deploy succeeded')
+  wait_for('the lens again', function()
+    return #vim.api.nvim_buf_get_extmarks(0, namespace, { line, 0 }, { line, -1 }, {}) > 0
+  end)
+  vim.cmd('FbuildPort automatic')
+  vim.cmd.edit(project .. '/main/main.c')
 end)
 
 test('who the board is', function()

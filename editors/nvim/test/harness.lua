@@ -21,14 +21,24 @@ function M.test(name, run)
   if vim.env.FBUILD_TEST_ONLY and not name:find(vim.env.FBUILD_TEST_ONLY, 1, true) then
     return
   end
-  local ok, err = xpcall(run, debug.traceback)
-  if ok then
+  local ok, err = xpcall(run, function(err)
+    return type(err) == 'table' and err or debug.traceback(err)
+  end)
+  if type(err) == 'table' then
+    print_line(('skipped - %s: %s'):format(name, err.skipped))
+  elseif ok then
     n_passed = n_passed + 1
     print_line('ok - ' .. name)
   else
     n_failed = n_failed + 1
     print_line('not ok - ' .. name .. '\n    ' .. tostring(err):gsub('\n', '\n    '))
   end
+end
+
+--- Ends a test that cannot be run.
+---@param why string
+function M.skip(why)
+  error({ skipped = why })
 end
 
 function M.finish()

@@ -173,7 +173,7 @@ end)
 test('completion starts the server that it needs', function()
   stop_servers()
   vim.cmd.edit(blink .. '/CMakeLists.txt')
-  equal({ 'espidf:build' }, vim.fn.getcompletion('FbuildTarget ', 'cmdline'))
+  equal({ 'espidf:build', 'automatic' }, vim.fn.getcompletion('FbuildTarget ', 'cmdline'))
 end)
 
 --- Answers the next questions with the item that reads like this; nothing: closes them.

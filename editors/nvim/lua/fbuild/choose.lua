@@ -5,8 +5,11 @@ local state = require('fbuild.state')
 
 local M = {}
 
+--- What the server finds by itself.
+M.automatic = 'automatic'
+
 ---@class fbuild.Choice
----@field value? string nothing: what the server finds by itself
+---@field value? string nothing: automatic
 ---@field label string
 ---@field ask? boolean
 
@@ -15,13 +18,14 @@ local M = {}
 ---@param value? string
 local function select(client, what, value)
   local command = what == 'target' and 'fbuild.server.selectTarget' or 'fbuild.server.selectPort'
-  local argument = { root = client.root_dir, [what] = value or vim.NIL }
+  local chosen = value ~= M.automatic and value or vim.NIL
+  local argument = { root = client.root_dir, [what] = chosen }
   server.request(client, command, argument, function(err, selection)
     if err then
       return say.error(err.message)
     end
     local word = what == 'target' and 'target' or 'board'
-    say.notify(('fbuild: %s %s'):format(word, selection[what] or 'automatic'))
+    say.notify(('fbuild: %s %s'):format(word, selection[what] or M.automatic))
   end)
 end
 
@@ -32,7 +36,7 @@ local function offer(client, what, choices)
   local known = state.of(client.id).targets
   local selection = known and known.selected[1]
   local chosen = selection and selection[what]
-  table.insert(choices, { label = 'automatic' })
+  table.insert(choices, { label = M.automatic })
   vim.ui.select(choices, {
     prompt = what == 'target' and 'What to deploy:' or 'Which board:',
     kind = 'fbuild_' .. what,

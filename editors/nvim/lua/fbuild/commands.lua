@@ -124,6 +124,9 @@ function M.complete(name, lead, line)
   if n_before > (takes_port and 1 or 2) then
     return {}
   end
+  if name == 'Port' or name == 'Target' then
+    table.insert(candidates, require('fbuild.choose').automatic)
+  end
   return vim.tbl_filter(function(candidate)
     return vim.startswith(candidate, lead) or vim.endswith(candidate, ':' .. lead)
   end, candidates)

@@ -155,7 +155,12 @@ for _, kind in ipairs({ 'deploy', 'verify', 'plan' }) do
   M.lens_commands['fbuild.server.' .. kind] = function(command, context)
     local client = assert(vim.lsp.get_client_by_id(context.client_id))
     local argument = (command.arguments or {})[1] or { root = client.root_dir }
-    run_on(kind, argument, client)
+    run_on(kind, argument, client, function()
+      -- Neovim took the lens away when it was run.
+      if vim.api.nvim_buf_is_loaded(context.bufnr) and not client:is_stopped() then
+        vim.lsp.codelens.refresh({ bufnr = context.bufnr })
+      end
+    end)
   end
 end
 
