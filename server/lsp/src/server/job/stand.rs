@@ -132,9 +132,14 @@ impl<'j> Stand<'j> {
         };
         let trusted = self.desk.configuration.is_trusted();
         let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
+        // As in a request: in the project's folder, not wherever the server was started.
+        let setting = wishes.setting.map(|name| match folder {
+            Some(folder) => port::anchored(name, folder),
+            None => name.to_owned(),
+        });
         let wishes = Wishes {
             // Settings may come with the workspace, too.
-            setting: wishes.setting.filter(|name| trusted || is_there(name)),
+            setting: setting.as_deref().filter(|name| trusted || is_there(name)),
             ..*wishes
         };
         let failure = match port::choose(&wishes, &ports) {

@@ -1,0 +1,113 @@
+/** Choosing a target and a board. The server remembers both, for each folder. */
+
+import * as vscode from "vscode";
+
+import type { Desk } from "../desk.ts";
+import { root } from "../desk.ts";
+import type { Port, Ports, Targets } from "../protocol.ts";
+import { Command } from "../protocol.ts";
+import { ago } from "../view/words.ts";
+
+interface Choice<T> extends vscode.QuickPickItem {
+  value?: T;
+}
+
+const AUTOMATIC = "Automatic";
+
+/** `true`: a choice was made. */
+export async function chooseTarget(desk: Desk): Promise<boolean> {
+  const where = root(desk);
+  const found = await desk.server.run<Targets>(Command.targets, where);
+  const chosen = found.selected.find((selection) => selection.root === where.root)?.target;
+  const items: Choice<string | null>[] = found.targets.map((target) => ({
+    label: target.name,
+    description: [target.chip?.toUpperCase(), target.name === chosen && "chosen"]
+      .filter(Boolean)
+      .join(" · "),
+    detail: `${target.foundIn}${target.builtMs === null ? "" : `, built ${ago(target.builtMs, Date.now())}`}`,
+    value: target.name,
+  }));
+  if (found.unbuilt.length > 0) {
+    items.push({ label: "Not built yet", kind: vscode.QuickPickItemKind.Separator });
+    for (const { name, buildHint } of found.unbuilt) {
+      items.push({ label: name, detail: `build it first: ${buildHint}` });
+    }
+  }
+  items.unshift({
+    label: AUTOMATIC,
+    description: chosen ? "" : "chosen",
+    detail: "The setting fbuild.target, else what was built last",
+    value: null,
+  });
+  const title = "What to deploy";
+  const pick = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+  if (!pick) return false;
+  if (pick.value === undefined) {
+    void vscode.window.showInformationMessage(
+      `${pick.label} is not built yet: ${pick.detail ?? ""}`,
+    );
+    return false;
+  }
+  await desk.server.run(Command.selectTarget, { ...where, target: pick.value });
+  return true;
+}
+
+/** Chooses the folder's board. `undefined`: nothing was chosen; `""`: whichever is there. */
+export async function choosePort(desk: Desk): Promise<string | undefined> {
+  const port = await pickPort(desk, "Where the board is", true);
+  if (port === undefined) return undefined;
+  await desk.server.run(Command.selectPort, { ...root(desk), port: port === "" ? null : port });
+  return port;
+}
+
+/** Asks for a port, for once. */
+export async function pickPort(
+  desk: Desk,
+  title: string,
+  hasAutomatic: boolean,
+): Promise<string | undefined> {
+  const { ports } = await desk.server.run<Ports>(Command.ports, {});
+  const items: Choice<string>[] = [...ports]
+    .sort((a, b) => Number(b.likelyBoard) - Number(a.likelyBoard))
+    .map((port) => ({
+      label: port.name,
+      description: product(port),
+      iconPath: new vscode.ThemeIcon(port.likelyBoard ? "circuit-board" : "plug"),
+      value: port.name,
+    }));
+  if (hasAutomatic) {
+    items.unshift({
+      label: AUTOMATIC,
+      description: "the setting fbuild.port, else the only board that is plugged in",
+      iconPath: new vscode.ThemeIcon("wand"),
+      value: "",
+    });
+  }
+  items.push(
+    {
+      label: "Simulated board",
+      description: "no hardware needed; its flash is a file",
+      iconPath: new vscode.ThemeIcon("vm"),
+      value: "sim:?time=real",
+    },
+    { label: "Other…", iconPath: new vscode.ThemeIcon("edit") },
+  );
+  const pick = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
+  if (!pick) return undefined;
+  return pick.value ?? (await typePort(title));
+}
+
+async function typePort(title: string): Promise<string | undefined> {
+  const typed = await vscode.window.showInputBox({
+    title,
+    placeHolder: "/dev/ttyUSB0, COM5, socket://host:port, sim:board.bin?chip=esp32c3",
+    ignoreFocusOut: true,
+  });
+  return typed?.trim() ? typed.trim() : undefined;
+}
+
+function product({ usb }: Port): string {
+  if (!usb) return "";
+  const id = [usb.vid, usb.pid].map((n) => n.toString(16).padStart(4, "0")).join(":");
+  return [usb.product ?? id, usb.serialNumber].filter(Boolean).join(" · ");
+}

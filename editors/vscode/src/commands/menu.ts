@@ -1,0 +1,49 @@
+/** What a click on the status bar item offers. */
+
+import * as vscode from "vscode";
+
+import type { Desk } from "../desk.ts";
+import { chosenPort, chosenTarget } from "../view/chosen.ts";
+import { shortPort } from "../view/words.ts";
+
+interface Item extends vscode.QuickPickItem {
+  command?: string;
+}
+
+export async function showMenu({ model }: Desk): Promise<void> {
+  const { facts } = model;
+  const port = chosenPort(facts);
+  const target = chosenTarget(facts);
+  const entry = (icon: string, label: string, command: string, description = ""): Item => ({
+    label: `$(${icon}) ${label}`,
+    description,
+    command: `fbuild.${command}`,
+  });
+  const group = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const busy = entry(
+    "circle-slash",
+    "Cancel Deploy",
+    "cancelDeploy",
+    facts.running.at(-1)?.summary,
+  );
+  const items: Item[] = [
+    ...(facts.running.length > 0 ? [busy] : []),
+    entry("zap", "Deploy", "deploy", "writes only what differs"),
+    entry("flame", "Deploy (Full)", "deployFull", "writes everything"),
+    entry("search", "Verify", "verify", "compares only"),
+    entry("list-ordered", "Show Plan", "showPlan", "what a deploy would write"),
+    group("Choice"),
+    entry("target", "Select Target", "selectTarget", target ?? "nothing built"),
+    entry("plug", "Select Port", "selectPort", port ? shortPort(port) : "automatic"),
+    entry("circuit-board", "Deploy and Choose Board", "deployToBoard"),
+    group("Board"),
+    entry("info", "Board Information", "boardInformation"),
+    entry("history", "Deploy History", "deployHistory"),
+    entry("trash", "Erase Flash", "eraseFlash"),
+    group("Server"),
+    entry("output", "Show Log", "showLog"),
+    entry("refresh", "Restart Server", "restartServer"),
+  ];
+  const pick = await vscode.window.showQuickPick(items, { title: "fbuild" });
+  if (pick?.command) await vscode.commands.executeCommand(pick.command);
+}

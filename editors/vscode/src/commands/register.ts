@@ -1,0 +1,89 @@
+/** The palette's commands. Their titles and when they are offered stand in package.json. */
+
+import * as vscode from "vscode";
+
+import type { Desk } from "../desk.ts";
+import type { DeployArguments } from "../protocol.ts";
+import { NoServer } from "../server/connection.ts";
+import { boardInformation, eraseFlash } from "./board.ts";
+import { cancel } from "./cancel.ts";
+import { choosePort, chooseTarget, pickPort } from "./choose.ts";
+import { printDebugInformation } from "./debugInformation.ts";
+import { trySimulatedBoard } from "./demo.ts";
+import { deployHistory } from "./history.ts";
+import { showMenu } from "./menu.ts";
+import type { PlanPages } from "./plan.ts";
+import { showPlan } from "./plan.ts";
+
+type Handler = (given?: DeployArguments) => unknown;
+
+export function registerCommands(desk: Desk, pages: PlanPages): vscode.Disposable {
+  const { jobs, server, log } = desk;
+  const handlers: Record<string, Handler> = {
+    deploy: (given) => jobs.deploy("deploy", only(given)),
+    deployFull: (given) => jobs.deploy("deploy", { ...only(given), mode: "full" }),
+    deployToBoard: async (given) => {
+      const port = await pickPort(desk, "Deploy to which board?", false);
+      return port === undefined ? undefined : jobs.deploy("deploy", { ...only(given), port });
+    },
+    verify: (given) => jobs.deploy("verify", only(given)),
+    showPlan: (given) => showPlan(desk, pages, only(given)),
+    cancelDeploy: () => cancel(desk),
+    selectTarget: () => chooseTarget(desk),
+    selectPort: () => choosePort(desk),
+    boardInformation: () => boardInformation(desk),
+    eraseFlash: () => eraseFlash(desk),
+    deployHistory: () => deployHistory(desk),
+    trySimulatedBoard: () => trySimulatedBoard(desk),
+    showMenu: () => showMenu(desk),
+    restartServer: () => server.restart(),
+    showLog: () => {
+      log.show(true);
+    },
+    printDebugInformation: () => printDebugInformation(desk),
+  };
+  const registered = Object.entries(handlers).map(([name, handler]) =>
+    vscode.commands.registerCommand(`fbuild.${name}`, (given?: DeployArguments) =>
+      guarded(desk, handler, given),
+    ),
+  );
+  return vscode.Disposable.from(...registered);
+}
+
+/** Arguments that a key binding or another extension gave; a menu gives other things. */
+function only(given: unknown): DeployArguments {
+  return given !== null && typeof given === "object" && !(given instanceof vscode.Uri) ? given : {};
+}
+
+/** Without a server a command says so, and what can be done. */
+async function guarded(desk: Desk, handler: Handler, given?: DeployArguments): Promise<unknown> {
+  try {
+    return await handler(given);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    desk.log.error(why);
+    void sayWhy(desk, error instanceof NoServer, why);
+    return undefined;
+  }
+}
+
+const GONE = ["Restart Server", "Open Settings", "Show Log"] as const;
+
+async function sayWhy(desk: Desk, isGone: boolean, why: string): Promise<void> {
+  const { health } = desk.model.facts;
+  const text = isGone && health.kind === "stopped" ? health.why : why;
+  const choices = isGone ? GONE : (["Show Log"] as const);
+  switch (await vscode.window.showErrorMessage(`fbuild: ${text}`, ...choices)) {
+    case "Restart Server":
+      await desk.server.restart();
+      return;
+    case "Open Settings":
+      await vscode.commands.executeCommand("workbench.action.openSettings", "fbuild.server.path");
+      return;
+    case "Show Log":
+      desk.log.show(true);
+      return;
+    case undefined:
+      return;
+  }
+}

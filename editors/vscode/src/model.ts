@@ -1,0 +1,25 @@
+/** The one place that holds {@link Facts}; whoever draws them is told when they change. */
+
+import type { Facts } from "./view/facts.ts";
+import { nothing } from "./view/facts.ts";
+
+export class Model {
+  private now: Facts = nothing;
+  private readonly listeners = new Set<(facts: Facts) => void>();
+
+  get facts(): Facts {
+    return this.now;
+  }
+
+  update(change: (facts: Facts) => Facts): void {
+    this.now = change(this.now);
+    for (const listener of this.listeners) listener(this.now);
+  }
+
+  /** Calls `listener` now and on every change. */
+  follow(listener: (facts: Facts) => void): { dispose(): void } {
+    this.listeners.add(listener);
+    listener(this.now);
+    return { dispose: () => this.listeners.delete(listener) };
+  }
+}

@@ -1,0 +1,243 @@
+/** The running server: started, watched, started again, asked. */
+
+import * as path from "node:path";
+import * as vscode from "vscode";
+import type { LanguageClientOptions } from "vscode-languageclient/node";
+import {
+  CloseAction,
+  ErrorAction,
+  ExecuteCommandRequest,
+  LanguageClient,
+  State,
+  WorkDoneProgress,
+} from "vscode-languageclient/node";
+import type { WorkDoneProgressReport } from "vscode-languageclient/node";
+
+import type { Ports, Status, Targets } from "../protocol.ts";
+import type { Health } from "../view/facts.ts";
+import { find } from "./binary.ts";
+import { followCleanDocuments } from "./cleanDocuments.ts";
+import { Crashes } from "./crashes.ts";
+import { helped, Sources } from "./documents.ts";
+
+/** What the server says by itself, and how it is. */
+export interface Listener {
+  health(health: Health): void;
+  status(status: Status): void;
+  targets(targets: Targets): void;
+  ports(ports: Ports): void;
+  /** Somebody ran a server's command by its name, as a code lens does. */
+  command(command: string, argument: unknown, next: () => unknown): unknown;
+}
+
+/** The server is not there, or went away before it answered. */
+export class NoServer extends Error {
+  /** Whether it had been asked. */
+  readonly wasAsked: boolean;
+
+  constructor(message: string, wasAsked: boolean) {
+    super(message);
+    this.wasAsked = wasAsked;
+  }
+}
+
+export interface Asking {
+  cancel?: vscode.CancellationToken;
+  progress?: (step: WorkDoneProgressReport) => void;
+}
+
+export class Server {
+  private readonly context: vscode.ExtensionContext;
+  private readonly log: vscode.LogOutputChannel;
+  private readonly listener: Listener;
+  private readonly crashes = new Crashes();
+  private client: LanguageClient | undefined;
+  /** The client whose server ended by itself; another is on its way, or none. */
+  private dead: LanguageClient | undefined;
+  private following: vscode.Disposable | undefined;
+  /** Starts and restarts happen one after another. */
+  private queue: Promise<void> = Promise.resolve();
+  private isRestartQueued = false;
+  /** Told once, when the server that was asked is gone. */
+  private waiting = new Set<(reason: NoServer) => void>();
+  private nProgresses = 0;
+  /** Where a server was looked for the last time, for whoever asks what is the matter. */
+  tried: string[] = [];
+
+  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel, listener: Listener) {
+    this.context = context;
+    this.log = log;
+    this.listener = listener;
+  }
+
+  /** Stops the server, if there is one, and starts it anew. The only way to start it. */
+  restart(): Promise<void> {
+    // Who asks while one is waiting for its turn gets what that one will bring.
+    if (!this.isRestartQueued) {
+      this.isRestartQueued = true;
+      return this.enqueue(async () => {
+        this.isRestartQueued = false;
+        this.crashes.forget();
+        await this.stopNow();
+        await this.startNow("starting");
+      });
+    }
+    return this.queue;
+  }
+
+  stop(): Promise<void> {
+    return this.enqueue(() => this.stopNow());
+  }
+
+  /** Asks the server to carry out a command. */
+  async run<T>(command: string, argument: object, asking: Asking = {}): Promise<T> {
+    const client = this.client;
+    if (client?.state !== State.Running) throw new NoServer("the server is not running", false);
+    const token = `fbuild-vscode/${++this.nProgresses}`;
+    const steps =
+      asking.progress &&
+      client.onProgress(WorkDoneProgress.type, token, (step) => {
+        if (step.kind === "report") asking.progress?.(step);
+      });
+    const params = {
+      command,
+      arguments: [argument],
+      ...(steps ? { workDoneToken: token } : {}),
+    };
+    let leave: ((reason: NoServer) => void) | undefined;
+    const gone = new Promise<never>((_, reject) => {
+      leave = reject;
+      this.waiting.add(reject);
+    });
+    try {
+      const answer = client.sendRequest(ExecuteCommandRequest.type, params, asking.cancel);
+      return (await Promise.race([answer, gone])) as T;
+    } finally {
+      if (leave) this.waiting.delete(leave);
+      steps?.dispose();
+    }
+  }
+
+  /** Tells the running server; one that is not running will hear it when it starts. */
+  trustGranted(): void {
+    if (this.client?.state !== State.Running) return;
+    void this.client.sendNotification("fbuild/didChangeTrust", { trusted: true });
+  }
+
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    this.queue = this.queue.then(work).catch((error: unknown) => {
+      // What comes after it must go on.
+      this.log.error(String(error));
+    });
+    return this.queue;
+  }
+
+  private async startNow(health: "starting" | "restarting"): Promise<void> {
+    this.listener.health({ kind: health, why: "fbuild-lsp ended and is started again" });
+    const exe = process.platform === "win32" ? "fbuild-lsp.exe" : "fbuild-lsp";
+    const found = await find({
+      environment: process.env["FBUILD_LSP_PATH"],
+      setting: vscode.workspace.getConfiguration("fbuild").get("server.path", ""),
+      bundled: this.context.asAbsolutePath(path.join("server", exe)),
+    });
+    this.tried = found.tried;
+    if (found.file === undefined) {
+      this.log.error(found.why, ...found.tried);
+      this.listener.health({ kind: "stopped", why: found.why });
+      return;
+    }
+    const { file, from, version } = found;
+    this.log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
+    const client: LanguageClient = new LanguageClient(
+      "fbuild",
+      "fbuild",
+      { command: file },
+      this.options(() => {
+        this.ended(client, "fbuild-lsp ended unexpectedly");
+      }),
+    );
+    this.client = client;
+    client.registerFeature(new Sources(client));
+    this.following = followCleanDocuments(client);
+    client.onNotification("fbuild/status", (status: Status) => {
+      this.listener.status(status);
+    });
+    client.onNotification("fbuild/targets", (targets: Targets) => {
+      this.listener.targets(targets);
+    });
+    client.onNotification("fbuild/ports", (ports: Ports) => {
+      this.listener.ports(ports);
+    });
+    try {
+      await client.start();
+      // It may be gone again.
+      if (this.client === client && this.dead !== client)
+        this.listener.health({ kind: "ready", version, file, from });
+    } catch (error) {
+      this.ended(client, `fbuild-lsp did not start: ${String(error)}`);
+    }
+  }
+
+  /** A server that ended by itself is replaced by a new one, unless that happens all the time. */
+  private ended(client: LanguageClient, what: string): void {
+    // Stopped on purpose, or said already.
+    if (this.client !== client || this.dead === client) return;
+    this.dead = client;
+    this.leaveAll("the server ended unexpectedly");
+    const isLast = !this.crashes.mayRestart(Date.now());
+    const why = isLast ? `${what}, several times, and is not started again` : what;
+    this.log.error(why);
+    this.listener.health({ kind: isLast ? "stopped" : "restarting", why });
+    void this.enqueue(async () => {
+      // Somebody has restarted it meanwhile.
+      if (this.client !== client) return;
+      await this.stopNow();
+      if (!isLast) await this.startNow("restarting");
+    });
+  }
+
+  private async stopNow(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.following?.dispose();
+    this.leaveAll("the server was stopped");
+    if (!client) return;
+    try {
+      await client.dispose();
+    } catch (error) {
+      // It is gone already, or does not answer; there is nothing to be done about it here.
+      this.log.warn(`while the server was stopped: ${String(error)}`);
+    }
+  }
+
+  private leaveAll(why: string): void {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const leave of waiting) leave(new NoServer(why, true));
+  }
+
+  private options(ended: () => void): LanguageClientOptions {
+    return {
+      documentSelector: helped,
+      outputChannel: this.log,
+      traceOutputChannel: this.log,
+      initializationOptions: () => ({
+        notifications: ["status", "ports", "targets"],
+        workspaceTrusted: vscode.workspace.isTrusted,
+      }),
+      middleware: {
+        executeCommand: (command, args: unknown[], next) =>
+          this.listener.command(command, args[0], () => next(command, args)),
+      },
+      errorHandler: {
+        // One message that cannot be read or sent is no reason to stop.
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => {
+          ended();
+          // A client that is started a second time may still be busy with its first end.
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
+      },
+    };
+  }
+}

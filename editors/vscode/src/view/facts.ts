@@ -1,0 +1,100 @@
+/** Everything the status bar is drawn from, and how news changes it. */
+
+import type { Outcome, Ports, Status, Targets } from "../protocol.ts";
+import type { Folder } from "./folder.ts";
+import { isBelow } from "./folder.ts";
+
+export type Health =
+  | { kind: "ready"; version: string; file: string; from: string }
+  | { kind: "starting" | "restarting"; why: string }
+  | { kind: "stopped"; why: string };
+
+/** How a job ended. */
+export interface Finished {
+  outcome: Outcome;
+  /** When it began: milliseconds since 1970. */
+  startedMs: number;
+  /** The folder that it was for, if one was meant. */
+  folder: Folder | undefined;
+}
+
+export interface Facts {
+  health: Health;
+  targets: Targets | undefined;
+  ports: Ports | undefined;
+  /** What is running, oldest first. */
+  running: readonly Status[];
+  /** The last deploy or verify, for as long as nothing newer is known. */
+  latest: Finished | undefined;
+  /** The folder whose project the commands are for. */
+  folder: Folder | undefined;
+  /** Whether there is more than one folder. */
+  hasFolders: boolean;
+  /** Settings of that folder. */
+  setting: { target: string; port: string };
+  showsProgress: boolean;
+}
+
+export const nothing: Facts = {
+  health: { kind: "starting", why: "" },
+  targets: undefined,
+  ports: undefined,
+  running: [],
+  latest: undefined,
+  folder: undefined,
+  hasFolders: false,
+  setting: { target: "", port: "" },
+  showsProgress: true,
+};
+
+/** A job went on or ended. */
+export function withStatus(facts: Facts, status: Status): Facts {
+  const others = facts.running.filter((job) => job.job !== status.job);
+  if (status.state !== "running") return { ...facts, running: others };
+  const running = [...others, status].sort((a, b) => a.job - b.job);
+  return { ...facts, running };
+}
+
+/** A deploy or verify ended. */
+export function withFinished(facts: Facts, latest: Finished): Facts {
+  return { ...facts, latest };
+}
+
+/** Targets came, went, were built or chosen. A result that this makes old is forgotten. */
+export function withTargets(facts: Facts, targets: Targets): Facts {
+  const { latest, targets: before } = facts;
+  const isOld = latest && before && isOlder(latest, before, targets);
+  return { ...facts, targets, latest: isOld ? undefined : latest };
+}
+
+/** Whether it is about a firmware that was built again since, or another was chosen. */
+function isOlder({ outcome, folder, startedMs }: Finished, before: Targets, now: Targets): boolean {
+  const isRebuilt = now.targets.some(
+    ({ name, root, builtMs }) =>
+      name === outcome.target &&
+      (!folder || isBelow(root, folder.path)) &&
+      // News of a build may come later than the deploy that it was for.
+      builtMs !== null &&
+      builtMs > startedMs,
+  );
+  const chosen = ({ selected }: Targets) => JSON.stringify(selected);
+  return isRebuilt || chosen(before) !== chosen(now);
+}
+
+/** What the settings of a folder say. A result of other settings is old. */
+export function withSettings(
+  facts: Facts,
+  folder: Folder | undefined,
+  setting: Facts["setting"],
+): Facts {
+  const isSame =
+    folder?.path !== facts.folder?.path ||
+    (setting.port === facts.setting.port && setting.target === facts.setting.target);
+  return { ...facts, folder, setting, latest: isSame ? facts.latest : undefined };
+}
+
+/** The server is well, or not. Without it nothing runs, and what it knew is not known any more. */
+export function withHealth(facts: Facts, health: Health): Facts {
+  if (health.kind === "ready") return { ...facts, health };
+  return { ...facts, health, running: [] };
+}

@@ -1,0 +1,63 @@
+/** What the editor shows and has set, as far as the {@link Model} wants to know. */
+
+import * as vscode from "vscode";
+
+import type { Model } from "./model.ts";
+import { withSettings } from "./view/facts.ts";
+import type { Folder } from "./view/folder.ts";
+import { choose } from "./view/folder.ts";
+import type { Place } from "./jobs/progress.ts";
+
+export class Workspace implements vscode.Disposable {
+  private readonly model: Model;
+  private readonly subscriptions: vscode.Disposable;
+  /** The document in a folder that was looked at last. */
+  private lookedAt: string | undefined;
+
+  constructor(model: Model) {
+    this.model = model;
+    this.subscriptions = vscode.Disposable.from(
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        this.look(editor);
+        this.refresh();
+      }),
+      vscode.workspace.onDidChangeWorkspaceFolders(() => {
+        this.refresh();
+      }),
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (change.affectsConfiguration("fbuild")) this.refresh();
+      }),
+    );
+    this.look(vscode.window.activeTextEditor);
+    this.refresh();
+  }
+
+  /** To be called when the targets changed, too: they tell which folders are projects. */
+  refresh(): void {
+    const folders = (vscode.workspace.workspaceFolders ?? []).map(toFolder);
+    this.model.update((facts) => {
+      const folder = choose(folders, facts.targets, this.lookedAt);
+      const scope = folder ? vscode.Uri.file(folder.path) : null;
+      const settings = vscode.workspace.getConfiguration("fbuild", scope);
+      const setting = { target: settings.get("target", ""), port: settings.get("port", "") };
+      return {
+        ...withSettings(facts, folder, setting),
+        hasFolders: folders.length > 1,
+        showsProgress: settings.get<Place>("progress", "notification") !== "off",
+      };
+    });
+  }
+
+  dispose(): void {
+    this.subscriptions.dispose();
+  }
+
+  private look(editor: vscode.TextEditor | undefined): void {
+    const uri = editor?.document.uri;
+    if (uri && vscode.workspace.getWorkspaceFolder(uri)) this.lookedAt = uri.fsPath;
+  }
+}
+
+function toFolder(folder: vscode.WorkspaceFolder): Folder {
+  return { name: folder.name, path: folder.uri.fsPath };
+}

@@ -1,0 +1,49 @@
+/** A small ESP-IDF project that was built, in a folder of its own. */
+
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+
+const repository = path.resolve(import.meta.dirname, "../../../..");
+
+export interface Project {
+  path: string;
+  /** Builds it anew, with another text in it. */
+  build(greeting: string): void;
+  write(name: string, text: string): void;
+  remove(): void;
+}
+
+/** Slow enough to be watched: the whole firmware takes about ten seconds at this rate. */
+export const SLOW = { "fbuild.baud": 115200 };
+
+export function project(name: string, settings: object = {}): Project {
+  const around = fs.mkdtempSync(path.join(os.tmpdir(), "fbuild-project-"));
+  const made: Project = {
+    path: path.join(around, name),
+    build(greeting) {
+      const make = path.join(repository, "tests/example/make.py");
+      const out = path.join(made.path, "build");
+      execFileSync("python3", [make, "--greeting", greeting, "--out", out]);
+    },
+    write(file, text) {
+      const full = path.join(made.path, file);
+      fs.mkdirSync(path.dirname(full), { recursive: true });
+      fs.writeFileSync(full, text);
+    },
+    remove() {
+      fs.rmSync(around, { recursive: true, force: true, maxRetries: 10 });
+    },
+  };
+  made.write("main/main.c", `#include <stdio.h>\n\nvoid app_main(void) {\n    puts("hello");\n}\n`);
+  made.write("sdkconfig", 'CONFIG_IDF_TARGET="esp32"\n');
+  const all = { "fbuild.port": "sim:board.bin?time=real", ...settings };
+  made.write(".vscode/settings.json", `${JSON.stringify(all, undefined, 2)}\n`);
+  // Sources are older than the firmware, whatever the clock's grain.
+  const earlier = new Date(Date.now() - 60_000);
+  fs.utimesSync(path.join(made.path, "main/main.c"), earlier, earlier);
+  fs.utimesSync(path.join(made.path, "sdkconfig"), earlier, earlier);
+  made.build("hello");
+  return made;
+}

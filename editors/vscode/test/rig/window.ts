@@ -1,0 +1,146 @@
+/** One window of VS Code, as a person uses it: keys in, words and pictures out. */
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+
+/** Generous: the machine may be busy. A test that passes never waits this long. */
+export const PATIENCE_MS = 60_000;
+
+const screens =
+  process.env["FBUILD_SCREENS"] ?? path.resolve(import.meta.dirname, "../../out/screens");
+
+export class Window {
+  readonly page: Page;
+  private readonly context: BrowserContext;
+
+  private constructor(page: Page, context: BrowserContext) {
+    this.page = page;
+    this.context = context;
+  }
+
+  /** Opens a folder, or a .code-workspace file. */
+  static async open(browser: Browser, url: string, what: string): Promise<Window> {
+    const context = await browser.newContext({ viewport: { width: 1100, height: 640 } });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    const isWorkspace = what.endsWith(".code-workspace");
+    const kind = isWorkspace ? "workspace" : "folder";
+    await page.goto(`${url}/?${kind}=${encodeURIComponent(what)}`);
+    // The theme comes with the first extensions.
+    await page.locator(".monaco-workbench.vs-dark .statusbar").waitFor();
+    // Seen now and then: the page looks for the workspace file before it can read files at all.
+    while (isWorkspace && (await page.getByText("You have not yet added a folder").isVisible())) {
+      await page.reload();
+      await page.locator(".monaco-workbench.vs-dark .statusbar").waitFor();
+    }
+    return new Window(page, context);
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+
+  /** Runs a command from the palette, by its title. */
+  async command(title: string): Promise<void> {
+    await this.choose("F1", `>${title}`, title);
+  }
+
+  /** Opens the palette with some words in it; it lists this command then. */
+  async palette(words: string, listed: string): Promise<void> {
+    await this.list("F1", `>${words}`, listed);
+  }
+
+  /** Opens a file by its name. */
+  async openFile(name: string): Promise<void> {
+    await this.choose("Control+p", name, name);
+    await this.page.locator(".tab.active", { hasText: path.basename(name) }).waitFor();
+  }
+
+  private async choose(key: string, typed: string, label: string): Promise<void> {
+    await (await this.list(key, typed, label)).click();
+  }
+
+  /**
+   * Opens a list by a key and types; the row with exactly this label. While the workbench is still
+   * starting, keys are lost and lists close by themselves: then it is tried again, as a person would.
+   */
+  private async list(key: string, typed: string, label: string): Promise<Locator> {
+    const input = this.page.locator(".quick-input-widget input.input");
+    const exact = this.page.locator(".label-name").getByText(label, { exact: true });
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { has: exact }).first();
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      try {
+        await this.page.keyboard.press(key);
+        await input.waitFor({ timeout: 3000 });
+        await input.fill(typed, { timeout: 3000 });
+        await row.waitFor({ timeout: 8000 });
+        return row;
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
+  }
+
+  /** A row of the open list. */
+  row(text: string | RegExp): Locator {
+    return this.page.locator(".quick-input-list .monaco-list-row", { hasText: text });
+  }
+
+  /** The one item for the outcome. */
+  get status(): Locator {
+    return this.page.locator('.statusbar-item[id$="fbuild-lsp.outcome"]');
+  }
+
+  /** Waits until the status bar item says it; what it says. */
+  async says(text: string | RegExp): Promise<string> {
+    try {
+      await this.status.filter({ hasText: text }).waitFor();
+    } catch (error) {
+      await this.picture("failed");
+      const said = await this.status.innerText().catch(() => "nothing");
+      throw new Error(`the status bar never said ${String(text)}; it says: ${said}`, {
+        cause: error,
+      });
+    }
+    return (await this.status.innerText()).trim();
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator(".notification-toast", { hasText: text });
+  }
+
+  /** Waits for a notification. */
+  async notified(text: string | RegExp): Promise<Locator> {
+    const toast = this.notification(text).first();
+    try {
+      await toast.waitFor();
+    } catch (error) {
+      await this.picture("failed");
+      throw error;
+    }
+    return toast;
+  }
+
+  /** Clicks a button of a notification. */
+  async answer(notification: string | RegExp, button: string): Promise<void> {
+    const toast = await this.notified(notification);
+    await toast.locator(".monaco-button", { hasText: button }).first().click();
+  }
+
+  /** The item's tooltip. */
+  async tooltip(): Promise<Locator> {
+    await this.status.hover();
+    const hover = this.page.locator(".monaco-hover:visible");
+    await hover.waitFor();
+    return hover;
+  }
+
+  /** Keeps a picture of the window, or of a part of it. */
+  async picture(name: string, part?: { x: number; y: number; width: number; height: number }) {
+    fs.mkdirSync(screens, { recursive: true });
+    const file = path.join(screens, `${name}.png`);
+    await this.page.screenshot({ path: file, animations: "disabled", ...(part && { clip: part }) });
+  }
+}

@@ -1,0 +1,53 @@
+/** Help with a partition table, and a deploy by a click into it. */
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { test } from "node:test";
+
+import { open } from "../rig/editor.ts";
+import { project } from "../rig/project.ts";
+
+const contract = fs.readFileSync(
+  path.resolve(import.meta.dirname, "../../../../docs/protocol.md"),
+  "utf8",
+);
+const hasHelp = contract.includes("## Help while editing");
+
+const TABLE = `# Name,   Type, SubType, Offset,  Size, Flags
+nvs,      data, nvs,     0x9000,  0x6000,
+phy_init, data, phy,     ,        0x1000,
+factory,  app,  factory, ,        1M,
+storage,  data, spifs,   ,        512K,
+`;
+const SDKCONFIG = `CONFIG_IDF_TARGET="esp32"
+CONFIG_PARTITION_TABLE_CUSTOM=y
+CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="partitions.csv"
+CONFIG_PARTITION_TABLE_FILENAME="partitions.csv"
+CONFIG_ESPTOOLPY_FLASHSIZE="4MB"
+`;
+
+test("help with a partition table", { skip: !hasHelp && "the server has none" }, async () => {
+  const blink = project("blink", { "fbuild.port": "sim:board.bin", "fbuild.staleBuild": "ignore" });
+  blink.write("partitions.csv", TABLE);
+  blink.write("sdkconfig", SDKCONFIG);
+  const window = await open(blink.path);
+  try {
+    await window.says("espidf:build");
+    await window.openFile("partitions.csv");
+    const { page } = window;
+    await page.locator(".squiggly-error").first().waitFor();
+    await page.locator(".view-line", { hasText: "0x10000" }).first().waitFor();
+    const lens = page.locator(".codelens-decoration a", { hasText: "Deploy firmware" }).first();
+    await lens.waitFor();
+    const row = page.locator(".view-line", { hasText: "factory" }).first();
+    await row.hover({ position: { x: 20, y: 8 } });
+    await page.locator(".monaco-hover:visible", { hasText: "example.bin" }).first().waitFor();
+    await window.picture("editing");
+    await page.keyboard.press("Escape");
+    await lens.click();
+    await window.says(/firmware · 61 sectors/);
+  } finally {
+    await window.close();
+    blink.remove();
+  }
+});

@@ -1,0 +1,113 @@
+/** What a person sees when a deploy goes wrong or needs an answer. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { open } from "../rig/editor.ts";
+import type { Project } from "../rig/project.ts";
+import { project } from "../rig/project.ts";
+import type { Window } from "../rig/window.ts";
+
+const server = path.resolve(import.meta.dirname, "../../.package/server/fbuild-lsp");
+
+describe("a deploy that does not go well", () => {
+  let blink: Project;
+  let window: Window;
+  before(async () => {
+    blink = project("blink", { "fbuild.port": "sim:board.bin" });
+    window = await open(blink.path);
+    await window.says("espidf:build");
+    await window.openFile("main.c");
+  });
+  after(async () => {
+    await window.close();
+    blink.remove();
+  });
+
+  test("port busy: the cause in red, and Retry works once the port is free", async () => {
+    const holder = await holdBoard(path.join(blink.path, "board.bin"));
+    try {
+      await window.command("fbuild: Deploy");
+      assert.equal(await window.says("port busy"), "port busy");
+      const toast = await window.notified(/port sim:.*board.bin is in use by another program/);
+      assert.match(await toast.first().innerText(), /Close the serial monitor/);
+      await window.picture("failure");
+      assert.match((await window.status.getAttribute("class")) ?? "", /error-kind/);
+    } finally {
+      const ended = once(holder, "exit");
+      holder.kill();
+      await ended;
+    }
+    await window.answer(/in use by another program/, "Retry");
+    await window.says("full flash");
+  });
+
+  test("no answer from the board: another one can be chosen, and is remembered", async () => {
+    blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin?lines=0" }\n');
+    await window.says("espidf:build"); // the settings are known: the last result is old
+    await window.command("fbuild: Deploy");
+    await window.says("no answer from the board");
+    await window.answer(/no loader answered/, "Choose Port");
+    await window.row("Simulated board").first().waitFor();
+    await window.picture("ports");
+    await window.row("Other…").first().click();
+    const input = window.page.locator(".quick-input-widget input.input");
+    await window.page.locator(".quick-input-widget", { hasText: "Press 'Enter'" }).waitFor();
+    await input.fill("sim:other.bin");
+    await window.page.keyboard.press("Enter");
+    await window.says("full flash");
+    assert.ok(fs.existsSync(path.join(blink.path, "other.bin")));
+    await window.command("fbuild: Deploy");
+    await window.says("up to date");
+    await window.command("fbuild: Select Port");
+    await window.row("Automatic").first().click();
+    await window.says("espidf:build");
+    await window.command("fbuild: Deploy");
+    await window.says("no answer from the board");
+  });
+
+  test("a stale build: the question has answers, and no answer means no deploy", async () => {
+    blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin" }\n');
+    await window.says("espidf:build");
+    blink.write("main/main.c", "void app_main(void) {}\n");
+    const ahead = new Date(Date.now() + 60_000);
+    fs.utimesSync(path.join(blink.path, "main/main.c"), ahead, ahead);
+    await window.command("fbuild: Deploy");
+    await window.says("waits for your answer");
+    const question = await window.notified(/main\/main.c is newer than the firmware/);
+    assert.equal(await window.notification(/^(?!.*Deploy anyway).*is newer than/s).count(), 0);
+    await window.command("Notifications: Clear All Notifications");
+    await window.command("fbuild: Deploy");
+    await question.first().waitFor();
+    await window.picture("question");
+    await window.answer(/is newer than the firmware/, "Deploy anyway");
+    assert.match(await window.says(/up to date/), /up to date/);
+    await window.command("fbuild: Deploy");
+    await question.first().waitFor();
+    await question.locator(".codicon-notifications-clear").first().click();
+    await window.says("cancelled");
+  });
+
+  test("erasing asks first", async () => {
+    await window.command("fbuild: Erase Flash");
+    await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
+    await window.picture("erase");
+    await window.answer(/Erase the whole flash/, "Erase");
+    await window.page.locator(".statusbar-item", { hasText: /erased \d+ KiB/ }).waitFor();
+    const flash = fs.readFileSync(path.join(blink.path, "board.bin"));
+    assert.ok(flash.subarray(0x10000, 0x20000).every((byte) => byte === 0xff));
+  });
+});
+
+/** Uses a simulated board as another program would, until it is ended. */
+async function holdBoard(flash: string): Promise<ChildProcess> {
+  const holder = spawn(server, ["sim", "--flash", flash], { stdio: ["ignore", "pipe", "ignore"] });
+  // It names its pty when it has the board.
+  await once(holder.stdout, "data");
+  return holder;
+}
