@@ -3,6 +3,7 @@
 
 mod client;
 mod command_line;
+mod loader_left;
 mod side_by_side;
 
 use std::path::PathBuf;
