@@ -15,13 +15,40 @@ import tempfile
 
 import pyte
 
-COLUMNS, CHAR, LINE = 100, 8.4, 19
-COLOURS = {"default": "#d8dee9", "green": "#a3be8c", "red": "#bf616a", "cyan": "#88c0d0",
+COLUMNS, CHAR, LINE = 110, 8.4, 19
+PAPER, INK = "#2e3440", "#d8dee9"
+COLOURS = {"default": INK, "green": "#a3be8c", "red": "#bf616a", "cyan": "#88c0d0",
            "brown": "#ebcb8b", "blue": "#81a1c1", "magenta": "#b48ead"}
 
 
+def colour(name, default):
+    """What pyte calls a colour, as SVG does: a name of the palette or six hexadecimal digits."""
+    if name == "default":
+        return default
+    return COLOURS.get(name, "#" + name)
+
+
+def rows_of(screen):
+    """A screen as rows of (text, (colour, background or None, bold)) runs."""
+    rows = []
+    for y in range(screen.lines):
+        runs = []
+        for x in range(screen.columns):
+            char = screen.buffer[y][x]
+            front, back = colour(char.fg, INK), colour(char.bg, None)
+            if char.reverse:
+                front, back = back or PAPER, front
+            style = (front, back, char.bold)
+            if runs and runs[-1][1] == style:
+                runs[-1][0] += char.data
+            else:
+                runs.append([char.data, style])
+        rows.append(runs)
+    return rows
+
+
 def run(command, folder, path):
-    """The screen that a command leaves, as rows of (text, colour, bold) runs."""
+    """The screen that a command leaves, as rows."""
     screen = pyte.Screen(COLUMNS, 40)
     stream = pyte.ByteStream(screen)
     pid, fd = pty.fork()
@@ -38,37 +65,35 @@ def run(command, folder, path):
             break
         stream.feed(data)
     os.waitpid(pid, 0)
-    rows = []
-    for y in range(40):
-        runs = []
-        for x in range(COLUMNS):
-            char = screen.buffer[y][x]
-            style = (char.fg, char.bold)
-            if runs and runs[-1][1] == style:
-                runs[-1][0] += char.data
-            else:
-                runs.append([char.data, style])
-        rows.append(runs)
+    rows = rows_of(screen)
     while rows and not "".join(text for text, _ in rows[-1]).strip():
         rows.pop()
     return rows
 
 
-def draw(rows):
+def line(text, colour_name="default", bold=False):
+    """A row of ours."""
+    return [[text, (COLOURS[colour_name], None, bold)]]
+
+
+def draw(rows, columns):
     height = len(rows) * LINE + 40
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{COLUMNS * CHAR + 40:.0f}" height="{height}" '
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * CHAR + 40:.0f}" height="{height}" '
            'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">',
-           '<rect width="100%" height="100%" rx="8" fill="#2e3440"/>']
+           f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>']
     for y, runs in enumerate(rows):
         x = 0
-        for text, (colour, bold) in runs:
+        for text, (front, back, bold) in runs:
+            if back:
+                out.append(f'<rect x="{20 + x * CHAR:.1f}" y="{y * LINE + 20}" width="{len(text) * CHAR:.1f}" '
+                           f'height="{LINE}" fill="{back}"/>')
             if text.strip():
                 lead = len(text) - len(text.lstrip())
                 shown = html.escape(text.strip())
                 weight = ' font-weight="bold"' if bold else ""
                 length = len(text.strip()) * CHAR
                 out.append(f'<text x="{20 + (x + lead) * CHAR:.1f}" y="{(y + 1) * LINE + 14}" '
-                           f'fill="{COLOURS.get(colour, COLOURS["default"])}"{weight} '
+                           f'fill="{front}"{weight} '
                            f'textLength="{length:.1f}" xml:space="preserve">{shown}</text>')
             x += len(text)
     out.append("</svg>\n")
@@ -93,14 +118,15 @@ def main():
         rows = []
         for shown, hidden in story:
             if shown.startswith("#"):
-                rows.append([[shown, ("blue", False)]])
+                rows.append(line(shown, "blue"))
                 if hidden:
                     subprocess.run(hidden, shell=True, check=True, cwd=folder)
                 continue
-            rows.append([["$ ", ("green", True)], [shown.replace("'", "").replace("?time=real", ""), ("default", True)]])
+            typed = shown.replace("'", "").replace("?time=real", "")
+            rows.append(line("$ ", "green", True) + line(typed, bold=True))
             rows += run(shown, folder, binary.parent)
-            rows.append([["", ("default", False)]])
-        (root / "docs/session.svg").write_text(draw(rows[:-1]))
+            rows.append(line(""))
+        (root / "docs/session.svg").write_text(draw(rows[:-1], COLUMNS))
 
 
 if __name__ == "__main__":

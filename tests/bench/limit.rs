@@ -56,6 +56,17 @@ pub(crate) struct Limit {
     pub(crate) stub: bool,
 }
 
+impl Limit {
+    /// Seconds of writing: the stub does two things at the same time.
+    pub(crate) fn write_s(&self) -> f64 {
+        if self.stub {
+            self.wire_s.max(self.flash_s)
+        } else {
+            self.wire_s + self.flash_s
+        }
+    }
+}
+
 /// What has to be written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Work {

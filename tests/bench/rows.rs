@@ -119,6 +119,8 @@ pub(crate) struct Reached {
     pub(crate) ours_s: f64,
     pub(crate) warm_s: Option<f64>,
     pub(crate) limit_s: f64,
+    /// Runs of ours and of the peer.
+    pub(crate) runs: (usize, usize),
 }
 
 impl Reached {
@@ -127,25 +129,29 @@ impl Reached {
         self.peer.1 / self.ours_s
     }
 
+    /// Longest time with which the row's targets are met.
+    pub(crate) fn needed_s(&self, row: &Row) -> f64 {
+        let by_peer = self.peer.1 / row.factor;
+        row.of_limit
+            .map_or(by_peer, |most| by_peer.min(most * self.limit_s))
+    }
+
     /// Whether the row's targets are met.
     pub(crate) fn meets(&self, row: &Row) -> bool {
-        self.factor() >= row.factor
-            && row
-                .of_limit
-                .is_none_or(|most| self.ours_s / self.limit_s <= most)
+        self.ours_s <= self.needed_s(row)
     }
 }
 
 impl Row {
     /// What a row came to, on every link and chip where it was measured.
-    pub(crate) fn reached(&self, results: &Results) -> Vec<Reached> {
+    pub(crate) fn reached<'r>(&self, results: &'r Results) -> Vec<(&'r Measurement, Reached)> {
         let out_of_the_box = self.against == Against::OutOfTheBox;
         LINKS
             .iter()
             .filter(|link| (link.rates == Rates::OutOfTheBox) == out_of_the_box)
             .flat_map(|link| CHIPS.map(|chip| (link, chip)))
             .filter_map(|(link, chip)| results.find(chip.name(), link.name, self.scenario.name()))
-            .filter_map(|measurement| self.reached_in(measurement))
+            .filter_map(|measurement| Some((measurement, self.reached_in(measurement)?)))
             .collect()
     }
 
@@ -171,7 +177,9 @@ impl Row {
             .filter(|entry| !entry.ours && counts(&entry.name))
             .filter_map(|entry| Some((entry.name.clone(), entry.median(|run| run.wall_s)?)))
             .min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let runs = |name: &str| measurement.entry(name).map_or(0, |entry| entry.runs.len());
         Some(Reached {
+            runs: (runs(Way::NAMED[0].1), runs(&peer.0)),
             chip: measurement.chip.clone(),
             link: measurement.link.clone(),
             peer,

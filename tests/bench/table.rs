@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::breakdown;
 use crate::contestant::Way;
 use crate::parameters::{CHIPS, HASH_FACTORS, LINKS, Link};
 use crate::result::{Entry, Measurement, Results};
@@ -11,11 +12,12 @@ use crate::scenario::Scenario;
 /// What was to be reached and what was, one line per row, chip and link.
 pub(crate) fn targets(results: &Results) -> String {
     let mut text = String::from(
-        "| row | | chip, link | against | peer | ours | warm server | limit | reached | to reach | |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| row | | chip, link | against | peer | ours | warm server | limit | reached | to reach | | \
+         runs |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in &ROWS {
-        for reached in row.reached(results) {
+        for (_, reached) in row.reached(results) {
             line(&mut text, row, &reached);
         }
     }
@@ -32,7 +34,7 @@ fn line(text: &mut String, row: &Row, reached: &Reached) {
     // Writing to a String does not fail, here and below.
     let _ = writeln!(
         text,
-        "| {} | {} | {}, {} | {}: {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {} | {} | {}, {} | {}: {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         row.number,
         row.about,
         reached.chip,
@@ -46,7 +48,17 @@ fn line(text: &mut String, row: &Row, reached: &Reached) {
         came_to,
         goal,
         if reached.meets(row) { "yes" } else { "**no**" },
+        runs(reached.runs),
     );
+}
+
+/// How many runs the medians of ours and the peer's are of.
+fn runs((ours, peer): (usize, usize)) -> String {
+    if ours == peer {
+        ours.to_string()
+    } else {
+        format!("{ours}, peer {peer}")
+    }
 }
 
 /// Everything.
@@ -57,7 +69,8 @@ pub(crate) fn table(results: &Results) -> String {
          real time, the same for everybody; seconds of whole processes, medians. Assumptions: \
          `tests/bench/parameters.rs`; the limit: `tests/bench/limit.rs`; how each tool is called: \
          `tests/bench/contestant.rs`. It is a simulation: the ratios are worth more than the \
-         seconds, and neither replaces a measurement on a board.\n\n",
+         seconds, and neither replaces a measurement on a board. Contestants with the same number \
+         of runs took turns; where numbers differ, they were measured one after the other.\n\n",
     );
     let versions: Vec<String> = results
         .versions
@@ -67,6 +80,7 @@ pub(crate) fn table(results: &Results) -> String {
     let _ = writeln!(text, "{}.\n", versions.join(", "));
     text += "## What was to be reached\n\n";
     text += &targets(results);
+    text += &breakdown::missed(results);
     sensitivity(&mut text, results);
     for link in &LINKS {
         for chip in CHIPS {
@@ -132,7 +146,7 @@ fn one(text: &mut String, link: &Link, scenario: Scenario, measurement: &Measure
     let _ = writeln!(
         text,
         "Limit {:.2} s with the {}: contact {:.3}, loader {:.3}, wire {:.2} and flash chip {:.2}{}, \
-         hash {:.2}. {} runs.\n",
+         hash {:.2}.\n",
         limit.total_s,
         if limit.stub { "stub" } else { "ROM" },
         limit.contact_s,
@@ -145,16 +159,10 @@ fn one(text: &mut String, link: &Link, scenario: Scenario, measurement: &Measure
             " one after the other"
         },
         limit.hash_s,
-        measurement
-            .contestants
-            .iter()
-            .map(|entry| entry.runs.len())
-            .max()
-            .unwrap_or(0),
     );
     text.push_str(
-        "| | wall s | of limit | link s | sent bytes | round trips | sectors erased |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| | wall s | of limit | link s | sent bytes | round trips | sectors erased | runs |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for entry in &measurement.contestants {
         contestant(text, entry, limit.total_s);
@@ -186,7 +194,7 @@ fn one(text: &mut String, link: &Link, scenario: Scenario, measurement: &Measure
 fn contestant(text: &mut String, entry: &Entry, limit_s: f64) {
     let Some(wall) = entry.median(|run| run.wall_s) else {
         let why = entry.failure().unwrap_or("not measured");
-        let _ = writeln!(text, "| {} | failed: {why} | | | | | |", entry.name);
+        let _ = writeln!(text, "| {} | failed: {why} | | | | | | |", entry.name);
         return;
     };
     let whole = |of: fn(&crate::run::Run) -> f64| {
@@ -201,13 +209,14 @@ fn contestant(text: &mut String, entry: &Entry, limit_s: f64) {
     };
     let _ = writeln!(
         text,
-        "| {} | {bold}{wall:.2}{bold} | {:.2} | {} | {} | {} | {} |",
+        "| {} | {bold}{wall:.2}{bold} | {:.2} | {} | {} | {} | {} | {} |",
         entry.name,
         wall / limit_s,
         seconds(entry.median(|run| run.link_s)),
         whole(|run| run.sent_bytes as f64),
         whole(|run| f64::from(run.round_trips)),
         whole(|run| run.sectors_erased as f64),
+        entry.runs.len(),
     );
 }
 
@@ -257,7 +266,7 @@ mod tests {
         let text = table(&results());
         for part in [
             "esptool --skip-flashed | 2.20 s | 1.10 s |  | 1.00 s | **2.00 x**, 1.10 x limit | \
-             1.5 x, 1.15 x limit | yes |",
+             1.5 x, 1.15 x limit | yes | 1 |",
             "| espflash write-bin | failed: byte 0x1000 is not that of the new build |",
             "| fbuild-lsp deploy | **1.10** | 1.10 |",
             "1.10 s, 2.00 x | 1.10 s, 2.00 x | 1.10 s, 2.00 x |",

@@ -1,5 +1,6 @@
 //! The walls of ARCHITECTURE.md, as far as they can be seen from the dependencies.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::harness::root;
@@ -71,24 +72,47 @@ fn arrows_point_one_way() {
     }
 }
 
-#[test]
-fn one_module_owns_tower_lsp() {
-    let mut owners = Vec::new();
-    let mut folders = vec![root().join("server")];
+/// The program's own files that say `word`, without their unit tests.
+fn files_with(word: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let rooms = ["loader", "deploy", "sim", "lsp"];
+    let mut folders = rooms
+        .map(|room| root().join("server").join(room).join("src"))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.is_dir() && !path.ends_with("tests") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs")
-                && std::fs::read_to_string(&path)
-                    .unwrap()
-                    .contains("tower_lsp::")
-            {
-                owners.push(path.strip_prefix(root()).unwrap().to_owned());
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let program = text.split("\nmod tests").next().unwrap_or_default();
+                if program.contains(word) {
+                    found.push(path.strip_prefix(root()).unwrap().to_owned());
+                }
             }
         }
     }
+    found.sort();
+    found
+}
+
+/// What docs/security.md says is executed: esptool, the build command, and on Windows what ends
+/// either.
+#[test]
+fn programs_are_started_in_three_places() {
+    let starters = files_with("Command::new(");
+    let expected = [
+        "server/deploy/src/esptool/run.rs",
+        "server/deploy/src/process_group.rs",
+        "server/lsp/src/server/job/build.rs",
+    ];
+    assert_eq!(starters, expected.map(PathBuf::from));
+}
+
+#[test]
+fn one_module_owns_tower_lsp() {
+    let owners = files_with("tower_lsp::");
     assert!(!owners.is_empty());
     for path in owners {
         assert!(

@@ -74,6 +74,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn notify(&mut self, method: &str, params: &Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
     pub(crate) fn shut_down(mut self) {
         self.request("shutdown", &Value::Null).unwrap();
         self.send(&json!({ "jsonrpc": "2.0", "method": "exit" }));

@@ -13,6 +13,7 @@ use fbuild_loader::chip::Chip;
 use fbuild_loader::link::memory::{MemoryLink, Time};
 use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
 use fbuild_sim::Board;
+use fbuild_sim::timing::Timing;
 
 use crate::harness::root;
 
@@ -75,6 +76,14 @@ impl Link for Limited {
     }
 }
 
+fn example() -> Request {
+    let target = discover(&root().join("tests/example"), &Environment::from_pairs([]))
+        .default_target()
+        .unwrap()
+        .clone();
+    Request::new(target, "sim:")
+}
+
 #[test]
 fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,14 +94,10 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
         serial_number: Some("0001".to_owned()),
         product: None,
     };
-    let target = discover(&root().join("tests/example"), &Environment::from_pairs([]))
-        .default_target()
-        .unwrap()
-        .clone();
     let request = Request {
         mode: Mode::Full,
         rate_memory: Some(memory.clone()),
-        ..Request::new(target, "sim:")
+        ..example()
     };
     let board = Board::builder(Chip::Esp32).build().unwrap();
     let board = Arc::new(Mutex::new(board));
@@ -121,4 +126,38 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
     };
     assert_eq!(known, expected);
     assert_eq!(deploy_once(), 1_500_000, "what is known is not tried again");
+}
+
+/// The chip's own USB behind something that hides its id: an answer that took less than its bits
+/// shows that none are clocked.
+#[test]
+fn a_link_that_outruns_its_bits_is_not_asked_for_a_rate() {
+    // The last one is a serial port behind TCP, where nobody can raise the rate.
+    for (name, timing, highest_baud) in [
+        ("sim:", Timing::serial_jtag(), 0),
+        ("sim:", Timing::cp2102n(), 3_000_000),
+        ("socket://", Timing::cp2102n(), 0),
+    ] {
+        let board = Board::builder(Chip::Esp32).timing(timing).build().unwrap();
+        let board = Arc::new(Mutex::new(board));
+        let highest = Arc::new(Mutex::new(0));
+        let mut open = || {
+            let link = Limited {
+                inner: MemoryLink::new(name, Arc::clone(&board), Time::Accounted),
+                baud: 115_200,
+                max_baud: u32::MAX,
+                highest: Arc::clone(&highest),
+            };
+            Ok(Box::new(link) as Box<dyn Link>)
+        };
+        let report = deploy(&example(), &mut open, &mut |_| {}, &CancelToken::new());
+        assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+        assert_eq!(*highest.lock().unwrap(), highest_baud);
+        // What the wire carries at 115200 baud is worth compressing; blank flash behind the chip's
+        // USB takes it faster as it is.
+        let app = report.regions.iter().max_by_key(|region| region.len_bytes);
+        let app = app.unwrap();
+        let is_compressed = app.sent_bytes < u64::from(app.len_bytes);
+        assert_eq!(is_compressed, timing == Timing::cp2102n(), "{app:?}");
+    }
 }

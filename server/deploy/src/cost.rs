@@ -23,8 +23,10 @@ const INFLATE_BYTES_PER_S: f64 = 1_000_000.0;
 const DEFLATE_RATIO: f64 = 0.65;
 /// Bits on a UART per byte.
 const BITS_PER_BYTE: f64 = 10.0;
-/// Bytes a second over USB-Serial/JTAG, which has no baud rate. Estimate.
-const USB_BYTES_PER_S: f64 = 500_000.0;
+/// Bytes a second over USB-Serial/JTAG, which has no baud rate. Estimate: half of what full speed
+/// carries (19 packets of 64 bytes a millisecond; USB 2.0, table 5-9), since the chip's buffer is one
+/// packet long.
+const USB_BYTES_PER_S: f64 = 600_000.0;
 /// Size of a stub upload with its headers; the stubs of espflash 4.7.0 have 5 to 9 KiB.
 const STUB_UPLOAD_BYTES: f64 = 8_000.0;
 /// Requests that an upload takes, and what the start of the stub takes besides. Estimates.
@@ -71,7 +73,7 @@ pub struct Measured {
     pub chip: Chip,
     /// Loader that was measured.
     pub kind: LoaderKind,
-    /// Baud rate; `None` for a link without one.
+    /// Rate at which bits go over the wire; `None` where none are clocked.
     pub baud: Option<u32>,
     /// One small request and its answer.
     pub round_trip: Duration,
@@ -115,8 +117,22 @@ impl Measured {
         wire_bytes
     }
 
-    /// Seconds for one begin/data cycle of the loader that was measured. The stub does not erase
-    /// what `is_blank` already.
+    /// Whether a cycle is done sooner if it is sent compressed. Where the wire outruns the flash
+    /// chip, the chip would only spend time on inflating.
+    #[must_use]
+    pub fn deflating_pays(
+        &self,
+        offset: u32,
+        plain_bytes: u64,
+        wire_bytes: u64,
+        is_blank: bool,
+    ) -> bool {
+        self.run_s(offset, plain_bytes, wire_bytes, is_blank)
+            < self.run_s(offset, plain_bytes, plain_bytes, is_blank)
+    }
+
+    /// Seconds for one begin/data cycle of the loader that was measured; what is not sent compressed
+    /// has as many bytes on the wire as without. The stub does not erase what `is_blank` already.
     #[must_use]
     pub fn run_s(&self, offset: u32, plain_bytes: u64, wire_bytes: u64, is_blank: bool) -> f64 {
         let erase = if is_blank && self.kind == LoaderKind::Stub {
@@ -129,12 +145,13 @@ impl Measured {
 
     /// Seconds to write with either loader, for choosing between them.
     fn write_s(&self, kind: LoaderKind, plain_bytes: u64) -> f64 {
-        let wire_bytes = if deflates(self.chip, kind) {
-            self.usual_wire_bytes(plain_bytes)
-        } else {
-            plain_bytes
-        };
-        self.cycle_s(kind, erase_s(kind, 0, plain_bytes), plain_bytes, wire_bytes)
+        let erase = erase_s(kind, 0, plain_bytes);
+        let plain = self.cycle_s(kind, erase, plain_bytes, plain_bytes);
+        if !deflates(self.chip, kind) {
+            return plain;
+        }
+        let wire_bytes = self.usual_wire_bytes(plain_bytes);
+        plain.min(self.cycle_s(kind, erase, plain_bytes, wire_bytes))
     }
 
     fn cycle_s(&self, kind: LoaderKind, erase: f64, plain_bytes: u64, wire_bytes: u64) -> f64 {
@@ -151,16 +168,25 @@ impl Measured {
             LoaderKind::Rom => wire + erase + program,
             LoaderKind::Stub => {
                 // While a block comes in, the one before is inflated, erased for and programmed; the
-                // first erase goes on while the first block comes in.
+                // first erase goes on while the first block comes in. For plain blocks, the stub
+                // erases a block of flash at once when it needs it, and only one data block comes in
+                // meanwhile: most of that is waited for.
                 let blocks = blocks.max(1.0);
                 let wire = wire / blocks;
-                let busy = (erase + program + plain_bytes as f64 / INFLATE_BYTES_PER_S) / blocks;
+                let (spread, waited) = if wire_bytes < plain_bytes {
+                    let inflate = plain_bytes as f64 / INFLATE_BYTES_PER_S;
+                    (erase + program + inflate, 0.0)
+                } else {
+                    (program, erase)
+                };
+                let busy = spread / blocks;
                 let first_erase = if plain_bytes >= u64::from(BLOCK_LEN) {
                     BLOCK_ERASE_S
                 } else {
                     SECTOR_ERASE_S
                 };
-                wire + busy + (blocks - 1.0) * wire.max(busy) - first_erase.min(wire).min(erase)
+                let overlap = first_erase.min(wire).min(erase);
+                wire + busy + (blocks - 1.0) * wire.max(busy) + waited - overlap
             }
         }
     }
@@ -210,16 +236,17 @@ impl Measured {
     #[must_use]
     pub fn write_costs(&self) -> crate::plan::WriteCosts {
         let (sector, block) = (u64::from(SECTOR_LEN), u64::from(BLOCK_LEN));
-        let wire_bytes = self.usual_wire_bytes(block);
         // In the middle of a longer run, where one block's work hides behind the next one's wire.
-        let wire = wire_bytes as f64 * ESCAPES / self.wire_bytes_per_s();
-        let busy =
-            BLOCK_ERASE_S + block as f64 * (1.0 / PROGRAM_BYTES_PER_S + 1.0 / INFLATE_BYTES_PER_S);
+        let wire = |bytes: u64| bytes as f64 * ESCAPES / self.wire_bytes_per_s();
+        let busy = BLOCK_ERASE_S + block as f64 / PROGRAM_BYTES_PER_S;
+        let plain = wire(block).max(busy - BLOCK_ERASE_S) + BLOCK_ERASE_S;
+        let deflated =
+            wire(self.usual_wire_bytes(block)).max(busy + block as f64 / INFLATE_BYTES_PER_S);
         crate::plan::WriteCosts {
             // A BEGIN, and a pipeline that runs empty and fills again.
             run_s: 3.0 * self.round_trip.as_secs_f64(),
             sector_s: self.write_s(self.kind, sector),
-            block_s: (self.kind == LoaderKind::Stub).then(|| wire.max(busy)),
+            block_s: (self.kind == LoaderKind::Stub).then(|| plain.min(deflated)),
         }
     }
 }
@@ -249,6 +276,26 @@ mod tests {
             !slow.stub_pays(1_500_000, 0),
             "a fast ROM behind a slow wire"
         );
+    }
+
+    /// At 921600 baud the wire is what takes time, over the chip's own USB it is the flash chip; and
+    /// what shrinks to nothing is compressed everywhere.
+    #[test]
+    fn firmware_is_compressed_where_the_wire_is_slower_than_the_flash() {
+        const PLAIN: u64 = 256 * 1024;
+        let bridge = Measured {
+            kind: LoaderKind::Stub,
+            ..measured(Chip::Esp32S3, 921_600, 2_000_000.0)
+        };
+        let usb = Measured {
+            baud: None,
+            round_trip: Duration::from_micros(600),
+            ..bridge
+        };
+        let pays = |link: &Measured, wire_bytes| link.deflating_pays(0, PLAIN, wire_bytes, false);
+        assert!(pays(&bridge, PLAIN * 2 / 3));
+        assert!(!pays(&usb, PLAIN * 2 / 3));
+        assert!(bridge.deflating_pays(0, PLAIN, PLAIN / 100, true));
     }
 
     #[test]

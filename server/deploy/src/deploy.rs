@@ -9,6 +9,7 @@ mod predict;
 mod prove;
 mod report;
 mod survey;
+mod table_change;
 mod write;
 
 use std::path::PathBuf;
@@ -21,15 +22,17 @@ use fbuild_loader::link::Link;
 use fbuild_loader::reset::{After, Before};
 use fbuild_loader::session::Session;
 
+use crate::esptool;
 use crate::event::{Board, Event, PlanSummary};
 use crate::failure::{BoardState, DeployError};
 use crate::image::{self, BoardFacts, Image, LoadedImages};
-use crate::outcome::Report;
+use crate::outcome::{Backend, Report};
 use crate::plan::{Plan, Surveyed, plan};
 use crate::target::Target;
 
+pub(crate) use connect::board_security;
 pub use connect::{BoardInfo, board_info};
-use survey::Survey;
+pub(crate) use survey::{Region, Survey};
 
 /// What to deploy, where, and how.
 #[derive(Debug, Clone)]
@@ -52,6 +55,13 @@ pub struct Request {
     pub rate_memory: Option<PathBuf>,
     /// Go on where eFuses say that the board may not start afterwards.
     pub force: bool,
+    /// Stop before writing where a new partition table makes the firmware lose data on the board;
+    /// otherwise that is a warning.
+    pub keep_data: bool,
+    /// Who talks to the board.
+    pub backend: Backend,
+    /// For [`Backend::Esptool`]: the program that a person named; `None`: the one that is found.
+    pub esptool: Option<PathBuf>,
 }
 
 impl Request {
@@ -68,6 +78,9 @@ impl Request {
             after: After::Reset,
             rate_memory: None,
             force: false,
+            keep_data: false,
+            backend: Backend::Native,
+            esptool: None,
         }
     }
 }
@@ -112,6 +125,19 @@ pub fn deploy(
     events: &mut dyn FnMut(Event),
     cancel: &CancelToken,
 ) -> Report {
+    with_job(request, events, cancel, |job| match request.backend {
+        Backend::Native => job.run(open),
+        Backend::Esptool => job.run_esptool(esptool::Reach::Port(open)),
+    })
+}
+
+/// One job from its beginning to its report, whatever it does in between.
+pub(crate) fn with_job<'a>(
+    request: &'a Request,
+    events: &'a mut dyn FnMut(Event),
+    cancel: &'a CancelToken,
+    run: impl FnOnce(&mut Job<'a>) -> Result<(), DeployError>,
+) -> Report {
     let mut job = Job {
         request,
         cancel,
@@ -124,38 +150,34 @@ pub fn deploy(
         subset: request.regions.is_some(),
         elapsed: Duration::ZERO,
     };
-    let result = job.run(open);
+    let result = run(&mut job);
     let report = job.report(result);
     (job.events)(Event::Finished(Box::new(report.clone())));
     report
 }
 
-/// One deploy under way.
-struct Job<'a> {
-    request: &'a Request,
-    cancel: &'a CancelToken,
-    events: &'a mut dyn FnMut(Event),
+/// One deploy under way. What is known of it is the same for both backends, and so is what they
+/// report.
+pub(crate) struct Job<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) cancel: &'a CancelToken,
+    pub(crate) events: &'a mut dyn FnMut(Event),
     /// How far the board was changed.
-    state: BoardState,
-    board: Option<Board>,
-    survey: Survey,
-    plan: Option<PlanSummary>,
+    pub(crate) state: BoardState,
+    pub(crate) board: Option<Board>,
+    pub(crate) survey: Survey,
+    pub(crate) plan: Option<PlanSummary>,
     warnings: Vec<String>,
-    subset: bool,
-    /// By the link's clock, which is also right for a simulated board with accounted time.
-    elapsed: Duration,
+    pub(crate) subset: bool,
+    /// By the link's clock, which is also right for a simulated board with accounted time; with
+    /// esptool by the wall's.
+    pub(crate) elapsed: Duration,
 }
 
 impl Job<'_> {
     fn run(&mut self, open: &mut Open<'_>) -> Result<(), DeployError> {
-        let loaded = image::load(&self.request.target, self.request.regions.as_deref())?;
-        self.subset = loaded.is_subset();
-        for warning in loaded.warnings() {
-            self.note(warning.clone());
-        }
-        (self.events)(Event::Connecting {
-            port: self.request.port.as_str().into(),
-        });
+        let loaded = self.load()?;
+        self.say_connecting();
         let mut opened = None;
         let mut open = || {
             let link = open()?;
@@ -182,6 +204,22 @@ impl Job<'_> {
         self.part(session, result)
     }
 
+    /// Reads all input and checks it, before anything else is done.
+    pub(crate) fn load(&mut self) -> Result<LoadedImages, DeployError> {
+        let loaded = image::load(&self.request.target, self.request.regions.as_deref())?;
+        self.subset = loaded.is_subset();
+        for warning in loaded.warnings() {
+            self.note(warning.clone());
+        }
+        Ok(loaded)
+    }
+
+    pub(crate) fn say_connecting(&mut self) {
+        (self.events)(Event::Connecting {
+            port: self.request.port.as_str().into(),
+        });
+    }
+
     fn run_on_board(
         &mut self,
         session: &mut Session,
@@ -192,6 +230,7 @@ impl Job<'_> {
         self.survey = Survey::new(images, session, &facts, &self.survey);
         self.survey.prepare_flash(session, &facts, self.request)?;
         self.compare(session)?;
+        self.look_after_data(session, loaded, &facts)?;
         self.select_boot_slot(session, loaded, &facts)?;
         if self.request.mode == Mode::Verify {
             return Ok(());
@@ -211,7 +250,7 @@ impl Job<'_> {
 
     /// The images as they are to be compared and written. A build that may not go onto this board is
     /// refused here, before anything is erased; to compare it does no harm.
-    fn images_for(
+    pub(crate) fn images_for(
         &mut self,
         loaded: &LoadedImages,
         facts: &BoardFacts,
@@ -237,6 +276,11 @@ impl Job<'_> {
         let write_bytes = self.survey.bytes_to_write();
         self.survey.start_stub_if_it_pays(session, 0, write_bytes)?;
         self.climb(session, self.survey.measured.usual_wire_bytes(write_bytes))?;
+        Ok(self.publish_plan())
+    }
+
+    /// Makes the plan from what is known of the sectors, and publishes it.
+    pub(crate) fn publish_plan(&mut self) -> Plan {
         let surveyed: Vec<Surveyed<'_>> = self
             .survey
             .regions
@@ -253,7 +297,7 @@ impl Job<'_> {
             .summarize(&plan, self.request.mode == Mode::Plan);
         self.plan = Some(summary.clone());
         (self.events)(Event::Planned(summary));
-        Ok(plan)
+        plan
     }
 
     /// Ends the session: the firmware starts, also after a failure, so that a board that was not
@@ -283,7 +327,7 @@ impl Job<'_> {
         }
     }
 
-    fn note(&mut self, text: String) {
+    pub(crate) fn note(&mut self, text: String) {
         // A deploy that starts over finds the same again.
         if !self.warnings.contains(&text) {
             (self.events)(Event::Note(text.clone()));
@@ -293,4 +337,4 @@ impl Job<'_> {
 }
 
 /// Region names as events carry them.
-type Name = Arc<str>;
+pub(crate) type Name = Arc<str>;

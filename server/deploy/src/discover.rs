@@ -6,19 +6,22 @@
 
 mod arduino;
 mod cargo;
+pub mod configuration;
 mod environment;
 mod espflash_toml;
 mod espidf;
 mod fbuild;
 mod files;
+pub mod flasher_args;
 pub mod glob;
-mod ini;
+pub mod ini;
+mod json_text;
 mod platformio;
 mod platformio_board;
 pub mod platformio_config;
 mod platformio_options;
 mod regions;
-mod sdkconfig;
+pub mod sdkconfig;
 mod stale;
 mod zephyr;
 

@@ -2,8 +2,12 @@
 
 use fbuild_loader::error::{LoaderError, OpenError};
 
+use crate::esptool::EsptoolError;
 use crate::input_error::InputError;
 use crate::outcome::Failure;
+
+/// Code of the failure of a deploy that was to keep the data on the board and could not.
+pub const DATA_LOSS: &str = "data-loss";
 
 /// What stopped a deploy.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +21,9 @@ pub enum DeployError {
     /// Link or loader.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// esptool, where it does the work.
+    #[error(transparent)]
+    Esptool(#[from] EsptoolError),
     /// What was written does not read back, twice.
     #[error("{region}: {} written twice and still not right: {}", sectors_text(.offsets), offsets_text(.offsets))]
     NotProved {
@@ -24,6 +31,12 @@ pub enum DeployError {
         region: String,
         /// Flash offsets of the sectors that do not read back.
         offsets: Vec<u32>,
+    },
+    /// A new partition table would make the firmware lose data, and that was not wanted.
+    #[error("{what}")]
+    DataLoss {
+        /// Which partitions, and what becomes of them.
+        what: String,
     },
 }
 
@@ -107,13 +120,19 @@ impl DeployError {
             Self::Input(_)
             | Self::Open(_)
             | Self::NotProved { .. }
+            | Self::DataLoss { .. }
             | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
                 self.to_string()
             }
-            Self::Loader(_) => format!("{port}: {self}"),
+            Self::Esptool(error) if error.is_local() => self.to_string(),
+            Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
+            Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
         };
         let board_state = match &self {
             Self::Input(_) | Self::Open(_) if *state == BoardState::Untouched => String::new(),
+            Self::Esptool(error) if error.is_local() && *state == BoardState::Untouched => {
+                String::new()
+            }
             _ => state.text(),
         };
         let (code, is_input, remedy) = match self {
@@ -123,11 +142,19 @@ impl DeployError {
             }
             Self::Open(error) => open_advice(&error),
             Self::Loader(error) => loader_advice(&error),
+            Self::Esptool(error) => error.advice(),
             Self::NotProved { .. } => (
                 "not-proved",
                 false,
                 "the flash chip may be worn out or badly powered: try another cable and supply; if \
                  the same sectors fail again, replace the board"
+                    .to_owned(),
+            ),
+            Self::DataLoss { .. } => (
+                DATA_LOSS,
+                false,
+                "read out what is worth keeping, or deploy again and say that it may be lost \
+                 (`force`; on the command line without --keep-data)"
                     .to_owned(),
             ),
         };
@@ -159,6 +186,14 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             false,
             "on Linux add yourself to the group that owns the port (usually `dialout` or `uucp`), \
              then log in again; in a container pass the device through"
+                .to_owned(),
+        ),
+        // What pyserial can open and this program cannot.
+        OpenError::BadName { port, .. } if port.starts_with("rfc2217://") => (
+            "port-name",
+            true,
+            "esptool opens such ports: --backend esptool, or the setting fbuild.backend; or serve \
+             the port as socket://HOST:PORT"
                 .to_owned(),
         ),
         OpenError::BadName { .. } => (

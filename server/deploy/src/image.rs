@@ -29,6 +29,12 @@ pub fn flash_size_bytes(name: &str) -> Option<u32> {
     patch::size_bytes(name)
 }
 
+/// Name of a flash size in build tools, for the sizes that a header can hold.
+#[must_use]
+pub fn flash_size_name(bytes: u32) -> Option<&'static str> {
+    patch::size_name(bytes)
+}
+
 /// A region's bytes as they will stand in flash: header patched, padded with FF.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {

@@ -4,6 +4,7 @@
 //! what to do about it; [`InputError::code`] is stable, for programs.
 
 mod advice;
+mod place;
 
 use std::path::{Path, PathBuf};
 

@@ -8,6 +8,7 @@
 pub mod cost;
 pub mod deploy;
 pub mod discover;
+pub mod esptool;
 pub mod event;
 pub mod failure;
 pub mod image;
@@ -16,6 +17,7 @@ pub mod otadata;
 pub mod outcome;
 pub mod partitions;
 pub mod plan;
+pub mod process_group;
 pub mod rates;
 pub mod search;
 pub mod target;

@@ -23,6 +23,27 @@ pub enum OutcomeKind {
     Failed,
 }
 
+/// Who talked to the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Backend {
+    /// This program, in the loader's own protocol.
+    #[default]
+    Native,
+    /// Espressif's esptool, started as a program of its own.
+    Esptool,
+}
+
+impl Backend {
+    /// Name in settings, arguments and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Esptool => "esptool",
+        }
+    }
+}
+
 /// What the board answered about one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
@@ -64,6 +85,8 @@ pub struct Report {
     pub outcome: OutcomeKind,
     /// One line for a status bar: `deploy succeeded (full flash)`. Stable; people grep it.
     pub message: String,
+    /// Who did it.
+    pub backend: Backend,
     /// Target name.
     pub target: String,
     /// Port name.

@@ -3,6 +3,7 @@
 //! Source of the layout: ESP-IDF `gen_esp32part.py` and `esp_flash_partitions.h` (v6.0).
 
 pub mod csv;
+pub mod loss;
 
 use md5::{Digest, Md5};
 

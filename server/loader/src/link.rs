@@ -21,6 +21,13 @@ pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
             why,
         });
     }
+    if port.contains("://") {
+        let why = "of such ports only socket:// is known".to_owned();
+        return Err(OpenError::BadName {
+            port: port.to_owned(),
+            why,
+        });
+    }
     Ok(Box::new(serial::SerialLink::open(port)?))
 }
 

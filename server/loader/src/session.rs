@@ -76,6 +76,8 @@ pub struct Session {
     magic: Option<u32>,
     /// Shortest register read at the current baud rate.
     round_trip: Option<Duration>,
+    /// A register read took less time than its bits would at its baud rate.
+    outran_its_bits: bool,
 }
 
 /// An answer without its status.
@@ -142,6 +144,7 @@ impl Session {
             .value;
         let took = self.link.now().saturating_sub(start);
         self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
+        self.outran_its_bits |= self.outruns_its_bits(took);
         Ok(value)
     }
 

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::deploy::{self, BoardInfo, Request};
+use fbuild_deploy::esptool;
 use fbuild_deploy::event::Event;
-use fbuild_deploy::outcome::{Failure, Report};
+use fbuild_deploy::outcome::{Backend, Failure, Report};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::link::serial::{self, PortInfo};
+
+use fbuild_sim::port::is_sim_port;
 
 use crate::port;
 
@@ -59,6 +62,17 @@ impl Boards for LocalBoards {
         cancel: &CancelToken,
     ) -> Report {
         let mut open = || port::open(&request.port, &self.state_dir);
+        if request.backend == Backend::Esptool && is_sim_port(&request.port) {
+            // esptool knows devices only. The board goes when this returns.
+            let mut board = None;
+            let mut serve = || {
+                let server = port::serve(&request.port, &self.state_dir)?;
+                let address = server.address().to_owned();
+                board = Some(server);
+                Ok(address)
+            };
+            return esptool::deploy_served(request, &mut serve, events, cancel);
+        }
         let request = Request {
             rate_memory: Some(self.state_dir.join("rates.json")),
             ..request.clone()

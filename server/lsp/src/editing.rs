@@ -4,6 +4,15 @@
 //! [`crate::server`] gathers the facts and speaks the protocol. Positions are byte offsets into the
 //! text, so that no part of this has to know how a client counts.
 
+pub(crate) mod facts;
+pub(crate) mod flasher_args;
+pub(crate) mod format;
+pub(crate) mod partitions;
+pub(crate) mod platformio;
+pub(crate) mod project_files;
+pub(crate) mod sdkconfig;
+pub(crate) mod text;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -63,6 +72,21 @@ pub(crate) struct Fix {
 pub(crate) struct Edit {
     pub(crate) span: Span,
     pub(crate) text: String,
+}
+
+/// A text after some edits; `None` if they overlap or do not fit.
+pub(crate) fn applied(text: &str, edits: &[Edit]) -> Option<String> {
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for edit in edits {
+        out.push_str(text.get(done..edit.span.start)?);
+        out.push_str(&edit.text);
+        done = edit.span.end;
+    }
+    out.push_str(text.get(done..)?);
+    Some(out)
 }
 
 /// What is shown about the thing under the pointer.

@@ -106,7 +106,7 @@ pub(crate) fn failure_lines(failure: &Failure) -> impl Iterator<Item = String> {
 mod tests {
     use std::time::Duration;
 
-    use fbuild_deploy::outcome::OutcomeKind;
+    use fbuild_deploy::outcome::{Backend, OutcomeKind};
 
     use super::*;
 
@@ -121,6 +121,7 @@ mod tests {
         };
         let report = Report {
             outcome: OutcomeKind::Failed,
+            backend: Backend::Native,
             message: "deploy failed: no loader answered on /dev/ttyUSB0".to_owned(),
             target: "espidf:build".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
@@ -155,6 +156,7 @@ mod tests {
         };
         Report {
             outcome: OutcomeKind::SelectiveFlash,
+            backend: Backend::Native,
             message: "deploy succeeded (selective flash: a_b)".to_owned(),
             target: String::new(),
             port: String::new(),

@@ -22,6 +22,7 @@ pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 pub(crate) struct Outcome<'r> {
     outcome: &'static str,
     message: &'r str,
+    backend: &'static str,
     target: &'r str,
     port: &'r str,
     chip: Option<&'static str>,
@@ -82,6 +83,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
         Self {
             outcome: outcome_name(report.outcome),
             message: &report.message,
+            backend: report.backend.name(),
             target: &report.target,
             port: &report.port,
             chip: report.chip.map(fbuild_loader::chip::Chip::name),
@@ -117,6 +119,15 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The contract's word for what a board held.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Match => "match",
+        Verdict::Differs => "differs",
+        Verdict::Unknown => "unknown",
+    }
+}
+
 /// An outcome's name in the contract.
 pub(crate) fn outcome_name(outcome: OutcomeKind) -> &'static str {
     match outcome {
@@ -135,11 +146,7 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
             name: &region.name,
             offset: region.offset,
             size: region.len_bytes,
-            verdict: match region.verdict {
-                Verdict::Match => "match",
-                Verdict::Differs => "differs",
-                Verdict::Unknown => "unknown",
-            },
+            verdict: verdict_name(region.verdict),
             written: region.written,
             bytes_sent: region.sent_bytes,
             sectors: region.sectors,
@@ -170,6 +177,8 @@ impl From<&InputError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use fbuild_deploy::outcome::Backend;
+
     use super::*;
 
     #[test]
@@ -177,6 +186,7 @@ mod tests {
         let report = Report {
             outcome: OutcomeKind::SelectiveFlash,
             message: "deploy succeeded (selective flash: firmware)".to_owned(),
+            backend: Backend::Esptool,
             target: "espidf:build".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
             chip: Some(fbuild_loader::chip::Chip::Esp32C3),
@@ -210,6 +220,7 @@ mod tests {
         let expected = serde_json::json!({
             "outcome": "selectiveFlash",
             "message": "deploy succeeded (selective flash: firmware)",
+            "backend": "esptool",
             "target": "espidf:build",
             "port": "/dev/ttyUSB0",
             "chip": "esp32c3",

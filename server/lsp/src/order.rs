@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::discover::{Environment, discover};
-use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 use fbuild_loader::link::serial::PortInfo;
 use fbuild_loader::reset::{After, Before};
@@ -38,6 +38,10 @@ pub(crate) struct Order {
     pub(crate) after: After,
     /// Write where it is not safe, and said to be so.
     pub(crate) force: bool,
+    /// Who talks to the board.
+    pub(crate) backend: Backend,
+    /// The esptool that a person named.
+    pub(crate) esptool: Option<PathBuf>,
 }
 
 impl Order {
@@ -75,6 +79,8 @@ impl Order {
             before: self.before,
             after: self.after,
             force: self.force,
+            backend: self.backend,
+            esptool: self.esptool.clone(),
             ..Request::new(target, port)
         }
     }
@@ -152,6 +158,7 @@ impl Order {
         Report {
             outcome,
             message,
+            backend: self.backend,
             target: self.target.clone().unwrap_or_default(),
             port: self.port.clone().unwrap_or_default(),
             chip: None,

@@ -5,11 +5,15 @@ mod remembered;
 use std::io;
 use std::path::Path;
 
+use fbuild_deploy::discover::glob;
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::error::OpenError;
+use fbuild_loader::link::memory::Time;
 use fbuild_loader::link::serial::PortInfo;
 use fbuild_loader::link::{self, ESPRESSIF_VID, Link};
 use fbuild_sim::port::{SimPort, is_sim_port};
+use fbuild_sim::serve::{self, Server};
+use fbuild_sim::{Board, Timing};
 
 pub(crate) use remembered::{Remembered, usb_location};
 
@@ -77,7 +81,12 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
         warning = Some(remembered.name.clone());
     }
     let listed = |name: &str| ports.iter().find(|port| port.name == name);
-    let name = match (wishes.setting, wishes.project.and_then(listed)) {
+    // Of a pattern the first port that matches, as PlatformIO has it.
+    let matching = |wish: &str| {
+        let mut matching = ports.iter().filter(|port| glob::matches(wish, &port.name));
+        listed(wish).or_else(|| matching.next().filter(|_| glob::is_pattern(wish)))
+    };
+    let name = match (wishes.setting, wishes.project.and_then(matching)) {
         (Some(setting), _) => setting.to_owned(),
         (None, Some(port)) => port.name.clone(),
         (None, None) => only_plausible(ports)?,
@@ -208,6 +217,40 @@ pub(crate) fn open(port: &str, state_dir: &Path) -> Result<Box<dyn Link>, OpenEr
             source,
         },
     })
+}
+
+/// Serves a simulated board as a device that other programs can open.
+pub(crate) fn serve(port: &str, state_dir: &Path) -> Result<Server, OpenError> {
+    let bad = |why: String| OpenError::BadName {
+        port: port.to_owned(),
+        why,
+    };
+    let sim = SimPort::parse(port, state_dir).map_err(|error| bad(error.to_string()))?;
+    // Nothing can reset a board on a pty.
+    let mut builder = sim.builder().start_in_download_mode();
+    if sim.time() == Time::Accounted {
+        builder = builder.timing(Timing::instant());
+    }
+    let board = builder.build().map_err(|error| bad(error.to_string()))?;
+    on_pty(board).map_err(|source| OpenError::Other {
+        port: port.to_owned(),
+        source,
+    })
+}
+
+/// Serves a board on a pty, where the system has such a thing.
+#[cfg(unix)]
+pub(crate) fn on_pty(board: Board) -> io::Result<Server> {
+    serve::pty(board, serve::PtyOptions::default())
+}
+
+/// Serves a board on a pty, where the system has such a thing.
+#[cfg(not(unix))]
+pub(crate) fn on_pty(_: Board) -> io::Result<Server> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this system has no ptys; serve the board with `fbuild-lsp sim --listen 127.0.0.1:0`",
+    ))
 }
 
 #[cfg(test)]

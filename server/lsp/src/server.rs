@@ -3,10 +3,11 @@
 //! Read in this order: [`serve`] is its life from the first byte to the exit code, [`desk`] what
 //! one server holds, [`commands`] what a client can ask for, [`jobs`] who is using which port,
 //! [`job`] one piece of work from request to answer, [`report`] how its progress reaches the editor,
-//! [`configuration`] which settings count, [`background`] what the client is told unasked.
+//! [`configuration`] which settings count, [`background`] what the client is told unasked, [`editing`]
+//! the help with files that are open.
 //!
 //! tower-lsp stays at this module's edge: [`backend`] (requests), [`input`] and [`gate`] (what
-//! tower-lsp would get wrong on the way in) and [`editor`] (the way out) name it, and [`serve`] puts them together.
+//! tower-lsp would get wrong on the way in), [`editing`] and [`editor`] (the way out) name it, and [`serve`] puts them together.
 //! [`jobs`] and [`job`] know of no protocol.
 
 mod arguments;
@@ -16,6 +17,7 @@ mod commands;
 mod configuration;
 mod desk;
 mod documents;
+mod editing;
 mod editor;
 mod ending;
 mod frames;

@@ -124,6 +124,12 @@ impl SimPort {
         self.chip
     }
 
+    /// How the time of the board goes by.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
     /// Where the flash's contents are.
     #[must_use]
     pub fn flash_path(&self) -> Option<&Path> {

@@ -74,6 +74,36 @@ pub struct LoaderTiming {
 }
 
 impl Timing {
+    /// Everything is over at once.
+    #[must_use]
+    pub fn instant() -> Self {
+        let loader = LoaderTiming {
+            md5_rate: u32::MAX,
+            inflate_rate: u32::MAX,
+            command_overhead: Duration::ZERO,
+        };
+        Self {
+            link: LinkTiming {
+                to_board: Duration::ZERO,
+                to_host: Duration::ZERO,
+                fixed_rate: Some(u32::MAX),
+            },
+            flash: FlashTiming {
+                page_program: Duration::ZERO,
+                sector_erase: Duration::ZERO,
+                block_erase: Duration::ZERO,
+                chip_erase_per_mib: Duration::ZERO,
+                read_rate: u32::MAX,
+            },
+            rom: loader,
+            stub: loader,
+            boot_to_download: Duration::ZERO,
+            boot_to_firmware: Duration::ZERO,
+            stub_start: Duration::ZERO,
+            en_capacitor: Duration::ZERO,
+        }
+    }
+
     /// A CP2102N-class bridge: full-speed USB, about 1 ms each way (one USB frame).
     #[must_use]
     pub fn cp2102n() -> Self {

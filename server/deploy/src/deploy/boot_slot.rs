@@ -227,7 +227,10 @@ fn warning(
 }
 
 /// The table on the board, if there is one.
-fn read_table(session: &mut Session, offset: u32) -> Result<Option<PartitionTable>, LoaderError> {
+pub(super) fn read_table(
+    session: &mut Session,
+    offset: u32,
+) -> Result<Option<PartitionTable>, LoaderError> {
     let mut content = Vec::new();
     while content.len() < TABLE_BYTES {
         let at = offset + content.len() as u32;

@@ -4,7 +4,7 @@ use fbuild_loader::error::LoaderError;
 use fbuild_loader::link::LinesReach;
 use fbuild_loader::session::{LoaderKind, Session};
 
-use super::connect::{has_baud_rate, rate_memory, reconnect};
+use super::connect::{rate_memory, reconnect};
 use super::{Baud, Job};
 use crate::failure::DeployError;
 use crate::rates;
@@ -26,7 +26,7 @@ impl Job<'_> {
     ) -> Result<(), DeployError> {
         if self.request.baud != Baud::Auto
             || session.kind() != LoaderKind::Stub
-            || !has_baud_rate(session.link())
+            || !session.has_baud_rate()
         {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Job<'_> {
             result = session.change_baud(lower);
             top = lower;
         }
-        self.survey.measured.baud = Some(session.baud());
+        self.survey.measured.baud = session.clocked_baud();
         self.survey.measured.round_trip = session.round_trip();
         Ok(())
     }
@@ -87,7 +87,7 @@ impl Job<'_> {
             || self.cancel.is_cancelled()
             || self.request.baud != Baud::Auto
             || session.lines() != LinesReach::Board
-            || !has_baud_rate(session.link())
+            || !session.has_baud_rate()
         {
             return None;
         }

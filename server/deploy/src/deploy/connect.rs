@@ -3,7 +3,6 @@
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::link::Link;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
 
 use super::{Baud, Job, Open, Request};
@@ -49,7 +48,7 @@ fn raise_baud(
     session: &mut Session,
     mut limit: Option<u32>,
 ) -> Result<(), LoaderError> {
-    if !has_baud_rate(session.link()) || !session.can_change_baud() {
+    if !session.has_baud_rate() || !session.can_change_baud() {
         return Ok(());
     }
     let memory = rate_memory(request, session);
@@ -91,18 +90,10 @@ pub(super) fn measured(session: &Session) -> Measured {
     Measured {
         chip: session.chip(),
         kind: session.kind(),
-        baud: has_baud_rate(session.link()).then(|| session.baud()),
+        baud: session.clocked_baud(),
         round_trip: session.round_trip(),
         hash_bytes_per_s: None,
     }
-}
-
-/// Over the chip's own USB and over TCP no bits are clocked, so there is nothing to raise.
-pub(super) fn has_baud_rate(link: &dyn Link) -> bool {
-    let native_usb = link
-        .usb_id()
-        .is_some_and(|usb| usb.vid == fbuild_loader::link::ESPRESSIF_VID);
-    !native_usb && !link.name().starts_with("socket://")
 }
 
 impl Job<'_> {
@@ -152,7 +143,7 @@ impl Job<'_> {
     }
 }
 
-fn board_security(security: Security) -> BoardSecurity {
+pub(crate) fn board_security(security: Security) -> BoardSecurity {
     BoardSecurity {
         flash_encryption: security.flash_encryption,
         // Not readable in Secure Download Mode, which is reason enough to refuse.

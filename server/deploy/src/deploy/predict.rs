@@ -7,7 +7,7 @@ use fbuild_loader::SECTOR_LEN;
 
 use super::prove::ranges_to_prove;
 use super::survey::Survey;
-use super::write::{compress, pieces};
+use super::write::{compress, pays, pieces};
 use crate::event::{PlanSummary, PlannedWrite};
 use crate::plan::{Plan, PlannedRun};
 
@@ -59,14 +59,19 @@ impl Survey {
         let region = &self.regions[piece.region];
         let plain = &region.image.bytes[piece.bytes()];
         let plain_bytes = plain.len() as u64;
-        let wire_bytes = if !self.measured.deflates() {
-            plain_bytes
+        let stream_len = if !self.measured.deflates() {
+            plain.len()
         } else if exact || plain.len() <= SAMPLE_LEN {
-            plain_bytes.min(compress(plain).len() as u64)
+            compress(plain).len()
         } else {
             let middle = (plain.len() - SAMPLE_LEN) / 2;
-            let sample = compress(&plain[middle..middle + SAMPLE_LEN]).len() as u64;
-            plain_bytes.min(plain_bytes * sample / SAMPLE_LEN as u64)
+            let sample = compress(&plain[middle..middle + SAMPLE_LEN]).len();
+            plain.len() * sample / SAMPLE_LEN
+        };
+        let wire_bytes = if pays(&self.measured, region, piece, stream_len) {
+            stream_len as u64
+        } else {
+            plain_bytes
         };
         let offset = region.sector_offset(piece.sectors.start);
         let seconds = self

@@ -33,6 +33,7 @@ impl Job<'_> {
         Report {
             outcome,
             message,
+            backend: self.request.backend,
             target: self.request.target.name.clone(),
             port: self.request.port.clone(),
             chip: self.board.as_ref().map(|board| board.chip),

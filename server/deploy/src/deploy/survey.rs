@@ -23,23 +23,23 @@ const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 /// One region under way.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
-pub(super) struct Region {
-    pub(super) name: Name,
+pub(crate) struct Region {
+    pub(crate) name: Name,
     /// Whole sectors: what will stand in flash.
-    pub(super) image: Image,
+    pub(crate) image: Image,
     /// Length before that padding.
     pub(super) len_bytes: u32,
-    pub(super) sectors: Vec<Sector>,
-    pub(super) verdict: Verdict,
+    pub(crate) sectors: Vec<Sector>,
+    pub(crate) verdict: Verdict,
     /// Whether a hash of the flash can be compared with the image.
-    pub(super) provable: bool,
+    pub(crate) provable: bool,
     /// Whether the chip is to encrypt it.
-    pub(super) encrypt: bool,
-    pub(super) searched: bool,
+    pub(crate) encrypt: bool,
+    pub(crate) searched: bool,
     /// What differs is blank on the board, as far as is known.
     pub(super) looks_blank: bool,
-    pub(super) sectors_written: u32,
-    pub(super) sent_bytes: u64,
+    pub(crate) sectors_written: u32,
+    pub(crate) sent_bytes: u64,
 }
 
 impl Region {
@@ -68,9 +68,9 @@ impl Region {
 
 /// The regions, and the loader as it was measured.
 #[derive(Debug)]
-pub(super) struct Survey {
-    pub(super) regions: Vec<Region>,
-    pub(super) measured: Measured,
+pub(crate) struct Survey {
+    pub(crate) regions: Vec<Region>,
+    pub(crate) measured: Measured,
     flash_size: Option<u32>,
 }
 
@@ -119,6 +119,16 @@ impl Survey {
         }
     }
 
+    /// The same for a loader that somebody else talks to.
+    pub(crate) fn of(images: Vec<Image>, measured: Measured, facts: &BoardFacts) -> Self {
+        let region = |image| Region::new(image, facts.security);
+        Self {
+            regions: images.into_iter().map(region).collect(),
+            measured,
+            flash_size: facts.flash_size,
+        }
+    }
+
     /// Tells the loader the flash size, without which a ROM refuses everything behind 2 MiB.
     pub(super) fn prepare_flash(
         &mut self,
@@ -128,10 +138,7 @@ impl Survey {
     ) -> Result<(), LoaderError> {
         if facts.security.secure_download {
             session.attach_flash()?;
-            self.flash_size = match &request.target.flash.size {
-                Setting::Set(text) => crate::image::flash_size_bytes(text),
-                Setting::Keep | Setting::Detect => None,
-            };
+            self.take_flash_size_of(request);
         }
         session.set_flash_size(self.flash_bytes())?;
         let needs_stub = |region: &Region| {
@@ -145,9 +152,17 @@ impl Survey {
         Ok(())
     }
 
+    /// A board in Secure Download Mode does not tell it; the build may.
+    pub(crate) fn take_flash_size_of(&mut self, request: &Request) {
+        self.flash_size = match &request.target.flash.size {
+            Setting::Set(text) => crate::image::flash_size_bytes(text),
+            Setting::Keep | Setting::Detect => None,
+        };
+    }
+
     /// Flash size to work with. Where nobody knows it, large enough for what is to be written: a
     /// loader that refuses the last region would do so after the others were written.
-    fn flash_bytes(&self) -> u32 {
+    pub(crate) fn flash_bytes(&self) -> u32 {
         let end = |region: &Region| region.sector_offset(region.sectors.len());
         let needed = self.regions.iter().map(end).max().unwrap_or(0);
         let assumed = needed

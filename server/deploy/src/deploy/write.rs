@@ -9,6 +9,7 @@ use flate2::write::ZlibEncoder;
 
 use super::Job;
 use super::survey::Region;
+use crate::cost::Measured;
 use crate::event::{Event, Phase};
 use crate::failure::{BoardState, DeployError};
 use crate::plan::{Plan, PlannedRun};
@@ -35,7 +36,7 @@ impl Job<'_> {
         }
         let pieces = pieces(&plan.runs, &self.survey.regions);
         // The bytes are only read; everything that changes is kept apart while threads borrow them.
-        let regions = &self.survey.regions;
+        let (regions, measured) = (&self.survey.regions, self.survey.measured);
         let mut sent = vec![0; regions.len()];
         let (events, state) = (&mut self.events, &mut self.state);
         let deflate = session.can_inflate();
@@ -43,7 +44,10 @@ impl Job<'_> {
         let result = std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(AHEAD);
             let to_compress = &pieces;
-            scope.spawn(move || compress_ahead(to_compress, regions, deflate, &sender));
+            scope.spawn(move || {
+                let measured = deflate.then_some(&measured);
+                compress_ahead(to_compress, regions, measured, &sender);
+            });
             write_pieces(session, &receiver, regions, plan, &mut |progress| {
                 last_deflated = progress.deflated;
                 sent[progress.region] += progress.sent_now;
@@ -115,20 +119,22 @@ fn is_erased_by_sector(region: &Region, run: &PlannedRun) -> bool {
     first.next_multiple_of(SECTORS_PER_BLOCK) + SECTORS_PER_BLOCK > first + run.sectors.len()
 }
 
-/// Compresses pieces in order until they are all handed over or nobody wants them any more.
+/// Compresses pieces in order, for a loader that can inflate, until they are all handed over or
+/// nobody wants them any more.
 fn compress_ahead(
     pieces: &[PlannedRun],
     regions: &[Region],
-    deflate: bool,
+    inflating: Option<&Measured>,
     sender: &SyncSender<Piece>,
 ) {
     for run in pieces {
         let region = &regions[run.region];
         let plain = &region.image.bytes[run.bytes()];
         // Ciphertext is made on the chip: what goes over the wire still shrinks.
-        let deflated = deflate
-            .then(|| compress(plain))
-            .filter(|stream| stream.len() < plain.len());
+        let deflated = inflating.and_then(|measured| {
+            let stream = compress(plain);
+            pays(measured, region, run, stream.len()).then_some(stream)
+        });
         if sender
             .send(Piece {
                 run: run.clone(),
@@ -139,6 +145,24 @@ fn compress_ahead(
             return;
         }
     }
+}
+
+/// Whether to send a cycle as a stream of this length rather than as it is.
+pub(super) fn pays(
+    measured: &Measured,
+    region: &Region,
+    run: &PlannedRun,
+    stream_len: usize,
+) -> bool {
+    let offset = region.sector_offset(run.sectors.start);
+    let plain_len = run.bytes().len();
+    stream_len < plain_len
+        && measured.deflating_pays(
+            offset,
+            plain_len as u64,
+            stream_len as u64,
+            region.looks_blank,
+        )
 }
 
 /// One zlib stream.

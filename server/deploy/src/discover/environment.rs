@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Environment variables, captured once so that discovery itself depends on its arguments only.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
 }
@@ -35,14 +35,14 @@ impl Environment {
     }
 
     /// A variable that names a directory, if it is set and not empty.
-    pub(super) fn dir(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn dir(&self, name: &str) -> Option<PathBuf> {
         self.get(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     }
 
     /// The user's home directory.
-    pub(super) fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         self.dir("HOME").or_else(|| self.dir("USERPROFILE"))
     }
 

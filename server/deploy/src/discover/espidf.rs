@@ -3,30 +3,20 @@
 //! Source: `components/esptool_py/flasher_args.json.in` and `tools/cmake/project_description.json.in`
 //! of ESP-IDF v4.4 to v6.1.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::environment::Environment;
+use super::flasher_args::{FlasherArgs, Named, Placed};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Unbuilt, parse_offset, read_table, regions, relative_name, subdirectories};
+use super::{Discovery, Unbuilt, read_table, regions, relative_name, subdirectories};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
 
 const FLASHER_ARGS: &str = "flasher_args.json";
 const DESCRIPTION: &str = "project_description.json";
-
-/// Keys of flasher_args.json that are no image of this name.
-const FIXED_KEYS: [&str; 4] = [
-    "write_flash_args",
-    "flash_settings",
-    "flash_files",
-    "extra_esptool_args",
-];
 
 pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
     for dir in build_directories(root) {
@@ -96,60 +86,6 @@ fn build_name(root: &Path, dir: &Path) -> String {
     relative_name(root, dir)
 }
 
-/// An object whose keys keep their order and may stand twice.
-#[derive(Debug, Default)]
-struct Entries(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntriesVisitor;
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entries, M::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor)
-    }
-}
-
-/// The part of flasher_args.json whose shape is fixed.
-#[derive(Debug, Deserialize)]
-struct FlasherArgs {
-    flash_files: Entries,
-    #[serde(default)]
-    flash_settings: FlashSettings,
-    #[serde(default)]
-    extra_esptool_args: Value,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct FlashSettings {
-    #[serde(rename = "flash_mode")]
-    mode: Option<String>,
-    #[serde(rename = "flash_size")]
-    size: Option<String>,
-    #[serde(rename = "flash_freq")]
-    freq: Option<String>,
-}
-
-/// One named image of flasher_args.json.
-struct Named<'j> {
-    name: &'j str,
-    offset: u32,
-    file: &'j str,
-    encrypted: bool,
-}
-
 fn json_error(path: &Path, line: usize, why: String) -> InputError {
     InputError::Json {
         path: path.to_owned(),
@@ -170,14 +106,11 @@ fn read(
             path: flasher_args.to_owned(),
             why: error.to_string(),
         })?;
-    let parse = |error: serde_json::Error| {
-        // serde_json repeats the line, which stands before the text already.
-        let text = error.to_string();
-        let why = text.split(" at line ").next().unwrap_or(&text);
-        json_error(flasher_args, error.line(), why.to_owned())
-    };
-    let args: FlasherArgs = serde_json::from_str(&text).map_err(parse)?;
-    let all: Value = serde_json::from_str(&text).map_err(parse)?;
+    let args = FlasherArgs::parse(&text);
+    if let Some(fault) = args.faults.first() {
+        let line = line_at(&text, fault.span.start);
+        return Err(json_error(flasher_args, line, fault.why.clone()));
+    }
     let description = std::fs::read_to_string(dir.join(DESCRIPTION)).unwrap_or_default();
     // A damaged description only makes the target poorer: flasher_args.json says what to flash.
     let description: Value = serde_json::from_str(&description).unwrap_or_default();
@@ -185,7 +118,6 @@ fn read(
     let sdkconfig_path = sdkconfig_path(&project, &description);
     let sdkconfig = SdkConfig::read(&sdkconfig_path);
 
-    let named = named_images(&all);
     let name = build_name(root, dir);
     let mut target = Target::new(
         format!("espidf:{name}"),
@@ -195,20 +127,21 @@ fn read(
     );
     target.env = Some(name);
     target.chip = args
-        .extra_esptool_args
-        .get("chip")
-        .and_then(Value::as_str)
+        .chip
+        .as_ref()
+        .map(|chip| chip.value.as_str())
         .or_else(|| description.get("target").and_then(Value::as_str))
         .or_else(|| sdkconfig.get("IDF_TARGET"))
         .and_then(|chip| chip.parse().ok());
-    target.table_offset = named
+    target.table_offset = args
+        .named
         .iter()
-        .find(|image| image.name == "partition-table")
-        .map(|image| image.offset)
+        .find(|image| image.name.value == "partition-table")
+        .map(|image| image.offset.value)
         .or_else(|| sdkconfig.number("PARTITION_TABLE_OFFSET"))
         .unwrap_or(DEFAULT_TABLE_OFFSET);
-    target.regions = files(dir, flasher_args, &args.flash_files, &named, &target)?;
-    target.flash = flash_params(&args.flash_settings);
+    target.regions = files(dir, flasher_args, &text, &args, &target)?;
+    target.flash = flash_params(&args);
     target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED")
         || target.regions.iter().any(|region| region.encrypted);
     target.secure_boot = [
@@ -251,58 +184,36 @@ fn sdkconfig_path(project: &Path, description: &Value) -> PathBuf {
     }
 }
 
-fn named_images(all: &Value) -> Vec<Named<'_>> {
-    let entries = all.as_object().into_iter().flatten();
-    entries
-        .filter(|(name, _)| !FIXED_KEYS.contains(&name.as_str()))
-        .filter_map(|(name, entry)| {
-            Some(Named {
-                name,
-                offset: parse_offset(entry.get("offset")?.as_str()?)?,
-                file: entry.get("file")?.as_str()?,
-                // A text in every version so far; a bool would mean the same.
-                encrypted: match entry.get("encrypted") {
-                    Some(Value::String(text)) => text == "true",
-                    Some(Value::Bool(value)) => *value,
-                    _ => false,
-                },
-            })
-        })
-        .collect()
-}
-
 /// The list to flash is `flash_files`; the named entries give names and encryption.
 fn files(
     dir: &Path,
     path: &Path,
-    files: &Entries,
-    named: &[Named<'_>],
+    text: &str,
+    args: &FlasherArgs,
     target: &Target,
 ) -> Result<Vec<Region>, InputError> {
-    let table = named
+    let table = args
+        .named
         .iter()
-        .find(|image| image.name == "partition-table")
-        .and_then(|image| read_table(&dir.join(image.file)));
+        .find(|image| image.name.value == "partition-table")
+        .and_then(|image| read_table(&dir.join(&image.file.value)));
     let mut found = Vec::new();
-    for (offset_text, file) in &files.0 {
-        let offset = parse_offset(offset_text).ok_or_else(|| {
-            json_error(
-                path,
-                line_of(path, offset_text),
-                format!("'{offset_text}' in flash_files is no offset"),
-            )
-        })?;
-        let file = file.as_str().ok_or_else(|| {
-            json_error(
-                path,
-                line_of(path, offset_text),
-                format!("the file at {offset_text} is no text"),
-            )
-        })?;
+    for listed in &args.files {
+        let written = &listed.offset.value;
+        let wrong = |why| json_error(path, line_at(text, listed.offset.span.start), why);
+        let offset = listed
+            .offset_bytes()
+            .ok_or_else(|| wrong(format!("'{written}' in flash_files is no offset")))?;
+        let file = listed
+            .file
+            .as_deref()
+            .ok_or_else(|| wrong(format!("the file at {written} is no text")))?;
+        let is_this = |image: &&Named| image.file.value == file;
+        let mut named = args.named.iter().filter(is_this);
         let entry = named
-            .iter()
-            .find(|image| image.offset == offset && image.file == file)
-            .or_else(|| named.iter().find(|image| image.file == file));
+            .clone()
+            .find(|image| image.offset.value == offset)
+            .or_else(|| named.next());
         found.push(region(
             dir.join(file),
             offset,
@@ -317,22 +228,19 @@ fn files(
     Ok(regions::tidy(found))
 }
 
-fn line_of(path: &Path, text: &str) -> usize {
-    let contents = std::fs::read_to_string(path).unwrap_or_default();
-    contents
-        .lines()
-        .position(|line| line.contains(text))
-        .map_or(1, |index| index + 1)
+/// The line, from 1, of a place.
+fn line_at(text: &str, at: usize) -> usize {
+    1 + text.get(..at).unwrap_or_default().matches('\n').count()
 }
 
 fn region(
     path: PathBuf,
     offset: u32,
-    entry: Option<&Named<'_>>,
+    entry: Option<&Named>,
     table: Option<&PartitionTable>,
     target: &Target,
 ) -> Region {
-    let name = entry.map(|entry| entry.name);
+    let name = entry.map(|entry| entry.name.value.as_str());
     let mut region = match name {
         Some("app") => regions::firmware(offset, path),
         Some("bootloader") => regions::bootloader(offset, path),
@@ -362,16 +270,17 @@ fn region(
     region
 }
 
-fn flash_params(settings: &FlashSettings) -> FlashParams {
-    let setting = |value: &Option<String>| match value.as_deref() {
+fn flash_params(args: &FlasherArgs) -> FlashParams {
+    let text = |setting: &Option<Placed<String>>| setting.as_ref().map(|it| it.value.clone());
+    let setting = |value: &Option<Placed<String>>| match text(value).as_deref() {
         None | Some("keep" | "") => Setting::Keep,
         Some("detect") => Setting::Detect,
         Some(value) => Setting::Set(value.to_owned()),
     };
     FlashParams {
-        mode: setting(&settings.mode),
-        freq: setting(&settings.freq),
-        size: setting(&settings.size),
+        mode: setting(&args.mode),
+        freq: setting(&args.freq),
+        size: setting(&args.size),
     }
 }
 

@@ -4,26 +4,41 @@
 //! Source: documentation and behaviour of CPython's `configparser`, which PlatformIO Core uses; the
 //! corpus in `tests/platformio` shows what PlatformIO Core 6.2.0 makes of it.
 
+mod text;
+
+use std::collections::HashMap;
+
+pub use text::{IniFault, IniText, OptionText, SectionText, Span};
+
 /// The section whose options appear in all others.
 const DEFAULT_SECTION: &str = "DEFAULT";
-const COMMENT_SIGNS: [char; 2] = ['#', ';'];
 
-/// Sections in the order in which they first appear.
+/// What several texts say together. Sections in the order in which they first appear.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ini {
     sections: Vec<Section>,
-    defaults: Vec<(String, String)>,
+    /// Where each section is among them.
+    places: HashMap<String, usize>,
+    defaults: Vec<Entry>,
 }
 
 #[derive(Debug, Clone)]
 struct Section {
     name: String,
-    options: Vec<(String, String)>,
+    options: Vec<Entry>,
 }
 
-/// Why a text is no INI file.
+#[derive(Debug, Clone)]
+struct Entry {
+    name: String,
+    value: String,
+    set: Set,
+}
+
+/// Why a text is no INI file. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum IniError {
+#[allow(missing_docs)]
+pub enum IniError {
     DuplicateSection {
         line: usize,
         section: String,
@@ -44,7 +59,9 @@ pub(super) enum IniError {
 }
 
 impl IniError {
-    pub(super) fn line(&self) -> usize {
+    /// The line that it is in.
+    #[must_use]
+    pub fn line(&self) -> usize {
         match self {
             Self::DuplicateSection { line, .. }
             | Self::DuplicateOption { line, .. }
@@ -80,7 +97,8 @@ impl std::fmt::Display for IniError {
 
 /// Why `%` in a value cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PercentError {
+#[allow(missing_docs)]
+pub enum PercentError {
     /// A `%` that is neither `%%` nor `%(`.
     Syntax { found: String },
     /// `%(name)s` of an option that is not there, or of itself.
@@ -101,136 +119,54 @@ impl std::fmt::Display for PercentError {
     }
 }
 
-/// The option that a continuation line belongs to, while reading.
-#[derive(Default)]
-struct Cursor {
-    section: Option<String>,
-    option: Option<String>,
-    indent: usize,
-    /// Options and sections that this file has defined already.
-    seen: Vec<(String, Option<String>)>,
-    /// Lines of the values being read, joined at the end.
-    values: Vec<(String, String, Vec<String>)>,
+/// Where a value was set last: the number of the file, and in its text the numbers of the section
+/// and of the option in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Set {
+    pub(super) file: usize,
+    pub(super) section: usize,
+    pub(super) option: usize,
 }
 
 impl Ini {
-    /// Read `text` over what was read before: what it defines replaces earlier values.
-    pub(super) fn read(&mut self, text: &str) -> Result<(), IniError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut cursor = Cursor::default();
-        let mut first_fault = None;
-        for (index, line) in text.lines().enumerate() {
-            if let Err(fault) = self.read_line(line, index + 1, &mut cursor) {
-                // Python goes on after a line that it cannot parse, and reports it at the end.
-                match fault {
-                    IniError::Parsing { .. } => first_fault = first_fault.or(Some(fault)),
-                    fault => return Err(fault),
-                }
-            }
-        }
-        if let Some(fault) = first_fault {
-            return Err(fault);
-        }
-        for (section, option, lines) in cursor.values {
-            self.set(&section, &option, lines.join("\n").trim_end());
-        }
-        Ok(())
-    }
-
-    fn read_line(
-        &mut self,
-        line: &str,
-        number: usize,
-        cursor: &mut Cursor,
-    ) -> Result<(), IniError> {
-        let comment = comment_start(line);
-        let value = line[..comment.unwrap_or(line.len())].trim();
-        if value.is_empty() {
-            // An empty line within a value counts, a comment does not.
-            if comment.is_none()
-                && cursor.option.is_some()
-                && let Some((_, _, lines)) = cursor.values.last_mut()
-            {
-                lines.push(String::new());
-            }
-            return Ok(());
-        }
-        let indent = line.len() - line.trim_start().len();
-        if cursor.option.is_some() && indent > cursor.indent {
-            if let Some((_, _, lines)) = cursor.values.last_mut() {
-                lines.push(value.to_owned());
-            }
-            return Ok(());
-        }
-        cursor.indent = indent;
-        if let Some(name) = section_name(value) {
-            return self.open_section(name, number, cursor);
-        }
-        let Some(section) = cursor.section.clone() else {
-            return Err(IniError::MissingSectionHeader {
-                line: number,
-                text: value.to_owned(),
-            });
-        };
-        let parsing = || IniError::Parsing {
-            line: number,
-            text: value.to_owned(),
-        };
-        let at = value.find(['=', ':']).ok_or_else(parsing)?;
-        let option = value[..at].trim_end().to_lowercase();
-        if option.is_empty() {
-            return Err(parsing());
-        }
-        let key = (section.clone(), Some(option.clone()));
-        if cursor.seen.contains(&key) {
-            return Err(IniError::DuplicateOption {
-                line: number,
-                section,
-                option,
-            });
-        }
-        cursor.seen.push(key);
-        let first = value[at + 1..].trim().to_owned();
-        cursor.option = Some(option.clone());
-        cursor.values.push((section, option, vec![first]));
-        Ok(())
-    }
-
-    fn open_section(
-        &mut self,
-        name: &str,
-        line: usize,
-        cursor: &mut Cursor,
-    ) -> Result<(), IniError> {
-        if name != DEFAULT_SECTION {
-            let key = (name.to_owned(), None);
-            if cursor.seen.contains(&key) {
-                return Err(IniError::DuplicateSection {
-                    line,
-                    section: name.to_owned(),
-                });
-            }
-            cursor.seen.push(key);
-            if !self.has_section(name) {
+    /// Takes over what stands in a text: its values replace earlier ones.
+    pub(super) fn read(&mut self, file: usize, text: &str, read: &IniText) {
+        for (number, from) in read.sections.iter().enumerate() {
+            let is_new = from.name != DEFAULT_SECTION && !self.has_section(&from.name);
+            if is_new {
+                self.places.insert(from.name.clone(), self.sections.len());
                 self.sections.push(Section {
-                    name: name.to_owned(),
+                    name: from.name.clone(),
                     options: Vec::new(),
                 });
             }
+            for (option, entry) in from.options.iter().enumerate() {
+                let set = Set {
+                    file,
+                    section: number,
+                    option,
+                };
+                self.set(&from.name, &entry.name, entry.value(text), set);
+            }
         }
-        cursor.section = Some(name.to_owned());
-        cursor.option = None;
-        Ok(())
     }
 
-    fn set(&mut self, section: &str, option: &str, value: &str) {
-        let options = match self.sections.iter_mut().find(|s| s.name == section) {
+    fn set(&mut self, section: &str, name: &str, value: String, set: Set) {
+        let place = self.places.get(section);
+        let options = match place.and_then(|place| self.sections.get_mut(*place)) {
             Some(section) => &mut section.options,
             None => &mut self.defaults,
         };
-        match options.iter_mut().find(|(name, _)| name == option) {
-            Some((_, old)) => value.clone_into(old),
-            None => options.push((option.to_owned(), value.to_owned())),
+        match options.iter_mut().find(|entry| entry.name == name) {
+            Some(entry) => {
+                entry.value = value;
+                entry.set = set;
+            }
+            None => options.push(Entry {
+                name: name.to_owned(),
+                value,
+                set,
+            }),
         }
     }
 
@@ -238,33 +174,40 @@ impl Ini {
         self.sections.iter().map(|section| section.name.as_str())
     }
 
+    fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.get(*self.places.get(name)?)
+    }
+
     pub(super) fn has_section(&self, name: &str) -> bool {
-        self.sections().any(|section| section == name)
+        self.places.contains_key(name)
     }
 
     /// Names of a section's options, with those of `[DEFAULT]`.
     pub(super) fn options(&self, section: &str) -> Vec<&str> {
-        let Some(section) = self.sections.iter().find(|s| s.name == section) else {
+        let Some(section) = self.section(section) else {
             return Vec::new();
         };
-        let own = section.options.iter().map(|(name, _)| name.as_str());
-        let inherited = self.defaults.iter().map(|(name, _)| name.as_str());
-        let inherited = inherited.filter(|name| !section.options.iter().any(|(o, _)| o == name));
+        let own = section.options.iter().map(|entry| entry.name.as_str());
+        let inherited = self.defaults.iter().map(|entry| entry.name.as_str());
+        let inherited = inherited.filter(|name| !section.options.iter().any(|o| o.name == *name));
         own.chain(inherited).collect()
     }
 
+    fn entry(&self, section: &str, option: &str) -> Option<&Entry> {
+        let own = self.section(section).map(|section| &section.options);
+        own.into_iter()
+            .chain([&self.defaults])
+            .find_map(|options| options.iter().find(|entry| entry.name == option))
+    }
+
+    /// Where the value of an option of a section stands.
+    pub(super) fn set_by(&self, section: &str, option: &str) -> Option<Set> {
+        self.entry(section, option).map(|entry| entry.set)
+    }
+
     fn raw(&self, section: &str, option: &str) -> Option<&str> {
-        let own = self
-            .sections
-            .iter()
-            .find(|s| s.name == section)
-            .map(|s| &s.options);
-        own.into_iter().chain([&self.defaults]).find_map(|options| {
-            options
-                .iter()
-                .find(|(name, _)| name == option)
-                .map(|(_, value)| value.as_str())
-        })
+        self.entry(section, option)
+            .map(|entry| entry.value.as_str())
     }
 
     /// The value of an option, with `%%` and `%(name)s` expanded.
@@ -311,42 +254,6 @@ impl Ini {
     }
 }
 
-/// Where the comment of a line begins. A sign in the middle counts only after white space.
-///
-/// Python compares the first `#` with the first `;`, then the second ones, and so on, and stops at
-/// the first round in which one counts. That can overlook an earlier sign of the other kind, which
-/// then stays in the value; the same is done here.
-fn comment_start(line: &str) -> Option<usize> {
-    if line.trim_start().starts_with(COMMENT_SIGNS) {
-        return Some(0);
-    }
-    let counts = |at: &usize| {
-        line[..*at]
-            .chars()
-            .next_back()
-            .is_none_or(char::is_whitespace)
-    };
-    let [mut hashes, mut semicolons] =
-        COMMENT_SIGNS.map(|sign| line.match_indices(sign).map(|m| m.0));
-    loop {
-        let round = [hashes.next(), semicolons.next()];
-        if round == [None, None] {
-            return None;
-        }
-        let start = round.into_iter().flatten().filter(counts).min();
-        if start.is_some() {
-            return start;
-        }
-    }
-}
-
-/// `[name]`, where the name goes up to the last bracket; what follows it does not matter.
-fn section_name(value: &str) -> Option<&str> {
-    let inner = value.strip_prefix('[')?;
-    let end = inner.rfind(']')?;
-    (end > 0).then(|| &inner[..end])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -355,7 +262,10 @@ mod tests {
 
     fn read(text: &str) -> Result<Ini, IniError> {
         let mut ini = Ini::default();
-        ini.read(text).map(|()| ini)
+        let read = IniText::parse(text);
+        ini.read(0, text, &read);
+        read.fatal()
+            .map_or(Ok(ini), |fault| Err(fault.error.clone()))
     }
 
     #[test]
@@ -377,7 +287,14 @@ mod tests {
     #[test]
     fn a_later_file_replaces_values_silently() {
         let mut ini = read("[a]\nx = 1\ny = 2\n").unwrap();
-        ini.read("[a]\nx = 3\n").unwrap();
+        let text = "[b]\n[a]\nx = 3\n";
+        ini.read(1, text, &IniText::parse(text));
+        let set = Set {
+            file: 1,
+            section: 1,
+            option: 0,
+        };
+        assert_eq!(ini.set_by("a", "x"), Some(set));
         assert_eq!(ini.get("a", "x"), Ok(Some("3".into())));
         assert_eq!(ini.get("a", "y"), Ok(Some("2".into())));
     }
@@ -411,8 +328,8 @@ mod tests {
         #[test]
         fn no_text_panics(text in "([ \t]{0,2}[a-z\\[\\]=:;#% ()äé\u{feff}]{0,12}\n){0,12}", more in "\\PC{0,60}") {
             let mut ini = Ini::default();
-            let _ = ini.read(&text);
-            let _ = ini.read(&more);
+            ini.read(0, &text, &IniText::parse(&text));
+            ini.read(1, &more, &IniText::parse(&more));
             let names: Vec<_> = ini.sections().map(str::to_owned).collect();
             for section in names {
                 for option in ini.options(&section) {

@@ -20,7 +20,7 @@ use crate::target::{Region, RegionKind, Target, Tool};
 
 /// Where the Arduino framework puts `boot_app0.bin` and the app, whatever the table says.
 const ARDUINO_OTADATA: u32 = 0xe000;
-const ARDUINO_APP: u32 = 0x1_0000;
+pub(super) const ARDUINO_APP: u32 = 0x1_0000;
 
 const BOOT_APP0: &str = "framework-arduinoespressif32/tools/partitions/boot_app0.bin";
 
@@ -302,7 +302,7 @@ impl Env<'_> {
         for dir in ["src_dir", "include_dir", "lib_dir"] {
             inputs.push(self.config.dir(dir)?);
         }
-        inputs.extend(self.config.files().iter().cloned());
+        inputs.extend(self.config.files().map(Path::to_owned));
         inputs.retain(|path| path.exists());
         Ok(inputs)
     }

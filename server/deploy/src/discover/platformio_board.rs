@@ -4,6 +4,7 @@
 //! Source: PlatformIO documentation ("Custom Embedded Boards") and platform-espressif32 6.13.0,
 //! `builder/main.py`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fbuild_loader::chip::Chip;
@@ -115,6 +116,23 @@ fn board_file(config: &ProjectConfig<'_>, board: &str) -> Result<Value, ConfigPr
         .iter()
         .find_map(|path| read_json(path))
         .unwrap_or_default())
+}
+
+impl ProjectConfig<'_> {
+    /// Names of the boards that have a file: the project's own, and those of installed platforms.
+    #[must_use]
+    pub fn board_names(&self) -> BTreeSet<String> {
+        let places = [
+            ("boards_dir", "*.json"),
+            ("platforms_dir", "espressif32*/boards/*.json"),
+        ];
+        let files = places.into_iter().filter_map(|(dir, pattern)| {
+            let dir = self.dir(dir).ok()?;
+            Some(glob::find(&dir, pattern))
+        });
+        let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
+        files.flatten().filter_map(name).collect()
+    }
 }
 
 pub(super) fn read_json(path: &Path) -> Option<Value> {

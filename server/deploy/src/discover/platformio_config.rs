@@ -5,16 +5,22 @@
 //! corpus in `tests/platformio`. One difference: Core never returns from a cycle in `extends`, here
 //! it is an error.
 
+mod origin;
+mod problems;
+mod reference;
 mod value;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::glob;
-use super::ini::{Ini, PercentError};
+use super::ini::{Ini, IniText, OptionText, PercentError, SectionText};
 use super::platformio_options::{self as options, Kind, OptionFacts};
-pub use value::{ConfigProblem, ProblemKind, Value};
+pub use origin::Origin;
+pub use reference::{Reference, references};
+pub use value::{ConfigProblem, ProblemKind, Value, list_items};
 use value::{is_env_name, normal, split_list};
 
 /// Name of the file.
@@ -33,65 +39,149 @@ struct Nesting<'c> {
     replacements: &'c Cell<usize>,
 }
 
+impl<'c> Nesting<'c> {
+    fn new(replacements: &'c Cell<usize>) -> Self {
+        Self {
+            depth: 0,
+            replacements,
+        }
+    }
+}
+
 /// A read `platformio.ini` with its extra files.
 #[derive(Debug)]
 pub struct ProjectConfig<'e> {
     project: PathBuf,
     ini: Ini,
     environment: &'e Environment,
-    /// Every file that was read.
-    files: Vec<PathBuf>,
+    /// Every file that was read: `platformio.ini` first.
+    files: Vec<ConfigFile>,
+    /// What is wrong with the files themselves.
+    faults: Vec<ConfigProblem>,
+}
+
+/// One file that was read.
+#[derive(Debug)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What stood in it.
+    pub text: String,
+    /// The same with the place of everything.
+    pub ini: IniText,
+}
+
+/// What an option comes to; `None` where nobody says anything.
+pub type OptionValue = Result<Option<Value>, ConfigProblem>;
+
+/// Where the files come from.
+pub trait Files {
+    /// The text of a file.
+    fn read(&self, path: &Path) -> std::io::Result<String>;
+
+    /// The files below `root` that match a pattern of `extra_configs`.
+    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf>;
+}
+
+/// The files as they lie on the disk.
+#[derive(Debug, Clone, Copy)]
+pub struct OnDisk;
+
+impl Files for OnDisk {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf> {
+        glob::find(root, pattern)
+    }
 }
 
 impl<'e> ProjectConfig<'e> {
     /// Read the `platformio.ini` of the directory `project`.
     pub fn load(project: &Path, environment: &'e Environment) -> Result<Self, ConfigProblem> {
+        let config = Self::read(project, environment, &OnDisk);
+        match config.faults.first() {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(config),
+        }
+    }
+
+    /// Read it as far as it can be understood. What is wrong with the files is in
+    /// [`Self::faults`]; of what stands twice, the last counts.
+    #[must_use]
+    pub fn read(project: &Path, environment: &'e Environment, files: &dyn Files) -> Self {
         let mut config = Self {
             project: std::path::absolute(project).unwrap_or_else(|_| project.to_owned()),
             ini: Ini::default(),
             environment,
             files: Vec::new(),
+            faults: Vec::new(),
         };
-        config.read(&config.project.join(FILE_NAME))?;
-        Ok(config)
+        let path = config.project.join(FILE_NAME);
+        config.read_file(&path, files);
+        config
     }
 
-    fn read(&mut self, path: &Path) -> Result<(), ConfigProblem> {
-        if self.files.iter().any(|read| read == path) {
-            return Ok(());
+    fn read_file(&mut self, path: &Path, files: &dyn Files) {
+        if self.files.iter().any(|file| file.path == path) {
+            return;
         }
-        self.files.push(path.to_owned());
-        let problem = |kind, line, message| ConfigProblem {
+        let number = self.files.len();
+        let text = files.read(path);
+        let fault = |kind, line, message| ConfigProblem {
             kind,
             file: path.to_owned(),
             line,
+            place: None,
             message,
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| problem(ProblemKind::Unreadable, None, error.to_string()))?;
-        self.ini.read(&text).map_err(|error| {
-            use super::ini::IniError;
-            let kind = match error {
-                IniError::DuplicateSection { .. } => ProblemKind::DuplicateSection,
-                IniError::DuplicateOption { .. } => ProblemKind::DuplicateOption,
-                IniError::MissingSectionHeader { .. } => ProblemKind::MissingSectionHeader,
-                IniError::Parsing { .. } => ProblemKind::Parsing,
-            };
-            problem(kind, Some(error.line()), error.to_string())
-        })?;
-        for pattern in self.list("platformio", "extra_configs")? {
+        if let Err(error) = &text {
+            let why = error.to_string();
+            self.faults.push(fault(ProblemKind::Unreadable, None, why));
+        }
+        let text = text.unwrap_or_default();
+        let ini = IniText::parse(&text);
+        if let Some(fatal) = ini.fatal() {
+            let error = &fatal.error;
+            let line = Some(error.line());
+            self.faults
+                .push(fault(error.into(), line, error.to_string()));
+        }
+        self.ini.read(number, &text, &ini);
+        self.files.push(ConfigFile {
+            path: path.to_owned(),
+            text,
+            ini,
+        });
+        let patterns = self.list("platformio", "extra_configs");
+        let patterns = patterns.unwrap_or_else(|problem| {
+            self.faults.push(problem);
+            Vec::new()
+        });
+        for pattern in patterns {
             let pattern = self.expand_home(&pattern);
-            for extra in glob::find(&self.project, &pattern) {
-                self.read(&extra)?;
+            for extra in files.find(&self.project, &pattern) {
+                self.read_file(&extra, files);
             }
         }
-        Ok(())
+    }
+
+    /// What is wrong with the files themselves, the first of each file.
+    #[must_use]
+    pub fn faults(&self) -> &[ConfigProblem] {
+        &self.faults
     }
 
     /// The files that were read: `platformio.ini` first.
     #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
+    pub fn texts(&self) -> &[ConfigFile] {
         &self.files
+    }
+
+    /// The files that were read: `platformio.ini` first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
     }
 
     /// Sections in the order in which they appear.
@@ -110,50 +200,19 @@ impl<'e> ProjectConfig<'e> {
         self.list("platformio", "default_envs")
     }
 
-    /// What makes the file unusable although it reads well.
-    #[must_use]
-    pub fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
-        let known: Vec<_> = self.envs().collect();
-        if known.is_empty() {
-            let message = "the file has no environment; add a section [env:NAME]".to_owned();
-            problems.push(self.problem(ProblemKind::NoEnvs, message));
-            return problems;
-        }
-        match self.default_envs() {
-            Err(problem) => problems.push(problem),
-            Ok(wanted) => {
-                let unknown: Vec<_> = wanted
-                    .iter()
-                    .filter(|env| !known.contains(&env.as_str()))
-                    .cloned()
-                    .collect();
-                if !unknown.is_empty() {
-                    let message = format!(
-                        "default_envs names '{}', but the environments are '{}'",
-                        unknown.join(", "),
-                        known.join(", ")
-                    );
-                    problems.push(self.problem(ProblemKind::UnknownEnvs, message));
-                }
-            }
-        }
-        for env in known {
-            if !is_env_name(env) {
-                let message = format!(
-                    "'{env}' is no environment name: only letters, digits, _ and - are possible"
-                );
-                problems.push(self.problem(ProblemKind::BadEnvName, message));
-            }
-        }
-        problems
-    }
-
     /// Every option of a section with its value, inherited ones included, in PlatformIO's order.
     pub fn items(&self, section: &str) -> Result<Vec<(String, Option<Value>)>, ConfigProblem> {
-        let mut names: Vec<String> = Vec::new();
-        for (_, option) in self.walk(section)? {
-            if !names.contains(&option) {
+        let values = self.values(section)?.into_iter();
+        values.map(|(name, value)| Ok((name, value?))).collect()
+    }
+
+    /// The same, where an option that cannot be read does not hide the others.
+    pub fn values(&self, section: &str) -> Result<Vec<(String, OptionValue)>, ConfigProblem> {
+        let places = self.walk(section)?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
+        for (_, option) in &places {
+            if seen.insert(option.as_str()) {
                 names.push(option);
             }
         }
@@ -161,29 +220,20 @@ impl<'e> ProjectConfig<'e> {
             let set = facts
                 .variable
                 .is_some_and(|name| self.environment.get(name).is_some());
-            if set && !names.iter().any(|name| name == facts.name) {
-                names.push(facts.name.to_owned());
+            if set && seen.insert(facts.name) {
+                names.push(facts.name);
             }
         }
-        names
+        let value = |name: &str| self.value(section, name, &places, Nesting::new(&Cell::new(0)));
+        Ok(names
             .into_iter()
-            .map(|name| {
-                let value = self.get(section, &name)?;
-                Ok((name, value))
-            })
-            .collect()
+            .map(|name| (name.to_owned(), value(name)))
+            .collect())
     }
 
     /// The value of an option, inherited, interpolated and typed; its default if it is not there.
     pub fn get(&self, section: &str, option: &str) -> Result<Option<Value>, ConfigProblem> {
-        self.get_nested(
-            section,
-            option,
-            Nesting {
-                depth: 0,
-                replacements: &Cell::new(0),
-            },
-        )
+        self.get_nested(section, option, Nesting::new(&Cell::new(0)))
     }
 
     /// An option as text.
@@ -212,8 +262,20 @@ impl<'e> ProjectConfig<'e> {
         option: &str,
         nesting: Nesting<'_>,
     ) -> Result<Option<Value>, ConfigProblem> {
+        self.value(section, option, &self.walk(section)?, nesting)
+    }
+
+    /// What an option comes to. `places` are those of its section.
+    fn value(
+        &self,
+        section: &str,
+        option: &str,
+        places: &[(String, String)],
+        nesting: Nesting<'_>,
+    ) -> OptionValue {
         let facts = options::facts(section, option);
-        let mut raw = self.find(section, option, facts)?;
+        let hit = hit(places, option, facts);
+        let mut raw = hit.map_or(Ok(None), |(from, name)| self.raw(from, name))?;
         if let Some(facts) = facts {
             raw = self.overridden(raw, facts);
             raw = raw.or_else(|| facts.default.map(str::to_owned));
@@ -226,30 +288,12 @@ impl<'e> ProjectConfig<'e> {
         self.typed(section, facts, text).map(Some)
     }
 
-    /// The first hit in the section, in what it extends, in `[env]`.
-    fn find(
-        &self,
-        section: &str,
-        option: &str,
-        facts: Option<&OptionFacts>,
-    ) -> Result<Option<String>, ConfigProblem> {
-        let means = |name: &str| {
-            name == option
-                || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
-        };
-        let hit = self
-            .walk(section)?
-            .into_iter()
-            .find(|(_, name)| means(name));
-        hit.map_or(Ok(None), |(section, name)| self.raw(&section, &name))
-    }
-
     fn raw(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
         self.ini
             .get(section, option)
             .map_err(|error: PercentError| {
                 let message = format!("option '{option}' in [{section}]: {error}");
-                self.problem(ProblemKind::Interpolation, message)
+                self.problem_in(section, option, ProblemKind::Percent, message)
             })
     }
 
@@ -275,14 +319,14 @@ impl<'e> ProjectConfig<'e> {
         }
         if found.len() > MAX_INHERITED {
             let message = format!("[{section}] inherits too much");
-            return Err(self.problem(ProblemKind::ExtendsCycle, message));
+            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
         }
         if path.iter().any(|visited| visited == section) {
             let message = format!(
                 "[{section}] extends itself: {} -> {section}",
                 path.join(" -> ")
             );
-            return Err(self.problem(ProblemKind::ExtendsCycle, message));
+            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
         }
         let options = self.ini.options(section);
         found.extend(
@@ -302,12 +346,7 @@ impl<'e> ProjectConfig<'e> {
     }
 
     fn overridden(&self, raw: Option<String>, facts: &OptionFacts) -> Option<String> {
-        let Some(variable) = facts.variable else {
-            return raw;
-        };
-        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
-        let old = |name: &&str| set(&format!("PLATFORMIO_{}", name.to_uppercase()));
-        let Some(value) = set(variable).or_else(|| facts.old_names.iter().find_map(old)) else {
+        let Some((_, value)) = self.variable_of(facts) else {
             return raw;
         };
         match raw.filter(|raw| facts.kind == Kind::List && !raw.is_empty()) {
@@ -316,102 +355,13 @@ impl<'e> ProjectConfig<'e> {
         }
     }
 
-    fn interpolate(
-        &self,
-        section: &str,
-        option: &str,
-        text: &str,
-        nesting: Nesting<'_>,
-    ) -> Result<String, ConfigProblem> {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            out.push_str(&rest[..at]);
-            rest = &rest[at..];
-            let Some(len) = rest.find('}') else { break };
-            match &rest[2..len] {
-                "" => out.push_str("${}"),
-                name => out.push_str(&self.variable(section, option, name, nesting)?),
-            }
-            rest = &rest[len + 1..];
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-
-    /// What stands for `${name}` in `option` of `section`.
-    fn variable(
-        &self,
-        section: &str,
-        option: &str,
-        name: &str,
-        nesting: Nesting<'_>,
-    ) -> Result<String, ConfigProblem> {
-        let split = name.split_once('.').filter(|(head, tail)| {
-            !head.is_empty() && !head.contains(['(', ')']) && !tail.is_empty()
-        });
-        let Some((from, wanted)) = split else {
-            return Ok(self
-                .built_in(name)
-                .unwrap_or_else(|| format!("${{{name}}}")));
-        };
-        let from = match (from, wanted) {
-            // A variable that is not set becomes nothing.
-            ("sysenv", _) => {
-                return Ok(self.environment.get(wanted).unwrap_or_default().to_owned());
-            }
-            ("this", "__env__") => {
-                return section.strip_prefix("env:").map(str::to_owned).ok_or_else(|| {
-                    let message = format!(
-                        "option '{option}' in [{section}]: ${{this.__env__}} means something only \
-                         in sections [env:NAME]"
-                    );
-                    self.problem(ProblemKind::Interpolation, message)
-                });
-            }
-            ("this", _) => section,
-            (from, _) => from,
-        };
-        nesting.replacements.set(nesting.replacements.get() + 1);
-        if nesting.depth == MAX_NESTING || nesting.replacements.get() > MAX_REPLACEMENTS {
-            let message = format!("option '{wanted}' in [{from}] refers to itself");
-            return Err(self.problem(ProblemKind::Interpolation, message));
-        }
-        let deeper = Nesting {
-            depth: nesting.depth + 1,
-            ..nesting
-        };
-        match self.get_nested(from, wanted, deeper)? {
-            Some(value) => Ok(value.to_text()),
-            // A known option without a value becomes what Python prints.
-            None if options::facts(from, wanted).is_some_and(|f| f.kind == Kind::List) => {
-                Ok(String::new())
-            }
-            None if options::facts(from, wanted).is_some() => Ok("None".to_owned()),
-            None => {
-                let what = if self.ini.has_section(from) {
-                    format!("there is no option '{wanted}' in [{from}]")
-                } else {
-                    format!("there is no section [{from}]")
-                };
-                let message =
-                    format!("option '{option}' in [{section}] refers to ${{{name}}}, but {what}");
-                Err(self.problem(ProblemKind::Interpolation, message))
-            }
-        }
-    }
-
-    fn built_in(&self, name: &str) -> Option<String> {
-        match name {
-            "PROJECT_DIR" => Some(self.project.display().to_string()),
-            "UNIX_TIME" => {
-                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-                Some(now.map_or(0, |since| since.as_secs()).to_string())
-            }
-            // ${PROJECT_HASH} needs SHA-1 for directory names that no ESP project has been seen
-            // with; it stays as it is, like a variable of the build.
-            _ => None,
-        }
+    /// The environment variable that overrides an option, and its value.
+    fn variable_of(&self, facts: &OptionFacts) -> Option<(&'static str, &str)> {
+        let variable = facts.variable?;
+        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
+        let old = |name: &&str| set(&format!("PLATFORMIO_{}", name.to_uppercase()));
+        let value = set(variable).or_else(|| facts.old_names.iter().find_map(old))?;
+        Some((variable, value))
     }
 
     fn typed(
@@ -425,15 +375,21 @@ impl<'e> ProjectConfig<'e> {
                 "option '{}' in [{section}]: '{text}' is not {what}",
                 facts.name
             );
-            self.problem(ProblemKind::BadValue, message)
+            self.problem_in(section, facts.name, ProblemKind::BadValue, message)
         };
         Ok(match facts.kind {
             Kind::Text => Value::Text(text),
+            Kind::Choice(words) if words.contains(&text.as_str()) => Value::Text(text),
+            Kind::Choice(words) => return Err(bad(&format!("one of {}", words.join(", ")))),
+            Kind::Bit => match text.trim().parse() {
+                Ok(bit @ (0 | 1)) => Value::Int(bit),
+                _ => return Err(bad("0 or 1")),
+            },
             Kind::List => Value::List(split_list(&text)),
             Kind::Int => Value::Int(text.trim().parse().map_err(|_| bad("a whole number"))?),
             Kind::Bool => match text.trim().to_lowercase().as_str() {
                 "1" | "true" | "t" | "yes" | "y" | "on" => Value::Bool(true),
-                "0" | "false" | "f" | "no" | "n" | "off" => Value::Bool(false),
+                "" | "0" | "false" | "f" | "no" | "n" | "off" => Value::Bool(false),
                 _ => return Err(bad("yes or no")),
             },
             Kind::Dir => Value::Text(self.normal_dir(&text)),
@@ -460,18 +416,42 @@ impl<'e> ProjectConfig<'e> {
     }
 
     fn problem(&self, kind: ProblemKind, message: String) -> ConfigProblem {
-        let file = self
-            .files
-            .first()
-            .cloned()
-            .unwrap_or_else(|| self.project.join(FILE_NAME));
+        let file = self.files.first().map(|file| file.path.clone());
         ConfigProblem {
             kind,
-            file,
+            file: file.unwrap_or_else(|| self.project.join(FILE_NAME)),
             line: None,
+            place: None,
             message,
         }
     }
+
+    fn problem_in(
+        &self,
+        section: &str,
+        option: &str,
+        kind: ProblemKind,
+        message: String,
+    ) -> ConfigProblem {
+        ConfigProblem {
+            place: Some((section.to_owned(), option.to_owned())),
+            ..self.problem(kind, message)
+        }
+    }
+}
+
+/// The first place that has an option, by its name of today or an older one.
+fn hit<'p>(
+    places: &'p [(String, String)],
+    option: &str,
+    facts: Option<&OptionFacts>,
+) -> Option<(&'p str, &'p str)> {
+    let means = |name: &str| {
+        name == option
+            || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
+    };
+    let found = places.iter().find(|(_, name)| means(name));
+    found.map(|(section, name)| (section.as_str(), name.as_str()))
 }
 
 #[cfg(test)]

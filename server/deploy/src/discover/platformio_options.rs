@@ -1,13 +1,17 @@
 //! The options that PlatformIO knows: how their values are read, and which variables override them.
 //!
-//! Source: PlatformIO Core 6.2.0, `platformio/project/options.py`; only what discovery needs.
+//! Source: PlatformIO Core 6.2.0, `platformio/project/options.py`; all of its options.
 
 /// How a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
     List,
     Int,
+    /// 0 or 1.
+    Bit,
     Bool,
     /// A directory: `~` and the project directory are filled in.
     Dir,
@@ -66,6 +70,7 @@ const fn env(name: &'static str, kind: Kind) -> OptionFacts {
 
 /// In PlatformIO's order, which is the order in which overriding variables are listed.
 static OPTIONS: &[OptionFacts] = &[
+    option("platformio", "name", Kind::Text),
     option("platformio", "description", Kind::Text),
     option("platformio", "default_envs", Kind::List)
         .variable("PLATFORMIO_DEFAULT_ENVS")
@@ -134,23 +139,35 @@ static OPTIONS: &[OptionFacts] = &[
     ),
     env("platform", Kind::Text),
     env("board", Kind::Text),
-    env("build_type", Kind::Text).default("release"),
+    env("build_type", Kind::Choice(&["release", "test", "debug"])).default("release"),
     env("upload_protocol", Kind::Text),
     env("upload_resetmethod", Kind::Text),
     env("upload_command", Kind::Text),
     env("monitor_port", Kind::Text),
-    env("monitor_parity", Kind::Text).default("N"),
-    env("monitor_rts", Kind::Text),
-    env("monitor_dtr", Kind::Text),
-    env("monitor_eol", Kind::Text).default("CRLF"),
+    env("monitor_parity", Kind::Choice(&["N", "E", "O", "S", "M"])).default("N"),
+    env("monitor_rts", Kind::Bit),
+    env("monitor_dtr", Kind::Bit),
+    env("monitor_eol", Kind::Choice(&["CR", "LF", "CRLF"])).default("CRLF"),
     env("monitor_encoding", Kind::Text).default("UTF-8"),
-    env("lib_ldf_mode", Kind::Text).default("chain"),
-    env("lib_compat_mode", Kind::Text).default("soft"),
-    env("test_framework", Kind::Text).default("unity"),
+    env(
+        "lib_ldf_mode",
+        Kind::Choice(&["off", "chain", "deep", "chain+", "deep+"]),
+    )
+    .default("chain"),
+    env("lib_compat_mode", Kind::Choice(&["off", "soft", "strict"])).default("soft"),
+    env(
+        "test_framework",
+        Kind::Choice(&["doctest", "googletest", "unity", "custom"]),
+    )
+    .default("unity"),
     env("test_port", Kind::Text),
     env("debug_tool", Kind::Text),
     env("debug_init_break", Kind::Text).default("tbreak main"),
-    env("debug_load_mode", Kind::Text).default("always"),
+    env(
+        "debug_load_mode",
+        Kind::Choice(&["always", "modified", "manual"]),
+    )
+    .default("always"),
     env("debug_port", Kind::Text),
     env("debug_speed", Kind::Text),
     env("debug_svd_path", Kind::Text),
@@ -209,6 +226,27 @@ static OPTIONS: &[OptionFacts] = &[
         .variable("PLATFORMIO_EXTRA_SCRIPTS")
         .old(&["extra_script"]),
 ];
+
+/// Whether PlatformIO takes notice of `option` in `section`. Sections of other names may hold anything.
+///
+/// Source: `ProjectConfig._maintain_renamed_options`, which names those that it ignores.
+pub(super) fn is_known(section: &str, option: &str) -> bool {
+    match scope(section) {
+        "platformio" => facts(section, option).is_some(),
+        "env" => {
+            option.starts_with("custom_")
+                || option.starts_with("board_")
+                || facts(section, option).is_some()
+        }
+        _ => true,
+    }
+}
+
+/// All options of `section` by their names of today.
+pub(super) fn names(section: &str) -> impl Iterator<Item = &'static OptionFacts> {
+    let scope = scope(section).to_owned();
+    OPTIONS.iter().filter(move |facts| facts.scope == scope)
+}
 
 /// `platformio` or `env`: what a section's options are looked up under.
 fn scope(section: &str) -> &str {

@@ -2,12 +2,126 @@
 //! `# CONFIG_X is not set`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
+
+/// Byte offsets into a text.
+pub type Span = Range<usize>;
 
 /// The options of a Kconfig file, without `CONFIG_`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SdkConfig {
+pub struct SdkConfig {
     values: BTreeMap<String, String>,
+}
+
+/// The lines of a Kconfig file, with the place of everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SdkConfigText {
+    /// In the order of the text; the last one of a name counts.
+    pub entries: Vec<Entry>,
+    /// Lines that are neither an option nor a comment.
+    pub faults: Vec<Span>,
+}
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name without `CONFIG_`.
+    pub name: String,
+    /// Its name with `CONFIG_`.
+    pub name_span: Span,
+    /// Its value without quotes; `n` for `# CONFIG_X is not set`.
+    pub value: String,
+    /// Its value with its quotes, or the words `is not set`.
+    pub value_span: Span,
+    /// All of it.
+    pub span: Span,
+    /// Whether it is written as `# CONFIG_X is not set`.
+    pub is_comment: bool,
+}
+
+impl SdkConfigText {
+    /// Reads a text, whatever it is.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut found = Self::default();
+        let mut at = 0;
+        for (index, whole) in text.split_inclusive('\n').enumerate() {
+            let mut start = at;
+            at += whole.len();
+            let mut line = whole;
+            if let Some(rest) = line.strip_prefix('\u{feff}').filter(|_| index == 0) {
+                start += line.len() - rest.len();
+                line = rest;
+            }
+            start += line.len() - line.trim_start().len();
+            let line = line.trim();
+            let span = start..start + line.len();
+            match entry(line, start) {
+                Some(entry) => found.entries.push(entry),
+                None if line.is_empty() || line.starts_with('#') => {}
+                None => found.faults.push(span),
+            }
+        }
+        found
+    }
+
+    /// The entry that counts for an option.
+    #[must_use]
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.name == name)
+    }
+
+    /// What the lines say together.
+    #[must_use]
+    pub fn config(&self) -> SdkConfig {
+        let mut values = BTreeMap::new();
+        for entry in &self.entries {
+            if entry.is_comment {
+                values.remove(&entry.name);
+            } else {
+                values.insert(entry.name.clone(), entry.value.clone());
+            }
+        }
+        SdkConfig { values }
+    }
+}
+
+fn entry(line: &str, start: usize) -> Option<Entry> {
+    const PREFIX: &str = "CONFIG_";
+    const UNSET: &str = "is not set";
+    let is_name = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let span = start..start + line.len();
+    if let Some(name) = line.strip_prefix(PREFIX) {
+        let (name, value) = name.split_once('=')?;
+        let name_end = start + PREFIX.len() + name.len();
+        return Some(Entry {
+            name: name.to_owned(),
+            name_span: start..name_end,
+            value: unquote(value),
+            value_span: name_end + 1..span.end,
+            span,
+            is_comment: false,
+        });
+    }
+    let comment = line.strip_prefix('#')?;
+    let name = comment.trim_start();
+    let from = span.end - name.len();
+    let name = name.strip_prefix(PREFIX)?.strip_suffix(UNSET)?.trim_end();
+    if !is_name(name) || name.is_empty() {
+        return None;
+    }
+    Some(Entry {
+        name: name.to_owned(),
+        name_span: from..from + PREFIX.len() + name.len(),
+        value: "n".to_owned(),
+        value_span: span.end - UNSET.len()..span.end,
+        span,
+        is_comment: true,
+    })
 }
 
 impl SdkConfig {
@@ -16,28 +130,30 @@ impl SdkConfig {
         std::fs::read_to_string(path).map_or_else(|_| Self::default(), |text| Self::parse(&text))
     }
 
-    fn parse(text: &str) -> Self {
-        let option = |line: &str| {
-            let (name, value) = line.trim().strip_prefix("CONFIG_")?.split_once('=')?;
-            Some((name.to_owned(), unquote(value)))
-        };
-        Self {
-            values: text.lines().filter_map(option).collect(),
-        }
+    /// Read a text.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        SdkConfigText::parse(text).config()
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    /// The value of an option; `None` where it is empty or not there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.values
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
 
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    /// Whether an option is `y`.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
         self.get(name) == Some("y")
     }
 
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
+    /// The value of an option that is a number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u32> {
         self.get(name).and_then(super::parse_offset)
     }
 }
@@ -63,6 +179,8 @@ fn unquote(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -74,5 +192,52 @@ mod tests {
         assert_eq!(config.get("C"), Some("x \"y\""));
         assert_eq!(config.number("D"), Some(0x8000));
         assert_eq!(config.get("E"), None);
+    }
+
+    #[test]
+    fn everything_has_its_place_with_crlf_bom_and_other_scripts() {
+        let text = "\u{feff}# 漢字 😀\r\n\tCONFIG_A=\"値\"\r\n# CONFIG_B is not set\r\nnoise\r\nCONFIG_A=\"x\"";
+        let read = SdkConfigText::parse(text);
+        let places: Vec<_> = read
+            .entries
+            .iter()
+            .map(|entry| {
+                (
+                    &text[entry.name_span.clone()],
+                    &text[entry.value_span.clone()],
+                )
+            })
+            .collect();
+        assert_eq!(
+            places,
+            [
+                ("CONFIG_A", "\"値\""),
+                ("CONFIG_B", "is not set"),
+                ("CONFIG_A", "\"x\"")
+            ]
+        );
+        assert_eq!(read.faults.len(), 1);
+        assert_eq!(&text[read.faults[0].clone()], "noise");
+        assert_eq!(read.entry("A").map(|entry| entry.value.as_str()), Some("x"));
+        assert_eq!(read.config().get("A"), Some("x"));
+    }
+
+    #[test]
+    fn what_is_unset_later_is_unset() {
+        let config = SdkConfig::parse("CONFIG_A=y\n# CONFIG_A is not set\n");
+        assert!(!config.is_set("A"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_lies_in_the_text(text in "((# ?|\t)?(CONFIG_)?[A-Zä漢😀=\"\\\\ ]{0,9}( is not set)?(\n|\r\n|\r)){0,9}") {
+            let read = SdkConfigText::parse(&text);
+            let spans = read.entries.iter().flat_map(|entry| {
+                [entry.name_span.clone(), entry.value_span.clone(), entry.span.clone()]
+            });
+            for span in spans.chain(read.faults.clone()) {
+                prop_assert!(span.start <= span.end && text.get(span.clone()).is_some(), "{:?}", span);
+            }
+        }
     }
 }

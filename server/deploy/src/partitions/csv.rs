@@ -1,16 +1,43 @@
 //! Partition tables as people write them: `partitions.csv`.
 //!
-//! The rules are those of `gen_esp32part.py` of ESP-IDF v6.0.2, tested against what the genuine
-//! tool makes of a corpus of tables. Where older versions differ, the newest counts.
+//! The rules are those of `gen_esp32part.py` of ESP-IDF v4.4.8 to v6.0.2, tested against what the
+//! genuine tool makes of a corpus of tables. Where the version is not known, the newest counts.
+//!
+//! There is one reader, [`read`]: it takes any text, finds everything that is wrong with it, and
+//! knows where that stands. [`compile`] takes its first problem for the whole answer, as the genuine
+//! tool does, so that what is said while editing and what is said when deploying agree.
 
+mod lines;
 mod names;
+mod nearest;
 mod number;
+mod places;
+mod problem;
+mod row;
+mod rules;
 mod verify;
+mod version;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use self::names::{APP, BOOTLOADER, DATA, PARTITION_TABLE};
+pub use self::lines::{Cell, lines};
+pub use self::names::{ExtraSubtype, Name, type_name};
+pub use self::problem::{Problem, Stage};
+pub use self::row::{Column, Row};
+pub use self::rules::Rules;
+pub use self::version::IdfVersion;
 use super::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
+
+/// How a build signs apps, as far as tables are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecureBoot {
+    /// The ESP32's first scheme. `short_apps`: app partitions need not be multiples of 64 KiB.
+    #[allow(missing_docs)]
+    V1 { short_apps: bool },
+    /// Every later scheme.
+    V2,
+}
 
 /// What the build adds to the CSV.
 #[derive(Debug, Clone)]
@@ -27,6 +54,12 @@ pub struct Options {
     pub md5: bool,
     /// Variables for `$NAME` and `${NAME}`.
     pub variables: BTreeMap<String, String>,
+    /// The version of ESP-IDF whose rules count; `None`: the newest.
+    pub version: Option<IdfVersion>,
+    /// How the build signs apps.
+    pub secure_boot: Option<SecureBoot>,
+    /// Subtypes that the project adds.
+    pub extra_subtypes: Vec<ExtraSubtype>,
 }
 
 impl Default for Options {
@@ -38,6 +71,9 @@ impl Default for Options {
             flash_bytes: None,
             md5: true,
             variables: BTreeMap::new(),
+            version: None,
+            secure_boot: None,
+            extra_subtypes: Vec::new(),
         }
     }
 }
@@ -54,280 +90,133 @@ pub struct CsvError {
     pub message: String,
 }
 
-fn error(line: usize, code: &'static str, message: impl Into<String>) -> CsvError {
-    CsvError {
-        line: Some(line),
-        code,
-        message: message.into(),
-    }
+/// A table as far as it can be read, and everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Its rows, in the order of the lines.
+    pub rows: Vec<Row>,
+    /// What is wrong, in the order in which the genuine tool would notice.
+    pub problems: Vec<Problem>,
 }
 
-/// A row whose offset may still be blank and whose size may still be an end address.
-#[derive(Debug)]
-struct Row {
-    line: usize,
-    name: String,
-    kind: u8,
-    subtype: u8,
-    offset: Option<i128>,
-    size: i128,
-    flags: u32,
+/// Reads any text.
+#[must_use]
+pub fn read(text: &str, options: &Options) -> Reading {
+    let mut problems = Vec::new();
+    let mut rows = Vec::new();
+    for (index, line) in lines(text).enumerate() {
+        let number = index + 1;
+        let line = if index == 0 {
+            after_bom(text, line, options, &mut problems)
+        } else {
+            line
+        };
+        if let Some(problem) = unknown_variable(text, number, line.clone(), options) {
+            problems.push(problem);
+            continue;
+        }
+        let row = lines::row_line(text, number, line, &options.variables);
+        if let Some(row) = row {
+            let index = rows.len();
+            rows.push(row::read(row, index, options, &mut problems));
+        }
+    }
+    places::fill(&mut rows, options, &mut problems);
+    verify::verify(&rows, text.len(), options, &mut problems);
+    // Stable: within a stage they stand in the order of the checks.
+    problems.sort_by_key(|problem| problem.stage);
+    Reading { rows, problems }
 }
 
-impl Row {
-    /// Rows that describe what the build places anyway; they take no part in filling blanks.
-    fn is_fixed(&self) -> bool {
-        (self.kind == BOOTLOADER || self.kind == PARTITION_TABLE) && self.subtype == 0
+/// The first line without a byte order mark, which is read since 5.4.
+fn after_bom(
+    text: &str,
+    line: Range<usize>,
+    options: &Options,
+    problems: &mut Vec<Problem>,
+) -> Range<usize> {
+    const BOM: char = '\u{feff}';
+    if !text.starts_with(BOM) {
+        return line;
     }
-
-    fn alignment(&self) -> i128 {
-        if self.kind == APP { 0x1_0000 } else { 0x1000 }
+    let rest = BOM.len_utf8()..line.end;
+    if !Rules::of(options).since(5, 4) {
+        let is_row = lines::row_line(text, 1, rest.clone(), &options.variables).is_some();
+        let consequence = if is_row {
+            "it becomes a part of the first name"
+        } else {
+            "the first line is then no comment"
+        };
+        problems.push(Problem {
+            stage: Stage::Line,
+            code: "byte-order-mark",
+            is_refused: !is_row,
+            span: 0..rest.start,
+            row: None,
+            line: Some(1),
+            message: format!(
+                "The text begins with a byte order mark, which ESP-IDF reads since 5.4; before, {consequence}."
+            ),
+            related: None,
+            replacement: Some(String::new()),
+        });
     }
+    rest
 }
 
-/// A row with everything known.
-#[derive(Debug)]
-struct Placed {
-    line: usize,
-    partition: Partition,
+/// The genuine tool takes a variable that is not set for a mistake only at the start of a line.
+fn unknown_variable(
+    text: &str,
+    number: usize,
+    line: Range<usize>,
+    options: &Options,
+) -> Option<Problem> {
+    let name = lines::variable_at(text[line.clone()].strip_prefix('$')?);
+    if name.is_empty()
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || options.variables.contains_key(name)
+    {
+        return None;
+    }
+    Some(Problem {
+        stage: Stage::Line,
+        code: "unknown-variable",
+        is_refused: true,
+        span: line.start..line.start + 1 + name.len(),
+        row: None,
+        line: Some(number),
+        message: format!("Unknown variable '{name}'."),
+        related: None,
+        replacement: None,
+    })
 }
 
 /// Compile a table, and check it as the build does.
 pub fn compile(text: &str, options: &Options) -> Result<PartitionTable, CsvError> {
-    let placed = place(text, options)?;
-    verify::verify(&placed, options)?;
-    Ok(table(placed, options))
+    compile_until(text, options, Stage::Table)
 }
 
 /// Compile a table without the checks that only some versions of ESP-IDF make. For comparing with a
 /// table that a build has accepted already.
 pub fn compile_unverified(text: &str, options: &Options) -> Result<PartitionTable, CsvError> {
-    Ok(table(place(text, options)?, options))
+    compile_until(text, options, Stage::Place)
 }
 
-fn table(placed: Vec<Placed>, options: &Options) -> PartitionTable {
-    PartitionTable {
-        partitions: placed.into_iter().map(|row| row.partition).collect(),
+fn compile_until(text: &str, options: &Options, last: Stage) -> Result<PartitionTable, CsvError> {
+    let Reading { rows, problems } = read(text, options);
+    let mut refused = problems.into_iter().filter(|problem| problem.is_refused);
+    if let Some(problem) = refused.next().filter(|problem| problem.stage <= last) {
+        return Err(CsvError {
+            line: problem.line,
+            code: problem.code,
+            message: problem.message,
+        });
+    }
+    Ok(PartitionTable {
+        // Without a problem of the first two stages every row is known.
+        partitions: rows.iter().filter_map(Row::partition).collect(),
         has_md5: options.md5,
-    }
-}
-
-fn place(text: &str, options: &Options) -> Result<Vec<Placed>, CsvError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut rows = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = expand(line, &options.variables);
-        let line = line.trim();
-        let number = index + 1;
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('$') {
-            let name = name.trim_matches(['{', '}']);
-            return Err(error(
-                number,
-                "unknown-variable",
-                format!("Unknown variable '{name}'."),
-            ));
-        }
-        rows.push(row(number, line, options)?);
-    }
-    fill(rows, options)
-}
-
-/// Replace `$NAME` and `${NAME}` where NAME is set, as `os.path.expandvars` does.
-fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        let braced = after.strip_prefix('{').and_then(|s| s.split_once('}'));
-        let (name, len) = if let Some((name, _)) = braced {
-            (name, name.len() + 2)
-        } else {
-            let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-            let len = after.find(ends).unwrap_or(after.len());
-            (&after[..len], len)
-        };
-        if let Some(value) = variables.get(name) {
-            out.push_str(value);
-            rest = &after[len..];
-        } else {
-            out.push('$');
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn row(line: usize, text: &str, options: &Options) -> Result<Row, CsvError> {
-    let mut fields = text.split(',').map(str::trim).chain(std::iter::repeat(""));
-    let mut field = || fields.next().unwrap_or_default();
-    let (name, kind, subtype, offset, size, flags) =
-        (field(), field(), field(), field(), field(), field());
-    let kind = names::kind(line, kind)?;
-    let subtype = names::subtype(line, kind, subtype)?;
-    let number = |text: &str| {
-        let value = number::parse(text, &|_| None).ok_or_else(|| {
-            let message =
-                format!("'{text}' is not a number. Use decimal, 0x hex, or a K or M suffix.");
-            error(line, "number-invalid", message)
-        })?;
-        // Far more than 32 bits, and sums of such numbers cannot overflow.
-        if value.unsigned_abs() > 1 << 64 {
-            return Err(error(
-                line,
-                "offset-range",
-                format!("{text} does not fit in 32 bits."),
-            ));
-        }
-        Ok(value)
-    };
-    let offset = if offset.is_empty() {
-        None
-    } else {
-        Some(number(offset)?)
-    };
-    let size = if size.is_empty() {
-        None
-    } else {
-        Some(number(size)?)
-    };
-    let (offset, size) = fixed_places(line, (kind, subtype), offset, size, options)?;
-    let size = size.ok_or_else(|| error(line, "size-empty", "Size is required."))?;
-    Ok(Row {
-        line,
-        name: name.to_owned(),
-        kind,
-        subtype,
-        offset,
-        size,
-        flags: names::flags(line, flags)?,
     })
-}
-
-/// Offset and size of rows that describe the boot loader or the table: the build fixes them.
-fn fixed_places(
-    line: usize,
-    (kind, subtype): (u8, u8),
-    offset: Option<i128>,
-    size: Option<i128>,
-    options: &Options,
-) -> Result<(Option<i128>, Option<i128>), CsvError> {
-    let table = i128::from(options.table_offset);
-    let bootloader = |line| {
-        options.bootloader_offset.map(i128::from).ok_or_else(|| {
-            let message = "The offset of the boot loader is set by the ESP-IDF build, not by \
-                           PlatformIO or Arduino.";
-            error(line, "primary-offset-undefined", message)
-        })
-    };
-    Ok(match (kind, subtype) {
-        (BOOTLOADER, names::PRIMARY) => {
-            let offset = bootloader(line)?;
-            (Some(offset), Some(table - offset))
-        }
-        (BOOTLOADER, names::OTA) => (offset, Some(table - bootloader(line)?)),
-        (BOOTLOADER, names::RECOVERY) => {
-            let recovery = options.recovery_offset.ok_or_else(|| {
-                let message = "The offset of the recovery boot loader is set by the ESP-IDF build, \
-                               not by PlatformIO or Arduino.";
-                error(line, "recovery-offset-undefined", message)
-            })?;
-            (Some(i128::from(recovery)), Some(table - bootloader(line)?))
-        }
-        (PARTITION_TABLE, names::PRIMARY) => (Some(table), Some(TABLE_SECTOR_BYTES.into())),
-        (PARTITION_TABLE, names::OTA) => (offset, Some(TABLE_SECTOR_BYTES.into())),
-        _ => (offset, size),
-    })
-}
-
-/// Fill blank offsets, turn end addresses into sizes, and check the order.
-fn fill(rows: Vec<Row>, options: &Options) -> Result<Vec<Placed>, CsvError> {
-    let table_end = i128::from(options.table_offset) + i128::from(TABLE_SECTOR_BYTES);
-    let mut last_end = table_end;
-    let mut last_name: Option<String> = None;
-    let mut placed = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        if !row.is_fixed() {
-            let start = match row.offset {
-                Some(offset) if offset < last_end => {
-                    return Err(before_previous(
-                        &row,
-                        offset,
-                        last_end,
-                        last_name.as_deref(),
-                    ));
-                }
-                Some(offset) => offset,
-                None => (last_end + row.alignment() - 1) / row.alignment() * row.alignment(),
-            };
-            row.offset = Some(start);
-            if row.size < 0 {
-                row.size = -row.size - start;
-            }
-            last_end = start + row.size;
-            last_name = Some(row.name.clone());
-        }
-        placed.push(in_32_bits(row)?);
-    }
-    Ok(placed)
-}
-
-fn before_previous(row: &Row, offset: i128, last_end: i128, last: Option<&str>) -> CsvError {
-    match last {
-        None => error(
-            row.line,
-            "below-table-end",
-            format!(
-                "Offset {offset:#x} is inside or before the partition table; the first free offset \
-                 is {last_end:#x}."
-            ),
-        ),
-        Some(last) => error(
-            row.line,
-            "overlap",
-            format!(
-                "'{}' at {offset:#x} overlaps '{last}', which ends at {last_end:#x}; rows must be \
-                 in ascending order.",
-                row.name
-            ),
-        ),
-    }
-}
-
-fn in_32_bits(row: Row) -> Result<Placed, CsvError> {
-    if row.size < 0 {
-        let message = "The end address lies before the start.";
-        return Err(error(row.line, "size-negative", message));
-    }
-    let word = |value: i128| {
-        u32::try_from(value).map_err(|_| {
-            error(
-                row.line,
-                "offset-range",
-                format!("{value:#x} does not fit in 32 bits."),
-            )
-        })
-    };
-    Ok(Placed {
-        line: row.line,
-        partition: Partition {
-            offset: word(row.offset.unwrap_or_default())?,
-            size: word(row.size)?,
-            label: row.name,
-            kind: row.kind,
-            subtype: row.subtype,
-            flags: row.flags,
-        },
-    })
-}
-
-/// Whether a data partition is meant; the rules for them differ in several places.
-fn is_data(partition: &Partition, subtype: u8) -> bool {
-    partition.kind == DATA && partition.subtype == subtype
 }
 
 #[cfg(test)]

@@ -96,9 +96,9 @@ fn one_matching_sample_leads_to_a_search_that_does_not_ask_for_it_again() {
     let asked = search(0x1_0000, &board, &image, true);
     assert_eq!(differing(&asked).len(), 63);
     assert!(!asked.sectors.contains(&Sector::Assumed));
-    // One sample, the first block as a whole and two of its fours; by then it is clear that
+    // One sample, the first block as a whole and one of its fours; by then it is clear that
     // asking for more than one sector is wasted, here and in the next blocks.
-    assert_eq!(asked.hashed_sectors, 1 + 16 + 8 + 63);
+    assert_eq!(asked.hashed_sectors, 1 + 16 + 4 + 63);
 }
 
 #[test]
@@ -133,9 +133,48 @@ fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
         .sectors;
     let to_write: Vec<usize> = (0..96).filter(|&n| sectors[n].is_to_be_written()).collect();
     assert_eq!(to_write, (20..96).collect::<Vec<_>>());
-    // Two blocks as wholes, the second one's fours and sectors until enough differ (a four that
-    // matches, three that do not), three samples in each of the four others.
-    assert_eq!(hashed_sectors, 32 + 4 + 3 * (4 + 4) + 4 * 3);
+    // Two blocks as wholes, a four of the second one that matches, one that does not and its
+    // sectors, five more sectors until nine differ; three samples in each of the four others.
+    assert_eq!(hashed_sectors, 32 + 4 + (4 + 4) + 5 + 4 * 3);
+}
+
+/// Where a third of the sectors differ, a hash of more than one hardly ever saves any.
+#[test]
+fn behind_a_block_with_many_differences_sectors_are_asked_about_one_by_one() {
+    let image = [7; 48];
+    let mut board = image;
+    for at in [2, 5, 10, 20, 31] {
+        board[at] = 9;
+    }
+    let asked = search(0x1_0000, &board, &image, false);
+    assert_eq!(differing(&asked), [2, 5, 10, 20, 31]);
+    // The first block, three of its fours with their sectors, the sectors of the fourth alone. Every
+    // sector of the second. The third, since the second had two differences, by its fours.
+    assert_eq!(asked.hashes, (1 + 3 * (1 + 4) + 4) + 16 + 4);
+    assert_eq!(asked.hashed_sectors, (16 + 3 * (4 + 4) + 4) + 16 + 16);
+}
+
+/// What lies in a block together with something else is not erased as a block: nothing is gained by
+/// writing more of it than differs.
+#[test]
+fn in_part_of_a_block_every_difference_is_found() {
+    let image = flash(&[7; 14]);
+    let mut board = vec![9; 14];
+    board[13] = 7;
+    let board = flash(&board);
+    let search = Search {
+        chunk_sectors: SECTORS_PER_BLOCK,
+        sample: true,
+        enough: Some(9),
+    };
+    let sectors = search
+        .run(0, &image, &mut |range: Range<usize>| {
+            Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
+        })
+        .unwrap()
+        .sectors;
+    assert_eq!(sectors[13], Sector::Match);
+    assert!(!sectors.contains(&Sector::Assumed));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod corpus_partitions;
 mod corpus_platformio;
 mod elf;
+mod esptool_output;
 mod fixtures;
 mod header_patch;
 mod layouts;

@@ -6,6 +6,7 @@ use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::Chip;
 use crate::error::LoaderError;
+use crate::link::ESPRESSIF_VID;
 use crate::packet::{self, op};
 
 /// Time for the chip's UART to take the new rate after its answer has left. esptool waits 50 ms; the
@@ -14,7 +15,38 @@ const SETTLE: Duration = Duration::from_millis(5);
 /// At a rate worth having, a block and its answer take a fifth of this.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 
+/// The least that a register read and its answer take on a wire: header, contents and delimiters.
+const REGISTER_READ_BYTES: u32 = (8 + 4 + 2) + (8 + 2 + 2);
+/// Start bit, eight bits, stop bit.
+const BITS_PER_BYTE: u32 = 10;
+
 impl Session {
+    /// The rate at which bits are clocked on this link, if they are: not over the chip's own USB,
+    /// and not where an answer was there sooner than its bits could have been at the rate that was
+    /// set (a virtual machine, an adapter with an id of its own before the chip's USB).
+    #[must_use]
+    pub fn clocked_baud(&self) -> Option<u32> {
+        let native_usb = self
+            .link
+            .usb_id()
+            .is_some_and(|usb| usb.vid == ESPRESSIF_VID);
+        (!native_usb && !self.outran_its_bits).then_some(self.baud)
+    }
+
+    /// Whether there is a baud rate that can be changed. Raw TCP carries none: whatever serial port
+    /// lies behind it stays at the rate at which the boot ROM answered.
+    #[must_use]
+    pub fn has_baud_rate(&self) -> bool {
+        self.clocked_baud().is_some() && !self.link.name().starts_with("socket://")
+    }
+
+    /// Whether a register read took less time than its bits do. No time at all means that there is no
+    /// clock.
+    pub(super) fn outruns_its_bits(&self, took: Duration) -> bool {
+        let bits = REGISTER_READ_BYTES * BITS_PER_BYTE;
+        !took.is_zero() && took < Duration::from_secs(1) * bits / self.baud
+    }
+
     /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode.
     /// Source: esptool 5.6.0 `targets/esp32c2.py`.
     #[must_use]

@@ -67,6 +67,7 @@ impl Session {
             traffic: Traffic::default(),
             magic: None,
             round_trip: None,
+            outran_its_bits: false,
         };
         session.establish(options)?;
         Ok(session)

@@ -35,6 +35,23 @@ pub struct Security {
     pub secure_boot_v1: bool,
 }
 
+impl Security {
+    /// From eFuse registers that somebody has read. They do not tell Secure Download Mode, in which
+    /// nobody can read them. `None` if `read` does not know one of them.
+    pub fn from_registers(chip: Chip, read: impl Fn(u32) -> Option<u32>) -> Option<Self> {
+        let bits = &chip.facts().security;
+        let of = |(register, mask): (u32, u32)| Some(read(register)? & mask);
+        let v1 = (bits.secure_boot.0, SECURE_BOOT_V1);
+        Some(Self {
+            secure_download: false,
+            flash_encryption: of(bits.crypt_count)?.count_ones() % 2 == 1,
+            encrypted_download_disabled: Some(of(bits.encrypted_download_disabled)? != 0),
+            secure_boot: of(bits.secure_boot)? != 0,
+            secure_boot_v1: chip == Chip::Esp32 && of(v1)? != 0,
+        })
+    }
+}
+
 /// What the flash chip says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlashId {
@@ -130,16 +147,14 @@ impl Session {
         let facts = self.chip.facts();
         let bits = &facts.security;
         if facts.security_info_len.is_none() {
-            let crypt = self.read_register(bits.crypt_count.0)? & bits.crypt_count.1;
+            let crypt = self.read_register(bits.crypt_count.0)?;
+            // The other two are one register on the ESP32.
             let boot = self.read_register(bits.secure_boot.0)?;
-            // Same register on the ESP32.
-            return Ok(Security {
-                secure_download: false,
-                flash_encryption: crypt.count_ones() % 2 == 1,
-                encrypted_download_disabled: Some(boot & bits.encrypted_download_disabled.1 != 0),
-                secure_boot: boot & bits.secure_boot.1 != 0,
-                secure_boot_v1: boot & SECURE_BOOT_V1 != 0,
-            });
+            let words = [(bits.crypt_count.0, crypt), (bits.secure_boot.0, boot)];
+            let known = |register| words.iter().find(|(n, _)| *n == register).map(|(_, w)| *w);
+            if let Some(security) = Security::from_registers(self.chip, known) {
+                return Ok(security);
+            }
         }
         let info = match self.security_info {
             Some(info) => info,

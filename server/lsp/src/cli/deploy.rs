@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::discover::Environment;
-use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
 use fbuild_loader::reset::{After, Before};
 
 use super::bars::Bars;
@@ -19,6 +19,7 @@ use crate::order::Order;
 
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags, independent of each other
 pub(crate) struct DeployArguments {
     #[command(flatten)]
     common: Arguments,
@@ -34,6 +35,10 @@ pub(crate) struct DeployArguments {
     /// Write where it is refused for safety (secured boards); the board may not start afterwards
     #[arg(long)]
     force: bool,
+
+    /// Stop, instead of warning, where a new partition table would cost data on the board
+    #[arg(long)]
+    keep_data: bool,
 }
 
 /// Arguments that all three share.
@@ -59,6 +64,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_baud)]
     baud: Baud,
 
+    /// Who talks to the board: this program, or Espressif's esptool, which must be installed
+    #[arg(long, value_enum, default_value = "native")]
+    backend: BackendArgument,
+
+    /// The esptool to use, version 4 or 5, instead of the one that is found
+    #[arg(long, value_name = "PATH")]
+    esptool: Option<PathBuf>,
+
     /// A file and where it goes, instead of a project's target; may be repeated
     #[arg(
         long = "image",
@@ -72,6 +85,28 @@ pub(crate) struct Arguments {
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// How much is risked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Care {
+    force: bool,
+    keep_data: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BackendArgument {
+    Native,
+    Esptool,
+}
+
+impl From<BackendArgument> for Backend {
+    fn from(argument: BackendArgument) -> Self {
+        match argument {
+            BackendArgument::Native => Self::Native,
+            BackendArgument::Esptool => Self::Esptool,
+        }
+    }
 }
 
 fn parse_baud(text: &str) -> Result<Baud, String> {
@@ -100,24 +135,28 @@ impl DeployArguments {
             (true, false) => Mode::Full,
             (false, false) => Mode::Auto,
         };
-        self.common.run(mode, self.force, boards, terminal)
+        let care = Care {
+            force: self.force,
+            keep_data: self.keep_data,
+        };
+        self.common.run(mode, care, boards, terminal)
     }
 }
 
 impl Arguments {
     /// Runs `verify`.
     pub(crate) fn verify(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        self.run(Mode::Verify, false, boards, terminal)
+        self.run(Mode::Verify, Care::default(), boards, terminal)
     }
 
     /// Runs `plan`.
     pub(crate) fn plan(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        self.run(Mode::Plan, false, boards, terminal)
+        self.run(Mode::Plan, Care::default(), boards, terminal)
     }
 
-    fn run(self, mode: Mode, force: bool, boards: &LocalBoards, terminal: Terminal) -> u8 {
+    fn run(self, mode: Mode, care: Care, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let as_json = self.json;
-        let order = match self.order(mode, force) {
+        let order = match self.order(mode, care.force) {
             Ok(order) => order,
             Err(message) => {
                 terminal.note(&format!("error: {message}"));
@@ -133,13 +172,19 @@ impl Arguments {
         let mut bars = Bars::new(terminal);
         let report = match order.resolve(&ports, &Environment::from_process()) {
             Err(failure) => order.refused(failure, Duration::ZERO),
-            Ok(request) => boards.deploy(&request, &mut |event| bars.hear(&event), &cancel),
+            Ok(mut request) => {
+                request.keep_data = care.keep_data;
+                boards.deploy(&request, &mut |event| bars.hear(&event), &cancel)
+            }
         };
         tell(&report, &bars, as_json, terminal);
         exit_code(&report)
     }
 
     fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
+        if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
+            return Err("--esptool goes with --backend esptool".to_owned());
+        }
         let mut files = Vec::new();
         for pair in self.images.chunks_exact(2) {
             let offset = parse_offset(&pair[0]).ok_or_else(|| {
@@ -163,6 +208,8 @@ impl Arguments {
             before: Before::Reset,
             after: After::Reset,
             force,
+            backend: self.backend.into(),
+            esptool: self.esptool,
         })
     }
 }

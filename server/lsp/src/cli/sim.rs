@@ -2,19 +2,18 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::chip::Chip;
 use fbuild_sim::port::SimPort;
 use fbuild_sim::serve::{self, Server};
-use fbuild_sim::timing::{FlashTiming, LinkTiming, LoaderTiming};
 use fbuild_sim::{Board, Timing};
 
 use super::terminal::Terminal;
 use super::{FAILED, SUCCESS, USAGE, fail};
 use crate::boards::LocalBoards;
+use crate::port;
 
 /// Arguments of `sim`.
 #[derive(Debug, Args)]
@@ -96,7 +95,7 @@ impl Arguments {
         }
         let mut builder = port.builder().start_in_download_mode();
         if self.time == Time::Accounted {
-            builder = builder.timing(instant());
+            builder = builder.timing(Timing::instant());
         }
         builder.build().map_err(|error| error.to_string())
     }
@@ -120,7 +119,7 @@ impl Arguments {
     fn serve(&self, board: Board) -> io::Result<Server> {
         match &self.listen {
             Some(address) => serve::tcp(board, address.as_str()),
-            None => on_pty(board),
+            None => port::on_pty(board),
         }
     }
 
@@ -142,47 +141,5 @@ impl Arguments {
             board_state: String::new(),
             remedy: remedy.to_owned(),
         }
-    }
-}
-
-#[cfg(unix)]
-fn on_pty(board: Board) -> io::Result<Server> {
-    serve::pty(board, serve::PtyOptions::default())
-}
-
-#[cfg(not(unix))]
-fn on_pty(_: Board) -> io::Result<Server> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "this system has none",
-    ))
-}
-
-/// A board on which everything is over at once.
-fn instant() -> Timing {
-    let loader = LoaderTiming {
-        md5_rate: u32::MAX,
-        inflate_rate: u32::MAX,
-        command_overhead: Duration::ZERO,
-    };
-    Timing {
-        link: LinkTiming {
-            to_board: Duration::ZERO,
-            to_host: Duration::ZERO,
-            fixed_rate: Some(u32::MAX),
-        },
-        flash: FlashTiming {
-            page_program: Duration::ZERO,
-            sector_erase: Duration::ZERO,
-            block_erase: Duration::ZERO,
-            chip_erase_per_mib: Duration::ZERO,
-            read_rate: u32::MAX,
-        },
-        rom: loader,
-        stub: loader,
-        boot_to_download: Duration::ZERO,
-        boot_to_firmware: Duration::ZERO,
-        stub_start: Duration::ZERO,
-        en_capacitor: Duration::ZERO,
     }
 }

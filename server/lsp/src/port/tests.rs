@@ -114,6 +114,19 @@ fn what_was_asked_for_wins_and_the_project_comes_second() {
 }
 
 #[test]
+fn of_a_pattern_of_the_project_the_first_port_that_matches_counts() {
+    let ports = [
+        usb("/dev/ttyUSB0", 0x10C4),
+        usb("/dev/ttyACM0", 0x303A),
+        usb("/dev/ttyACM1", 0x303A),
+    ];
+    let chosen = choose(None, Some("/dev/ttyACM*"), &ports);
+    assert_eq!(chosen.unwrap(), "/dev/ttyACM0");
+    // Of one that none matches, no more than of a name that is not there.
+    assert!(choose(None, Some("/dev/cu.*"), &ports).is_err());
+}
+
+#[test]
 fn a_project_cannot_send_us_to_a_port_that_is_not_there() {
     let ports = [usb("/dev/ttyUSB0", 0x10C4)];
     assert_eq!(

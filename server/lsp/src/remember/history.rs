@@ -1,7 +1,7 @@
 //! The last deploys to each board.
 
 use fbuild_deploy::deploy::Request;
-use fbuild_deploy::outcome::Report;
+use fbuild_deploy::outcome::{RegionReport, Report};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, now_ms};
@@ -30,6 +30,9 @@ pub(crate) struct Board {
     /// The port that it was on last.
     pub(crate) port: String,
     pub(crate) chip: Option<String>,
+    /// Size of its flash; not known from what older versions kept.
+    #[serde(default, rename = "flashSize", skip_serializing_if = "Option::is_none")]
+    pub(crate) flash_bytes: Option<u32>,
     pub(crate) deploys: Vec<Deploy>,
 }
 
@@ -37,12 +40,41 @@ pub(crate) struct Board {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deploy {
-    when_ms: u64,
-    target: String,
-    root: String,
-    outcome: String,
-    message: String,
-    duration_ms: u64,
+    pub(crate) when_ms: u64,
+    pub(crate) target: String,
+    pub(crate) root: String,
+    pub(crate) outcome: String,
+    pub(crate) message: String,
+    pub(crate) duration_ms: u64,
+    /// What the board held, region by region; empty in what older versions kept.
+    #[serde(default)]
+    pub(crate) regions: Vec<Region>,
+}
+
+/// A region of a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Region {
+    pub(crate) name: String,
+    pub(crate) offset: u32,
+    #[serde(rename = "size")]
+    pub(crate) len_bytes: u32,
+    /// Whether the board held it before: `match`, `differs` or `unknown`.
+    pub(crate) verdict: String,
+    /// Whether anything was written to it.
+    pub(crate) written: bool,
+}
+
+impl From<&RegionReport> for Region {
+    fn from(report: &RegionReport) -> Self {
+        Self {
+            name: report.name.clone(),
+            offset: report.offset,
+            len_bytes: report.len_bytes,
+            verdict: json::verdict_name(report.verdict).to_owned(),
+            written: report.written,
+        }
+    }
 }
 
 impl Boards {
@@ -58,6 +90,7 @@ impl Boards {
                 mac: report.mac.clone(),
                 port: String::new(),
                 chip: None,
+                flash_bytes: None,
                 deploys: Vec::new(),
             },
         };
@@ -70,6 +103,7 @@ impl Boards {
             outcome: json::outcome_name(report.outcome).to_owned(),
             message: report.message.clone(),
             duration_ms: json::milliseconds(report.duration),
+            regions: report.regions.iter().map(Region::from).collect(),
         };
         board.deploys.insert(0, deploy);
         board.deploys.truncate(DEPLOYS_MAX);
@@ -84,6 +118,22 @@ impl History {
         if report.chip.is_some() {
             self.change(|kept| kept.put(request, report));
         }
+    }
+}
+
+impl History {
+    /// Keeps the flash size of the board that a deploy just reached.
+    pub(crate) fn note_flash(&self, report: &Report, flash_bytes: u32) {
+        let identity = port::identity(&report.port);
+        let is_it = |board: &&mut Board| match &report.mac {
+            Some(mac) => board.mac.as_ref() == Some(mac),
+            None => board.mac.is_none() && port::identity(&board.port) == identity,
+        };
+        self.change(|kept| {
+            if let Some(board) = kept.boards.iter_mut().find(is_it) {
+                board.flash_bytes = Some(flash_bytes);
+            }
+        });
     }
 }
 
@@ -102,6 +152,7 @@ mod tests {
         let target = Target::from_files(&[(0, file.path().to_owned())]).unwrap();
         let report = Report {
             outcome: OutcomeKind::FullFlash,
+            backend: fbuild_deploy::outcome::Backend::Native,
             message: "deploy succeeded (full flash)".to_owned(),
             target: target.name.clone(),
             port: port.to_owned(),

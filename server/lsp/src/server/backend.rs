@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::lsp_types::{
-    ExecuteCommandOptions, ExecuteCommandParams, InitializeParams, InitializeResult,
-    InitializedParams, OneOf, SaveOptions, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    TextDocumentSyncSaveOptions, WorkDoneProgressCancelParams, WorkDoneProgressOptions,
-    WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
+    CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams,
+    CompletionResponse, DocumentFormattingParams, DocumentSymbolParams, DocumentSymbolResponse,
+    ExecuteCommandOptions, ExecuteCommandParams, Hover, HoverParams, InitializeParams,
+    InitializeResult, InitializedParams, InlayHint, InlayHintParams, OneOf, SaveOptions,
+    ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions, TextDocumentSyncSaveOptions, TextEdit, WorkDoneProgressCancelParams,
+    WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 use tower_lsp::{LanguageServer, async_trait};
 
@@ -18,6 +20,7 @@ use super::background;
 use super::commands::{self, CommandError};
 use super::configuration;
 use super::desk::Desk;
+use super::editing;
 use super::ending::Reason;
 use super::jobs::Handle;
 use super::parent;
@@ -52,6 +55,9 @@ impl LanguageServer for Backend {
         self.desk.session.introduce(client);
         self.desk.session.begin(said, folders(&params));
         configuration::begin(&self.desk, &options);
+        let encoding = editing::encoding(&capabilities);
+        self.desk.documents.begin(encoding);
+        let offers_encodings = capabilities["general"]["positionEncodings"].is_array();
         if let Some(pid) = params.process_id {
             let desk = self.desk.clone();
             let gone = parent::gone(pid, desk.patience.parent_poll);
@@ -61,7 +67,7 @@ impl LanguageServer for Backend {
             });
         }
         Ok(InitializeResult {
-            capabilities: server_capabilities(),
+            capabilities: editing::announce(server_capabilities(), encoding, offers_encodings),
             server_info: Some(ServerInfo {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -78,6 +84,42 @@ impl LanguageServer for Backend {
         let given = params.work_done_progress_params.work_done_token;
         let result = commands::run(&self.desk, &params.command, params.arguments, given).await;
         result.map(Some).map_err(|error| to_protocol(&error))
+    }
+
+    async fn hover(&self, params: HoverParams) -> Result<Option<Hover>> {
+        let at = params.text_document_position_params;
+        Ok(editing::hover(&self.desk, &at.text_document.uri, at.position).await)
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        let at = params.text_document_position;
+        let found = editing::completions(&self.desk, &at.text_document.uri, at.position).await;
+        Ok(found.map(CompletionResponse::Array))
+    }
+
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        let uri = &params.text_document.uri;
+        Ok(editing::actions(&self.desk, uri, params.range, &params.context).await)
+    }
+
+    async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
+        Ok(editing::lenses(&self.desk, &params.text_document.uri).await)
+    }
+
+    async fn inlay_hint(&self, params: InlayHintParams) -> Result<Option<Vec<InlayHint>>> {
+        Ok(editing::inlay_hints(&self.desk, &params.text_document.uri, params.range).await)
+    }
+
+    async fn document_symbol(
+        &self,
+        params: DocumentSymbolParams,
+    ) -> Result<Option<DocumentSymbolResponse>> {
+        let found = editing::symbols(&self.desk, &params.text_document.uri).await;
+        Ok(found.map(DocumentSymbolResponse::Nested))
+    }
+
+    async fn formatting(&self, params: DocumentFormattingParams) -> Result<Option<Vec<TextEdit>>> {
+        Ok(editing::tidy(&self.desk, &params.text_document.uri).await)
     }
 
     /// The gate has already stopped the jobs.
@@ -106,7 +148,6 @@ fn folders(params: &InitializeParams) -> Vec<PathBuf> {
 
 fn server_capabilities() -> ServerCapabilities {
     ServerCapabilities {
-        // Only to know which documents are not saved; their texts are not kept.
         text_document_sync: Some(TextDocumentSyncCapability::Options(
             TextDocumentSyncOptions {
                 open_close: Some(true),

@@ -12,10 +12,11 @@ use tracing::Level;
 
 use super::configuration;
 use super::desk::Desk;
+use super::editing;
 
 /// Files whose change may mean that there is something else to deploy: what build tools leave
 /// behind, and what they are configured by.
-const WATCHED: [&str; 8] = [
+pub(super) const WATCHED: [&str; 8] = [
     "**/flasher_args.json",
     "**/platformio.ini",
     "**/runners.yaml",
@@ -30,6 +31,7 @@ const WATCHED: [&str; 8] = [
 pub(crate) fn start(desk: &Arc<Desk>) {
     let capabilities = desk.session.capabilities();
     tokio::spawn(log(desk.clone()));
+    tokio::spawn(editing::follow(desk.clone()));
     if capabilities.configuration {
         tokio::spawn(configuration::follow(desk.clone()));
     }

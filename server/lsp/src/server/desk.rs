@@ -8,6 +8,7 @@ use tower_lsp::Client;
 use super::Patience;
 use super::configuration::Configuration;
 use super::documents::Documents;
+use super::editing::Editing;
 use super::editor::Editor;
 use super::ending::Ending;
 use super::jobs::Jobs;
@@ -27,8 +28,10 @@ pub(crate) struct Desk {
     pub(crate) boards: Arc<dyn Boards>,
     /// What the client said about itself.
     pub(crate) session: Session,
-    /// Which documents are not saved.
+    /// Which documents are open, and the texts of those that there is help with.
     pub(crate) documents: Documents,
+    /// What is known around them.
+    pub(crate) editing: Editing,
     /// The user's settings.
     pub(crate) configuration: Configuration,
     /// What was chosen for which folder.
@@ -71,6 +74,7 @@ impl Desk {
             last_error: Mutex::default(),
             session: Session::default(),
             documents: Documents::default(),
+            editing: Editing::default(),
             editor: Editor::new(client, patience.client, patience.person),
             ending,
             patience,

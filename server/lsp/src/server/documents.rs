@@ -1,75 +1,205 @@
-//! Which open documents have changes that are not saved, and so are not in any firmware.
+//! The client's open documents: which have changes that are not saved, and so are not in any
+//! firmware; and the texts of those that there is help with.
 //!
-//! Only that is kept, never a text. Notifications are applied in the order they arrived in (the
+//! Other texts are never kept. Notifications are applied in the order they arrived in (the
 //! [`super::gate`] calls [`Documents::apply`] as it reads them), and an edit that is not newer than
 //! what is known is ignored.
+//!
+//! An edit that makes no sense (no text, an end before its start) leaves nobody knowing what the
+//! client shows. Such a text is given up: there is no help with it until it arrives whole again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::uri;
+use crate::editing::format::Kind;
+use crate::editing::text::{Encoding, Place, Text};
 
-#[derive(Debug, Clone, Copy)]
+/// Texts larger than this are not helped with; what decides a deploy is far smaller.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug)]
 struct Document {
     version: i64,
     is_modified: bool,
+    /// `None`: there is no help with it, or its text was given up.
+    text: Option<Arc<Text>>,
+    /// Whether its diagnostics have to be looked at again.
+    is_unchecked: bool,
+}
+
+/// A document at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    /// As the client names it.
+    pub(crate) uri: String,
+    pub(crate) path: PathBuf,
+    pub(crate) version: i64,
+    pub(crate) text: Arc<Text>,
+}
+
+/// A document whose diagnostics have to be looked at again.
+#[derive(Debug)]
+pub(crate) enum Unchecked {
+    Open(Snapshot),
+    /// Closed, or its text was given up: whatever was said of it counts no more.
+    Gone(String),
 }
 
 /// The client's open documents.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     open: Mutex<HashMap<String, Document>>,
+    gone: Mutex<HashSet<String>>,
+    encoding: OnceLock<Encoding>,
+    /// Raised when there are unchecked documents.
+    pub(crate) changed: Notify,
 }
 
 impl Documents {
+    /// Takes how the client counts columns; a second time counts for nothing.
+    pub(crate) fn begin(&self, encoding: Encoding) {
+        let _ = self.encoding.set(encoding);
+    }
+
+    /// How the client counts columns.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding.get().copied().unwrap_or_default()
+    }
+
     /// Applies a notification, if it is one about documents.
     pub(crate) fn apply(&self, method: &str, params: Option<&Value>) -> bool {
         let Some(what) = method.strip_prefix("textDocument/did") else {
             return false;
         };
         let document = params.map(|params| &params["textDocument"]);
-        let Some(uri) = document.and_then(|document| document["uri"].as_str()) else {
+        let (Some(params), Some(document), Some(name)) = (
+            params,
+            document,
+            document.and_then(|document| document["uri"].as_str()),
+        ) else {
             tracing::warn!(method, "notification without a document");
             return true;
         };
-        let version = document.and_then(|document| document["version"].as_i64());
-        let mut open = self.open();
+        let name = uri::normal(name);
+        let version = document["version"].as_i64();
         match what {
-            "Open" => {
-                let version = version.unwrap_or_default();
-                open.insert(
-                    uri.to_owned(),
-                    Document {
-                        version,
-                        is_modified: false,
-                    },
-                );
-            }
-            "Change" => {
-                if let Some(document) = open.get_mut(uri) {
-                    let version = version.unwrap_or(document.version + 1);
-                    if version > document.version {
-                        *document = Document {
-                            version,
-                            is_modified: true,
-                        };
-                    }
-                }
-            }
+            "Open" => self.did_open(name, version, &document["text"]),
+            "Change" => self.did_change(&name, version, &params["contentChanges"]),
             "Save" => {
-                if let Some(document) = open.get_mut(uri) {
+                if let Some(document) = self.open().get_mut(&name) {
                     document.is_modified = false;
                 }
             }
             "Close" => {
-                open.remove(uri);
+                let closed = self.open().remove(&name);
+                if closed.is_some_and(|document| document.text.is_some()) {
+                    self.forget(name);
+                }
             }
             _ => {}
         }
         true
+    }
+
+    fn did_open(&self, name: String, version: Option<i64>, text: &Value) {
+        let is_helped = uri::to_path(&name).is_some_and(|path| Kind::of(&path).is_some());
+        let text = text
+            .as_str()
+            .filter(|text| is_helped && text.len() <= TEXT_BYTES_MAX)
+            .map(|text| Arc::new(Text::new(text.to_owned())));
+        let is_unchecked = text.is_some();
+        let document = Document {
+            version: version.unwrap_or_default(),
+            is_modified: false,
+            text,
+            is_unchecked,
+        };
+        self.open().insert(name, document);
+        if is_unchecked {
+            self.changed.notify_one();
+        }
+    }
+
+    fn did_change(&self, name: &str, version: Option<i64>, changes: &Value) {
+        let mut open = self.open();
+        let Some(document) = open.get_mut(name) else {
+            return;
+        };
+        let version = version.unwrap_or(document.version + 1);
+        if version <= document.version {
+            return;
+        }
+        document.version = version;
+        document.is_modified = true;
+        let is_helped = uri::to_path(name).is_some_and(|path| Kind::of(&path).is_some());
+        if !is_helped {
+            return;
+        }
+        let had_text = document.text.is_some();
+        document.text = edited(document.text.take(), changes, self.encoding());
+        document.is_unchecked = document.text.is_some();
+        let is_lost = had_text && document.text.is_none();
+        drop(open);
+        if is_lost {
+            tracing::warn!(
+                uri = name,
+                "an edit that makes no sense; no help until reopened"
+            );
+            self.forget(name.to_owned());
+        } else {
+            self.changed.notify_one();
+        }
+    }
+
+    fn forget(&self, name: String) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.insert(name);
+        drop(gone);
+        self.changed.notify_one();
+    }
+
+    /// A document that there may be help with, as it is now.
+    pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
+        let name = uri::normal(name);
+        snapshot(&name, self.open().get(&name)?)
+    }
+
+    /// Documents to be looked at; each is handed out once for every time it changes.
+    pub(crate) fn unchecked(&self) -> Vec<Unchecked> {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<Unchecked> = gone.drain().map(Unchecked::Gone).collect();
+        drop(gone);
+        for (name, document) in self.open().iter_mut() {
+            if std::mem::take(&mut document.is_unchecked) {
+                found.extend(snapshot(name, document).map(Unchecked::Open));
+            }
+        }
+        found
+    }
+
+    /// Has every text looked at again, because something around them has changed.
+    pub(crate) fn uncheck(&self) {
+        for document in self.open().values_mut() {
+            document.is_unchecked = document.text.is_some();
+        }
+        self.changed.notify_one();
+    }
+
+    /// Drops a text that there turned out to be no help with.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(document) = self.open().get_mut(name) {
+            document.text = None;
+        }
+    }
+
+    /// Whether any text is kept.
+    pub(crate) fn has_texts(&self) -> bool {
+        self.open().values().any(|document| document.text.is_some())
     }
 
     /// Documents below `root` with changes that are not saved, by name.
@@ -91,48 +221,43 @@ impl Documents {
     }
 }
 
-#[cfg(all(test, unix))]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn tell(documents: &Documents, what: &str, version: i64) {
-        let params = json!({"textDocument": {"uri": "file:///p/main/a%20b.c", "version": version}});
-        assert!(documents.apply(&format!("textDocument/did{what}"), Some(&params)));
-    }
-
-    #[test]
-    fn a_document_is_unsaved_between_an_edit_and_a_save() {
-        let documents = Documents::default();
-        let unsaved = |documents: &Documents| documents.unsaved_below(Path::new("/p"));
-        tell(&documents, "Open", 1);
-        assert!(unsaved(&documents).is_empty());
-        tell(&documents, "Change", 2);
-        assert_eq!(unsaved(&documents), [PathBuf::from("/p/main/a b.c")]);
-        assert!(documents.unsaved_below(Path::new("/other")).is_empty());
-        tell(&documents, "Save", 2);
-        assert!(unsaved(&documents).is_empty());
-        tell(&documents, "Change", 3);
-        tell(&documents, "Close", 3);
-        assert!(unsaved(&documents).is_empty());
-    }
-
-    #[test]
-    fn an_edit_that_comes_late_is_ignored() {
-        let documents = Documents::default();
-        tell(&documents, "Open", 1);
-        tell(&documents, "Change", 3);
-        tell(&documents, "Save", 3);
-        tell(&documents, "Change", 2);
-        assert!(documents.unsaved_below(Path::new("/p")).is_empty());
-    }
-
-    #[test]
-    fn nonsense_is_swallowed() {
-        let documents = Documents::default();
-        assert!(documents.apply("textDocument/didChange", None));
-        assert!(documents.apply("textDocument/didOpen", Some(&json!([1, 2]))));
-        assert!(!documents.apply("workspace/didChangeConfiguration", None));
-    }
+fn snapshot(name: &str, document: &Document) -> Option<Snapshot> {
+    Some(Snapshot {
+        uri: name.to_owned(),
+        path: uri::to_path(name)?,
+        version: document.version,
+        text: document.text.clone()?,
+    })
 }
+
+/// A text after some changes, each of which sees what the ones before it made; `None` if nobody
+/// knows any more.
+fn edited(text: Option<Arc<Text>>, changes: &Value, encoding: Encoding) -> Option<Arc<Text>> {
+    let mut text = text;
+    for change in changes.as_array()? {
+        let new = change["text"].as_str()?;
+        if change["range"].is_null() {
+            text = Some(Arc::new(Text::new(new.to_owned())));
+            continue;
+        }
+        // Shared only while somebody still looks at the state before.
+        let edited = Arc::make_mut(text.as_mut()?);
+        let (from, to) = (
+            place(&change["range"]["start"])?,
+            place(&change["range"]["end"])?,
+        );
+        edited.replace(edited.range(from, to, encoding)?, new);
+    }
+    text.filter(|text| text.as_str().len() <= TEXT_BYTES_MAX)
+}
+
+fn place(value: &Value) -> Option<Place> {
+    let number = |name: &str| u32::try_from(value[name].as_u64()?).ok();
+    Some(Place {
+        line: number("line")?,
+        column: number("character")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tower_lsp::Client;
+use tower_lsp::jsonrpc;
 use tower_lsp::lsp_types::notification::Progress;
 use tower_lsp::lsp_types::request::WorkDoneProgressCreate;
 use tower_lsp::lsp_types::{
-    ConfigurationItem, MessageActionItem, MessageType, NumberOrString, ProgressParams,
-    ProgressParamsValue, Registration, WorkDoneProgress, WorkDoneProgressBegin,
+    ConfigurationItem, Diagnostic, MessageActionItem, MessageType, NumberOrString, ProgressParams,
+    ProgressParamsValue, Registration, Url, WorkDoneProgress, WorkDoneProgressBegin,
     WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
 };
 
@@ -120,6 +121,32 @@ impl Editor {
                 tracing::warn!("the client did not answer client/registerCapability");
                 false
             }
+        }
+    }
+
+    /// Everything that is wrong in a document, as of `version`.
+    pub(crate) async fn diagnostics(&self, uri: Url, found: Vec<Diagnostic>, version: Option<i32>) {
+        self.bounded(self.client.publish_diagnostics(uri, found, version))
+            .await;
+    }
+
+    /// Asks the client to ask for these again.
+    pub(crate) async fn refresh(&self, lenses: bool, inlay_hints: bool) {
+        if lenses {
+            self.asked("codeLens", self.client.code_lens_refresh())
+                .await;
+        }
+        if inlay_hints {
+            self.asked("inlayHint", self.client.inlay_hint_refresh())
+                .await;
+        }
+    }
+
+    async fn asked(&self, what: &str, answer: impl Future<Output = jsonrpc::Result<()>>) {
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the client refused to refresh {what}"),
+            Err(_) => tracing::warn!("the client did not answer workspace/{what}/refresh"),
         }
     }
 

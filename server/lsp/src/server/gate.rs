@@ -19,6 +19,7 @@ use tower_service::Service;
 use super::commands;
 use super::configuration;
 use super::desk::Desk;
+use super::editing;
 use super::ending::Reason;
 
 tokio::task_local! {
@@ -64,6 +65,9 @@ impl<S> Gate<S> {
                 let is_files = method == "workspace/didChangeWatchedFiles";
                 if is_folders || is_files {
                     desk.targets_changed.notify_one();
+                }
+                if is_folders || is_files || method == "textDocument/didSave" {
+                    editing::look_again(desk);
                 }
                 is_settings || is_folders || is_files || desk.documents.apply(method, params)
             }

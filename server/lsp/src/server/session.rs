@@ -20,6 +20,15 @@ pub(crate) struct Capabilities {
     pub(crate) registers_configuration: bool,
     /// Notifications that it asked for.
     pub(crate) wants: Wants,
+    /// What it can be asked to ask for again.
+    pub(crate) refreshes: Refreshes,
+}
+
+/// What a client can be asked to ask for again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Refreshes {
+    pub(crate) lenses: bool,
+    pub(crate) inlay_hints: bool,
 }
 
 /// Notifications that only clients get that asked for them.
@@ -51,6 +60,10 @@ impl Capabilities {
                 status: asked("status"),
                 ports: asked("ports"),
                 targets: asked("targets"),
+            },
+            refreshes: Refreshes {
+                lenses: is_on("/workspace/codeLens/refreshSupport"),
+                inlay_hints: is_on("/workspace/inlayHint/refreshSupport"),
             },
         }
     }

@@ -5,7 +5,10 @@
 
 mod value;
 
+use std::path::PathBuf;
+
 use fbuild_deploy::deploy::Baud;
+use fbuild_deploy::outcome::Backend;
 use fbuild_loader::reset::{After, Before};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
@@ -37,6 +40,9 @@ pub(crate) struct Settings {
     pub(crate) port: Option<String>,
     pub(crate) baud: Baud,
     pub(crate) target: Option<String>,
+    pub(crate) backend: Backend,
+    /// The esptool to run. From a workspace's settings like everything here: run only if trusted.
+    pub(crate) esptool: Option<PathBuf>,
     pub(crate) before: Before,
     pub(crate) after: After,
     /// A deploy only compares.
@@ -53,6 +59,8 @@ impl Default for Settings {
             port: None,
             baud: Baud::Auto,
             target: None,
+            backend: Backend::Native,
+            esptool: None,
             before: Before::Reset,
             after: After::Reset,
             verify_only: false,
@@ -88,12 +96,13 @@ impl Settings {
         let reset = [("reset", true), ("noReset", false)];
         let before = reader.word("resetBefore", &reset);
         let after = reader.word("resetAfter", &reset);
-        // There is one way to write flash so far; the key is taken so that it can be chosen later.
-        reader.word("backend", &[("native", ())]);
+        let backends = [Backend::Native, Backend::Esptool].map(|it| (it.name(), it));
         let settings = Self {
             port: reader.text("port"),
             baud: reader.baud("baud").unwrap_or(usual.baud),
             target: reader.text("target"),
+            backend: reader.word("backend", &backends).unwrap_or(usual.backend),
+            esptool: reader.program("esptool.path"),
             before: match before {
                 Some(false) => Before::NoReset,
                 _ => Before::Reset,
@@ -141,7 +150,8 @@ impl Settings {
                 Baud::Fixed(baud) => json!(baud),
             },
             "target": self.target,
-            "backend": "native",
+            "backend": self.backend.name(),
+            "esptool": { "path": self.esptool },
             "resetBefore": reset(self.before == Before::Reset),
             "resetAfter": reset(self.after == After::Reset),
             "verifyOnly": self.verify_only,
@@ -176,7 +186,8 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let section = json!({
-            "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "native",
+            "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
+            "esptool": {"path": "esptool5"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
             "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
         });
@@ -214,8 +225,18 @@ mod tests {
             ("target", json!(["a"]), "expected a text, got [\"a\"]"),
             (
                 "backend",
-                json!("esptool"),
-                "expected \"native\", got \"esptool\"",
+                json!("espflash"),
+                "expected \"native\" or \"esptool\", got \"espflash\"",
+            ),
+            (
+                "esptool.path",
+                json!("tools/esptool"),
+                "expected an absolute path or the name of a program, got \"tools/esptool\"",
+            ),
+            (
+                "esptool.path",
+                json!(true),
+                "expected an absolute path or the name of a program, got true",
             ),
             (
                 "resetBefore",
@@ -249,7 +270,10 @@ mod tests {
             ),
         ] {
             let mut section = json!({"port": "COM5", "target": "a"});
-            section[key] = value;
+            match key.split_once('.') {
+                Some((group, inner)) => section[group] = json!({ inner: value }),
+                None => section[key] = value,
+            }
             let (settings, wrong) = Settings::read(&section);
             let expected = Wrong {
                 key,

@@ -26,3 +26,8 @@ pub(crate) fn or_path(text: &str) -> Option<PathBuf> {
 pub(crate) fn of(path: &Path) -> Option<Url> {
     Url::from_file_path(path).ok()
 }
+
+/// A URI as this program writes it, so that two spellings of one are the same document.
+pub(crate) fn normal(uri: &str) -> String {
+    Url::parse(uri).map_or_else(|_| uri.to_owned(), String::from)
+}

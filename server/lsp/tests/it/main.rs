@@ -4,6 +4,7 @@
 
 mod board;
 mod command_line;
+mod editing;
 mod endurance;
 mod project;
 mod pygls;

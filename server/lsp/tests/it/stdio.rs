@@ -110,6 +110,22 @@ impl Server {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
+    /// The next message of this method; what else comes is passed over.
+    pub(crate) fn message(&self, method: &str) -> Value {
+        loop {
+            let message = self.messages.recv_timeout(LONG).expect(method);
+            if message["method"] == method {
+                return message;
+            }
+        }
+    }
+
+    /// A request and the result of its answer.
+    pub(crate) fn ask(&mut self, id: i64, method: &str, params: &Value) -> Value {
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        self.answer(id)["result"].clone()
+    }
+
     /// The next answer to any request; what else comes is passed over.
     pub(crate) fn next_answer(&self) -> Value {
         loop {

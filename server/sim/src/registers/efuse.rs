@@ -18,6 +18,8 @@ pub(super) fn words(chip: Chip, identity: &Identity) -> HashMap<u32, u32> {
         // An odd number of ones means on: the lowest bit of the counter.
         let (register, mask) = bits.crypt_count;
         *words.entry(register).or_default() |= mask & mask.wrapping_neg();
+        let (register, bits) = encryption_key(chip, register);
+        *words.entry(register).or_default() |= bits;
     }
     if security.encryption == Encryption::Release {
         let (register, mask) = bits.encrypted_download_disabled;
@@ -28,6 +30,23 @@ pub(super) fn words(chip: Chip, identity: &Identity) -> HashMap<u32, u32> {
         *words.entry(register).or_default() |= mask;
     }
     words
+}
+
+/// What shows that a key is burnt: esptool encrypts for no board without one. On an ESP32 key and
+/// configuration are read-protected; on the others, of which only those are known that keep key 0's
+/// purpose beside the counter, that purpose is XTS-AES-128.
+///
+/// Source: esptool 5.6.0, `is_flash_encryption_key_valid` and `get_flash_crypt_config` of each target.
+fn encryption_key(chip: Chip, counter: u32) -> (u32, u32) {
+    const READ_PROTECTED: u32 = 1 << 16 | 1 << 19;
+    const XTS_AES_128: u32 = 4 << 24;
+    match chip {
+        Chip::Esp32 => (counter, READ_PROTECTED),
+        Chip::Esp32S2 | Chip::Esp32S3 | Chip::Esp32C3 | Chip::Esp32C6 | Chip::Esp32H2 => {
+            (counter, XTS_AES_128)
+        }
+        Chip::Esp32C2 | Chip::Esp32C5 | Chip::Esp32C61 | Chip::Esp32P4 => (counter, 0),
+    }
 }
 
 fn mac(chip: Chip, mac: [u8; 6], words: &mut HashMap<u32, u32>) {

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::super::ini::{IniError, Span};
+
 /// A typed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -40,6 +42,8 @@ pub struct ConfigProblem {
     pub file: PathBuf,
     /// Line, from 1, where it is known.
     pub line: Option<usize>,
+    /// The section and the option that it is about, where it is about one.
+    pub place: Option<(String, String)>,
     /// What is wrong, for people.
     pub message: String,
 }
@@ -53,6 +57,8 @@ pub enum ProblemKind {
     DuplicateOption,
     DuplicateSection,
     MissingSectionHeader,
+    /// A `%` that is neither doubled nor the start of `%(name)s`.
+    Percent,
     Interpolation,
     ExtendsCycle,
     BadValue,
@@ -81,14 +87,40 @@ pub(super) fn is_env_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(allowed)
 }
 
+impl From<&IniError> for ProblemKind {
+    fn from(error: &IniError) -> Self {
+        match error {
+            IniError::DuplicateSection { .. } => Self::DuplicateSection,
+            IniError::DuplicateOption { .. } => Self::DuplicateOption,
+            IniError::MissingSectionHeader { .. } => Self::MissingSectionHeader,
+            IniError::Parsing { .. } => Self::Parsing,
+        }
+    }
+}
+
 /// A list: one item a line, or separated by comma *and* space where there is one line only.
 pub(super) fn split_list(text: &str) -> Vec<String> {
-    let separator = if text.contains('\n') { "\n" } else { ", " };
-    let items = text.split(separator).map(str::trim);
-    items
-        .filter(|item| !item.is_empty() && !item.starts_with([';', '#']))
-        .map(|item| without_comment(item).to_owned())
+    list_items(text)
+        .into_iter()
+        .map(|span| text[span].to_owned())
         .collect()
+}
+
+/// Where the items of a list stand in its text.
+#[must_use]
+pub fn list_items(text: &str) -> Vec<Span> {
+    let separator = if text.contains('\n') { "\n" } else { ", " };
+    let mut at = 0;
+    let mut found = Vec::new();
+    for piece in text.split(separator) {
+        let item = piece.trim();
+        if !item.is_empty() && !item.starts_with([';', '#']) {
+            let start = at + piece.len() - piece.trim_start().len();
+            found.push(start..start + without_comment(item).len());
+        }
+        at += piece.len() + separator.len();
+    }
+    found
 }
 
 /// An item up to a `;` that follows white space.

@@ -1,6 +1,8 @@
-//! Names of types, subtypes and flags. Source: `gen_esp32part.py` of ESP-IDF v6.0.2.
+//! Names of types, subtypes and flags, and which version of ESP-IDF knows which. Source:
+//! `gen_esp32part.py` of ESP-IDF v4.4.8 to v6.0.2.
 
-use super::{CsvError, error, number};
+use super::number;
+use super::version::IdfVersion;
 
 pub(super) const APP: u8 = 0x00;
 pub(super) const DATA: u8 = 0x01;
@@ -15,141 +17,184 @@ pub(super) const RECOVERY: u8 = 2;
 pub(super) const DATA_OTA: u8 = 0x00;
 pub(super) const DATA_NVS: u8 = 0x02;
 pub(super) const DATA_COREDUMP: u8 = 0x03;
-const DATA_UNDEFINED: u8 = 0x06;
+pub(super) const DATA_UNDEFINED: u8 = 0x06;
 pub(super) const DATA_TEE_OTA: u8 = 0x90;
 
 pub(super) const FLAG_READONLY: u32 = 1 << 1;
 
-const TYPES: &[(&str, u8)] = &[
-    ("bootloader", BOOTLOADER),
-    ("partition_table", PARTITION_TABLE),
-    ("app", APP),
-    ("data", DATA),
+/// A name that a column knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// As it is written.
+    pub name: String,
+    /// Its number.
+    pub value: u8,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// A name, and since when it is one.
+pub(super) struct Known {
+    pub(super) kind: u8,
+    pub(super) name: &'static str,
+    pub(super) value: u8,
+    pub(super) since: IdfVersion,
+    pub(super) about: &'static str,
+}
+
+/// Older than everything that rules differ for.
+const ALWAYS: IdfVersion = IdfVersion::new(0, 0);
+
+const fn known(kind: u8, name: &'static str, value: u8, about: &'static str) -> Known {
+    Known {
+        kind,
+        name,
+        value,
+        since: ALWAYS,
+        about,
+    }
+}
+
+impl Known {
+    const fn since(mut self, major: u16, minor: u16) -> Self {
+        self.since = IdfVersion::new(major, minor);
+        self
+    }
+}
+
+/// In the order in which the genuine tool lists them. The field `kind` does not count.
+pub(super) static TYPES: &[Known] = &[
+    known(0, "bootloader", BOOTLOADER, "where the boot loader stands").since(5, 4),
+    known(
+        0,
+        "partition_table",
+        PARTITION_TABLE,
+        "where the table stands",
+    )
+    .since(5, 4),
+    known(0, "app", APP, "a program"),
+    known(0, "data", DATA, "anything else"),
 ];
 
-const DATA_SUBTYPES: &[(&str, u8)] = &[
-    ("ota", DATA_OTA),
-    ("phy", 0x01),
-    ("nvs", DATA_NVS),
-    ("coredump", DATA_COREDUMP),
-    ("nvs_keys", 0x04),
-    ("efuse", 0x05),
-    ("undefined", DATA_UNDEFINED),
-    ("esphttpd", 0x80),
-    ("fat", 0x81),
-    ("spiffs", 0x82),
-    ("littlefs", 0x83),
-    ("tee_ota", DATA_TEE_OTA),
+pub(super) static SUBTYPES: &[Known] = &[
+    known(
+        APP,
+        "factory",
+        0x00,
+        "the app that boots when otadata selects none",
+    ),
+    known(
+        APP,
+        "test",
+        0x20,
+        "an app for factory tests, booted on request",
+    ),
+    known(APP, "tee_0", 0x30, "trusted execution environment, slot 0").since(5, 5),
+    known(APP, "tee_1", 0x31, "trusted execution environment, slot 1").since(5, 5),
+    known(
+        DATA,
+        "ota",
+        DATA_OTA,
+        "says which OTA slot boots; exactly 0x2000 bytes",
+    ),
+    known(DATA, "phy", 0x01, "calibration of the radio"),
+    known(
+        DATA,
+        "nvs",
+        DATA_NVS,
+        "non-volatile storage: settings by key",
+    ),
+    known(DATA, "coredump", DATA_COREDUMP, "what is left of a crash"),
+    known(DATA, "nvs_keys", 0x04, "keys of encrypted NVS"),
+    known(DATA, "efuse", 0x05, "eFuses, emulated for development"),
+    known(DATA, "undefined", DATA_UNDEFINED, "data of no known kind"),
+    known(DATA, "esphttpd", 0x80, "files of the HTTP server"),
+    known(DATA, "fat", 0x81, "FAT file system"),
+    known(DATA, "spiffs", 0x82, "SPIFFS file system"),
+    known(DATA, "littlefs", 0x83, "LittleFS file system").since(5, 2),
+    known(
+        DATA,
+        "tee_ota",
+        DATA_TEE_OTA,
+        "says which TEE slot boots; exactly 0x2000 bytes",
+    )
+    .since(5, 5),
+    known(
+        BOOTLOADER,
+        "primary",
+        PRIMARY,
+        "the boot loader that the ROM starts",
+    ),
+    known(
+        BOOTLOADER,
+        "ota",
+        OTA,
+        "a new boot loader, while it is received",
+    ),
+    known(
+        BOOTLOADER,
+        "recovery",
+        RECOVERY,
+        "the boot loader that the ROM falls back to",
+    )
+    .since(5, 5),
+    known(PARTITION_TABLE, "primary", PRIMARY, "this table"),
+    known(
+        PARTITION_TABLE,
+        "ota",
+        OTA,
+        "a new table, while it is received",
+    ),
 ];
-const BOOTLOADER_SUBTYPES: &[(&str, u8)] =
-    &[("primary", PRIMARY), ("ota", OTA), ("recovery", RECOVERY)];
-const TABLE_SUBTYPES: &[(&str, u8)] = &[("primary", PRIMARY), ("ota", OTA)];
 
-const FLAGS: &[(&str, u32)] = &[("encrypted", 1 << 0), ("readonly", FLAG_READONLY)];
+/// Number, name, first version and meaning.
+pub(super) const FLAGS: [(u32, &str, IdfVersion, &str); 2] = [
+    (
+        1 << 0,
+        "encrypted",
+        ALWAYS,
+        "encrypted where the chip encrypts its flash",
+    ),
+    (
+        FLAG_READONLY,
+        "readonly",
+        IdfVersion::new(5, 2),
+        "the firmware may not write it",
+    ),
+];
 
-fn find(names: &[(&str, u8)], name: &str) -> Option<u8> {
-    names
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| *value)
+/// OTA slots of apps.
+pub(super) const OTA_SLOTS: u8 = 16;
+
+/// A subtype that a project adds (`EXTRA_PARTITION_SUBTYPES` in its CMake files).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraSubtype {
+    /// Type that it belongs to.
+    pub kind: u8,
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub value: u8,
 }
 
-fn app_subtype(name: &str) -> Option<u8> {
-    let name = name.to_ascii_lowercase();
-    match name.as_str() {
-        "factory" => Some(0x00),
-        "test" => Some(0x20),
-        "tee_0" => Some(0x30),
-        "tee_1" => Some(0x31),
-        _ => {
-            let slot = name.strip_prefix("ota_")?;
-            let number: u8 = slot.parse().ok().filter(|n| *n <= 15)?;
-            (number.to_string() == slot).then_some(0x10 + number)
-        }
+impl ExtraSubtype {
+    /// `app, my_app, 0x40`, as the build writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split(',').map(str::trim);
+        let (kind, name, value) = (fields.next()?, fields.next()?, fields.next()?);
+        let kind = TYPES.iter().find(|known| known.name == kind)?;
+        Some(Self {
+            kind: kind.value,
+            name: name.to_owned(),
+            value: u8::try_from(number::parse(value, &|_| None)?).ok()?,
+        })
     }
 }
 
-fn byte(line: usize, what: &str, value: i128) -> Result<u8, CsvError> {
-    u8::try_from(value).map_err(|_| {
-        error(
-            line,
-            "type-range",
-            format!("{what} {value:#x} does not fit in one byte."),
-        )
-    })
-}
-
-/// Column 2.
-pub(super) fn kind(line: usize, text: &str) -> Result<u8, CsvError> {
-    if text.is_empty() {
-        let message = "Type is required (app, data, bootloader, partition_table or a number).";
-        return Err(error(line, "type-empty", message));
-    }
-    let value =
-        number::parse(text, &|name| find(TYPES, name).map(i128::from)).ok_or_else(|| {
-            let message = format!(
-                "Unknown type '{text}'. Known: bootloader, partition_table, app, data, or a number."
-            );
-            error(line, "type-unknown", message)
-        })?;
-    byte(line, "Type", value)
-}
-
-/// Column 3.
-pub(super) fn subtype(line: usize, kind: u8, text: &str) -> Result<u8, CsvError> {
-    if text.is_empty() {
-        if kind == APP {
-            let message = "An app partition needs a subtype (factory, ota_0 to ota_15, test).";
-            return Err(error(line, "subtype-empty-app", message));
-        }
-        return Ok(DATA_UNDEFINED);
-    }
-    let keyword = |name: &str| {
-        let value = match kind {
-            APP => app_subtype(name),
-            DATA => find(DATA_SUBTYPES, name),
-            BOOTLOADER => find(BOOTLOADER_SUBTYPES, name),
-            PARTITION_TABLE => find(TABLE_SUBTYPES, name),
-            _ => None,
-        };
-        value.map(i128::from)
-    };
-    let value = number::parse(text, &keyword).ok_or_else(|| {
-        let known = match kind {
-            APP => "factory, ota_0 to ota_15, test, tee_0, tee_1".to_owned(),
-            DATA => listed(DATA_SUBTYPES),
-            BOOTLOADER => listed(BOOTLOADER_SUBTYPES),
-            PARTITION_TABLE => listed(TABLE_SUBTYPES),
-            _ => "numbers only".to_owned(),
-        };
-        error(
-            line,
-            "subtype-unknown",
-            format!("Unknown subtype '{text}'. Known: {known}."),
-        )
-    })?;
-    byte(line, "Subtype", value)
-}
-
-fn listed(names: &[(&str, u8)]) -> String {
-    names
-        .iter()
-        .map(|(name, _)| *name)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// Column 6.
-pub(super) fn flags(line: usize, text: &str) -> Result<u32, CsvError> {
-    let mut bits = 0;
-    for flag in text.split(':').filter(|_| !text.is_empty()) {
-        let known = FLAGS.iter().find(|(name, _)| *name == flag);
-        bits |= known
-            .ok_or_else(|| {
-                let message = format!("Unknown flag '{flag}'. Known: encrypted, readonly.");
-                error(line, "flag-unknown", message)
-            })?
-            .1;
-    }
-    Ok(bits)
+/// The name of a type, for people.
+#[must_use]
+pub fn type_name(kind: u8) -> String {
+    let known = TYPES.iter().find(|known| known.value == kind);
+    known.map_or_else(|| format!("{kind:#x}"), |known| known.name.to_owned())
 }

@@ -13,6 +13,49 @@ pub(super) fn parse(text: &str, keyword: &dyn Fn(&str) -> Option<i128>) -> Optio
     python_int(text).or_else(|| keyword(text))
 }
 
+/// The number that was probably meant by a text that is none: `1.5M`, `1G`, `010`, `4KB`.
+pub(super) fn meant(text: &str) -> Option<String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.trim_start_matches('0');
+    if !digits.is_empty() && digits.len() < upper.len() && parse(digits, &|_| None).is_some() {
+        return Some(digits.to_owned());
+    }
+    let (number, unit) = [
+        ("KB", 1),
+        ("MB", 1 << 10),
+        ("GB", 1 << 20),
+        ("KIB", 1),
+        ("MIB", 1 << 10),
+    ]
+    .into_iter()
+    .chain([("K", 1), ("M", 1 << 10), ("G", 1 << 20)])
+    .find_map(|(unit, kib)| Some((upper.strip_suffix(unit)?.trim(), kib)))?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_decimal = |text: &str| text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !is_decimal(whole) || !is_decimal(fraction) {
+        return None;
+    }
+    // Six digits each: at most 10^12 times 2^20, far from the end of i128.
+    let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let kib = digits * unit;
+    if kib % scale != 0 {
+        return None;
+    }
+    let kib = kib / scale;
+    Some(if kib % 1024 == 0 {
+        format!("{}M", kib / 1024)
+    } else {
+        format!("{kib}K")
+    })
+}
+
+/// A number in hex, also a negative one.
+pub(super) fn signed_hex(value: i128) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{:#x}", value.unsigned_abs())
+}
+
 fn python_int(text: &str) -> Option<i128> {
     let (negative, digits) = match text.strip_prefix(['+', '-']) {
         Some(rest) => (text.starts_with('-'), rest),
@@ -79,9 +122,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_meant_is_offered() {
+        for (text, number) in [
+            ("1.5M", Some("1536K")),
+            ("1G", Some("1024M")),
+            ("64KB", Some("64K")),
+            ("2 MB", Some("2M")),
+            ("010", Some("10")),
+            ("0.3K", None),
+            ("x", None),
+            (".", None),
+        ] {
+            assert_eq!(super::meant(text).as_deref(), number, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_text_panics(text in "\\PC{0,40}", digits in "[-+0-9a-fxobkmKM_]{0,60}") {
+        fn no_text_panics(text in "\\PC{0,40}", digits in "[-+0-9a-fxobkmKM_.]{0,60}") {
+            let _ = super::meant(&digits);
             let _ = parse(&text, &|_| None);
             let _ = parse(&digits, &|_| None);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::json::PortList;
 use crate::server::desk::Desk;
+use crate::server::editing;
 
 /// Tells the ports now, and whenever others are there. Asking the system is cheap, and the same
 /// everywhere; its own notifications are not.
@@ -19,6 +20,7 @@ pub(super) async fn follow(desk: Arc<Desk>) {
         {
             desk.editor.ports(list).await;
             told = Some(ports);
+            editing::look_again(&desk);
         }
         tokio::time::sleep(desk.patience.ports_poll).await;
     }

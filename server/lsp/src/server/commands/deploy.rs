@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_deploy::deploy::{Baud, Mode};
+use fbuild_deploy::outcome::Backend;
 use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::json::Outcome;
 use crate::order::Order;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
+use crate::server::editing;
 use crate::server::editor::Token;
 use crate::server::job::deploy::Deploy;
 use crate::server::settings::StaleBuild;
@@ -37,6 +39,13 @@ enum BaudArgument {
 #[serde(rename_all = "camelCase")]
 enum AutoWord {
     Auto,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "camelCase")]
+enum BackendArgument {
+    Native,
+    Esptool,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -92,6 +101,10 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         StaleArgument::Error => StaleBuild::Error,
         StaleArgument::Ignore => StaleBuild::Ignore,
     });
+    let backend = fields.get("backend")?.map(|argument| match argument {
+        BackendArgument::Native => Backend::Native,
+        BackendArgument::Esptool => Backend::Esptool,
+    });
     let order = Order {
         mode,
         files: Vec::new(),
@@ -103,11 +116,14 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         before: Before::Reset,
         after: After::Reset,
         force: fields.get("force")?.unwrap_or(false),
+        backend: Backend::Native,
+        esptool: None,
         roots,
     };
     Ok(Deploy {
         order,
         baud,
+        backend,
         stale_build,
         build: fields.get("build")?.unwrap_or(false),
     })
@@ -115,5 +131,7 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
 
 async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
     let report = run_job(desk, work, given).await?;
+    // What boards hold is known better now.
+    editing::look_again(desk);
     to_value(Outcome::from(&report))
 }

@@ -3,18 +3,16 @@
 //! Its output goes to the client's log, its last line to the progress. A cancel ends the whole
 //! group: a compiler's grandchildren do not go on.
 
-mod group;
-
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_deploy::process_group::Group;
 use fbuild_deploy::target::Target;
 use tower_lsp::lsp_types::MessageType;
 
-use self::group::Group;
 use super::stand::{Stand, Stop};
 use crate::server::settings::BuildCommand;
 

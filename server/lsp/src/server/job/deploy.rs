@@ -6,7 +6,7 @@ use std::time::Duration;
 use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::event::Event;
-use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 
 use super::Work;
@@ -18,6 +18,7 @@ use crate::order::Order;
 use crate::port::Wishes;
 use crate::progress::Tracker;
 use crate::server::desk::Desk;
+use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
 use crate::server::settings::{Settings, StaleBuild};
 
@@ -27,6 +28,8 @@ pub(crate) struct Deploy {
     pub(crate) order: Order,
     /// Baud rate, if one was asked for.
     pub(crate) baud: Option<Baud>,
+    /// Who is to talk to the board, if that was said.
+    pub(crate) backend: Option<Backend>,
     /// What to do about a stale build, if that was said.
     pub(crate) stale_build: Option<StaleBuild>,
     /// Run the build command first.
@@ -85,7 +88,7 @@ impl Deploy {
             Some(folder) => stand.settings(std::slice::from_ref(folder))?,
             None => settings,
         };
-        apply(&settings, self.baud, order);
+        self.apply(stand, &settings, order)?;
 
         let (target, mut warnings) = self.freshen(stand, order, target, &settings)?;
         let selection = folder
@@ -103,8 +106,28 @@ impl Deploy {
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
         stand.go_on()?;
-        let request = order.request(target, chosen.name);
-        Ok(on_board(stand, &request, warnings))
+        let mut request = order.request(target, chosen.name);
+        request.keep_data = !order.force;
+        on_board(stand, &request, warnings)
+    }
+
+    /// Fills in what settings say and the request did not.
+    fn apply(&self, stand: &Stand<'_>, settings: &Settings, order: &mut Order) -> Result<(), Stop> {
+        order.baud = self.baud.unwrap_or(settings.baud);
+        order.backend = self.backend.unwrap_or(settings.backend);
+        order.before = settings.before;
+        order.after = settings.after;
+        if settings.verify_only && order.mode != Mode::Plan {
+            order.mode = Mode::Verify;
+        }
+        if order.backend == Backend::Esptool {
+            order.esptool.clone_from(&settings.esptool);
+            let is_trusted = stand.desk.configuration.is_trusted();
+            if let Some(path) = order.esptool.as_deref().filter(|_| !is_trusted) {
+                return Err(not_trusted(path).into());
+            }
+        }
+        Ok(())
     }
 
     /// The target that is meant: by name, else as it was chosen or set for its folder, else the
@@ -164,6 +187,22 @@ impl Deploy {
     }
 }
 
+/// The setting may come with the workspace, and would be run.
+fn not_trusted(path: &Path) -> Failure {
+    Failure {
+        code: "not-trusted",
+        is_input: true,
+        what: format!(
+            "{} (fbuild.esptool.path) is not run, because this workspace is not trusted",
+            path.display()
+        ),
+        board_state: String::new(),
+        remedy: "trust the workspace in the editor; or take the setting away, then the esptool on \
+                 PATH is used"
+            .to_owned(),
+    }
+}
+
 fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
     failure.remedy = format!(
         "'{name}' was chosen for this folder; choose another target. {}",
@@ -180,35 +219,78 @@ fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
     }
 }
 
-/// Fills in what settings say and the request did not.
-fn apply(settings: &Settings, baud: Option<Baud>, order: &mut Order) {
-    order.baud = baud.unwrap_or(settings.baud);
-    order.before = settings.before;
-    order.after = settings.after;
-    if settings.verify_only && order.mode != Mode::Plan {
-        order.mode = Mode::Verify;
-    }
-}
-
-fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Report {
-    let mut tracker = Tracker::of(request);
-    let mut events = |event: Event| {
-        let step = tracker.hear(&event);
-        stand.view(|view| {
-            view.step = step;
-            if let Event::Connected(board) = &event {
-                view.chip = Some(board.chip.name());
-            }
-        });
-    };
+/// The deploy itself. Where it would cost data on the board, the person is asked in between.
+fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Result<Report, Stop> {
     let desk = stand.desk;
-    let mut report = desk.boards.deploy(request, &mut events, stand.cancel());
+    let mut run = Run::default();
+    let mut report = run.on_board(stand, request);
+    if is_data_loss(&report) {
+        let what = report.error.as_ref().map_or("", |error| &error.what);
+        let question = format!("On {}, {what}.", request.port);
+        match stand.ask(true, &question, &["Deploy anyway".to_owned()])? {
+            Answer::Chosen(_) => {
+                let request = Request {
+                    keep_data: false,
+                    ..request.clone()
+                };
+                report = run.on_board(stand, &request);
+            }
+            Answer::Dismissed => return Err(Stop::Cancelled),
+            // What is lost is lost for good: without an answer nothing is written.
+            Answer::Silence => {}
+        }
+    }
     report.warnings.splice(0..0, warnings);
     if matches!(request.mode, Mode::Auto | Mode::Full) {
         report.warnings.extend(unsaved(desk, &request.target.root));
         desk.history.note(request, &report);
+        if let Some(bytes) = run.flash_bytes {
+            desk.history.note_flash(&report, bytes);
+        }
     }
-    report
+    Ok(report)
+}
+
+fn is_data_loss(report: &Report) -> bool {
+    let code = report.error.as_ref().map(|error| error.code);
+    code == Some(fbuild_deploy::failure::DATA_LOSS)
+}
+
+/// What is known from one attempt to the next.
+#[derive(Default)]
+struct Run {
+    /// How far the progress is, which must not fall.
+    percent: u32,
+    /// Size of the board's flash.
+    flash_bytes: Option<u32>,
+}
+
+impl Run {
+    fn on_board(&mut self, stand: &Stand<'_>, request: &Request) -> Report {
+        let mut tracker = Tracker::of(request);
+        let mut events = |event: Event| {
+            if let Event::Finished(report) = &event
+                && is_data_loss(report)
+            {
+                // That is a question, and not the end.
+                return;
+            }
+            let mut step = tracker.hear(&event);
+            self.percent = self.percent.max(step.percent);
+            step.percent = self.percent;
+            stand.view(|view| {
+                view.step = step;
+                if let Event::Connected(board) = &event {
+                    view.chip = Some(board.chip.name());
+                    self.flash_bytes = board.flash_size;
+                }
+            });
+        };
+        stand
+            .desk
+            .boards
+            .deploy(request, &mut events, stand.cancel())
+    }
 }
 
 /// A deploy of what was built before the last edit is a surprise worth a word.

@@ -1,5 +1,7 @@
 //! One setting after the other out of a JSON object, keeping a list of those that are wrong.
 
+use std::path::{Path, PathBuf};
+
 use fbuild_deploy::deploy::Baud;
 use serde_json::Value;
 
@@ -19,14 +21,17 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// What `read` makes of a value. Missing, `null` and empty text are the same: not set.
+    /// What `read` makes of a value. Missing, `null` and empty text are the same: not set. A point in
+    /// `key` stands between an object and its field; a client may send both as one key.
     fn value<T>(
         &mut self,
         key: &'static str,
         expected: &str,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<T> {
-        let value = self.section.get(key)?;
+        let nested = key.split_once('.');
+        let nested = nested.and_then(|(group, inner)| self.section.get(group)?.get(inner));
+        let value = self.section.get(key).or(nested)?;
         if value.is_null() || value == "" {
             return None;
         }
@@ -69,6 +74,15 @@ impl<'v> Reader<'v> {
         self.value(key, &expected, |value| {
             let found = words.iter().find(|(word, _)| value == word);
             found.map(|(_, meaning)| *meaning)
+        })
+    }
+
+    /// A program, not as seen from some directory: nobody could tell from which.
+    pub(super) fn program(&mut self, key: &'static str) -> Option<PathBuf> {
+        self.value(key, "an absolute path or the name of a program", |value| {
+            let path = Path::new(value.as_str()?);
+            let is_name = path.components().count() == 1 && path.file_name().is_some();
+            (path.is_absolute() || is_name).then(|| path.to_owned())
         })
     }
 

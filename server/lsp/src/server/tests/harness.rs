@@ -28,6 +28,7 @@ pub(super) struct Builder {
     patience: Patience,
     shows_progress: bool,
     capabilities: Value,
+    general: Value,
     options: Value,
     log: Tap,
 }
@@ -46,6 +47,7 @@ impl Builder {
             patience,
             shows_progress: false,
             capabilities: json!({}),
+            general: json!({}),
             options: Value::Null,
             log: Tap::default(),
         }
@@ -54,6 +56,12 @@ impl Builder {
     /// Announces capabilities below `workspace`.
     pub(super) fn with_workspace(mut self, capabilities: &Value) -> Self {
         self.capabilities = capabilities.clone();
+        self
+    }
+
+    /// Announces how it can count columns.
+    pub(super) fn with_encodings(mut self, encodings: &[&str]) -> Self {
+        self.general = json!({"positionEncodings": encodings});
         self
     }
 
@@ -100,6 +108,7 @@ impl Builder {
             "capabilities": {
                 "window": {"workDoneProgress": shows_progress},
                 "workspace": self.capabilities,
+                "general": self.general,
             },
             "initializationOptions": self.options,
         });
@@ -107,6 +116,7 @@ impl Builder {
         let id = client.request("initialize", &params).await;
         let answer = client.answer(id).await;
         assert!(answer["result"]["capabilities"].is_object(), "{answer}");
+        client.capabilities = answer["result"]["capabilities"].clone();
         client.notify("initialized", &json!({})).await;
         client
     }
@@ -128,6 +138,7 @@ impl Builder {
         tokio::spawn(read_messages(from_server, sender));
         Client {
             folder,
+            capabilities: Value::Null,
             to_server: Some(to_server),
             incoming,
             unread: VecDeque::new(),
@@ -167,6 +178,8 @@ async fn read_messages(from_server: DuplexStream, sender: UnboundedSender<Value>
 /// A connected client.
 pub(super) struct Client {
     pub(super) folder: TempDir,
+    /// What the server announced.
+    pub(super) capabilities: Value,
     to_server: Option<DuplexStream>,
     incoming: UnboundedReceiver<Value>,
     unread: VecDeque<Value>,

@@ -29,7 +29,7 @@ fn examples() -> Vec<Value> {
         .collect()
 }
 
-fn example(fits: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn example(fits: impl Fn(&Value) -> bool) -> Value {
     examples().into_iter().find(fits).expect("no such example")
 }
 
@@ -53,7 +53,7 @@ fn shape(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-fn shape_of(value: &Value) -> BTreeSet<String> {
+pub(super) fn shape_of(value: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     shape(value, "", &mut names);
     names

@@ -172,7 +172,7 @@ async fn a_cancel_ends_the_whole_build() {
 
 /// Whether a process is there and not merely waiting for its parent to notice its end.
 #[cfg(unix)]
-fn is_running(pid: i32) -> bool {
+pub(super) fn is_running(pid: i32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A child that leads a process group. Ended when dropped, however that comes about.
-pub(super) struct Group {
-    pub(super) child: Child,
+#[derive(Debug)]
+pub struct Group {
+    /// The leader.
+    pub child: Child,
 }
 
 impl Group {
-    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt as _;
@@ -25,7 +28,7 @@ impl Group {
     }
 
     /// Ends the group: first asks, then kills what is left of it.
-    pub(super) fn end(&mut self) {
+    pub fn end(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;
         }

@@ -1,0 +1,36 @@
+-- What the server says unasked.
+local log = require('fbuild.log')
+local say = require('fbuild.say')
+local state = require('fbuild.state')
+
+local M = {}
+
+---@type table<integer, integer> from the protocol's MessageType
+local levels = { vim.log.levels.ERROR, vim.log.levels.WARN }
+
+---@type table<string, lsp.Handler>
+M.handlers = {
+  -- Neovim's own handler ends with a line break, which stops a terminal at a hit-enter prompt.
+  ['window/showMessage'] = function(_, params)
+    log.add(params.type, params.message)
+    say.notify('fbuild: ' .. params.message, levels[params.type])
+  end,
+  ['window/logMessage'] = function(_, params)
+    log.add(params.type, params.message)
+  end,
+  ['fbuild/status'] = function(_, status, context)
+    state.of(context.client_id):set_status(status)
+    if status.state == 'running' then
+      say.echo(('%s: %s'):format(status.kind, state.step(status)))
+    end
+  end,
+  ['fbuild/targets'] = function(_, targets, context)
+    state.of(context.client_id):set_targets(targets)
+  end,
+  ['fbuild/ports'] = function(_, result, context)
+    state.of(context.client_id).ports = result.ports
+    vim.cmd.redrawstatus()
+  end,
+}
+
+return M

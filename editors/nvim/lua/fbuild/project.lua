@@ -1,0 +1,98 @@
+-- Where a project begins: the nearest folder that says that firmware for an ESP32 is made there.
+local M = {}
+
+-- Files and folders that make a folder a project, whatever is in them. A partition table alone does
+-- so only where nothing else does, since projects keep theirs in folders of any name.
+local weak_marker = 'partitions.csv'
+local markers = {
+  'platformio.ini',
+  'sdkconfig',
+  'sdkconfig.defaults',
+  'build/flasher_args.json',
+  'build/zephyr/runners.yaml',
+  'sketch.yaml',
+  'espflash.toml',
+  '.fbuild',
+}
+
+-- Only firmware depends on these crates; `esp-hal` also stands for `esp-hal-embassy` and its like.
+local crates = {
+  '%f[%w]esp%-hal',
+  '%f[%w]esp%-idf%-sys',
+  '%f[%w]esp%-idf%-svc',
+  '%f[%w]esp%-idf%-hal',
+  '%f[%w]esp%-bootloader%-esp%-idf',
+  '%f[%w]esp%-wifi',
+  '%f[%w]esp%-radio',
+  '%f[%w]esp%-backtrace',
+}
+
+---@param path string
+---@param words string[] Lua patterns
+---@return boolean
+local function mentions(path, words)
+  local file = io.open(path)
+  local text = file and file:read('*a') or ''
+  if file then
+    file:close()
+  end
+  return vim.iter(words):any(function(word)
+    return text:find(word) ~= nil
+  end)
+end
+
+---@param dir string
+---@return boolean
+local function is_project(dir)
+  for _, marker in ipairs(markers) do
+    if vim.uv.fs_stat(vim.fs.joinpath(dir, marker)) then
+      return true
+    end
+  end
+  -- An Arduino sketch is named like its folder.
+  if vim.uv.fs_stat(vim.fs.joinpath(dir, vim.fs.basename(dir) .. '.ino')) then
+    return true
+  end
+  return vim.iter({ '.cargo/config.toml', '.cargo/config' }):any(function(name)
+    return mentions(vim.fs.joinpath(dir, name), { 'espflash', 'xtensa%-esp', '%-esp%-espidf' })
+  end)
+end
+
+--- The outermost of the cargo projects around `path`, if one of them is for an ESP32: a member of a
+--- workspace is built in the workspace's folder.
+---@param path string
+---@return string?
+local function cargo_root(path)
+  local found =
+    vim.fs.find('Cargo.toml', { path = path, upward = true, type = 'file', limit = math.huge })
+  local is_esp = vim.iter(found):any(function(manifest)
+    return mentions(manifest, crates)
+  end)
+  return is_esp and vim.fs.dirname(found[#found]) or nil
+end
+
+--- The project that a file or folder belongs to.
+---@param path string
+---@return string? root
+function M.root(path)
+  path = vim.fs.normalize(vim.fs.abspath(path))
+  local dirs = vim.fn.isdirectory(path) == 1 and { path } or {}
+  vim.list_extend(dirs, vim.iter(vim.fs.parents(path)):totable())
+  for _, dir in ipairs(dirs) do
+    if is_project(dir) then
+      return dir
+    end
+  end
+  return cargo_root(dirs[1]) or vim.fs.root(dirs[1], weak_marker)
+end
+
+--- The project that a buffer's file belongs to.
+---@param buffer integer
+---@return string? root
+function M.root_of_buffer(buffer)
+  local name = vim.api.nvim_buf_get_name(buffer)
+  local is_file = name ~= '' and vim.bo[buffer].buftype == ''
+  return is_file and M.root(name) or nil
+end
+
+return M

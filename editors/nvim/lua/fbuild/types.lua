@@ -1,0 +1,92 @@
+---@meta
+-- What the server sends, as docs/protocol.md says it. No code: types for people and checkers.
+
+---@class fbuild.Argument what deploy, verify and plan take; every field may be left out
+---@field target? string
+---@field port? string
+---@field regions? string[]
+---@field mode? 'auto'|'full'|'verify'
+---@field dryRun? boolean
+---@field baud? 'auto'|integer
+---@field staleBuild? 'warn'|'error'|'ignore'
+---@field build? boolean
+---@field force? boolean
+---@field root? string
+---@field uri? string
+
+---@class fbuild.Failure
+---@field code string stable, for programs
+---@field message string
+---@field boardState? string
+---@field remedy? string
+---@field isInput boolean
+
+---@class fbuild.Region
+---@field name string
+---@field offset integer bytes
+---@field size integer bytes
+---@field verdict 'match'|'differs'|'unknown' what the board held before
+---@field written boolean
+---@field bytesSent integer
+---@field sectors integer
+---@field sectorsDiffering? integer
+---@field sectorsWritten integer
+
+---@class fbuild.PlannedWrite
+---@field region string
+---@field sectors integer
+---@field sectorsTotal integer
+---@field runs integer
+---@field wireBytes integer
+---@field predictedMs integer
+
+---@class fbuild.Outcome
+---@field outcome 'verifySkip'|'selectiveFlash'|'fullFlash'|'planned'|'cancelled'|'failed'|'erased'
+---@field message string one line
+---@field target string
+---@field port string
+---@field chip? string
+---@field mac? string
+---@field durationMs integer
+---@field regions fbuild.Region[]
+---@field plan? {predictedMs: integer, writes: fbuild.PlannedWrite[]}
+---@field warnings string[]
+---@field error? fbuild.Failure
+
+---@class fbuild.Status where a job stands
+---@field job integer
+---@field kind string
+---@field state 'running'|'succeeded'|'failed'|'cancelled'
+---@field phase? string
+---@field region? string
+---@field percent integer
+---@field summary string
+
+---@class fbuild.Target
+---@field name string
+---@field chip? string
+---@field builtMs? integer
+
+---@class fbuild.Selection
+---@field root string
+---@field target? string
+---@field port? string
+
+---@class fbuild.Targets
+---@field targets fbuild.Target[]
+---@field unbuilt {name: string, buildHint: string}[]
+---@field problems fbuild.Failure[]
+---@field selected fbuild.Selection[]
+
+---@class fbuild.Port
+---@field name string
+---@field likelyBoard boolean
+---@field usb? {product?: string, serialNumber?: string}
+
+---@class fbuild.Board
+---@field port string
+---@field chip string
+---@field revision? string
+---@field mac? string
+---@field flash? {jedec: string, size: integer}
+---@field security table<string, boolean>

@@ -1,0 +1,371 @@
+-- Commands in a real Neovim against the real server and the simulated board.
+local t = require('harness')
+local describe = require('fbuild.describe')
+local fbuild = require('fbuild')
+local server = require('fbuild.server')
+
+local equal, match, test, wait_for = t.equal, t.match, t.test, t.wait_for
+
+-- What happens meanwhile: the outcomes of `User Fbuild…Done`, and every step of a progress.
+local events, progress = {}, {}
+vim.api.nvim_create_autocmd('User', {
+  pattern = { 'Fbuild*Start', 'Fbuild*Done' },
+  callback = function(event)
+    table.insert(events, { name = event.match, data = event.data })
+  end,
+})
+vim.api.nvim_create_autocmd('LspProgress', {
+  callback = function(event)
+    table.insert(progress, event.data.params)
+  end,
+})
+
+--- Runs a command of ours and waits for its end.
+---@param command string
+---@param kind? string
+---@return fbuild.Outcome
+local function outcome_of(command, kind)
+  events, progress = {}, {}
+  vim.cmd(command)
+  local name = 'Fbuild' .. (kind or 'Deploy') .. 'Done'
+  return wait_for(name, function()
+    local last = events[#events]
+    return last and last.name == name and last.data
+  end)
+end
+
+---@param name string of the window's buffer
+---@return string
+local function text_of(name)
+  local buffer = wait_for(name, function()
+    local found = vim.fn.bufnr('^' .. name .. '$')
+    return found > 0 and #vim.fn.win_findbuf(found) > 0 and found
+  end)
+  return table.concat(vim.api.nvim_buf_get_lines(buffer, 0, -1, false), '\n')
+end
+
+---@return vim.lsp.Client
+local function attached()
+  return wait_for('a server for this buffer', function()
+    return vim.lsp.get_clients({ name = 'fbuild_lsp', bufnr = 0 })[1]
+  end)
+end
+
+local project = t.project('blink')
+
+test('opening a source of a project starts the server, in the project', function()
+  vim.cmd.edit(project .. '/main/main.c')
+  equal(project, attached().root_dir)
+  wait_for('the only target in the statusline', function()
+    return fbuild.statusline() == 'espidf:build'
+  end)
+end)
+
+test('each kind of file that decides a deploy has the same server', function()
+  local id = attached().id
+  for name, filetype in pairs({
+    ['sdkconfig'] = 'sdkconfig',
+    ['sdkconfig.defaults'] = 'sdkconfig',
+    ['partitions.csv'] = 'csv',
+    ['platformio.ini'] = 'dosini',
+    ['main/main.cpp'] = 'cpp',
+    ['src/main.rs'] = 'rust',
+    ['blink.ino'] = 'arduino',
+    ['build/flasher_args.json'] = 'json',
+  }) do
+    vim.cmd.edit(project .. '/' .. name)
+    equal(filetype, vim.bo.filetype)
+    equal(id, attached().id)
+  end
+  -- What the build derives from sdkconfig stays what it is.
+  vim.cmd.edit(project .. '/build/config/sdkconfig.h')
+  equal('cpp', vim.bo.filetype)
+  vim.cmd.edit(project .. '/build/config/sdkconfig.json')
+  equal('json', vim.bo.filetype)
+  equal(0, #vim.lsp.get_clients({ bufnr = 0 }))
+end)
+
+test('a full deploy: outcome, announcement, progress, statusline', function()
+  vim.cmd.edit(project .. '/main/main.c')
+  local outcome = outcome_of('FbuildDeploy espidf:build sim:board.bin')
+  equal('fullFlash', outcome.outcome)
+  equal('deploy succeeded (full flash)', outcome.message)
+  equal({ 'FbuildDeployStart', 'FbuildDeployDone' }, {
+    events[1].name,
+    events[2].name,
+  })
+  equal('sim:board.bin', events[1].data.port)
+  match(fbuild.statusline(), '^✓ full flash · %d+%.%d s$')
+  equal('begin', progress[1].value.kind)
+  equal('end', progress[#progress].value.kind)
+  equal('deploy succeeded (full flash)', progress[#progress].value.message)
+  match(progress[1].token, '^fbuild/job/%d+$')
+end)
+
+test('a second deploy finds nothing to write', function()
+  local outcome = outcome_of('FbuildDeploy espidf:build sim:board.bin')
+  equal('verifySkip', outcome.outcome)
+  match(fbuild.statusline(), '^✓ up to date · %d+%.%d s$')
+end)
+
+test('an edited string: plan, verify and a selective deploy agree', function()
+  t.build(project, 'Hello again!')
+  local plan = outcome_of('FbuildPlan build sim:board.bin', 'Plan')
+  equal('planned', plan.outcome)
+  local window = vim.api.nvim_get_current_win()
+  match(text_of('fbuild://plan'), 'firmware +0x00010000 +differs +3 of 61 +%d+ KiB')
+  match(text_of('fbuild://plan'), ':FbuildDeploy writes it')
+  equal(window, vim.api.nvim_get_current_win())
+  vim.cmd.pclose()
+
+  local verify = outcome_of('FbuildVerify build sim:board.bin', 'Verify')
+  equal('differs', verify.error.code)
+  equal('✗ differs', fbuild.statusline())
+
+  local deploy = outcome_of('FbuildDeploy build sim:board.bin')
+  equal('deploy succeeded (selective flash: firmware; 3 of 61 sectors)', deploy.message)
+  match(fbuild.statusline(), '^✓ firmware · 3 sectors · %d+%.%d s$')
+
+  equal('verifySkip', outcome_of('FbuildVerify build sim:board.bin', 'Verify').outcome)
+end)
+
+test('a full deploy on request writes what matches, too', function()
+  equal('fullFlash', outcome_of('FbuildDeployFull build sim:board.bin').outcome)
+end)
+
+test('a new build takes the place of the last result in the statusline', function()
+  t.build(project, 'Hello, third!')
+  wait_for('the choice', function()
+    return fbuild.statusline() == 'espidf:build'
+  end)
+end)
+
+test('a port that is not there: the cause as data, in the statusline and in the log', function()
+  local outcome = outcome_of('FbuildDeploy build /dev/ttyNOPE')
+  equal('failed', outcome.outcome)
+  equal('port-not-found', outcome.error.code)
+  equal('✗ port not found', fbuild.statusline())
+  vim.cmd.FbuildLog()
+  wait_for('the failure in the log', function()
+    local log = text_of('fbuild://log')
+    return log:find('error: deploy failed: port /dev/ttyNOPE does not exist', 1, true)
+      and log:find('try: plug the board in', 1, true)
+  end)
+  vim.cmd.pclose()
+end)
+
+test('arguments of the wrong kind are an outcome, too', function()
+  local outcome ---@type fbuild.Outcome
+  ---@diagnostic disable-next-line: assign-type-mismatch
+  fbuild.deploy({ baud = {} }, function(result)
+    outcome = result
+  end)
+  wait_for('the outcome', function()
+    return outcome
+  end)
+  equal('request-refused', outcome.error.code)
+  match(outcome.message, 'baud')
+end)
+
+local slow = 'build sim:slow.bin?time=real'
+
+---@param phase string
+local function wait_for_phase(phase)
+  return wait_for(phase, function()
+    local text = fbuild.statusline()
+    return vim.startswith(text, phase .. ' ') and text
+  end)
+end
+
+test('while it writes the statusline says so, and a second deploy is refused', function()
+  events = {}
+  vim.cmd('FbuildDeploy ' .. slow)
+  match(wait_for_phase('writing'), '^writing %a+ %d+ %%$')
+  local refused ---@type fbuild.Outcome
+  fbuild.deploy({ target = 'build', port = 'sim:slow.bin?time=real' }, function(outcome)
+    refused = outcome
+  end)
+  wait_for('the refusal', function()
+    return refused
+  end)
+  equal('job-running', refused.error.code)
+  match(fbuild.statusline(), '^writing ')
+end)
+
+test('a cancel stops it, and the next deploy repairs the board', function()
+  wait_for_phase('writing')
+  local outcome = outcome_of('FbuildCancel')
+  equal('cancelled', outcome.outcome)
+  equal('cancelled', fbuild.statusline())
+  local deploy = outcome_of('FbuildDeploy build sim:slow.bin')
+  match(deploy.message, '^deploy succeeded')
+end)
+
+test('a code lens takes the same way as a command', function()
+  events = {}
+  local client = attached()
+  local argument = { target = 'espidf:build', port = 'sim:board.bin', root = client.root_dir }
+  client:exec_cmd({ title = 'x', command = 'fbuild.server.deploy', arguments = { argument } })
+  local done = wait_for('the outcome', function()
+    return events[2]
+  end)
+  equal({ 'FbuildDeployStart', 'FbuildDeployDone' }, { events[1].name, done.name })
+  match(done.data.message, '^deploy succeeded')
+  match(fbuild.statusline(), '^✓ ')
+end)
+
+test('a code lens that the server offers deploys, and stays', function()
+  vim.cmd.edit(project .. '/build/flasher_args.json')
+  local buffer = vim.api.nvim_get_current_buf()
+  local client = attached()
+  if not client.server_capabilities.codeLensProvider then
+    return t.skip('this server has no code lenses')
+  end
+  vim.cmd('FbuildPort sim:board.bin')
+  wait_for('the board', function()
+    return fbuild.statusline():find('on sim:', 1, true)
+  end)
+  local function is_deploy(lens)
+    return lens.command ~= nil and lens.command.command == 'fbuild.server.deploy'
+  end
+  local deploy = wait_for('a lens', function()
+    vim.lsp.codelens.refresh({ bufnr = buffer })
+    vim.wait(100)
+    return vim.iter(vim.lsp.codelens.get(buffer)):find(is_deploy)
+  end)
+  vim.ui.select = function(items, _, choose)
+    choose(vim.iter(items):find(function(item)
+      return is_deploy(item.lens)
+    end))
+  end
+  local line = deploy.range.start.line
+  local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.codelens:' .. client.id]
+  vim.api.nvim_win_set_cursor(0, { line + 1, 0 })
+  events = {}
+  vim.lsp.codelens.run()
+  equal({}, vim.api.nvim_buf_get_extmarks(0, namespace, { line, 0 }, { line, -1 }, {}))
+  local done = wait_for('the outcome', function()
+    return events[2]
+  end)
+  equal('FbuildDeployDone', done.name)
+  equal('espidf:build', events[1].data.target)
+  match(done.data.message, '^deploy succeeded')
+  wait_for('the lens again', function()
+    return #vim.api.nvim_buf_get_extmarks(0, namespace, { line, 0 }, { line, -1 }, {}) > 0
+  end)
+  vim.cmd('FbuildPort automatic')
+  vim.cmd.edit(project .. '/main/main.c')
+end)
+
+test('who the board is', function()
+  outcome_of('FbuildBoard sim:board.bin', 'Board')
+  match(text_of('fbuild://board'), 'chip +esp32')
+  match(text_of('fbuild://board'), 'MAC +24:0a:c4:00:01:10')
+  vim.cmd.pclose()
+end)
+
+test('the last deploys', function()
+  vim.cmd.FbuildHistory()
+  local history = text_of('fbuild://history')
+  match(history, 'esp32  24:0a:c4:00:01:10')
+  match(history, 'espidf:build  deploy succeeded %(selective flash: firmware; 3 of 61 sectors%)')
+  vim.cmd.pclose()
+end)
+
+test('a server that is killed in a deploy: told, an outcome, and started again', function()
+  local messages = {}
+  local notify = vim.notify
+  vim.notify = function(text)
+    table.insert(messages, text)
+  end
+  local killed = attached()
+  events = {}
+  vim.cmd('FbuildDeployFull ' .. slow)
+  wait_for_phase('writing')
+  for _, process in ipairs(vim.api.nvim_get_proc_children(vim.fn.getpid())) do
+    if vim.api.nvim_get_proc(process).name:find('^fbuild') then
+      vim.uv.kill(process, 'sigkill')
+    end
+  end
+  local outcome = wait_for('the outcome', function()
+    return #events == 2 and events[2].data
+  end)
+  equal('server-ended', outcome.error.code)
+  wait_for('a message', function()
+    return vim.iter(messages):any(function(message)
+      return message:find('ended (signal 9); :FbuildRestart starts it again', 1, true)
+    end)
+  end)
+  vim.notify = notify
+  equal('', fbuild.statusline())
+
+  vim.cmd.FbuildRestart()
+  wait_for('another server for the open file', function()
+    local client = vim.lsp.get_clients({ name = 'fbuild_lsp', bufnr = 0 })[1]
+    return client and client.id ~= killed.id
+  end)
+  equal('fullFlash', outcome_of('FbuildDeployFull build sim:slow.bin').outcome)
+end)
+
+test('a restart of a server that runs', function()
+  local before = attached().id
+  vim.cmd.FbuildRestart()
+  wait_for('another one', function()
+    local client = vim.lsp.get_clients({ name = 'fbuild_lsp', bufnr = 0 })[1]
+    return client and client.id ~= before
+  end)
+  equal(1, #server.running())
+end)
+
+test('what a report of a bug should contain, with our settings', function()
+  local text ---@type string
+  -- The server that has just been started asks for settings first.
+  wait_for('our settings', function()
+    vim.cmd.FbuildDebugInfo()
+    text = text_of('fbuild://debug')
+    return text:find('baud = 115200', 1, true)
+  end)
+  match(text, 'name = "Neovim"')
+  match(text, 'status = true')
+  match(text, 'workspaceTrusted = false')
+  vim.cmd.pclose()
+end)
+
+test('a sentence with everything, and one without the remedy', function()
+  local failure =
+    { code = 'port-busy', message = 'x', remedy = 'close the monitor', isInput = false }
+  local sentence, short = describe.in_a_sentence({
+    outcome = 'failed',
+    message = 'deploy failed: x',
+    durationMs = 0,
+    regions = {},
+    warnings = {},
+    error = failure,
+  })
+  equal('deploy failed: x; close the monitor', sentence)
+  equal('deploy failed: x (:FbuildLog)', short)
+  sentence, short = describe.in_a_sentence({
+    outcome = 'verifySkip',
+    message = 'deploy succeeded',
+    durationMs = 1300,
+    regions = {},
+    warnings = { 'main.c is newer' },
+  })
+  equal('deploy succeeded in 1.3 s (1 warning: :FbuildLog)', sentence)
+  equal('deploy succeeded (1 warning: :FbuildLog)', short)
+end)
+
+test('words for one and for several sectors', function()
+  local function words(n)
+    local region = { name = 'nvs', written = true, sectorsWritten = n }
+    return describe.in_a_few_words({
+      outcome = 'selectiveFlash',
+      durationMs = 640,
+      regions = { region },
+    })
+  end
+  equal('✓ nvs · 1 sector · 0.6 s', words(1))
+  equal('✓ nvs · 2 sectors · 0.6 s', words(2))
+end)
+
+t.finish()

@@ -1,0 +1,21 @@
+-- What a person has in init.lua.
+vim.opt.runtimepath:prepend(vim.env.FBUILD_REPOSITORY .. '/editors/nvim')
+vim.opt.statusline = ' %f%m%=%{v:lua.require("fbuild").statusline()} '
+vim.opt.swapfile = false
+vim.opt.ruler = false
+vim.lsp.enable('fbuild_lsp')
+vim.lsp.config('fbuild_lsp', { settings = { fbuild = { baud = vim.g.test_baud or 115200 } } })
+
+--- Runs a suite when Neovim has started.
+---@param name string
+function _G.run_suite(name)
+  local here = vim.env.FBUILD_REPOSITORY .. '/editors/nvim/test/'
+  package.path = here .. '?.lua;' .. package.path
+  vim.schedule(function()
+    local ok, err = xpcall(dofile, debug.traceback, here .. name .. '.lua')
+    if not ok then
+      io.stderr:write(err)
+      vim.cmd('cquit 1')
+    end
+  end)
+end

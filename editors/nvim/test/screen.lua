@@ -1,0 +1,235 @@
+-- What a person sees: another Neovim in a terminal of tmux, its keys pressed, its screen read.
+local t = require('harness')
+
+local match, test, wait_for = t.match, t.test, t.wait_for
+
+local session = 'fbuild-' .. vim.fn.getpid()
+
+---@param ... string
+---@return string
+local function tmux(...)
+  return t.run('tmux', '-L', session, '-f', '/dev/null', ...)
+end
+
+---@return string
+local function screen()
+  return tmux('capture-pane', '-p')
+end
+
+---@param ... string
+local function keys(...)
+  tmux('send-keys', ...)
+end
+
+--- Waits for words on the screen. None of them may come with a prompt that wants Enter.
+---@param pattern string
+---@return string screen
+local function see(pattern)
+  local last = ''
+  local in_time = vim.wait(t.patience_ms, function()
+    last = screen()
+    if last:find('Press ENTER', 1, true) or last:find('-- More --', 1, true) then
+      error('a prompt that wants Enter:\n' .. last, 2)
+    end
+    return last:find(pattern) ~= nil
+  end, 20)
+  if not in_time then
+    error(('%q was never seen; at last:\n%s'):format(pattern, last), 2)
+  end
+  return last
+end
+
+---@param command string
+local function type_command(command)
+  keys('-l', ':' .. command)
+  keys('Enter')
+end
+
+--- Opens a file in a Neovim of this many columns, does things, and closes it again.
+---@param columns integer
+---@param file string
+---@param setup string what goes before init.lua
+---@param act fun()
+local function with_neovim(columns, file, setup, act)
+  local init = t.repository .. '/editors/nvim/test/init.lua'
+  local arguments = { vim.env.FBUILD_NVIM, '-i', 'NONE', '-u', init, '--cmd', setup, file }
+  local command = vim.iter(arguments):map(vim.fn.shellescape):join(' ')
+  tmux(
+    'new-session',
+    '-d',
+    '-x',
+    tostring(columns),
+    '-y',
+    '20',
+    '-e',
+    'TERM=tmux-256color',
+    command
+  )
+  local ok, err = xpcall(act, debug.traceback)
+  vim.system({ 'tmux', '-L', session, 'kill-server' }):wait()
+  wait_for('the end of tmux', function()
+    return vim.system({ 'tmux', '-L', session, 'has-session' }):wait().code ~= 0
+  end)
+  if not ok then
+    error(err, 0)
+  end
+end
+
+-- Neovim takes no empty command.
+local nothing = 'set laststatus=2'
+local project = t.project('blink')
+local source = project .. '/main/main.c'
+
+test('full, selective, nothing, wrong port: the statusline and the message line', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build *\n')
+    type_command('FbuildDeploy build sim:board.bin')
+    see('✓ full flash · %d+%.%d s *\n')
+    see('\ndeploy succeeded %(full flash%) in %d+%.%d s')
+
+    t.build(project, 'Hello, screen!')
+    type_command('FbuildDeploy build sim:board.bin')
+    see('✓ firmware · 3 sectors · %d+%.%d s *\n')
+    see('\ndeploy succeeded %(selective flash: firmware; 3 of 61 sectors%)\n')
+
+    type_command('FbuildDeploy build sim:board.bin')
+    see('✓ up to date · %d+%.%d s *\n')
+    see('\ndeploy succeeded %(verify skipped, device already matched%) in %d+%.%d s')
+
+    type_command('FbuildDeploy build /dev/ttyNOPE')
+    see('✗ port not found *\n')
+    see('\ndeploy failed: port /dev/ttyNOPE does not exist %(:FbuildLog%)')
+  end)
+end)
+
+test('during a deploy region and percent are seen to grow, and a cancel stops it', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build *\n')
+    type_command('FbuildDeployFull build sim:slow.bin?time=real')
+    local first = tonumber(see('writing %a+ %d+ %% *\n'):match('writing %a+ (%d+) %% *\n'))
+    see('\nfbuild: deploy: writing %a+ %d+ %%\n') -- the message line
+    wait_for('a greater percentage', function()
+      local now = tonumber(screen():match('writing %a+ (%d+) %% *\n'))
+      return now and now > first
+    end)
+    type_command('FbuildCancel')
+    see('cancelled *\n')
+    see('\ndeploy cancelled')
+  end)
+end)
+
+test('a typed command is not disturbed, and the outcome comes when it is done', function()
+  with_neovim(80, source, 'let g:test_baud = 921600', function()
+    see('espidf:build *\n')
+    type_command('FbuildDeploy build sim:typing.bin?time=real')
+    see('writing %a+ %d+ %%')
+    keys('-l', ':echo "typed')
+    see('✓ full flash')
+    match(screen(), '\n:echo "typed')
+    keys('Escape')
+    see('\ndeploy succeeded %(full flash%)')
+  end)
+end)
+
+test('long messages on a narrow screen stop nothing', function()
+  with_neovim(40, source, 'set showcmd', function()
+    see('espidf:build *\n')
+    type_command('FbuildDeploy build /dev/tty-a-port-with-a-rather-long-name')
+    see('✗ port not found *\n')
+    see('…')
+    -- A setting that is wrong is reported by the server with window/showMessage.
+    type_command(
+      "lua vim.lsp.get_clients()[1]:notify('workspace/didChangeConfiguration',"
+        .. " {settings = {}}) vim.lsp.get_clients()[1].settings = {fbuild = {baud = 'a rather long"
+        .. " text that is no baud rate'}}"
+    )
+    see('fbuild: .*baud')
+  end)
+end)
+
+test('two messages in the same moment: the last one is seen', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build *\n')
+    type_command(
+      "lua for _, text in ipairs({'first', 'second'}) do"
+        .. " require('fbuild.say').notify(text .. ' message') end"
+    )
+    see('\nsecond message')
+  end)
+end)
+
+test('without a message line it stops nothing either', function()
+  with_neovim(80, source, 'set cmdheight=0', function()
+    see('espidf:build *\n')
+    type_command('FbuildDeploy build sim:board.bin')
+    -- There the message stands over the statusline until the next redraw.
+    see('deploy succeeded')
+    keys('C-l')
+    see('✓ %a')
+    type_command('FbuildDeploy build /dev/ttyNOPE')
+    see('deploy failed')
+    keys('C-l')
+    see('✗ port not found')
+    type_command('FbuildPlan build sim:board.bin')
+    see('nothing to write')
+  end)
+end)
+
+test('the plan opens below, without the cursor', function()
+  t.build(project, 'Another one')
+  with_neovim(90, source, nothing, function()
+    see('espidf:build *\n')
+    type_command('FbuildPlan build sim:board.bin')
+    local shown = see('firmware +0x00010000 +differs +%d+ of 61')
+    match(shown, 'about %d+%.%d s%. :FbuildDeploy writes it%.')
+    keys('-l', 'xi')
+    see('%[%+%]') -- the source was changed, not the plan
+    keys('Escape')
+    type_command('pclose')
+    wait_for('the window is closed', function()
+      return not screen():find('0x00010000', 1, true)
+    end)
+  end)
+end)
+
+test('a question is asked on the screen and answered by its number', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build *\n')
+    type_command('FbuildErase sim:board.bin')
+    see('1: Erase')
+    keys('1', 'Enter')
+    see('erased 4096 KiB at 0x0')
+    type_command('FbuildPort')
+    see('Which board:')
+    see('automatic  %(chosen%)')
+    see('another port…')
+    keys('Enter')
+    type_command('FbuildPort sim:board.bin')
+    see('espidf:build on sim:.*board%.bin')
+  end)
+end)
+
+test('the end of the server is told in one line', function()
+  with_neovim(80, source, nothing, function()
+    see('espidf:build')
+    type_command('FbuildDeployFull build sim:slow.bin?time=real')
+    see('writing %a+ %d+ %%')
+    type_command(
+      'lua for _, p in ipairs(vim.api.nvim_get_proc_children(vim.fn.getpid())) do'
+        .. ' vim.uv.kill(p, 9) end'
+    )
+    see('\nfbuild: the server ended %(signal 9%); :FbuildRestart starts it again')
+    type_command('FbuildRestart')
+    see('espidf:build')
+  end)
+end)
+
+test('health, in a terminal', function()
+  with_neovim(100, source, nothing, function()
+    see('espidf:build')
+    type_command('checkhealth fbuild')
+    see('OK fbuild%-lsp 0%.1%.')
+  end)
+end)
+
+t.finish()

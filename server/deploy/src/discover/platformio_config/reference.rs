@@ -1,0 +1,152 @@
+//! `${…}` in a value, and what stands for it.
+
+use std::cell::Cell;
+
+use super::super::ini::Span;
+use super::{
+    ConfigProblem, Kind, MAX_NESTING, MAX_REPLACEMENTS, Nesting, ProblemKind, ProjectConfig,
+    options,
+};
+
+/// One `${…}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference<'v> {
+    /// All of it, in bytes of the value.
+    pub span: Span,
+    /// What stands between the braces.
+    pub name: &'v str,
+}
+
+impl Reference<'_> {
+    /// The section and the option that it names; `None` for a variable of the build.
+    #[must_use]
+    pub fn parts(&self) -> Option<(&str, &str)> {
+        split(self.name)
+    }
+}
+
+/// What a value refers to, in its order.
+pub fn references(value: &str) -> impl Iterator<Item = Reference<'_>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + value.get(from..)?.find("${")?;
+        let len = value[start..].find('}')?;
+        from = start + len + 1;
+        Some(Reference {
+            span: start..from,
+            name: &value[start + 2..start + len],
+        })
+    })
+}
+
+/// A section goes up to the first dot; dots after it belong to the option.
+fn split(name: &str) -> Option<(&str, &str)> {
+    name.split_once('.').filter(|(section, option)| {
+        !section.is_empty() && !section.contains(['(', ')']) && !option.is_empty()
+    })
+}
+
+impl ProjectConfig<'_> {
+    /// What `${name}` stands for in `option` of `section`.
+    pub fn resolve(
+        &self,
+        section: &str,
+        option: &str,
+        name: &str,
+    ) -> Result<String, ConfigProblem> {
+        self.variable(section, option, name, Nesting::new(&Cell::new(0)))
+    }
+
+    pub(super) fn interpolate(
+        &self,
+        section: &str,
+        option: &str,
+        text: &str,
+        nesting: Nesting<'_>,
+    ) -> Result<String, ConfigProblem> {
+        let mut out = String::new();
+        let mut done = 0;
+        for reference in references(text) {
+            out.push_str(&text[done..reference.span.start]);
+            match reference.name {
+                "" => out.push_str("${}"),
+                name => out.push_str(&self.variable(section, option, name, nesting)?),
+            }
+            done = reference.span.end;
+        }
+        out.push_str(&text[done..]);
+        Ok(out)
+    }
+
+    /// What stands for `${name}` in `option` of `section`.
+    fn variable(
+        &self,
+        section: &str,
+        option: &str,
+        name: &str,
+        nesting: Nesting<'_>,
+    ) -> Result<String, ConfigProblem> {
+        let Some((from, wanted)) = split(name) else {
+            return Ok(self
+                .built_in(name)
+                .unwrap_or_else(|| format!("${{{name}}}")));
+        };
+        let from = match (from, wanted) {
+            // A variable that is not set becomes nothing.
+            ("sysenv", _) => {
+                return Ok(self.environment.get(wanted).unwrap_or_default().to_owned());
+            }
+            ("this", "__env__") => {
+                return section.strip_prefix("env:").map(str::to_owned).ok_or_else(|| {
+                    let message = format!(
+                        "option '{option}' in [{section}]: ${{this.__env__}} means something only \
+                         in sections [env:NAME]"
+                    );
+                    self.problem_in(section, option, ProblemKind::Interpolation, message)
+                });
+            }
+            ("this", _) => section,
+            (from, _) => from,
+        };
+        nesting.replacements.set(nesting.replacements.get() + 1);
+        if nesting.depth == MAX_NESTING || nesting.replacements.get() > MAX_REPLACEMENTS {
+            let message = format!("option '{wanted}' in [{from}] refers to itself");
+            return Err(self.problem_in(section, option, ProblemKind::Interpolation, message));
+        }
+        let deeper = Nesting {
+            depth: nesting.depth + 1,
+            ..nesting
+        };
+        match self.get_nested(from, wanted, deeper)? {
+            Some(value) => Ok(value.to_text()),
+            // A known option without a value becomes what Python prints.
+            None if options::facts(from, wanted).is_some_and(|f| f.kind == Kind::List) => {
+                Ok(String::new())
+            }
+            None if options::facts(from, wanted).is_some() => Ok("None".to_owned()),
+            None => {
+                let what = if self.ini.has_section(from) {
+                    format!("there is no option '{wanted}' in [{from}]")
+                } else {
+                    format!("there is no section [{from}]")
+                };
+                let message =
+                    format!("option '{option}' in [{section}] refers to ${{{name}}}, but {what}");
+                Err(self.problem_in(section, option, ProblemKind::Interpolation, message))
+            }
+        }
+    }
+
+    fn built_in(&self, name: &str) -> Option<String> {
+        match name {
+            "PROJECT_DIR" => Some(self.project.display().to_string()),
+            "UNIX_TIME" => {
+                let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                Some(now.map_or(0, |since| since.as_secs()).to_string())
+            }
+            // ${PROJECT_HASH} needs SHA-1 for directory names that no ESP project has been seen
+            // with; it stays as it is, like a variable of the build.
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Ask the board, through esptool, what it holds: before writing, and where a proof is missing.
+
+use super::arguments::{Placed, Work};
+use super::error::EsptoolError;
+use super::fault::{fault, is_mismatch};
+use super::output::Said;
+use super::tool::{Esptool, placed, span};
+use super::verdicts::{Span, verdicts};
+use crate::deploy::{Job, Mode};
+use crate::event::{Event, Phase};
+use crate::failure::DeployError;
+use crate::outcome::Verdict;
+use crate::search::Sector;
+
+impl Job<'_> {
+    /// Gives every region that can be compared its verdict. What esptool did not give one is written.
+    pub(super) fn compare_with(&mut self, esptool: &mut Esptool<'_>) -> Result<(), DeployError> {
+        if self.request.mode == Mode::Full {
+            return Ok(());
+        }
+        let asked: Vec<usize> = (0..self.survey.regions.len())
+            .filter(|&n| self.survey.regions[n].provable)
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let verdicts = self.ask(esptool, &asked, Phase::Verify)?;
+        for (&n, verdict) in asked.iter().zip(verdicts) {
+            let region = &mut self.survey.regions[n];
+            region.verdict = verdict;
+            if verdict == Verdict::Match {
+                region.sectors.fill(Sector::Match);
+                region.searched = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// One `verify-flash` of these regions.
+    fn ask(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        asked: &[usize],
+        phase: Phase,
+    ) -> Result<Vec<Verdict>, DeployError> {
+        let (regions, events) = (&self.survey.regions, &mut self.events);
+        let files: Vec<Placed> = asked.iter().map(|&n| placed(&regions[n])).collect();
+        let spans: Vec<Span> = asked.iter().map(|&n| span(&regions[n])).collect();
+        let mut at = None;
+        let mut hear = |said: &Said| {
+            let is_done = match said {
+                Said::Verifying { offset, len_bytes } => {
+                    let span = (*offset, *len_bytes);
+                    at = spans.iter().position(|asked| *asked == span);
+                    false
+                }
+                Said::Compared { .. } => true,
+                _ => return,
+            };
+            if let Some(n) = at {
+                let total_bytes = u64::from(spans[n].1);
+                events(Event::Progress {
+                    region: regions[asked[n]].name.clone(),
+                    phase,
+                    done_bytes: if is_done { total_bytes } else { 0 },
+                    total_bytes,
+                });
+            }
+        };
+        let ran = esptool.run(self.request.after, Work::Verify(&files), &mut hear)?;
+        if ran.status.success() || is_mismatch(&ran.lines) {
+            return Ok(verdicts(&ran.lines, &spans));
+        }
+        let error = fault(&ran.lines, &ran.how(), &self.request.port, "");
+        let DeployError::Esptool(EsptoolError::Failed { .. }) = &error else {
+            return Err(error);
+        };
+        // The board is there, and esptool cannot compare for a reason that is not known here: then
+        // nothing is known of any region.
+        self.note(format!("the board could not be compared: {error}"));
+        Ok(vec![Verdict::Unknown; spans.len()])
+    }
+
+    /// esptool hashes each file that it has written, as the native backend does, and says so: that is
+    /// the proof. What it did not say it of is compared once more.
+    pub(super) fn prove_with(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        unproved: &[usize],
+    ) -> Result<(), DeployError> {
+        let provable = |n: &&usize| self.survey.regions[**n].provable;
+        let asked: Vec<usize> = unproved.iter().filter(provable).copied().collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let verdicts = self.ask(esptool, &asked, Phase::Check)?;
+        let wrong = asked
+            .iter()
+            .zip(verdicts)
+            .find(|(_, v)| *v != Verdict::Match);
+        match wrong {
+            None => Ok(()),
+            Some((&n, _)) => {
+                let region = self.survey.regions[n].name.to_string();
+                Err(EsptoolError::NotProved { region }.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Carry out a plan through esptool.
+
+use fbuild_loader::reset::After;
+
+use super::arguments::{Placed, Work};
+use super::fault::fault;
+use super::output::Said;
+use super::tool::{Esptool, placed, span};
+use crate::deploy::{Job, Region};
+use crate::event::{Event, Phase};
+use crate::failure::{BoardState, DeployError};
+use crate::image::flash_size_name;
+use crate::plan::Plan;
+
+impl Job<'_> {
+    /// Writes what is planned, in that order. Returns the regions that esptool did not prove.
+    pub(super) fn write_with(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        plan: &Plan,
+    ) -> Result<Vec<usize>, DeployError> {
+        let mut order: Vec<usize> = plan.runs.iter().map(|run| run.region).collect();
+        order.dedup();
+        let mut unproved = Vec::new();
+        let regions = &self.survey.regions;
+        // One run encrypts everything or nothing.
+        let groups: Vec<Vec<usize>> = order
+            .chunk_by(|&a, &b| regions[a].encrypt == regions[b].encrypt)
+            .map(<[usize]>::to_vec)
+            .collect();
+        for (n, group) in groups.iter().enumerate() {
+            let is_last = n + 1 == groups.len();
+            let after = if is_last {
+                self.request.after
+            } else {
+                After::NoReset
+            };
+            unproved.extend(self.write_group(esptool, group, after)?);
+        }
+        if !order.is_empty() {
+            self.state = BoardState::Written;
+        }
+        Ok(unproved)
+    }
+
+    fn write_group(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        group: &[usize],
+        after: After,
+    ) -> Result<Vec<usize>, DeployError> {
+        let files: Vec<Placed> = group
+            .iter()
+            .map(|&n| placed(&self.survey.regions[n]))
+            .collect();
+        // Without it the ROM refuses what lies behind the size that it takes for granted.
+        let size = esptool.secure_download.then(|| self.survey.flash_bytes());
+        let work = Work::Write {
+            files: &files,
+            flash_size: size.and_then(flash_size_name),
+            encrypt: group.iter().any(|&n| self.survey.regions[n].encrypt),
+            force: self.request.force,
+        };
+        let mut writing = Writing::new(group);
+        let (regions, state) = (&mut self.survey.regions, &mut self.state);
+        let events = &mut self.events;
+        let mut hear = |said: &Said| writing.hear(said, regions, state, events);
+        let ran = esptool.run(after, work, &mut hear)?;
+        if !ran.status.success() {
+            let region = &self.survey.regions[writing.now];
+            return Err(fault(
+                &ran.lines,
+                &ran.how(),
+                &self.request.port,
+                &region.name,
+            ));
+        }
+        Ok(writing.unproved)
+    }
+}
+
+/// Follows one `write-flash`.
+struct Writing<'g> {
+    group: &'g [usize],
+    /// The region that is being written.
+    now: usize,
+    /// The region that was written last, until it is proved.
+    written: Option<usize>,
+    unproved: Vec<usize>,
+}
+
+impl<'g> Writing<'g> {
+    /// `group` is not empty.
+    fn new(group: &'g [usize]) -> Self {
+        Self {
+            group,
+            now: group.first().copied().unwrap_or_default(),
+            written: None,
+            unproved: group.to_vec(),
+        }
+    }
+
+    fn hear(
+        &mut self,
+        said: &Said,
+        regions: &mut [Region],
+        state: &mut BoardState,
+        events: &mut dyn FnMut(Event),
+    ) {
+        let mut tell = |region: &Region, phase, thousandths: u64| {
+            let total_bytes = region.image.bytes.len() as u64;
+            events(Event::Progress {
+                region: region.name.clone(),
+                phase,
+                done_bytes: total_bytes * thousandths / 1000,
+                total_bytes,
+            });
+        };
+        match said {
+            Said::Touching => {}
+            Said::Writing {
+                offset,
+                thousandths,
+            } => {
+                self.now = self.region_at(*offset, regions);
+                let region = &mut regions[self.now];
+                region.sectors_written = region.sectors.len() as u32;
+                // Its end is told by `Wrote`, once.
+                tell(region, Phase::Write, u64::from(*thousandths).min(999));
+            }
+            Said::Wrote {
+                offset,
+                len_bytes,
+                sent_bytes,
+            } => {
+                let wrote = (*offset, *len_bytes);
+                let found = self.group.iter().find(|&&n| span(&regions[n]) == wrote);
+                self.written = found.copied();
+                if let Some(n) = self.written {
+                    let region = &mut regions[n];
+                    region.sent_bytes += u64::from(*sent_bytes);
+                    region.sectors_written = region.sectors.len() as u32;
+                    tell(region, Phase::Write, 1000);
+                    if region.provable {
+                        tell(region, Phase::Check, 0);
+                    }
+                    self.now = self.after(n);
+                }
+            }
+            Said::Proved => {
+                if let Some(n) = self.written.take() {
+                    self.unproved.retain(|&unproved| unproved != n);
+                    tell(&regions[n], Phase::Check, 1000);
+                }
+            }
+            _ => return,
+        }
+        *state = BoardState::Writing {
+            region: regions[self.now].name.to_string(),
+        };
+    }
+
+    /// esptool writes in the order that it is given. The end of one region may be the beginning of
+    /// another: the one that is due stands before others.
+    fn region_at(&self, offset: u32, regions: &[Region]) -> usize {
+        let reaches = |n: &usize| {
+            let (start, len_bytes) = span(&regions[*n]);
+            (start..=start + len_bytes).contains(&offset)
+        };
+        let due = [self.now];
+        let found = due.iter().chain(self.group).find(|n| reaches(n));
+        found.copied().unwrap_or(self.now)
+    }
+
+    /// The region behind this one.
+    fn after(&self, region: usize) -> usize {
+        let next = self.group.iter().skip_while(|&&n| n != region).nth(1);
+        next.copied().unwrap_or(region)
+    }
+}

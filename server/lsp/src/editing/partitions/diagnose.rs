@@ -1,0 +1,95 @@
+//! What is wrong with a table: what ESP-IDF refuses, then what else is worth saying.
+
+use fbuild_deploy::partitions::csv::{Column, Problem, Row};
+
+use super::lint;
+use super::table::Table;
+use crate::editing::{Diagnostic, Related, Severity, Span};
+
+/// Far more rows than a table can have (94). Beyond that nobody reads on, and what takes time in
+/// proportion to the square of the rows is left out.
+const ROWS_MAX: usize = 256;
+
+pub(super) fn diagnostics(table: &Table<'_>) -> Vec<Diagnostic> {
+    let mut found: Vec<_> = table
+        .problems
+        .iter()
+        .filter(|problem| problem.row.is_none_or(|row| row < ROWS_MAX))
+        .map(|problem| diagnostic(table, problem))
+        .collect();
+    if table.rows.len() <= ROWS_MAX {
+        found.extend(lint::lints(table));
+    }
+    found
+}
+
+fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
+    let row = problem.row.and_then(|index| table.rows.get(index));
+    let mut message = problem.message.clone();
+    if problem.code == "type-empty" && row.is_some_and(has_no_commas) {
+        "Columns are separated by commas.".clone_into(&mut message);
+    }
+    let mut severity = if problem.is_refused {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    if problem.code == "flash-overflow" && table.is_arduino() {
+        message.push_str(
+            " The Arduino build does not check this; what lies behind the end does not work.",
+        );
+        severity = Severity::Warning;
+    }
+    if problem.code == "subtype-unknown" && problem.replacement.is_none() && may_be_added(table) {
+        message.push_str(
+            " The project may add subtypes (EXTRA_PARTITION_SUBTYPES); which ones is known once it is built.",
+        );
+        severity = Severity::Warning;
+    }
+    Diagnostic {
+        related: problem
+            .related
+            .iter()
+            .filter_map(|(index, message)| Some(related(table.rows.get(*index)?, message)))
+            .collect(),
+        ..new(problem.span.clone(), severity, problem.code, message)
+    }
+}
+
+/// Somebody took another separator.
+pub(super) fn has_no_commas(row: &Row) -> bool {
+    row.cells.len() == 1 && row.text(Column::Name).contains([';', '\t', '|'])
+}
+
+/// An ESP-IDF project that was not built yet, so that nobody knows what its CMake files add.
+fn may_be_added(table: &Table<'_>) -> bool {
+    table.configuration.is_some_and(|known| {
+        known.env.is_none() && !known.is_arduino && known.extra_subtypes.is_none()
+    })
+}
+
+fn related(row: &Row, message: &str) -> Related {
+    Related {
+        path: None,
+        span: row.span.clone(),
+        message: message.to_owned(),
+    }
+}
+
+/// A diagnostic without anything around it.
+pub(super) fn new(
+    span: Span,
+    severity: Severity,
+    code: &'static str,
+    message: impl Into<String>,
+) -> Diagnostic {
+    Diagnostic {
+        span,
+        severity,
+        code,
+        message: message.into(),
+        related: Vec::new(),
+        fixes: Vec::new(),
+        is_deprecated: false,
+    }
+}

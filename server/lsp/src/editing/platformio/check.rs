@@ -1,0 +1,410 @@
+//! What PlatformIO refuses, and what it ignores without a word that anybody reads.
+//!
+//! Source: what PlatformIO Core 6.2.0 says on the corpus in `tests/platformio` (`pio project config
+//! --lint`); a test compares the two.
+
+use fbuild_deploy::discover::ini::{IniError, IniFault, OptionText, SectionText};
+use fbuild_deploy::discover::platformio_config::{
+    ConfigProblem, Origin, ProblemKind, ProjectConfig, references,
+};
+
+use super::{Project, closest};
+use crate::editing::{Diagnostic, Edit, Fix, Related, Severity, Span};
+
+pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = project
+        .ini()
+        .faults
+        .iter()
+        .map(|fault| syntax(project, fault))
+        .collect();
+    environments(project, &mut found);
+    default_envs(project, &mut found);
+    names(project, &mut found);
+    extends(project, &mut found);
+    values(project, &mut found);
+    other_files(project, &mut found);
+    found
+}
+
+pub(super) fn diagnostic(
+    span: Span,
+    severity: Severity,
+    code: &'static str,
+    message: impl Into<String>,
+) -> Diagnostic {
+    Diagnostic {
+        span,
+        severity,
+        code,
+        message: message.into(),
+        related: Vec::new(),
+        fixes: Vec::new(),
+        is_deprecated: false,
+    }
+}
+
+/// Puts something else in place of what is wrong.
+pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
+    Fix {
+        title: title.into(),
+        edits: vec![Edit {
+            span,
+            text: text.into(),
+        }],
+    }
+}
+
+fn syntax(project: &Project<'_>, fault: &IniFault) -> Diagnostic {
+    let code = match fault.error {
+        IniError::DuplicateSection { .. } => "duplicate-section",
+        IniError::DuplicateOption { .. } => "duplicate-option",
+        IniError::MissingSectionHeader { .. } => "text-before-section",
+        IniError::Parsing { .. } => "not-an-option",
+    };
+    let message = match fault.error {
+        IniError::Parsing { .. } | IniError::MissingSectionHeader { .. } => {
+            sentence(&fault.error.to_string())
+        }
+        IniError::DuplicateSection { ref section, .. } => {
+            format!("[{section}] stands in this file already; PlatformIO reads none of it.")
+        }
+        IniError::DuplicateOption { ref option, .. } => {
+            format!("'{option}' stands in this section already; PlatformIO reads none of the file.")
+        }
+    };
+    let mut found = diagnostic(fault.span.clone(), Severity::Error, code, message);
+    found
+        .related
+        .extend(fault.first.clone().map(|span| Related {
+            path: None,
+            span,
+            message: "here".to_owned(),
+        }));
+    if matches!(fault.error, IniError::DuplicateOption { .. }) {
+        let twice = project
+            .options()
+            .find(|(_, option)| option.name_span == fault.span);
+        found.fixes.extend(twice.map(|(_, option)| Fix {
+            title: "Remove this one".to_owned(),
+            edits: vec![Edit {
+                span: whole_lines(project.view.text, &option.span),
+                text: String::new(),
+            }],
+        }));
+    }
+    found
+}
+
+/// A span with its lines up to their ends, so that nothing of them stays.
+fn whole_lines(text: &str, span: &Span) -> Span {
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end..]
+        .find('\n')
+        .map_or(text.len(), |at| span.end + at + 1);
+    start..end
+}
+
+fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    if project.config.envs().next().is_none() {
+        let first = project.ini().sections.first();
+        let span = first.map_or(0..0, |section| section.header.clone());
+        let message = "There is no environment: add a section [env:NAME].";
+        found.push(diagnostic(span, Severity::Error, "no-environment", message));
+    }
+    for (env, section) in project.envs() {
+        let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !env.is_empty() && env.chars().all(is_fine) {
+            continue;
+        }
+        let span = section.name_span.start + "env:".len()..section.name_span.end;
+        let message = format!(
+            "'{env}' is no name of an environment: only letters, digits, _ and - are possible."
+        );
+        let mut wrong = diagnostic(span.clone(), Severity::Error, "environment-name", message);
+        if !env.is_empty() {
+            let name: String = env
+                .chars()
+                .map(|c| if is_fine(c) { c } else { '_' })
+                .collect();
+            wrong.fixes.push(rename_env(project, env, &name, span));
+        }
+        found.push(wrong);
+    }
+}
+
+/// Renames an environment where it stands and where it is named.
+fn rename_env(project: &Project<'_>, env: &str, name: &str, span: Span) -> Fix {
+    let mut fix = replace(format!("Rename it to {name}"), span, name);
+    for (section, option) in project.options() {
+        let (old, new) = match (&*section.name, &*option.name) {
+            ("platformio", "default_envs" | "env_default") => (env.to_owned(), name.to_owned()),
+            (_, "extends") => (format!("env:{env}"), format!("env:{name}")),
+            _ => continue,
+        };
+        let items = project.items(option).into_iter();
+        fix.edits.extend(
+            items
+                .filter(|(item, _)| *item == old)
+                .map(|(_, span)| Edit {
+                    span,
+                    text: new.clone(),
+                }),
+        );
+    }
+    fix
+}
+
+fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(option) = project.option_here("platformio", "default_envs") else {
+        return;
+    };
+    let known: Vec<&str> = project.config.envs().collect();
+    if known.is_empty() || project.config.default_envs().is_err() {
+        return;
+    }
+    for (item, span) in project.items(option) {
+        if known.contains(&&*item) || item.contains("${") {
+            continue;
+        }
+        let pieces: Vec<&str> = item.split(',').map(str::trim).collect();
+        let is_list = pieces.len() > 1 && pieces.iter().all(|piece| known.contains(piece));
+        let message = if is_list {
+            format!("'{item}' is one name for PlatformIO: put a space behind the comma.")
+        } else {
+            let known = known.join(", ");
+            format!("There is no environment '{item}'. There is: {known}.")
+        };
+        let code = "unknown-environment";
+        let mut wrong = diagnostic(span.clone(), Severity::Error, code, message);
+        let meant = if is_list {
+            Some(pieces.join(", "))
+        } else {
+            closest(&item, known.iter().copied()).map(str::to_owned)
+        };
+        wrong
+            .fixes
+            .extend(meant.map(|meant| replace(format!("Change to {meant}"), span, meant)));
+        found.push(wrong);
+    }
+}
+
+/// Options that are ignored or have a new name.
+fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    for (section, option) in project.options() {
+        let span = option.name_span.clone();
+        if let Some(name) = ProjectConfig::renamed(&section.name, &option.name) {
+            let message = format!("'{}' is called {name} now.", option.name);
+            let mut old = diagnostic(span.clone(), Severity::Warning, "renamed-option", message);
+            old.is_deprecated = true;
+            old.fixes
+                .push(replace(format!("Rename it to {name}"), span, name));
+            found.push(old);
+        } else if !ProjectConfig::is_known(&section.name, &option.name) {
+            let message = format!(
+                "PlatformIO ignores '{}' in [{}].",
+                option.name, section.name
+            );
+            let mut unknown =
+                diagnostic(span.clone(), Severity::Warning, "unknown-option", message);
+            let meant = closest(&option.name, ProjectConfig::known_options(&section.name));
+            unknown
+                .fixes
+                .extend(meant.map(|name| replace(format!("Change to {name}"), span, name)));
+            found.push(unknown);
+        }
+    }
+}
+
+/// Names in `extends` that there is no section for.
+fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    for (section, option) in project.options() {
+        if option.name != "extends" {
+            continue;
+        }
+        for (item, span) in project.items(option) {
+            if project.config.has_section(&item) || item.contains('%') {
+                continue;
+            }
+            let message =
+                format!("There is no section [{item}], and PlatformIO passes over it silently.");
+            let code = "extends-nothing";
+            let mut wrong = diagnostic(span.clone(), Severity::Warning, code, message);
+            let others = project.config.sections().filter(|s| *s != section.name);
+            wrong
+                .fixes
+                .extend(closest(&item, others).map(|s| replace(format!("Change to {s}"), span, s)));
+            found.push(wrong);
+        }
+    }
+}
+
+/// Values that cannot be read, each where it is written.
+fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let config = &project.config;
+    let mut problems = Vec::new();
+    for section in config.sections() {
+        match config.values(section) {
+            Ok(values) => problems.extend(values.into_iter().filter_map(|(_, value)| value.err())),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for problem in problems {
+        for new in located(project, &problem) {
+            let is_known = |old: &Diagnostic| old.span == new.span && old.code == new.code;
+            if !found.iter().any(is_known) {
+                found.push(new);
+            }
+        }
+    }
+}
+
+fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
+    let Some((section, option)) = &problem.place else {
+        return Vec::new();
+    };
+    let Some(text) = project.option_here(section, option) else {
+        return Vec::new();
+    };
+    let value = text.value(project.view.text);
+    let code = match problem.kind {
+        ProblemKind::Percent => "percent",
+        ProblemKind::Interpolation => "unresolved",
+        ProblemKind::ExtendsCycle => "extends-cycle",
+        _ => "bad-value",
+    };
+    let message = sentence(&problem.message);
+    match problem.kind {
+        ProblemKind::Percent => percents(&value)
+            .into_iter()
+            .map(|span| {
+                let span = text.place(span);
+                let mut wrong = diagnostic(span.clone(), Severity::Error, code, message.clone());
+                wrong.fixes.push(replace("Double it", span, "%%"));
+                wrong
+            })
+            .collect(),
+        ProblemKind::Interpolation => references(&value)
+            .filter_map(|reference| {
+                let problem = project
+                    .config
+                    .resolve(section, option, reference.name)
+                    .err()?;
+                let span = text.place(reference.span.clone());
+                Some(unresolved(project, &reference, span, &problem))
+            })
+            .collect(),
+        _ => vec![diagnostic(
+            text.value_span(),
+            Severity::Error,
+            code,
+            message,
+        )],
+    }
+}
+
+fn unresolved(
+    project: &Project<'_>,
+    reference: &fbuild_deploy::discover::platformio_config::Reference<'_>,
+    span: Span,
+    problem: &ConfigProblem,
+) -> Diagnostic {
+    let message = sentence(&problem.message);
+    let mut wrong = diagnostic(span, Severity::Error, "unresolved", message);
+    let Some((from, wanted)) = reference.parts().filter(|(from, _)| *from != "this") else {
+        return wrong;
+    };
+    let start = wrong.span.start + "${".len();
+    let meant = if project.config.has_section(from) {
+        let options = project.config.values(from).unwrap_or_default();
+        let names: Vec<String> = options.into_iter().map(|(name, _)| name).collect();
+        let option = start + from.len() + 1;
+        closest(wanted, names.iter().map(String::as_str))
+            .map(|name| (option..option + wanted.len(), name.to_owned()))
+    } else {
+        closest(from, project.config.sections())
+            .map(|name| (start..start + from.len(), name.to_owned()))
+    };
+    wrong
+        .fixes
+        .extend(meant.map(|(span, name)| replace(format!("Change to {name}"), span, name)));
+    wrong
+}
+
+/// Where a `%` stands in a value that is neither doubled nor followed by `(`.
+fn percents(value: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(next) = value[at..].find('%') {
+        let start = at + next;
+        let after = &value[start + 1..];
+        if after.starts_with('%') {
+            at = start + 2;
+        } else {
+            if !after.starts_with('(') {
+                found.push(start..start + 1);
+            }
+            at = start + 1;
+        }
+    }
+    if found.is_empty() {
+        // `%(name)s` of an option that is not there.
+        found.extend(value.find("%(").map(|at| at..at + 1));
+    }
+    found
+}
+
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    format!("{}{}.", first.collect::<String>(), rest.as_str())
+}
+
+/// What is wrong with files that this one includes.
+fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(option) = project.option_here("platformio", "extra_configs") else {
+        return;
+    };
+    for file in project.config.texts().iter().skip(1) {
+        let Some(fault) = file.ini.fatal() else {
+            continue;
+        };
+        let name = file.path.strip_prefix(project.config.project());
+        let name = name.unwrap_or(&file.path).display();
+        let message = format!("{name}, line {}: {}.", fault.error.line(), fault.error);
+        let span = option.value_span();
+        let mut wrong = diagnostic(span, Severity::Error, "extra-config", message);
+        wrong.related.push(Related {
+            path: Some(file.path.clone()),
+            span: fault.span.clone(),
+            message: "here".to_owned(),
+        });
+        found.push(wrong);
+    }
+}
+
+/// The section and the option that a value is written in, in words.
+pub(super) fn origin_text(project: &Project<'_>, origin: &Origin<'_>) -> String {
+    match origin {
+        Origin::File {
+            file,
+            section,
+            option,
+        } => place_text(project, file, section, option),
+        Origin::Variable(name) => format!("the environment variable {name}"),
+        Origin::Default => "PlatformIO's default".to_owned(),
+    }
+}
+
+fn place_text(
+    project: &Project<'_>,
+    file: &fbuild_deploy::discover::platformio_config::ConfigFile,
+    section: &SectionText,
+    option: &OptionText,
+) -> String {
+    let before = file.text.get(..option.name_span.start).unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    let name = file.path.strip_prefix(project.config.project());
+    let name = name.unwrap_or(&file.path).display();
+    format!("[{}], {name} line {line}", section.name)
+}

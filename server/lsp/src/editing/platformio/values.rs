@@ -1,0 +1,315 @@
+//! What PlatformIO takes and a deploy stumbles over: ports, tables, flash sizes, builds.
+
+use std::path::Path;
+
+use fbuild_deploy::discover::glob;
+use fbuild_deploy::image::flash_size_bytes;
+
+use super::check::{diagnostic, replace};
+use super::{Project, closest};
+use crate::editing::{Diagnostic, Severity};
+
+/// Names of tables that the Arduino framework brings. Source: `tools/partitions` of arduino-esp32
+/// 2.0 to 3.2.
+const FRAMEWORK_TABLES: &[&str] = &[
+    "app3M_fat9M_16MB.csv",
+    "app3M_fat9M_fact512k_16MB.csv",
+    "app3M_spiffs9M_fact512k_16MB.csv",
+    "bare_minimum_2MB.csv",
+    "default.csv",
+    "default_16MB.csv",
+    "default_32MB.csv",
+    "default_8MB.csv",
+    "default_ffat.csv",
+    "default_ffat_8MB.csv",
+    "default_qspi.csv",
+    "esp_sr_16.csv",
+    "ffat.csv",
+    "huge_app.csv",
+    "large_fat_32MB.csv",
+    "large_ffat_8MB.csv",
+    "large_littlefs_32MB.csv",
+    "large_spiffs_16MB.csv",
+    "large_spiffs_8MB.csv",
+    "m5stack_partitions_16MB_factory_4_apps.csv",
+    "max_app_8MB.csv",
+    "min_spiffs.csv",
+    "minimal.csv",
+    "no_fs.csv",
+    "no_ota.csv",
+    "noota_3g.csv",
+    "noota_3gffat.csv",
+    "noota_ffat.csv",
+    "rainmaker.csv",
+    "rainmaker_4MB_no_ota.csv",
+    "rainmaker_8MB.csv",
+    "tinyuf2-partitions-16MB.csv",
+    "tinyuf2-partitions-4MB.csv",
+    "tinyuf2-partitions-4MB-noota.csv",
+    "tinyuf2-partitions-8MB.csv",
+    "zigbee.csv",
+    "zigbee_8MB.csv",
+    "zigbee_zczr.csv",
+    "zigbee_zczr_8MB.csv",
+];
+
+/// Names of tables that need not stand in the project.
+pub(super) fn framework_tables<'p>(project: &'p Project<'_>) -> Vec<&'p str> {
+    match &project.files().framework_tables {
+        Some(installed) => installed.iter().map(String::as_str).collect(),
+        None => FRAMEWORK_TABLES.to_vec(),
+    }
+}
+
+pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let mut new = Vec::new();
+    for env in project.config.envs() {
+        port(project, env, &mut new);
+        table(project, env, &mut new);
+        flash_size(project, env, &mut new);
+        filesystem(project, env, &mut new);
+    }
+    for (env, section) in project.envs() {
+        build(project, env, &section.header, &mut new);
+    }
+    for new in new {
+        // Environments that inherit a value find the same in one place.
+        let is_known = |old: &Diagnostic| old.span == new.span && old.code == new.code;
+        if !found.iter().any(is_known) {
+            found.push(new);
+        }
+    }
+}
+
+/// Whether a port means an update over the network.
+fn is_network(port: &str) -> bool {
+    port.rsplit('.').next() == Some("local") || port.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    let section = format!("env:{env}");
+    let Some(port) = project.text(&section, "upload_port") else {
+        return;
+    };
+    let Some(option) = project.option_here(&section, "upload_port") else {
+        return;
+    };
+    if is_network(&port) || !glob::is_pattern(&port) {
+        return;
+    }
+    let ports = project.view.facts.ports.iter();
+    let matching: Vec<&str> = ports
+        .map(|port| &*port.name)
+        .filter(|name| glob::matches(&port, name))
+        .collect();
+    let span = option.value_span();
+    let (severity, code, message) = match matching.as_slice() {
+        [_] => return,
+        [] => (
+            Severity::Information,
+            "port-none",
+            format!("No port that is plugged in matches '{port}'."),
+        ),
+        [first, ..] => (
+            Severity::Warning,
+            "port-several",
+            format!(
+                "{} ports match '{port}': {}. PlatformIO takes {first}.",
+                matching.len(),
+                matching.join(", ")
+            ),
+        ),
+    };
+    let mut wrong = diagnostic(span.clone(), severity, code, message);
+    if matching.len() > 1 {
+        wrong.fixes.extend(
+            matching
+                .iter()
+                .map(|name| replace(format!("Change to {name}"), span.clone(), *name)),
+        );
+    }
+    found.push(wrong);
+}
+
+fn table(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    const OPTION: &str = "board_build.partitions";
+    let section = format!("env:{env}");
+    let (Some(name), Some(option)) = (
+        project.text(&section, OPTION),
+        project.option_here(&section, OPTION),
+    ) else {
+        return;
+    };
+    if name.contains("${") || !project.is_for_esp32(env) {
+        return;
+    }
+    let files = project.files();
+    let root = project.config.project();
+    if files.tables.contains(&clean(&root.join(&name))) {
+        return;
+    }
+    if framework_tables(project).contains(&&*name) {
+        return;
+    }
+    // Outside of the project nobody has looked.
+    if !clean(&root.join(&name)).starts_with(root) {
+        return;
+    }
+    let is_certain = files.framework_tables.is_some() || name.contains('/');
+    let (severity, message) = if is_certain {
+        let text = format!(
+            "There is no partition table '{name}', neither in the project nor in the framework."
+        );
+        (Severity::Error, text)
+    } else {
+        let text = format!(
+            "There is no partition table '{name}' in the project, and none of that name is known in \
+             the framework, which is not installed here."
+        );
+        (Severity::Warning, text)
+    };
+    let span = option.value_span();
+    let mut wrong = diagnostic(span.clone(), severity, "table-missing", message);
+    let own = project_tables(project);
+    let known = own
+        .iter()
+        .map(String::as_str)
+        .chain(framework_tables(project));
+    wrong
+        .fixes
+        .extend(closest(&name, known).map(|it| replace(format!("Change to {it}"), span, it)));
+    found.push(wrong);
+}
+
+/// Without `.` and `..`, by the text alone.
+fn clean(path: &Path) -> std::path::PathBuf {
+    let mut out = std::path::PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The project's tables as `board_build.partitions` names them.
+pub(super) fn project_tables(project: &Project<'_>) -> Vec<String> {
+    let root = project.config.project();
+    let inside = |path: &std::path::PathBuf| {
+        let path = path.strip_prefix(root).ok()?;
+        Some(path.to_str()?.replace('\\', "/"))
+    };
+    project.files().tables.iter().filter_map(inside).collect()
+}
+
+fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    const OPTION: &str = "board_upload.flash_size";
+    let section = format!("env:{env}");
+    let (Some(size), Some(option)) = (
+        project.text(&section, OPTION),
+        project.option_here(&section, OPTION),
+    ) else {
+        return;
+    };
+    if size == "detect" || size == "keep" {
+        return;
+    }
+    let span = option.value_span();
+    let Some(bytes) = flash_size_bytes(&size) else {
+        let message = format!("'{size}' is no size of a flash: write 4MB, 8MB, 16MB …");
+        let mut wrong = diagnostic(span.clone(), Severity::Warning, "flash-size", message);
+        let upper = size.replace(' ', "").to_uppercase();
+        let meant = [upper.clone(), format!("{upper}B"), format!("{upper}MB")];
+        let meant = meant.into_iter().find(|it| flash_size_bytes(it).is_some());
+        wrong
+            .fixes
+            .extend(meant.map(|it| replace(format!("Change to {it}"), span, it)));
+        found.push(wrong);
+        return;
+    };
+    let target = format!("platformio:{env}");
+    let board = project.view.facts.boards.iter().find(|board| {
+        let mut deploys = board.deploys.iter();
+        deploys.any(|deploy| deploy.target == target)
+    });
+    let Some((board, flash)) = board.and_then(|it| Some((it, it.flash_bytes?))) else {
+        return;
+    };
+    if bytes > flash {
+        let message = format!(
+            "The board that was deployed to last ({}) has {} MB: with this size its firmware does \
+             not start.",
+            board.mac.as_deref().unwrap_or(&board.port),
+            flash >> 20
+        );
+        let mut wrong = diagnostic(span.clone(), Severity::Warning, "flash-of-board", message);
+        let own = format!("{}MB", flash >> 20);
+        wrong
+            .fixes
+            .push(replace(format!("Change to {own}"), span, own));
+        found.push(wrong);
+    }
+}
+
+fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    const OPTION: &str = "board_build.filesystem";
+    let known = super::keys::find(OPTION).map_or(&[][..], |key| key.values);
+    let section = format!("env:{env}");
+    let (Some(name), Some(option)) = (
+        project.text(&section, OPTION),
+        project.option_here(&section, OPTION),
+    ) else {
+        return;
+    };
+    if known.contains(&&*name) || !project.is_for_esp32(env) {
+        return;
+    }
+    let span = option.value_span();
+    let message = format!(
+        "'{name}' is no file system that can be built: {}.",
+        known.join(", ")
+    );
+    let mut wrong = diagnostic(span.clone(), Severity::Warning, "filesystem", message);
+    let meant = closest(&name, known.iter().copied());
+    wrong
+        .fixes
+        .extend(meant.map(|it| replace(format!("Change to {it}"), span, it)));
+    found.push(wrong);
+}
+
+/// What a deploy would say about the build of an environment.
+fn build(
+    project: &Project<'_>,
+    env: &str,
+    header: &crate::editing::Span,
+    found: &mut Vec<Diagnostic>,
+) {
+    let target = format!("platformio:{env}");
+    let Some(judged) = project.files().judged.get(&target) else {
+        return;
+    };
+    if let Some(refusal) = &judged.refusal {
+        let message = format!(
+            "A deploy of this build would be refused: {}. {}",
+            refusal.message, refusal.remedy
+        );
+        found.push(diagnostic(
+            header.clone(),
+            Severity::Error,
+            refusal.code,
+            message,
+        ));
+    } else if let Some(stale) = judged.stale_text(project.config.project()) {
+        let message = format!("{stale}: pio run -e {env}");
+        found.push(diagnostic(
+            header.clone(),
+            Severity::Hint,
+            "stale-build",
+            message,
+        ));
+    }
+}

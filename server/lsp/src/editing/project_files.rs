@@ -1,0 +1,71 @@
+//! What lies around a project's configuration: other files that it reads, tables, boards, and what
+//! a deploy makes of the builds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use fbuild_deploy::discover::Environment;
+use fbuild_deploy::discover::platformio_config::Files;
+
+/// Gathered by [`crate::server`]; everything here is a value.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ProjectFiles {
+    pub(crate) environment: Environment,
+    /// Texts of the files that `extra_configs` names, and of the project's sdkconfig files.
+    pub(crate) texts: BTreeMap<PathBuf, String>,
+    /// What each pattern of `extra_configs` finds.
+    pub(crate) patterns: BTreeMap<String, Vec<PathBuf>>,
+    /// The project's CSV files.
+    pub(crate) tables: BTreeSet<PathBuf>,
+    /// Partition tables of the installed Arduino framework; `None` where it is not installed.
+    pub(crate) framework_tables: Option<BTreeSet<String>>,
+    /// Boards that have a file: the project's own, and those of the installed platforms.
+    pub(crate) board_names: BTreeSet<String>,
+    /// By the names of targets that are built.
+    pub(crate) judged: BTreeMap<String, Judged>,
+    /// Sizes in bytes of files that builds name; `None` where there is no such file.
+    pub(crate) sizes: BTreeMap<PathBuf, Option<u64>>,
+}
+
+/// What a deploy would find about a build.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Judged {
+    /// Why it would be refused before a board is touched.
+    pub(crate) refusal: Option<Refusal>,
+    /// What is newer than the firmware.
+    pub(crate) stale: Vec<PathBuf>,
+}
+
+/// Why a build cannot be deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) remedy: String,
+    /// The file that is to blame, where it is one.
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl Files for ProjectFiles {
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        let text = self.texts.get(path);
+        text.cloned()
+            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+
+    fn find(&self, _: &Path, pattern: &str) -> Vec<PathBuf> {
+        self.patterns.get(pattern).cloned().unwrap_or_default()
+    }
+}
+
+impl Judged {
+    /// What is newer than the firmware, in words; `None` if nothing is.
+    pub(crate) fn stale_text(&self, root: &Path) -> Option<String> {
+        let first = self.stale.first()?;
+        let name = first.strip_prefix(root).unwrap_or(first).display();
+        Some(match self.stale.len() {
+            1 => format!("{name} is newer than the firmware"),
+            n => format!("{name} and {} more are newer than the firmware", n - 1),
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! Requests about a document: the text and the facts go to the format, its answer to the client.
+//!
+//! The gate has applied every edit that arrived before the request, so the text here is at least as
+//! new as the one the client asks about.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tower_lsp::lsp_types::{
+    CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
+    Hover, InlayHint, Position, Range, TextEdit, Url,
+};
+
+use super::protocol::Protocol;
+use super::{Desk, Snapshot};
+use crate::editing::facts::Facts;
+use crate::editing::format::{self, Format, View};
+
+/// A document that there is help with.
+struct Subject {
+    snapshot: Snapshot,
+    facts: Arc<Facts>,
+    format: &'static dyn Format,
+}
+
+impl Subject {
+    /// `None`: it is not open, or no format that there is help with.
+    async fn of(desk: &Arc<Desk>, uri: &Url) -> Option<Self> {
+        let snapshot = desk.documents.snapshot(uri.as_str())?;
+        let facts = super::facts(desk, &snapshot.path).await;
+        let format = format::of(view(&snapshot, &facts))?;
+        Some(Self {
+            snapshot,
+            facts,
+            format,
+        })
+    }
+
+    fn view(&self) -> View<'_> {
+        view(&self.snapshot, &self.facts)
+    }
+
+    fn protocol(&self, desk: &Desk) -> Protocol<'_> {
+        Protocol {
+            text: &self.snapshot.text,
+            encoding: desk.documents.encoding(),
+        }
+    }
+
+    /// What the format says; a defect in it is logged and says nothing.
+    fn ask<T: Default>(&self, ask: impl FnOnce(&dyn Format, View<'_>) -> T) -> T {
+        guarded(&self.snapshot, || ask(self.format, self.view()))
+    }
+}
+
+fn view<'a>(snapshot: &'a Snapshot, facts: &'a Facts) -> View<'a> {
+    View {
+        path: &snapshot.path,
+        text: snapshot.text.as_str(),
+        facts,
+    }
+}
+
+/// One text that trips a defect must not end the help with all others.
+fn guarded<T: Default>(snapshot: &Snapshot, work: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!(path = %snapshot.path.display(), "help while editing has a bug");
+        T::default()
+    })
+}
+
+/// `None`: it is no document that there is help with.
+pub(super) fn diagnostics(
+    desk: &Desk,
+    snapshot: &Snapshot,
+    facts: &Facts,
+) -> Option<Vec<Diagnostic>> {
+    let view = view(snapshot, facts);
+    let format = format::of(view)?;
+    let found = guarded(snapshot, || format.diagnostics(view));
+    let protocol = Protocol {
+        text: &snapshot.text,
+        encoding: desk.documents.encoding(),
+    };
+    let uri = Url::parse(&snapshot.uri).ok()?;
+    Some(found.iter().map(|d| protocol.diagnostic(d, &uri)).collect())
+}
+
+/// Fixes of the diagnostics that touch `range`, then what else can be done there.
+pub(crate) async fn actions(
+    desk: &Arc<Desk>,
+    uri: &Url,
+    range: Range,
+    context: &CodeActionContext,
+) -> Option<Vec<CodeActionOrCommand>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let span = protocol.span(range)?;
+    let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, span.clone()));
+    let mut actions = Vec::new();
+    for diagnostic in &found {
+        for (number, fix) in diagnostic.fixes.iter().enumerate() {
+            let is_preferred = number == 0;
+            actions.push(protocol.fix(fix, uri, Some((diagnostic, is_preferred))));
+        }
+    }
+    let others = subject.ask(|format, view| format.actions(view, span.clone()));
+    actions.extend(others.iter().map(|fix| protocol.fix(fix, uri, None)));
+    let wanted = |kind: &str| match &context.only {
+        None => true,
+        Some(only) => only.iter().any(|only| kind.starts_with(only.as_str())),
+    };
+    actions.retain(|action| {
+        action
+            .kind
+            .as_ref()
+            .is_none_or(|kind| wanted(kind.as_str()))
+    });
+    Some(
+        actions
+            .into_iter()
+            .map(CodeActionOrCommand::CodeAction)
+            .collect(),
+    )
+}
+
+pub(crate) async fn hover(desk: &Arc<Desk>, uri: &Url, at: Position) -> Option<Hover> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let at = protocol.offset(at);
+    let hover = subject.ask(|format, view| format.hover(view, at))?;
+    Some(protocol.hover(&hover))
+}
+
+pub(crate) async fn completions(
+    desk: &Arc<Desk>,
+    uri: &Url,
+    at: Position,
+) -> Option<Vec<CompletionItem>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let at = protocol.offset(at);
+    let found = subject.ask(|format, view| format.completions(view, at));
+    let numbered = found.iter().enumerate();
+    Some(
+        numbered
+            .map(|(n, item)| protocol.completion(n, item))
+            .collect(),
+    )
+}
+
+pub(crate) async fn inlay_hints(
+    desk: &Arc<Desk>,
+    uri: &Url,
+    range: Range,
+) -> Option<Vec<InlayHint>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let span = protocol.span(range)?;
+    let found = subject.ask(|format, view| format.inlay_hints(view));
+    let inside = found
+        .iter()
+        .filter(|hint| span.start <= hint.at && hint.at <= span.end);
+    Some(inside.map(|hint| protocol.inlay_hint(hint)).collect())
+}
+
+pub(crate) async fn lenses(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<CodeLens>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let found = subject.ask(|format, view| format.lenses(view));
+    Some(found.iter().map(|lens| protocol.lens(lens)).collect())
+}
+
+pub(crate) async fn symbols(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<DocumentSymbol>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let found = subject.ask(|format, view| format.symbols(view));
+    Some(found.iter().map(|symbol| protocol.symbol(symbol)).collect())
+}
+
+pub(crate) async fn tidy(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<TextEdit>> {
+    let subject = Subject::of(desk, uri).await?;
+    let protocol = subject.protocol(desk);
+    let found = subject.ask(|format, view| format.tidy(view));
+    Some(found.iter().map(|edit| protocol.edit(edit)).collect())
+}

@@ -1,0 +1,94 @@
+//! Looks at everything around the documents of a project. Reads disks and asks the system for its
+//! ports; to be called on a thread that may wait.
+
+mod project_files;
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use fbuild_deploy::discover::configuration::configurations;
+use fbuild_deploy::discover::{Discovery, Environment, discover};
+use fbuild_deploy::target::{Region, Source, Target};
+
+use crate::editing::facts::{Build, Facts, Image};
+use crate::server::desk::Desk;
+use crate::server::session::Session;
+
+/// What marks the directory of a project. A CMakeLists.txt does not: every component has one.
+const MARKERS: [&str; 5] = [
+    "platformio.ini",
+    "sdkconfig",
+    "sdkconfig.defaults",
+    "Cargo.toml",
+    "build/flasher_args.json",
+];
+
+/// The directory of the project that a document belongs to: the nearest one around it that looks
+/// like a project's, not above the open folder.
+pub(super) fn root_of(session: &Session, path: &Path) -> PathBuf {
+    let folder = session.folder_of(path);
+    let own = path.parent().unwrap_or(path);
+    let inside = |dir: &&Path| folder.as_ref().is_none_or(|folder| dir.starts_with(folder));
+    let is_sketch = |dir: &Path| {
+        let name = dir.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| dir.join(format!("{name}.ino")).is_file())
+    };
+    let marked =
+        |dir: &&Path| MARKERS.iter().any(|name| dir.join(name).is_file()) || is_sketch(dir);
+    let nearest = own.ancestors().take_while(inside).find(marked);
+    nearest
+        .map(Path::to_owned)
+        .or(folder)
+        .unwrap_or_else(|| own.to_owned())
+}
+
+/// Everything known around the documents of the project in `root`.
+pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
+    let environment = Environment::from_process();
+    let found = discover(root, &environment);
+    let chosen = desk.selections.of(root).target;
+    let history = desk.history.read();
+    let mut boards = history.boards;
+    for board in &mut boards {
+        board
+            .deploys
+            .retain(|deploy| Path::new(&deploy.root).starts_with(root));
+    }
+    boards.retain(|board| !board.deploys.is_empty());
+    let files = project_files::gather(root, &environment, &found);
+    Facts {
+        root: root.to_owned(),
+        configurations: configurations(root, &environment),
+        default_target: default_target(&found, chosen.as_deref()),
+        builds: found.targets.into_iter().map(build).collect(),
+        boards,
+        ports: desk.boards.ports(),
+        files,
+    }
+}
+
+fn default_target(found: &Discovery, chosen: Option<&str>) -> Option<String> {
+    let target = found.choose(chosen).ok()?;
+    Some(target.name.clone())
+}
+
+fn build(target: Target) -> Build {
+    let images = target.regions.iter().map(image).collect();
+    Build { target, images }
+}
+
+fn image(region: &Region) -> Image {
+    let metadata = region.source.path().metadata().ok();
+    let modified = metadata
+        .as_ref()
+        .and_then(|metadata| metadata.modified().ok());
+    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Image {
+        region: region.clone(),
+        len_bytes: match region.source {
+            Source::File(_) => metadata.map(|metadata| metadata.len()),
+            Source::Elf(_) => None,
+        },
+        built_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
+    }
+}

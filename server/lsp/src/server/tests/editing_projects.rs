@@ -1,0 +1,191 @@
+//! Help with platformio.ini, sdkconfig and flasher_args.json, as a client meets it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::fake::FakeBoards;
+use super::harness::{Builder, Client, file_uri};
+use super::project;
+use crate::boards::LocalBoards;
+
+/// Written an hour ago, so that no build is older.
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    let before = SystemTime::now() - Duration::from_hours(1);
+    file.set_modified(before).unwrap();
+}
+
+fn uri(client: &Client, name: &str) -> String {
+    file_uri(&client.folder.path().join(name))
+}
+
+async fn open(client: &mut Client, name: &str, text: &str) {
+    write(&client.folder.path().join(name), text);
+    let document =
+        json!({"uri": uri(client, name), "languageId": "ini", "version": 1, "text": text});
+    let params = json!({"textDocument": document});
+    client.notify("textDocument/didOpen", &params).await;
+}
+
+/// Code, line and columns of the next diagnostics of a document that has some of this many.
+async fn diagnostics(client: &mut Client, name: &str, count: usize) -> (Vec<String>, Value) {
+    loop {
+        let said = client.message("textDocument/publishDiagnostics").await["params"].clone();
+        let found = said["diagnostics"].as_array().unwrap();
+        if said["uri"] != uri(client, name) || found.len() != count {
+            continue;
+        }
+        let line = |it: &Value| {
+            let (from, to) = (&it["range"]["start"], &it["range"]["end"]);
+            format!(
+                "{} {}:{}-{}",
+                it["code"].as_str().unwrap(),
+                from["line"],
+                from["character"],
+                to["character"]
+            )
+        };
+        return (
+            found.iter().map(line).collect(),
+            said["diagnostics"].clone(),
+        );
+    }
+}
+
+async fn ask(client: &mut Client, method: &str, name: &str, more: &Value) -> Value {
+    let mut params = json!({"textDocument": {"uri": uri(client, name)}});
+    let fields = params.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    let id = client
+        .request(&format!("textDocument/{method}"), &params)
+        .await;
+    let answer = client.answer(id).await;
+    assert!(answer["error"].is_null(), "{answer}");
+    answer["result"].clone()
+}
+
+/// Both ways of counting columns, with characters that they count differently, tabs, CRLF and a
+/// byte order mark; the fix is applied as the client would, and the mistake is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mistakes_in_platformio_ini_are_marked_and_fixed() {
+    let text =
+        "\u{feff}[env:esp]\r\n; 漢字 😀\r\ncustom_x =\r\n\t漢😀 ${env:esp.bord}\r\nboard = x\r\n";
+    let name = "platformio.ini";
+    for (encoding, at) in [("utf-16", 5), ("utf-8", 9)] {
+        let builder = Builder::new(FakeBoards::quick()).with_encodings(&[encoding]);
+        let mut client = builder.start().await;
+        open(&mut client, name, text).await;
+        let (found, _) = diagnostics(&mut client, name, 1).await;
+        assert_eq!(found, [format!("unresolved 3:{at}-{}", at + 15)]);
+        let here = json!({"line": 3, "character": at + 2});
+        let context = json!({"diagnostics": []});
+        let range = json!({"range": {"start": here, "end": here}, "context": context});
+        let actions = ask(&mut client, "codeAction", name, &range).await;
+        assert_eq!(actions[0]["title"], "Change to board");
+        let edit = &actions[0]["edit"]["changes"][uri(&client, name)][0];
+        let change = json!([{"range": edit["range"], "text": edit["newText"]}]);
+        let params = json!({"textDocument": {"uri": uri(&client, name), "version": 2}, "contentChanges": change});
+        client.notify("textDocument/didChange", &params).await;
+        diagnostics(&mut client, name, 0).await;
+        let hover = json!({"position": {"line": 3, "character": at + 2}});
+        let shown = ask(&mut client, "hover", name, &hover).await;
+        let shown = shown["contents"]["value"].as_str().unwrap();
+        assert!(shown.starts_with("**${env:esp.board}** = `x`"), "{shown}");
+        client.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_is_deployed_from_its_lens() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let root = client.folder.path().to_owned();
+    let name = "platformio.ini";
+    let text = "[env]\nplatform = espressif32\n[env:esp]\nboard = esp32dev\nframework = espidf\n";
+    let app = project::app_image(&project::body(40_000, 1));
+    let built = root.join(".pio/build/esp");
+    std::fs::create_dir_all(&built).unwrap();
+    std::fs::write(built.join("firmware.bin"), app).unwrap();
+    open(&mut client, name, text).await;
+    // The boot loader was not built.
+    let (found, all) = diagnostics(&mut client, name, 1).await;
+    assert_eq!(found, ["file-missing 2:0-9"]);
+    let message = all[0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("bootloader.bin") && message.contains("pio run -e esp"),
+        "{message}"
+    );
+
+    let lenses = ask(&mut client, "codeLens", name, &json!({})).await;
+    let titles: Vec<_> = lenses
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["command"]["title"])
+        .collect();
+    assert_eq!(titles, ["Deploy", "Verify", "Plan"]);
+    let id = client
+        .request("workspace/executeCommand", &lenses[0]["command"])
+        .await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(
+        (&outcome["outcome"], &outcome["target"]),
+        (&json!("fullFlash"), &json!("platformio:esp"))
+    );
+
+    let symbols = ask(&mut client, "documentSymbol", name, &json!({})).await;
+    assert_eq!(symbols[1]["name"], "esp");
+    let position = json!({"position": {"line": 3, "character": 8}});
+    let offered = ask(&mut client, "completion", name, &position).await;
+    let offered = offered.as_array().unwrap();
+    assert!(
+        offered.iter().any(|it| it["label"] == "esp32-c3-devkitm-1"),
+        "{offered:?}"
+    );
+    client
+        .leave_with_unread("textDocument/publishDiagnostics")
+        .await;
+}
+
+/// A board is known once it was deployed to; then the project's files are compared with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
+    let state = tempfile::tempdir().unwrap();
+    let boards = LocalBoards {
+        state_dir: state.path().to_owned(),
+    };
+    let mut client = Builder::new(Arc::new(boards)).start().await;
+    let name = "sdkconfig";
+    let text = "# 😀\r\nCONFIG_IDF_TARGET=\"esp32\"\r\nCONFIG_ESPTOOLPY_FLASHSIZE_16MB=y\r\n";
+    open(&mut client, name, text).await;
+    diagnostics(&mut client, name, 0).await;
+    let id = client
+        .command("deploy", &json!({"port": "sim:board.bin?chip=esp32"}))
+        .await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+    let (found, all) = diagnostics(&mut client, name, 1).await;
+    assert_eq!(found, ["flash-of-board 2:0-33"]);
+    let message = all[0]["message"].as_str().unwrap();
+    assert!(message.contains("has 4 MB of flash"), "{message}");
+    client
+        .leave_with_unread("textDocument/publishDiagnostics")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marked() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let name = "build/flasher_args.json";
+    let text = "{\n\t\"flash_files\": {\n\t\t\"0x8000\": \"😀.bin\"\n\t\t\"0x10000\": \"app.bin\"\n\t}\n}\n";
+    open(&mut client, name, text).await;
+    let (found, _) = diagnostics(&mut client, name, 2).await;
+    assert_eq!(found, ["json 3:2-3", "file-missing 2:12-20"]);
+    client
+        .leave_with_unread("textDocument/publishDiagnostics")
+        .await;
+}

@@ -1,0 +1,175 @@
+//! A partition table that is replaced must not cost data on the board without a word.
+
+use fbuild_deploy::deploy::{Mode, Request};
+use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_loader::chip::Chip;
+use fbuild_sim::Board;
+
+use crate::bench::Bench;
+use crate::firmware::{APP_AT, Build, FACTORY, NVS, Row, TABLE_AT, image_of_sectors, noise, table};
+use crate::harness;
+
+const CHIP: Chip = Chip::Esp32;
+const FLASH_LEN: usize = 4 << 20;
+const STORAGE: Row = ("storage", 1, 0x82, 0x20_0000, 0x10_0000);
+const OLD: &[Row] = &[NVS, FACTORY, STORAGE];
+/// NVS moves, and the storage begins where it did and is smaller.
+const NEW: &[Row] = &[
+    ("nvs", 1, 2, 0xA000, 0x4000),
+    FACTORY,
+    ("storage", 1, 0x82, 0x20_0000, 0x8_0000),
+];
+const LOST: &str = "the partition table on the board is replaced by one in which 'nvs' moves from \
+                    0x9000 to 0xa000, 'storage' shrinks from 1024 KiB to 512 KiB; what is stored \
+                    there is lost to the firmware";
+
+fn build(rows: &[Row]) -> Build {
+    let bootloader = CHIP.facts().bootloader_offset;
+    Build::new(&[
+        (bootloader, image_of_sectors(CHIP, 1, 3)),
+        (TABLE_AT, table(rows)),
+        (APP_AT, image_of_sectors(CHIP, 2, 6)),
+    ])
+}
+
+/// Flash of a board that runs the old build and has stored something.
+fn used_flash() -> Vec<u8> {
+    let mut flash = build(OLD).flashed(FLASH_LEN);
+    for at in [NVS.3 as usize, STORAGE.3 as usize] {
+        flash[at..at + 100].copy_from_slice(&noise(7, 100));
+    }
+    flash
+}
+
+fn bench(flash: Vec<u8>) -> Bench {
+    Bench::new(Board::builder(CHIP).flash_contents(flash))
+}
+
+#[test]
+fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
+    let new = build(NEW);
+    for mode in [Mode::Auto, Mode::Full] {
+        let bench = bench(used_flash());
+        let request = Request {
+            mode,
+            ..new.request()
+        };
+        let deployed = bench.deploy(&request);
+        assert_eq!(deployed.report.warnings, [LOST], "{mode:?}");
+        assert!(deployed.report.error.is_none());
+        deployed.assert_holds(&new);
+        bench.assert_runs(APP_AT);
+        // The next deploy changes no table.
+        assert_eq!(bench.deploy(&new.request()).report.warnings, [""; 0]);
+    }
+}
+
+#[test]
+fn a_plan_and_a_verify_tell_it_too() {
+    let new = build(NEW);
+    for (mode, outcome) in [
+        (Mode::Plan, OutcomeKind::Planned),
+        (Mode::Verify, OutcomeKind::Failed),
+    ] {
+        let request = Request {
+            mode,
+            keep_data: true,
+            ..new.request()
+        };
+        let deployed = bench(used_flash()).deploy(&request);
+        assert_eq!(deployed.report.outcome, outcome);
+        assert_eq!(deployed.report.warnings, [LOST]);
+        assert_eq!(deployed.before, deployed.after);
+    }
+}
+
+#[test]
+fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
+    let bench = bench(used_flash());
+    let new = build(NEW);
+    let request = Request {
+        keep_data: true,
+        ..new.request()
+    };
+    let deployed = bench.deploy(&request);
+    let error = deployed.report.error.unwrap();
+    assert_eq!((error.code, &*error.what), ("data-loss", LOST));
+    assert!(error.board_state.contains("nothing was written"));
+    assert!(error.remedy.contains("force"), "{}", error.remedy);
+    assert!(deployed.erased.is_empty());
+    assert_eq!(deployed.before, deployed.after);
+}
+
+#[test]
+fn nothing_is_said_where_nothing_is_lost() {
+    let keep = |build: &Build| Request {
+        keep_data: true,
+        ..build.request()
+    };
+    let assert_quiet = |flash: Vec<u8>, build: &Build, why: &str| {
+        let deployed = bench(flash).deploy(&keep(build));
+        assert_eq!(deployed.report.warnings, [""; 0], "{why}");
+        assert!(
+            deployed.report.error.is_none(),
+            "{why}: {:?}",
+            deployed.report.error
+        );
+    };
+    assert_quiet(vec![0xFF; FLASH_LEN], &build(NEW), "a blank board");
+    assert_quiet(
+        build(OLD).flashed(FLASH_LEN),
+        &build(NEW),
+        "nothing is stored",
+    );
+    assert_quiet(used_flash(), &build(OLD), "the same table");
+    let larger = &[NVS, FACTORY, ("storage", 1, 0x82, 0x20_0000, 0x20_0000)];
+    assert_quiet(used_flash(), &build(larger), "more room");
+    let mut garbage = used_flash();
+    garbage[TABLE_AT as usize..][..64].copy_from_slice(&noise(9, 64));
+    assert_quiet(garbage, &build(NEW), "no table on the board");
+    // A deploy that brings what it moves.
+    let bootloader = CHIP.facts().bootloader_offset;
+    let brings = Build::new(&[
+        (bootloader, image_of_sectors(CHIP, 1, 3)),
+        (TABLE_AT, table(NEW)),
+        (0xA000, noise(3, 0x4000)),
+        (APP_AT, image_of_sectors(CHIP, 2, 6)),
+        (STORAGE.3, noise(4, 0x1000)),
+    ]);
+    assert_quiet(used_flash(), &brings, "everything is replaced");
+}
+
+#[test]
+fn the_command_line_warns_and_goes_on_unless_it_is_told_to_keep_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let flash = folder.path().join("board.bin");
+    std::fs::write(&flash, used_flash()).unwrap();
+    let port = format!("sim:{}?chip=esp32", flash.display());
+    let new = build(NEW);
+    let bootloader = format!("{:#x}", CHIP.facts().bootloader_offset);
+    let deploy = |more: &[&str]| {
+        let mut args = vec!["deploy", "--port", &port, "--json"];
+        for (offset, name) in [
+            (&*bootloader, "bootloader"),
+            ("0x8000", "partitions"),
+            ("0x10000", "firmware"),
+        ] {
+            args.extend(["--image", offset, new.path(name).to_str().unwrap()]);
+        }
+        args.extend(more);
+        harness::run(&args)
+    };
+    let kept = deploy(&["--keep-data"]);
+    assert_eq!(kept.code, Some(1), "{}", kept.stderr);
+    assert_eq!(kept.json()["error"]["code"], "data-loss");
+    assert_eq!(std::fs::read(&flash).unwrap(), used_flash());
+
+    let warned = deploy(&[]);
+    assert_eq!(warned.code, Some(0), "{}", warned.stderr);
+    assert_eq!(warned.json()["warnings"], serde_json::json!([LOST]));
+    assert!(
+        warned.stderr.contains("'nvs' moves from 0x9000 to 0xa000"),
+        "{}",
+        warned.stderr
+    );
+}
