@@ -79,15 +79,14 @@ fn kind(name: &str, message: &str) -> ProblemKind {
         "InvalidEnvNameError" => ProblemKind::BadEnvName,
         "ProjectOptionValueError" if message.contains("__env__") => ProblemKind::Interpolation,
         "ProjectOptionValueError" if message.starts_with("Invalid value") => ProblemKind::BadValue,
-        // What refers to itself.
-        "RecursionError" => ProblemKind::Interpolation,
         "InvalidProjectConfError"
             if message.contains("'%' must be followed")
                 || message.contains("Bad value substitution") =>
         {
             ProblemKind::Percent
         }
-        "InvalidProjectConfError" => ProblemKind::Interpolation,
+        // The second is what refers to itself.
+        "InvalidProjectConfError" | "RecursionError" => ProblemKind::Interpolation,
         other => panic!("no kind for {other}: {message}"),
     }
 }

@@ -129,6 +129,10 @@ fn fixes_leave_nothing_to_fix() {
             "[env:a]\ncustom_x = 5%% ; 漢\n",
         ),
         (
+            "[env:a]\ncustom_x = 5%% 6% 7%%\n",
+            "[env:a]\ncustom_x = 5%% 6%% 7%%\n",
+        ),
+        (
             "[platformio]\ndefault_envs = a,b\n[env:a]\n[env:b]\n",
             "[platformio]\ndefault_envs = a, b\n[env:a]\n[env:b]\n",
         ),
