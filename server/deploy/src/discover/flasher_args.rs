@@ -114,7 +114,12 @@ impl FlasherArgs {
                 self.files = files.value.members().iter().map(file_entry).collect();
             }
             None => self.fault(
-                root.span.end.saturating_sub(1)..root.span.end,
+                // Its closing brace, or the opening one where it is not closed.
+                if self.faults.is_empty() {
+                    root.span.end - 1..root.span.end
+                } else {
+                    root.span.start..root.span.start + 1
+                },
                 "missing field `flash_files`",
             ),
         }
@@ -235,6 +240,15 @@ mod tests {
         \"flash_settings\": {\"flash_size\": \"4MB\"},\r\n\
         \"app\" : { \"offset\" : \"0x10000\", \"file\" : \"漢.bin\", \"encrypted\" : \"true\" },\r\n\
         \"extra_esptool_args\" : { \"chip\" : \"esp32s3\" }}";
+
+    #[test]
+    fn what_is_missing_is_said_at_a_brace() {
+        for (text, place) in [("{\n}", 2..3), ("{漢]", 0..1), ("{", 0..1)] {
+            let faults = FlasherArgs::parse(text).faults;
+            let missing = faults.iter().find(|it| it.why.starts_with("missing field"));
+            assert_eq!(missing.map(|it| it.span.clone()), Some(place), "{text}");
+        }
+    }
 
     #[test]
     fn everything_has_its_place() {
