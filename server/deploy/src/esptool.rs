@@ -39,7 +39,7 @@ use crate::event::Event;
 use crate::failure::{BoardState, DeployError};
 use crate::image::LoadedImages;
 use crate::otadata;
-use crate::outcome::Report;
+use crate::outcome::{Report, Verdict};
 use crate::target::RegionKind;
 
 /// Makes a device that esptool can open for a port that it cannot; says its path.
@@ -101,6 +101,7 @@ impl Job<'_> {
         self.survey_for(images, &facts);
         esptool.lay_out(&self.survey.regions)?;
         self.compare_with(esptool)?;
+        self.note_table_change();
         self.note_boot_slot(loaded);
         if self.request.mode == Mode::Verify {
             return Ok(());
@@ -126,6 +127,25 @@ impl Job<'_> {
             self.note(
                 "esptool left the board in its loader: press the board's reset button to start the \
                  firmware"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// A new table may make the firmware lose what it has stored. The native backend reads the old one
+    /// to find out. Where nothing on the board is this build's, nothing of it is to be lost.
+    fn note_table_change(&mut self) {
+        let regions = &self.survey.regions;
+        let is_new = regions.iter().any(|region| {
+            region.image.region.kind == RegionKind::PartitionTable
+                && region.verdict == Verdict::Differs
+        }) && regions
+            .iter()
+            .any(|region| region.verdict == Verdict::Match);
+        if is_new {
+            self.note(
+                "the partition table is another than the board's, which esptool does not look at: \
+                 whether the firmware finds its stored data again is not known"
                     .to_owned(),
             );
         }

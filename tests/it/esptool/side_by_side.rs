@@ -419,6 +419,28 @@ fn the_slot_that_starts_is_not_claimed_to_be_known() {
     assert!(other.contains("selects ota_1"), "{other}");
 }
 
+/// What would be found out by reading the table on the board is said not to be known: not on a blank
+/// board, where there is nothing to lose.
+#[test]
+fn what_a_new_table_costs_is_not_claimed_to_be_known() {
+    let Some(program) = esptool() else { return };
+    let build = |rows: &[_]| {
+        let app = image_of_sectors(Chip::Esp32, 2, 4);
+        Build::new(&[(TABLE_AT, table(rows)), (APP_AT, app)])
+    };
+    let pair = Pair::new(&Board::builder(Chip::Esp32), &program);
+    let before = build(&[NVS, FACTORY]);
+    let blank = pair.by_esptool(&before.request()).0;
+    assert_eq!(blank.warnings, Vec::<String>::new());
+    let after = build(&[FACTORY]);
+    let changed = pair.by_esptool(&after.request()).0;
+    let warnings = changed.warnings.join("\n");
+    assert!(
+        warnings.contains("stored data again is not known"),
+        "{warnings}"
+    );
+}
+
 /// Nobody resets this one into download mode: both versions say what they see in their own words,
 /// and it is told as the native backend tells it.
 #[test]
