@@ -71,6 +71,7 @@ export interface Plan {
 }
 
 export interface Outcome {
+  backend?: "native" | "esptool";
   outcome: OutcomeName;
   message: string;
   target: string;

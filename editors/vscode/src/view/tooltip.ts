@@ -41,7 +41,7 @@ export function describe(outcome: Outcome): string {
   const facts = [
     outcome.target && `Target: ${escaped(outcome.target)}`,
     outcome.chip && `Board: ${escaped(board.filter(Boolean).join(" "))}`,
-    `Time: ${duration(outcome.durationMs)}`,
+    `Time: ${duration(outcome.durationMs)}${outcome.backend === "esptool" ? ", by esptool" : ""}`,
   ];
   parts.push(facts.filter(Boolean).join("  \n"));
   return parts.join("\n\n");

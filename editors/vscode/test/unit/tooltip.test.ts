@@ -22,6 +22,10 @@ test("a table per region, the board and the time", () => {
   );
 });
 
+test("esptool is named where it did the work", () => {
+  assert.match(describe({ ...selective, backend: "esptool" }), /Time: 0.8 s, by esptool$/);
+});
+
 test("a failure says what to do, and names cannot become Markdown", () => {
   const text = describe({
     ...failed,
