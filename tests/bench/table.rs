@@ -69,8 +69,10 @@ pub(crate) fn table(results: &Results) -> String {
          real time, the same for everybody; seconds of whole processes, medians. Assumptions: \
          `tests/bench/parameters.rs`; the limit: `tests/bench/limit.rs`; how each tool is called: \
          `tests/bench/contestant.rs`. It is a simulation: the ratios are worth more than the \
-         seconds, and neither replaces a measurement on a board. Contestants with the same number \
-         of runs took turns; where numbers differ, they were measured one after the other.\n\n",
+         seconds, and neither replaces a measurement on a board. Contestants took turns where they \
+         were measured together; those with another number of runs, and the slow links, were \
+         measured in sets of their own. A median of one run is one run. The machine's load at each \
+         run is in `result.json`, next to the run's phases.\n\n",
     );
     let versions: Vec<String> = results
         .versions
