@@ -57,6 +57,16 @@ export class Window {
     await this.page.locator(".tab.active", { hasText: path.basename(name) }).waitFor();
   }
 
+  /** Puts the cursor somewhere in the open file; both count from 1. */
+  async goTo(line: number, column: number): Promise<void> {
+    const at = this.page.locator(".statusbar-item", { hasText: `Ln ${line}, Col ${column}` });
+    const input = this.page.locator(".quick-input-widget input.input");
+    await this.page.keyboard.press("Control+g");
+    await input.fill(`:${line}:${column}`);
+    await input.press("Enter");
+    await at.waitFor();
+  }
+
   private async choose(key: string, typed: string, label: string): Promise<void> {
     await (await this.list(key, typed, label)).click();
   }

@@ -1,4 +1,4 @@
-/** Help with a partition table, and a deploy by a click into it. */
+/** Help with a partition table, a deploy by a click into it, and a mistake that a quick fix takes out. */
 
 import { test } from "node:test";
 
@@ -38,6 +38,13 @@ test("help with a partition table", async () => {
     await page.keyboard.press("Escape");
     await lens.click();
     await window.says(/firmware · 61 sectors/);
+
+    // The mistake, by its quick fix.
+    await window.goTo(5, 18);
+    await page.keyboard.press("Control+.");
+    await page.locator(".action-widget .monaco-list-row", { hasText: "spiffs" }).first().click();
+    await page.locator(".squiggly-error").first().waitFor({ state: "hidden" });
+    await page.locator(".view-line", { hasText: "spiffs" }).first().waitFor();
   } finally {
     await window.close();
     blink.remove();
