@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row, Rules, type_name};
 
-use super::table::{Table, amount};
+use super::table::Table;
 use crate::editing::Hover;
 use crate::editing::facts::Image;
 
