@@ -113,8 +113,9 @@ impl FlasherArgs {
                 self.expect_object(files);
                 self.files = files.value.members().iter().map(file_entry).collect();
             }
+            // At its brace: it may have no other one, and end in the middle of something.
             None => self.fault(
-                root.span.end.saturating_sub(1)..root.span.end,
+                root.span.start..root.span.start + 1,
                 "missing field `flash_files`",
             ),
         }
@@ -261,6 +262,18 @@ mod tests {
         let args = FlasherArgs::parse(&broken);
         assert_eq!(args.faults.len(), 1);
         assert_eq!((args.files.len(), args.named.len()), (2, 1));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_at_the_brace_that_is_there() {
+        for text in ["{}", "{ \"漢", "{ 漢]", "{漢"] {
+            let args = FlasherArgs::parse(text);
+            let missing = args
+                .faults
+                .iter()
+                .find(|fault| fault.why.contains("flash_files"));
+            assert_eq!(&text[missing.unwrap().span.clone()], "{", "{text}");
+        }
     }
 
     proptest! {
