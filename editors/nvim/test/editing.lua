@@ -134,9 +134,9 @@ end)
 
 test('hover tells where the build puts a row, and what was built for it', function()
   vim.api.nvim_win_set_cursor(0, { 3, 0 })
-  match(ask('textDocument/hover').contents.value, '| Offset | `0x9000` %(filled in%) |')
+  match(ask('textDocument/hover').contents.value, '\nOffset: `0x9000` %(filled in%)')
   vim.api.nvim_win_set_cursor(0, { 5, 0 })
-  match(ask('textDocument/hover').contents.value, '| Built | firmware: [%d.]+ KiB, %d+ %% full')
+  match(ask('textDocument/hover').contents.value, '\nBuilt: firmware: [%d.]+ KiB, %d+ %% full')
   -- And a person sees it in a window.
   vim.lsp.buf.hover()
   wait_for('the window', function()
