@@ -29,7 +29,7 @@ def colour(name, default):
 
 
 def rows_of(screen):
-    """A screen as rows of (text, (colour, background or None, bold)) runs."""
+    """A screen as rows of (text, (colour, background or None, bold, underlined)) runs."""
     rows = []
     for y in range(screen.lines):
         runs = []
@@ -38,7 +38,7 @@ def rows_of(screen):
             front, back = colour(char.fg, INK), colour(char.bg, None)
             if char.reverse:
                 front, back = back or PAPER, front
-            style = (front, back, char.bold)
+            style = (front, back, char.bold, char.underscore)
             if runs and runs[-1][1] == style:
                 runs[-1][0] += char.data
             else:
@@ -73,7 +73,7 @@ def run(command, folder, path):
 
 def line(text, colour_name="default", bold=False):
     """A row of ours."""
-    return [[text, (COLOURS[colour_name], None, bold)]]
+    return [[text, (COLOURS[colour_name], None, bold, False)]]
 
 
 def draw(rows, columns):
@@ -83,7 +83,7 @@ def draw(rows, columns):
            f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>']
     for y, runs in enumerate(rows):
         x = 0
-        for text, (front, back, bold) in runs:
+        for text, (front, back, bold, underlined) in runs:
             if back:
                 out.append(f'<rect x="{20 + x * CHAR:.1f}" y="{y * LINE + 20}" width="{len(text) * CHAR:.1f}" '
                            f'height="{LINE}" fill="{back}"/>')
@@ -95,6 +95,10 @@ def draw(rows, columns):
                 out.append(f'<text x="{20 + (x + lead) * CHAR:.1f}" y="{(y + 1) * LINE + 14}" '
                            f'fill="{front}"{weight} '
                            f'textLength="{length:.1f}" xml:space="preserve">{shown}</text>')
+            if underlined and text.strip():
+                waves = "q 2.1 -3 4.2 0 t 4.2 0 " * len(text)
+                out.append(f'<path d="M {20 + x * CHAR:.1f} {(y + 1) * LINE + 17} {waves.strip()}" '
+                           f'fill="none" stroke="{COLOURS["red"]}"/>')
             x += len(text)
     out.append("</svg>\n")
     return "\n".join(out)

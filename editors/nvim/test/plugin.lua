@@ -255,8 +255,9 @@ test('a firmware that is older than its source is asked about', function()
     return outcome
   end)
   match(questions[1].prompt, 'main%.c')
+  equal(1, #outcome.warnings)
   match(outcome.warnings[1], 'main%.c')
-  wait_for_words('warnings: :FbuildLog)')
+  wait_for_words('(1 warning: :FbuildLog)')
 end)
 
 test('wrong options are named, and the rest works', function()

@@ -1,7 +1,7 @@
 -- What a person sees: another Neovim in a terminal of tmux, its keys pressed, its screen read.
 local t = require('harness')
 
-local match, test, wait_for = t.match, t.test, t.wait_for
+local equal, match, test, wait_for = t.equal, t.match, t.test, t.wait_for
 
 local session = 'fbuild-' .. vim.fn.getpid()
 
@@ -198,7 +198,7 @@ test('a question is asked on the screen and answered by its number', function()
     type_command('FbuildErase sim:board.bin')
     see('1: Erase')
     keys('1', 'Enter')
-    see('erased 4096 KiB at 0x0')
+    see('erased 4 MiB at 0x0')
     type_command('FbuildPort')
     see('Which board:')
     see('automatic  %(chosen%)')
@@ -221,6 +221,51 @@ test('the end of the server is told in one line', function()
     see('\nfbuild: the server ended %(signal 9%); :FbuildRestart starts it again')
     type_command('FbuildRestart')
     see('espidf:build')
+  end)
+end)
+
+--- A table whose last row begins in the app, with all that is shown beside it.
+local table_project = t.project('table')
+t.write(
+  table_project .. '/sdkconfig',
+  'CONFIG_PARTITION_TABLE_CUSTOM=y\nCONFIG_PARTITION_TABLE_CUSTOM_FILENAME="partitions.csv"\n'
+)
+t.write(
+  table_project .. '/partitions.csv',
+  'nvs,data,nvs,,0x6000,\nfactory,app,factory,0x10000,1M,\n数据😀,data,spiffs,0x100000,512K,\n'
+)
+local shows_all = 'lua vim.diagnostic.config({virtual_text = true}) vim.lsp.inlay_hint.enable()'
+  .. " vim.api.nvim_create_autocmd('LspAttach',"
+  .. ' {callback = function(event) vim.lsp.codelens.refresh({bufnr = event.buf}) end})'
+
+test('a table: the squiggle, what is wrong, hints, lenses, and a fix that takes it away', function()
+  with_neovim(120, table_project .. '/partitions.csv', shows_all, function()
+    see('nvs,data,nvs, ?0x9000,0x6000 ?24 KiB')
+    see('Deploy firmware | Verify firmware\n')
+    see('数据😀,data,spiffs,0x100000,512K,.*overlap')
+    local coloured = tmux('capture-pane', '-p', '-e')
+    local n_underlined = select(2, coloured:gsub('\27%[4m', ''))
+    equal(1, n_underlined)
+    match(coloured, 'spiffs,\27%[4m[^m]*m0x100000\27%[0m')
+    keys('-l', ']d')
+    type_command('lua vim.lsp.buf.code_action({context = {only = {"quickfix"}}})')
+    see('1: ')
+    keys('1', 'Enter')
+    see('spiffs,0x110000')
+    wait_for('nothing to be wrong', function()
+      return not screen():find('overlap', 1, true)
+    end)
+  end)
+end)
+
+test('completion lists the environments of platformio.ini', function()
+  local pio = t.folder .. '/pio/platformio.ini'
+  t.write(pio, '[platformio]\ndefault_envs = nope\n[env:release]\n[env:debug]\n')
+  with_neovim(80, pio, shows_all, function()
+    see('= nope .*nope')
+    keys('-l', '2G$bC')
+    keys('C-x', 'C-o')
+    match(see('= release\n'), 'release Module *\n.* debug +Module')
   end)
 end)
 

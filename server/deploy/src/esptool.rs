@@ -1,7 +1,7 @@
 //! The second backend: Espressif's own esptool does the work, as a program of its own. For people
 //! who want it, and for ports that only it can open; never taken without being asked for.
 //!
-//! The story is [`Job::run_with`]. What is pure stands in a file each: [`find`] where an esptool may
+//! The story is `Job::run_with`. What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
 //! secured. `run` starts the program, `tool` calls it; `identify`, `compare` and `write` are the steps.

@@ -8,6 +8,7 @@ mod place;
 
 use std::path::{Path, PathBuf};
 
+use crate::amount::{amount, amount_in_kib};
 use crate::outcome::Failure;
 
 /// What is wrong with the request or its files.
@@ -169,7 +170,7 @@ pub enum InputError {
     /// The app does not fit into its partition.
     #[error(
         "{region}: {} is {}, but the partition '{partition}' at {offset:#x} has {} ({} too much)",
-        path.display(), kib(*len_bytes), kib(*partition_bytes), kib(len_bytes - partition_bytes)
+        path.display(), amount_in_kib(*len_bytes), amount_in_kib(*partition_bytes), amount_in_kib(len_bytes - partition_bytes)
     )]
     AppExceedsPartition {
         /// The region it is for.
@@ -217,7 +218,7 @@ pub enum InputError {
     /// Some other region does not fit into its partition.
     #[error(
         "{region}: {} is {}, but the partition '{partition}' at {offset:#x} has {}",
-        path.display(), kib(*len_bytes), kib(*partition_bytes)
+        path.display(), amount_in_kib(*len_bytes), amount_in_kib(*partition_bytes)
     )]
     RegionExceedsPartition {
         /// The region it is for.
@@ -256,7 +257,7 @@ pub enum InputError {
         offset: u32,
     },
     /// Something lies beyond the end of the flash.
-    #[error("{what} ends at {end:#x}, but the flash {whose} ends at {flash_bytes:#x} ({})", kib(*flash_bytes))]
+    #[error("{what} ends at {end:#x}, but the flash {whose} ends at {flash_bytes:#x} ({})", amount(*flash_bytes))]
     PastFlashEnd {
         /// The region with its file, or the partition.
         what: String,
@@ -393,17 +394,6 @@ fn overlap_note(only_sector: bool) -> &'static str {
         ": they share a 4 KiB sector, and erasing it for one destroys the other"
     } else {
         ""
-    }
-}
-
-/// Bytes in the unit that people compare sizes in.
-pub(crate) fn kib(bytes: u64) -> String {
-    if bytes.is_multiple_of(1024) {
-        format!("{} KiB", bytes / 1024)
-    } else {
-        #[allow(clippy::cast_precision_loss)] // flash sizes are far below 2^52
-        let kib = bytes as f64 / 1024.0;
-        format!("{kib:.1} KiB")
     }
 }
 

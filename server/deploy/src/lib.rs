@@ -5,6 +5,7 @@
 //! [`deploy`] the whole story of one deploy, [`outcome`] what it says at the end. Nothing here knows
 //! of LSP, editors or command lines.
 
+pub mod amount;
 pub mod cost;
 pub mod deploy;
 pub mod discover;

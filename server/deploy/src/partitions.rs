@@ -268,7 +268,7 @@ impl PartitionTable {
 impl Partition {
     /// What is different in `built`, in the words of a CSV's columns.
     fn difference(&self, built: &Self) -> String {
-        let kib = |bytes: u32| crate::input_error::kib(bytes.into());
+        let kib = |bytes: u32| crate::amount::amount_in_kib(bytes.into());
         let columns = [
             ("name", self.label.clone(), built.label.clone()),
             (

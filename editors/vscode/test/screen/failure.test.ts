@@ -98,7 +98,7 @@ describe("a deploy that does not go well", () => {
     await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await window.picture("erase");
     await window.answer(/Erase the whole flash/, "Erase");
-    await window.page.locator(".statusbar-item", { hasText: /erased \d+ KiB/ }).waitFor();
+    await window.page.locator(".statusbar-item", { hasText: /erased \d+ MiB/ }).waitFor();
     const flash = fs.readFileSync(path.join(blink.path, "board.bin"));
     assert.ok(flash.subarray(0x10000, 0x20000).every((byte) => byte === 0xff));
   });

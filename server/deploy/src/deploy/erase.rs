@@ -7,6 +7,7 @@ use fbuild_loader::session::{ConnectOptions, Session};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 use super::Open;
+use crate::amount::amount;
 use crate::failure::{BoardState, DeployError};
 use crate::outcome::Failure;
 
@@ -86,8 +87,8 @@ fn state(done_bytes: u32) -> String {
     match done_bytes {
         0 => "at most the first part was erased".to_owned(),
         n => format!(
-            "{} KiB were erased; the board may not start until the next deploy",
-            n / 1024
+            "{} were erased; the board may not start until the next deploy",
+            amount(n.into())
         ),
     }
 }
@@ -211,7 +212,7 @@ fn unknown_size(port: &str) -> Failure {
 }
 
 fn out_of_range(port: &str, end: u64, flash_len: Option<u32>) -> Failure {
-    let size = flash_len.map_or_else(|| "4 GiB".to_owned(), |len| format!("{} KiB", len / 1024));
+    let size = flash_len.map_or_else(|| "4 GiB".to_owned(), |len| amount(len.into()));
     refused(
         "outside-flash",
         format!("the region ends at {end:#x}, behind the flash of the board on {port} ({size})"),

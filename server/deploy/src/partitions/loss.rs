@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Partition, PartitionTable};
+use crate::amount::{amount, amount_in_kib};
 
 /// A data partition that the firmware will not find again as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,9 +75,13 @@ impl fmt::Display for Loss {
             size,
             ..
         } = &self.partition;
-        let kib = |bytes: u32| crate::input_error::kib(bytes.into());
+        let kib = |bytes: u32| amount_in_kib(bytes.into());
         match self.fate {
-            Fate::Gone => write!(f, "'{label}' ({} at {offset:#x}) goes away", kib(*size)),
+            Fate::Gone => write!(
+                f,
+                "'{label}' ({} at {offset:#x}) goes away",
+                amount((*size).into())
+            ),
             Fate::Moved { to } => write!(f, "'{label}' moves from {offset:#x} to {to:#x}"),
             Fate::Shrunk { to } => {
                 write!(f, "'{label}' shrinks from {} to {}", kib(*size), kib(to))

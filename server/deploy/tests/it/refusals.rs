@@ -219,7 +219,7 @@ fn boards_that_do_not_fit_are_refused() {
     assert_eq!(error.code(), "past-flash-end");
     assert_eq!(
         error.to_string(),
-        "the partition 'vfs' ends at 0x400000, but the flash of the board ends at 0x200000 (2048 KiB)"
+        "the partition 'vfs' ends at 0x400000, but the flash of the board ends at 0x200000 (2 MiB)"
     );
     images.for_board(&small, true).unwrap();
     let tiny = BoardFacts {

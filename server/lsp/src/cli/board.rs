@@ -1,6 +1,7 @@
 //! `board`.
 
 use clap::Args;
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::deploy::BoardInfo;
 
 use super::terminal::Terminal;
@@ -50,7 +51,7 @@ fn lines(info: &BoardInfo) -> Vec<String> {
     if let Some(flash) = info.flash {
         let size = flash
             .len_bytes
-            .map(|bytes| format!("{} KiB, ", bytes / 1024));
+            .map(|bytes| format!("{}, ", amount(bytes.into())));
         lines.push(format!(
             "flash {}id {:06x}",
             size.unwrap_or_default(),

@@ -5,6 +5,7 @@ mod check;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::discover::flasher_args::{FileEntry, FlasherArgs as Args, Named};
 use serde_json::json;
 
@@ -114,7 +115,7 @@ fn hover(document: &Document<'_>, at: usize) -> Option<Hover> {
     let mut markdown = format!("**{name}** at {offset}");
     match document.file(entry) {
         OnDisk::Bytes(bytes) => {
-            let _ = write!(markdown, "\n\n{bytes} bytes ({} KiB)", bytes.div_ceil(1024));
+            let _ = write!(markdown, "\n\n{bytes} bytes ({})", amount(bytes));
             if let Some(offset) = entry.offset_bytes() {
                 let _ = write!(markdown, ", up to {:#x}", u64::from(offset) + bytes);
             }

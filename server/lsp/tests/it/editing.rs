@@ -79,11 +79,8 @@ fn a_mistake_is_put_right_and_its_row_deployed() {
         );
         let said = server.ask(id, "textDocument/hover", &hover);
         let text = said["contents"]["value"].as_str().unwrap();
-        assert!(
-            text.contains("| Offset | `0x10000` (filled in) |"),
-            "{text}"
-        );
-        if text.contains("| Board | was written at the last deploy") {
+        assert!(text.contains("Offset: `0x10000` (filled in)"), "{text}");
+        if text.contains("Board: was written at the last deploy") {
             break;
         }
     }

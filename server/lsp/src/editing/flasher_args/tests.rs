@@ -89,7 +89,7 @@ fn broken_json_is_marked_and_the_rest_is_still_looked_at() {
             ("not-listed", "\"app\"")
         ]
     );
-    assert_eq!(check("{}", &facts), [("json", "}")]);
+    assert_eq!(check("{}", &facts), [("json", "{")]);
     assert_eq!(
         check("{\"flash_files\": {}}", &facts),
         [("no-image", "\"flash_files\"")]

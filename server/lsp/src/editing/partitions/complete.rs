@@ -1,8 +1,9 @@
 //! What could be typed: names of types, subtypes and flags, free offsets, sizes, whole rows.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row, Rules, lines};
 
-use super::table::{Table, amount, written};
+use super::table::{Table, written};
 use crate::editing::{Completion, CompletionKind, Span};
 
 /// Rows that most tables have. Sizes as ESP-IDF's own tables have them.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row, Rules, type_name};
 
-use super::table::{Table, amount};
+use super::table::Table;
 use crate::editing::Hover;
 use crate::editing::facts::Image;
 
@@ -13,14 +14,10 @@ pub(super) fn hover(table: &Table<'_>, at: usize) -> Option<Hover> {
         .rows
         .iter()
         .find(|row| row.span.start <= at && at <= row.span.end)?;
-    let mut text = format!(
-        "**{}**{}\n\n| | |\n|---|---|\n",
-        row.name,
-        about(table, row)
-    );
+    let mut text = format!("**{}**{}\n\n", row.name, about(table, row));
+    // No table, which editors in terminals show as it is written. Two spaces end a line.
     let mut line = |what: &str, value: String| {
-        // A bar would end the cell.
-        let _ = writeln!(text, "| {what} | {} |", value.replace('|', "\\|"));
+        let _ = writeln!(text, "{what}: {value}  ");
     };
     if let Some(offset) = row.offset {
         let is_filled_in = row.is_read(Column::Offset) && row.text(Column::Offset).is_empty();

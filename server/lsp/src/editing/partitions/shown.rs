@@ -1,9 +1,10 @@
 //! What is shown in and beside a table without being asked for: hints, lenses, the outline.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, type_name};
 use serde_json::json;
 
-use super::table::{Table, amount};
+use super::table::Table;
 use crate::editing::{InlayHint, Lens, Symbol, SymbolKind};
 
 /// Offsets that the build fills in, and sizes that are hard to read.

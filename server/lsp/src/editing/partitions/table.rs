@@ -209,22 +209,6 @@ fn options(configuration: Option<&Configuration>, build: Option<&Build>) -> Opti
     }
 }
 
-/// Bytes for people: `24 KiB`, `1.5 MiB`.
-pub(super) fn amount(bytes: u64) -> String {
-    const KIB: u64 = 1 << 10;
-    const MIB: u64 = 1 << 20;
-    match bytes {
-        0 => "0 bytes".to_owned(),
-        _ if bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),
-        _ if bytes >= MIB && bytes.is_multiple_of(MIB / 4) => {
-            format!("{} MiB", bytes as f64 / MIB as f64)
-        }
-        _ if bytes.is_multiple_of(KIB) => format!("{} KiB", bytes / KIB),
-        _ if bytes > 10 * KIB => format!("{:.1} KiB", bytes as f64 / KIB as f64),
-        _ => format!("{bytes} bytes"),
-    }
-}
-
 /// A size as tables have it: `4M`, `24K`, `0x1234`.
 pub(super) fn written(bytes: u64) -> String {
     match bytes {

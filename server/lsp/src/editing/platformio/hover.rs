@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::discover::glob;
 use fbuild_deploy::discover::ini::{OptionText, SectionText};
 use fbuild_deploy::discover::platformio_config::{Origin, ProjectConfig, references};
@@ -154,10 +155,9 @@ fn build_text(project: &Project<'_>, env: &str) -> String {
         let _ = writeln!(text, "Chip: {chip}  ");
     }
     for image in &build.images {
-        let size = image.len_bytes.map_or_else(
-            || "not built".to_owned(),
-            |bytes| format!("{} KiB", bytes.div_ceil(1024)),
-        );
+        let size = image
+            .len_bytes
+            .map_or_else(|| "not built".to_owned(), amount);
         let region = &image.region;
         let _ = writeln!(text, "{} at {:#x}: {size}  ", region.name, region.offset);
     }

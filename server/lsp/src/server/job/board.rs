@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::deploy::BoardInfo;
 use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::Failure;
@@ -150,7 +151,7 @@ impl Erase {
         match self.stretch {
             Stretch::All => "the whole flash".to_owned(),
             Stretch::Range { offset, len_bytes } => {
-                format!("{} KiB at {offset:#x}", len_bytes / 1024)
+                format!("{} at {offset:#x}", amount(len_bytes.into()))
             }
         }
     }
@@ -230,12 +231,12 @@ impl Work for Erase {
         let result = self.story(stand, &mut port, &mut done_bytes);
         let message = match &result {
             Ok(erased) => format!(
-                "erased {} KiB at {:#x}",
-                erased.len_bytes / 1024,
+                "erased {} at {:#x}",
+                amount(erased.len_bytes.into()),
                 erased.offset
             ),
             Err(Stop::Cancelled) if done_bytes > 0 => {
-                format!("erase cancelled; {} KiB were erased", done_bytes / 1024)
+                format!("erase cancelled; {} were erased", amount(done_bytes.into()))
             }
             Err(Stop::Cancelled) => "erase cancelled".to_owned(),
             Err(Stop::Failed(failure)) => format!("erase failed: {}", failure.what),

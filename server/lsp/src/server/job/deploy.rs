@@ -90,7 +90,7 @@ impl Deploy {
         };
         self.apply(stand, &settings, order)?;
 
-        let (target, mut warnings) = self.freshen(stand, order, target, &settings)?;
+        let target = self.freshen(stand, order, target, &settings)?;
         let selection = folder
             .as_deref()
             .map(|folder| stand.desk.selections.of(folder));
@@ -101,7 +101,7 @@ impl Deploy {
             project: target.port.as_deref(),
         };
         let chosen = stand.choose_port(&wishes, folder.as_deref(), &target.name)?;
-        warnings.extend(chosen.warning);
+        let warnings = chosen.warning.into_iter().collect();
         order.port = Some(chosen.name.clone());
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
@@ -165,25 +165,25 @@ impl Deploy {
         &self,
         stand: &Stand<'_>,
         order: &Order,
-        target: Target,
+        mut target: Target,
         settings: &Settings,
-    ) -> Result<(Target, Vec<String>), Stop> {
-        let mut warnings = Vec::new();
+    ) -> Result<Target, Stop> {
         if !matches!(order.mode, Mode::Auto | Mode::Full) {
-            return Ok((target, warnings));
+            return Ok(target);
         }
         let wanted = freshness::Wanted {
             build: self.build,
             stale_build: self.stale_build.unwrap_or(settings.stale_build),
             command: settings.build.as_ref(),
         };
-        let target = match freshness::freshen(stand, &target, &wanted, &mut warnings)? {
-            freshness::Freshened::AsItWas => target,
+        match freshness::freshen(stand, &target, &wanted)? {
+            freshness::Freshened::AsItWas => {}
             freshness::Freshened::Built => {
-                order.choose_target(Some(&target.name), &Environment::from_process())?
+                target = order.choose_target(Some(&target.name), &Environment::from_process())?;
             }
-        };
-        Ok((target, warnings))
+            freshness::Freshened::Ignored => target.inputs.clear(),
+        }
+        Ok(target)
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Wanted<'w> {
 pub(super) enum Freshened {
     AsItWas,
     Built,
+    /// Nothing is to be said of how old it is.
+    Ignored,
 }
 
 /// Sees to it that what is deployed is what the person means.
@@ -27,7 +29,6 @@ pub(super) fn freshen(
     stand: &Stand<'_>,
     target: &Target,
     wanted: &Wanted<'_>,
-    warnings: &mut Vec<String>,
 ) -> Result<Freshened, Stop> {
     if wanted.build {
         let command = command(stand, wanted)?;
@@ -35,7 +36,7 @@ pub(super) fn freshen(
         return Ok(Freshened::Built);
     }
     if wanted.stale_build == StaleBuild::Ignore {
-        return Ok(Freshened::AsItWas);
+        return Ok(Freshened::Ignored);
     }
     let Some(stale) = stale(target) else {
         return Ok(Freshened::AsItWas);
@@ -54,11 +55,9 @@ pub(super) fn freshen(
             Ok(Freshened::Built)
         }
         (Answer::Dismissed, _) => Err(Stop::Cancelled),
-        // Times are a hint and no proof, so where nobody can be asked the deploy goes on.
-        (Answer::Chosen(_) | Answer::Silence, _) => {
-            warnings.push(stale);
-            Ok(Freshened::AsItWas)
-        }
+        // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
+        // loads is looked at then, and warned of.
+        (Answer::Chosen(_) | Answer::Silence, _) => Ok(Freshened::AsItWas),
     }
 }
 

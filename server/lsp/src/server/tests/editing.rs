@@ -170,7 +170,7 @@ async fn a_row_is_deployed_from_its_lens() {
     let before = client.ask("hover", "my_table.csv", &hover).await;
     let before = before["contents"]["value"].as_str().unwrap().to_owned();
     assert!(
-        before.contains("| Built | firmware: 39.1 KiB, 3 % full"),
+        before.contains("Built: firmware: 39.1 KiB, 3 % full"),
         "{before}"
     );
     assert!(!before.contains("Board"), "{before}");
@@ -186,7 +186,7 @@ async fn a_row_is_deployed_from_its_lens() {
     let after = client.ask("hover", "my_table.csv", &hover).await;
     let after = after["contents"]["value"].as_str().unwrap().to_owned();
     assert!(
-        after.contains("| Board | was written at the last deploy to 24:0a:c4:00:01:10 |"),
+        after.contains("Board: was written at the last deploy to 24:0a:c4:00:01:10  "),
         "{after}"
     );
     client.leave().await;

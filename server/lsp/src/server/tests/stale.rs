@@ -2,12 +2,14 @@
 
 use std::fs::{File, FileTimes};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
 use super::harness::{Builder, Client};
+use crate::boards::LocalBoards;
 
 const STALE: &str = "main/main.c is newer than the firmware of espidf:build";
 
@@ -15,11 +17,14 @@ const STALE: &str = "main/main.c is newer than the firmware of espidf:build";
 async fn start(options: &Value) -> Client {
     let builder = Builder::new(FakeBoards::quick()).with_options(options);
     let client = builder.start().await;
-    let folder = client.folder.path();
+    make_stale(client.folder.path());
+    client
+}
+
+fn make_stale(folder: &Path) {
     std::fs::create_dir(folder.join("main")).unwrap();
     std::fs::write(folder.join("main/main.c"), "int x;").unwrap();
     built_an_hour_ago(&folder.join("build/app.bin"));
-    client
 }
 
 fn built_an_hour_ago(app: &Path) {
@@ -53,9 +58,6 @@ async fn the_person_decides() {
         client.reply(&asked, &answer).await;
         let outcome = client.outcome(id).await;
         assert_eq!(outcome["outcome"], expected);
-        if expected == "fullFlash" {
-            assert_eq!(outcome["warnings"], json!([STALE]));
-        }
     }
     // Nobody asks about what is not written.
     let id = client.command("verify", &json!({})).await;
@@ -71,11 +73,40 @@ async fn settings_and_requests_decide_instead() {
     assert_eq!(refused["error"]["code"], "stale-build", "{refused}");
     let ignore = json!({"staleBuild": "ignore"});
     let id = client.command("deploy", &ignore).await;
-    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
     client.leave().await;
 }
 
-/// A client that cannot ask deploys, as it did before there were questions, and says so.
+/// The question does not take the place of the warning that every deploy of a stale build has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deployed_all_the_same_is_warned_of_once() {
+    let state = tempfile::tempdir().unwrap();
+    let boards = LocalBoards {
+        state_dir: state.path().to_owned(),
+    };
+    let mut client = Builder::new(Arc::new(boards)).start().await;
+    make_stale(client.folder.path());
+    let argument = json!({"port": "sim:board.bin"});
+    let id = client.command("deploy", &argument).await;
+    let (asked, _) = question(&mut client).await;
+    let anyway = json!({"title": "Deploy anyway"});
+    client.reply(&asked, &anyway).await;
+    let outcome = client.outcome(id).await;
+    let said = outcome["warnings"].as_array().unwrap().iter();
+    let said: Vec<_> = said.filter_map(Value::as_str).collect();
+    assert!(
+        matches!(said[..], [one] if one.contains("main/main.c")),
+        "{outcome}"
+    );
+
+    let ignore = json!({"port": "sim:board.bin", "staleBuild": "ignore"});
+    let id = client.command("deploy", &ignore).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["warnings"], json!([]), "{outcome}");
+    client.leave().await;
+}
+
+/// A client that cannot ask deploys, as it did before there were questions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_can_be_asked_the_deploy_goes_on() {
     let mut client = start(&Value::Null).await;
@@ -87,7 +118,6 @@ async fn where_nobody_can_be_asked_the_deploy_goes_on() {
         .await;
     let outcome = client.outcome(id).await;
     assert_eq!(outcome["outcome"], "fullFlash");
-    assert_eq!(outcome["warnings"], json!([STALE]));
     client.leave().await;
 }
 

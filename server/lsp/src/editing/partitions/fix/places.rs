@@ -1,10 +1,11 @@
 //! Fixes of where a partition stands and how large it is.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 use fbuild_deploy::target::RegionKind;
 
 use super::{Edit, Fix, Subject, alignment, one};
-use crate::editing::partitions::table::{Table, amount, written};
+use crate::editing::partitions::table::{Table, written};
 
 impl Subject<'_> {
     pub(super) fn places(&self, code: &str) -> Vec<Option<Fix>> {

@@ -1,12 +1,12 @@
 //! Partitions and what was built for them. The rules for apps are those of ESP-IDF's
 //! `check_sizes.py`, which ends a build when no app partition is large enough.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 use fbuild_deploy::target::RegionKind;
 
 use super::{APP, Diagnostic, Severity, Table, new, visible};
 use crate::editing::facts::Image;
-use crate::editing::partitions::table::amount;
 
 /// TEE slots hold another program than the one that was built as the app.
 const TEE: std::ops::RangeInclusive<u8> = 0x30..=0x31;

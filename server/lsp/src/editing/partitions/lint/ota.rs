@@ -1,9 +1,9 @@
 //! Apps and OTA slots that do not go together.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 
 use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, new, related, visible};
-use crate::editing::partitions::table::amount;
 
 const OTA_0: u8 = 0x10;
 const OTA_15: u8 = 0x1F;

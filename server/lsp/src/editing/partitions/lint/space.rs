@@ -1,9 +1,9 @@
 //! Flash that is wasted, and sizes that waste it.
 
+use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 
 use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, new, related, visible};
-use crate::editing::partitions::table::amount;
 
 const SECTOR_BYTES: u64 = 0x1000;
 /// Where the Arduino framework writes boot_app0.bin, whatever the table says, and its length.

@@ -51,22 +51,22 @@ fn hover(text: &str, on: &str, facts: &Facts) -> Option<String> {
 fn a_row_tells_its_place_what_is_built_for_it_and_what_the_board_has() {
     assert_eq!(
         hover(TABLE, "factory", &deployed("differs", true, 3000)).unwrap(),
-        "**app** app, factory: the app that boots when otadata selects none\n\n| | |\n|---|---|\n\
-         | Offset | `0x10000` (filled in) |\n| Size | `0x100000`, 1 MiB |\n| End | `0x110000` |\n\
-         | Built | firmware: 768 KiB, 75 % full, 256 KiB free (`app.bin`) |\n\
-         | Board | was written at the last deploy to 24:0a:c4:00:01:10 |\n"
+        "**app** app, factory: the app that boots when otadata selects none\n\n\
+         Offset: `0x10000` (filled in)  \nSize: `0x100000`, 1 MiB  \nEnd: `0x110000`  \n\
+         Built: firmware: 768 KiB, 75 % full, 256 KiB free (`app.bin`)  \n\
+         Board: was written at the last deploy to 24:0a:c4:00:01:10  \n"
     );
     let board = |verdict, written, when| {
         let said = hover(TABLE, "factory", &deployed(verdict, written, when)).unwrap();
         said.lines().last().unwrap().to_owned()
     };
-    assert!(board("match", false, 3000).contains("| matched at the last deploy"));
+    assert!(board("match", false, 3000).contains("Board: matched at the last deploy"));
     assert!(board("differs", false, 3000).contains("differed, and was not written"));
-    assert!(board("match", false, 1000).ends_with("; built again since |"));
+    assert!(board("match", false, 1000).ends_with("; built again since  "));
     assert!(
         hover(TABLE, "-0x3", &Facts::default())
             .unwrap()
-            .contains("| Size | `0x100000`, 1 MiB |")
+            .contains("Size: `0x100000`, 1 MiB  ")
     );
     assert_eq!(hover(TABLE, "表", &Facts::default()), None);
 }
