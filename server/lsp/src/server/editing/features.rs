@@ -96,7 +96,8 @@ pub(crate) async fn actions(
     let subject = Subject::of(desk, uri).await?;
     let protocol = subject.protocol(desk);
     let span = protocol.span(range)?;
-    let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, span.clone()));
+    let about = protocol.span(asked_about(range, context))?;
+    let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, about));
     let mut actions = Vec::new();
     for diagnostic in &found {
         for (number, fix) in diagnostic.fixes.iter().enumerate() {
@@ -122,6 +123,21 @@ pub(crate) async fn actions(
             .map(CodeActionOrCommand::CodeAction)
             .collect(),
     )
+}
+
+/// The range, and the diagnostics on its lines that the client names: Neovim names all of the line
+/// that the cursor is in, wherever in it that is.
+fn asked_about(range: Range, context: &CodeActionContext) -> Range {
+    let is_near =
+        |named: &&Range| named.start.line <= range.end.line && range.start.line <= named.end.line;
+    let named = context
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.range);
+    let near = named.filter(|named| is_near(&named));
+    near.fold(range, |all, named| {
+        Range::new(all.start.min(named.start), all.end.max(named.end))
+    })
 }
 
 pub(crate) async fn hover(desk: &Arc<Desk>, uri: &Url, at: Position) -> Option<Hover> {

@@ -130,6 +130,15 @@ async fn a_quick_fix_makes_the_mistake_go_away() {
         (&json!(true), &json!("quickfix"))
     );
     assert_eq!(first["diagnostics"][0]["code"], "align-app-offset");
+    // The cursor stands elsewhere in the line, and the client names what the line has.
+    let at = (1, 0);
+    let named = json!([{"range": range((1, 19), (1, 26)), "message": ""}]);
+    let line = json!({"range": range(at, at), "context": {"diagnostics": named}});
+    let by_line = client.ask("codeAction", "partitions.csv", &line).await;
+    assert_eq!(&by_line[0]["title"], &first["title"]);
+    let unnamed = json!({"range": range(at, at), "context": context});
+    let by_place = client.ask("codeAction", "partitions.csv", &unnamed).await;
+    assert_eq!(by_place, json!([]));
     let edits = first["edit"]["changes"][uri(&client, "partitions.csv")].clone();
     let changes = json!([{"range": edits[0]["range"], "text": edits[0]["newText"]}]);
     client.change("partitions.csv", 2, &changes).await;
