@@ -13,6 +13,7 @@ pub(crate) mod project_files;
 pub(crate) mod sdkconfig;
 pub(crate) mod text;
 
+use std::borrow::Borrow;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -49,6 +50,26 @@ pub(crate) struct Diagnostic {
     pub(crate) fixes: Vec<Fix>,
     /// Shown struck through.
     pub(crate) is_deprecated: bool,
+}
+
+impl Diagnostic {
+    /// One without anything around it.
+    pub(crate) fn new(
+        span: impl Borrow<Span>,
+        severity: Severity,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            span: span.borrow().clone(),
+            severity,
+            code,
+            message: message.into(),
+            related: Vec::new(),
+            fixes: Vec::new(),
+            is_deprecated: false,
+        }
+    }
 }
 
 /// Another place that has to do with a diagnostic.

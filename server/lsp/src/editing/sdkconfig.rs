@@ -18,7 +18,7 @@ use fbuild_loader::chip::Chip;
 
 use super::facts::Build;
 use super::format::{Format, View};
-use super::{Completion, Diagnostic, Hover, Span};
+use super::{Completion, Diagnostic, Hover};
 use crate::remember::history::Board;
 
 /// The format of sdkconfig.
@@ -136,23 +136,6 @@ fn board_name(board: &Board) -> String {
     match &board.mac {
         Some(mac) => format!("{mac} on {}", board.port),
         None => format!("on {}", board.port),
-    }
-}
-
-fn diagnostic(
-    span: &Span,
-    severity: super::Severity,
-    code: &'static str,
-    message: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic {
-        span: span.clone(),
-        severity,
-        code,
-        message: message.into(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-        is_deprecated: false,
     }
 }
 

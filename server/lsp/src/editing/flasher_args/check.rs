@@ -4,13 +4,18 @@ use fbuild_deploy::image::flash_size_bytes;
 use fbuild_loader::chip::Chip;
 
 use super::{Document, OnDisk};
-use crate::editing::{Diagnostic, Related, Severity, Span};
+use crate::editing::{Diagnostic, Related, Severity};
 
 pub(super) fn check(document: &Document<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for fault in &document.args.faults {
         let message = format!("This is not JSON as a deploy reads it: {}.", fault.why);
-        found.push(diagnostic(&fault.span, Severity::Error, "json", message));
+        found.push(Diagnostic::new(
+            &fault.span,
+            Severity::Error,
+            "json",
+            message,
+        ));
     }
     files(document, &mut found);
     places(document, &mut found);
@@ -20,39 +25,22 @@ pub(super) fn check(document: &Document<'_>) -> Vec<Diagnostic> {
     found
 }
 
-fn diagnostic(
-    span: &Span,
-    severity: Severity,
-    code: &'static str,
-    message: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic {
-        span: span.clone(),
-        severity,
-        code,
-        message: message.into(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-        is_deprecated: false,
-    }
-}
-
 /// Offsets and files, one by one.
 fn files(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     let args = &document.args;
     if let Some(key) = args.files_key.as_ref().filter(|_| args.files.is_empty()) {
         let message = "flash_files names no image: there is nothing to deploy.";
-        found.push(diagnostic(key, Severity::Error, "no-image", message));
+        found.push(Diagnostic::new(key, Severity::Error, "no-image", message));
     }
     for entry in &args.files {
         if entry.offset_bytes().is_none() {
             let message = format!("'{}' is no offset, such as 0x10000.", entry.offset.value);
             let span = &entry.offset.span;
-            found.push(diagnostic(span, Severity::Error, "no-offset", message));
+            found.push(Diagnostic::new(span, Severity::Error, "no-offset", message));
         }
         let Some(file) = &entry.file else {
             let message = "The name of a file is expected here.";
-            found.push(diagnostic(
+            found.push(Diagnostic::new(
                 &entry.file_span,
                 Severity::Error,
                 "no-file",
@@ -68,7 +56,12 @@ fn files(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             OnDisk::Bytes(0) => ("file-empty", format!("{file} is empty: idf.py build.")),
             _ => continue,
         };
-        found.push(diagnostic(&entry.file_span, Severity::Error, code, message));
+        found.push(Diagnostic::new(
+            &entry.file_span,
+            Severity::Error,
+            code,
+            message,
+        ));
     }
 }
 
@@ -102,7 +95,7 @@ fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             before.offset.value
         );
         let span = &entry.offset.span;
-        let mut wrong = diagnostic(span, Severity::Error, "regions-overlap", message);
+        let mut wrong = Diagnostic::new(span, Severity::Error, "regions-overlap", message);
         wrong.related.push(Related {
             path: None,
             span: before.offset.span.clone(),
@@ -120,7 +113,12 @@ fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             size.value
         );
         let span = &entry.offset.span;
-        found.push(diagnostic(span, Severity::Error, "past-flash-end", message));
+        found.push(Diagnostic::new(
+            span,
+            Severity::Error,
+            "past-flash-end",
+            message,
+        ));
     }
 }
 
@@ -141,7 +139,12 @@ fn names(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
                 image.file.value, image.offset.value
             );
             let span = &image.name.span;
-            found.push(diagnostic(span, Severity::Warning, "not-listed", message));
+            found.push(Diagnostic::new(
+                span,
+                Severity::Warning,
+                "not-listed",
+                message,
+            ));
         }
     }
 }
@@ -162,7 +165,12 @@ fn board(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
              be refused."
         );
         let code = "chip-of-board";
-        found.push(diagnostic(&chip.span, Severity::Warning, code, message));
+        found.push(Diagnostic::new(
+            &chip.span,
+            Severity::Warning,
+            code,
+            message,
+        ));
     }
     if let Some(size) = &document.args.size
         && let Some(flash) = board.flash_bytes
@@ -174,7 +182,12 @@ fn board(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             flash >> 20
         );
         let code = "flash-of-board";
-        found.push(diagnostic(&size.span, Severity::Warning, code, message));
+        found.push(Diagnostic::new(
+            &size.span,
+            Severity::Warning,
+            code,
+            message,
+        ));
     }
 }
 
@@ -198,9 +211,14 @@ fn judged(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             "A deploy would be refused: {}. {}",
             refusal.message, refusal.remedy
         );
-        found.push(diagnostic(span, Severity::Error, refusal.code, message));
+        found.push(Diagnostic::new(
+            span,
+            Severity::Error,
+            refusal.code,
+            message,
+        ));
     } else if let Some(stale) = judged.stale_text(&build.target.root) {
         let message = format!("{stale}: {}", build.target.build_command());
-        found.push(diagnostic(key, Severity::Hint, "stale-build", message));
+        found.push(Diagnostic::new(key, Severity::Hint, "stale-build", message));
     }
 }

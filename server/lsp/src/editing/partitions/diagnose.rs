@@ -4,7 +4,7 @@ use fbuild_deploy::partitions::csv::{Column, Problem, Row};
 
 use super::lint;
 use super::table::Table;
-use crate::editing::{Diagnostic, Related, Severity, Span};
+use crate::editing::{Diagnostic, Related, Severity};
 
 /// Far more rows than a table can have (94). Beyond that nobody reads on, and what takes time in
 /// proportion to the square of the rows is left out.
@@ -52,7 +52,7 @@ fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
             .iter()
             .filter_map(|(index, message)| Some(related(table.rows.get(*index)?, message)))
             .collect(),
-        ..new(problem.span.clone(), severity, problem.code, message)
+        ..Diagnostic::new(problem.span.clone(), severity, problem.code, message)
     }
 }
 
@@ -73,23 +73,5 @@ fn related(row: &Row, message: &str) -> Related {
         path: None,
         span: row.span.clone(),
         message: message.to_owned(),
-    }
-}
-
-/// A diagnostic without anything around it.
-pub(super) fn new(
-    span: Span,
-    severity: Severity,
-    code: &'static str,
-    message: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic {
-        span,
-        severity,
-        code,
-        message: message.into(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-        is_deprecated: false,
     }
 }

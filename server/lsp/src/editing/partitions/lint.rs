@@ -7,7 +7,6 @@ mod space;
 
 use fbuild_deploy::partitions::csv::{Column, Row};
 
-use super::diagnose::new;
 use super::table::Table;
 use crate::editing::{Diagnostic, Related, Severity, Span};
 
@@ -40,7 +39,7 @@ fn extra_columns(row: &Row, found: &mut Vec<Diagnostic>) {
         && beyond.iter().any(|cell| !cell.text.is_empty())
     {
         let span = visible(first.whole.start..last.whole.end, row);
-        found.push(new(
+        found.push(Diagnostic::new(
             span,
             Severity::Hint,
             "extra-columns",
@@ -53,7 +52,7 @@ fn extra_columns(row: &Row, found: &mut Vec<Diagnostic>) {
 /// itself uses 0x3F (esp_secure_cert), so this is a hint only.
 fn reserved_type(row: &Row, found: &mut Vec<Diagnostic>) {
     if row.kind.is_some_and(|kind| (0x04..0x40).contains(&kind)) {
-        found.push(new(
+        found.push(Diagnostic::new(
             row.place(Column::Type),
             Severity::Hint,
             "type-reserved",
@@ -64,7 +63,7 @@ fn reserved_type(row: &Row, found: &mut Vec<Diagnostic>) {
 
 fn readonly_app(row: &Row, found: &mut Vec<Diagnostic>) {
     if row.kind == Some(APP) && row.flags.is_some_and(|flags| flags & READONLY != 0) {
-        found.push(new(
+        found.push(Diagnostic::new(
             row.place(Column::Flags),
             Severity::Hint,
             "readonly-app",

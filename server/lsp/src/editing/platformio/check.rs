@@ -27,23 +27,6 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     found
 }
 
-pub(super) fn diagnostic(
-    span: Span,
-    severity: Severity,
-    code: &'static str,
-    message: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic {
-        span,
-        severity,
-        code,
-        message: message.into(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-        is_deprecated: false,
-    }
-}
-
 /// Puts something else in place of what is wrong.
 pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
     Fix {
@@ -73,7 +56,7 @@ fn syntax(project: &Project<'_>, fault: &IniFault) -> Diagnostic {
             format!("'{option}' stands in this section already; PlatformIO reads none of the file.")
         }
     };
-    let mut found = diagnostic(fault.span.clone(), Severity::Error, code, message);
+    let mut found = Diagnostic::new(fault.span.clone(), Severity::Error, code, message);
     found
         .related
         .extend(fault.first.clone().map(|span| Related {
@@ -110,7 +93,12 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let first = project.ini().sections.first();
         let span = first.map_or(0..0, |section| section.header.clone());
         let message = "There is no environment: add a section [env:NAME].";
-        found.push(diagnostic(span, Severity::Error, "no-environment", message));
+        found.push(Diagnostic::new(
+            span,
+            Severity::Error,
+            "no-environment",
+            message,
+        ));
     }
     for (env, section) in project.envs() {
         let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -121,7 +109,7 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!(
             "'{env}' is no name of an environment: only letters, digits, _ and - are possible."
         );
-        let mut wrong = diagnostic(span.clone(), Severity::Error, "environment-name", message);
+        let mut wrong = Diagnostic::new(span.clone(), Severity::Error, "environment-name", message);
         if !env.is_empty() {
             let name: String = env
                 .chars()
@@ -176,7 +164,7 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             format!("There is no environment '{item}'. There is: {known}.")
         };
         let code = "unknown-environment";
-        let mut wrong = diagnostic(span.clone(), Severity::Error, code, message);
+        let mut wrong = Diagnostic::new(span.clone(), Severity::Error, code, message);
         let meant = if is_list {
             Some(pieces.join(", "))
         } else {
@@ -195,7 +183,8 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let span = option.name_span.clone();
         if let Some(name) = ProjectConfig::renamed(&section.name, &option.name) {
             let message = format!("'{}' is called {name} now.", option.name);
-            let mut old = diagnostic(span.clone(), Severity::Warning, "renamed-option", message);
+            let mut old =
+                Diagnostic::new(span.clone(), Severity::Warning, "renamed-option", message);
             old.is_deprecated = true;
             old.fixes
                 .push(replace(format!("Rename it to {name}"), span, name));
@@ -206,7 +195,7 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
                 option.name, section.name
             );
             let mut unknown =
-                diagnostic(span.clone(), Severity::Warning, "unknown-option", message);
+                Diagnostic::new(span.clone(), Severity::Warning, "unknown-option", message);
             let meant = closest(&option.name, ProjectConfig::known_options(&section.name));
             unknown
                 .fixes
@@ -229,7 +218,7 @@ fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             let message =
                 format!("There is no section [{item}], and PlatformIO passes over it silently.");
             let code = "extends-nothing";
-            let mut wrong = diagnostic(span.clone(), Severity::Warning, code, message);
+            let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, code, message);
             let others = project.config.sections().filter(|s| *s != section.name);
             wrong
                 .fixes
@@ -279,7 +268,8 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
             .into_iter()
             .map(|span| {
                 let span = text.place(span);
-                let mut wrong = diagnostic(span.clone(), Severity::Error, code, message.clone());
+                let mut wrong =
+                    Diagnostic::new(span.clone(), Severity::Error, code, message.clone());
                 wrong.fixes.push(replace("Double it", span, "%%"));
                 wrong
             })
@@ -294,7 +284,7 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
                 Some(unresolved(project, &reference, span, &problem))
             })
             .collect(),
-        _ => vec![diagnostic(
+        _ => vec![Diagnostic::new(
             text.value_span(),
             Severity::Error,
             code,
@@ -310,7 +300,7 @@ fn unresolved(
     problem: &ConfigProblem,
 ) -> Diagnostic {
     let message = sentence(&problem.message);
-    let mut wrong = diagnostic(span, Severity::Error, "unresolved", message);
+    let mut wrong = Diagnostic::new(span, Severity::Error, "unresolved", message);
     let Some((from, wanted)) = reference.parts().filter(|(from, _)| *from != "this") else {
         return wrong;
     };
@@ -373,7 +363,7 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let name = name.unwrap_or(&file.path).display();
         let message = format!("{name}, line {}: {}.", fault.error.line(), fault.error);
         let span = option.value_span();
-        let mut wrong = diagnostic(span, Severity::Error, "extra-config", message);
+        let mut wrong = Diagnostic::new(span, Severity::Error, "extra-config", message);
         wrong.related.push(Related {
             path: Some(file.path.clone()),
             span: fault.span.clone(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use fbuild_deploy::discover::glob;
 use fbuild_deploy::image::flash_size_bytes;
 
-use super::check::{diagnostic, replace};
+use super::check::replace;
 use super::{Project, closest};
 use crate::editing::{Diagnostic, Severity};
 
@@ -120,7 +120,7 @@ fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
             ),
         ),
     };
-    let mut wrong = diagnostic(span.clone(), severity, code, message);
+    let mut wrong = Diagnostic::new(span.clone(), severity, code, message);
     if matching.len() > 1 {
         wrong.fixes.extend(
             matching
@@ -169,7 +169,7 @@ fn table(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
         (Severity::Warning, text)
     };
     let span = option.value_span();
-    let mut wrong = diagnostic(span.clone(), severity, "table-missing", message);
+    let mut wrong = Diagnostic::new(span.clone(), severity, "table-missing", message);
     let own = project_tables(project);
     let known = own
         .iter()
@@ -221,7 +221,7 @@ fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     let span = option.value_span();
     let Some(bytes) = flash_size_bytes(&size) else {
         let message = format!("'{size}' is no size of a flash: write 4MB, 8MB, 16MB …");
-        let mut wrong = diagnostic(span.clone(), Severity::Warning, "flash-size", message);
+        let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "flash-size", message);
         let upper = size.replace(' ', "").to_uppercase();
         let meant = [upper.clone(), format!("{upper}B"), format!("{upper}MB")];
         let meant = meant.into_iter().find(|it| flash_size_bytes(it).is_some());
@@ -246,7 +246,7 @@ fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
             board.mac.as_deref().unwrap_or(&board.port),
             flash >> 20
         );
-        let mut wrong = diagnostic(span.clone(), Severity::Warning, "flash-of-board", message);
+        let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "flash-of-board", message);
         let own = format!("{}MB", flash >> 20);
         wrong
             .fixes
@@ -273,7 +273,7 @@ fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
         "'{name}' is no file system that can be built: {}.",
         known.join(", ")
     );
-    let mut wrong = diagnostic(span.clone(), Severity::Warning, "filesystem", message);
+    let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "filesystem", message);
     let meant = closest(&name, known.iter().copied());
     wrong
         .fixes
@@ -297,7 +297,7 @@ fn build(
             "A deploy of this build would be refused: {}. {}",
             refusal.message, refusal.remedy
         );
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             header.clone(),
             Severity::Error,
             refusal.code,
@@ -305,7 +305,7 @@ fn build(
         ));
     } else if let Some(stale) = judged.stale_text(project.config.project()) {
         let message = format!("{stale}: pio run -e {env}");
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             header.clone(),
             Severity::Hint,
             "stale-build",

@@ -4,7 +4,7 @@ use fbuild_deploy::discover::sdkconfig::{self, Entry};
 use fbuild_loader::chip::Chip;
 
 use super::keys::{self, Holds};
-use super::{Config, Role, board_name, diagnostic};
+use super::{Config, Role, board_name};
 use crate::editing::{Diagnostic, Edit, Fix, Related, Severity, Span};
 
 pub(super) fn check(config: &Config<'_>) -> Vec<Diagnostic> {
@@ -19,7 +19,12 @@ pub(super) fn check(config: &Config<'_>) -> Vec<Diagnostic> {
 fn lines(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     for span in &config.text.faults {
         let message = "This line is neither CONFIG_NAME=value nor a comment; it does nothing.";
-        found.push(diagnostic(span, Severity::Warning, "no-option", message));
+        found.push(Diagnostic::new(
+            span,
+            Severity::Warning,
+            "no-option",
+            message,
+        ));
     }
     let text = config.view.text;
     let entries = &config.text.entries;
@@ -33,7 +38,7 @@ fn lines(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         let line = 1 + text[..winner.span.start].matches('\n').count();
         let name = &entry.name;
         let message = format!("CONFIG_{name} is set again on line {line}, and that counts.");
-        let mut twice = diagnostic(&entry.span, Severity::Warning, "set-twice", message);
+        let mut twice = Diagnostic::new(&entry.span, Severity::Warning, "set-twice", message);
         twice.related.push(Related {
             path: None,
             span: winner.span.clone(),
@@ -101,7 +106,7 @@ fn values(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         }
         let name = &entry.name;
         let message = format!("CONFIG_{name} takes {wanted}, not '{written}'.");
-        let mut wrong = diagnostic(&entry.value_span, Severity::Warning, "bad-value", message);
+        let mut wrong = Diagnostic::new(&entry.value_span, Severity::Warning, "bad-value", message);
         wrong
             .fixes
             .extend(meant.map(|meant| replace(entry, &meant)));
@@ -110,7 +115,7 @@ fn values(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     if let Some(entry) = config.entry("ESPTOOLPY_BAUD").filter(|it| !it.is_comment) {
         let message = "No deploy looks at this, and neither does idf.py since ESP-IDF 5.0: set \
                        ESPBAUD, or fbuild.baud in the editor.";
-        let mut unused = diagnostic(&entry.span, Severity::Hint, "baud-unused", message);
+        let mut unused = Diagnostic::new(&entry.span, Severity::Hint, "baud-unused", message);
         unused.is_deprecated = true;
         found.push(unused);
     }
@@ -134,7 +139,7 @@ fn overruled(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!(
             "CONFIG_{name} follows from a choice and is not read here; write {choice}, for example."
         );
-        let mut computed = diagnostic(&entry.span, Severity::Warning, "not-read", message);
+        let mut computed = Diagnostic::new(&entry.span, Severity::Warning, "not-read", message);
         let size = entry.value.trim();
         if name == "ESPTOOLPY_FLASHSIZE" && keys::find(&format!("{name}_{size}")).is_some() {
             computed.fixes.push(Fix {
@@ -179,7 +184,7 @@ fn overruled(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
              menuconfig).",
             text.get(used.span.clone()).unwrap_or_default()
         );
-        let mut other = diagnostic(&entry.span, Severity::Information, "overruled", message);
+        let mut other = Diagnostic::new(&entry.span, Severity::Information, "overruled", message);
         other.related.push(Related {
             path: Some(config.root().join("sdkconfig")),
             span: used.span.clone(),
@@ -201,7 +206,7 @@ fn chip(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             known.join(", ")
         );
         let code = "unknown-chip";
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             &entry.value_span,
             Severity::Warning,
             code,
@@ -219,7 +224,7 @@ fn chip(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             board_name(board),
             display(other)
         );
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             span,
             Severity::Warning,
             "chip-of-board",
@@ -239,7 +244,7 @@ fn chip(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             "The build in {} is for {built}: idf.py build, before it is deployed.",
             build.target.env.as_deref().unwrap_or("build")
         );
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             span,
             Severity::Warning,
             "chip-of-build",
@@ -269,13 +274,18 @@ fn flash(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             flash >> 20
         );
         let code = "flash-of-board";
-        found.push(diagnostic(&entry.span, Severity::Warning, code, message));
+        found.push(Diagnostic::new(
+            &entry.span,
+            Severity::Warning,
+            code,
+            message,
+        ));
     } else if bytes < flash {
         let message = format!(
             "The board that was deployed to last has {} MB of flash; the rest is not used.",
             flash >> 20
         );
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             &entry.span,
             Severity::Hint,
             "flash-unused",

@@ -3,7 +3,7 @@
 //! The conditions are those of the checks that run before a board is written to
 //! (`fbuild_deploy::image`).
 
-use super::{Config, diagnostic};
+use super::Config;
 use crate::editing::{Diagnostic, Severity};
 
 /// Without an effect unless another option is on.
@@ -56,7 +56,12 @@ pub(super) fn check(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     for (name, with, code, message) in RULES {
         let is_on = values.is_set(name) && with.is_none_or(|with| values.is_set(with));
         if let Some(entry) = config.entry(name).filter(|_| is_on) {
-            found.push(diagnostic(&entry.span, Severity::Warning, code, *message));
+            found.push(Diagnostic::new(
+                &entry.span,
+                Severity::Warning,
+                code,
+                *message,
+            ));
         }
     }
     let unsigned = values.get("SECURE_BOOT_BUILD_SIGNED_BINARIES") != Some("y");
@@ -74,7 +79,7 @@ pub(super) fn check(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             .unwrap_or(entry);
         let message = "The build does not sign its images: a deploy of them to a locked board will be \
                        refused.";
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             &entry.span,
             Severity::Warning,
             "unsigned",

@@ -4,7 +4,7 @@ use fbuild_deploy::partitions::csv;
 use fbuild_deploy::partitions::{PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_deploy::target::RegionKind;
 
-use super::{Config, Role, diagnostic};
+use super::{Config, Role};
 use crate::editing::{Diagnostic, Edit, Fix, Severity};
 
 pub(super) fn check(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
@@ -29,7 +29,7 @@ fn custom_file(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         && chosen.is_none_or(|entry| entry.value != "y")
     {
         let message = "Without CONFIG_PARTITION_TABLE_CUSTOM=y this does nothing here.";
-        let mut idle = diagnostic(&named.span, Severity::Hint, "table-not-chosen", message);
+        let mut idle = Diagnostic::new(&named.span, Severity::Hint, "table-not-chosen", message);
         if chosen.is_none() {
             idle.fixes.push(Fix {
                 title: "Add CONFIG_PARTITION_TABLE_CUSTOM=y".to_owned(),
@@ -57,7 +57,7 @@ fn custom_file(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     }
     let name = path.strip_prefix(config.root()).unwrap_or(&path).display();
     let message = format!("There is no partition table {name} in the project: the build stops.");
-    let mut wrong = diagnostic(&entry.value_span, Severity::Error, "table-missing", message);
+    let mut wrong = Diagnostic::new(&entry.value_span, Severity::Error, "table-missing", message);
     if named.is_some() {
         let inside = tables
             .iter()
@@ -81,7 +81,7 @@ fn offset(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     let mut say = |severity, code, message: String| {
-        found.push(diagnostic(&entry.value_span, severity, code, message));
+        found.push(Diagnostic::new(&entry.value_span, severity, code, message));
     };
     if offset % TABLE_SECTOR_BYTES != 0 {
         let next = offset.next_multiple_of(TABLE_SECTOR_BYTES);
@@ -152,7 +152,7 @@ fn end(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             flash >> 20
         );
         let code = "flash-overflow";
-        found.push(diagnostic(&entry.span, Severity::Error, code, message));
+        found.push(Diagnostic::new(&entry.span, Severity::Error, code, message));
     }
 }
 
@@ -176,7 +176,7 @@ fn outgrown(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             "{}. Choose a table with a larger app partition.",
             refusal.message
         );
-        found.push(diagnostic(
+        found.push(Diagnostic::new(
             &choice.span,
             Severity::Error,
             refusal.code,

@@ -392,7 +392,7 @@ proptest! {
         let facts = with_board();
         for name in ["/p/sdkconfig", "/p/sdkconfig.defaults"] {
             let view = view(name, &text, &facts);
-            let is_place = |span: &Span| text.get(span.clone()).is_some();
+            let is_place = |span: &crate::editing::Span| text.get(span.clone()).is_some();
             for it in SdkConfig.diagnostics(view) {
                 prop_assert!(is_place(&it.span), "{:?}", it);
                 prop_assert!(it.fixes.iter().flat_map(|fix| &fix.edits).all(|edit| is_place(&edit.span)));

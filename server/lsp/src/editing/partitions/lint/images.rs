@@ -5,7 +5,7 @@ use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 use fbuild_deploy::target::RegionKind;
 
-use super::{APP, Diagnostic, Severity, Table, new, visible};
+use super::{APP, Diagnostic, Severity, Table, visible};
 use crate::editing::facts::Image;
 
 /// TEE slots hold another program than the one that was built as the app.
@@ -48,7 +48,7 @@ fn apps(table: &Table<'_>, len: u64, found: &mut Vec<Diagnostic>) {
                 amount(size),
                 amount(len - size)
             );
-            found.push(new(place, severity, "app-too-large", message));
+            found.push(Diagnostic::new(place, severity, "app-too-large", message));
         } else if (size - len) * NEARLY < size {
             let message = format!(
                 "The built app has {} of the {} of '{}': less than 5 % is free.",
@@ -56,7 +56,12 @@ fn apps(table: &Table<'_>, len: u64, found: &mut Vec<Diagnostic>) {
                 amount(size),
                 row.name
             );
-            found.push(new(place, Severity::Warning, "app-nearly-full", message));
+            found.push(Diagnostic::new(
+                place,
+                Severity::Warning,
+                "app-nearly-full",
+                message,
+            ));
         }
     }
 }
@@ -75,6 +80,11 @@ fn data(table: &Table<'_>, image: &Image, len: u64, found: &mut Vec<Diagnostic>)
             amount(size)
         );
         let place = visible(row.place(Column::Size), row);
-        found.push(new(place, Severity::Error, "image-too-large", message));
+        found.push(Diagnostic::new(
+            place,
+            Severity::Error,
+            "image-too-large",
+            message,
+        ));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fbuild_deploy::partitions::csv::{Column, Row, Rules, type_name};
 
-use super::{Diagnostic, Severity, Table, new, related, visible};
+use super::{Diagnostic, Severity, Table, related, visible};
 
 /// What the binary table keeps of a name.
 pub(in crate::editing::partitions) const NAME_BYTES_MAX: usize = 16;
@@ -16,7 +16,7 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
     let mut by_cut_name: HashMap<&[u8], &Row> = HashMap::new();
     for row in &table.rows {
         let mut say = |code, message: String| {
-            found.push(new(
+            found.push(Diagnostic::new(
                 visible(row.place(Column::Name), row),
                 Severity::Warning,
                 code,
@@ -69,7 +69,7 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
                     "The names on lines {} and {} are the same in their first {NAME_BYTES_MAX} bytes, which are kept.",
                     first.line, row.line
                 );
-                let mut diagnostic = new(
+                let mut diagnostic = Diagnostic::new(
                     row.place(Column::Name),
                     Severity::Warning,
                     "name-duplicate-after-cut",

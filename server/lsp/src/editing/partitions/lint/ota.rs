@@ -3,7 +3,7 @@
 use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 
-use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, new, related, visible};
+use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, related, visible};
 
 const OTA_0: u8 = 0x10;
 const OTA_15: u8 = 0x1F;
@@ -20,7 +20,7 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
         && let Some(first) = table.rows.first()
     {
         let message = "No app partition: there is nothing to boot.";
-        found.push(new(
+        found.push(Diagnostic::new(
             first.span.clone(),
             Severity::Warning,
             "no-app",
@@ -40,13 +40,13 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
         .iter()
         .find(|row| row.kind == Some(DATA) && row.subtype == Some(DATA_OTA));
     match (otadata, slots.as_slice()) {
-        (Some(row), []) => found.push(new(
+        (Some(row), []) => found.push(Diagnostic::new(
             row.span.clone(),
             Severity::Hint,
             "otadata-without-ota",
             "There is otadata, but no OTA slot (ota_0, ota_1) that it could select.",
         )),
-        (None, [(_, first), ..]) if is_readable => found.push(new(
+        (None, [(_, first), ..]) if is_readable => found.push(Diagnostic::new(
             visible(first.place(Column::Subtype), first),
             Severity::Warning,
             "otadata-missing",
@@ -65,7 +65,12 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
                 "OTA slots are counted from ota_0 without gaps; ota_{missing} is missing before this one."
             );
             let place = visible(row.place(Column::Subtype), row);
-            found.push(new(place, Severity::Warning, "ota-gap", message));
+            found.push(Diagnostic::new(
+                place,
+                Severity::Warning,
+                "ota-gap",
+                message,
+            ));
         }
     }
     different_sizes(&slots, found);
@@ -82,7 +87,8 @@ fn duplicates(apps: &[&Row], found: &mut Vec<Diagnostic>) {
                 row.text(Column::Subtype)
             );
             let place = visible(row.place(Column::Subtype), row);
-            let mut diagnostic = new(place, Severity::Warning, "subtype-duplicate", message);
+            let mut diagnostic =
+                Diagnostic::new(place, Severity::Warning, "subtype-duplicate", message);
             diagnostic
                 .related
                 .push(related(first, "the other one is here"));
@@ -105,7 +111,7 @@ fn different_sizes(slots: &[(u8, &Row)], found: &mut Vec<Diagnostic>) {
             amount(largest.into())
         );
         let place = visible(row.place(Column::Size), row);
-        found.push(new(
+        found.push(Diagnostic::new(
             place,
             Severity::Information,
             "ota-sizes-differ",

@@ -3,7 +3,7 @@
 use fbuild_deploy::amount::amount;
 use fbuild_deploy::partitions::csv::{Column, Row};
 
-use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, new, related, visible};
+use super::{APP, DATA, DATA_OTA, Diagnostic, Severity, Table, related, visible};
 
 const SECTOR_BYTES: u64 = 0x1000;
 /// Where the Arduino framework writes boot_app0.bin, whatever the table says, and its length.
@@ -26,7 +26,7 @@ pub(super) fn lint(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
 fn size(row: &Row, found: &mut Vec<Diagnostic>) {
     let place = visible(row.place(Column::Size), row);
     match row.size {
-        Some(0) => found.push(new(
+        Some(0) => found.push(Diagnostic::new(
             place,
             Severity::Warning,
             "size-zero",
@@ -35,7 +35,7 @@ fn size(row: &Row, found: &mut Vec<Diagnostic>) {
         Some(size) if row.kind != Some(APP) && u64::from(size) % SECTOR_BYTES != 0 => {
             let message =
                 "The size is not a multiple of 4 KiB; the last sector cannot be erased alone.";
-            found.push(new(
+            found.push(Diagnostic::new(
                 place,
                 Severity::Warning,
                 "size-unaligned-data",
@@ -71,7 +71,7 @@ fn gap(table: &Table<'_>, index: usize, row: &Row, found: &mut Vec<Diagnostic>) 
         offset - 1
     );
     let place = visible(row.place(Column::Offset), row);
-    let mut diagnostic = new(place, Severity::Hint, "gap", message);
+    let mut diagnostic = Diagnostic::new(place, Severity::Hint, "gap", message);
     let before = table.rows[..index].iter().filter(|row| !row.is_fixed());
     if let Some(before) = before.max_by_key(|row| row.end()) {
         diagnostic.related.push(related(
@@ -94,7 +94,7 @@ fn unused(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
             amount(flash),
             row.name
         );
-        found.push(new(
+        found.push(Diagnostic::new(
             visible(row.place(Column::Size), row),
             Severity::Hint,
             "flash-unused",
@@ -121,7 +121,7 @@ fn boot_app0(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
             "The Arduino build writes boot_app0.bin to 0xe000-0xffff, inside {}.",
             names.join(" and ")
         );
-        let mut diagnostic = new(
+        let mut diagnostic = Diagnostic::new(
             first.span.clone(),
             Severity::Warning,
             "boot-app0-clobbers",
@@ -150,7 +150,7 @@ fn fixed_app(table: &Table<'_>, found: &mut Vec<Diagnostic>) {
             "The Arduino build writes the app to {fixed:#x}, where no app partition begins."
         );
         let place = visible(first.place(Column::Offset), first);
-        found.push(new(
+        found.push(Diagnostic::new(
             place,
             Severity::Warning,
             "app-not-at-fixed-offset",
