@@ -49,7 +49,10 @@ test("help with a partition table", async () => {
     await page.keyboard.press("Control+.");
     await page.locator(".action-widget .monaco-list-row", { hasText: "phy" }).first().click();
     await page.locator(".squiggly-error").first().waitFor({ state: "hidden" });
-    await page.locator(".view-line", { hasText: /data,\sphy,/ }).first().waitFor();
+    await page
+      .locator(".view-line", { hasText: /data,\sphy,/ })
+      .first()
+      .waitFor();
   } finally {
     await window.close();
     blink.remove();
