@@ -9,6 +9,7 @@ pub mod amount;
 pub mod cost;
 pub mod deploy;
 pub mod discover;
+pub mod edit_distance;
 pub mod esptool;
 pub mod event;
 pub mod failure;

@@ -2,12 +2,12 @@
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards, [`progress`] the words for what is going on, [`json`] the shapes that leave
-//! this process, [`remember`] what is kept between runs. [`cli`] and [`server`] are the two front ends; neither decides what is written,
-//! that is `fbuild-deploy`'s.
+//! this process, [`remember`] what is kept between runs, [`editing`] help with the files that decide a
+//! deploy. [`cli`] and [`server`] are the two front ends; neither decides what is written, that is
+//! `fbuild-deploy`'s.
 
 mod boards;
 mod cli;
-#[allow(dead_code)] // the features that speak these words come next
 mod editing;
 mod explain;
 mod json;

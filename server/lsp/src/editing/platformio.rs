@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::ini::{IniText, OptionText, SectionText};
 use fbuild_deploy::discover::platformio_config::{Files, Origin, ProjectConfig, list_items};
+use fbuild_deploy::edit_distance::edit_distance;
 
 use super::format::{Format, View};
 use super::project_files::ProjectFiles;
@@ -107,6 +108,14 @@ impl<'v> Project<'v> {
         }
     }
 
+    /// The value of an option and its place, if nothing is wrong with it and it stands in this document.
+    fn text_here(&self, section: &str, option: &str) -> Option<(String, &OptionText)> {
+        Some((
+            self.text(section, option)?,
+            self.option_here(section, option)?,
+        ))
+    }
+
     /// The value of an option where nothing is wrong with it.
     fn text(&self, section: &str, option: &str) -> Option<String> {
         let text = self.config.text(section, option).ok().flatten()?;
@@ -138,22 +147,6 @@ fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&
     let best = known.into_iter().min_by_key(distance)?;
     let limit = 1 + word.chars().count() / 4;
     (distance(&best) <= limit).then_some(best)
-}
-
-/// Insertions, deletions and replacements that make one word the other.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The known name that an unknown one was probably meant to be.
 
 use super::names::Name;
+use crate::edit_distance::edit_distance;
 
 /// The name that was most likely meant: at most a third of it has to change.
 pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {
@@ -11,25 +12,9 @@ pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {
     let text = text.to_ascii_lowercase();
     let near = names
         .iter()
-        .map(|known| (distance(&text, &known.name), known));
+        .map(|known| (edit_distance(&text, &known.name), known));
     let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
     (distance <= 2 && distance * 3 <= known.name.len()).then(|| known.name.clone())
-}
-
-/// Letters to insert, delete or change (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

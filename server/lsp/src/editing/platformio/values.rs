@@ -88,10 +88,7 @@ fn is_network(port: &str) -> bool {
 
 fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     let section = format!("env:{env}");
-    let Some(port) = project.text(&section, "upload_port") else {
-        return;
-    };
-    let Some(option) = project.option_here(&section, "upload_port") else {
+    let Some((port, option)) = project.text_here(&section, "upload_port") else {
         return;
     };
     if is_network(&port) || !glob::is_pattern(&port) {
@@ -134,10 +131,7 @@ fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
 fn table(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     const OPTION: &str = "board_build.partitions";
     let section = format!("env:{env}");
-    let (Some(name), Some(option)) = (
-        project.text(&section, OPTION),
-        project.option_here(&section, OPTION),
-    ) else {
+    let Some((name, option)) = project.text_here(&section, OPTION) else {
         return;
     };
     if name.contains("${") || !project.is_for_esp32(env) {
@@ -209,10 +203,7 @@ pub(super) fn project_tables(project: &Project<'_>) -> Vec<String> {
 fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     const OPTION: &str = "board_upload.flash_size";
     let section = format!("env:{env}");
-    let (Some(size), Some(option)) = (
-        project.text(&section, OPTION),
-        project.option_here(&section, OPTION),
-    ) else {
+    let Some((size, option)) = project.text_here(&section, OPTION) else {
         return;
     };
     if size == "detect" || size == "keep" {
@@ -259,10 +250,7 @@ fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     const OPTION: &str = "board_build.filesystem";
     let known = super::keys::find(OPTION).map_or(&[][..], |key| key.values);
     let section = format!("env:{env}");
-    let (Some(name), Some(option)) = (
-        project.text(&section, OPTION),
-        project.option_here(&section, OPTION),
-    ) else {
+    let Some((name, option)) = project.text_here(&section, OPTION) else {
         return;
     };
     if known.contains(&&*name) || !project.is_for_esp32(env) {
