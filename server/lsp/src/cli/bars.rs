@@ -38,16 +38,23 @@ impl Bars {
     pub(crate) fn hear(&mut self, event: &Event) {
         if let Event::Note(note) = event {
             self.notes.push(note.clone());
-            let line = self.terminal.warning_line(note);
-            match &self.drawn {
-                Some(drawn) => drawn.line(&line),
-                None => self.terminal.note(&line),
-            }
+            self.voice()(&self.terminal.warning_line(note));
             return;
         }
         match &mut self.drawn {
             Some(drawn) => drawn.hear(event),
             None => plain(self.terminal, event),
+        }
+    }
+
+    /// The way to say a line while bars are drawn, from any thread.
+    pub(crate) fn voice(&self) -> impl Fn(&str) + Send + 'static {
+        let terminal = self.terminal;
+        let drawn = self.drawn.as_ref().map(|drawn| drawn.all.clone());
+        move |line| match &drawn {
+            // A terminal that cannot be written to is gone, and so is whoever would read this.
+            Some(bars) => drop(bars.println(line)),
+            None => terminal.note(line),
         }
     }
 
@@ -61,14 +68,16 @@ impl Drawn {
     fn new(terminal: Terminal) -> Self {
         let colour = if terminal.is_colourful() { ".cyan" } else { "" };
         let template = format!(
-            "  {{prefix:<12}} {{msg:<9}} [{{bar:30{colour}}}] {{percent:>3}} % {{binary_bytes}}/{{binary_total_bytes}}"
+            "  {{prefix:<12}} {{msg:<9}} [{{bar:20{colour}}}] {{percent:>3}} % {{binary_bytes}}/{{binary_total_bytes}}"
         );
         // Ours and fixed; a mistake in it would only cost the looks.
         let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
         let all = MultiProgress::new();
-        let headline = all.add(ProgressBar::new_spinner());
+        // ASCII, as the bars are: there are terminals and fonts without Braille.
+        let spinner = ProgressStyle::default_spinner().tick_chars("-\\|/ ");
+        let headline = all.add(ProgressBar::new_spinner().with_style(spinner));
         headline.enable_steady_tick(Duration::from_millis(100));
         Self {
             all,
@@ -76,12 +85,6 @@ impl Drawn {
             regions: HashMap::new(),
             style,
         }
-    }
-
-    /// A line above the bars.
-    fn line(&self, text: &str) {
-        // A terminal that cannot be written to is gone, and so is whoever would read this.
-        let _ = self.all.println(text);
     }
 
     fn hear(&mut self, event: &Event) {
@@ -97,7 +100,8 @@ impl Drawn {
                 for bar in self.regions.values() {
                     bar.finish();
                 }
-                self.line(&planned_text(plan));
+                // As in `voice`.
+                let _ = self.all.println(planned_text(plan));
             }
             Event::Progress {
                 region,
@@ -120,8 +124,9 @@ impl Drawn {
             }
             Event::Note(_) => {}
             Event::Finished(_) => {
+                // Where they stand: what was cancelled in the middle did not reach its end.
                 for bar in self.regions.values() {
-                    bar.finish();
+                    bar.abandon();
                 }
                 self.headline.finish_and_clear();
             }

@@ -25,7 +25,7 @@ impl Arguments {
     /// Runs `board`.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        let cancel = interrupt::token(terminal);
+        let cancel = interrupt::token(move |line| terminal.note(line));
         match boards.info(&self.port, &cancel) {
             Err(failure) => fail(terminal, &failure),
             Ok(info) if self.json => {

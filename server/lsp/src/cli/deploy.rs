@@ -169,13 +169,13 @@ impl Arguments {
                 return USAGE;
             }
         };
-        let cancel = interrupt::token(terminal);
+        let mut bars = Bars::new(terminal);
+        let cancel = interrupt::token(bars.voice());
         let ports = if order.port.is_none() {
             boards.ports()
         } else {
             Vec::new()
         };
-        let mut bars = Bars::new(terminal);
         let report = match order.resolve(&ports, &Environment::from_process()) {
             Err(failure) => order.refused(failure, Duration::ZERO),
             Ok(mut request) => {

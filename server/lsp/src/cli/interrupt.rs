@@ -4,10 +4,9 @@
 use fbuild_loader::cancel::CancelToken;
 
 use super::CANCELLED;
-use super::terminal::Terminal;
 
-/// A token that a signal raises.
-pub(crate) fn token(terminal: Terminal) -> CancelToken {
+/// A token that a signal raises; `say` tells the person so.
+pub(crate) fn token(say: impl Fn(&str) + Send + 'static) -> CancelToken {
     let token = CancelToken::new();
     let raised = token.clone();
     let heard = ctrlc::set_handler(move || {
@@ -15,7 +14,7 @@ pub(crate) fn token(terminal: Terminal) -> CancelToken {
             std::process::exit(i32::from(CANCELLED));
         }
         raised.cancel();
-        terminal.note("stopping at the next block; again to stop at once");
+        say("stopping at the next block; again to stop at once");
     });
     if let Err(error) = heard {
         tracing::warn!(%error, "signals will end this process at once");

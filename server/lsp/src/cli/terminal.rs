@@ -18,8 +18,13 @@ pub(crate) struct Terminal {
 /// Whether standard error is a terminal whose user has not asked for no colours (no-color.org).
 pub(crate) fn is_colourful_stderr() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_drawable_stderr() && !refused
+}
+
+/// Whether standard error is a terminal that can do more than show lines: Emacs' shell cannot.
+fn is_drawable_stderr() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stderr().is_terminal() && !refused && !is_dumb
+    io::stderr().is_terminal() && !is_dumb
 }
 
 #[allow(clippy::unused_self)] // one object is the way to both streams
@@ -27,7 +32,7 @@ impl Terminal {
     pub(crate) fn of_this_process() -> Self {
         Self {
             is_colourful: is_colourful_stderr(),
-            is_interactive: io::stderr().is_terminal(),
+            is_interactive: is_drawable_stderr(),
         }
     }
 

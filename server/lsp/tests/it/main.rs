@@ -9,6 +9,8 @@ mod endurance;
 mod project;
 mod pygls;
 mod stdio;
+#[cfg(unix)]
+mod terminal;
 
 use std::process::Command;
 use std::time::Duration;
