@@ -30,6 +30,9 @@ const USAGE: u8 = 2;
 /// 128 + SIGINT, as shells have it.
 const CANCELLED: u8 = 130;
 
+/// Options of every subcommand stand behind its own in its help.
+const LAST: usize = 900;
+
 const EXAMPLE: &str = "\
 Example, in a project that ESP-IDF, PlatformIO, Arduino, Zephyr, cargo or fbuild has built:
 
@@ -54,11 +57,11 @@ struct Arguments {
     stdio: bool,
 
     /// How much to log on standard error: off, error, warn, info, debug, trace
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", display_order = LAST)]
     log: Option<LevelFilter>,
 
     /// Also log to this file, at least at level debug; it is appended to
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = LAST)]
     log_file: Option<PathBuf>,
 }
 

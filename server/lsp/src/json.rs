@@ -12,7 +12,7 @@ use fbuild_deploy::input_error::InputError;
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 use serde::Serialize;
 
-pub(crate) use board::{Board, revision};
+pub(crate) use board::{Board, BoardAnswer, revision};
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 
 /// What a deploy or verify did.

@@ -5,16 +5,17 @@ use fbuild_deploy::amount::amount;
 use fbuild_deploy::deploy::BoardInfo;
 
 use super::terminal::Terminal;
-use super::{SUCCESS, fail, interrupt};
+use super::{CANCELLED, SUCCESS, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::json::{self, Board};
+use crate::json::{self, Board, BoardAnswer, Problem};
+use crate::port::{self, Wishes};
 
 /// Arguments of `board`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`
+    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
     #[arg(long, value_name = "PORT")]
-    port: String,
+    port: Option<String>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -26,15 +27,33 @@ impl Arguments {
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let cancel = interrupt::token(move |line| terminal.note(line));
-        match boards.info(&self.port, &cancel) {
-            Err(failure) => fail(terminal, &failure),
-            Ok(info) if self.json => {
-                terminal.json(&Board::new(&self.port, &info));
-                SUCCESS
+        let port = match self.port {
+            Some(port) => Ok(port),
+            None => port::choose(&Wishes::default(), &boards.ports()).map(|chosen| chosen.name),
+        };
+        let answer = port.and_then(|port| {
+            let info = boards.info(&port, &cancel)?;
+            Ok((port, info))
+        });
+        // To whoever was being asked, a cancel is an error of the link.
+        let is_cancelled = answer.is_err() && cancel.is_cancelled();
+        if self.json {
+            let answer = answer.as_ref();
+            terminal.json(&BoardAnswer {
+                board: answer.ok().map(|(port, info)| Board::new(port, info)),
+                is_cancelled,
+                error: answer.err().filter(|_| !is_cancelled).map(Problem::from),
+            });
+        }
+        match answer {
+            Err(_) if is_cancelled => {
+                terminal.note("board info cancelled");
+                CANCELLED
             }
-            Ok(info) => {
-                for line in lines(&info) {
-                    terminal.result(&line);
+            Err(failure) => fail(terminal, &failure),
+            Ok((_, info)) => {
+                if !self.json {
+                    lines(&info).iter().for_each(|line| terminal.result(line));
                 }
                 SUCCESS
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::discover::Environment;
+use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
 use fbuild_loader::reset::{After, Before};
 
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
 
-    /// Target to use, where the project has several; a part of its name will do
+    /// Target to use, where the project has several: `espidf:build`, or `build` if that is clear
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
 
@@ -180,7 +181,14 @@ impl Arguments {
             Err(failure) => order.refused(failure, Duration::ZERO),
             Ok(mut request) => {
                 request.keep_data = care.keep_data;
-                boards.deploy(&request, &mut |event| bars.hear(&event), &cancel)
+                // Of several targets the newest is taken: a person wants to know which that was.
+                bars.voice()(&format!("{} of {}", order.verb(), request.target.name));
+                let mut hear = |event: Event| match event {
+                    // Its table says more.
+                    Event::Planned(_) if mode == Mode::Plan => {}
+                    event => bars.hear(&event),
+                };
+                boards.deploy(&request, &mut hear, &cancel)
             }
         };
         tell(&report, &bars, as_json, terminal);

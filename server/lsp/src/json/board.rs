@@ -3,6 +3,17 @@
 use fbuild_deploy::deploy::BoardInfo;
 use serde::Serialize;
 
+use super::Problem;
+
+/// What came of asking.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BoardAnswer<'b> {
+    pub(crate) board: Option<Board<'b>>,
+    pub(crate) is_cancelled: bool,
+    pub(crate) error: Option<Problem>,
+}
+
 /// Who answered on a port.
 #[derive(Debug, Serialize)]
 pub(crate) struct Board<'b> {

@@ -135,7 +135,7 @@ fn board_says_who_it_is() {
         directory.path(),
         &["board", "--port", "sim:b.bin?chip=esp32c3", "--json"],
     );
-    let board = outcome(&output);
+    let board = outcome(&output)["board"].take();
     assert_eq!(board["chip"], "esp32c3", "{board}");
     assert!(
         board["mac"].is_string() && board["flash"]["size"].is_number(),
@@ -152,7 +152,7 @@ fn board_says_who_it_is() {
 fn a_board_without_a_file_lives_in_the_state_directory() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &["board", "--port", "sim:", "--json"]);
-    assert_eq!(outcome(&output)["chip"], "esp32");
+    assert_eq!(outcome(&output)["board"]["chip"], "esp32");
     assert_eq!(
         std::fs::read_dir(directory.path()).unwrap().count(),
         1,

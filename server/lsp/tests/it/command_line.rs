@@ -49,7 +49,7 @@ fn wrong_usage_is_2() {
         &["deploy", "--baud", "fast"][..],
         &["deploy", "--image", "here", "app.bin", "--port", "sim:"],
         &["explode"],
-        &["board"],
+        &["board", "--baud", "9600"],
         &["sim", "--chip", "esp8266"],
         &["sim", "--option", "colour=red"],
     ] {
@@ -102,6 +102,39 @@ fn a_port_that_does_not_exist_is_named() {
     assert!(stderr(&output).contains(port), "{}", stderr(&output));
     assert!(stderr(&output).contains("try: "), "{}", stderr(&output));
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_board_that_does_not_answer_is_an_object_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(
+        directory.path(),
+        &["board", "--port", "/dev/ttyNONE251", "--json"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    let answer = json(&output);
+    assert!(answer["board"].is_null(), "{answer}");
+    assert_eq!(answer["error"]["code"], "port-not-found", "{answer}");
+}
+
+#[test]
+fn of_several_targets_the_one_that_was_taken_is_named_and_a_plan_says_it_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path();
+    project::write(dir, &project::app_image(&project::body(4096, 1)));
+    let deployed = run(dir, &["deploy", "--port", "sim:b.bin"]);
+    assert!(
+        stderr(&deployed).contains("deploy of espidf:build\n"),
+        "{}",
+        stderr(&deployed)
+    );
+    let planned = run(dir, &["plan", "--port", "sim:b.bin"]);
+    assert_eq!(planned.stdout, b"nothing to write\n");
+    assert!(
+        !stderr(&planned).contains("nothing to write"),
+        "{}",
+        stderr(&planned)
+    );
 }
 
 #[test]

@@ -8,19 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{BadArguments, CommandError, port, roots, run_job, to_value};
-use crate::json::{Board, Problem, milliseconds};
+use crate::json::{Board, BoardAnswer, Problem, milliseconds};
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::editor::Token;
 use crate::server::job::board::{Done, Erase, Identify, Place, Stop};
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InfoResult<'r> {
-    board: Option<Board<'r>>,
-    is_cancelled: bool,
-    error: Option<Problem>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,7 +51,7 @@ pub(super) async fn info(
     let work = Identify(place(desk, &mut fields)?);
     let done = run_job(desk, work, given).await?;
     let port = done.port.as_deref().unwrap_or_default();
-    to_value(InfoResult {
+    to_value(BoardAnswer {
         board: done.result.as_ref().ok().map(|info| Board::new(port, info)),
         is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
         error: problem(&done),
