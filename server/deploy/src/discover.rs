@@ -188,7 +188,11 @@ impl Discovery {
         }
         let remedy = match self.unbuilt.first() {
             Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
-            None => "Open the directory of the project, and build it first.".to_owned(),
+            None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
+            None => match around(&self.root) {
+                Some(project) => format!("The project is in {}: use that.", project.display()),
+                None => "Open the directory of the project, and build it first.".to_owned(),
+            },
         };
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
@@ -211,6 +215,20 @@ impl Discovery {
 }
 
 /// When a target's app was written; `None` if it is not there.
+/// The directory that `inner` is a part of, if that looks like a project.
+///
+/// It is named and not taken: in a shared directory it may be somebody else's.
+fn around(inner: &Path) -> Option<&Path> {
+    const SIGNS: [&str; 4] = [
+        "build/flasher_args.json",
+        "platformio.ini",
+        ".fbuild/build",
+        "build/zephyr/runners.yaml",
+    ];
+    let is_project = |outer: &&Path| SIGNS.iter().any(|sign| outer.join(sign).exists());
+    inner.ancestors().skip(1).find(is_project)
+}
+
 fn built_at(target: &Target) -> Option<SystemTime> {
     modified(target.firmware()?.source.path())
 }

@@ -201,11 +201,14 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             true,
             "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
         ),
-        OpenError::Other { .. } => (
-            "port-open",
-            false,
-            "check the cable, and that the port works at all".to_owned(),
-        ),
+        OpenError::Other { port, .. } => {
+            let advice = match port.split_once(':') {
+                Some(("socket", _)) => "check the address, and that something listens there",
+                Some(("sim", _)) => "name another file, as in sim:board.bin",
+                _ => "check the cable, and that the port works at all",
+            };
+            ("port-open", false, advice.to_owned())
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub enum ParseError {
     #[error("'{0}' is no simulated port: it does not start with 'sim:'")]
     NotSim(String),
     /// An option that does not exist.
-    #[error("port '{port}': unknown option '{option}'; known: {OPTIONS}")]
+    #[error("unknown option '{option}'; known: {OPTIONS}")]
     UnknownOption {
         /// The whole name.
         port: String,
@@ -52,7 +52,7 @@ pub enum ParseError {
         option: String,
     },
     /// An option with a value that it does not take.
-    #[error("port '{port}': '{value}' is no value for option '{option}'; expected {expected}")]
+    #[error("'{value}' is no value for option '{option}'; expected {expected}")]
     BadValue {
         /// The whole name.
         port: String,
@@ -154,7 +154,9 @@ impl SimPort {
         if let Some(parent) = self.flash_path.as_deref().and_then(Path::parent)
             && !parent.as_os_str().is_empty()
         {
-            std::fs::create_dir_all(parent)?;
+            std::fs::create_dir_all(parent).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", parent.display()))
+            })?;
         }
         let board = self.builder().build().map_err(into_io)?;
         let board = Arc::new(Mutex::new(board));

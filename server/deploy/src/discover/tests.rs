@@ -134,3 +134,18 @@ fn a_broken_target_does_not_hide_the_others() {
     );
     assert_eq!(found.default_target().unwrap().name, "fbuild:a/release");
 }
+
+#[test]
+fn somebody_in_the_wrong_directory_is_told_the_right_one() {
+    let dir = workspace(&[".fbuild/build/a"]);
+    let inner = dir.path().join("main/deep");
+    std::fs::create_dir_all(&inner).unwrap();
+    let remedy = |root: &Path| {
+        let found = discover(root, &Environment::default());
+        found.default_target().unwrap_err().remedy()
+    };
+    let expected = format!("The project is in {}: use that.", dir.path().display());
+    assert_eq!(remedy(&inner), expected);
+    let missing = remedy(&inner.join("misspelt"));
+    assert_eq!(missing, "There is no such directory: check the path.");
+}

@@ -51,9 +51,10 @@ impl Arguments {
                 CANCELLED
             }
             Err(failure) => fail(terminal, &failure),
+            Ok(_) if self.json => SUCCESS,
             Ok((_, info)) => {
-                if !self.json {
-                    lines(&info).iter().for_each(|line| terminal.result(line));
+                for line in lines(&info) {
+                    terminal.result(&line);
                 }
                 SUCCESS
             }

@@ -138,6 +138,23 @@ fn of_several_targets_the_one_that_was_taken_is_named_and_a_plan_says_it_once() 
 }
 
 #[test]
+fn what_is_wrong_with_a_port_that_is_no_device_is_not_its_cable() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path();
+    for (port, message) in [
+        (
+            "sim:b.bin?colour=red",
+            "is not a port: unknown option 'colour'",
+        ),
+        ("sim:.", "try: name another file"),
+        ("socket://127.0.0.1:1", "try: check the address"),
+    ] {
+        let said = stderr(&run(dir, &["board", "--port", port]));
+        assert!(said.contains(message), "{said}");
+    }
+}
+
+#[test]
 fn targets_lists_regions() {
     let directory = tempfile::tempdir().unwrap();
     project::write(
