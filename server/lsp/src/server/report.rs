@@ -61,11 +61,12 @@ pub(crate) async fn follow(
             is_accepted.then_some(token)
         }
     };
+    let begun = view.borrow_and_update().clone();
     if let Some(token) = &token {
-        let message = view.borrow().step.text.clone();
-        desk.editor.begin(token, &about.title, &message).await;
+        let message = &begun.step.text;
+        desk.editor.begin(token, &about.title, message).await;
     }
-    steps(&desk, token.as_ref(), &about, &mut view).await;
+    steps(&desk, token.as_ref(), &about, &mut view, begun).await;
     let last = view.borrow().clone();
     if let Some(token) = &token {
         let first_line = last.ended.as_ref().and_then(|end| end.text.lines().next());
@@ -87,7 +88,8 @@ async fn offer(
     about: &About,
     view: &mut watch::Receiver<View>,
 ) -> bool {
-    let mut statuses = std::pin::pin!(steps(desk, None, about, view));
+    let begun = view.borrow_and_update().clone();
+    let mut statuses = std::pin::pin!(steps(desk, None, about, view, begun));
     let mut offer = std::pin::pin!(desk.editor.create_progress(token));
     let mut is_over = false;
     loop {
@@ -110,19 +112,19 @@ async fn finish(desk: &Desk, end: Ended) {
     desk.editor.log(end.is_failure, end.text).await;
 }
 
-/// Reports every new step until the job is over.
+/// Reports every new step until the job is over. A progress has begun with what was `said`, however
+/// long that took; a status has not.
 async fn steps(
     desk: &Desk,
     token: Option<&Token>,
     about: &About,
     view: &mut watch::Receiver<View>,
+    mut said: View,
 ) {
     let wants_status = desk.session.capabilities().wants.status;
     if token.is_none() && !wants_status {
         return ended(view).await;
     }
-    // A progress has begun with this step; a status has not.
-    let mut said = view.borrow_and_update().clone();
     if wants_status && said.ended.is_none() {
         desk.editor.status(status::of(about, &said)).await;
     }

@@ -133,10 +133,14 @@ async fn a_client_that_never_answers_gets_its_result_and_its_log() {
     client.leave().await;
 }
 
-/// A service as `serve` makes it, without a transport.
-fn service(
+/// A service as `serve` makes it, without a transport, and what it has to say.
+pub(super) fn service(
     boards: std::sync::Arc<FakeBoards>,
-) -> (Gate<LspService<Backend>>, std::sync::Arc<Desk>) {
+) -> (
+    Gate<LspService<Backend>>,
+    std::sync::Arc<Desk>,
+    tower_lsp::ClientSocket,
+) {
     let mut desk = None;
     let (service, socket) = LspService::new(|client| {
         let made = Desk::new(
@@ -148,16 +152,23 @@ fn service(
         );
         Backend::new(desk.insert(std::sync::Arc::new(made)).clone())
     });
-    drop(socket);
     let desk = desk.unwrap();
-    (Gate::new(service, desk.clone()), desk)
+    (Gate::new(service, desk.clone()), desk, socket)
+}
+
+pub(super) async fn initialize(gate: &mut Gate<LspService<Backend>>) {
+    let initialize = Request::build("initialize")
+        .params(json!({"capabilities": {}}))
+        .id(1);
+    let answer: Option<Response> = gate.call(initialize.finish()).await.unwrap();
+    assert!(answer.is_some_and(|answer| answer.is_ok()));
 }
 
 /// Measure 5: what a notification means is settled when it is read; when its handler gets its turn
 /// does not matter, here never.
 #[tokio::test]
 async fn document_changes_are_applied_in_the_order_of_arrival() {
-    let (mut gate, desk) = service(FakeBoards::quick());
+    let (mut gate, desk, _) = service(FakeBoards::quick());
     let folder = tempfile::tempdir().unwrap();
     let uri = super::harness::file_uri(&folder.path().join("main.c"));
     let mut handlers = Vec::new();
@@ -177,12 +188,8 @@ async fn document_changes_are_applied_in_the_order_of_arrival() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_handler_stops_its_job() {
     let (boards, mut control) = FakeBoards::endless();
-    let (mut gate, _desk) = service(boards);
-    let initialize = Request::build("initialize")
-        .params(json!({"capabilities": {}}))
-        .id(1);
-    let answer: Option<Response> = gate.call(initialize.finish()).await.unwrap();
-    assert!(answer.is_some_and(|answer| answer.is_ok()));
+    let (mut gate, _desk, _) = service(boards);
+    initialize(&mut gate).await;
 
     let folder = tempfile::tempdir().unwrap();
     super::project::write(folder.path(), &[]);

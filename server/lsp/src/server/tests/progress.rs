@@ -1,13 +1,21 @@
 //! What an editor sees while a job runs.
 
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use fbuild_deploy::event::Phase;
 use fbuild_deploy::outcome::OutcomeKind;
+use futures_core::Stream as _;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::fake::{FakeBoards, progress, report};
-use super::harness::Builder;
+use super::harness::{Builder, LONG};
+use super::measures::{initialize, service};
+use crate::server::editor::Token;
+use crate::server::jobs::View;
+use crate::server::report::{About, Place, follow};
 
 /// A deploy that emits a great many events, slowly enough for several messages.
 fn talkative() -> std::sync::Arc<FakeBoards> {
@@ -165,4 +173,38 @@ async fn one_end_on_every_path() {
     }
     // `leave` finds a second end among the messages that nobody read.
     client.leave().await;
+}
+
+/// A client that takes its time must not miss where the job stands by then.
+#[tokio::test]
+async fn a_step_made_while_the_progress_begins_is_shown() {
+    let (mut gate, desk, mut socket) = service(FakeBoards::quick());
+    initialize(&mut gate).await;
+    // Messages that nobody reads: whoever sends one more waits.
+    for _ in 0..4 {
+        let mut log = std::pin::pin!(desk.editor.log(false, "line".to_owned()));
+        let _ = std::future::poll_fn(|cx| Poll::Ready(log.as_mut().poll(cx))).await;
+    }
+    let view = watch::Sender::new(View::default());
+    let about = About {
+        id: 1,
+        verb: "deploy",
+        title: "deploy".to_owned(),
+    };
+    let place = Place::Given(Token::Number(7));
+    tokio::spawn(follow(desk.clone(), place, about, view.subscribe()));
+    tokio::task::yield_now().await;
+    view.send_modify(|view| view.step.text = "asking".to_owned());
+    let mut said = Vec::new();
+    while said.last().is_none_or(|last| *last != "asking") {
+        let next = std::future::poll_fn(|cx| Pin::new(&mut socket).poll_next(cx));
+        let next = tokio::time::timeout(LONG, next).await;
+        let message = next.expect("the step was never shown").unwrap();
+        let value = message.params().map(|params| &params["value"]);
+        said.extend(
+            value
+                .filter(|value| value["kind"] == "report")
+                .map(|value| value["message"].as_str().unwrap().to_owned()),
+        );
+    }
 }
