@@ -31,6 +31,8 @@ pub(crate) struct Configuration {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// What `initialize` said, for a client that has nothing to say when it is asked.
+    initial: Value,
     whole: Settings,
     folders: Vec<(PathBuf, Settings)>,
     /// Complaints that were made already.
@@ -38,11 +40,15 @@ struct Known {
 }
 
 impl Configuration {
-    /// Settings for a job in these folders.
+    /// Settings for a job in these folders: those of the innermost folder around a single one.
     pub(crate) fn settings(&self, roots: &[PathBuf]) -> Settings {
         let known = self.known();
         let folder = match roots {
-            [only] => known.folders.iter().find(|(folder, _)| folder == only),
+            [only] => {
+                let around = known.folders.iter();
+                let around = around.filter(|(folder, _)| only.starts_with(folder));
+                around.max_by_key(|(folder, _)| folder.components().count())
+            }
             _ => None,
         };
         folder
@@ -59,14 +65,20 @@ impl Configuration {
         self.is_trusted.store(is_trusted, Ordering::Release);
     }
 
-    /// Takes a section; what is wrong with it and was not said before.
+    /// Takes a section; what is wrong with it and was not said before. `null` is how the protocol
+    /// spells that the client has nothing to say: then the next wider scope counts.
     fn take(&self, whole: &Value, folders: &[(PathBuf, Value)]) -> Vec<Wrong> {
-        let (whole, mut wrong) = Settings::read(whole);
         let mut known = self.known();
-        known.whole = whole;
+        let or = |section: &Value, wider: &Value| match section {
+            Value::Null => wider.clone(),
+            section => section.clone(),
+        };
+        let whole = or(whole, &known.initial);
+        let (settings, mut wrong) = Settings::read(&whole);
+        known.whole = settings;
         known.folders.clear();
         for (folder, section) in folders {
-            let (settings, more) = Settings::read(section);
+            let (settings, more) = Settings::read(&or(section, &whole));
             known.folders.push((folder.clone(), settings));
             wrong.extend(more);
         }
@@ -97,7 +109,8 @@ pub(crate) fn begin(desk: &Arc<Desk>, options: &Value) {
     desk.configuration
         .set_trusted(options["workspaceTrusted"] == true);
     if options["settings"].is_object() {
-        take(desk, &options["settings"], &[]);
+        desk.configuration.known().initial = options["settings"].clone();
+        take(desk, &Value::Null, &[]);
     }
 }
 

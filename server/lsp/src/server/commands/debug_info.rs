@@ -35,6 +35,8 @@ struct Folder {
 }
 
 pub(super) async fn debug_info(desk: &Arc<Desk>) -> Result<Value, CommandError> {
+    // Else a client's first question would be answered with settings that it has not told yet.
+    desk.configuration.settled().await;
     let desk = desk.clone();
     to_value(blocking(move || gather(&desk)).await?)
 }

@@ -34,10 +34,10 @@ impl Place {
             [only] => Some(only.as_path()),
             _ => None,
         };
-        let selection = folder.map(|folder| stand.desk.selections.of(folder));
+        let board = folder.and_then(|folder| stand.desk.board_of(folder));
         let wishes = Wishes {
             asked: self.port.as_deref(),
-            remembered: selection.as_ref().and_then(|kept| kept.board.as_ref()),
+            remembered: board.as_ref(),
             setting: settings.port.as_deref(),
             project: None,
         };

@@ -91,12 +91,12 @@ impl Deploy {
         self.apply(stand, &settings, order)?;
 
         let target = self.freshen(stand, order, target, &settings)?;
-        let selection = folder
+        let board = folder
             .as_deref()
-            .map(|folder| stand.desk.selections.of(folder));
+            .and_then(|folder| stand.desk.board_of(folder));
         let wishes = Wishes {
             asked: order.port.as_deref(),
-            remembered: selection.as_ref().and_then(|kept| kept.board.as_ref()),
+            remembered: board.as_ref(),
             setting: settings.port.as_deref(),
             project: target.port.as_deref(),
         };

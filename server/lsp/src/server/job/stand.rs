@@ -142,9 +142,24 @@ impl<'j> Stand<'j> {
             setting: setting.as_deref().filter(|name| trusted || is_there(name)),
             ..*wishes
         };
-        let failure = match port::choose(&wishes, &ports) {
-            Ok(chosen) => return Ok(chosen),
-            Err(failure) => failure,
+        let refused = setting.as_deref().filter(|_| wishes.setting.is_none());
+        let refused = refused.map(|name| {
+            format!(
+                "fbuild.port names {name}, which is no port of this machine and counts only where \
+                 the workspace is trusted"
+            )
+        });
+        let failure = match (port::choose(&wishes, &ports), refused) {
+            (Ok(mut chosen), Some(refused)) if wishes.remembered.is_none() => {
+                chosen.warning = Some(format!("{refused}; used {}", chosen.name));
+                return Ok(chosen);
+            }
+            (Ok(chosen), _) => return Ok(chosen),
+            (Err(failure), None) => failure,
+            (Err(failure), Some(refused)) => Failure {
+                what: format!("{}; {refused}", failure.what),
+                ..failure
+            },
         };
         let candidates = port::candidates(&ports);
         if candidates.is_empty() {
@@ -179,6 +194,12 @@ impl<'j> Stand<'j> {
 }
 
 impl crate::server::desk::Desk {
+    /// The board that was chosen for a folder, or for the open folder that it is a part of.
+    pub(crate) fn board_of(&self, folder: &std::path::Path) -> Option<port::Remembered> {
+        let own = self.selections.of(folder).board;
+        own.or_else(|| self.selections.of(&self.session.folder_of(folder)?).board)
+    }
+
     /// Remembers the board on a port for a folder.
     pub(crate) fn select_board(&self, folder: &std::path::Path, name: &str, ports: &[PortInfo]) {
         let board = port::Remembered::of(name, ports, &port::usb_location);

@@ -3,7 +3,7 @@
 use fbuild_deploy::outcome::OutcomeKind;
 use serde_json::{Value, json};
 
-use super::fake::{FakeBoards, report};
+use super::fake::{FakeBoards, adapter, report};
 use super::harness::{Builder, Client};
 
 /// Boards that answer with what they were asked to do.
@@ -79,10 +79,22 @@ async fn target_and_port_may_be_set() {
 /// machine, until the client says that the workspace is trusted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_of_an_untrusted_workspace_is_a_port_of_this_machine() {
-    let mut client = Builder::new(echo()).start().await;
+    let boards = echo();
+    let mut client = Builder::new(boards.clone()).start().await;
     push(&mut client, &json!({"port": "socket://evil:1"})).await;
     let id = client.command("deploy", &json!({})).await;
-    assert_eq!(client.outcome(id).await["port"], "/dev/fake0");
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["port"], "/dev/fake0");
+    let said = "fbuild.port names socket://evil:1, which is no port of this machine and counts only \
+                where the workspace is trusted; used /dev/fake0";
+    assert_eq!(outcome["warnings"], json!([said]));
+    boards.plug(vec![]);
+    let id = client.command("boardInfo", &json!({})).await;
+    let refused = client.answer(id).await["result"]["error"].clone();
+    let said = refused["message"].as_str().unwrap();
+    assert!(said.contains("fbuild.port names socket://evil:1"), "{said}");
+    client.message("window/showMessage").await;
+    client.message("window/logMessage").await;
     client
         .notify("fbuild/didChangeTrust", &json!({"trusted": true}))
         .await;
@@ -155,6 +167,67 @@ async fn the_client_is_asked_at_the_start_and_after_every_change() {
         said(&mut client, &json!({})).await,
         "Auto Fixed(38400) Reset Reset"
     );
+    client.leave().await;
+}
+
+/// `null` is how the protocol spells that a client has nothing to say of a scope.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_with_nothing_to_say_keeps_what_it_said_before() {
+    let builder = Builder::new(echo())
+        .with_workspace(&json!({"configuration": true}))
+        .with_options(&json!({"settings": {"baud": 115_200}}));
+    let mut client = builder.start().await;
+    for (answer, expected) in [
+        (json!([null, null]), 115_200),
+        (json!([{"baud": 9600}, null]), 9600),
+        (json!([null, {"baud": 19_200}]), 19_200),
+        (json!([null]), 115_200),
+    ] {
+        let question = client.message("workspace/configuration").await;
+        client.reply(&question["id"], &answer).await;
+        let said = said(&mut client, &json!({})).await;
+        assert_eq!(said, format!("Auto Fixed({expected}) Reset Reset"));
+        let changed = json!({"settings": null});
+        client
+            .notify("workspace/didChangeConfiguration", &changed)
+            .await;
+    }
+    client.leave_with_unread("workspace/configuration").await;
+}
+
+/// A project may be a part of the folder that is open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_s_settings_and_board_are_those_of_the_projects_in_it() {
+    let boards = echo();
+    boards.plug(vec![adapter("a", Some("17")), adapter("b", Some("18"))]);
+    let builder = Builder::new(boards).with_workspace(&json!({"configuration": true}));
+    let mut client = builder.start().await;
+    let inner = client.folder.path().join("firmware");
+    std::fs::create_dir(&inner).unwrap();
+    super::project::write(&inner, &[]);
+    let question = client.message("workspace/configuration").await;
+    let answer = json!([{}, {"baud": 19_200}]);
+    client.reply(&question["id"], &answer).await;
+    let id = client.command("selectPort", &json!({"port": "b"})).await;
+    client.answer(id).await;
+    let id = client.command("deploy", &json!({"root": inner})).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["message"], "Auto Fixed(19200) Reset Reset");
+    assert_eq!(outcome["port"], "b");
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn debug_information_waits_for_the_settings() {
+    let builder = Builder::new(echo()).with_workspace(&json!({"configuration": true}));
+    let mut client = builder.start().await;
+    let id = client.command("debugInfo", &json!({})).await;
+    let question = client.message("workspace/configuration").await;
+    let answer = json!([{"baud": 9600}, {"baud": 19_200}]);
+    client.reply(&question["id"], &answer).await;
+    let info = client.answer(id).await["result"].clone();
+    assert_eq!(info["settings"]["baud"], 9600, "{info}");
+    assert_eq!(info["folders"][0]["settings"]["baud"], 19_200);
     client.leave().await;
 }
 
