@@ -278,3 +278,20 @@ fn a_chip_whose_rom_mistakes_its_crystal() {
         );
     }
 }
+
+/// These revisions of the P4 leave it to the host to switch their flash on, unless an eFuse has the
+/// ROM do it.
+#[test]
+fn a_chip_whose_flash_has_no_power() {
+    const SWITCHED_ON_BY_ROM: (u32, u32) = (0x5012_D034, 1 << 16);
+    let chip = Chip::Esp32P4;
+    for minor in [1, 2] {
+        let bench = Bench::new(board(chip).revision(3, minor));
+        check(chip, &bench, SMALL, Wrote::Rom);
+        let bench = Bench::new(board(chip).revision(3, minor));
+        check(chip, &bench, LARGE, Wrote::Stub);
+    }
+    let (register, bit) = SWITCHED_ON_BY_ROM;
+    let bench = Bench::new(board(chip).revision(3, 2).register(register, bit));
+    check(chip, &bench, LARGE, Wrote::Stub);
+}

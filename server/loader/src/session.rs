@@ -8,6 +8,7 @@
 mod baud;
 mod connect;
 mod flash;
+mod flash_power;
 mod identify;
 mod leave;
 mod read;

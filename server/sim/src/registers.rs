@@ -45,6 +45,8 @@ pub(crate) struct Registers {
     volatile: HashMap<u32, u32>,
     spi: SpiController,
     uart_divider: u32,
+    /// The flash has no supply before the host switches it on.
+    flash_starts_unpowered: bool,
 }
 
 /// What identifies one chip among those of its kind.
@@ -92,6 +94,8 @@ impl Registers {
             volatile: HashMap::new(),
             spi: SpiController::new(chip),
             uart_divider: uart_divider_register(chip),
+            flash_starts_unpowered: chip == Chip::Esp32P4
+                && matches!(identity.revision, (3, 1 | 2)),
         }
     }
 
@@ -123,6 +127,7 @@ impl Registers {
     }
 
     pub(crate) fn write(&mut self, address: u32, value: u32, mask: u32, flash: &Nor) -> Effect {
+        let flash = Some(flash).filter(|_| self.flash_has_power());
         if self.spi.write(address, value, mask, flash) {
             return Effect::None;
         }
@@ -145,6 +150,14 @@ impl Registers {
             }
             _ => Effect::None,
         }
+    }
+
+    /// Pads, regulator and switch of the ESP32-P4's flash. Source: esptool 5.6.0 `power_on_flash`.
+    fn flash_has_power(&self) -> bool {
+        const EFUSE: (u32, u32) = (0x5012_D034, 1 << 16);
+        const SUPPLY: [(u32, u32); 3] = [(0x5011_010C, 1), (0x5011_51B8, 1 << 7), (0x5011_53FC, 3)];
+        let is_set = |(register, bits): (u32, u32)| self.read(register, 0) & bits == bits;
+        !self.flash_starts_unpowered || is_set(EFUSE) || SUPPLY.into_iter().all(is_set)
     }
 
     /// Whether the watchdog's registers are write-protected (again).

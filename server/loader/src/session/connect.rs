@@ -97,7 +97,7 @@ impl Session {
                 if self.lines == LinesReach::Board {
                     self.calm_watchdogs()?;
                 }
-                return Ok(());
+                return self.power_flash();
             }
         }
         Err(LoaderError::NoLoader {
