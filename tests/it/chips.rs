@@ -6,7 +6,9 @@ use std::io::Write as _;
 
 use fbuild_deploy::deploy::{Baud, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
+use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::{Board, BoardBuilder};
 
 use crate::bench::{Bench, Deployed};
@@ -294,4 +296,22 @@ fn a_chip_whose_flash_has_no_power() {
     let (register, bit) = SWITCHED_ON_BY_ROM;
     let bench = Bench::new(board(chip).revision(3, 2).register(register, bit));
     check(chip, &bench, LARGE, Wrote::Stub);
+}
+
+/// A program may ask for download mode by a bit that survives the resets over the chip's own USB.
+#[test]
+fn a_chip_that_was_told_to_stay_in_download_mode() {
+    for (chip, register, bit) in [
+        (Chip::Esp32S3, 0x6000_812C, 0x1),
+        (Chip::Esp32P4, 0x5011_0008, 0x4),
+    ] {
+        let bench = Bench::over_usb(board(chip));
+        bench.deploy(&build(chip, SMALL).request());
+        let options = ConnectOptions::default();
+        let cancel = CancelToken::new();
+        let mut session = Session::connect(bench.link(), options, &cancel).unwrap();
+        session.write_registers(&[(register, bit, bit)]).unwrap();
+        assert_eq!(session.leave().unwrap(), Left::Started);
+        bench.assert_runs(APP_AT);
+    }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Registers {
     volatile: HashMap<u32, u32>,
     spi: SpiController,
     uart_divider: u32,
+    /// Register and bit that keep the chip in download mode.
+    force_download: Option<(u32, u32)>,
     /// The flash has no supply before the host switches it on.
     flash_starts_unpowered: bool,
 }
@@ -94,6 +96,7 @@ impl Registers {
             volatile: HashMap::new(),
             spi: SpiController::new(chip),
             uart_divider: uart_divider_register(chip),
+            force_download: force_download(chip),
             flash_starts_unpowered: chip == Chip::Esp32P4
                 && matches!(identity.revision, (3, 1 | 2)),
         }
@@ -171,10 +174,20 @@ impl Registers {
 
     /// Whether the bit that keeps the chip in download mode across resets is set.
     pub(crate) fn forces_download(&self) -> bool {
-        self.facts
-            .force_download_register
-            .and_then(|register| self.volatile.get(&register))
-            .is_some_and(|value| value & 1 != 0)
+        self.force_download.is_some_and(|(register, bit)| {
+            let value = self.volatile.get(&register);
+            value.is_some_and(|value| value & bit != 0)
+        })
+    }
+}
+
+/// Source: esptool 5.6.0 `targets/*.py`, `RTC_CNTL_FORCE_DOWNLOAD_BOOT_MASK`.
+fn force_download(chip: Chip) -> Option<(u32, u32)> {
+    match chip {
+        Chip::Esp32S2 => Some((0x3F40_8128, 0x1)),
+        Chip::Esp32S3 => Some((0x6000_812C, 0x1)),
+        Chip::Esp32P4 => Some((0x5011_0008, 0x4)),
+        _ => None,
     }
 }
 

@@ -63,10 +63,9 @@ impl Session {
 
     /// A chip that was told to stay in download mode would stay there across a reset.
     fn clear_forced_download(&mut self) -> Result<(), LoaderError> {
-        const FORCE_DOWNLOAD_BOOT: u32 = 1;
-        match self.chip.facts().force_download_register {
-            Some(register) if !self.secure_download => {
-                self.write_registers(&[(register, 0, FORCE_DOWNLOAD_BOOT)])
+        match self.chip.facts().force_download {
+            Some((register, bit)) if !self.secure_download => {
+                self.write_registers(&[(register, 0, bit)])
             }
             _ => Ok(()),
         }
