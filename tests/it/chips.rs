@@ -315,3 +315,23 @@ fn a_chip_that_was_told_to_stay_in_download_mode() {
         bench.assert_runs(APP_AT);
     }
 }
+
+/// The first S3 keeps a calibration value where later ones have their revision.
+#[test]
+fn the_first_s3_is_not_taken_for_a_later_one() {
+    const MAJOR: (u32, u32) = (0x6000_7058, 3 << 24);
+    const BLOCK_VERSION: [(u32, u32); 2] = [(0x6000_706C, 1), (0x6000_7050, 1 << 24)];
+    let revision = |registers: &[(u32, u32)]| {
+        let mut board = board(Chip::Esp32S3).revision(0, 0);
+        for &(register, value) in registers {
+            board = board.register(register, value);
+        }
+        let link = Bench::new(board).link();
+        let options = ConnectOptions::default();
+        let mut session = Session::connect(link, options, &CancelToken::new()).unwrap();
+        session.revision().unwrap()
+    };
+    let [major, minor] = BLOCK_VERSION;
+    assert_eq!(revision(&[MAJOR, major, minor]), 0);
+    assert_eq!(revision(&[MAJOR, major]), 300);
+}

@@ -195,7 +195,17 @@ impl Session {
             major = major.count_ones();
         }
         let minor = self.read_bits(bits.minor)?;
+        if self.chip == Chip::Esp32S3 && minor & 7 == 0 && self.is_first_s3()? {
+            return Ok(0);
+        }
         Ok((major * 100 + minor) as u16)
+    }
+
+    /// ESP32-S3 v0.0, whose eFuses (block version 1.1) hold something else where later ones have the
+    /// major number. Source: esptool 5.6.0 `targets/esp32s3.py`, `is_eco0`.
+    fn is_first_s3(&mut self) -> Result<bool, LoaderError> {
+        const BLOCK_VERSION: [(u32, u32, u32); 2] = [(0x6000_706C, 0, 2), (0x6000_7050, 24, 3)];
+        Ok(self.read_bits(&BLOCK_VERSION)? == 0b01_001)
     }
 
     fn read_bits(&mut self, parts: &[(u32, u32, u32)]) -> Result<u32, LoaderError> {
