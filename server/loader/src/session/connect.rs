@@ -46,7 +46,8 @@ impl Session {
     /// Resets the board into download mode, waits for its loader and asks which chip it is.
     ///
     /// # Errors
-    /// [`LoaderError::NoLoader`] says what the board was doing instead; the port is closed again.
+    /// [`LoaderError::NoLoader`] says what the board was doing instead; the board is reset into its
+    /// firmware and the port closed again.
     pub fn connect(
         link: Box<dyn Link>,
         options: ConnectOptions,
@@ -69,8 +70,13 @@ impl Session {
             round_trip: None,
             outran_its_bits: false,
         };
-        session.establish(options)?;
-        Ok(session)
+        match session.establish(options) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                session.abandon();
+                Err(error)
+            }
+        }
     }
 
     /// Starts over on the same link, whatever state the loader is in: reset, SYNC, chip, 115200 baud.
