@@ -121,9 +121,11 @@ impl DeployError {
             | Self::Open(_)
             | Self::NotProved { .. }
             | Self::DataLoss { .. }
-            | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
-                self.to_string()
-            }
+            | Self::Loader(
+                LoaderError::Link { .. }
+                | LoaderError::BaudRate { .. }
+                | LoaderError::NoLoader { .. },
+            ) => self.to_string(),
             Self::Esptool(error) if error.is_local() => self.to_string(),
             Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
@@ -215,6 +217,9 @@ fn loader_advice(error: &LoaderError) -> (&'static str, bool, String) {
         LoaderError::Cancelled => ("cancelled", false, String::new()),
         LoaderError::Link { .. } => {
             ("link-lost", false, format!("check cable and connector, then {AGAIN}"))
+        }
+        LoaderError::BaudRate { .. } => {
+            ("baud-rate", false, "choose a lower baud rate, or auto".to_owned())
         }
         LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().to_owned()),
         LoaderError::Timeout { .. } => (

@@ -202,12 +202,7 @@ impl Session {
         match data.get(status_at..status_at + 2) {
             // A ROM's second byte is stale after a success.
             Some([0, _]) if status_at == reply_len => {}
-            Some(&[status, error]) if status != 0 => {
-                return Err(LoaderError::Refused {
-                    command,
-                    code: error_code(status, error),
-                });
-            }
+            Some(&[status, error]) if status != 0 => return Err(refusal(command, status, error)),
             _ => {
                 let what = format!("{} bytes, expected {}", data.len(), reply_len + 2);
                 return Err(LoaderError::BadReply { command, what });
@@ -323,9 +318,22 @@ impl Session {
     }
 }
 
-/// A ROM says `01 code`, a stub `code 00`.
-fn error_code(status: u8, error: u8) -> u8 {
-    if status == 1 { error } else { status }
+/// What a status other than 0 means: a ROM says `01 code`, a stub `code 00` with codes from C0 on.
+fn refusal(command: &'static str, status: u8, error: u8) -> LoaderError {
+    match status {
+        1 => LoaderError::Refused {
+            command,
+            code: error,
+        },
+        0xC0.. => LoaderError::Refused {
+            command,
+            code: status,
+        },
+        _ => LoaderError::BadReply {
+            command,
+            what: format!("status {status:#04x}"),
+        },
+    }
 }
 
 /// Patience for work that takes time per byte: `per_mb` for every million bytes, never less than an

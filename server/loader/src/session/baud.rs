@@ -69,8 +69,14 @@ impl Session {
             0,
             ANSWER_TIMEOUT,
         )?;
-        let result = self.link.set_baud(baud);
-        self.link_result(result)?;
+        // Drivers of Windows and macOS refuse what their adapter cannot do; Linux rounds in silence.
+        self.link
+            .set_baud(baud)
+            .map_err(|source| LoaderError::BaudRate {
+                port: self.link.name().to_owned(),
+                baud,
+                source,
+            })?;
         self.baud = baud;
         self.round_trip = None;
         self.link.pause(SETTLE);

@@ -114,10 +114,7 @@ impl Session {
 
     fn get_security_info(&mut self) -> Result<SecurityInfo, LoaderError> {
         let (_, data) = self.exchange(op::GET_SECURITY_INFO, &[], 0, ANSWER_TIMEOUT)?;
-        let refused = |bytes: &[u8]| LoaderError::Refused {
-            command: "GET_SECURITY_INFO",
-            code: super::error_code(bytes[0], bytes[1]),
-        };
+        let refused = |bytes: &[u8]| super::refusal("GET_SECURITY_INFO", bytes[0], bytes[1]);
         // 20 bytes and status, or on the S2 12 and status; status is 4 bytes on a ROM, 2 on a stub.
         let (info_len, has_chip_id) = match data.len() {
             22..=24 => (20, true),
