@@ -192,7 +192,7 @@ impl Session {
             major = major.count_ones();
         }
         let minor = self.read_bits(bits.minor)?;
-        if self.chip == Chip::Esp32S3 && minor & 7 == 0 && self.is_first_s3()? {
+        if self.chip == Chip::Esp32S3 && minor.is_multiple_of(8) && self.is_first_s3()? {
             return Ok(0);
         }
         Ok((major * 100 + minor) as u16)
