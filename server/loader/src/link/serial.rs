@@ -257,6 +257,11 @@ impl Link for SerialLink {
             let name = name_now(&self.name, self.usb_id.as_ref(), &listed);
             match open_native(name, self.baud) {
                 Ok(port) => {
+                    let it = listed.iter().find(|port| same_port(&port.name, name));
+                    // In download mode it may be another device.
+                    if let Some(usb_id) = it.and_then(|port| port.usb.clone()) {
+                        self.usb_id = Some(usb_id);
+                    }
                     self.port = Some(port);
                     self.name = name.to_owned();
                     return Ok(());

@@ -97,8 +97,20 @@ impl Session {
         let mut log = Vec::new();
         for attempt in 0..options.attempts {
             log.clear();
-            self.reset_once(options.before, attempt)?;
-            if self.sync(attempt, &mut log)? {
+            let answered = self
+                .reset_once(options.before, attempt)
+                .and_then(|()| self.sync(attempt, &mut log));
+            let is_last = attempt + 1 == options.attempts;
+            if matches!(answered, Err(LoaderError::Link { .. }))
+                && self.link.usb_id().is_some()
+                && !is_last
+            {
+                // The port of a chip's own USB vanishes while the chip resets, and comes back.
+                let reopened = self.link.reopen();
+                self.link_result(reopened)?;
+                continue;
+            }
+            if answered? {
                 self.detect_chip()?;
                 if self.lines == LinesReach::Board {
                     self.calm_watchdogs()?;
@@ -121,13 +133,7 @@ impl Session {
         }
         let strategies = reset::strategies(&*self.link);
         let strategy = strategies[attempt as usize % strategies.len()];
-        let mut result = reset::enter_download_mode(&mut *self.link, strategy);
-        if result.is_err() && self.link.usb_id().is_some() {
-            // The port of a native USB vanishes while the chip resets.
-            let reopened = self.link.reopen();
-            self.link_result(reopened)?;
-            result = reset::enter_download_mode(&mut *self.link, strategy);
-        }
+        let result = reset::enter_download_mode(&mut *self.link, strategy);
         self.lines = self.link_result(result)?;
         Ok(())
     }
