@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::time::Duration;
 
 use fbuild_deploy::deploy::{Baud, Request};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
+use fbuild_loader::reset::Before;
 use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::{Board, BoardBuilder};
 
@@ -334,4 +336,22 @@ fn the_first_s3_is_not_taken_for_a_later_one() {
     let [major, minor] = BLOCK_VERSION;
     assert_eq!(revision(&[MAJOR, major, minor]), 0);
     assert_eq!(revision(&[MAJOR, major]), 300);
+}
+
+/// A person put the board into download mode, for want of a line to the boot pin; the one to EN may
+/// be there.
+#[test]
+fn a_board_that_was_not_reset_by_the_lines_is_started_by_them() {
+    let chip = Chip::Esp32;
+    let bench = Bench::new(board(chip));
+    let build = build(chip, LARGE);
+    let request = Request {
+        before: Before::NoReset,
+        ..build.request()
+    };
+    bench.board().reset_into_download_mode(Duration::ZERO);
+    let deployed = bench.deploy(&request);
+    deployed.assert_message("deploy succeeded (full flash)");
+    assert!(deployed.used_stub());
+    bench.assert_runs(APP_AT);
 }

@@ -7,7 +7,7 @@ use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
-use fbuild_loader::session::{ConnectOptions, Session};
+use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::Board;
 
 use crate::bench::Bench;
@@ -109,5 +109,18 @@ fn a_port_that_comes_back_after_the_reset_is_used_again() {
             matches!(error, Some(LoaderError::Link { .. })),
             "{lines_left}: {error:?}"
         );
+    }
+}
+
+/// The chip's reset may take its USB along: then the firmware starts all the same.
+#[test]
+fn a_port_that_goes_when_the_firmware_starts_is_no_failure() {
+    const CHANGES_TO_CONNECT: u32 = 9;
+    for more in 1..=2 {
+        let bench = Bench::over_usb(Board::builder(Chip::Esp32S3));
+        let link = Vanishing::new(&bench, CHANGES_TO_CONNECT + more, false);
+        let options = ConnectOptions::default();
+        let session = Session::connect(link, options, &CancelToken::new()).unwrap();
+        assert_eq!(session.leave().unwrap(), Left::Started, "{more}");
     }
 }

@@ -75,9 +75,16 @@ impl SerialLink {
             .into_iter()
             .find(|port| same_port(&port.name, name))
             .and_then(|p| p.usb);
+        let port = open_native(name, baud)?;
+        #[cfg(unix)]
+        if usb_id.as_ref().is_some_and(UsbId::has_fixed_flow_control)
+            && let Err(error) = lines::keep_when_closed(&port)
+        {
+            tracing::warn!(name, %error, "closing the port may reset the board");
+        }
         Ok(Self {
             name: name.to_owned(),
-            port: Some(open_native(name, baud)?),
+            port: Some(port),
             baud,
             usb_id,
             opened: Instant::now(),

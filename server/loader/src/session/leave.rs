@@ -33,9 +33,7 @@ impl Session {
             self.clear_forced_download()?;
         }
         if self.lines == LinesReach::Board && !over_otg {
-            let result = reset::start_firmware(&mut *self.link);
-            self.link_result(result)?;
-            return Ok(Left::Started);
+            return self.start_by_lines(over_jtag);
         }
         if self.chip.facts().watchdog_reset && !self.secure_download {
             self.reset_by_watchdog()?;
@@ -45,12 +43,21 @@ impl Session {
             self.reboot_from_rom()?;
             return Ok(Left::Started);
         }
-        if self.lines == LinesReach::Board {
-            let result = reset::start_firmware(&mut *self.link);
-            self.link_result(result)?;
-            return Ok(Left::Started);
+        // Also where they were not used to get here.
+        self.start_by_lines(over_otg || over_jtag)
+    }
+
+    fn start_by_lines(&mut self, over_own_usb: bool) -> Result<Left, LoaderError> {
+        match reset::start_firmware(&mut *self.link) {
+            Ok(LinesReach::Board) => Ok(Left::Started),
+            Ok(LinesReach::Nothing) => Ok(Left::StillInLoader),
+            Err(error) if over_own_usb => {
+                // A firmware that uses USB itself takes the port along.
+                tracing::debug!(%error, "the port went with the reset");
+                Ok(Left::Started)
+            }
+            error => self.link_result(error.map(|_| Left::Started)),
         }
-        Ok(Left::StillInLoader)
     }
 
     /// Resets by the lines alone, whatever state the loader is in. For use after an error.

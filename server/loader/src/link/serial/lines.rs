@@ -24,6 +24,16 @@ pub(super) fn do_not_block(port: &Native) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(unix::descriptor(port), true)?)
 }
 
+/// Has the lines stay as they are when the port is closed.
+#[cfg(unix)]
+pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {
+    use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+    let fd = unix::descriptor(port);
+    let mut settings = tcgetattr(fd)?;
+    settings.control_modes.remove(ControlModes::HUPCL);
+    Ok(tcsetattr(fd, OptionalActions::Now, &settings)?)
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::fd::{AsRawFd as _, BorrowedFd};
