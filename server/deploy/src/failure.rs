@@ -125,9 +125,9 @@ impl DeployError {
                 LoaderError::Link { .. }
                 | LoaderError::BaudRate { .. }
                 | LoaderError::NoLoader { .. },
-            ) => self.to_string(),
+            )
+            | Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Esptool(error) if error.is_local() => self.to_string(),
-            Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
         };
         let board_state = match &self {
@@ -202,6 +202,12 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             "port-name",
             true,
             "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
+        ),
+        OpenError::Other { port, .. } if port.starts_with("socket://") => (
+            "port-open",
+            false,
+            "check host and port, and that the bridge or the simulated board listens there"
+                .to_owned(),
         ),
         OpenError::Other { .. } => (
             "port-open",
