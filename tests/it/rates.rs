@@ -11,10 +11,11 @@ use fbuild_deploy::rates::{Adapter, RateMemory};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
+use fbuild_loader::link::{ESPRESSIF_VID, Lines, LinesReach, Link, UsbId};
 use fbuild_sim::timing::Timing;
 use fbuild_sim::{Board, State};
 
+use crate::firmware::{Build, image_of_sectors};
 use crate::harness::root;
 
 /// An adapter or a cable that turns a bit of every block it carries faster than `max_baud`. Small
@@ -206,4 +207,44 @@ fn a_rate_that_the_driver_refuses_is_given_up() {
     );
     let state = board.lock().unwrap().state();
     assert!(matches!(state, State::Firmware { .. }), "{state:?}");
+}
+
+/// Espressif sells bridges, too: a UART lies behind them, and its rate counts.
+#[test]
+fn a_bridge_of_espressif_is_a_bridge() {
+    for (pid, chip, highest_baud) in [
+        (0x1002, Chip::Esp32S3, 3_000_000),
+        (0x0009, Chip::Esp32S3, 0),
+        (0x0009, Chip::Esp32, 3_000_000),
+    ] {
+        let board = Board::builder(chip).build().unwrap();
+        let board = Arc::new(Mutex::new(board));
+        let highest = Arc::new(Mutex::new(0));
+        let usb_id = UsbId {
+            vid: ESPRESSIF_VID,
+            pid,
+            ..UsbId::default()
+        };
+        let mut open = || {
+            let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
+                .with_usb_id(usb_id.clone());
+            let link = Limited {
+                inner,
+                baud: 115_200,
+                max_baud: u32::MAX,
+                driver_max_baud: u32::MAX,
+                highest: Arc::clone(&highest),
+            };
+            Ok(Box::new(link) as Box<dyn Link>)
+        };
+        let build = Build::new(&[(0x1_0000, image_of_sectors(chip, 1, 200))]);
+        let report = deploy(
+            &build.request(),
+            &mut open,
+            &mut |_| {},
+            &CancelToken::new(),
+        );
+        assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+        assert_eq!(*highest.lock().unwrap(), highest_baud, "{pid:#x} {chip}");
+    }
 }

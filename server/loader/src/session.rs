@@ -25,7 +25,7 @@ pub use leave::Left;
 use crate::cancel::CancelToken;
 use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::{LinesReach, Link};
+use crate::link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use crate::packet::{self, Packet, op_name};
 use crate::slip::{self, Decoder, Piece};
 
@@ -134,6 +134,20 @@ impl Session {
     #[must_use]
     pub fn round_trip(&self) -> Duration {
         self.round_trip.unwrap_or_default()
+    }
+
+    /// Whether the port is the chip's USB-Serial/JTAG peripheral.
+    fn over_serial_jtag(&self) -> bool {
+        self.link.usb_id().is_some_and(UsbId::is_serial_jtag)
+    }
+
+    /// Whether the port is the chip's USB-OTG, as its ROM presents it. Other products of Espressif's
+    /// are bridges with a UART behind them (ESP-Prog, ESP USB Bridge).
+    fn over_otg(&self) -> bool {
+        let otg_pid = self.chip.facts().usb_otg_pid;
+        self.link
+            .usb_id()
+            .is_some_and(|usb| usb.vid == ESPRESSIF_VID && Some(usb.pid) == otg_pid)
     }
 
     /// Reads a 32-bit register.

@@ -334,14 +334,10 @@ impl Session {
     /// Over USB-Serial/JTAG a reset leaves the watchdogs running; they would reset the chip in the
     /// middle of a write.
     pub(super) fn calm_watchdogs(&mut self) -> Result<(), LoaderError> {
-        let over_usb = self
-            .link
-            .usb_id()
-            .is_some_and(crate::link::UsbId::is_serial_jtag);
-        let Some(watchdog) = self.chip.facts().watchdog.as_ref().filter(|_| over_usb) else {
+        let Some(watchdog) = &self.chip.facts().watchdog else {
             return Ok(());
         };
-        if self.secure_download {
+        if self.secure_download || !self.over_serial_jtag() {
             return Ok(());
         }
         let mut writes = vec![

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::WATCHDOG_KEY;
 use crate::error::LoaderError;
-use crate::link::{ESPRESSIF_VID, LinesReach};
+use crate::link::LinesReach;
 use crate::packet::{self, op};
 use crate::reset;
 
@@ -24,11 +24,7 @@ impl Session {
     /// The lines reset most boards. Over native USB (OTG), and where no lines reach the board, the
     /// chip's watchdog does it if the chip has one that can; an ESP32's ROM can be told to reboot.
     pub fn leave(mut self) -> Result<Left, LoaderError> {
-        let usb = self.link.usb_id();
-        let over_otg = usb.is_some_and(|usb| {
-            usb.vid == ESPRESSIF_VID && self.chip.facts().usb_otg_pid == Some(usb.pid)
-        });
-        let over_jtag = usb.is_some_and(crate::link::UsbId::is_serial_jtag);
+        let (over_otg, over_jtag) = (self.over_otg(), self.over_serial_jtag());
         if over_otg || over_jtag {
             self.clear_forced_download()?;
         }
