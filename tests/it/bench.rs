@@ -57,6 +57,15 @@ impl Bench {
         self.board.lock().unwrap()
     }
 
+    /// Opens its port.
+    pub(crate) fn link(&self) -> Box<dyn Link> {
+        let link = MemoryLink::new("sim:", Arc::clone(&self.board), Time::Accounted);
+        match &self.usb_id {
+            Some(usb_id) => Box::new(link.with_usb_id(usb_id.clone())),
+            None => Box::new(link),
+        }
+    }
+
     pub(crate) fn faults(&self, faults: Faults) {
         self.board().set_faults(faults);
     }
@@ -70,13 +79,7 @@ impl Bench {
         self.board().reset_stats();
         let before = self.board().flash().contents().to_vec();
         let cancel = CancelToken::new();
-        let mut open = || {
-            let link = MemoryLink::new("sim:", Arc::clone(&self.board), Time::Accounted);
-            Ok(match &self.usb_id {
-                Some(usb_id) => Box::new(link.with_usb_id(usb_id.clone())) as Box<dyn Link>,
-                None => Box::new(link),
-            })
-        };
+        let mut open = || Ok(self.link());
         let (mut events, mut finals, mut plans) = (0, 0, Vec::new());
         let mut on_event = |event| {
             assert_eq!(finals, 0, "an event after the last one: {event:?}");

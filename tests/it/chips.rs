@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::time::Duration;
 
 use fbuild_deploy::deploy::{Baud, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
+use fbuild_loader::reset::Before;
+use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::{Board, BoardBuilder};
 
 use crate::bench::{Bench, Deployed};
@@ -277,4 +281,77 @@ fn a_chip_whose_rom_mistakes_its_crystal() {
             Wrote::Stub,
         );
     }
+}
+
+/// These revisions of the P4 leave it to the host to switch their flash on, unless an eFuse has the
+/// ROM do it.
+#[test]
+fn a_chip_whose_flash_has_no_power() {
+    const SWITCHED_ON_BY_ROM: (u32, u32) = (0x5012_D034, 1 << 16);
+    let chip = Chip::Esp32P4;
+    for minor in [1, 2] {
+        let bench = Bench::new(board(chip).revision(3, minor));
+        check(chip, &bench, SMALL, Wrote::Rom);
+        let bench = Bench::new(board(chip).revision(3, minor));
+        check(chip, &bench, LARGE, Wrote::Stub);
+    }
+    let (register, bit) = SWITCHED_ON_BY_ROM;
+    let bench = Bench::new(board(chip).revision(3, 2).register(register, bit));
+    check(chip, &bench, LARGE, Wrote::Stub);
+}
+
+/// A program may ask for download mode by a bit that survives the resets over the chip's own USB.
+#[test]
+fn a_chip_that_was_told_to_stay_in_download_mode() {
+    for (chip, register, bit) in [
+        (Chip::Esp32S3, 0x6000_812C, 0x1),
+        (Chip::Esp32P4, 0x5011_0008, 0x4),
+    ] {
+        let bench = Bench::over_usb(board(chip));
+        bench.deploy(&build(chip, SMALL).request());
+        let options = ConnectOptions::default();
+        let cancel = CancelToken::new();
+        let mut session = Session::connect(bench.link(), options, &cancel).unwrap();
+        session.write_registers(&[(register, bit, bit)]).unwrap();
+        assert_eq!(session.leave().unwrap(), Left::Started);
+        bench.assert_runs(APP_AT);
+    }
+}
+
+/// The first S3 keeps a calibration value where later ones have their revision.
+#[test]
+fn the_first_s3_is_not_taken_for_a_later_one() {
+    const MAJOR: (u32, u32) = (0x6000_7058, 3 << 24);
+    const BLOCK_VERSION: [(u32, u32); 2] = [(0x6000_706C, 1), (0x6000_7050, 1 << 24)];
+    let revision = |registers: &[(u32, u32)]| {
+        let mut board = board(Chip::Esp32S3).revision(0, 0);
+        for &(register, value) in registers {
+            board = board.register(register, value);
+        }
+        let link = Bench::new(board).link();
+        let options = ConnectOptions::default();
+        let mut session = Session::connect(link, options, &CancelToken::new()).unwrap();
+        session.revision().unwrap()
+    };
+    let [major, minor] = BLOCK_VERSION;
+    assert_eq!(revision(&[MAJOR, major, minor]), 0);
+    assert_eq!(revision(&[MAJOR, major]), 300);
+}
+
+/// A person put the board into download mode, for want of a line to the boot pin; the one to EN may
+/// be there.
+#[test]
+fn a_board_that_was_not_reset_by_the_lines_is_started_by_them() {
+    let chip = Chip::Esp32;
+    let bench = Bench::new(board(chip));
+    let build = build(chip, LARGE);
+    let request = Request {
+        before: Before::NoReset,
+        ..build.request()
+    };
+    bench.board().reset_into_download_mode(Duration::ZERO);
+    let deployed = bench.deploy(&request);
+    deployed.assert_message("deploy succeeded (full flash)");
+    assert!(deployed.used_stub());
+    bench.assert_runs(APP_AT);
 }

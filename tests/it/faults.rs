@@ -69,6 +69,13 @@ impl Bench {
         self.deploy(request, &CancelToken::new(), &mut |_| {})
     }
 
+    /// The loader was not left running: the board boots, whatever is in its flash by now.
+    #[track_caller]
+    fn assert_booted(&self) {
+        let state = self.board.lock().unwrap().state();
+        assert!(!matches!(state, State::Download | State::Stub), "{state:?}");
+    }
+
     /// The build is on the board byte for byte, and the firmware was started.
     fn assert_holds(&self, target: &Target) {
         let mut board = self.board.lock().unwrap();
@@ -142,6 +149,9 @@ fn check_every_step(fault: fn(When) -> Faults, expected_codes: &[&str], fails: F
                 !error.board_state.is_empty() && !error.remedy.is_empty(),
                 "{error:?}"
             );
+            if matches!(fails, Fails::Rarely) {
+                bench.assert_booted();
+            }
         } else {
             bench.assert_holds(&target);
         }
@@ -185,6 +195,56 @@ fn an_answer_lost_at_any_step() {
         &["timeout", "no-loader", "refused", "bad-reply"],
         Fails::Rarely,
     );
+}
+
+#[test]
+fn a_request_damaged_at_any_step() {
+    const OP: usize = 1;
+    const SIZE: usize = 2;
+    const FIRST_DATA: usize = 9;
+    for strike in [
+        |when| Faults::none().corrupt_request(when, OP),
+        |when| Faults::none().corrupt_request(when, SIZE),
+        |when| Faults::none().corrupt_request(when, FIRST_DATA),
+    ] {
+        check_every_step(
+            strike,
+            &[
+                "timeout",
+                "no-loader",
+                "refused",
+                "bad-reply",
+                "unknown-chip",
+                "no-flash",
+            ],
+            Fails::Rarely,
+        );
+    }
+}
+
+#[test]
+fn an_answer_damaged_at_any_step() {
+    const OP: usize = 2;
+    const VALUE: usize = 5;
+    const STATUS: usize = 9;
+    for strike in [
+        |when| Faults::none().corrupt_answer(when, OP),
+        |when| Faults::none().corrupt_answer(when, VALUE),
+        |when| Faults::none().corrupt_answer(when, STATUS),
+    ] {
+        check_every_step(
+            strike,
+            &[
+                "timeout",
+                "no-loader",
+                "refused",
+                "bad-reply",
+                "unknown-chip",
+                "no-flash",
+            ],
+            Fails::Rarely,
+        );
+    }
 }
 
 #[test]
@@ -250,6 +310,7 @@ fn cancelled_at_any_moment() {
                 report.message
             );
             assert!(report.error.is_none());
+            bench.assert_booted();
         } else {
             // Nothing but the end was left to cancel.
             assert!(report.error.is_none(), "{report:?}");

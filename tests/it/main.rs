@@ -17,6 +17,7 @@ mod lsp_client;
 mod main_job;
 mod memory;
 mod mock_board;
+mod native_usb;
 mod predictions;
 mod rates;
 mod security;

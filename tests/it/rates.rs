@@ -4,17 +4,18 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fbuild_deploy::deploy::{Mode, Request, deploy};
+use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
 use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_deploy::rates::{Adapter, RateMemory};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
-use fbuild_sim::Board;
+use fbuild_loader::link::{ESPRESSIF_VID, Lines, LinesReach, Link, UsbId};
 use fbuild_sim::timing::Timing;
+use fbuild_sim::{Board, State};
 
+use crate::firmware::{Build, image_of_sectors};
 use crate::harness::root;
 
 /// An adapter or a cable that turns a bit of every block it carries faster than `max_baud`. Small
@@ -23,6 +24,8 @@ struct Limited {
     inner: MemoryLink<Board>,
     baud: u32,
     max_baud: u32,
+    /// The driver refuses higher rates, as those of Windows and macOS do.
+    driver_max_baud: u32,
     highest: Arc<Mutex<u32>>,
 }
 
@@ -53,6 +56,9 @@ impl Link for Limited {
     }
 
     fn set_baud(&mut self, baud: u32) -> io::Result<()> {
+        if baud > self.driver_max_baud {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         self.baud = baud;
         let mut highest = self.highest.lock().unwrap();
         *highest = (*highest).max(baud);
@@ -110,6 +116,7 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
                 inner,
                 baud: 115_200,
                 max_baud: 1_500_000,
+                driver_max_baud: u32::MAX,
                 highest: Arc::clone(&highest),
             };
             Ok(Box::new(link) as Box<dyn Link>)
@@ -146,6 +153,7 @@ fn a_link_that_outruns_its_bits_is_not_asked_for_a_rate() {
                 inner: MemoryLink::new(name, Arc::clone(&board), Time::Accounted),
                 baud: 115_200,
                 max_baud: u32::MAX,
+                driver_max_baud: u32::MAX,
                 highest: Arc::clone(&highest),
             };
             Ok(Box::new(link) as Box<dyn Link>)
@@ -159,5 +167,84 @@ fn a_link_that_outruns_its_bits_is_not_asked_for_a_rate() {
         let app = app.unwrap();
         let is_compressed = app.sent_bytes < u64::from(app.len_bytes);
         assert_eq!(is_compressed, timing == Timing::cp2102n(), "{app:?}");
+    }
+}
+
+#[test]
+fn a_rate_that_the_driver_refuses_is_given_up() {
+    let board = Board::builder(Chip::Esp32).build().unwrap();
+    let board = Arc::new(Mutex::new(board));
+    let deploy_at = |baud| {
+        let highest = Arc::new(Mutex::new(0));
+        let mut open = || {
+            let link = Limited {
+                inner: MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted),
+                baud: 115_200,
+                max_baud: u32::MAX,
+                driver_max_baud: 460_800,
+                highest: Arc::clone(&highest),
+            };
+            Ok(Box::new(link) as Box<dyn Link>)
+        };
+        let request = Request {
+            baud,
+            mode: Mode::Full,
+            ..example()
+        };
+        let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+        let highest = *highest.lock().unwrap();
+        (report, highest)
+    };
+    let (report, highest) = deploy_at(Baud::Auto);
+    assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+    assert_eq!(highest, 460_800);
+    let (report, _) = deploy_at(Baud::Fixed(921_600));
+    let error = report.error.unwrap();
+    assert_eq!(error.code, "baud-rate", "{error:?}");
+    assert!(
+        error.what.contains("sim: does not do 921600 baud"),
+        "{error:?}"
+    );
+    let state = board.lock().unwrap().state();
+    assert!(matches!(state, State::Firmware { .. }), "{state:?}");
+}
+
+/// Espressif sells bridges, too: a UART lies behind them, and its rate counts.
+#[test]
+fn a_bridge_of_espressif_is_a_bridge() {
+    for (pid, chip, highest_baud) in [
+        (0x1002, Chip::Esp32S3, 3_000_000),
+        (0x0009, Chip::Esp32S3, 0),
+        (0x0009, Chip::Esp32, 3_000_000),
+    ] {
+        let board = Board::builder(chip).build().unwrap();
+        let board = Arc::new(Mutex::new(board));
+        let highest = Arc::new(Mutex::new(0));
+        let usb_id = UsbId {
+            vid: ESPRESSIF_VID,
+            pid,
+            ..UsbId::default()
+        };
+        let mut open = || {
+            let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
+                .with_usb_id(usb_id.clone());
+            let link = Limited {
+                inner,
+                baud: 115_200,
+                max_baud: u32::MAX,
+                driver_max_baud: u32::MAX,
+                highest: Arc::clone(&highest),
+            };
+            Ok(Box::new(link) as Box<dyn Link>)
+        };
+        let build = Build::new(&[(0x1_0000, image_of_sectors(chip, 1, 200))]);
+        let report = deploy(
+            &build.request(),
+            &mut open,
+            &mut |_| {},
+            &CancelToken::new(),
+        );
+        assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+        assert_eq!(*highest.lock().unwrap(), highest_baud, "{pid:#x} {chip}");
     }
 }

@@ -121,11 +121,13 @@ impl DeployError {
             | Self::Open(_)
             | Self::NotProved { .. }
             | Self::DataLoss { .. }
-            | Self::Loader(LoaderError::Link { .. } | LoaderError::NoLoader { .. }) => {
-                self.to_string()
-            }
+            | Self::Loader(
+                LoaderError::Link { .. }
+                | LoaderError::BaudRate { .. }
+                | LoaderError::NoLoader { .. },
+            )
+            | Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Esptool(error) if error.is_local() => self.to_string(),
-            Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
         };
         let board_state = match &self {
@@ -203,7 +205,7 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
         ),
         OpenError::Other { port, .. } => {
             let advice = match port.split_once(':') {
-                Some(("socket", _)) => "check the address, and that something listens there",
+                Some(("socket", _)) => "check host and port, and that the bridge or the simulated board listens there",
                 Some(("sim", _)) => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",
             };
@@ -218,6 +220,9 @@ fn loader_advice(error: &LoaderError) -> (&'static str, bool, String) {
         LoaderError::Cancelled => ("cancelled", false, String::new()),
         LoaderError::Link { .. } => {
             ("link-lost", false, format!("check cable and connector, then {AGAIN}"))
+        }
+        LoaderError::BaudRate { .. } => {
+            ("baud-rate", false, "choose a lower baud rate, or auto".to_owned())
         }
         LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().to_owned()),
         LoaderError::Timeout { .. } => (

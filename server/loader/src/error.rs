@@ -59,6 +59,16 @@ pub enum LoaderError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The adapter, or its driver, does not do a baud rate.
+    #[error("{port} does not do {baud} baud: {source}")]
+    BaudRate {
+        /// Port name.
+        port: String,
+        /// The rate.
+        baud: u32,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// No loader answered after all resets.
     #[error("no loader answered on {port} in {attempts} attempts: {state}")]
     NoLoader {
@@ -116,9 +126,22 @@ pub enum LoaderError {
 }
 
 impl LoaderError {
-    /// Whether the cause is a link that is gone, as opposed to a chip that misbehaves.
+    /// Whether the line may be to blame, so that the same may pass at a lower baud rate: something
+    /// was lost or damaged, or the loader did not understand what arrived.
     #[must_use]
-    pub fn is_link(&self) -> bool {
-        matches!(self, Self::Link { .. })
+    pub fn is_of_the_line(&self) -> bool {
+        const ROM_FORMAT: u8 = 0x05;
+        const ROM_CHECKSUM: u8 = 0x07;
+        const STUB_LENGTH: u8 = 0xC0;
+        const STUB_CHECKSUM: u8 = 0xC1;
+        const STUB_UNKNOWN: u8 = 0xC3;
+        match self {
+            Self::Timeout { .. } | Self::BadReply { .. } | Self::BaudRate { .. } => true,
+            Self::Refused { code, .. } => matches!(
+                *code,
+                ROM_FORMAT | ROM_CHECKSUM | STUB_LENGTH | STUB_CHECKSUM | STUB_UNKNOWN
+            ),
+            _ => false,
+        }
     }
 }

@@ -3,7 +3,9 @@
 //! A line that is asserted is low at the pin. With the usual two-transistor circuit, DTR alone pulls
 //! the boot pin low, RTS alone pulls EN low, and both together do neither. Sequences and times:
 //! esptool's documentation "Boot Mode Selection" and esptool 5.6.0 `reset.py`; order on the wire
-//! confirmed by the `lines` records in the recordings.
+//! confirmed by the `lines` records in the recordings. The Silicon Labs CP2102C wants sequences of its
+//! own (esp-pylib 1.2 `serial_reset.py`, not tried on one): it moves RTS when bytes come in, and only an
+//! asserted DTR keeps that from EN.
 
 use std::io;
 use std::time::Duration;
@@ -93,35 +95,23 @@ pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
 
 /// Puts the board into download mode.
 pub fn enter_download_mode(link: &mut dyn Link, strategy: Strategy) -> io::Result<LinesReach> {
-    match strategy {
-        Strategy::Classic { hold_ms } => run(
-            link,
-            &[
-                Dtr(false),
-                Rts(true),
-                Wait(100),
-                Dtr(true),
-                Rts(false),
-                Wait(hold_ms),
-                Dtr(false),
-            ],
+    let (into_reset, hold_ms): (&[Step], u64) = match strategy {
+        Strategy::Classic { hold_ms } => (
+            &[Dtr(false), Rts(true), Wait(100), Dtr(true), Rts(false)],
+            hold_ms,
         ),
-        Strategy::Tight { hold_ms } => run(
-            link,
+        Strategy::Tight { hold_ms } => (
             &[
                 Both(false, false),
                 Both(true, true),
                 Both(false, true),
                 Wait(100),
                 Both(true, false),
-                Wait(hold_ms),
-                Both(false, false),
-                Dtr(false),
             ],
+            hold_ms,
         ),
-        Strategy::UsbSerialJtag => run(
-            link,
-            &[
+        Strategy::UsbSerialJtag => {
+            let steps = [
                 Rts(false),
                 Dtr(false),
                 Wait(100),
@@ -135,35 +125,50 @@ pub fn enter_download_mode(link: &mut dyn Link, strategy: Strategy) -> io::Resul
                 Wait(100),
                 Dtr(false),
                 Rts(false),
-            ],
-        ),
+            ];
+            return run(link, &steps);
+        }
+    };
+    if run(link, into_reset)? == LinesReach::Nothing {
+        return Ok(LinesReach::Nothing);
     }
+    link.pause(Duration::from_millis(hold_ms));
+    if has_fixed_flow_control(link) {
+        return run(link, &[Both(true, false)]);
+    }
+    // Once more, since some adapters lose the last change.
+    run(link, &[Both(false, false), Dtr(false)])
 }
 
 /// Resets the board with the boot pin high: the firmware starts.
 pub fn start_firmware(link: &mut dyn Link) -> io::Result<LinesReach> {
-    let usb = link.usb_id();
-    if usb.is_some_and(crate::link::UsbId::is_serial_jtag) {
-        run(
-            link,
-            &[
-                Dtr(false),
-                Wait(100),
-                Rts(true),
-                Dtr(false),
-                Rts(true),
-                Wait(100),
-                Rts(false),
-            ],
-        )
-    } else if usb.is_some_and(|usb| usb.vid == ESPRESSIF_VID) {
-        run(
-            link,
-            &[Dtr(false), Rts(true), Wait(200), Rts(false), Wait(200)],
-        )
-    } else {
-        run(link, &[Both(false, true), Wait(100), Both(false, false)])
+    if has_fixed_flow_control(link) {
+        let steps = [
+            Both(false, true),
+            Wait(100),
+            Both(true, true),
+            Wait(100),
+            Both(true, false),
+        ];
+        run(link, &steps)?;
+        // DTR stays, and the port's closing does not move it, where that can be asked for.
+        return run(link, &[Both(cfg!(unix), false)]);
     }
+    let native = link.usb_id().is_some_and(|usb| usb.vid == ESPRESSIF_VID);
+    let hold_ms = if native { 200 } else { 100 };
+    // The chip's USB-Serial/JTAG takes both lines released for "not into download mode".
+    let steps = [
+        Both(false, false),
+        Both(false, true),
+        Wait(hold_ms),
+        Both(false, false),
+    ];
+    run(link, &steps)
+}
+
+fn has_fixed_flow_control(link: &dyn Link) -> bool {
+    link.usb_id()
+        .is_some_and(crate::link::UsbId::has_fixed_flow_control)
 }
 
 fn run(link: &mut dyn Link, steps: &[Step]) -> io::Result<LinesReach> {
@@ -188,4 +193,75 @@ fn run(link: &mut dyn Link, steps: &[Step]) -> io::Result<LinesReach> {
         }
     }
     Ok(LinesReach::Board)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::link::memory::{Device, MemoryLink, Time, Transmission};
+    use crate::link::{USB_SERIAL_JTAG_PID, UsbId};
+
+    /// Remembers what the lines were set to, and when, in milliseconds.
+    #[derive(Default)]
+    struct Lamps(Vec<(u128, u8, u8)>);
+
+    impl Device for Lamps {
+        fn receive(&mut self, _: Duration, _: &[u8], _: u32) {}
+
+        fn set_lines(&mut self, now: Duration, lines: Lines) {
+            let change = (now.as_millis(), lines.dtr.into(), lines.rts.into());
+            self.0.push(change);
+        }
+
+        fn transmit(&mut self, _: u32) -> Option<Transmission> {
+            None
+        }
+    }
+
+    fn changes(
+        vid: u16,
+        pid: u16,
+        reset: impl FnOnce(&mut dyn Link) -> io::Result<LinesReach>,
+    ) -> Vec<(u128, u8, u8)> {
+        let lamps = Arc::new(Mutex::new(Lamps::default()));
+        let usb_id = UsbId {
+            vid,
+            pid,
+            ..UsbId::default()
+        };
+        let mut link = MemoryLink::new("", Arc::clone(&lamps), Time::Accounted).with_usb_id(usb_id);
+        assert_eq!(reset(&mut link).unwrap(), LinesReach::Board);
+        let mut changes = std::mem::take(&mut lamps.lock().unwrap().0);
+        changes.dedup_by_key(|(_, dtr, rts)| (*dtr, *rts));
+        changes
+    }
+
+    #[test]
+    fn the_firmware_is_started_by_one_pulse_of_rts() {
+        let bridge = changes(0x10C4, 0xEA60, start_firmware);
+        assert_eq!(bridge, [(0, 0, 0), (0, 0, 1), (100, 0, 0)]);
+        let own_usb = changes(ESPRESSIF_VID, USB_SERIAL_JTAG_PID, start_firmware);
+        assert_eq!(own_usb, [(0, 0, 0), (0, 0, 1), (200, 0, 0)]);
+    }
+
+    #[test]
+    fn a_bridge_with_fixed_flow_control_keeps_dtr() {
+        let enter = |strategy| {
+            let changes = changes(0x10C4, 0xEA64, |link| enter_download_mode(link, strategy));
+            (changes.last().map(|&(_, dtr, rts)| (dtr, rts)), changes)
+        };
+        for strategy in [
+            Strategy::Classic { hold_ms: 50 },
+            Strategy::Tight { hold_ms: 50 },
+        ] {
+            let (last, changes) = enter(strategy);
+            assert_eq!(last, Some((1, 0)), "{changes:?}");
+        }
+        let started = changes(0x10C4, 0xEA64, start_firmware);
+        let expected = [(0, 0, 1), (100, 1, 1), (200, 1, 0)];
+        assert_eq!(started[..3], expected);
+        assert_eq!(started.len() == 3, cfg!(unix));
+    }
 }

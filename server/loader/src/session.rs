@@ -8,6 +8,7 @@
 mod baud;
 mod connect;
 mod flash;
+mod flash_power;
 mod identify;
 mod leave;
 mod read;
@@ -24,7 +25,7 @@ pub use leave::Left;
 use crate::cancel::CancelToken;
 use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::{LinesReach, Link};
+use crate::link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use crate::packet::{self, Packet, op_name};
 use crate::slip::{self, Decoder, Piece};
 
@@ -135,6 +136,20 @@ impl Session {
         self.round_trip.unwrap_or_default()
     }
 
+    /// Whether the port is the chip's USB-Serial/JTAG peripheral.
+    fn over_serial_jtag(&self) -> bool {
+        self.link.usb_id().is_some_and(UsbId::is_serial_jtag)
+    }
+
+    /// Whether the port is the chip's USB-OTG, as its ROM presents it. Other products of Espressif's
+    /// are bridges with a UART behind them (ESP-Prog, ESP USB Bridge).
+    fn over_otg(&self) -> bool {
+        let otg_pid = self.chip.facts().usb_otg_pid;
+        self.link
+            .usb_id()
+            .is_some_and(|usb| usb.vid == ESPRESSIF_VID && Some(usb.pid) == otg_pid)
+    }
+
     /// Reads a 32-bit register.
     pub fn read_register(&mut self, address: u32) -> Result<u32, LoaderError> {
         let data = packet::words(&[address]);
@@ -201,12 +216,7 @@ impl Session {
         match data.get(status_at..status_at + 2) {
             // A ROM's second byte is stale after a success.
             Some([0, _]) if status_at == reply_len => {}
-            Some(&[status, error]) if status != 0 => {
-                return Err(LoaderError::Refused {
-                    command,
-                    code: error_code(status, error),
-                });
-            }
+            Some(&[status, error]) if status != 0 => return Err(refusal(command, status, error)),
             _ => {
                 let what = format!("{} bytes, expected {}", data.len(), reply_len + 2);
                 return Err(LoaderError::BadReply { command, what });
@@ -322,9 +332,22 @@ impl Session {
     }
 }
 
-/// A ROM says `01 code`, a stub `code 00`.
-fn error_code(status: u8, error: u8) -> u8 {
-    if status == 1 { error } else { status }
+/// What a status other than 0 means: a ROM says `01 code`, a stub `code 00` with codes from C0 on.
+fn refusal(command: &'static str, status: u8, error: u8) -> LoaderError {
+    match status {
+        1 => LoaderError::Refused {
+            command,
+            code: error,
+        },
+        0xC0.. => LoaderError::Refused {
+            command,
+            code: status,
+        },
+        _ => LoaderError::BadReply {
+            command,
+            what: format!("status {status:#04x}"),
+        },
+    }
 }
 
 /// Patience for work that takes time per byte: `per_mb` for every million bytes, never less than an

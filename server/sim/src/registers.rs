@@ -45,6 +45,10 @@ pub(crate) struct Registers {
     volatile: HashMap<u32, u32>,
     spi: SpiController,
     uart_divider: u32,
+    /// Register and bit that keep the chip in download mode.
+    force_download: Option<(u32, u32)>,
+    /// The flash has no supply before the host switches it on.
+    flash_starts_unpowered: bool,
 }
 
 /// What identifies one chip among those of its kind.
@@ -92,6 +96,9 @@ impl Registers {
             volatile: HashMap::new(),
             spi: SpiController::new(chip),
             uart_divider: uart_divider_register(chip),
+            force_download: force_download(chip),
+            flash_starts_unpowered: chip == Chip::Esp32P4
+                && matches!(identity.revision, (3, 1 | 2)),
         }
     }
 
@@ -123,6 +130,7 @@ impl Registers {
     }
 
     pub(crate) fn write(&mut self, address: u32, value: u32, mask: u32, flash: &Nor) -> Effect {
+        let flash = Some(flash).filter(|_| self.flash_has_power());
         if self.spi.write(address, value, mask, flash) {
             return Effect::None;
         }
@@ -147,6 +155,14 @@ impl Registers {
         }
     }
 
+    /// Pads, regulator and switch of the ESP32-P4's flash. Source: esptool 5.6.0 `power_on_flash`.
+    fn flash_has_power(&self) -> bool {
+        const EFUSE: (u32, u32) = (0x5012_D034, 1 << 16);
+        const SUPPLY: [(u32, u32); 3] = [(0x5011_010C, 1), (0x5011_51B8, 1 << 7), (0x5011_53FC, 3)];
+        let is_set = |(register, bits): (u32, u32)| self.read(register, 0) & bits == bits;
+        !self.flash_starts_unpowered || is_set(EFUSE) || SUPPLY.into_iter().all(is_set)
+    }
+
     /// Whether the watchdog's registers are write-protected (again).
     pub(crate) fn watchdog_locked(&self) -> bool {
         self.facts
@@ -158,10 +174,20 @@ impl Registers {
 
     /// Whether the bit that keeps the chip in download mode across resets is set.
     pub(crate) fn forces_download(&self) -> bool {
-        self.facts
-            .force_download_register
-            .and_then(|register| self.volatile.get(&register))
-            .is_some_and(|value| value & 1 != 0)
+        self.force_download.is_some_and(|(register, bit)| {
+            let value = self.volatile.get(&register);
+            value.is_some_and(|value| value & bit != 0)
+        })
+    }
+}
+
+/// Source: esptool 5.6.0 `targets/*.py`, `RTC_CNTL_FORCE_DOWNLOAD_BOOT_MASK`.
+fn force_download(chip: Chip) -> Option<(u32, u32)> {
+    match chip {
+        Chip::Esp32S2 => Some((0x3F40_8128, 0x1)),
+        Chip::Esp32S3 => Some((0x6000_812C, 0x1)),
+        Chip::Esp32P4 => Some((0x5011_0008, 0x4)),
+        _ => None,
     }
 }
 

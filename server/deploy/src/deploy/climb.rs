@@ -79,11 +79,7 @@ impl Job<'_> {
     /// After an error that a slower link may not have: whether the deploy is to be run again from
     /// its comparison, and at which rate.
     pub(super) fn slower(&mut self, session: &Session, error: &DeployError) -> Option<u32> {
-        let transient = matches!(
-            error,
-            DeployError::Loader(LoaderError::Timeout { .. } | LoaderError::BadReply { .. })
-        );
-        if !transient
+        if !matches!(error, DeployError::Loader(error) if error.is_of_the_line())
             || self.cancel.is_cancelled()
             || self.request.baud != Baud::Auto
             || session.lines() != LinesReach::Board

@@ -20,8 +20,13 @@ pub(super) fn connect(
     cancel: &CancelToken,
 ) -> Result<Session, DeployError> {
     let mut session = Session::connect(open()?, options(request), cancel)?;
-    raise_baud(request, &mut session, None)?;
-    Ok(session)
+    match raise_baud(request, &mut session, None) {
+        Ok(()) => Ok(session),
+        Err(error) => {
+            session.abandon();
+            Err(error.into())
+        }
+    }
 }
 
 /// Starts over from a reset, at `limit` baud at most.
@@ -66,10 +71,8 @@ fn raise_baud(
             Err(error) => error,
         };
         // This rate may not work on this link, and the loader's state is unknown now.
-        match (&error, rates::step_down(rate)) {
-            (LoaderError::Timeout { .. } | LoaderError::BadReply { .. }, Some(lower))
-                if request.baud == Baud::Auto =>
-            {
+        match rates::step_down(rate) {
+            Some(lower) if request.baud == Baud::Auto && error.is_of_the_line() => {
                 tracing::warn!(rate, lower, %error, "baud rate does not work");
                 memory.failed(rate);
                 limit = Some(lower);

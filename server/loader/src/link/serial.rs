@@ -60,7 +60,8 @@ pub fn list() -> Vec<PortInfo> {
 #[derive(Debug)]
 pub struct SerialLink {
     name: String,
-    port: Native,
+    /// `None` while it is looked for again.
+    port: Option<Native>,
     baud: u32,
     usb_id: Option<UsbId>,
     opened: Instant,
@@ -74,53 +75,111 @@ impl SerialLink {
             .into_iter()
             .find(|port| same_port(&port.name, name))
             .and_then(|p| p.usb);
+        let port = open_native(name, baud)?;
+        #[cfg(unix)]
+        if usb_id.as_ref().is_some_and(UsbId::has_fixed_flow_control)
+            && let Err(error) = lines::keep_when_closed(&port)
+        {
+            tracing::warn!(name, %error, "closing the port may reset the board");
+        }
         Ok(Self {
             name: name.to_owned(),
-            port: open_native(name, baud)?,
+            port: Some(port),
             baud,
             usb_id,
             opened: Instant::now(),
         })
     }
+
+    fn port(&mut self) -> io::Result<&mut Native> {
+        self.port
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Sends all of `bytes`, as long as some of them are taken every `patience`.
+    fn write_within(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+        let port = self.port()?;
+        port.set_timeout(patience)?;
+        while !bytes.is_empty() {
+            match port.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => bytes = &bytes[n..],
+                Err(error) if is_nothing_yet(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
-/// `/dev/serial/by-id/…` and the like are links to the listed name.
+impl Drop for SerialLink {
+    fn drop(&mut self) {
+        if let Some(port) = &self.port {
+            // What a stuck device has not taken, Linux would wait for up to 30 s (closing_wait).
+            let _ = port.clear(ClearBuffer::Output);
+        }
+    }
+}
+
+/// `/dev/serial/by-id/…` and the like are links to the listed name, macOS has two names for each
+/// port, and Windows takes `com5` and `\\.\COM5` for `COM5`.
 fn same_port(listed: &str, asked: &str) -> bool {
+    let call_out = asked.strip_prefix("/dev/tty.");
     listed == asked
+        || call_out.is_some_and(|name| listed.strip_prefix("/dev/cu.") == Some(name))
+        || cfg!(windows) && listed.eq_ignore_ascii_case(asked.trim_start_matches(r"\\.\"))
         || std::fs::canonicalize(asked)
             .is_ok_and(|path| path.as_os_str() == std::ffi::OsStr::new(listed))
 }
 
+/// Where an adapter is now: one that vanished may come back under another name.
+fn name_now<'n>(known: &'n str, usb_id: Option<&UsbId>, listed: &'n [PortInfo]) -> &'n str {
+    let is_it = |port: &&PortInfo| {
+        port.usb.as_ref().zip(usb_id).is_some_and(|(usb, known)| {
+            (usb.vid, usb.pid) == (known.vid, known.pid)
+                && known.serial_number.is_some()
+                && usb.serial_number == known.serial_number
+        })
+    };
+    let mut it = listed.iter().filter(is_it);
+    match (it.next(), it.next()) {
+        (Some(port), None) => &port.name,
+        // Gone, or boards that all have the same number.
+        _ => known,
+    }
+}
+
 fn open_native(name: &str, baud: u32) -> Result<Native, OpenError> {
-    serialport::new(name, baud)
+    let port = serialport::new(name, baud)
         .timeout(WRITE_TIMEOUT)
         .open_native()
-        .map_err(|error| open_error(name, &error))
+        .map_err(|error| open_error(name, &error))?;
+    // Otherwise a device that takes nothing any more holds up a write for ever.
+    #[cfg(unix)]
+    lines::do_not_block(&port).map_err(|error| OpenError::Other {
+        port: name.to_owned(),
+        source: error,
+    })?;
+    Ok(port)
 }
 
 fn open_error(name: &str, error: &serialport::Error) -> OpenError {
     let port = name.to_owned();
     let text = error.to_string();
-    let lower = text.to_ascii_lowercase();
     match error.kind() {
-        serialport::ErrorKind::Io(io::ErrorKind::NotFound) => OpenError::NotFound { port },
-        serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) if cfg!(windows) => {
-            // Windows answers "access denied" for a port that another program holds.
-            OpenError::Busy { port }
-        }
         serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             OpenError::Permission { port }
         }
-        serialport::ErrorKind::Io(io::ErrorKind::ResourceBusy | io::ErrorKind::WouldBlock) => {
+        // serialport 4.10 says so on Unix of a port that is locked, on Windows of one that is not
+        // there and of one that another program holds ("access denied", in the system's language).
+        serialport::ErrorKind::NoDevice if cfg!(unix) || is_listed(name) => {
             OpenError::Busy { port }
         }
-        _ if lower.contains("busy") || lower.contains("lock") => OpenError::Busy { port },
-        serialport::ErrorKind::NoDevice if !std::path::Path::new(name).exists() => {
+        serialport::ErrorKind::NoDevice | serialport::ErrorKind::Io(io::ErrorKind::NotFound) => {
             OpenError::NotFound { port }
         }
-        serialport::ErrorKind::NoDevice | serialport::ErrorKind::InvalidInput => {
-            OpenError::BadName { port, why: text }
-        }
+        serialport::ErrorKind::InvalidInput => OpenError::BadName { port, why: text },
         kind => OpenError::Other {
             port,
             source: match kind {
@@ -131,8 +190,16 @@ fn open_error(name: &str, error: &serialport::Error) -> OpenError {
     }
 }
 
-fn io_error(error: serialport::Error) -> io::Error {
-    error.into()
+fn is_listed(name: &str) -> bool {
+    list().iter().any(|port| same_port(&port.name, name))
+}
+
+/// Nothing went wrong; there is just nothing to read, or no room.
+fn is_nothing_yet(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 impl Link for SerialLink {
@@ -141,43 +208,36 @@ impl Link for SerialLink {
     }
 
     fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        self.port.set_timeout(timeout).map_err(io_error)?;
-        match self.port.read(buffer) {
+        let port = self.port()?;
+        port.set_timeout(timeout)?;
+        match port.read(buffer) {
             // A tty whose device is gone reads as end of file.
             Ok(0) => Err(io::Error::new(
                 io::ErrorKind::BrokenPipe,
                 "the device is gone",
             )),
             Ok(n) => Ok(n),
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Ok(0)
-            }
+            Err(e) if e.kind() == io::ErrorKind::TimedOut || is_nothing_yet(&e) => Ok(0),
             Err(e) => Err(e),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.port.set_timeout(WRITE_TIMEOUT).map_err(io_error)?;
-        self.port.write_all(bytes)
+        self.write_within(bytes, WRITE_TIMEOUT)
     }
 
     fn discard_input(&mut self) -> io::Result<()> {
-        self.port.clear(ClearBuffer::Input).map_err(io_error)
+        Ok(self.port()?.clear(ClearBuffer::Input)?)
     }
 
     fn set_baud(&mut self, baud: u32) -> io::Result<()> {
-        self.port.set_baud_rate(baud).map_err(io_error)?;
+        self.port()?.set_baud_rate(baud)?;
         self.baud = baud;
         Ok(())
     }
 
     fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach> {
-        lines::set(&mut self.port, lines)
+        lines::set(self.port()?, lines)
     }
 
     fn usb_id(&self) -> Option<&UsbId> {
@@ -193,19 +253,128 @@ impl Link for SerialLink {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
+        // Closed first: Windows and the lock of Unix keep a second handle out, and Linux gives the
+        // device another name as long as somebody holds the old one.
+        self.port = None;
         let mut tries = 0;
         loop {
-            match open_native(&self.name, self.baud) {
+            self.pause(REOPEN_PAUSE);
+            tries += 1;
+            let listed = list();
+            let name = name_now(&self.name, self.usb_id.as_ref(), &listed);
+            match open_native(name, self.baud) {
                 Ok(port) => {
-                    self.port = port;
+                    let it = listed.iter().find(|port| same_port(&port.name, name));
+                    // In download mode it may be another device.
+                    if let Some(usb_id) = it.and_then(|port| port.usb.clone()) {
+                        self.usb_id = Some(usb_id);
+                    }
+                    self.port = Some(port);
+                    self.name = name.to_owned();
                     return Ok(());
                 }
-                Err(_) if tries + 1 < REOPEN_TRIES => {
-                    tries += 1;
-                    self.pause(REOPEN_PAUSE);
-                }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) if tries == REOPEN_TRIES => return Err(io::Error::other(error)),
+                Err(_) => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(pid: u16, serial_number: Option<&str>) -> UsbId {
+        UsbId {
+            vid: 0x303A,
+            pid,
+            serial_number: serial_number.map(str::to_owned),
+            product: None,
+        }
+    }
+
+    fn listed(ports: &[(&str, UsbId)]) -> Vec<PortInfo> {
+        let port = |(name, usb): &(&str, UsbId)| PortInfo {
+            name: (*name).to_owned(),
+            usb: Some(usb.clone()),
+        };
+        ports.iter().map(port).collect()
+    }
+
+    #[test]
+    fn a_port_that_comes_back_is_known_by_its_number() {
+        let (one, other) = (adapter(0x1001, Some("A1")), adapter(0x1001, Some("B2")));
+        let now = |usb: &UsbId, ports: &[(&str, UsbId)]| {
+            name_now("/dev/ttyACM0", Some(usb), &listed(ports)).to_owned()
+        };
+        let hub = [
+            ("/dev/ttyACM1", other.clone()),
+            ("/dev/ttyACM2", one.clone()),
+        ];
+        assert_eq!(now(&one, &hub), "/dev/ttyACM2");
+        assert_eq!(now(&one, &hub[..1]), "/dev/ttyACM0", "not back yet");
+        // Adapters without a number of their own are known by their place only.
+        let nameless = adapter(0x1001, None);
+        assert_eq!(
+            now(&nameless, &[("/dev/ttyACM1", nameless.clone())]),
+            "/dev/ttyACM0"
+        );
+        let twins = [("/dev/ttyACM1", one.clone()), ("/dev/ttyACM2", one.clone())];
+        assert_eq!(now(&one, &twins), "/dev/ttyACM0");
+    }
+
+    #[test]
+    fn a_port_is_the_same_by_its_other_names() {
+        assert!(same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem1"));
+        assert!(!same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem12"));
+        assert_eq!(same_port("COM5", "com5"), cfg!(windows));
+        assert_eq!(same_port("COM5", r"\\.\COM5"), cfg!(windows));
+    }
+
+    #[cfg(target_os = "linux")]
+    mod with_a_pty {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        use super::*;
+
+        fn pty() -> (std::os::fd::OwnedFd, String) {
+            let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            grantpt(&master).unwrap();
+            unlockpt(&master).unwrap();
+            let path = ptsname(&master, Vec::new()).unwrap();
+            (master, path.into_string().unwrap())
+        }
+
+        #[test]
+        fn a_device_that_takes_nothing_does_not_hold_up_a_write_for_ever() {
+            let (_master, path) = pty();
+            let mut link = SerialLink::open(&path).unwrap();
+            let error = link
+                .write_within(&vec![0; 1 << 20], Duration::from_millis(50))
+                .unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        }
+
+        #[test]
+        fn a_port_can_be_opened_again_and_is_held_by_one_at_a_time() {
+            let (master, path) = pty();
+            let mut link = SerialLink::open(&path).unwrap();
+            let second = SerialLink::open(&path).unwrap_err();
+            assert!(matches!(second, OpenError::Busy { .. }), "{second:?}");
+            link.reopen().unwrap();
+            rustix::io::write(&master, b"hello").unwrap();
+            let mut buffer = [0; 16];
+            let n = link.read(&mut buffer, Duration::from_secs(10)).unwrap();
+            assert_eq!(&buffer[..n], b"hello");
+        }
+
+        #[test]
+        fn what_stands_in_the_way_of_opening_is_told_apart() {
+            let open = |name: &str| SerialLink::open(name).unwrap_err();
+            let missing = open("/dev/no-such-port");
+            assert!(matches!(missing, OpenError::NotFound { .. }), "{missing:?}");
+            let no_port = open("/dev/null");
+            assert!(matches!(no_port, OpenError::Other { .. }), "{no_port:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! as ser2net in raw mode. No control lines and no baud rate travel over it.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use super::{Lines, LinesReach, Link};
@@ -10,6 +10,8 @@ use crate::error::OpenError;
 
 /// How long to wait for the other side to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time that the other side may take nothing; as with a serial port.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An open connection.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ impl TcpLink {
             port: name.to_owned(),
             source,
         };
-        let mut addresses = host_port
+        let addresses = host_port
             .to_socket_addrs()
             .map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidInput => OpenError::BadName {
@@ -35,18 +37,30 @@ impl TcpLink {
                 },
                 _ => other(error),
             })?;
-        let address = addresses.next().ok_or_else(|| OpenError::NotFound {
-            port: name.to_owned(),
-        })?;
-        let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(other)?;
+        let stream = connect(addresses).map_err(other)?;
         // Every request waits for its answer: Nagle's delay would be added to each of them.
         stream.set_nodelay(true).map_err(other)?;
+        let patience = Some(WRITE_TIMEOUT);
+        stream.set_write_timeout(patience).map_err(other)?;
         Ok(Self {
             name: name.to_owned(),
             stream,
             opened: Instant::now(),
         })
     }
+}
+
+/// Connects to the first address that accepts: `localhost` often is ::1 first, and the board listens
+/// on 127.0.0.1.
+fn connect(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut result = Err(io::ErrorKind::NotFound.into());
+    for address in addresses {
+        result = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 impl Link for TcpLink {
@@ -111,5 +125,23 @@ impl Link for TcpLink {
 
     fn now(&self) -> Duration {
         self.opened.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn every_address_of_a_host_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        // Nobody can listen there.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let stream = connect([nowhere, there].into_iter()).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+        assert!(connect([nowhere].into_iter()).is_err());
     }
 }

@@ -6,7 +6,6 @@ use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::ESPRESSIF_VID;
 use crate::packet::{self, op};
 
 /// Time for the chip's UART to take the new rate after its answer has left. esptool waits 50 ms; the
@@ -26,11 +25,8 @@ impl Session {
     /// set (a virtual machine, an adapter with an id of its own before the chip's USB).
     #[must_use]
     pub fn clocked_baud(&self) -> Option<u32> {
-        let native_usb = self
-            .link
-            .usb_id()
-            .is_some_and(|usb| usb.vid == ESPRESSIF_VID);
-        (!native_usb && !self.outran_its_bits).then_some(self.baud)
+        let own_usb = self.over_serial_jtag() || self.over_otg();
+        (!own_usb && !self.outran_its_bits).then_some(self.baud)
     }
 
     /// Whether there is a baud rate that can be changed. Raw TCP carries none: whatever serial port
@@ -69,8 +65,14 @@ impl Session {
             0,
             ANSWER_TIMEOUT,
         )?;
-        let result = self.link.set_baud(baud);
-        self.link_result(result)?;
+        // Drivers of Windows and macOS refuse what their adapter cannot do; Linux rounds in silence.
+        self.link
+            .set_baud(baud)
+            .map_err(|source| LoaderError::BaudRate {
+                port: self.link.name().to_owned(),
+                baud,
+                source,
+            })?;
         self.baud = baud;
         self.round_trip = None;
         self.link.pause(SETTLE);

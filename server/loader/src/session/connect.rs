@@ -46,7 +46,8 @@ impl Session {
     /// Resets the board into download mode, waits for its loader and asks which chip it is.
     ///
     /// # Errors
-    /// [`LoaderError::NoLoader`] says what the board was doing instead; the port is closed again.
+    /// [`LoaderError::NoLoader`] says what the board was doing instead; the board is reset into its
+    /// firmware and the port closed again.
     pub fn connect(
         link: Box<dyn Link>,
         options: ConnectOptions,
@@ -69,8 +70,13 @@ impl Session {
             round_trip: None,
             outran_its_bits: false,
         };
-        session.establish(options)?;
-        Ok(session)
+        match session.establish(options) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                session.abandon();
+                Err(error)
+            }
+        }
     }
 
     /// Starts over on the same link, whatever state the loader is in: reset, SYNC, chip, 115200 baud.
@@ -91,13 +97,25 @@ impl Session {
         let mut log = Vec::new();
         for attempt in 0..options.attempts {
             log.clear();
-            self.reset_once(options.before, attempt)?;
-            if self.sync(attempt, &mut log)? {
+            let answered = self
+                .reset_once(options.before, attempt)
+                .and_then(|()| self.sync(attempt, &mut log));
+            let is_last = attempt + 1 == options.attempts;
+            if matches!(answered, Err(LoaderError::Link { .. }))
+                && self.link.usb_id().is_some()
+                && !is_last
+            {
+                // The port of a chip's own USB vanishes while the chip resets, and comes back.
+                let reopened = self.link.reopen();
+                self.link_result(reopened)?;
+                continue;
+            }
+            if answered? {
                 self.detect_chip()?;
                 if self.lines == LinesReach::Board {
                     self.calm_watchdogs()?;
                 }
-                return Ok(());
+                return self.power_flash();
             }
         }
         Err(LoaderError::NoLoader {
@@ -115,13 +133,7 @@ impl Session {
         }
         let strategies = reset::strategies(&*self.link);
         let strategy = strategies[attempt as usize % strategies.len()];
-        let mut result = reset::enter_download_mode(&mut *self.link, strategy);
-        if result.is_err() && self.link.usb_id().is_some() {
-            // The port of a native USB vanishes while the chip resets.
-            let reopened = self.link.reopen();
-            self.link_result(reopened)?;
-            result = reset::enter_download_mode(&mut *self.link, strategy);
-        }
+        let result = reset::enter_download_mode(&mut *self.link, strategy);
         self.lines = self.link_result(result)?;
         Ok(())
     }

@@ -90,11 +90,8 @@ impl Session {
             }
         };
         if data[digest_len] != 0 {
-            let code = super::error_code(data[digest_len], data[digest_len + 1]);
-            return Err(LoaderError::Refused {
-                command: COMMAND,
-                code,
-            });
+            let (status, error) = (data[digest_len], data[digest_len + 1]);
+            return Err(super::refusal(COMMAND, status, error));
         }
         let digest = match digest_len {
             HEX_LEN => parse_hex(&data[..HEX_LEN]),

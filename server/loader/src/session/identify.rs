@@ -114,10 +114,7 @@ impl Session {
 
     fn get_security_info(&mut self) -> Result<SecurityInfo, LoaderError> {
         let (_, data) = self.exchange(op::GET_SECURITY_INFO, &[], 0, ANSWER_TIMEOUT)?;
-        let refused = |bytes: &[u8]| LoaderError::Refused {
-            command: "GET_SECURITY_INFO",
-            code: super::error_code(bytes[0], bytes[1]),
-        };
+        let refused = |bytes: &[u8]| super::refusal("GET_SECURITY_INFO", bytes[0], bytes[1]);
         // 20 bytes and status, or on the S2 12 and status; status is 4 bytes on a ROM, 2 on a stub.
         let (info_len, has_chip_id) = match data.len() {
             22..=24 => (20, true),
@@ -195,7 +192,17 @@ impl Session {
             major = major.count_ones();
         }
         let minor = self.read_bits(bits.minor)?;
+        if self.chip == Chip::Esp32S3 && minor.is_multiple_of(8) && self.is_first_s3()? {
+            return Ok(0);
+        }
         Ok((major * 100 + minor) as u16)
+    }
+
+    /// ESP32-S3 v0.0, whose eFuses (block version 1.1) hold something else where later ones have the
+    /// major number. Source: esptool 5.6.0 `targets/esp32s3.py`, `is_eco0`.
+    fn is_first_s3(&mut self) -> Result<bool, LoaderError> {
+        const BLOCK_VERSION: [(u32, u32, u32); 2] = [(0x6000_706C, 0, 2), (0x6000_7050, 24, 3)];
+        Ok(self.read_bits(&BLOCK_VERSION)? == 0b01_001)
     }
 
     fn read_bits(&mut self, parts: &[(u32, u32, u32)]) -> Result<u32, LoaderError> {
@@ -327,14 +334,10 @@ impl Session {
     /// Over USB-Serial/JTAG a reset leaves the watchdogs running; they would reset the chip in the
     /// middle of a write.
     pub(super) fn calm_watchdogs(&mut self) -> Result<(), LoaderError> {
-        let over_usb = self
-            .link
-            .usb_id()
-            .is_some_and(crate::link::UsbId::is_serial_jtag);
-        let Some(watchdog) = self.chip.facts().watchdog.as_ref().filter(|_| over_usb) else {
+        let Some(watchdog) = &self.chip.facts().watchdog else {
             return Ok(());
         };
-        if self.secure_download {
+        if self.secure_download || !self.over_serial_jtag() {
             return Ok(());
         }
         let mut writes = vec![

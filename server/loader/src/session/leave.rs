@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::WATCHDOG_KEY;
 use crate::error::LoaderError;
-use crate::link::{ESPRESSIF_VID, LinesReach};
+use crate::link::LinesReach;
 use crate::packet::{self, op};
 use crate::reset;
 
@@ -24,18 +24,12 @@ impl Session {
     /// The lines reset most boards. Over native USB (OTG), and where no lines reach the board, the
     /// chip's watchdog does it if the chip has one that can; an ESP32's ROM can be told to reboot.
     pub fn leave(mut self) -> Result<Left, LoaderError> {
-        let usb = self.link.usb_id();
-        let over_otg = usb.is_some_and(|usb| {
-            usb.vid == ESPRESSIF_VID && self.chip.facts().usb_otg_pid == Some(usb.pid)
-        });
-        let over_jtag = usb.is_some_and(crate::link::UsbId::is_serial_jtag);
+        let (over_otg, over_jtag) = (self.over_otg(), self.over_serial_jtag());
         if over_otg || over_jtag {
             self.clear_forced_download()?;
         }
         if self.lines == LinesReach::Board && !over_otg {
-            let result = reset::start_firmware(&mut *self.link);
-            self.link_result(result)?;
-            return Ok(Left::Started);
+            return self.start_by_lines(over_jtag);
         }
         if self.chip.facts().watchdog_reset && !self.secure_download {
             self.reset_by_watchdog()?;
@@ -45,12 +39,21 @@ impl Session {
             self.reboot_from_rom()?;
             return Ok(Left::Started);
         }
-        if self.lines == LinesReach::Board {
-            let result = reset::start_firmware(&mut *self.link);
-            self.link_result(result)?;
-            return Ok(Left::Started);
+        // Also where they were not used to get here.
+        self.start_by_lines(over_otg || over_jtag)
+    }
+
+    fn start_by_lines(&mut self, over_own_usb: bool) -> Result<Left, LoaderError> {
+        match reset::start_firmware(&mut *self.link) {
+            Ok(LinesReach::Board) => Ok(Left::Started),
+            Ok(LinesReach::Nothing) => Ok(Left::StillInLoader),
+            Err(error) if over_own_usb => {
+                // A firmware that uses USB itself takes the port along.
+                tracing::debug!(%error, "the port went with the reset");
+                Ok(Left::Started)
+            }
+            error => self.link_result(error.map(|_| Left::Started)),
         }
-        Ok(Left::StillInLoader)
     }
 
     /// Resets by the lines alone, whatever state the loader is in. For use after an error.
@@ -63,10 +66,9 @@ impl Session {
 
     /// A chip that was told to stay in download mode would stay there across a reset.
     fn clear_forced_download(&mut self) -> Result<(), LoaderError> {
-        const FORCE_DOWNLOAD_BOOT: u32 = 1;
-        match self.chip.facts().force_download_register {
-            Some(register) if !self.secure_download => {
-                self.write_registers(&[(register, 0, FORCE_DOWNLOAD_BOOT)])
+        match self.chip.facts().force_download {
+            Some((register, bit)) if !self.secure_download => {
+                self.write_registers(&[(register, 0, bit)])
             }
             _ => Ok(()),
         }

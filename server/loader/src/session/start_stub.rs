@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::ESPRESSIF_VID;
 use crate::packet::{self, checksum, data_block, op};
 use crate::stub::{self, Stub};
 
@@ -66,10 +65,10 @@ impl Session {
     }
 
     fn load_segments(&mut self, stub: &Stub) -> Result<(), LoaderError> {
-        let over_otg = self.link.usb_id().is_some_and(|usb| {
-            usb.vid == ESPRESSIF_VID && self.chip.facts().usb_otg_pid == Some(usb.pid)
-        });
-        let block_len = if over_otg {
+        // Something without USB id may hide it (a virtual machine, a bridge of sockets).
+        let may_be_otg = self.over_otg()
+            || self.link.usb_id().is_none() && self.chip.facts().usb_otg_pid.is_some();
+        let block_len = if may_be_otg {
             RAM_BLOCK_LEN_USB_OTG
         } else {
             RAM_BLOCK_LEN

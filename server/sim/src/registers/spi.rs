@@ -62,7 +62,14 @@ impl SpiController {
     }
 
     /// Whether the address is one of the controller's.
-    pub(super) fn write(&mut self, address: u32, value: u32, mask: u32, flash: &Nor) -> bool {
+    /// Without `flash`, nothing answers on its pins.
+    pub(super) fn write(
+        &mut self,
+        address: u32,
+        value: u32,
+        mask: u32,
+        flash: Option<&Nor>,
+    ) -> bool {
         let Some(offset) = address.checked_sub(self.base) else {
             return false;
         };
@@ -86,10 +93,10 @@ impl SpiController {
         true
     }
 
-    fn run(&mut self, flash: &Nor) {
+    fn run(&mut self, flash: Option<&Nor>) {
         let answer = match self.usr2 & 0xFF {
             // RDID.
-            0x9F => flash.jedec_id(),
+            0x9F => flash.map_or(u32::MAX, Nor::jedec_id),
             // Everything else that hosts send (SFDP, status registers, reset enable and reset) reads
             // 0, as in the recordings. Erasing and programming this way is not modelled.
             _ => 0,

@@ -1,4 +1,4 @@
-//! The two modem lines that reset a board.
+//! The two modem lines that reset a board, and what else serialport does not offer.
 
 use std::io;
 
@@ -16,6 +16,22 @@ pub(super) fn set(port: &mut Native, lines: Lines) -> io::Result<LinesReach> {
         Err(rustix::io::Errno::NOTTY | rustix::io::Errno::INVAL) => Ok(LinesReach::Nothing),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Has writes take what there is room for at once, instead of waiting for the device.
+#[cfg(unix)]
+pub(super) fn do_not_block(port: &Native) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(unix::descriptor(port), true)?)
+}
+
+/// Has the lines stay as they are when the port is closed.
+#[cfg(unix)]
+pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {
+    use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+    let fd = unix::descriptor(port);
+    let mut settings = tcgetattr(fd)?;
+    settings.control_modes.remove(ControlModes::HUPCL);
+    Ok(tcsetattr(fd, OptionalActions::Now, &settings)?)
 }
 
 #[cfg(unix)]
@@ -45,14 +61,21 @@ mod unix {
     const TIOCM_DTR: u32 = 0x002;
     const TIOCM_RTS: u32 = 0x004;
 
-    // The exception to "no unsafe code": neither serialport nor rustix offers TIOCMSET, and setting
-    // the lines one after the other resets some boards into the wrong mode.
+    // The exceptions to "no unsafe code": serialport hands out its descriptor as a number only, and
+    // neither it nor rustix offers TIOCMSET; setting the lines one after the other resets some boards
+    // into the wrong mode.
     #[allow(unsafe_code)]
-    pub(super) fn set(port: &mut Native, lines: Lines) -> Result<(), Errno> {
-        // SAFETY: `port` owns the descriptor and outlives `fd`. TIOCMGET writes and TIOCMSET reads
-        // exactly one C int, which is what the type parameters say.
+    pub(super) fn descriptor(port: &Native) -> BorrowedFd<'_> {
+        // SAFETY: `port` owns the descriptor and outlives what is returned.
+        unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
+    }
+
+    #[allow(unsafe_code)]
+    pub(super) fn set(port: &Native, lines: Lines) -> Result<(), Errno> {
+        let fd = descriptor(port);
+        // SAFETY: TIOCMGET writes and TIOCMSET reads exactly one C int, which is what the type
+        // parameters say.
         unsafe {
-            let fd = BorrowedFd::borrow_raw(port.as_raw_fd());
             let mut bits: u32 = ioctl(fd, Getter::<{ request::TIOCMGET }, u32>::new())?;
             for (line, on) in [(TIOCM_DTR, lines.dtr), (TIOCM_RTS, lines.rts)] {
                 bits = if on { bits | line } else { bits & !line };
