@@ -19,5 +19,6 @@ mod memory;
 mod mock_board;
 mod predictions;
 mod rates;
+mod requests;
 mod security;
 mod table_change;
