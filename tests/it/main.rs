@@ -20,5 +20,6 @@ mod mock_board;
 mod native_usb;
 mod predictions;
 mod rates;
+mod requests;
 mod security;
 mod table_change;

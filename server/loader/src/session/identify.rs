@@ -8,9 +8,6 @@ use crate::packet::{self, op, word_at};
 /// Register whose value tells an ESP32 and an S2 from everything else.
 pub(super) const MAGIC_REGISTER: u32 = 0x4000_1000;
 
-/// How registers are written: one a request, or all in one.
-type WriteRegisters = fn(&mut Session, &[(u32, u32, u32)]) -> Result<(), LoaderError>;
-
 /// Bits of GET_SECURITY_INFO's flags. Source: esptool 5.6.0 `loader.py`.
 const FLAG_SECURE_BOOT: u32 = 1 << 0;
 const FLAG_SECURE_DOWNLOAD: u32 = 1 << 2;
@@ -59,6 +56,22 @@ pub struct FlashId {
     pub jedec: u32,
     /// Size in bytes, if the id's size byte is known.
     pub len_bytes: Option<u32>,
+}
+
+impl FlashId {
+    /// From the register that it came in, lowest byte first. The wire order is vendor, type, size.
+    fn from_wire(raw: [u8; 4]) -> Option<Self> {
+        let jedec = Self::jedec(raw);
+        let is_silence = matches!(jedec, 0 | 0xFF_FFFF | 0x3F_FFFF | 0xFF_FF3F);
+        (!is_silence).then(|| Self {
+            jedec,
+            len_bytes: flash_len(raw),
+        })
+    }
+
+    fn jedec(raw: [u8; 4]) -> u32 {
+        u32::from_be_bytes([0, raw[0], raw[1], raw[2]])
+    }
 }
 
 /// Answer to GET_SECURITY_INFO.
@@ -248,19 +261,37 @@ impl Session {
         Ok(hd << 24 | cs << 18 | d << 12 | q << 6 | clk)
     }
 
-    /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller's registers.
+    /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller.
     pub fn flash_id(&mut self) -> Result<FlashId, LoaderError> {
-        if self.kind == LoaderKind::Stub {
-            match self.read_flash_id(Self::write_registers_at_once) {
-                // A stub that takes one register at a time, then.
-                Err(LoaderError::NoFlash { .. } | LoaderError::Refused { .. }) => {}
-                result => return result,
-            }
+        match self.flash_id_by_controller() {
+            Ok(Some(id)) => Ok(id),
+            // Refused: a stub that takes one register at a time.
+            Ok(None) | Err(LoaderError::Refused { .. }) => self.flash_id_by_user_command(),
+            Err(error) => Err(error),
         }
-        self.read_flash_id(Self::write_registers)
     }
 
-    fn read_flash_id(&mut self, write: WriteRegisters) -> Result<FlashId, LoaderError> {
+    /// The controller's own "read JEDEC id", with which stubs and ROMs find out the size themselves
+    /// (esp-stub-lib, `stub_target_flash_get_flash_id`; ESP-IDF `esp_rom_spi_flash_update_id` and
+    /// `spi_reg.h`). It needs nothing to be set up and put back. `None`: no id that means something.
+    fn flash_id_by_controller(&mut self) -> Result<Option<FlashId>, LoaderError> {
+        const FLASH_RDID: u32 = 1 << 28;
+        let base = self.chip.facts().spi_base;
+        let w0 = base + self.chip.facts().spi.w0;
+        // W0 first, so that nothing stale is taken for an answer.
+        let writes = [(w0, 0, u32::MAX), (base, FLASH_RDID, u32::MAX)];
+        match self.kind {
+            LoaderKind::Rom => self.write_registers(&writes)?,
+            LoaderKind::Stub => self.write_registers_at_once(&writes)?,
+        }
+        // The 32 clocks of the command are over long before the next request arrives; if they were
+        // not, the size, which comes last, would be missing.
+        let raw = self.read_register(w0)?.to_le_bytes();
+        Ok(FlashId::from_wire(raw).filter(|id| id.len_bytes.is_some()))
+    }
+
+    /// RDID as a command of the host's own making, which is what esptool does.
+    fn flash_id_by_user_command(&mut self) -> Result<FlashId, LoaderError> {
         const READ_JEDEC_ID: u32 = 0x9F;
         const ID_BITS: u32 = 24;
         const USR_COMMAND: u32 = 1 << 31;
@@ -272,17 +303,13 @@ impl Session {
         let register = |offset: u32| base + offset;
         let old_usr = self.read_register(register(spi.usr))?;
         let old_usr2 = self.read_register(register(spi.usr2))?;
-        write(
-            self,
-            &[
-                // First, so that nothing stale is taken for an answer.
-                (register(spi.w0), 0, u32::MAX),
-                (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
-                (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
-                (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
-                (base, CMD_USR, u32::MAX),
-            ],
-        )?;
+        self.write_registers(&[
+            (register(spi.w0), 0, u32::MAX),
+            (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
+            (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
+            (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
+            (base, CMD_USR, u32::MAX),
+        ])?;
         let mut tries = 0;
         while self.read_register(base)? & CMD_USR != 0 {
             tries += 1;
@@ -290,22 +317,13 @@ impl Session {
                 return Err(LoaderError::NoFlash { id: 0 });
             }
         }
-        // The wire order is vendor, type, size; the register's lowest byte came first.
         let raw = self.read_register(register(spi.w0))?.to_le_bytes();
-        write(
-            self,
-            &[
-                (register(spi.usr), old_usr, u32::MAX),
-                (register(spi.usr2), old_usr2, u32::MAX),
-            ],
-        )?;
-        let jedec = u32::from_be_bytes([0, raw[0], raw[1], raw[2]]);
-        if matches!(jedec, 0 | 0xFF_FFFF | 0x3F_FFFF | 0xFF_FF3F) {
-            return Err(LoaderError::NoFlash { id: jedec });
-        }
-        Ok(FlashId {
-            jedec,
-            len_bytes: flash_len(raw),
+        self.write_registers(&[
+            (register(spi.usr), old_usr, u32::MAX),
+            (register(spi.usr2), old_usr2, u32::MAX),
+        ])?;
+        FlashId::from_wire(raw).ok_or(LoaderError::NoFlash {
+            id: FlashId::jedec(raw),
         })
     }
 

@@ -1,5 +1,6 @@
-//! The SPI controller that drives the flash, as far as "user commands" go: a host writes what shall
-//! be sent, starts it with CMD bit 18 and finds the answer in W0.
+//! The SPI controller that drives the flash, as far as hosts use it: the answer to a command is found
+//! in W0. A "user command" (CMD bit 18) is whatever was written into the registers before; the
+//! controller makes "read JEDEC id" (CMD bit 28) itself (ESP-IDF, `spi_reg.h` and `spi_mem_reg.h`).
 
 use fbuild_loader::chip::{Chip, SpiRegisters};
 
@@ -7,6 +8,8 @@ use crate::flash::Nor;
 
 /// CMD: run the user command.
 const CMD_USR: u32 = 1 << 18;
+/// CMD: read the flash chip's JEDEC id.
+const CMD_FLASH_RDID: u32 = 1 << 28;
 /// USR: has an input phase.
 const USR_MISO: u32 = 1 << 28;
 
@@ -77,6 +80,9 @@ impl SpiController {
             0x00 => {
                 if value & mask & CMD_USR != 0 {
                     self.run(flash);
+                }
+                if value & mask & CMD_FLASH_RDID != 0 {
+                    self.w0 = flash.jedec_id();
                 }
                 return true;
             }
