@@ -15,6 +15,10 @@ pub(crate) struct Client {
     next_id: u64,
     /// Everything that the server sent unasked.
     pub(crate) notifications: Vec<Value>,
+    /// What the person was asked.
+    pub(crate) questions: Vec<Value>,
+    /// The button that the person presses; `None`: they close the question.
+    pub(crate) presses: Option<String>,
 }
 
 impl Client {
@@ -33,6 +37,8 @@ impl Client {
             stdout,
             next_id: 1,
             notifications: Vec::new(),
+            questions: Vec::new(),
+            presses: None,
         };
         let uri = format!("file://{}", root.display());
         let params = json!({
@@ -59,8 +65,14 @@ impl Client {
         loop {
             let message = self.receive();
             match (message.get("method"), message.get("id")) {
-                (Some(_), Some(asked)) => {
-                    self.send(&json!({ "jsonrpc": "2.0", "id": asked, "result": null }));
+                (Some(method), Some(asked)) => {
+                    let mut result = Value::Null;
+                    if method == "window/showMessageRequest" {
+                        result =
+                            json!(self.presses.as_ref().map(|title| json!({ "title": title })));
+                        self.questions.push(message.clone());
+                    }
+                    self.send(&json!({ "jsonrpc": "2.0", "id": asked, "result": result }));
                 }
                 (Some(_), None) => self.notifications.push(message),
                 (None, Some(answered)) if answered == id => {

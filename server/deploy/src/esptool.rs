@@ -32,6 +32,7 @@ use fbuild_loader::error::OpenError;
 use fbuild_loader::link::LinesReach;
 use fbuild_loader::reset::{self, After};
 
+use self::arguments::Work;
 pub use self::error::EsptoolError;
 use self::tool::Esptool;
 use crate::deploy::{Job, Mode, Open, Request, with_job};
@@ -41,6 +42,12 @@ use crate::image::LoadedImages;
 use crate::otadata;
 use crate::outcome::{Report, Verdict};
 use crate::target::RegionKind;
+
+/// Whether a port is of a kind that esptool's serial library opens and this program does not.
+#[must_use]
+pub fn only_esptool_opens(port: &str) -> bool {
+    port.starts_with("rfc2217://")
+}
 
 /// Makes a device that esptool can open for a port that it cannot; says its path.
 pub type Serve<'s> = dyn FnMut() -> Result<String, OpenError> + 's;
@@ -76,7 +83,7 @@ impl Job<'_> {
             Reach::Port(open) => {
                 let result = self.run_with(&mut esptool, &loaded);
                 if esptool.is_in_loader && self.request.after == After::Reset {
-                    self.start_firmware(open);
+                    self.start_firmware(open, &mut esptool);
                 }
                 result
             }
@@ -121,9 +128,15 @@ impl Job<'_> {
 
     /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
     /// that found a difference. The lines of the port are ours as well.
-    fn start_firmware(&mut self, open: &mut Open<'_>) {
-        let started = open().map(|mut link| reset::start_firmware(&mut *link));
-        if !matches!(started, Ok(Ok(LinesReach::Board))) {
+    fn start_firmware(&mut self, open: &mut Open<'_>, esptool: &mut Esptool<'_>) {
+        let is_started = if only_esptool_opens(&self.request.port) {
+            let ran = esptool.run_well(After::Reset, Work::ReadMac, &mut |_| {});
+            ran.is_ok()
+        } else {
+            let started = open().map(|mut link| reset::start_firmware(&mut *link));
+            matches!(started, Ok(Ok(LinesReach::Board)))
+        };
+        if !is_started {
             self.note(
                 "esptool left the board in its loader: press the board's reset button to start the \
                  firmware"

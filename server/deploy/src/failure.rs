@@ -2,7 +2,7 @@
 
 use fbuild_loader::error::{LoaderError, OpenError};
 
-use crate::esptool::EsptoolError;
+use crate::esptool::{EsptoolError, only_esptool_opens};
 use crate::input_error::InputError;
 use crate::outcome::Failure;
 
@@ -190,12 +190,11 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
              then log in again; in a container pass the device through"
                 .to_owned(),
         ),
-        // What pyserial can open and this program cannot.
-        OpenError::BadName { port, .. } if port.starts_with("rfc2217://") => (
+        OpenError::BadName { port, .. } if only_esptool_opens(port) => (
             "port-name",
             true,
-            "esptool opens such ports: --backend esptool, or the setting fbuild.backend; or serve \
-             the port as socket://HOST:PORT"
+            "esptool opens such ports for deploy, verify and plan: --backend esptool, or the \
+             setting fbuild.backend; or serve the port as socket://HOST:PORT"
                 .to_owned(),
         ),
         OpenError::BadName { .. } => (

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{esptool, esptools};
+use super::{esptools, newer};
 use crate::harness::{self, Run, assert_in_flash, root};
 
 /// Long enough for any machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-const FILES: [(u32, &str); 3] = [
+pub(super) const FILES: [(u32, &str); 3] = [
     (0x1000, "build/bootloader/bootloader.bin"),
     (0x8000, "build/partition_table/partition-table.bin"),
     (0x1_0000, "build/example.bin"),
 ];
 
-fn example() -> PathBuf {
+pub(super) fn example() -> PathBuf {
     root().join("tests/example")
 }
 
@@ -69,7 +69,23 @@ impl Drop for Simulated {
     }
 }
 
-fn by_esptool(command: &str, project: &Path, port: &str, program: &Path, more: &[&str]) -> Run {
+/// The example with another text in it.
+pub(super) fn edit(to: &Path) {
+    let status = std::process::Command::new("python3")
+        .arg(root().join("tests/example/make.py"))
+        .args(["--greeting", "Hello again!", "--out"])
+        .arg(to.join("build"))
+        .status();
+    assert!(status.unwrap().success());
+}
+
+pub(super) fn by_esptool(
+    command: &str,
+    project: &Path,
+    port: &str,
+    program: &Path,
+    more: &[&str],
+) -> Run {
     let (project, program) = (project.to_str().unwrap(), program.to_str().unwrap());
     let mut args = vec![command, project, "--port", port, "--json"];
     args.extend(["--backend", "esptool", "--esptool", program]);
@@ -94,13 +110,7 @@ fn a_blank_board_then_nothing_then_what_differs() {
         assert_eq!(second["outcome"], "verifySkip", "{second:#}");
 
         let edited = board.folder.path().join("edited");
-        let status = std::process::Command::new("python3")
-            .arg(root().join("tests/example/make.py"))
-            .args(["--greeting", "Hello again!", "--out"])
-            .arg(edited.join("build"))
-            .status()
-            .unwrap();
-        assert!(status.success());
+        edit(&edited);
         let third = by_esptool("deploy", &edited, port, &program, &[]).json();
         assert_eq!(
             third["message"],
@@ -116,7 +126,7 @@ fn a_blank_board_then_nothing_then_what_differs() {
 /// A `sim:` port is served on a pty for as long as the deploy takes.
 #[test]
 fn a_simulated_port_is_made_a_device() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     let folder = tempfile::tempdir().unwrap();
     let flash = folder.path().join("board.bin");
     let port = format!("sim:{}?chip=esp32", flash.display());

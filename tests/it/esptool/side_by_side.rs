@@ -12,7 +12,7 @@ use fbuild_loader::chip::Chip;
 use fbuild_sim::serve::{self, PtyOptions, Server};
 use fbuild_sim::{Board, BoardBuilder, Encryption, Timing};
 
-use super::{esptool, esptools};
+use super::{esptools, newer};
 use crate::bench::Bench;
 use crate::firmware::{
     APP_AT, Build, FACTORY, NVS, OTA_0, OTA_1, OTADATA, Row, TABLE_AT, image_of_sectors, noise,
@@ -279,7 +279,7 @@ fn every_outcome_on_a_c3_with_both_versions() {
 /// eFuses stand elsewhere on each chip, and so does the boot loader.
 #[test]
 fn every_chip_is_identified_and_written() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     for chip in Chip::ALL {
         let pair = Pair::new(&Board::builder(chip), &program);
         let first = pair.deploy(&build(chip).request());
@@ -326,7 +326,7 @@ fn a_board_that_encrypts_its_flash_takes_no_plain_firmware() {
 /// newer one: the simulated board does not know the command that version 4's stub has for it.
 #[test]
 fn a_board_that_encrypts_its_flash_is_sent_what_it_encrypts() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     for chip in [Chip::Esp32, Chip::Esp32C3] {
         let board = Board::builder(chip).flash_encryption(Encryption::Development);
         let pair = Pair::new(&board, &program);
@@ -350,7 +350,7 @@ fn a_board_that_encrypts_its_flash_is_sent_what_it_encrypts() {
 
 #[test]
 fn a_board_that_starts_signed_images_only() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     for chip in [Chip::Esp32, Chip::Esp32S3] {
         let pair = Pair::new(&Board::builder(chip).secure_boot(), &program);
         let refused = pair.deploy(&build(chip).request());
@@ -398,7 +398,7 @@ fn another_chip_is_refused_in_the_same_words() {
 /// What would be found out by reading otadata is said not to be known.
 #[test]
 fn the_slot_that_starts_is_not_claimed_to_be_known() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     let files = |otadata: Vec<u8>| {
         let app = image_of_sectors(Chip::Esp32, 2, 4);
         let rows = table(&[NVS, OTADATA, OTA_0, OTA_1]);
@@ -423,7 +423,7 @@ fn the_slot_that_starts_is_not_claimed_to_be_known() {
 /// board, where there is nothing to lose.
 #[test]
 fn what_a_new_table_costs_is_not_claimed_to_be_known() {
-    let Some(program) = esptool() else { return };
+    let Some(program) = newer() else { return };
     let build = |rows: &[_]| {
         let app = image_of_sectors(Chip::Esp32, 2, 4);
         Build::new(&[(TABLE_AT, table(rows)), (APP_AT, app)])

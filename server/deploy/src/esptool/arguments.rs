@@ -39,6 +39,8 @@ pub struct Placed {
 pub enum Work<'a> {
     /// Say who is there and how much flash it has.
     Identify,
+    /// Say the board's address: the least that there is to do, for the reset behind it.
+    ReadMac,
     /// Read words of memory into a file.
     DumpMemory {
         /// The first word's address.
@@ -78,6 +80,7 @@ pub fn arguments(
     let mut words = global(spelling, connection);
     match work {
         Work::Identify => words.extend(["--no-stub".to_owned(), spelled("flash-id")]),
+        Work::ReadMac => words.extend(["--no-stub".to_owned(), spelled("read-mac")]),
         Work::DumpMemory {
             address,
             len_bytes,
@@ -235,6 +238,7 @@ mod tests {
             assert!(line.ends_with(end), "{line}");
         };
         ends(Work::Identify, " --no-stub flash-id");
+        ends(Work::ReadMac, " --no-stub read-mac");
         let dump = Work::DumpMemory {
             address: 0x3FF5_A000,
             len_bytes: 0x1C,

@@ -7,6 +7,7 @@
 pub(crate) mod board;
 mod build;
 pub(crate) mod deploy;
+mod esptool;
 mod freshness;
 mod stand;
 

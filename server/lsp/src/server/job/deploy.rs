@@ -10,6 +10,7 @@ use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 
 use super::Work;
+use super::esptool;
 use super::freshness;
 use super::stand::{Stand, Stop};
 use crate::explain::{detail, explain, summary};
@@ -105,6 +106,7 @@ impl Deploy {
         order.port = Some(chosen.name.clone());
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
+        esptool::offer(stand, &settings, order, &chosen.name)?;
         stand.go_on()?;
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
@@ -121,11 +123,7 @@ impl Deploy {
             order.mode = Mode::Verify;
         }
         if order.backend == Backend::Esptool {
-            order.esptool.clone_from(&settings.esptool);
-            let is_trusted = stand.desk.configuration.is_trusted();
-            if let Some(path) = order.esptool.as_deref().filter(|_| !is_trusted) {
-                return Err(not_trusted(path).into());
-            }
+            esptool::choose(stand, settings, order)?;
         }
         Ok(())
     }
@@ -184,22 +182,6 @@ impl Deploy {
             freshness::Freshened::Ignored => target.inputs.clear(),
         }
         Ok(target)
-    }
-}
-
-/// The setting may come with the workspace, and would be run.
-fn not_trusted(path: &Path) -> Failure {
-    Failure {
-        code: "not-trusted",
-        is_input: true,
-        what: format!(
-            "{} (fbuild.esptool.path) is not run, because this workspace is not trusted",
-            path.display()
-        ),
-        board_state: String::new(),
-        remedy: "trust the workspace in the editor; or take the setting away, then the esptool on \
-                 PATH is used"
-            .to_owned(),
     }
 }
 
