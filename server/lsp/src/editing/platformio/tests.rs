@@ -1,6 +1,7 @@
 //! What is wrong with a text, and what the fixes make of it.
 
 mod corpus;
+mod extra_configs;
 mod features;
 
 use std::path::Path;
