@@ -308,7 +308,9 @@ fn unresolved(
     let start = wrong.span.start + "${".len();
     let meant = if project.config.has_section(from) {
         let options = project.config.values(from).unwrap_or_default();
-        let names: Vec<String> = options.into_iter().map(|(name, _)| name).collect();
+        let names = options.into_iter().map(|(name, _)| name);
+        // One that is there and cannot be read itself is no misspelling.
+        let names: Vec<String> = names.filter(|name| name != wanted).collect();
         let option = start + from.len() + 1;
         closest(wanted, names.iter().map(String::as_str))
             .map(|name| (option..option + wanted.len(), name.to_owned()))

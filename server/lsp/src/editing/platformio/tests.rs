@@ -155,6 +155,18 @@ fn fixes_leave_nothing_to_fix() {
 }
 
 #[test]
+fn an_option_that_is_there_is_not_proposed_in_its_own_place() {
+    let text = "[common]\nflags = ${nope.x}\n[env:a]\ncustom_x = ${common.flags}\n";
+    let found = diagnostics(text, &Facts::default());
+    let both = [
+        ("unresolved", "${nope.x}"),
+        ("unresolved", "${common.flags}"),
+    ];
+    assert_eq!(marked(text, &found), both);
+    assert!(found.iter().all(|it| it.fixes.is_empty()), "{found:?}");
+}
+
+#[test]
 fn ports_of_a_pattern_are_counted() {
     let text = "[env:a]\nupload_port = /dev/ttyACM*\n[env:b]\nupload_port = 10.0.0.1\n";
     let with = |names: &[&str]| Facts {
