@@ -21,7 +21,7 @@ const files = (pattern: string): TextDocumentFilter => ({ scheme: "file", patter
 /** What the server helps with. */
 export const helped = [
   "**/*.csv",
-  "**/platformio.ini",
+  "**/*.ini",
   "**/sdkconfig",
   "**/sdkconfig.*",
   "**/flasher_args.json",

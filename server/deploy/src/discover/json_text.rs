@@ -100,6 +100,9 @@ pub(super) fn parse(text: &str) -> (Node, Vec<JsonFault>) {
     (node, reader.faults)
 }
 
+/// Source: RFC 8259, section 2. Other white space is none here.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -128,7 +131,7 @@ impl Reader<'_> {
 
     fn skip_space(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+        self.at += rest.len() - rest.trim_start_matches(SPACE).len();
     }
 
     fn eat(&mut self, c: char) -> bool {
@@ -318,7 +321,8 @@ impl Reader<'_> {
         let rest = &self.text[start..];
         let ends = |c: char| ",:[]{}\"\n".contains(c);
         let len = rest.find(ends).unwrap_or(rest.len());
-        let skipped = rest[..len].trim_end().len();
+        // Not other white space: it is what cannot be understood here, and something has to be skipped.
+        let skipped = rest[..len].trim_end_matches(SPACE).len();
         self.at += skipped;
         let span = if skipped == 0 {
             self.here()

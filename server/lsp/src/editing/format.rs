@@ -72,6 +72,8 @@ pub(crate) enum Kind {
     FlasherArgs,
     /// A partition table if the project says so.
     MaybePartitions,
+    /// A part of the project's configuration if its platformio.ini says so.
+    MaybePlatformIo,
 }
 
 impl Kind {
@@ -81,6 +83,7 @@ impl Kind {
         let extension = Path::new(&name).extension().and_then(|e| e.to_str());
         match (&*name, extension) {
             ("platformio.ini", _) => Some(Self::PlatformIo),
+            (_, Some("ini")) => Some(Self::MaybePlatformIo),
             ("flasher_args.json", _) => Some(Self::FlasherArgs),
             ("sdkconfig", _) => Some(Self::SdkConfig),
             (name, _)
@@ -105,7 +108,10 @@ pub(crate) fn of(view: View<'_>) -> Option<&'static dyn Format> {
         Kind::Partitions | Kind::MaybePartitions if view.text.len() > TABLE_TEXT_BYTES_MAX => None,
         Kind::Partitions => Some(&partitions::Partitions),
         Kind::MaybePartitions if view.facts.is_table(view.path) => Some(&partitions::Partitions),
-        Kind::MaybePartitions => None,
+        Kind::MaybePlatformIo if view.facts.files.is_extra_config(view.path) => {
+            Some(&platformio::PlatformIo)
+        }
+        Kind::MaybePartitions | Kind::MaybePlatformIo => None,
         Kind::PlatformIo => Some(&platformio::PlatformIo),
         Kind::SdkConfig => Some(&sdkconfig::SdkConfig),
         Kind::FlasherArgs => Some(&flasher_args::FlasherArgs),
@@ -124,6 +130,7 @@ mod tests {
             ("default_16MB.csv", Some(Kind::MaybePartitions)),
             ("table", Some(Kind::MaybePartitions)),
             ("platformio.ini", Some(Kind::PlatformIo)),
+            ("local.ini", Some(Kind::MaybePlatformIo)),
             ("sdkconfig", Some(Kind::SdkConfig)),
             ("sdkconfig.defaults.esp32s3", Some(Kind::SdkConfig)),
             ("sdkconfig.old", None),

@@ -1,6 +1,6 @@
-//! Help with platformio.ini.
+//! Help with platformio.ini, and with the files that its `extra_configs` names.
 //!
-//! [`Project`] is the text together with the other files that it reads. What is wrong is found by
+//! [`Project`] is the text together with the project's other files. What is wrong is found by
 //! [`check`] (what PlatformIO refuses or ignores) and [`values`] (what a deploy would stumble over).
 
 mod check;
@@ -52,6 +52,8 @@ impl Format for PlatformIo {
 struct Project<'v> {
     view: View<'v>,
     config: ProjectConfig<'v>,
+    /// The document alone.
+    ini: IniText,
 }
 
 /// The project's files, with the document as it is being edited.
@@ -72,10 +74,21 @@ impl Files for Edited<'_> {
 
 impl<'v> Project<'v> {
     fn new(view: View<'v>) -> Self {
-        let root = view.path.parent().unwrap_or(view.path);
+        let own = view.path.parent().unwrap_or(view.path);
+        let root = if is_main(view.path) {
+            own
+        } else {
+            &view.facts.root
+        };
         let environment = &view.facts.files.environment;
         let config = ProjectConfig::read(root, environment, &Edited(view));
-        Self { view, config }
+        let ini = IniText::parse(view.text);
+        Self { view, config, ini }
+    }
+
+    /// Whether the document is platformio.ini itself.
+    fn is_main(&self) -> bool {
+        is_main(self.view.path)
     }
 
     fn files(&self) -> &'v ProjectFiles {
@@ -84,8 +97,7 @@ impl<'v> Project<'v> {
 
     /// The document; what it extends may stand in other files.
     fn ini(&self) -> &IniText {
-        // It is the first file that is read, whatever is in it.
-        &self.config.texts()[0].ini
+        &self.ini
     }
 
     /// Every option of the document, with its section.
@@ -139,6 +151,11 @@ impl<'v> Project<'v> {
         let mut builds = self.view.facts.builds.iter();
         platform.contains("espressif32") || builds.any(|build| build.target.name == target)
     }
+}
+
+fn is_main(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.eq_ignore_ascii_case("platformio.ini"))
 }
 
 /// The one of `known` that was probably meant.

@@ -11,7 +11,8 @@ use fbuild_deploy::discover::platformio_config::Files;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ProjectFiles {
     pub(crate) environment: Environment,
-    /// Texts of the files that `extra_configs` names, and of the project's sdkconfig files.
+    /// Texts of platformio.ini and of what its `extra_configs` names, and of the project's sdkconfig
+    /// files.
     pub(crate) texts: BTreeMap<PathBuf, String>,
     /// What each pattern of `extra_configs` finds.
     pub(crate) patterns: BTreeMap<String, Vec<PathBuf>>,
@@ -55,6 +56,13 @@ impl Files for ProjectFiles {
 
     fn find(&self, _: &Path, pattern: &str) -> Vec<PathBuf> {
         self.patterns.get(pattern).cloned().unwrap_or_default()
+    }
+}
+
+impl ProjectFiles {
+    /// Whether `extra_configs` names a file.
+    pub(crate) fn is_extra_config(&self, path: &Path) -> bool {
+        self.patterns.values().flatten().any(|found| found == path)
     }
 }
 

@@ -28,7 +28,12 @@ use super::documents::{Snapshot, Unchecked};
 use crate::editing::facts::Facts;
 
 /// Further files that help while editing depends on.
-const WATCHED_TOO: [&str; 3] = ["**/sdkconfig*", "**/*.csv", "**/project_description.json"];
+const WATCHED_TOO: [&str; 4] = [
+    "**/sdkconfig*",
+    "**/*.csv",
+    "**/*.ini",
+    "**/project_description.json",
+];
 
 /// Facts of the projects whose files are open, by the project's directory.
 #[derive(Debug, Default)]
@@ -130,12 +135,10 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
 async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) -> Option<(Vec<Diagnostic>, Option<i32>)> {
     let facts = facts(desk, &snapshot.path).await;
     let found = features::diagnostics(desk, snapshot, &facts);
-    // A table of something else may be named by the project at any time; other texts are long.
-    let is_csv = snapshot
-        .path
-        .extension()
-        .is_some_and(|extension| extension == "csv");
-    if found.is_none() && !is_csv {
+    // The project may name a table or a part of its configuration at any time; other texts are long.
+    let extension = snapshot.path.extension();
+    let may_be_named = extension.is_some_and(|extension| extension == "csv" || extension == "ini");
+    if found.is_none() && !may_be_named {
         desk.documents.release(&snapshot.uri);
     }
     Some((found?, i32::try_from(snapshot.version).ok()))

@@ -55,12 +55,26 @@ fn deep_nesting_does_not_end_the_program() {
     assert_eq!(parse(&"[".repeat(100_000)).1.len(), 1);
 }
 
+/// A form feed is white space to Unicode and none to JSON; the reader once stood still before it.
+#[test]
+fn other_white_space_is_passed_over() {
+    for space in ['\u{b}', '\u{c}', '\u{a0}', '\u{2028}'] {
+        for text in [
+            format!("{{{space}"),
+            format!("[{space}]"),
+            format!("{{\"a\":{space}}}"),
+        ] {
+            assert!(!parse(&text).1.is_empty(), "{text:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     /// Whatever serde_json accepts has no fault and the same value, and the other way round.
     #[test]
-    fn it_accepts_what_serde_json_accepts(text in "([\\[\\]{}:,]|\"[a-z\\\\u0-9]{0,3}\"|-?[0-9.eE+]{1,4}|true|null|[ \n\r\t]|\"a\": ?|x|漢){0,14}") {
+    fn it_accepts_what_serde_json_accepts(text in "([\\[\\]{}:,]|\"[a-z\\\\u0-9]{0,3}\"|-?[0-9.eE+]{1,4}|true|null|[ \n\r\t]|[\u{b}\u{c}\u{a0}\u{2028}]|\"a\": ?|x|漢){0,14}") {
         let (node, faults) = parse(&text);
         let theirs: Result<serde_json::Value, _> = serde_json::from_str(&text);
         prop_assert_eq!(faults.is_empty(), theirs.is_ok(), "{} {:?} {:?}", text, faults, theirs);

@@ -2,6 +2,7 @@
 //! the same before and after. Comments stay as they are, but for the line that names the columns.
 
 use fbuild_deploy::partitions::csv::lines;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::editing::{Edit, Span};
 
@@ -26,7 +27,7 @@ pub(super) fn tidy(text: &str) -> Vec<Edit> {
         // The last cell of a line is followed by nothing that it could push.
         let cells = aligned.iter().filter(|line| line.cells.len() > column + 1);
         cells
-            .map(|line| line.cells[column].chars().count())
+            .map(|line| line.cells[column].width())
             .max()
             .unwrap_or(0)
     };
@@ -47,7 +48,7 @@ fn joined(cells: &[&str], widths: &[usize]) -> String {
         out.push_str(cell);
         if column + 1 < cells.len() {
             out.push(',');
-            let space = widths[column] - cell.chars().count() + 1;
+            let space = widths[column] - cell.width() + 1;
             out.extend(std::iter::repeat_n(' ', space));
         }
     }

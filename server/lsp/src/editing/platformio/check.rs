@@ -3,6 +3,7 @@
 //! Source: what PlatformIO Core 6.2.0 says on the corpus in `tests/platformio` (`pio project config
 //! --lint`); a test compares the two.
 
+use fbuild_deploy::discover::glob;
 use fbuild_deploy::discover::ini::{IniError, IniFault, OptionText, SectionText};
 use fbuild_deploy::discover::platformio_config::{
     ConfigProblem, Origin, ProblemKind, ProjectConfig, references,
@@ -89,7 +90,7 @@ fn whole_lines(text: &str, span: &Span) -> Span {
 }
 
 fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
-    if project.config.envs().next().is_none() {
+    if project.is_main() && project.config.envs().next().is_none() {
         let first = project.ini().sections.first();
         let span = first.map_or(0..0, |section| section.header.clone());
         let message = "There is no environment: add a section [env:NAME].";
@@ -307,7 +308,9 @@ fn unresolved(
     let start = wrong.span.start + "${".len();
     let meant = if project.config.has_section(from) {
         let options = project.config.values(from).unwrap_or_default();
-        let names: Vec<String> = options.into_iter().map(|(name, _)| name).collect();
+        let names = options.into_iter().map(|(name, _)| name);
+        // One that is there and cannot be read itself is no misspelling.
+        let names: Vec<String> = names.filter(|name| name != wanted).collect();
         let option = start + from.len() + 1;
         closest(wanted, names.iter().map(String::as_str))
             .map(|name| (option..option + wanted.len(), name.to_owned()))
@@ -355,7 +358,19 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     let Some(option) = project.option_here("platformio", "extra_configs") else {
         return;
     };
-    for file in project.config.texts().iter().skip(1) {
+    for (item, span) in project.items(option) {
+        let looked_for = project.files().patterns.get(&item);
+        if glob::is_pattern(&item) || looked_for.is_none_or(|found| !found.is_empty()) {
+            continue;
+        }
+        let message = format!(
+            "There is no file '{item}' in the project; PlatformIO passes over it silently."
+        );
+        let code = "extra-config-missing";
+        found.push(Diagnostic::new(span, Severity::Information, code, message));
+    }
+    let others = project.config.texts().iter().skip(1);
+    for file in others.filter(|file| file.path != project.view.path) {
         let Some(fault) = file.ini.fatal() else {
             continue;
         };

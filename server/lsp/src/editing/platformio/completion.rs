@@ -24,7 +24,9 @@ const FIRST: [&str; 12] = [
 
 pub(super) fn completions(project: &Project<'_>, at: usize) -> Vec<Completion> {
     let text = project.view.text;
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_start = text[..at]
+        .rfind(['\r', '\n'])
+        .map_or(0, |newline| newline + 1);
     let before = &text[line_start..at];
     if let Some(open) = open_reference(before) {
         return references(project, line_start + open + 2, at);
@@ -289,7 +291,9 @@ fn ports(project: &Project<'_>, span: &Span) -> Vec<Completion> {
 
 /// The word of a value that is being typed: all of it, or an item of a list.
 fn word(text: &str, option: &OptionText, at: usize, is_list: bool) -> Span {
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_start = text[..at]
+        .rfind(['\r', '\n'])
+        .map_or(0, |newline| newline + 1);
     let sign = text[option.name_span.end..at]
         .find(['=', ':'])
         .map_or(line_start, |sign| option.name_span.end + sign + 1);

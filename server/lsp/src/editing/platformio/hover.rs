@@ -176,7 +176,9 @@ fn of_option(project: &Project<'_>, section: &SectionText, option: &OptionText) 
         markdown = format!("**{name}** depends on the environment that PlatformIO runs in.");
     }
     match project.config.origin(&section.name, &option.name) {
-        Some(Origin::File { option: from, .. }) if from.span == option.span => {}
+        Some(Origin::File {
+            file, option: from, ..
+        }) if file.path == project.view.path && from.span == option.span => {}
         Some(origin) => {
             let _ = write!(markdown, "\n\nFrom {}.", origin_text(project, &origin));
         }
@@ -209,7 +211,8 @@ fn inheritors(project: &Project<'_>, section: &SectionText, option: &str, markdo
     }
     let takes = |env: &&str| {
         let origin = project.config.origin(&format!("env:{env}"), option);
-        matches!(origin, Some(Origin::File { section: from, .. }) if from.header == section.header)
+        matches!(origin, Some(Origin::File { file, section: from, .. })
+            if file.path == project.view.path && from.header == section.header)
     };
     let envs: Vec<&str> = project.config.envs().filter(takes).collect();
     if !envs.is_empty() {

@@ -1,6 +1,7 @@
 //! What is wrong with a text, and what the fixes make of it.
 
 mod corpus;
+mod extra_configs;
 mod features;
 
 use std::path::Path;
@@ -151,6 +152,18 @@ fn fixes_leave_nothing_to_fix() {
     ] {
         assert_eq!(fixed(text), expected);
     }
+}
+
+#[test]
+fn an_option_that_is_there_is_not_proposed_in_its_own_place() {
+    let text = "[common]\nflags = ${nope.x}\n[env:a]\ncustom_x = ${common.flags}\n";
+    let found = diagnostics(text, &Facts::default());
+    let both = [
+        ("unresolved", "${nope.x}"),
+        ("unresolved", "${common.flags}"),
+    ];
+    assert_eq!(marked(text, &found), both);
+    assert!(found.iter().all(|it| it.fixes.is_empty()), "{found:?}");
 }
 
 #[test]

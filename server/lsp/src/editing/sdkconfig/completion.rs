@@ -6,7 +6,9 @@ use crate::editing::{Completion, CompletionKind, Span};
 
 pub(super) fn completions(config: &Config<'_>, at: usize) -> Vec<Completion> {
     let text = config.view.text;
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let start = text[..at]
+        .rfind(['\r', '\n'])
+        .map_or(0, |newline| newline + 1);
     let start = start + text[start..at].len() - text[start..at].trim_start().len();
     let end = at + text[at..].find(['\r', '\n']).unwrap_or(text.len() - at);
     let before = &text[start..at];

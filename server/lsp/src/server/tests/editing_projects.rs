@@ -189,3 +189,42 @@ async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marke
         .leave_with_unread("textDocument/publishDiagnostics")
         .await;
 }
+
+/// A file that platformio.ini names is helped with as a part of its project, from the moment on that
+/// it is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_extra_configs_is_a_part_of_its_project() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let main = "[env]\nplatform = espressif32\n[env:c3]\n";
+    write(&client.folder.path().join("platformio.ini"), main);
+    let extra = "[env:s3]\nboard = x\nupload_speed = fast\ncustom_a = ${env.platform}\n";
+    open(&mut client, "boards/s3.ini", extra).await;
+    // It is nobody's yet.
+    let hover = json!({"position": {"line": 3, "character": 14}});
+    let shown = ask(&mut client, "hover", "boards/s3.ini", &hover).await;
+    assert!(shown.is_null(), "{shown}");
+    let main = format!("[platformio]\nextra_configs = boards/*.ini, mine.ini\n{main}");
+    open(&mut client, "platformio.ini", &main).await;
+    let saved = json!({"textDocument": {"uri": uri(&client, "platformio.ini")}});
+    client.notify("textDocument/didSave", &saved).await;
+    // Of both, in any order.
+    let mut codes = std::collections::BTreeMap::new();
+    while codes.len() < 2 {
+        let said = client.message("textDocument/publishDiagnostics").await["params"].clone();
+        if let Some(found) = said["diagnostics"].get(0) {
+            codes.insert(said["uri"].to_string(), found["code"].clone());
+        }
+    }
+    let codes: Vec<&Value> = codes.values().collect();
+    assert_eq!(codes, ["bad-value", "extra-config-missing"]);
+    let shown = ask(&mut client, "hover", "boards/s3.ini", &hover).await;
+    let shown = shown["contents"]["value"].as_str().unwrap();
+    assert!(
+        shown.contains("`espressif32`") && shown.contains("platformio.ini line 4"),
+        "{shown}"
+    );
+    let lenses = ask(&mut client, "codeLens", "boards/s3.ini", &json!({})).await;
+    let target = &lenses[0]["command"]["arguments"][0]["target"];
+    assert_eq!(target, "platformio:s3");
+    client.leave().await;
+}

@@ -204,7 +204,7 @@ fn columns_are_aligned_and_comments_kept() {
          \r\n\
          nvs,      data, nvs,     0x9000, 0x6000,\r\n\
          phy_init, data, phy,     ,       4K\r\n\
-         分区,       app,  factory, ,       1M,     encrypted\r\n\
+         分区,     app,  factory, ,       1M,     encrypted\r\n\
          $EXTRA,x\r\n"
     );
     assert!(Partitions.tidy(view(&tidy, &Facts::default())).is_empty());

@@ -125,7 +125,7 @@ impl Files for Recording {
 fn platformio(root: &Path, environment: &Environment, files: &mut ProjectFiles) {
     let recording = Recording::default();
     let config = ProjectConfig::read(root, environment, &recording);
-    for file in config.texts().iter().skip(1) {
+    for file in config.texts() {
         files.texts.insert(file.path.clone(), file.text.clone());
     }
     if let Ok(packages) = config.dir("packages_dir") {
