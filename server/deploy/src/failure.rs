@@ -204,7 +204,9 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
         ),
         OpenError::Other { port, .. } => {
             let advice = match port.split_once(':') {
-                Some(("socket", _)) => "check host and port, and that the bridge or the simulated board listens there",
+                Some(("socket", _)) => {
+                    "check host and port, and that the bridge or the simulated board listens there"
+                }
                 Some(("sim", _)) => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",
             };

@@ -82,7 +82,7 @@ impl SpiController {
                     self.run(flash);
                 }
                 if value & mask & CMD_FLASH_RDID != 0 {
-                    self.w0 = flash.jedec_id();
+                    self.w0 = flash.map_or(u32::MAX, Nor::jedec_id);
                 }
                 return true;
             }
