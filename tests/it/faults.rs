@@ -286,6 +286,38 @@ fn a_worn_sector_is_named() {
     );
 }
 
+/// Nothing but a hash of what lies beside a write finds out that it went too far, also where the
+/// next erase block begins there.
+#[test]
+fn an_erase_that_goes_too_far_is_found_and_repaired() {
+    let target = example();
+    let whole = Bench::new(vec![0xFF; 4 << 20]);
+    whole.deploy_plainly(&Request::new(target.clone(), "sim:"));
+    let contents = whole.board.lock().unwrap().flash().contents().to_vec();
+    for (edited, damaged) in [
+        (0x2_3000, 0x2_4000),
+        (0x2_3000, 0x2_2000),
+        (0x1_F000, 0x2_0000),
+        (0x2_0000, 0x1_F000),
+    ] {
+        let mut contents = contents.clone();
+        contents[edited as usize] ^= 0x40;
+        let bench = Bench::new(contents);
+        bench.faults(Faults::none().erase_takes_along(edited, damaged));
+        let report = bench.deploy_plainly(&Request::new(target.clone(), "sim:"));
+        assert!(report.error.is_none(), "{damaged:#x}: {:?}", report.error);
+        bench.assert_holds(&target);
+        assert!(
+            report
+                .warnings
+                .iter()
+                .any(|text| text.starts_with("one sector did not read back")),
+            "{damaged:#x}: {:?}",
+            report.warnings
+        );
+    }
+}
+
 /// Cancelled at the n-th event, for every n: one final event, and the next deploy repairs.
 #[test]
 fn cancelled_at_any_moment() {

@@ -43,6 +43,9 @@ const STUB_BLOCK_BYTES: f64 = 16_384.0;
 /// Header, checksum and delimiters around a block, and what escaping adds to firmware.
 const BLOCK_OVERHEAD_BYTES: f64 = 26.0;
 const ESCAPES: f64 = 1.008;
+/// By how much a hash's request and the stub's answer are longer than those of a register read, by
+/// which the round trip is measured.
+const HASH_EXTRA_BYTES: f64 = 28.0;
 /// Share of hashing time that round trips may cost.
 const ROUND_TRIP_SHARE: f64 = 0.03;
 /// Largest stretch hashed at once: a deploy is cancelled between two.
@@ -221,10 +224,25 @@ impl Measured {
         fast.stub_pays(hash_bytes, 0)
     }
 
+    /// Seconds that a hash takes besides the hashing.
+    #[must_use]
+    pub fn hash_exchange_s(&self) -> f64 {
+        self.round_trip.as_secs_f64() + HASH_EXTRA_BYTES / self.wire_bytes_per_s()
+    }
+
+    /// Sectors that are hashed along in the time that asking for one more hash takes; a block at most.
+    #[must_use]
+    pub fn sectors_worth_a_hash(&self) -> usize {
+        let bytes = self.hash_exchange_s() * self.hash_rate(self.kind);
+        #[allow(clippy::cast_sign_loss)] // between 0 and a block's length
+        let bytes = bytes.min(f64::from(BLOCK_LEN)) as u32;
+        (bytes / SECTOR_LEN) as usize
+    }
+
     /// Sectors to hash at once, so that round trips cost little; a whole number of erase blocks.
     #[must_use]
     pub fn chunk_sectors(&self) -> usize {
-        let bytes = self.round_trip.as_secs_f64() / ROUND_TRIP_SHARE * self.hash_rate(self.kind);
+        let bytes = self.hash_exchange_s() / ROUND_TRIP_SHARE * self.hash_rate(self.kind);
         let blocks = (bytes / f64::from(BLOCK_LEN)).ceil().max(1.0);
         let blocks = blocks.min(f64::from(MAX_CHUNK_BYTES / BLOCK_LEN));
         #[allow(clippy::cast_sign_loss)] // between 1 and 8
@@ -301,10 +319,12 @@ mod tests {
     #[test]
     fn chunks_grow_with_the_round_trip() {
         let mut m = measured(Chip::Esp32, 921_600, 700_000.0);
+        assert_eq!(m.sectors_worth_a_hash(), 0);
         assert_eq!(m.chunk_sectors(), 32);
         m.round_trip = Duration::from_micros(500);
         assert_eq!(m.chunk_sectors(), 16);
         m.round_trip = Duration::from_millis(40);
         assert_eq!(m.chunk_sectors(), 128);
+        assert_eq!(m.sectors_worth_a_hash(), 6);
     }
 }

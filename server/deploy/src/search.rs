@@ -84,10 +84,16 @@ impl Search {
             looks_blank: true,
             hash,
         };
-        if self.sample && n_sectors >= SAMPLED_FROM && state.all_samples_differ()? {
-            state.ask_blanks()?;
-            state.assume(0..n_sectors);
-            return Ok(state.found());
+        if self.sample && n_sectors >= SAMPLED_FROM {
+            if state.all_samples_differ()? {
+                state.ask_blanks()?;
+                state.assume(0..n_sectors);
+                return Ok(state.found());
+            }
+            // A sample that differs before one that matches: there is much of either.
+            if state.sectors.contains(&Sector::Differs) {
+                state.expect = Expect::ManyDiffer;
+            }
         }
         for chunk in self.chunks(state.first_in_flash, n_sectors) {
             state.chunk(chunk)?;
@@ -273,7 +279,7 @@ impl<E> State<'_, '_, E> {
 
     /// After a block that will be written whole: whether the next one looks the same.
     fn block_samples_differ(&mut self, block: &Range<usize>) -> Result<bool, E> {
-        const SAMPLES_IN_BLOCK: [usize; 3] = [10, 5, 13];
+        const SAMPLES_IN_BLOCK: [usize; 2] = [10, 5];
         if block.len() < SECTORS_PER_BLOCK {
             return Ok(false);
         }

@@ -189,6 +189,9 @@ impl Board {
         for offset in &faults.bad_sectors {
             self.hw.flash_mut().make_sector_bad(*offset);
         }
+        for (offset, other) in &faults.coupled_sectors {
+            self.hw.flash_mut().couple_sectors(*offset, *other);
+        }
         self.hw
             .flash_mut()
             .lose_power_after(faults.power_loss_after);

@@ -51,6 +51,7 @@ pub(crate) enum Fault {
 pub struct Faults {
     by_command: Vec<(When, Fault)>,
     pub(crate) bad_sectors: Vec<u32>,
+    pub(crate) coupled_sectors: Vec<(u32, u32)>,
     pub(crate) power_loss_after: Option<u64>,
 }
 
@@ -102,6 +103,13 @@ impl Faults {
     #[must_use]
     pub fn bad_sector(mut self, offset: u32) -> Self {
         self.bad_sectors.push(offset);
+        self
+    }
+
+    /// Erasing the sector that holds `offset` erases the one that holds `other`, too.
+    #[must_use]
+    pub fn erase_takes_along(mut self, offset: u32, other: u32) -> Self {
+        self.coupled_sectors.push((offset, other));
         self
     }
 

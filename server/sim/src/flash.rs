@@ -48,6 +48,7 @@ pub struct Nor {
     counters: FlashCounters,
     erases_by_sector: BTreeMap<u32, u32>,
     bad_sectors: BTreeSet<u32>,
+    coupled_sectors: BTreeMap<u32, u32>,
     /// Bytes programmed or sectors erased that are left before the supply fails.
     operations_left: Option<u64>,
 }
@@ -75,6 +76,7 @@ impl Nor {
             counters: FlashCounters::default(),
             erases_by_sector: BTreeMap::new(),
             bad_sectors: BTreeSet::new(),
+            coupled_sectors: BTreeMap::new(),
             operations_left: None,
         }
     }
@@ -164,6 +166,13 @@ impl Nor {
         }
         sector.fill(0xFF);
         self.write_through(start, SECTOR_LEN as usize)?;
+        if let Some(other) = self.coupled_sectors.get(&index) {
+            let start = (other * SECTOR_LEN) as usize;
+            if let Some(sector) = self.contents.get_mut(start..start + SECTOR_LEN as usize) {
+                sector.fill(0xFF);
+                self.write_through(start, SECTOR_LEN as usize)?;
+            }
+        }
         Ok(Done::Whole)
     }
 
@@ -228,6 +237,12 @@ impl Nor {
     /// From now on the sector that holds `offset` neither erases nor programs.
     pub(crate) fn make_sector_bad(&mut self, offset: u32) {
         self.bad_sectors.insert(offset / SECTOR_LEN);
+    }
+
+    /// From now on erasing the sector that holds `offset` erases the one that holds `other`, too.
+    pub(crate) fn couple_sectors(&mut self, offset: u32, other: u32) {
+        self.coupled_sectors
+            .insert(offset / SECTOR_LEN, other / SECTOR_LEN);
     }
 
     /// After `bytes` more programmed bytes the supply fails.

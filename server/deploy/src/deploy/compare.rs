@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::Session;
 
 use super::{Job, Mode};
@@ -75,7 +76,13 @@ impl Job<'_> {
                 progress(settled);
             }
             let at = offset + range.start as u32 * SECTOR_LEN;
-            survey.hash(session, at, range.len() as u32 * SECTOR_LEN)
+            let was_measured = survey.measured.hash_bytes_per_s.is_some();
+            let digest = survey.hash(session, at, range.len() as u32 * SECTOR_LEN)?;
+            if !was_measured && survey.measured.hash_bytes_per_s.is_some() {
+                let hashed = range.end as u64 * u64::from(SECTOR_LEN);
+                survey.start_stub_if_it_pays(session, total_bytes - hashed, 0)?;
+            }
+            Ok::<_, LoaderError>(digest)
         });
         if result.is_ok() {
             progress(total_bytes);

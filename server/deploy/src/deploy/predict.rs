@@ -31,7 +31,7 @@ impl Survey {
                 .is_none_or(|write| write.region != region.name)
             {
                 let hash_s = if region.provable {
-                    self.predict_proof(&ranges_to_prove(region, plan, n))
+                    self.predict_proof(&ranges_to_prove(region, plan, n, &self.measured))
                 } else {
                     0.0
                 };
@@ -84,7 +84,7 @@ impl Survey {
         let kind = self.measured.kind;
         let seconds = |range: &Range<usize>| {
             let bytes = range.len() as u64 * u64::from(SECTOR_LEN);
-            self.measured.hash_s(kind, bytes) + self.measured.round_trip.as_secs_f64()
+            self.measured.hash_s(kind, bytes) + self.measured.hash_exchange_s()
         };
         ranges.iter().map(seconds).sum()
     }

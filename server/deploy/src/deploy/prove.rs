@@ -1,8 +1,9 @@
 //! Prove that the image is on the board.
 //!
 //! Every byte of every region is covered by a hash that matched and was taken after the last write
-//! that could have touched it: blocks that were not written keep the hash that compared them, blocks
-//! that were written are hashed again, whole, so that a write that spilled over is found.
+//! that could have touched it: what was written is hashed again, and so is the sector on either side
+//! of it, where a write or an erase that went too far would begin (an ESP32's ROM has such a write,
+//! see `chip::Deflate`). Everything else keeps the hash that compared it.
 
 use std::ops::Range;
 
@@ -11,6 +12,7 @@ use fbuild_loader::session::{Session, md5_of};
 
 use super::Job;
 use super::survey::Region;
+use crate::cost::Measured;
 use crate::event::{Event, Phase};
 use crate::failure::DeployError;
 use crate::plan::{Plan, PlannedRun};
@@ -63,7 +65,7 @@ impl Job<'_> {
             if !self.survey.regions[n].provable {
                 continue;
             }
-            let ranges = ranges_to_prove(&self.survey.regions[n], plan, n);
+            let ranges = ranges_to_prove(&self.survey.regions[n], plan, n, &self.survey.measured);
             let total_bytes = bytes_of(&ranges);
             let mut done_bytes = 0;
             for range in ranges {
@@ -105,31 +107,34 @@ impl Job<'_> {
     }
 }
 
-/// The blocks of the `n`-th region that the plan writes to, neighbours joined, in stretches that are
-/// short enough to be cancelled between.
-pub(super) fn ranges_to_prove(region: &Region, plan: &Plan, n: usize) -> Vec<Range<usize>> {
-    let first_in_flash = (region.image.region.offset / SECTOR_LEN) as usize;
+/// What the plan writes of the `n`-th region and the sectors beside it, in stretches that are short
+/// enough to be cancelled between.
+pub(super) fn ranges_to_prove(
+    region: &Region,
+    plan: &Plan,
+    n: usize,
+    measured: &Measured,
+) -> Vec<Range<usize>> {
     let runs = plan
         .runs
         .iter()
         .filter(|run| run.region == n)
         .map(|run| run.sectors.clone());
-    whole_blocks(first_in_flash, region.sectors.len(), runs)
+    with_neighbours(region.sectors.len(), runs, measured.sectors_worth_a_hash())
 }
 
-fn whole_blocks(
-    first_in_flash: usize,
+/// A gap of no more than `gap` sectors is hashed along.
+fn with_neighbours(
     n_sectors: usize,
     runs: impl Iterator<Item = Range<usize>>,
+    gap: usize,
 ) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for run in runs {
-        let start = (first_in_flash + run.start) / SECTORS_PER_BLOCK * SECTORS_PER_BLOCK;
-        let end = (first_in_flash + run.end).next_multiple_of(SECTORS_PER_BLOCK);
-        let start = start.saturating_sub(first_in_flash);
-        let end = (end - first_in_flash).min(n_sectors);
+        let start = run.start.saturating_sub(1);
+        let end = (run.end + 1).min(n_sectors);
         match ranges.last_mut() {
-            Some(last) if start <= last.end => last.end = last.end.max(end),
+            Some(last) if start <= last.end + gap => last.end = end,
             _ => ranges.push(start..end),
         }
     }
@@ -155,11 +160,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn written_blocks_are_hashed_whole_and_joined() {
-        let ranges = |first, n, runs: &[Range<usize>]| whole_blocks(first, n, runs.iter().cloned());
-        assert_eq!(ranges(16, 366, &[14..15, 365..366]), [0..16, 352..366]);
-        assert_eq!(ranges(16, 366, &[3..4, 17..18]), [0..32]);
-        assert_eq!(ranges(9, 64, &[0..1]), [0..7]);
-        assert_eq!(ranges(16, 366, &[0..366]), [0..128, 128..256, 256..366]);
+    fn what_was_written_is_hashed_with_the_sectors_beside_it() {
+        let ranges = |n, runs: &[Range<usize>], gap| with_neighbours(n, runs.iter().cloned(), gap);
+        assert_eq!(ranges(366, &[14..15, 365..366], 2), [13..16, 364..366]);
+        assert_eq!(ranges(366, &[0..1, 5..6], 2), [0..7]);
+        assert_eq!(ranges(366, &[0..1, 5..6], 1), [0..2, 4..7]);
+        assert_eq!(ranges(366, &[3..4, 4..5], 0), [2..6]);
+        assert_eq!(ranges(1, &[0..1], 2), [0..1]);
+        assert_eq!(ranges(366, &[0..366], 2), [0..128, 128..256, 256..366]);
     }
 }
