@@ -200,6 +200,11 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             true,
             "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
         ),
+        OpenError::Other { port, .. } if port.contains("://") => (
+            "port-open",
+            false,
+            "check that the server at the far end runs, and that HOST:PORT is right".to_owned(),
+        ),
         OpenError::Other { .. } => (
             "port-open",
             false,
