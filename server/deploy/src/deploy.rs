@@ -5,6 +5,7 @@ mod climb;
 mod compare;
 mod connect;
 pub mod erase;
+mod on_board;
 mod predict;
 mod prove;
 mod report;
@@ -32,6 +33,7 @@ use crate::target::Target;
 
 pub(crate) use connect::board_security;
 pub use connect::{BoardInfo, board_info};
+pub(crate) use on_board::OnBoard;
 pub(crate) use survey::{Region, Survey};
 
 /// What to deploy, where, and how.

@@ -4,7 +4,7 @@
 //! The story is `Job::run_with`. What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured. `run` starts the program, `tool` calls it; `identify`, `compare` and `write` are the steps.
+//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are the steps.
 //!
 //! The checks, the header patch, the order of writing, the plan and the report are those of the
 //! native backend. esptool is given finished files in a folder of ours and is told to keep their
@@ -18,6 +18,7 @@ pub mod error;
 pub mod fault;
 pub mod find;
 mod identify;
+mod look;
 pub mod output;
 mod run;
 mod tool;
@@ -38,10 +39,8 @@ use self::tool::Esptool;
 use crate::deploy::{Job, Mode, Open, Request, with_job};
 use crate::event::Event;
 use crate::failure::{BoardState, DeployError};
-use crate::image::LoadedImages;
-use crate::otadata;
-use crate::outcome::{Report, Verdict};
-use crate::target::RegionKind;
+use crate::image::{BoardFacts, LoadedImages};
+use crate::outcome::Report;
 
 /// Whether a port is of a kind that esptool's serial library opens and this program does not.
 #[must_use]
@@ -107,9 +106,10 @@ impl Job<'_> {
         let images = self.images_for(loaded, &facts)?;
         self.survey_for(images, &facts);
         esptool.lay_out(&self.survey.regions)?;
-        self.compare_with(esptool)?;
-        self.note_table_change();
-        self.note_boot_slot(loaded);
+        self.compare_with(esptool, loaded)?;
+        self.look_with(esptool, loaded, &facts)?;
+        // Otadata may have been added.
+        esptool.lay_out(&self.survey.regions)?;
         if self.request.mode == Mode::Verify {
             return Ok(());
         }
@@ -145,54 +145,36 @@ impl Job<'_> {
         }
     }
 
-    /// A new table may make the firmware lose what it has stored. The native backend reads the old one
-    /// to find out. Where nothing on the board is this build's, nothing of it is to be lost.
-    fn note_table_change(&mut self) {
-        let regions = &self.survey.regions;
-        let is_new = regions.iter().any(|region| {
-            region.image.region.kind == RegionKind::PartitionTable
-                && region.verdict == Verdict::Differs
-        }) && regions
-            .iter()
-            .any(|region| region.verdict == Verdict::Match);
-        if is_new {
-            self.note(
-                "the partition table is another than the board's, which esptool does not look at: \
-                 whether the firmware finds its stored data again is not known"
-                    .to_owned(),
-            );
+    /// As the native backend: what a new table costs, and which slot starts. What esptool cannot find
+    /// out is said, and where data is to be kept it ends the deploy.
+    fn look_with(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        if let Err(error) = self.look_after_data(esptool, loaded, facts) {
+            let why = unread(error)?;
+            self.keep_data_or_note(format!(
+                "the partition table is replaced, and what the board has stored could not be looked \
+                 at ({why}): whether the firmware finds it again is not known"
+            ))?;
         }
+        if let Err(error) = self.select_boot_slot(esptool, loaded, facts) {
+            let why = unread(error)?;
+            self.note(format!(
+                "otadata could not be read ({why}): whether the firmware that is written is the one \
+                 that starts is not known"
+            ));
+        }
+        Ok(())
     }
+}
 
-    /// What is written may not be what boots. The native backend reads otadata on the board to find
-    /// out; here only what is deployed is known.
-    fn note_boot_slot(&mut self, loaded: &LoadedImages) {
-        let (Some(table), Some(slot)) = (loaded.table(), loaded.app_slot()) else {
-            return;
-        };
-        let Some(otadata) = table.otadata() else {
-            return;
-        };
-        let deployed = self.survey.regions.iter().find(|region| {
-            region.image.region.kind == RegionKind::OtaData
-                && region.image.region.offset == otadata.offset
-        });
-        let label = &slot.label;
-        let Some(deployed) = deployed else {
-            let text = format!(
-                "esptool does not look at otadata: whether {label} is the slot that starts is not \
-                 known"
-            );
-            return self.note(text);
-        };
-        let selected = otadata::selected_slot(table, deployed.image.content());
-        if let Some(selected) = selected.filter(|selected| selected.offset != slot.offset) {
-            let text = format!(
-                "the firmware is in {label}, but the otadata that is deployed with it selects {}, \
-                 and what is there starts",
-                selected.label
-            );
-            self.note(text);
-        }
+/// Why something could not be read, if that is all that is wrong.
+fn unread(error: DeployError) -> Result<String, DeployError> {
+    match error {
+        DeployError::Esptool(error) if !error.is_local() => Ok(error.to_string()),
+        _ => Err(error),
     }
 }

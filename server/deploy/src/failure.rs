@@ -204,8 +204,8 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
         ),
         OpenError::Other { port, .. } => {
             let advice = match port.split_once(':') {
-                Some(("socket", _)) => {
-                    "check host and port, and that the bridge or the simulated board listens there"
+                Some(("socket" | "rfc2217", _)) => {
+                    "check that the server at the far end runs, and that HOST:PORT is right"
                 }
                 Some(("sim", _)) => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",

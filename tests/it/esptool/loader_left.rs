@@ -26,6 +26,10 @@ case " $* " in
 *" verify_flash "*)
     echo "Verifying 0x2000 (8192) bytes @ 0x00001000 in flash against 0x1000.bin..."
     echo "-- verify FAILED (digest mismatch)"
+    echo "Verifying 0x1000 (4096) bytes @ 0x00008000 in flash against 0x8000.bin..."
+    echo "-- verify OK (digest matched)"
+    echo "Verifying 0x4000 (16384) bytes @ 0x00010000 in flash against 0x10000.bin..."
+    echo "-- verify OK (digest matched)"
     END
     echo "A fatal error occurred: Verify failed."
     exit 2 ;;

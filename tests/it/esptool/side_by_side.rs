@@ -14,10 +14,7 @@ use fbuild_sim::{Board, BoardBuilder, Encryption, Timing};
 
 use super::{esptools, newer};
 use crate::bench::Bench;
-use crate::firmware::{
-    APP_AT, Build, FACTORY, NVS, OTA_0, OTA_1, OTADATA, Row, TABLE_AT, image_of_sectors, noise,
-    otadata, table,
-};
+use crate::firmware::{APP_AT, Build, FACTORY, NVS, Row, TABLE_AT, image_of_sectors, noise, table};
 
 const ASSETS: Row = ("assets", 1, 0x82, 0x30_0000, 0x8_0000);
 
@@ -32,14 +29,14 @@ fn build(chip: Chip) -> Build {
 }
 
 /// A board of each kind.
-struct Pair {
-    native: Bench,
+pub(super) struct Pair {
+    pub(super) native: Bench,
     server: Server,
     program: PathBuf,
 }
 
 impl Pair {
-    fn new(board: &BoardBuilder, program: &Path) -> Self {
+    pub(super) fn new(board: &BoardBuilder, program: &Path) -> Self {
         let on_pty = board.clone().timing(Timing::instant());
         let on_pty = on_pty.lines(false).start_in_download_mode();
         Self {
@@ -49,7 +46,7 @@ impl Pair {
         }
     }
 
-    fn flash(&self) -> Vec<u8> {
+    pub(super) fn flash(&self) -> Vec<u8> {
         let board = self.server.board();
         let board = board.lock().unwrap();
         board.flash().contents().to_vec()
@@ -57,7 +54,7 @@ impl Pair {
 
     /// Deploys by both; the esptool backend's report.
     #[track_caller]
-    fn deploy(&self, request: &Request) -> Report {
+    pub(super) fn deploy(&self, request: &Request) -> Report {
         let native = self.native.deploy(request);
         let (report, events) = self.by_esptool(request);
         check_order(&events);
@@ -156,6 +153,7 @@ fn assert_same(native: &Report, esptool: &Report) {
         (&esptool.target, &esptool.port)
     );
     assert_eq!(native.error, esptool.error);
+    assert_eq!(native.warnings, esptool.warnings);
     assert_eq!(native.regions.len(), esptool.regions.len());
     for (a, b) in native.regions.iter().zip(&esptool.regions) {
         assert_eq!(
@@ -393,52 +391,6 @@ fn another_chip_is_refused_in_the_same_words() {
             "{error:?}"
         );
     }
-}
-
-/// What would be found out by reading otadata is said not to be known.
-#[test]
-fn the_slot_that_starts_is_not_claimed_to_be_known() {
-    let Some(program) = newer() else { return };
-    let files = |otadata: Vec<u8>| {
-        let app = image_of_sectors(Chip::Esp32, 2, 4);
-        let rows = table(&[NVS, OTADATA, OTA_0, OTA_1]);
-        Build::new(&[(TABLE_AT, rows), (OTADATA.3, otadata), (APP_AT, app)])
-    };
-    let warnings = |request: &Request| {
-        let pair = Pair::new(&Board::builder(Chip::Esp32), &program);
-        pair.by_esptool(request).0.warnings.join("\n")
-    };
-    let build = files(otadata(Some(1), None));
-    assert_eq!(warnings(&build.request()), "");
-    let without = warnings(&build.subset(&["partitions", "firmware"]));
-    assert!(
-        without.contains("esptool does not look at otadata"),
-        "{without}"
-    );
-    let other = warnings(&files(otadata(Some(1), Some(2))).request());
-    assert!(other.contains("selects ota_1"), "{other}");
-}
-
-/// What would be found out by reading the table on the board is said not to be known: not on a blank
-/// board, where there is nothing to lose.
-#[test]
-fn what_a_new_table_costs_is_not_claimed_to_be_known() {
-    let Some(program) = newer() else { return };
-    let build = |rows: &[_]| {
-        let app = image_of_sectors(Chip::Esp32, 2, 4);
-        Build::new(&[(TABLE_AT, table(rows)), (APP_AT, app)])
-    };
-    let pair = Pair::new(&Board::builder(Chip::Esp32), &program);
-    let before = build(&[NVS, FACTORY]);
-    let blank = pair.by_esptool(&before.request()).0;
-    assert_eq!(blank.warnings, Vec::<String>::new());
-    let after = build(&[FACTORY]);
-    let changed = pair.by_esptool(&after.request()).0;
-    let warnings = changed.warnings.join("\n");
-    assert!(
-        warnings.contains("stored data again is not known"),
-        "{warnings}"
-    );
 }
 
 /// Nobody resets this one into download mode: both versions say what they see in their own words,

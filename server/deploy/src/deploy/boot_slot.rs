@@ -5,9 +5,8 @@
 //! success and the old firmware would run.
 
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::{Session, md5_of};
 
+use super::on_board::OnBoard;
 use super::survey::Region;
 use super::{Job, Mode};
 use crate::failure::DeployError;
@@ -26,9 +25,9 @@ impl Job<'_> {
     /// Looks at the board's otadata. If it selects another slot than the one that the firmware goes
     /// to, the project's initial otadata is added to what will be written, or else a warning says
     /// what will happen.
-    pub(super) fn select_boot_slot(
+    pub(crate) fn select_boot_slot(
         &mut self,
-        session: &mut Session,
+        board: &mut dyn OnBoard,
         loaded: &LoadedImages,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
@@ -46,7 +45,7 @@ impl Job<'_> {
             self.note_unreadable(loaded);
             return Ok(());
         }
-        let Some(table) = self.table_to_boot_by(session, loaded)? else {
+        let Some(table) = self.table_to_boot_by(board, loaded)? else {
             return Ok(());
         };
         let Some(slot) = table.app_at(app) else {
@@ -59,7 +58,7 @@ impl Job<'_> {
         let Some(otadata) = table.otadata() else {
             return Ok(());
         };
-        let content = self.otadata_to_boot_by(session, otadata)?;
+        let content = self.otadata_to_boot_by(board, otadata)?;
         let starts = |content: &[u8]| otadata::selected_slot(&table, content).cloned();
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
             return Ok(());
@@ -105,9 +104,9 @@ impl Job<'_> {
     /// sector; the rest does not decide anything. What is deployed there was compared already.
     fn otadata_to_boot_by(
         &self,
-        session: &mut Session,
+        board: &mut dyn OnBoard,
         partition: &Partition,
-    ) -> Result<Vec<u8>, LoaderError> {
+    ) -> Result<Vec<u8>, DeployError> {
         let sector_len = SECTOR_LEN as usize;
         let mut content = vec![0xFF; 2 * sector_len];
         for (n, sector) in content.chunks_mut(sector_len).enumerate() {
@@ -119,7 +118,7 @@ impl Job<'_> {
             if let Some(deployed) = deployed {
                 sector.copy_from_slice(deployed);
             } else {
-                let entry = session.read_flash(at, ENTRY_READ_LEN)?;
+                let entry = board.read(at, ENTRY_READ_LEN)?;
                 sector[..entry.len()].copy_from_slice(&entry);
             }
         }
@@ -155,9 +154,9 @@ impl Job<'_> {
     /// The partition table that the board will have when this deploy is done, as far as it is known.
     fn table_to_boot_by(
         &mut self,
-        session: &mut Session,
+        board: &mut dyn OnBoard,
         loaded: &LoadedImages,
-    ) -> Result<Option<PartitionTable>, LoaderError> {
+    ) -> Result<Option<PartitionTable>, DeployError> {
         let mut regions = self.survey.regions.iter();
         let project = loaded.table();
         if regions.any(|region| region.image.region.kind == RegionKind::PartitionTable) {
@@ -167,16 +166,15 @@ impl Job<'_> {
         let Some(project) = project else {
             // Of tools that know their table, only Zephyr has none; files say nothing about it.
             return if loaded.target().tool == Tool::Files {
-                read_table(session, offset)
+                read_table(board, offset)
             } else {
                 Ok(None)
             };
         };
-        let expected = project.to_bytes();
-        if session.md5(offset, expected.len() as u32)? == md5_of(&expected) {
+        if board.holds(offset, &project.to_bytes())? {
             return Ok(Some(project.clone()));
         }
-        match read_table(session, offset)? {
+        match read_table(board, offset)? {
             // Its bytes differ, and it says the same.
             Some(table) if table.partitions == project.partitions => Ok(Some(table)),
             Some(table) => {
@@ -228,13 +226,13 @@ fn warning(
 
 /// The table on the board, if there is one.
 pub(super) fn read_table(
-    session: &mut Session,
+    board: &mut dyn OnBoard,
     offset: u32,
-) -> Result<Option<PartitionTable>, LoaderError> {
+) -> Result<Option<PartitionTable>, DeployError> {
     let mut content = Vec::new();
     while content.len() < TABLE_BYTES {
         let at = offset + content.len() as u32;
-        content.extend(session.read_flash(at, TABLE_READ_LEN)?);
+        content.extend(board.read(at, TABLE_READ_LEN)?);
         match PartitionTable::parse(&content) {
             Ok(table) => return Ok(Some(table)),
             Err(TableError::NoEnd) => {}

@@ -1,14 +1,11 @@
 //! A new partition table must not silently make the firmware lose what it has stored.
 
-use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::{Session, md5_of};
-
 use super::boot_slot::read_table;
+use super::on_board::OnBoard;
 use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, LoadedImages};
 use crate::outcome::Verdict;
-use crate::partitions::Partition;
 use crate::partitions::loss::{Fate, Loss, losses, losses_text};
 use crate::target::RegionKind;
 
@@ -20,9 +17,9 @@ impl Job<'_> {
     /// Where the table is going to be replaced: compares it with the one on the board, and tells
     /// which data partitions the firmware will not find again. With [`super::Request::keep_data`]
     /// the deploy ends here instead.
-    pub(super) fn look_after_data(
+    pub(crate) fn look_after_data(
         &mut self,
-        session: &mut Session,
+        board: &mut dyn OnBoard,
         loaded: &LoadedImages,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
@@ -41,25 +38,32 @@ impl Job<'_> {
         let Some(new) = loaded.table() else {
             return Ok(());
         };
-        let Some(old) = read_table(session, offset)? else {
+        let Some(old) = read_table(board, offset)? else {
             return Ok(());
         };
-        let mut lost = Vec::new();
-        for loss in losses(&old, new) {
-            if !self.is_replaced(&loss) && self.has_data(session, &loss.partition, facts)? {
-                lost.push(loss);
-            }
-        }
+        let flash = facts.flash_size.map_or(u64::MAX, u64::from);
+        let mut lost = losses(&old, new);
+        lost.retain(|loss| !self.is_replaced(loss) && loss.partition.end() <= flash);
         if lost.is_empty() {
             return Ok(());
         }
+        let looked_at = |it: &Loss| (it.partition.offset, it.partition.size.min(LOOKED_AT_BYTES));
+        let stretches: Vec<(u32, u32)> = lost.iter().map(looked_at).collect();
+        let mut blank = board.are_blank(&stretches)?.into_iter();
+        lost.retain(|_| blank.next() != Some(true));
+        if lost.is_empty() {
+            return Ok(());
+        }
+        self.keep_data_or_note(losses_text(&lost))
+    }
+
+    /// What may be lost ends the deploy where that is not wanted, and is a warning elsewhere.
+    pub(crate) fn keep_data_or_note(&mut self, what: String) -> Result<(), DeployError> {
         let is_written = matches!(self.request.mode, Mode::Auto | Mode::Full);
         if is_written && self.request.keep_data {
-            return Err(DeployError::DataLoss {
-                what: losses_text(&lost),
-            });
+            return Err(DeployError::DataLoss { what });
         }
-        self.note(losses_text(&lost));
+        self.note(what);
         Ok(())
     }
 
@@ -72,20 +76,5 @@ impl Job<'_> {
         };
         let mut regions = self.survey.regions.iter();
         regions.any(|region| region.image.region.offset == place)
-    }
-
-    fn has_data(
-        &mut self,
-        session: &mut Session,
-        partition: &Partition,
-        facts: &BoardFacts,
-    ) -> Result<bool, LoaderError> {
-        let flash = facts.flash_size.map_or(u64::MAX, u64::from);
-        if partition.end() > flash {
-            return Ok(false);
-        }
-        let len_bytes = partition.size.min(LOOKED_AT_BYTES);
-        let blank = md5_of(&vec![0xFF; len_bytes as usize]);
-        Ok(self.survey.hash(session, partition.offset, len_bytes)? != blank)
     }
 }

@@ -50,6 +50,15 @@ pub enum Work<'a> {
         /// The file's name.
         file: &'a str,
     },
+    /// Read flash into a file.
+    ReadFlash {
+        /// Byte offset in flash.
+        offset: u32,
+        /// How many bytes.
+        len_bytes: u32,
+        /// The file's name.
+        file: &'a str,
+    },
     /// Compare files with flash.
     Verify(&'a [Placed]),
     /// Write files, in this order.
@@ -89,6 +98,16 @@ pub fn arguments(
             "--no-stub".to_owned(),
             spelled("dump-mem"),
             format!("{address:#x}"),
+            format!("{len_bytes:#x}"),
+            file.to_owned(),
+        ]),
+        Work::ReadFlash {
+            offset,
+            len_bytes,
+            file,
+        } => words.extend([
+            spelled("read-flash"),
+            format!("{offset:#x}"),
             format!("{len_bytes:#x}"),
             file.to_owned(),
         ]),
@@ -245,6 +264,14 @@ mod tests {
             file: "efuses",
         };
         ends(dump, " --no-stub dump-mem 0x3ff5a000 0x1c efuses");
+        let read = Work::ReadFlash {
+            offset: 0x8000,
+            len_bytes: 0x8000,
+            file: "content",
+        };
+        ends(read, " read-flash 0x8000 0x8000 content");
+        let old = words(Spelling::Underscores, &CONNECTION, read).join(" ");
+        assert!(old.ends_with(" read_flash 0x8000 0x8000 content"), "{old}");
         ends(
             Work::Verify(&files[..1]),
             "verify-flash --flash-mode keep --flash-freq keep --flash-size keep 0x10000 a.bin",

@@ -9,12 +9,18 @@ use super::verdicts::{Span, verdicts};
 use crate::deploy::{Job, Mode};
 use crate::event::{Event, Phase};
 use crate::failure::DeployError;
+use crate::image::LoadedImages;
 use crate::outcome::Verdict;
 use crate::search::Sector;
+use crate::target::RegionKind;
 
 impl Job<'_> {
     /// Gives every region that can be compared its verdict. What esptool did not give one is written.
-    pub(super) fn compare_with(&mut self, esptool: &mut Esptool<'_>) -> Result<(), DeployError> {
+    pub(super) fn compare_with(
+        &mut self,
+        esptool: &mut Esptool<'_>,
+        loaded: &LoadedImages,
+    ) -> Result<(), DeployError> {
         if self.request.mode == Mode::Full {
             return Ok(());
         }
@@ -24,7 +30,8 @@ impl Job<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let verdicts = self.ask(esptool, &asked, Phase::Verify)?;
+        let table = self.table_beside(loaded);
+        let verdicts = self.ask(esptool, &asked, table, Phase::Verify)?;
         for (&n, verdict) in asked.iter().zip(verdicts) {
             let region = &mut self.survey.regions[n];
             region.verdict = verdict;
@@ -36,16 +43,32 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// One `verify-flash` of these regions.
+    /// The project's partition table, where it is not deployed itself and says where the slots are:
+    /// whether the board has it is found out in the same run.
+    fn table_beside(&self, loaded: &LoadedImages) -> Option<(u32, Vec<u8>)> {
+        let has = |kind| {
+            let mut regions = self.survey.regions.iter();
+            regions.any(|region| region.image.region.kind == kind)
+        };
+        let table = loaded.table().filter(|_| has(RegionKind::App));
+        let table = table.filter(|_| !has(RegionKind::PartitionTable))?;
+        Some((loaded.table_offset(), table.to_bytes()))
+    }
+
+    /// One `verify-flash` of these regions, and of what else is to be known of the board.
     fn ask(
         &mut self,
         esptool: &mut Esptool<'_>,
         asked: &[usize],
+        beside: Option<(u32, Vec<u8>)>,
         phase: Phase,
     ) -> Result<Vec<Verdict>, DeployError> {
         let (regions, events) = (&self.survey.regions, &mut self.events);
-        let files: Vec<Placed> = asked.iter().map(|&n| placed(&regions[n])).collect();
+        let mut files: Vec<Placed> = asked.iter().map(|&n| placed(&regions[n])).collect();
         let spans: Vec<Span> = asked.iter().map(|&n| span(&regions[n])).collect();
+        if let Some((offset, bytes)) = &beside {
+            files.push(esptool.put(*offset, bytes)?);
+        }
         let mut at = None;
         let mut hear = |said: &Said| {
             let is_done = match said {
@@ -69,6 +92,12 @@ impl Job<'_> {
         };
         let ran = esptool.run(self.request.after, Work::Verify(&files), &mut hear)?;
         if ran.status.success() || is_mismatch(&ran.lines) {
+            if let Some((offset, bytes)) = beside {
+                let span = (offset, bytes.len() as u32);
+                if verdicts(&ran.lines, &[span]) == [Verdict::Match] {
+                    esptool.known.add(offset, bytes);
+                }
+            }
             return Ok(verdicts(&ran.lines, &spans));
         }
         let error = fault(&ran.lines, &ran.how(), &self.request.port, "");
@@ -93,7 +122,7 @@ impl Job<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let verdicts = self.ask(esptool, &asked, Phase::Check)?;
+        let verdicts = self.ask(esptool, &asked, None, Phase::Check)?;
         let wrong = asked
             .iter()
             .zip(verdicts)

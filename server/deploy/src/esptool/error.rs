@@ -108,7 +108,9 @@ impl EsptoolError {
             Self::TooOld { .. } => (
                 "esptool-too-old",
                 true,
-                "update it: python3 -m pip install --upgrade esptool".to_owned(),
+                "update it where it is installed (python3 -m pip install --upgrade esptool), or name \
+                 another one (--esptool PATH, or the setting fbuild.esptool.path)"
+                    .to_owned(),
             ),
             Self::Files(_) => (
                 "files",

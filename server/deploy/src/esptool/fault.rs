@@ -17,6 +17,11 @@ use crate::failure::DeployError;
 /// What stopped esptool, from what it said.
 #[must_use]
 pub fn fault(lines: &[String], how: &str, port: &str, region: &str) -> DeployError {
+    // What the port said, through pyserial: a cable pulled out, most of the time.
+    if let Some(said) = said_behind("A serial exception error occurred: ", lines) {
+        let (port, source) = (port.to_owned(), io::Error::other(said));
+        return LoaderError::Link { port, source }.into();
+    }
     let why = last_error(lines);
     for (pattern, meaning) in &*RULES {
         if let Some(found) = pattern.captures(&why) {
@@ -44,11 +49,15 @@ type Meaning = fn(&Captures<'_>, &str, &str) -> DeployError;
 /// The first that fits counts. Texts: esptool 4.8.1 and 5.6.0, `loader.py` and `cmds.py`, and
 /// `tests/esptool-output`.
 static RULES: LazyLock<Vec<(Regex, Meaning)>> = LazyLock::new(|| {
-    let rules: [(&str, Meaning); 10] = [
+    let rules: [(&str, Meaning); 11] = [
         (
             r"(?s)^Could not open .*?, the port is busy or doesn't exist\.(.*)",
             |found, port, _| not_opened(&found[1], port).into(),
         ),
+        (r"^ValueError: invalid URL, protocol ", |_, port, _| {
+            let (port, why) = (port.to_owned(), "esptool knows no such ports".to_owned());
+            OpenError::BadName { port, why }.into()
+        }),
         (r"No serial data received", |_, port, _| {
             no_loader(port, BootState::Silent)
         }),
@@ -113,6 +122,13 @@ fn other_chip(found: &Captures<'_>, _: &str, _: &str) -> DeployError {
 
 /// What Python or the operating system said about a port.
 fn not_opened(reason: &str, port: &str) -> OpenError {
+    let reason = reason.trim();
+    let bare = reason
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'));
+    let reason = bare.unwrap_or(reason);
+    let again = format!("Could not open port {port}: ");
+    let reason = reason.strip_prefix(&again).unwrap_or(reason);
     let port = port.to_owned();
     let has = |text: &str| reason.contains(text);
     if has("FileNotFoundError") || has("[Errno 2]") {
@@ -123,7 +139,6 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
     } else if has("[Errno 13]") {
         OpenError::Permission { port }
     } else {
-        let reason = reason.trim().trim_matches(['(', ')']);
         OpenError::Other {
             port,
             source: io::Error::other(reason.to_owned()),
@@ -131,18 +146,22 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
     }
 }
 
+/// The last thing that was said behind these words, with the lines that belong to it.
+fn said_behind(words: &str, lines: &[String]) -> Option<String> {
+    const ADVICE: [&str; 3] = ["Hint:", "Note:", "For troubleshooting"];
+    let is_advice = |line: &str| ADVICE.iter().any(|advice| line.starts_with(advice));
+    let n = lines.iter().rposition(|line| line.contains(words))?;
+    let (_, first) = lines[n].split_once(words)?;
+    let more = lines[n + 1..].iter().map(String::as_str);
+    let all = std::iter::once(first).chain(more.take_while(|line| !is_advice(line)));
+    Some(all.map(str::trim_end).collect::<Vec<_>>().join("\n"))
+}
+
 /// The last line that says what went wrong, with the lines that belong to it.
 fn last_error(lines: &[String]) -> String {
-    const FATAL: &str = "A fatal error occurred: ";
     const BOX: char = '│';
-    let is_advice =
-        |line: &&String| line.starts_with("Hint:") || line.starts_with("For troubleshooting");
-    let fatal = lines.iter().rposition(|line| line.contains(FATAL));
-    if let Some(n) = fatal {
-        let first = lines[n].split_once(FATAL).map_or("", |(_, text)| text);
-        let more = lines[n + 1..].iter().take_while(|line| !is_advice(line));
-        let all = std::iter::once(first).chain(more.map(String::as_str));
-        return all.map(str::trim_end).collect::<Vec<_>>().join("\n");
+    if let Some(fatal) = said_behind("A fatal error occurred: ", lines) {
+        return fatal;
     }
     // A wrong call, as the two libraries report it that read esptool's arguments.
     if let Some(line) = lines.iter().rfind(|line| line.starts_with(BOX)) {
@@ -216,7 +235,37 @@ mod tests {
         check(
             &open("Could not configure port: (25, 'Inappropriate ioctl')"),
             "port-open",
-            &["Inappropriate ioctl"],
+            &["(25, 'Inappropriate ioctl')"],
+        );
+        check(
+            &open("Could not open port /dev/ttyUSB0: [Errno 111] Connection refused"),
+            "port-open",
+            &["could not be opened: [Errno 111] Connection refused"],
+        );
+        check(
+            "Traceback (most recent call last):\nValueError: invalid URL, protocol 'x' not known",
+            "port-name",
+            &["esptool knows no such ports"],
+        );
+    }
+
+    /// What 5.6.0 and 4.8.1 say when the far end goes while they write.
+    #[test]
+    fn a_port_that_goes_away() {
+        check(
+            "Lost connection, retrying...\nHard resetting via RTS pin...\n\
+             ERROR: A serial exception error occurred: Could not open port P: [Errno 2] No such file\n\
+             Note: This error originates from pySerial. It is likely not a problem with esptool.\n\
+             For troubleshooting steps visit: x",
+            "link-lost",
+            &["/dev/ttyUSB0 stopped working: Could not open port P: [Errno 2] No such file"],
+        );
+        check(
+            "Waiting for the chip to reconnect.......\n\
+             A serial exception error occurred: read failed: socket disconnected\n\
+             Note: This error originates from pySerial.",
+            "link-lost",
+            &["read failed: socket disconnected"],
         );
     }
 

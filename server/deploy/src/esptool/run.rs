@@ -61,7 +61,7 @@ pub(super) fn run(
     let (mut group, output) =
         start(candidate, arguments, folder).map_err(|error| EsptoolError::Unusable {
             program: candidate.to_string(),
-            why: error.to_string(),
+            why: not_started(candidate, &error),
         })?;
     let mut listener = Listener {
         lines: Lines::default(),
@@ -131,6 +131,22 @@ fn wait(group: &mut Group, cancel: &CancelToken) -> Result<ExitStatus, DeployErr
 fn silent() -> EsptoolError {
     EsptoolError::Silent {
         seconds: SILENCE.as_secs(),
+    }
+}
+
+/// What the operating system says of a program that it cannot start leaves the reason open.
+fn not_started(candidate: &Candidate, error: &io::Error) -> String {
+    let program = &candidate.program;
+    match error.kind() {
+        _ if program.is_dir() => "it is a folder".to_owned(),
+        io::ErrorKind::NotFound if program.is_file() => {
+            "the Python in its first line is gone".to_owned()
+        }
+        io::ErrorKind::NotFound => {
+            "there is no such file (a name alone is looked for on PATH)".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => "it cannot be run: permission denied".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::arguments::{Connection, Placed, Work, arguments};
 use super::error::EsptoolError;
 use super::fault::fault;
 use super::find::{Candidate, candidates};
+use super::look::Known;
 use super::output::Said;
 use super::run::{Ran, run};
 use super::verdicts::Span;
@@ -28,7 +29,7 @@ pub(super) struct Esptool<'j> {
     candidate: Candidate,
     spelling: Spelling,
     pub(super) folder: TempDir,
-    request: &'j Request,
+    pub(super) request: &'j Request,
     cancel: &'j CancelToken,
     /// What it opens.
     pub(super) device: String,
@@ -36,6 +37,8 @@ pub(super) struct Esptool<'j> {
     pub(super) chip: Option<Chip>,
     /// It is in Secure Download Mode.
     pub(super) secure_download: bool,
+    /// What it has said of the flash's contents.
+    pub(super) known: Known,
     /// The port's control lines reach the board, as far as is known.
     pub(super) has_lines: bool,
     /// The board's loader was started, and its firmware not.
@@ -61,6 +64,7 @@ impl<'j> Esptool<'j> {
                         device: request.port.clone(),
                         chip: None,
                         secure_download: false,
+                        known: Known::default(),
                         has_lines: true,
                         is_in_loader: false,
                     });
@@ -74,13 +78,23 @@ impl<'j> Esptool<'j> {
         Err(refused.unwrap_or(EsptoolError::Missing).into())
     }
 
-    /// Puts every region into a file that begins and ends with it.
+    /// Puts every region that is not there yet into a file that begins and ends with it.
     pub(super) fn lay_out(&self, regions: &[Region]) -> Result<(), EsptoolError> {
         for region in regions {
             let path = self.folder.path().join(file_name(region));
+            if path.exists() {
+                continue;
+            }
             std::fs::write(path, region.image.bytes.as_slice()).map_err(EsptoolError::Files)?;
         }
         Ok(())
+    }
+
+    /// Puts other bytes into a file, to be compared with flash at this offset.
+    pub(super) fn put(&self, offset: u32, bytes: &[u8]) -> Result<Placed, EsptoolError> {
+        let file = format!("beside-{offset:#x}.bin");
+        std::fs::write(self.folder.path().join(&file), bytes).map_err(EsptoolError::Files)?;
+        Ok(Placed { offset, file })
     }
 
     /// One run; `hear` gets what it says that means something.

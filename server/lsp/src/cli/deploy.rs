@@ -157,12 +157,6 @@ impl Arguments {
 
     fn run(self, mode: Mode, care: Care, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let as_json = self.json;
-        if care.keep_data && matches!(self.backend, BackendArgument::Esptool) {
-            let message = "--keep-data needs the native backend: esptool does not look at the \
-                           partition table on the board";
-            terminal.note(&format!("error: {message}"));
-            return USAGE;
-        }
         let order = match self.order(mode, care.force) {
             Ok(order) => order,
             Err(message) => {

@@ -1,0 +1,36 @@
+//! Looking at what a board holds, for what is decided before it is written to. Each backend has its
+//! own way to look; what is decided is the same.
+
+use fbuild_loader::session::{Session, md5_of};
+
+use crate::failure::DeployError;
+
+/// A board whose flash can be looked at.
+pub(crate) trait OnBoard {
+    /// So many bytes at this offset, or more.
+    fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError>;
+
+    /// Whether these bytes stand at this offset.
+    fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError>;
+
+    /// Which of these stretches, byte offset and length, are erased.
+    fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError>;
+}
+
+impl OnBoard for Session {
+    fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError> {
+        Ok(self.read_flash(offset, len_bytes)?)
+    }
+
+    fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError> {
+        Ok(self.md5(offset, bytes.len() as u32)? == md5_of(bytes))
+    }
+
+    fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError> {
+        let blank = |(offset, len_bytes): &(u32, u32)| {
+            let erased = vec![0xFF; *len_bytes as usize];
+            self.holds(*offset, &erased)
+        };
+        stretches.iter().map(blank).collect()
+    }
+}
