@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::image::BoardSecurity;
 use crate::outcome::Report;
 
 /// What is being done to a region.
@@ -27,6 +28,8 @@ pub struct Board {
     pub revision: Option<u16>,
     /// Flash size in bytes, where it can be read.
     pub flash_size: Option<u32>,
+    /// What its eFuses say.
+    pub security: BoardSecurity,
 }
 
 /// Events of one deploy, in this order: `Connecting`, `Connected`, any number of `Progress` and

@@ -118,7 +118,8 @@ impl Decoder {
     fn finish(&mut self) -> Option<Piece> {
         let raw = std::mem::take(&mut self.raw);
         let payload = std::mem::take(&mut self.payload);
-        let bad = std::mem::take(&mut self.bad_escape) || std::mem::take(&mut self.escaped);
+        // Both are cleared, whatever the first one says.
+        let bad = std::mem::take(&mut self.bad_escape) | std::mem::take(&mut self.escaped);
         let too_long = std::mem::take(&mut self.too_long);
         let synced = std::mem::replace(&mut self.synced, true);
         if too_long {
@@ -175,6 +176,14 @@ mod tests {
             decode(&[0xC0, 0xC0, 0xC0, 0x01, 0xDB, 0x11, 0xC0, 0xC0, 0x02, 0xC0]),
             [
                 Piece::Junk(vec![0x01, 0xDB, 0x11]),
+                Piece::Frame(vec![0x02])
+            ]
+        );
+        // A bad escape, and another one that the delimiter cuts off.
+        assert_eq!(
+            decode(&[0xC0, 0xDB, 0x11, 0xDB, 0xC0, 0x02, 0xC0]),
+            [
+                Piece::Junk(vec![0xDB, 0x11, 0xDB]),
                 Piece::Frame(vec![0x02])
             ]
         );

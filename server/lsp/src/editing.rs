@@ -7,6 +7,8 @@
 pub(crate) mod facts;
 pub(crate) mod flasher_args;
 pub(crate) mod format;
+#[cfg(test)]
+pub(crate) mod laws;
 pub(crate) mod partitions;
 pub(crate) mod platformio;
 pub(crate) mod project_files;
@@ -178,3 +180,6 @@ pub(crate) enum SymbolKind {
     Section,
     Key,
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,13 +107,14 @@ impl Job<'_> {
         loaded: &LoadedImages,
     ) -> Result<BoardFacts, DeployError> {
         let chip = session.chip();
+        let security = session.security()?;
         let mut board = Board {
             chip,
             mac: None,
             revision: None,
             flash_size: None,
+            security: board_security(security),
         };
-        let security = session.security()?;
         if !security.secure_download {
             board.mac = Some(mac_text(session.mac()?));
             if loaded.limits_revision() {
@@ -140,7 +141,7 @@ impl Job<'_> {
         Ok(BoardFacts {
             revision: board.revision,
             flash_size: board.flash_size,
-            security: board_security(security),
+            security: board.security,
             ..BoardFacts::new(chip)
         })
     }

@@ -37,6 +37,7 @@ impl Job<'_> {
             mac: None,
             revision: None,
             flash_size: None,
+            security: BoardSecurity::default(),
         };
         let mut secure_download = false;
         let mut hear = |said: &Said| match said {
@@ -58,7 +59,7 @@ impl Job<'_> {
         // attempt to ask for the chip's id passes its arguments in the wrong order.
         esptool.chip = Some(board.chip).filter(|_| !secure_download);
         esptool.secure_download = secure_download;
-        let security = if secure_download {
+        board.security = if secure_download {
             BoardSecurity {
                 secure_download,
                 ..BoardSecurity::default()
@@ -76,7 +77,7 @@ impl Job<'_> {
         Ok(BoardFacts {
             revision: board.revision,
             flash_size: board.flash_size,
-            security,
+            security: board.security,
             ..BoardFacts::new(board.chip)
         })
     }

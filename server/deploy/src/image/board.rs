@@ -2,6 +2,7 @@
 
 use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::chip::Chip;
+use serde::{Deserialize, Serialize};
 
 use super::Image;
 use super::esp_image::EspImage;
@@ -39,7 +40,8 @@ impl BoardFacts {
 }
 
 /// Security state of a board. Everything off is the state of a new one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 #[allow(clippy::struct_excessive_bools)] // eFuse bits, independent of each other
 pub struct BoardSecurity {
     /// The chip decrypts what it reads from flash.
@@ -52,6 +54,28 @@ pub struct BoardSecurity {
     pub secure_boot_v1: bool,
     /// Secure Download Mode: nothing can be read back.
     pub secure_download: bool,
+}
+
+impl BoardSecurity {
+    /// Why no build at all may go onto the board, unless it is forced.
+    #[must_use]
+    pub fn refuses_every_build(&self) -> Option<&'static str> {
+        if !self.flash_encryption {
+            None
+        } else if self.secure_download {
+            Some(
+                "the board's flash is encrypted, and in Secure Download Mode it does not tell whether \
+                 it still encrypts what it is sent",
+            )
+        } else if self.encrypted_download_disabled {
+            Some(
+                "the board's flash encryption is in release mode: it encrypts nothing that comes over \
+                 the serial line, and plain images would not start",
+            )
+        } else {
+            None
+        }
+    }
 }
 
 /// An image must be for the chip that is connected. No force: it could never start.
@@ -210,19 +234,8 @@ fn check_encryption(
     board: &BoardFacts,
 ) -> Result<(), InputError> {
     let refused = |what: String| Err(InputError::FlashEncrypted { what });
-    if board.security.secure_download {
-        return refused(
-            "the board's flash is encrypted, and in Secure Download Mode it does not tell whether \
-             it still encrypts what it is sent"
-                .to_owned(),
-        );
-    }
-    if board.security.encrypted_download_disabled {
-        return refused(
-            "the board's flash encryption is in release mode: it encrypts nothing that comes over \
-             the serial line, and plain images would not start"
-                .to_owned(),
-        );
+    if let Some(why) = board.security.refuses_every_build() {
+        return refused(why.to_owned());
     }
     for image in images {
         let region = &image.region;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::discover::platformio_config::Files;
 
+use super::Severity;
+
 /// Gathered by [`crate::server`]; everything here is a value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ProjectFiles {
@@ -33,6 +35,8 @@ pub(crate) struct ProjectFiles {
 pub(crate) struct Judged {
     /// Why it would be refused before a board is touched.
     pub(crate) refusal: Option<Refusal>,
+    /// Why the board that it was deployed to last would refuse it, as that was seen.
+    pub(crate) refusal_of_board: Option<Refusal>,
     /// What is newer than the firmware.
     pub(crate) stale: Vec<PathBuf>,
 }
@@ -67,6 +71,27 @@ impl ProjectFiles {
 }
 
 impl Judged {
+    /// What a deploy of the build would be refused for, in words, and how much that matters: a file
+    /// is wrong for every board, while another board may be plugged in by now.
+    pub(crate) fn refusal_text(&self) -> Option<(&Refusal, Severity, String)> {
+        let text = |what: &str, refusal: &Refusal| {
+            format!(
+                "{what} would be refused: {}. {}",
+                refusal.message, refusal.remedy
+            )
+        };
+        let of_board = || {
+            let refusal = self.refusal_of_board.as_ref()?;
+            let what = "A deploy of this build to the board that it was deployed to last";
+            Some((refusal, Severity::Warning, text(what, refusal)))
+        };
+        let of_files = self.refusal.as_ref().map(|refusal| {
+            let what = "A deploy of this build";
+            (refusal, Severity::Error, text(what, refusal))
+        });
+        of_files.or_else(of_board)
+    }
+
     /// What is newer than the firmware, in words; `None` if nothing is.
     pub(crate) fn stale_text(&self, root: &Path) -> Option<String> {
         let first = self.stale.first()?;

@@ -131,13 +131,5 @@ impl<'v> Config<'v> {
     }
 }
 
-/// How people call a board.
-fn board_name(board: &Board) -> String {
-    match &board.mac {
-        Some(mac) => format!("{mac} on {}", board.port),
-        None => format!("on {}", board.port),
-    }
-}
-
 #[cfg(test)]
 mod tests;

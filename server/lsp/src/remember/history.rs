@@ -1,6 +1,8 @@
 //! The last deploys to each board.
 
 use fbuild_deploy::deploy::Request;
+use fbuild_deploy::event;
+use fbuild_deploy::image::{BoardFacts, BoardSecurity};
 use fbuild_deploy::outcome::{RegionReport, Report};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,9 @@ pub(crate) struct Board {
     /// Size of its flash; not known from what older versions kept.
     #[serde(default, rename = "flashSize", skip_serializing_if = "Option::is_none")]
     pub(crate) flash_bytes: Option<u32>,
+    /// What its eFuses said last; not known from what older versions kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) security: Option<BoardSecurity>,
     pub(crate) deploys: Vec<Deploy>,
 }
 
@@ -77,6 +82,26 @@ impl From<&RegionReport> for Region {
     }
 }
 
+impl Board {
+    /// How people call it.
+    pub(crate) fn name(&self) -> String {
+        match &self.mac {
+            Some(mac) => format!("{mac} on {}", self.port),
+            None => format!("on {}", self.port),
+        }
+    }
+
+    /// What a deploy would find it to be, as far as it was seen.
+    pub(crate) fn facts(&self) -> Option<BoardFacts> {
+        let chip = self.chip.as_ref()?.parse().ok()?;
+        Some(BoardFacts {
+            flash_size: self.flash_bytes,
+            security: self.security.unwrap_or_default(),
+            ..BoardFacts::new(chip)
+        })
+    }
+}
+
 impl Boards {
     fn put(&mut self, request: &Request, report: &Report) {
         let identity = port::identity(&report.port);
@@ -91,6 +116,7 @@ impl Boards {
                 port: String::new(),
                 chip: None,
                 flash_bytes: None,
+                security: None,
                 deploys: Vec::new(),
             },
         };
@@ -122,8 +148,8 @@ impl History {
 }
 
 impl History {
-    /// Keeps the flash size of the board that a deploy just reached.
-    pub(crate) fn note_flash(&self, report: &Report, flash_bytes: u32) {
+    /// Keeps what the board that a deploy just reached told of itself.
+    pub(crate) fn note_board(&self, report: &Report, seen: &event::Board) {
         let identity = port::identity(&report.port);
         let is_it = |board: &&mut Board| match &report.mac {
             Some(mac) => board.mac.as_ref() == Some(mac),
@@ -131,7 +157,8 @@ impl History {
         };
         self.change(|kept| {
             if let Some(board) = kept.boards.iter_mut().find(is_it) {
-                board.flash_bytes = Some(flash_bytes);
+                board.flash_bytes = seen.flash_size.or(board.flash_bytes);
+                board.security = Some(seen.security);
             }
         });
     }
@@ -187,6 +214,34 @@ mod tests {
             .collect();
         let expected = [(None, "COM2", 2), (None, "COM3", 1), (Some("a"), "COM2", 2)];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_a_board_told_of_itself_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.json");
+        let history = History::new(path.clone());
+        let (request, seen) = report(Some("a"), "COM1");
+        history.note(&request, &seen);
+        assert_eq!(history.read().boards[0].security, None);
+        let mut board = event::Board {
+            chip: Chip::Esp32,
+            mac: Some("a".to_owned()),
+            revision: None,
+            flash_size: Some(4 << 20),
+            security: BoardSecurity {
+                secure_boot: true,
+                ..BoardSecurity::default()
+            },
+        };
+        history.note_board(&seen, &board);
+        // In Secure Download Mode the size is not told, and is what it was.
+        board.flash_size = None;
+        history.note_board(&seen, &board);
+        let kept = &History::new(path).read().boards[0];
+        assert_eq!(kept.flash_bytes, Some(4 << 20));
+        let facts = kept.facts().unwrap();
+        assert_eq!(facts.security, board.security);
     }
 
     #[test]

@@ -203,20 +203,11 @@ fn judged(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     let is_said = found.iter().any(|it| it.severity == Severity::Error);
-    if let Some(refusal) = judged.refusal.as_ref().filter(|_| !is_said) {
+    if let Some((refusal, severity, message)) = judged.refusal_text().filter(|_| !is_said) {
         let mut entries = document.args.files.iter();
         let blamed = entries.find(|entry| document.path(entry) == refusal.path);
         let span = blamed.map_or(key, |entry| &entry.file_span);
-        let message = format!(
-            "A deploy would be refused: {}. {}",
-            refusal.message, refusal.remedy
-        );
-        found.push(Diagnostic::new(
-            span,
-            Severity::Error,
-            refusal.code,
-            message,
-        ));
+        found.push(Diagnostic::new(span, severity, refusal.code, message));
     } else if let Some(stale) = judged.stale_text(&build.target.root) {
         let message = format!("{stale}: {}", build.target.build_command());
         found.push(Diagnostic::new(key, Severity::Hint, "stale-build", message));

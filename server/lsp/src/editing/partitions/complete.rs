@@ -63,7 +63,7 @@ pub(super) fn completions(table: &Table<'_>, at: usize) -> Vec<Completion> {
     // A row that is not there yet follows those above it.
     let place = index.unwrap_or_else(|| table.rows.iter().filter(|row| row.span.end <= at).count());
     match column {
-        Column::Name => whole_rows(table, &line),
+        Column::Name => whole_rows(table, &line, at),
         Column::Type => types(table, &span),
         Column::Subtype => subtypes(table, row, &span),
         Column::Offset => offsets(table, row, place, &span),
@@ -100,12 +100,13 @@ fn value(span: &Span, text: String, detail: impl Into<String>) -> Completion {
 }
 
 /// Only where the line has nothing but the beginning of a name.
-fn whole_rows(table: &Table<'_>, line: &Span) -> Vec<Completion> {
+fn whole_rows(table: &Table<'_>, line: &Span, at: usize) -> Vec<Completion> {
     let text = table.text[line.clone()].trim_start_matches('\u{feff}');
     if text.contains(',') {
         return Vec::new();
     }
-    let start = line.end - text.trim_start().len();
+    // What a completion replaces has to begin at the cursor at the latest.
+    let start = at.min(line.end - text.trim_start().len());
     let is_there = |row: &str| {
         let name = row.split(',').next().unwrap_or_default();
         table

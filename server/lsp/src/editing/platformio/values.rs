@@ -280,17 +280,8 @@ fn build(
     let Some(judged) = project.files().judged.get(&target) else {
         return;
     };
-    if let Some(refusal) = &judged.refusal {
-        let message = format!(
-            "A deploy of this build would be refused: {}. {}",
-            refusal.message, refusal.remedy
-        );
-        found.push(Diagnostic::new(
-            header.clone(),
-            Severity::Error,
-            refusal.code,
-            message,
-        ));
+    if let Some((refusal, severity, message)) = judged.refusal_text() {
+        found.push(Diagnostic::new(header, severity, refusal.code, message));
     } else if let Some(stale) = judged.stale_text(project.config.project()) {
         let message = format!("{stale}: pio run -e {env}");
         found.push(Diagnostic::new(

@@ -4,7 +4,7 @@ use fbuild_deploy::discover::sdkconfig::{self, Entry};
 use fbuild_loader::chip::Chip;
 
 use super::keys::{self, Holds};
-use super::{Config, Role, board_name};
+use super::{Config, Role};
 use crate::editing::{Diagnostic, Edit, Fix, Related, Severity, Span};
 
 pub(super) fn check(config: &Config<'_>) -> Vec<Diagnostic> {
@@ -221,7 +221,7 @@ fn chip(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!(
             "The board that was deployed to last ({}) is an {}: a deploy of this to it would be \
              refused.",
-            board_name(board),
+            board.name(),
             display(other)
         );
         found.push(Diagnostic::new(
@@ -270,7 +270,7 @@ fn flash(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         let message = format!(
             "The board that was deployed to last ({}) has {} MB of flash: with this size its \
              firmware does not start.",
-            board_name(board),
+            board.name(),
             flash >> 20
         );
         let code = "flash-of-board";

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Role, board_name, keys};
+use fbuild_deploy::image::BoardSecurity;
+
+use super::{Config, Role, keys};
 use crate::editing::Hover;
 
 pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
@@ -14,20 +16,20 @@ pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
         entry.name, entry.value, key.text
     );
     let is_about_flash = entry.name.starts_with("ESPTOOLPY_FLASHSIZE");
+    let is_about_security = entry.name.starts_with("SECURE_");
     if let Some(board) = config
         .board()
-        .filter(|_| is_about_flash || entry.name == "IDF_TARGET")
+        .filter(|_| is_about_flash || is_about_security || entry.name == "IDF_TARGET")
     {
         let chip = board.chip.as_deref().unwrap_or("unknown chip");
-        let _ = write!(
-            markdown,
-            "\n\nDeployed to last: {} ({chip}",
-            board_name(board)
-        );
+        let _ = write!(markdown, "\n\nDeployed to last: {} ({chip}", board.name());
         if let Some(flash) = board.flash_bytes {
             let _ = write!(markdown, ", {} MB of flash", flash >> 20);
         }
         markdown.push_str(").");
+        if let Some(security) = board.security.filter(|_| is_about_security) {
+            let _ = write!(markdown, " {}", security_text(security));
+        }
     }
     if entry.name == "PARTITION_TABLE_OFFSET" {
         for build in config.builds() {
@@ -42,4 +44,27 @@ pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
         span: entry.span.clone(),
         markdown,
     })
+}
+
+/// What a board's eFuses said when it was seen.
+fn security_text(security: BoardSecurity) -> String {
+    let boot = match (security.secure_boot, security.secure_boot_v1) {
+        (true, true) => "is on (version 1)",
+        (true, false) => "is on",
+        (false, _) => "is off",
+    };
+    let encryption = match (
+        security.flash_encryption,
+        security.encrypted_download_disabled,
+    ) {
+        (true, true) => "is on, in release mode",
+        (true, false) => "is on",
+        (false, _) => "is off",
+    };
+    let mode = if security.secure_download {
+        " It is in Secure Download Mode."
+    } else {
+        ""
+    };
+    format!("Its secure boot {boot}, its flash encryption {encryption}.{mode}")
 }

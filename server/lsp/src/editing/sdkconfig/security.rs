@@ -3,7 +3,9 @@
 //! The conditions are those of the checks that run before a board is written to
 //! (`fbuild_deploy::image`).
 
-use super::Config;
+use fbuild_deploy::discover::sdkconfig::Entry;
+
+use super::{Config, Role};
 use crate::editing::{Diagnostic, Severity};
 
 /// Without an effect unless another option is on.
@@ -64,8 +66,11 @@ pub(super) fn check(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             ));
         }
     }
+    if of_board(config, found) {
+        return;
+    }
     let unsigned = values.get("SECURE_BOOT_BUILD_SIGNED_BINARIES") != Some("y");
-    let is_complete = config.role == super::Role::Complete;
+    let is_complete = config.role == Role::Complete;
     // A file of defaults leaves it to ESP-IDF, whose default is to sign.
     let says_so = config.entry("SECURE_BOOT_BUILD_SIGNED_BINARIES").is_some() || is_complete;
     if let Some(entry) = config
@@ -86,4 +91,51 @@ pub(super) fn check(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             message,
         ));
     }
+}
+
+/// What the board that was deployed to last refuses of a build with this file; whether that is its
+/// being unsigned.
+fn of_board(config: &Config<'_>, found: &mut Vec<Diagnostic>) -> bool {
+    // Defaults do not say everything.
+    if config.role != Role::Complete {
+        return false;
+    }
+    let board = config.board();
+    let Some((board, security)) = board.and_then(|it| Some((it, it.security?))) else {
+        return false;
+    };
+    let mut say = |entry: Option<&Entry>, code, why: &str| {
+        let Some(entry) = entry.or_else(|| config.entry("IDF_TARGET")) else {
+            return;
+        };
+        let message = format!(
+            "A deploy of this build to the board that was deployed to last ({}) would be refused: \
+             {why}.",
+            board.name()
+        );
+        found.push(Diagnostic::new(
+            &entry.span,
+            Severity::Warning,
+            code,
+            message,
+        ));
+    };
+    let encrypts = "SECURE_FLASH_ENC_ENABLED";
+    let refuses = security.refuses_every_build().or_else(|| {
+        let is_plain = security.flash_encryption && !config.values.is_set(encrypts);
+        is_plain.then_some(
+            "its flash encryption is on, and the build does not mark what is to be encrypted",
+        )
+    });
+    if let Some(why) = refuses {
+        say(config.entry(encrypts), "encryption-of-board", why);
+    }
+    let signs = "SECURE_BOOT_BUILD_SIGNED_BINARIES";
+    let is_unsigned = security.secure_boot && !config.values.is_set(signs);
+    if is_unsigned {
+        let entry = config.entry(signs).or_else(|| config.entry("SECURE_BOOT"));
+        let why = "it starts signed images only, and the build does not sign its own";
+        say(entry, "secure-boot-of-board", why);
+    }
+    is_unsigned
 }

@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
+use fbuild_deploy::image::BoardSecurity;
 use fbuild_deploy::target::{Region, RegionKind, Source, Target};
 
 use super::super::facts::{Facts, Image};
 use super::super::project_files::{Judged, Refusal};
 use super::*;
-use crate::editing::{Edit, Severity};
+use crate::editing::{Edit, Severity, laws};
 
 const MARK: char = '‸';
 
@@ -47,6 +48,7 @@ fn board() -> Board {
         port: "COM7".to_owned(),
         chip: Some("esp32".to_owned()),
         flash_bytes: Some(4 << 20),
+        security: None,
         deploys: Vec::new(),
     }
 }
@@ -233,6 +235,7 @@ fn an_app_that_outgrew_a_table_of_esp_idf_is_said_where_that_is_chosen() {
     };
     let judged = Judged {
         refusal: Some(refusal),
+        refusal_of_board: None,
         stale: Vec::new(),
     };
     facts.files.judged.insert("espidf:build".to_owned(), judged);
@@ -328,6 +331,50 @@ fn hover(text: &str, facts: &Facts) -> Option<String> {
 }
 
 #[test]
+fn what_the_last_board_refuses_stands_on_the_line_that_decides() {
+    let with = |security: BoardSecurity| Facts {
+        boards: vec![Board {
+            security: Some(security),
+            ..board()
+        }],
+        ..Facts::default()
+    };
+    let locked = with(BoardSecurity {
+        secure_boot: true,
+        ..BoardSecurity::default()
+    });
+    let encrypted = BoardSecurity {
+        flash_encryption: true,
+        ..BoardSecurity::default()
+    };
+    let release = with(BoardSecurity {
+        encrypted_download_disabled: true,
+        ..encrypted
+    });
+    let encrypted = with(encrypted);
+    let plain = "CONFIG_IDF_TARGET=\"esp32\"\n# CONFIG_SECURE_BOOT is not set\n";
+    let off = "# CONFIG_SECURE_BOOT is not set";
+    assert_eq!(check(plain, &locked), [("secure-boot-of-board", off)]);
+    let target = "CONFIG_IDF_TARGET=\"esp32\"";
+    assert_eq!(check(plain, &encrypted), [("encryption-of-board", target)]);
+    assert_eq!(check(plain, &with(BoardSecurity::default())), []);
+    assert_eq!(check(plain, &with_board()), []);
+    // A build that signs and encrypts is what those boards take, but for release mode.
+    let secure = "CONFIG_SECURE_BOOT_BUILD_SIGNED_BINARIES=y\nCONFIG_SECURE_FLASH_ENC_ENABLED=y\n";
+    let enabled = "CONFIG_SECURE_FLASH_ENC_ENABLED=y";
+    let always = ("flash-encryption", enabled);
+    assert_eq!(check(secure, &locked), [always]);
+    assert_eq!(check(secure, &encrypted), [always]);
+    let both = [always, ("encryption-of-board", enabled)];
+    assert_eq!(check(secure, &release), both);
+    // Defaults do not say everything.
+    assert_eq!(diagnostics("/p/sdkconfig.defaults", plain, &locked), []);
+    let shown = hover("# CONFIG_SECURE_BOOT is ‸not set\n", &locked).unwrap();
+    let words = "Its secure boot is on, its flash encryption is off.";
+    assert!(shown.contains(words), "{shown}");
+}
+
+#[test]
 fn hover_says_what_an_option_means_for_a_deploy() {
     let facts = with_board();
     let shown = hover("CONFIG_IDF_T‸ARGET=\"esp32\"\n", &facts).unwrap();
@@ -388,18 +435,11 @@ fn completions_replace_what_was_typed() {
 
 proptest! {
     #[test]
-    fn any_text_will_do(text in "(\u{feff}|)((# ?|\t)?CONFIG_(IDF_TARGET|ESPTOOLPY_FLASHSIZE(_8MB)?|PARTITION_TABLE_(OFFSET|CUSTOM|CUSTOM_FILENAME)|SECURE_BOOT|漢)?( is not set|=(\"?[a-z0-9漢]{0,3}\"?|y|0x[0-9a-f]{0,9}))?😀?(\n|\r\n)){0,9}", at in 0usize..300) {
+    fn any_text_will_do(text in "(\u{feff}|)((# ?|\t)?CONFIG_(IDF_TARGET|ESPTOOLPY_FLASHSIZE(_8MB)?|PARTITION_TABLE_(OFFSET|CUSTOM|CUSTOM_FILENAME)|SECURE_BOOT|漢)?( is not set|=(\"?[a-z0-9漢]{0,3}\"?|y|0x[0-9a-f]{0,9}))?😀?(\n|\r\n)){0,9}") {
         let facts = with_board();
         for name in ["/p/sdkconfig", "/p/sdkconfig.defaults"] {
             let view = view(name, &text, &facts);
-            let is_place = |span: &crate::editing::Span| text.get(span.clone()).is_some();
-            for it in SdkConfig.diagnostics(view) {
-                prop_assert!(is_place(&it.span), "{:?}", it);
-                prop_assert!(it.fixes.iter().flat_map(|fix| &fix.edits).all(|edit| is_place(&edit.span)));
-            }
-            let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-            prop_assert!(SdkConfig.hover(view, at).is_none_or(|it| is_place(&it.span)));
-            prop_assert!(SdkConfig.completions(view, at).iter().all(|it| is_place(&it.span)));
+            laws::hold(view, 7);
         }
     }
 }

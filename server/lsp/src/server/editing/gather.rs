@@ -55,7 +55,7 @@ pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
             .retain(|deploy| Path::new(&deploy.root).starts_with(root));
     }
     boards.retain(|board| !board.deploys.is_empty());
-    let files = project_files::gather(root, &environment, &found);
+    let files = project_files::gather(root, &environment, &found, &boards);
     Facts {
         root: root.to_owned(),
         configurations: configurations(root, &environment),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::discover::Environment;
-use fbuild_deploy::event::Event;
+use fbuild_deploy::event::{Board, Event};
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::target::Target;
 
@@ -226,8 +226,8 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Resu
     if matches!(request.mode, Mode::Auto | Mode::Full) {
         report.warnings.extend(unsaved(desk, &request.target.root));
         desk.history.note(request, &report);
-        if let Some(bytes) = run.flash_bytes {
-            desk.history.note_flash(&report, bytes);
+        if let Some(board) = &run.board {
+            desk.history.note_board(&report, board);
         }
     }
     Ok(report)
@@ -243,8 +243,8 @@ fn is_data_loss(report: &Report) -> bool {
 struct Run {
     /// How far the progress is, which must not fall.
     percent: u32,
-    /// Size of the board's flash.
-    flash_bytes: Option<u32>,
+    /// What the board said of itself.
+    board: Option<Board>,
 }
 
 impl Run {
@@ -264,7 +264,7 @@ impl Run {
                 view.step = step;
                 if let Event::Connected(board) = &event {
                     view.chip = Some(board.chip.name());
-                    self.flash_bytes = board.flash_size;
+                    self.board = Some(board.clone());
                 }
             });
         };

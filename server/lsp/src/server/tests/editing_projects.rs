@@ -177,6 +177,37 @@ async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
         .await;
 }
 
+/// What a deploy was refused for is said of the files that decide it, in the same words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
+    let state = tempfile::tempdir().unwrap();
+    let boards = LocalBoards {
+        state_dir: state.path().to_owned(),
+    };
+    let mut client = Builder::new(Arc::new(boards)).start().await;
+    let text = "# 😀\nCONFIG_IDF_TARGET=\"esp32\"\n# CONFIG_SECURE_BOOT is not set\n";
+    open(&mut client, "sdkconfig", text).await;
+    diagnostics(&mut client, "sdkconfig", 0).await;
+    let port = "sim:board.bin?chip=esp32&secure-boot=1";
+    let id = client.command("deploy", &json!({"port": port})).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(outcome["error"]["code"], "secure-boot", "{outcome}");
+    let refused = outcome["error"]["message"].as_str().unwrap();
+    let (found, all) = diagnostics(&mut client, "sdkconfig", 1).await;
+    assert_eq!(found, ["secure-boot-of-board 2:0-31"]);
+    let message = all[0]["message"].as_str().unwrap();
+    assert!(message.contains("starts signed images only"), "{message}");
+    let name = "build/flasher_args.json";
+    let args = std::fs::read_to_string(client.folder.path().join(name)).unwrap();
+    open(&mut client, name, &args).await;
+    let (_, all) = diagnostics(&mut client, name, 1).await;
+    let message = all[0]["message"].as_str().unwrap();
+    assert!(message.contains(refused), "{message}\n{refused}");
+    client
+        .leave_with_unread("textDocument/publishDiagnostics")
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marked() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;

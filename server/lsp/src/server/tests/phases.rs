@@ -25,6 +25,7 @@ fn phases() -> Vec<(Event, &'static str)> {
         mac: None,
         revision: None,
         flash_size: None,
+        security: fbuild_deploy::image::BoardSecurity::default(),
     };
     vec![
         (Event::Connecting { port }, "connecting to /dev/fake1"),

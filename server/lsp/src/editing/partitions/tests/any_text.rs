@@ -4,7 +4,7 @@ use fbuild_deploy::partitions::csv;
 use proptest::prelude::*;
 
 use super::*;
-use crate::editing::{Span, applied};
+use crate::editing::{applied, laws};
 
 /// Texts that look like tables, broken in every way.
 fn table() -> impl Strategy<Value = String> {
@@ -54,43 +54,6 @@ fn table() -> impl Strategy<Value = String> {
     })
 }
 
-/// Every span of everything that is said of a text.
-fn spans(text: &str, facts: &Facts) -> Vec<Span> {
-    let view = view(text, facts);
-    let mut spans = Vec::new();
-    for diagnostic in Partitions.diagnostics_with_fixes(view, 0..text.len()) {
-        spans.push(diagnostic.span);
-        spans.extend(diagnostic.related.into_iter().map(|related| related.span));
-        let edits = diagnostic.fixes.into_iter().flat_map(|fix| fix.edits);
-        spans.extend(edits.map(|edit| edit.span));
-    }
-    spans.extend(
-        Partitions
-            .inlay_hints(view)
-            .into_iter()
-            .map(|hint| hint.at..hint.at),
-    );
-    spans.extend(Partitions.lenses(view).into_iter().map(|lens| lens.span));
-    spans.extend(Partitions.tidy(view).into_iter().map(|edit| edit.span));
-    for symbol in Partitions.symbols(view) {
-        // A client refuses an outline whose names stand outside of their entries.
-        assert!(
-            symbol.span.start <= symbol.name_span.start && symbol.name_span.end <= symbol.span.end
-        );
-        spans.extend([symbol.span, symbol.name_span]);
-    }
-    for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
-        spans.extend(Partitions.hover(view, at).map(|hover| hover.span));
-        spans.extend(
-            Partitions
-                .completions(view, at)
-                .into_iter()
-                .map(|item| item.span),
-        );
-    }
-    spans
-}
-
 /// What a table means: everything but places in the text.
 fn meaning(text: &str) -> (Vec<String>, Vec<&'static str>) {
     let options = csv::Options {
@@ -120,20 +83,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_place_is_in_the_text(text in table()) {
+    fn the_laws_hold(text in table()) {
         for facts in [Facts::default(), built(1 << 20)] {
-            for span in spans(&text, &facts) {
-                prop_assert!(text.get(span.clone()).is_some(), "{span:?} in {text:?}");
-            }
+            laws::hold(view(&text, &facts), 3);
         }
     }
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let text = String::from_utf8_lossy(&bytes);
-        for span in spans(&text, &built(1 << 20)) {
-            prop_assert!(text.get(span.clone()).is_some(), "{span:?} in {text:?}");
-        }
+        laws::hold(view(&text, &built(1 << 20)), 3);
     }
 
 }

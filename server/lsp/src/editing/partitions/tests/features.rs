@@ -35,6 +35,7 @@ fn deployed(verdict: &str, written: bool, when_ms: u64) -> Facts {
             port: "/dev/ttyUSB0".to_owned(),
             chip: None,
             flash_bytes: None,
+            security: None,
             deploys: vec![deploy],
         }],
         ..built(786_432)

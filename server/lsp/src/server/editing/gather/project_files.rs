@@ -8,9 +8,11 @@ use fbuild_deploy::discover::flasher_args::FlasherArgs;
 use fbuild_deploy::discover::platformio_config::{Files, OnDisk, ProjectConfig};
 use fbuild_deploy::discover::{Discovery, Environment};
 use fbuild_deploy::image;
+use fbuild_deploy::input_error::InputError;
 use fbuild_deploy::target::{Source, Target};
 
 use crate::editing::project_files::{Judged, ProjectFiles, Refusal};
+use crate::remember::history::Board;
 
 /// Larger files are no configuration.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
@@ -20,7 +22,12 @@ const MAX_DEPTH: usize = 3;
 /// Directories that hold no tables of the project's own.
 const SKIPPED: [&str; 4] = ["node_modules", "managed_components", "target", "libdeps"];
 
-pub(super) fn gather(root: &Path, environment: &Environment, found: &Discovery) -> ProjectFiles {
+pub(super) fn gather(
+    root: &Path,
+    environment: &Environment,
+    found: &Discovery,
+    boards: &[Board],
+) -> ProjectFiles {
     let mut files = ProjectFiles {
         environment: environment.clone(),
         ..ProjectFiles::default()
@@ -38,26 +45,42 @@ pub(super) fn gather(root: &Path, environment: &Environment, found: &Discovery) 
         }
     }
     for target in &found.targets {
-        files.judged.insert(target.name.clone(), judge(target));
+        let went_to = |board: &&Board| board.deploys.iter().any(|it| it.target == target.name);
+        let board = boards.iter().find(went_to);
+        let judged = judge(target, board);
+        files.judged.insert(target.name.clone(), judged);
     }
     files
 }
 
-/// What a deploy would find before it touches a board.
-fn judge(target: &Target) -> Judged {
+/// What a deploy would find before it writes to a board.
+fn judge(target: &Target, board: Option<&Board>) -> Judged {
+    let mut judged = Judged {
+        stale: target.stale_inputs(),
+        ..Judged::default()
+    };
     // To make images of an ELF file takes longer than an editor waits for.
     let is_file = |source: &Source| matches!(source, Source::File(_));
-    let can_be_loaded = target.regions.iter().all(|region| is_file(&region.source));
-    let refused = || image::load(target, None).err();
-    let refusal = can_be_loaded.then(refused).flatten();
-    Judged {
-        refusal: refusal.map(|error| Refusal {
-            code: error.code(),
-            message: error.to_string(),
-            remedy: error.remedy(),
-            path: error.path().map(Path::to_owned),
-        }),
-        stale: target.stale_inputs(),
+    if !target.regions.iter().all(|region| is_file(&region.source)) {
+        return judged;
+    }
+    match image::load(target, None) {
+        Err(error) => judged.refusal = Some(refusal(&error)),
+        Ok(loaded) => {
+            let board = board.and_then(Board::facts);
+            let refused = board.and_then(|board| loaded.for_board(&board, false).err());
+            judged.refusal_of_board = refused.as_ref().map(refusal);
+        }
+    }
+    judged
+}
+
+fn refusal(error: &InputError) -> Refusal {
+    Refusal {
+        code: error.code(),
+        message: error.to_string(),
+        remedy: error.remedy(),
+        path: error.path().map(Path::to_owned),
     }
 }
 

@@ -45,7 +45,7 @@ fn facts(root: &Path, environment: &Environment) -> (Facts, Discovery) {
     let facts = Facts {
         root: root.to_owned(),
         builds: found.targets.iter().map(build).collect(),
-        files: gather(root, environment, &found),
+        files: gather(root, environment, &found, &[]),
         ..Facts::default()
     };
     (facts, found)
