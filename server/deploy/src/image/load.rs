@@ -122,6 +122,7 @@ fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
         chip,
         flash_size: None,
         crystal_mhz: None,
+        revision: None,
     };
     let parts = convert(&bytes, source, &target.flash, conditions)?;
     Ok((Some(bytes), Some(parts)))
