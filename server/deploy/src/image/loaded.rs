@@ -235,8 +235,7 @@ impl LoadedImages {
 
     /// Otadata that makes the freshly written app boot, if the project has it: a region of the
     /// target, chosen or not, or a file that its tool leaves unwritten.
-    #[must_use]
-    pub fn initial_otadata(&self) -> Option<&Region> {
+    fn initial_otadata(&self) -> Option<&Region> {
         let region = self
             .target
             .regions
