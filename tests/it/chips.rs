@@ -355,3 +355,18 @@ fn a_board_that_was_not_reset_by_the_lines_is_started_by_them() {
     assert!(deployed.used_stub());
     bench.assert_runs(APP_AT);
 }
+
+/// An ELF file's boot loader depends on it.
+#[test]
+fn the_crystal_of_a_board_is_measured() {
+    for chip in [Chip::Esp32, Chip::Esp32C2, Chip::Esp32C5] {
+        for &mhz in chip.facts().crystal_mhz {
+            let link = Bench::new(board(chip).crystal_mhz(mhz)).link();
+            let options = ConnectOptions::default();
+            let mut session = Session::connect(link, options, &CancelToken::new()).unwrap();
+            assert_eq!(session.crystal_mhz().unwrap(), Some(mhz), "{chip}");
+            session.change_baud(921_600).unwrap();
+            assert_eq!(session.crystal_mhz().unwrap(), Some(mhz), "{chip}");
+        }
+    }
+}

@@ -197,6 +197,16 @@ fn an_answer_lost_at_any_step() {
     );
 }
 
+/// What stops a deploy that was struck once by noise.
+const NOISE: [&str; 6] = [
+    "timeout",
+    "no-loader",
+    "refused",
+    "bad-reply",
+    "unknown-chip",
+    "no-flash",
+];
+
 #[test]
 fn a_request_damaged_at_any_step() {
     const OP: usize = 1;
@@ -207,18 +217,7 @@ fn a_request_damaged_at_any_step() {
         |when| Faults::none().corrupt_request(when, SIZE),
         |when| Faults::none().corrupt_request(when, FIRST_DATA),
     ] {
-        check_every_step(
-            strike,
-            &[
-                "timeout",
-                "no-loader",
-                "refused",
-                "bad-reply",
-                "unknown-chip",
-                "no-flash",
-            ],
-            Fails::Rarely,
-        );
+        check_every_step(strike, &NOISE, Fails::Rarely);
     }
 }
 
@@ -232,18 +231,7 @@ fn an_answer_damaged_at_any_step() {
         |when| Faults::none().corrupt_answer(when, VALUE),
         |when| Faults::none().corrupt_answer(when, STATUS),
     ] {
-        check_every_step(
-            strike,
-            &[
-                "timeout",
-                "no-loader",
-                "refused",
-                "bad-reply",
-                "unknown-chip",
-                "no-flash",
-            ],
-            Fails::Rarely,
-        );
+        check_every_step(strike, &NOISE, Fails::Rarely);
     }
 }
 

@@ -22,7 +22,7 @@ struct Vanishing {
 }
 
 impl Vanishing {
-    fn port(bench: &Bench, lines_left: u32, comes_back: bool) -> Box<dyn Link> {
+    fn open(bench: &Bench, lines_left: u32, comes_back: bool) -> Box<dyn Link> {
         Box::new(Self {
             inner: bench.link(),
             lines_left,
@@ -99,10 +99,10 @@ fn a_port_that_comes_back_after_the_reset_is_used_again() {
     for lines_left in 1..=9 {
         let bench = Bench::over_usb(Board::builder(Chip::Esp32S3));
         let options = ConnectOptions::default();
-        let link = Vanishing::port(&bench, lines_left, true);
+        let link = Vanishing::open(&bench, lines_left, true);
         let session = Session::connect(link, options, &CancelToken::new());
         assert!(session.is_ok(), "{lines_left}: {:?}", session.err());
-        let link = Vanishing::port(&bench, lines_left, false);
+        let link = Vanishing::open(&bench, lines_left, false);
         let session = Session::connect(link, options, &CancelToken::new());
         let error = session.err();
         assert!(
@@ -118,7 +118,7 @@ fn a_port_that_goes_when_the_firmware_starts_is_no_failure() {
     const CHANGES_TO_CONNECT: u32 = 9;
     for more in 1..=2 {
         let bench = Bench::over_usb(Board::builder(Chip::Esp32S3));
-        let link = Vanishing::port(&bench, CHANGES_TO_CONNECT + more, false);
+        let link = Vanishing::open(&bench, CHANGES_TO_CONNECT + more, false);
         let options = ConnectOptions::default();
         let session = Session::connect(link, options, &CancelToken::new()).unwrap();
         assert_eq!(session.leave().unwrap(), Left::Started, "{more}");

@@ -145,10 +145,20 @@ mod tests {
     #[test]
     fn ignores_entries_that_the_boot_loader_ignores() {
         let table = table(WITHOUT_FACTORY);
-        let mut data = otadata(Some(1), Some(2));
-        data[SECOND_ENTRY + 24] = 4; // aborted
-        data[SECOND_ENTRY + 25..SECOND_ENTRY + 28].fill(0);
-        assert_eq!(selected_slot(&table, &data).unwrap().label, "ota_0");
+        // New, to be verified, valid, invalid, aborted, and what a freshly written entry has.
+        let states = [
+            (0, "ota_1"),
+            (1, "ota_1"),
+            (2, "ota_1"),
+            (3, "ota_0"),
+            (4, "ota_0"),
+        ];
+        for (state, starts) in states.into_iter().chain([(u32::MAX, "ota_1")]) {
+            let mut data = otadata(Some(1), Some(2));
+            data[SECOND_ENTRY + 24..SECOND_ENTRY + 28].copy_from_slice(&state.to_le_bytes());
+            let selected = selected_slot(&table, &data).unwrap();
+            assert_eq!(selected.label, starts, "state {state}");
+        }
         let mut data = otadata(Some(1), Some(2));
         data[SECOND_ENTRY + 28] ^= 1; // crc
         assert_eq!(selected_slot(&table, &data).unwrap().label, "ota_0");

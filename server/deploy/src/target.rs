@@ -168,6 +168,8 @@ pub struct Target {
     /// Otadata that makes the freshly written app boot, where the project has it and its tool does
     /// not write it (so that it is not among [`Self::regions`]).
     pub spare_otadata: Option<Region>,
+    /// What the project's tool writes only when it is asked to (a file system); here too, by name.
+    pub on_request: Vec<Region>,
 }
 
 impl Target {
@@ -191,6 +193,7 @@ impl Target {
             flash_encryption: false,
             secure_boot: false,
             spare_otadata: None,
+            on_request: Vec::new(),
         }
     }
 

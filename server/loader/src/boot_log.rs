@@ -115,7 +115,7 @@ pub fn interpret(bytes: &[u8]) -> BootState {
     let text = String::from_utf8_lossy(bytes);
     let has = |needle: &str| text.contains(needle);
     // Causes first, symptoms after: a brownout also prints a boot line.
-    if has("Brownout detector was triggered") || has("BROWN_OUT") || has("RTCWDT_BROWN_OUT") {
+    if has("Brownout detector was triggered") || has("BROWN_OUT") {
         return BootState::Brownout;
     }
     if has("waiting for download") || has("wait uart0 download") || has("(UART_BOOT(UART0))") {

@@ -211,12 +211,6 @@ impl Board {
         self.start(now, true, Cause::PowerOn, false);
     }
 
-    /// Somebody presses reset, while nobody listens to the boot log.
-    pub fn reset_into_firmware(&mut self, now: Duration) {
-        self.download_strapped = false;
-        self.start(now, false, Cause::PowerOn, false);
-    }
-
     /// Power has been there for a while: no boot log, everything ready.
     fn power_up(&mut self, start: Start) {
         let download = start != Start::Running;

@@ -115,10 +115,15 @@ impl Job<'_> {
             flash_size: None,
             security: board_security(security),
         };
+        let mut crystal_mhz = None;
         if !security.secure_download {
             board.mac = Some(mac_text(session.mac()?));
             if loaded.limits_revision() {
                 board.revision = Some(session.revision()?);
+            }
+            if loaded.depends_on_crystal() {
+                // Before the stub runs, which drives its UART from another clock.
+                crystal_mhz = session.crystal_mhz()?;
             }
             // Asking for the flash takes fewer round trips with the stub, and none to attach it.
             if measured(session).stub_surely_pays(loaded.len_bytes())
@@ -141,6 +146,7 @@ impl Job<'_> {
         Ok(BoardFacts {
             revision: board.revision,
             flash_size: board.flash_size,
+            crystal_mhz,
             security: board.security,
             ..BoardFacts::new(chip)
         })

@@ -172,6 +172,7 @@ impl Env<'_> {
             .find(|region| region.kind == RegionKind::PartitionTable);
         target.table_offset = placed.map_or(DEFAULT_TABLE_OFFSET, |region| region.offset);
         target.regions = found;
+        target.on_request = self.file_system(rows.as_ref(), is_pioarduino)?;
         target.partitions_csv = self.partitions_csv(&target.root)?;
         target.inputs = self.inputs()?;
         target.baud = match self.config.get(&self.section, "upload_speed")? {
@@ -280,6 +281,36 @@ impl Env<'_> {
         };
         found.push(regions::firmware(app_at, self.app.clone()));
         Ok(found)
+    }
+
+    /// The file system's image, if `buildfs` made one: `upload` leaves it out, `uploadfs` writes it
+    /// into the last partition for file systems.
+    fn file_system(
+        &self,
+        table: Option<&PartitionTable>,
+        is_pioarduino: bool,
+    ) -> Result<Vec<Region>, ConfigProblem> {
+        const FAT: u8 = 0x81;
+        const SPIFFS: u8 = 0x82;
+        const LITTLEFS: u8 = 0x83;
+        /// PlatformIO's FAT images begin behind the sector that wear levelling keeps for itself.
+        const FAT_OFFSET: u32 = 0x1000;
+        let usual = if is_pioarduino { "littlefs" } else { "spiffs" };
+        let kind = self
+            .config
+            .text(&self.section, "board_build.filesystem")?
+            .unwrap_or_else(|| usual.to_owned());
+        let path = self.dir.join(format!("{kind}.bin"));
+        let partition = table.and_then(|table| {
+            let mut rows = table.partitions.iter().rev();
+            rows.find(|row| row.kind == 1 && matches!(row.subtype, FAT | SPIFFS | LITTLEFS))
+        });
+        let Some(partition) = partition.filter(|_| path.is_file()) else {
+            return Ok(Vec::new());
+        };
+        let is_behind = kind == "fatfs" && !is_pioarduino;
+        let offset = partition.offset + if is_behind { FAT_OFFSET } else { 0 };
+        Ok(vec![regions::data(offset, path, table)])
     }
 
     /// The CSV of the project that the table is made from. A name of the framework's own tables wins

@@ -149,3 +149,36 @@ fn somebody_in_the_wrong_directory_is_told_the_right_one() {
     let missing = remedy(&inner.join("misspelt"));
     assert_eq!(missing, "There is no such directory: check the path.");
 }
+
+/// PlatformIO's `upload` does not write it, so a deploy does not either, unless it is named.
+#[test]
+fn a_file_system_is_deployed_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let build = dir.path().join(".pio/build/uno");
+    std::fs::create_dir_all(&build).unwrap();
+    let rows = "app,app,factory,0x10000,1M\nfs,data,spiffs,0x290000,64K\n";
+    let table = crate::partitions::csv::compile(rows, &crate::partitions::csv::Options::default());
+    let table = table.unwrap().to_bytes();
+    let ini = "[env:uno]\nplatform = espressif32\nframework = arduino\n";
+    for (path, bytes) in [
+        (dir.path().join("platformio.ini"), ini.as_bytes()),
+        (build.join("firmware.bin"), &[0xE9; 24]),
+        (build.join("partitions.bin"), &table),
+        (build.join("spiffs.bin"), &[7; 5000]),
+        // Of another time: the project says, or means, spiffs.
+        (build.join("littlefs.bin"), &[8; 5000]),
+    ] {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let found = found(&dir);
+    let target = found.default_target().unwrap();
+    assert!(target.region("fs").is_none(), "{target:#?}");
+    let choice = ["fs".to_owned()];
+    let loaded = crate::image::load(target, Some(&choice)).unwrap();
+    assert!(loaded.is_subset());
+    let board = crate::image::BoardFacts::new(fbuild_loader::chip::Chip::Esp32);
+    let images = loaded.for_board(&board, false).unwrap();
+    assert_eq!(images.len(), 1);
+    assert_eq!(images[0].region.offset, 0x29_0000);
+    assert_eq!(images[0].content(), [7; 5000]);
+}

@@ -22,7 +22,12 @@ pub(super) struct Conditions {
     pub(super) flash_size: Option<u32>,
     /// Crystal in MHz, where it was measured.
     pub(super) crystal_mhz: Option<u32>,
+    /// Revision of the chip, major * 100 + minor, where it was read.
+    pub(super) revision: Option<u16>,
 }
+
+/// From this revision on an ESP32-P4 needs another boot loader.
+const P4_PRODUCTION: u16 = 300;
 
 /// One part of what an ELF file becomes.
 #[derive(Debug, Clone)]
@@ -45,7 +50,13 @@ pub(super) fn convert(
         why,
         remedy: remedy.to_owned(),
     };
-    let flash_data = flash_data(params, conditions)?;
+    let mut flash_data = flash_data(params, conditions)?;
+    let is_production = conditions.revision.is_some_and(|it| it >= P4_PRODUCTION);
+    if conditions.chip == Chip::Esp32P4 && is_production {
+        // The crate chooses by the least revision that the app is for, and takes no other from
+        // outside. (Its own `flash` leaves that field of the app's header alone.)
+        flash_data.min_chip_rev = P4_PRODUCTION;
+    }
     let elf_bytes = elf.to_vec();
     // The crate slices and unwraps its way through ELF files; a damaged one must not end the
     // process. Nothing outlives the closure but its result, so that no broken state can be seen.

@@ -49,11 +49,8 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
         region: region.to_owned(),
         place,
     };
-    let known: Vec<_> = target
-        .regions
-        .iter()
-        .map(|region| region.name.clone())
-        .collect();
+    let choice = || target.regions.iter().chain(&target.on_request);
+    let known: Vec<_> = choice().map(|region| region.name.clone()).collect();
     if let Some(name) = first_duplicate(&known) {
         return Err(duplicate(name, format!("in {}", target.found_in.display())));
     }
@@ -69,8 +66,8 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
     names
         .iter()
         .map(|name| {
-            target
-                .region(name)
+            choice()
+                .find(|region| region.name == *name)
                 .ok_or_else(|| InputError::UnknownRegion {
                     target: target.name.clone(),
                     region: name.clone(),
@@ -122,6 +119,7 @@ fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
         chip,
         flash_size: None,
         crystal_mhz: None,
+        revision: None,
     };
     let parts = convert(&bytes, source, &target.flash, conditions)?;
     Ok((Some(bytes), Some(parts)))

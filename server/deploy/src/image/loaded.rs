@@ -66,10 +66,14 @@ impl LoadedImages {
     /// Whether these images would leave the board able to start: chip revision, security state, and
     /// a table that fits the flash.
     pub fn check_board(&self, images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
-        for (image, contents) in &self.images {
-            if let Contents::Image(parsed) = contents {
-                check_revision(image, parsed, board)?;
-            }
+        for (image, (_, contents)) in images.iter().zip(&self.images) {
+            let Contents::Image(parsed) = contents else {
+                continue;
+            };
+            // An ELF file's boot loader depends on the board.
+            let is_elf = matches!(image.region.source, Source::Elf(_));
+            let made = is_elf.then(|| EspImage::parse(image.content()).ok());
+            check_revision(image, made.flatten().as_ref().unwrap_or(parsed), board)?;
         }
         check_security(images, self.target.flash_encryption, board)?;
         Self::check_table_fits(images, board)
@@ -141,6 +145,7 @@ impl LoadedImages {
             chip,
             flash_size: board.flash_size,
             crystal_mhz: board.crystal_mhz,
+            revision: board.revision,
         };
         convert(elf, source, &self.target.flash, conditions).map(Some)
     }
@@ -168,6 +173,12 @@ impl LoadedImages {
                 flash_bytes: flash.into(),
             })
         })
+    }
+
+    /// Whether the images depend on the board's crystal.
+    #[must_use]
+    pub fn depends_on_crystal(&self) -> bool {
+        self.elf.is_some()
     }
 
     /// Whether any image asks for a certain revision of the chip: only then it is worth reading.
@@ -224,8 +235,7 @@ impl LoadedImages {
 
     /// Otadata that makes the freshly written app boot, if the project has it: a region of the
     /// target, chosen or not, or a file that its tool leaves unwritten.
-    #[must_use]
-    pub fn initial_otadata(&self) -> Option<&Region> {
+    fn initial_otadata(&self) -> Option<&Region> {
         let region = self
             .target
             .regions

@@ -1,10 +1,11 @@
 //! ELF files become what espflash makes of them.
 
-use fbuild_deploy::image::{self, BoardFacts};
+use fbuild_deploy::image::{self, BoardFacts, EspImage, Image};
 use fbuild_deploy::partitions::PartitionTable;
+use fbuild_deploy::target::Target;
 use fbuild_loader::chip::Chip;
 
-use crate::fixtures::{shared, workspace};
+use crate::fixtures::{Workspace, shared, workspace};
 
 /// Header byte with the flash size and frequency, which the reference was made with defaults of.
 const SIZE_FREQ_AT: usize = 3;
@@ -93,4 +94,60 @@ fn the_size_of_the_boards_flash_is_taken_where_none_is_given() {
     };
     assert_eq!(on(None), (2, 0x40_0000));
     assert_eq!(on(Some(0x80_0000)), (3, 0x80_0000));
+}
+
+/// An ELF file for a chip that there is no ELF file of: the C3's, with its own name for the chip made
+/// unreadable. Only the boot loader that comes along is looked at.
+fn target_for(chip: Chip) -> Option<(Workspace, Target)> {
+    const NAME: &[u8] = b"esp32c3";
+    let workspace = workspace("esp32c3/cargo")?;
+    std::fs::write(workspace.root.join("espflash.toml"), "").unwrap();
+    let mut target = workspace.discover().default_target().unwrap().clone();
+    let elf = target.firmware().unwrap().source.path().to_owned();
+    let mut bytes = std::fs::read(&elf).unwrap();
+    for at in 0..bytes.len() - NAME.len() {
+        if bytes[at..].starts_with(NAME) {
+            bytes[at] = b'x';
+        }
+    }
+    std::fs::write(&elf, bytes).unwrap();
+    target.chip = Some(chip);
+    target.regions[0].offset = chip.facts().bootloader_offset;
+    Some((workspace, target))
+}
+
+#[test]
+fn a_p4_gets_the_boot_loader_of_its_revision() {
+    let Some((_workspace, target)) = target_for(Chip::Esp32P4) else {
+        return;
+    };
+    let loaded = image::load(&target, None).unwrap();
+    let revisions = |revision| {
+        let board = BoardFacts {
+            revision: Some(revision),
+            flash_size: Some(16 << 20),
+            ..BoardFacts::new(Chip::Esp32P4)
+        };
+        let images = loaded.for_board(&board, false).unwrap();
+        let least = |image: &Image| EspImage::parse(image.content()).unwrap().min_revision;
+        (least(&images[0]), least(&images[2]))
+    };
+    assert_eq!(revisions(103), (100, 0));
+    assert_eq!(revisions(301), (300, 300));
+}
+
+#[test]
+fn a_c2_gets_the_boot_loader_of_its_crystal() {
+    let Some((_workspace, target)) = target_for(Chip::Esp32C2) else {
+        return;
+    };
+    let loaded = image::load(&target, None).unwrap();
+    let bootloader = |crystal_mhz| {
+        let board = BoardFacts {
+            crystal_mhz: Some(crystal_mhz),
+            ..BoardFacts::new(Chip::Esp32C2)
+        };
+        loaded.for_board(&board, false).unwrap()[0].bytes.clone()
+    };
+    assert!(bootloader(26) != bootloader(40));
 }

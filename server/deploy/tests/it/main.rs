@@ -9,5 +9,6 @@ mod esptool_output;
 mod fixtures;
 mod header_patch;
 mod layouts;
+mod placing;
 mod refusals;
 mod workspaces;

@@ -132,14 +132,7 @@ impl Session {
         }
         let (number, of) = match self.chip {
             Chip::Esp32 => match self.esp32_rom_crystal_hz()? {
-                Some(rom_hz) => (
-                    rom_hz,
-                    if rom_hz > 33_000_000 {
-                        40_000_000
-                    } else {
-                        26_000_000
-                    },
-                ),
+                Some(rom_hz) => (rom_hz, esp32_crystal_mhz(rom_hz) * 1_000_000),
                 None => (1, 1),
             },
             Chip::Esp32C2 => (40, u64::from(self.crystal_mhz_by_uart()?)),
@@ -153,6 +146,20 @@ impl Session {
             return Ok(baud);
         }
         Ok((u64::from(baud) * number / of) as u32)
+    }
+
+    /// Crystal of the board, in MHz, on chips that come with several and while their ROM runs.
+    pub fn crystal_mhz(&mut self) -> Result<Option<u32>, LoaderError> {
+        match self.chip {
+            Chip::Esp32 => {
+                let rom_hz = self.esp32_rom_crystal_hz()?;
+                Ok(rom_hz.map(|hz| esp32_crystal_mhz(hz) as u32))
+            }
+            Chip::Esp32C2 | Chip::Esp32C5 if self.kind == LoaderKind::Rom => {
+                self.crystal_mhz_by_uart().map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// What the ESP32's ROM measured its crystal to be, from the calibration it left behind.
@@ -185,4 +192,9 @@ impl Session {
         let mhz = (self.read_register(PCR_SYSCLK_CONF)? >> 24) & 0x7F;
         Ok(if mhz > 45 { 48 } else { 40 })
     }
+}
+
+/// The crystal that an ESP32's ROM was looking at when it measured this.
+fn esp32_crystal_mhz(rom_hz: u64) -> u64 {
+    if rom_hz > 33_000_000 { 40 } else { 26 }
 }

@@ -28,7 +28,6 @@ const STUB_BAD_CHECKSUM: u8 = 0xC1;
 /// Patience per million bytes; esptool's figures.
 const MD5_PER_MB: Duration = Duration::from_secs(8);
 const ERASE_PER_MB: Duration = Duration::from_secs(40);
-const ERASE_FLASH_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// One stretch of flash to be written in one begin/data cycle.
 #[derive(Debug, Clone, Copy)]
@@ -123,17 +122,6 @@ impl Session {
                 };
                 self.begin(op::FLASH_BEGIN, extent, false)
             }
-        }
-    }
-
-    /// Erases the whole chip; `flash_len_bytes` is its size.
-    pub fn erase_flash(&mut self, flash_len_bytes: u32) -> Result<(), LoaderError> {
-        match self.kind {
-            LoaderKind::Stub => {
-                self.call(op::ERASE_FLASH, &[], 0, ERASE_FLASH_TIMEOUT)?;
-                Ok(())
-            }
-            LoaderKind::Rom => self.erase_region(0, flash_len_bytes),
         }
     }
 

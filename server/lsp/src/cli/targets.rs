@@ -57,6 +57,13 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
                 region.offset, region.name
             ));
         }
+        for region in &target.on_request {
+            let name = &region.name;
+            terminal.result(&format!(
+                "  {:#010x} {name:<12} only with --regions {name}",
+                region.offset
+            ));
+        }
     }
     for unbuilt in &discovery.unbuilt {
         terminal.note(&format!(

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use fbuild_deploy::discover::Discovery;
-use fbuild_deploy::target::Target;
+use fbuild_deploy::target::{Region, Target};
 use fbuild_loader::link::serial::PortInfo;
 use serde::Serialize;
 
@@ -47,6 +47,7 @@ struct TargetEntry {
     baud: Option<u32>,
     built_ms: Option<u64>,
     regions: Vec<TargetRegion>,
+    on_request: Vec<TargetRegion>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,15 +146,18 @@ impl From<&Target> for TargetEntry {
             port: target.port.clone(),
             baud: target.baud,
             built_ms: built_ms(target),
-            regions: target
-                .regions
-                .iter()
-                .map(|region| TargetRegion {
-                    name: region.name.clone(),
-                    offset: region.offset,
-                    file: text(region.source.path()),
-                })
-                .collect(),
+            regions: target.regions.iter().map(TargetRegion::from).collect(),
+            on_request: target.on_request.iter().map(TargetRegion::from).collect(),
+        }
+    }
+}
+
+impl From<&Region> for TargetRegion {
+    fn from(region: &Region) -> Self {
+        Self {
+            name: region.name.clone(),
+            offset: region.offset,
+            file: text(region.source.path()),
         }
     }
 }

@@ -105,6 +105,7 @@ fn built(len_bytes: u64) -> Facts {
         flash_encryption: false,
         secure_boot: false,
         spare_otadata: None,
+        on_request: Vec::new(),
     };
     let image = Image {
         region,
