@@ -215,6 +215,8 @@ pub(crate) fn start(
         .with(file)
         .with(tap.clone())
         .init();
+    // Whoever looks for the reason of an internal error looks into the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(tap)
 }
 
