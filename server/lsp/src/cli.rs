@@ -96,7 +96,7 @@ pub(crate) fn main() -> ExitCode {
     });
     let terminal = Terminal::of_this_process();
     let log_file = arguments.log_file.as_deref();
-    let log = match log::start(level, terminal.is_colourful(), log_file) {
+    let log = match log::start(level, is_server, terminal.is_colourful(), log_file) {
         Ok(log) => log,
         Err(error) => {
             let path = log_file.unwrap_or(Path::new("")).display();
@@ -108,10 +108,14 @@ pub(crate) fn main() -> ExitCode {
         state_dir: state_dir::of_this_process(),
     };
     let code = match arguments.command {
-        None => server::serve_stdio(boards, log).unwrap_or_else(|error| {
-            tracing::error!(%error, "could not start");
-            FAILED
-        }),
+        None => {
+            let code = server::serve_stdio(boards, log.clone()).unwrap_or_else(|error| {
+                tracing::error!(%error, "could not start");
+                FAILED
+            });
+            log.finish();
+            code
+        }
         Some(Command::Deploy(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Verify(arguments)) => arguments.verify(&boards, terminal),
         Some(Command::Plan(arguments)) => arguments.plan(&boards, terminal),

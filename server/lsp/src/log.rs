@@ -4,19 +4,25 @@
 //! Never standard output, which belongs to results and to the protocol.
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Lines that wait for the client; more are dropped.
+/// Lines that wait for the client, and for whoever reads standard error; more are dropped.
 const WAITING_MAX: usize = 256;
+/// At the end of a server, how long whoever reads standard error may take for the last lines.
+const LAST_LINES: Duration = Duration::from_millis(200);
 /// Lines about the way to the client are not sent on that way: each would make the next one.
 const WAY_TO_CLIENT: &str = "fbuild_lsp::server::editor";
 
@@ -38,6 +44,8 @@ struct Shared {
     /// 0 is off, 1 errors, up to 5, everything.
     level: AtomicU8,
     sender: Mutex<Option<Sender<Line>>>,
+    /// Lines on their way to standard error.
+    n_unwritten: AtomicUsize,
 }
 
 impl Tap {
@@ -56,6 +64,15 @@ impl Tap {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(sender);
         receiver
+    }
+
+    /// Gives the last lines a moment to be written; the process ends next.
+    pub(crate) fn finish(&self) {
+        let begun = Instant::now();
+        let is_written = || self.shared.n_unwritten.load(Ordering::Acquire) == 0;
+        while !is_written() && begun.elapsed() < LAST_LINES {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Whether somebody takes lines.
@@ -122,14 +139,62 @@ impl Visit for Words {
     }
 }
 
+/// Standard error on a thread of its own. A client that starts a server need not read what it says
+/// there, and once its pipe is full a write to it never returns.
+#[derive(Clone)]
+struct UnreadStderr {
+    sender: SyncSender<Vec<u8>>,
+    shared: Arc<Shared>,
+}
+
+impl UnreadStderr {
+    fn start(shared: Arc<Shared>) -> Self {
+        let written = shared.clone();
+        let (sender, lines) = mpsc::sync_channel::<Vec<u8>>(WAITING_MAX);
+        // Without a thread every line is dropped, as if nobody read them.
+        let _ = std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || {
+                for line in lines {
+                    let _ = io::stderr().write_all(&line);
+                    written.n_unwritten.fetch_sub(1, Ordering::AcqRel);
+                }
+            });
+        Self { sender, shared }
+    }
+}
+
+impl Write for UnreadStderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.shared.n_unwritten.fetch_add(1, Ordering::AcqRel);
+        if self.sender.try_send(line.to_vec()).is_err() {
+            self.shared.n_unwritten.fetch_sub(1, Ordering::AcqRel);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Starts logging to standard error and, if named, to a file; the way to the client is returned.
+/// `is_server`: it must never wait for whoever reads standard error.
 pub(crate) fn start(
     level: LevelFilter,
+    is_server: bool,
     is_colourful: bool,
     file: Option<&Path>,
-) -> std::io::Result<Tap> {
+) -> io::Result<Tap> {
+    let tap = Tap::default();
+    let writer = if is_server {
+        let stderr = UnreadStderr::start(tap.shared.clone());
+        BoxMakeWriter::new(move || stderr.clone())
+    } else {
+        BoxMakeWriter::new(io::stderr)
+    };
     let stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(is_colourful)
         .with_filter(level);
     let file = match file {
@@ -145,12 +210,13 @@ pub(crate) fn start(
             Some(layer)
         }
     };
-    let tap = Tap::default();
     tracing_subscriber::registry()
         .with(stderr)
         .with(file)
         .with(tap.clone())
         .init();
+    // Whoever looks for the reason of an internal error looks into the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(tap)
 }
 

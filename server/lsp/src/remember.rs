@@ -1,21 +1,24 @@
 //! What this program remembers between runs, in small JSON files in the state directory.
 //!
 //! A file carries a version and is replaced in one step. One that cannot be read is ignored, with a
-//! line in the log: what is lost is convenience. Two servers that write at the same moment may lose
-//! one of the two changes, never the file.
+//! line in the log: what is lost is convenience. Two servers that change a file take turns.
 
 pub(crate) mod history;
 pub(crate) mod selections;
 
+use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
+/// How long another process may take to change a file. Nobody waits for one that hangs: then one of
+/// two changes may be lost, never the file.
+const TURN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Contents<T> {
@@ -68,6 +71,7 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
     /// Changes what is kept.
     pub(crate) fn change(&self, change: impl FnOnce(&mut T)) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn(&self.path);
         let before = self.read();
         let mut kept = before.clone();
         change(&mut kept);
@@ -84,13 +88,29 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
     }
 }
 
+/// Keeps other processes from changing a file, until this is dropped.
+fn turn(path: &Path) -> Option<File> {
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    let lock = File::create(path.with_extension("lock")).ok()?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Some(lock),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < TURN => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
 fn replace(path: &Path, contents: &impl Serialize) -> io::Result<()> {
     let dir = path
         .parent()
         .ok_or_else(|| io::Error::other("a file without a directory"))?;
     std::fs::create_dir_all(dir)?;
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = std::fs::File::create(&new)?;
+    let mut file = File::create(&new)?;
     file.write_all(&serde_json::to_vec_pretty(contents)?)?;
     file.sync_data()?;
     drop(file);
@@ -132,23 +152,24 @@ mod tests {
         });
         assert_eq!(store.read(), Kept::from([("b".to_owned(), 2)]));
         let files: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
-        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(files.len(), 2, "the file and its lock: {files:?}");
     }
 
     #[test]
-    fn changes_of_several_threads_are_all_kept() {
+    fn changes_of_several_threads_and_servers_are_all_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::<Kept>::new(dir.path().join("kept.json"));
+        // A lock belongs to whoever opened the file, so two stores are as two processes.
+        let servers = [(); 2].map(|()| Store::<Kept>::new(dir.path().join("kept.json")));
         std::thread::scope(|scope| {
-            for n in 0..8 {
-                let store = &store;
+            for n in 0..16 {
+                let store = &servers[n % 2];
                 scope.spawn(move || {
                     store.change(|kept| {
-                        kept.insert(n.to_string(), n);
+                        kept.insert(n.to_string(), 0);
                     });
                 });
             }
         });
-        assert_eq!(store.read().len(), 8);
+        assert_eq!(servers[0].read().len(), 16);
     }
 }

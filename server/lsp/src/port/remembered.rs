@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use fbuild_loader::link::serial::PortInfo;
+use fbuild_sim::port::is_sim_port;
 use serde::{Deserialize, Serialize};
 
 /// What is known of a chosen board.
@@ -49,7 +50,7 @@ impl Remembered {
     ) -> Option<String> {
         let Some(usb) = self.usb else {
             // Only a device can be seen to be missing; a network or simulated port cannot.
-            let is_device = !self.name.contains(':') || cfg!(windows) && !self.name.contains("://");
+            let is_device = !is_sim_port(&self.name) && !self.name.contains("://");
             let is_there = !is_device
                 || ports.iter().any(|port| port.name == self.name)
                 || Path::new(&self.name).exists();

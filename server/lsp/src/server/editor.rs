@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tower_lsp::Client;
-use tower_lsp::jsonrpc;
 use tower_lsp::lsp_types::notification::Progress;
-use tower_lsp::lsp_types::request::WorkDoneProgressCreate;
+use tower_lsp::lsp_types::request::{
+    CodeLensRefresh, InlayHintRefreshRequest, RegisterCapability, Request, ShowMessageRequest,
+    WorkDoneProgressCreate, WorkspaceConfiguration,
+};
 use tower_lsp::lsp_types::{
-    ConfigurationItem, Diagnostic, MessageActionItem, MessageType, NumberOrString, ProgressParams,
-    ProgressParamsValue, Registration, Url, WorkDoneProgress, WorkDoneProgressBegin,
+    ConfigurationItem, ConfigurationParams, Diagnostic, MessageActionItem, MessageType,
+    NumberOrString, ProgressParams, ProgressParamsValue, Registration, RegistrationParams,
+    ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressBegin,
     WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
 };
 
@@ -62,22 +65,21 @@ impl Editor {
             title: title.clone(),
             properties: std::collections::HashMap::default(),
         };
-        let items = actions.iter().map(item).collect();
-        let answer = self.client.show_message_request(kind, text, Some(items));
-        match tokio::time::timeout(self.thinking, answer).await {
-            Ok(Ok(Some(item))) => {
+        let params = ShowMessageRequestParams {
+            typ: kind,
+            message: text.to_owned(),
+            actions: Some(actions.iter().map(item).collect()),
+        };
+        match self
+            .request::<ShowMessageRequest>(params, self.thinking)
+            .await
+        {
+            Some(Some(item)) => {
                 let chosen = actions.iter().position(|action| *action == item.title);
                 chosen.map_or(Answer::Dismissed, Answer::Chosen)
             }
-            Ok(Ok(None)) => Answer::Dismissed,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the client cannot ask");
-                Answer::Silence
-            }
-            Err(_) => {
-                tracing::warn!("nobody answered window/showMessageRequest");
-                Answer::Silence
-            }
+            Some(None) => Answer::Dismissed,
+            None => Answer::Silence,
         }
     }
 
@@ -92,62 +94,54 @@ impl Editor {
             scope_uri: scope.and_then(uri::of),
             section: Some(section.to_owned()),
         };
-        let answer = self
-            .client
-            .configuration(scopes.iter().copied().map(item).collect());
-        match tokio::time::timeout(self.patience, answer).await {
-            Ok(Ok(sections)) => Some(sections),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the client does not tell its settings");
-                None
-            }
-            Err(_) => {
-                tracing::warn!("the client did not answer workspace/configuration");
-                None
-            }
-        }
+        let items = scopes.iter().copied().map(item).collect();
+        let params = ConfigurationParams { items };
+        self.request::<WorkspaceConfiguration>(params, self.patience)
+            .await
     }
 
     /// Asks the client to tell about more. `false`: it does not.
     pub(crate) async fn register(&self, registrations: Vec<Registration>) -> bool {
-        let answer = self.client.register_capability(registrations);
-        match tokio::time::timeout(self.patience, answer).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the client refused a registration");
-                false
-            }
-            Err(_) => {
-                tracing::warn!("the client did not answer client/registerCapability");
-                false
-            }
+        let params = RegistrationParams { registrations };
+        let answer = self.request::<RegisterCapability>(params, self.patience);
+        answer.await.is_some()
+    }
+
+    /// Asks the client to ask for these again.
+    pub(crate) async fn refresh(&self, lenses: bool, inlay_hints: bool) {
+        if lenses {
+            self.request::<CodeLensRefresh>((), self.patience).await;
         }
+        if inlay_hints {
+            let answer = self.request::<InlayHintRefreshRequest>((), self.patience);
+            answer.await;
+        }
+    }
+
+    /// A request to the client; `None`: it refused, or did not answer in time.
+    ///
+    /// In a task of its own, which waits for the answer as long as it takes: tower-lsp panics on one
+    /// that nobody waits for any more, and that would be the end of the server.
+    async fn request<R>(&self, params: R::Params, patience: Duration) -> Option<R::Result>
+    where
+        R: Request,
+        R::Params: Send + 'static,
+        R::Result: Send + 'static,
+    {
+        let client = self.client.clone();
+        let answer = tokio::spawn(async move { client.send_request::<R>(params).await });
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(Ok(result))) => return Some(result),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the client refused {}", R::METHOD),
+            Ok(Err(_)) | Err(_) => tracing::warn!("the client did not answer {}", R::METHOD),
+        }
+        None
     }
 
     /// Everything that is wrong in a document, as of `version`.
     pub(crate) async fn diagnostics(&self, uri: Url, found: Vec<Diagnostic>, version: Option<i32>) {
         self.bounded(self.client.publish_diagnostics(uri, found, version))
             .await;
-    }
-
-    /// Asks the client to ask for these again.
-    pub(crate) async fn refresh(&self, lenses: bool, inlay_hints: bool) {
-        if lenses {
-            self.asked("codeLens", self.client.code_lens_refresh())
-                .await;
-        }
-        if inlay_hints {
-            self.asked("inlayHint", self.client.inlay_hint_refresh())
-                .await;
-        }
-    }
-
-    async fn asked(&self, what: &str, answer: impl Future<Output = jsonrpc::Result<()>>) {
-        match tokio::time::timeout(self.patience, answer).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the client refused to refresh {what}"),
-            Err(_) => tracing::warn!("the client did not answer workspace/{what}/refresh"),
-        }
     }
 
     /// Shows a failure to the person.
@@ -190,18 +184,8 @@ impl Editor {
         let params = WorkDoneProgressCreateParams {
             token: token.clone(),
         };
-        let answer = self.client.send_request::<WorkDoneProgressCreate>(params);
-        match tokio::time::timeout(self.patience, answer).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the client refused to show progress");
-                false
-            }
-            Err(_) => {
-                tracing::warn!("the client did not answer window/workDoneProgress/create");
-                false
-            }
-        }
+        let answer = self.request::<WorkDoneProgressCreate>(params, self.patience);
+        answer.await.is_some()
     }
 
     pub(crate) async fn begin(&self, token: &Token, title: &str, message: &str) {

@@ -7,13 +7,14 @@
 //! the end of its input for ever).
 
 use std::future::{self, Future};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fbuild_loader::cancel::CancelToken;
 use serde_json::{Value, json};
-use tower_lsp::jsonrpc::{Request, Response};
+use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
 use super::commands;
@@ -96,6 +97,22 @@ fn starts_job(request: &Request) -> bool {
     request.method() == "workspace/executeCommand" && command.is_some_and(commands::starts_job)
 }
 
+/// An answer even where its handler panics, which without this would end the server, and the deploys
+/// to every board with it.
+fn whatever_happens<E>(
+    mut id: Option<Id>,
+    answer: impl Future<Output = Result<Option<Response>, E>> + Send + 'static,
+) -> Answer<E> {
+    let mut answer = Box::pin(answer);
+    Box::pin(future::poll_fn(move |cx| {
+        // Not polled again after a panic; what handlers share is changed in single steps.
+        catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))).unwrap_or_else(|_| {
+            let failed = |id| Response::from_error(id, Error::internal_error());
+            Poll::Ready(Ok(id.take().map(failed)))
+        })
+    }))
+}
+
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Option<Response>, E>> + Send>>;
 
 impl<S> Service<Request> for Gate<S>
@@ -117,17 +134,39 @@ where
         if self.take(request.method(), request.params()) {
             return Box::pin(future::ready(Ok(None)));
         }
-        let entry = match request.id() {
+        let id = request.id().cloned();
+        let entry = match &id {
             Some(id) if starts_job(&request) => self.desk.requests.enter(&json!(id)),
             _ => None,
         };
-        let answer = self.inner.call(request);
+        let answer = whatever_happens(id, self.inner.call(request));
         match entry {
-            None => Box::pin(answer),
+            None => answer,
             Some(entry) => Box::pin(async move {
                 // The entry lives as long as the request does.
                 CANCEL.scope(entry.cancel.clone(), answer).await
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_an_error_of_its_request() {
+        let handler = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose");
+        };
+        let answer: Result<Option<Response>, ()> =
+            whatever_happens(Some(Id::Number(7)), handler).await;
+        let answer = answer.unwrap().unwrap();
+        assert_eq!(answer.id(), &Id::Number(7));
+        assert!(answer.is_error());
+        let notification = async { panic!("on purpose") };
+        let answer: Result<Option<Response>, ()> = whatever_happens(None, notification).await;
+        assert!(answer.unwrap().is_none());
     }
 }

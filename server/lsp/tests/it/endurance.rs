@@ -86,29 +86,42 @@ fn eight_boards_at_once() {
     }
 }
 
-/// A hundred thousand edits arrive during a deploy, and then its cancel. The edits do not wait for
-/// anything, so what is behind them is read as soon as they are; the deploy is then still far from
-/// its end.
+/// A hundred thousand edits arrive during a deploy, and then its cancel. Each edit takes away what
+/// the one before it wrote, so one that was lost, or applied out of turn, leaves another text. They
+/// do not wait for anything, so what is behind them is read as soon as they are; the deploy is then
+/// still far from its end.
 #[test]
-fn a_cancel_behind_a_hundred_thousand_edits_is_heard() {
+fn a_hundred_thousand_edits_are_applied_in_turn_and_the_cancel_behind_them_is_heard() {
+    const LAST: usize = 100_001;
     let mut server = with_project();
     let app = project::app_image(&project::body(1_000_000, 3));
     project::write(server.folder.path(), &app);
     // Takes a minute and a half if nobody stops it.
     let slow = json!({"port": "sim:board.bin?chip=esp32&time=real", "baud": 115_200});
     server.start_command(2, "deploy", &slow);
-    let uri = "file:///elsewhere/main.c";
-    let document = json!({"uri": uri, "languageId": "c", "version": 1, "text": ""});
+    let uri = "file:///elsewhere/partitions.csv";
+    let row = ", data, nvs, 0x9000, 0x6000\n";
+    let text = format!("n1{row}");
+    let document = json!({"uri": uri, "languageId": "csv", "version": 1, "text": text});
     server.notify("textDocument/didOpen", &json!({"textDocument": document}));
-    for version in 2..100_002 {
+    let mut name = "n1".to_owned();
+    for version in 2..=LAST {
         let document = json!({"uri": uri, "version": version});
-        let changes = json!([{"text": "x"}]);
+        let (start, end) = (
+            json!({"line": 0, "character": 0}),
+            json!({"line": 0, "character": name.len()}),
+        );
+        name = format!("n{version}");
+        let changes = json!([{"range": {"start": start, "end": end}, "text": name}]);
         let params = json!({"textDocument": document, "contentChanges": changes});
         server.notify("textDocument/didChange", &params);
     }
     server.notify("$/cancelRequest", &json!({"id": 2}));
     let answer = server.answer(2);
     assert_eq!(answer["result"]["outcome"], "cancelled", "{answer}");
+    let document = json!({"textDocument": {"uri": uri}});
+    let symbols = server.ask(3, "textDocument/documentSymbol", &document);
+    assert_eq!(symbols[0]["name"], format!("n{LAST}"), "{symbols}");
 }
 
 #[test]

@@ -27,12 +27,16 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::null())
+    }
+
+    fn start_with(arguments: &[&str], stderr: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut child = fbuild_lsp(folder.path())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let stdin = child.stdin.take();
@@ -259,4 +263,20 @@ fn deploys_to_a_simulated_board() {
         outcome["message"],
         "deploy succeeded (verify skipped, device already matched)"
     );
+}
+
+/// A client need not read standard error. What a pipe holds is less than these deploys say.
+#[test]
+fn deploys_while_nobody_reads_its_log() {
+    let mut server = Server::start_with(&["--log", "trace"], Stdio::piped());
+    let app = project::app_image(&project::body(40_000, 1));
+    project::write(server.folder.path(), &app);
+    server.initialize(None);
+    for n in 0..20 {
+        let argument = json!({"port": "sim:board.bin?chip=esp32", "mode": "full"});
+        let outcome = server.command(10 + n, "deploy", &argument);
+        assert_eq!(outcome["error"], Value::Null, "{n}: {outcome}");
+    }
+    server.stdin = None;
+    assert_eq!(server.exit_code(), Some(1));
 }

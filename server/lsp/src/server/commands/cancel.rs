@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::CommandError;
+use super::{CommandError, port, roots};
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::jobs::Handle;
 
 pub(super) fn cancel(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
-    let (job, port) = (fields.get("job")?, fields.get("port")?);
+    let roots = roots(desk, &mut fields)?;
+    let (job, port) = (fields.get("job")?, port(&mut fields, &roots)?);
     let handle = match (job, port) {
         (Some(job), _) => Handle::Job(job),
         (None, Some(port)) => Handle::Port(port),

@@ -114,3 +114,18 @@ async fn at_once() {
     }
     client.leave().await;
 }
+
+/// A client names a port as it named it for the deploy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_a_port_that_is_a_file_of_the_project() {
+    let (boards, mut control) = FakeBoards::endless();
+    let mut client = Builder::new(boards).start().await;
+    let port = json!({"port": "sim:board.bin?chip=esp32"});
+    let id = client.command("deploy", &port).await;
+    control.started.recv().await.unwrap();
+    let cancel = client.command("cancel", &port).await;
+    let answer = client.answer(cancel).await;
+    assert_eq!(answer["result"], json!({"cancelled": 1}));
+    assert_eq!(client.outcome(id).await["outcome"], "cancelled");
+    client.leave().await;
+}

@@ -8,7 +8,7 @@ use tower_lsp::LspService;
 use tower_lsp::jsonrpc::{Request, Response};
 use tower_service::Service;
 
-use super::fake::FakeBoards;
+use super::fake::{FakeBoards, adapter};
 use super::harness::{Builder, LONG};
 use crate::server::Patience;
 use crate::server::backend::Backend;
@@ -130,6 +130,35 @@ async fn a_client_that_never_answers_gets_its_result_and_its_log() {
     client.message("window/workDoneProgress/create").await;
     // The log line comes after the wait for the answer was given up.
     assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+    client.leave().await;
+}
+
+/// Measure 8: tower-lsp panics on an answer that nobody waits for any more: of a person who closes
+/// a question after its job was cancelled, of a client that took too long. The server would end,
+/// and the deploys to other boards with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_too_late_ends_nothing() {
+    let (boards, mut control) = FakeBoards::endless();
+    boards.plug(vec![adapter("a", None), adapter("b", None)]);
+    let builder = Builder::new(boards).with_progress();
+    let short = Duration::from_millis(50);
+    let mut client = builder.with_patience(short).start().await;
+    let writing = client.command("deploy", &on_port(1)).await;
+    control.started.recv().await.unwrap();
+    let asking = client.command("deploy", &json!({})).await;
+    let question = client.message("window/showMessageRequest").await;
+    client
+        .notify("$/cancelRequest", &json!({"id": asking}))
+        .await;
+    assert_eq!(client.outcome(asking).await["outcome"], "cancelled");
+    client.reply(&question["id"], &Value::Null).await;
+    // The log line of the cancelled job came after the wait for this was given up.
+    for _ in 0..2 {
+        let offer = client.message("window/workDoneProgress/create").await;
+        client.reply(&offer["id"], &Value::Null).await;
+    }
+    control.release.send(()).unwrap();
+    assert_eq!(client.outcome(writing).await["outcome"], "fullFlash");
     client.leave().await;
 }
 
