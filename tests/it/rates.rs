@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fbuild_deploy::deploy::{Mode, Request, deploy};
+use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
 use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_deploy::rates::{Adapter, RateMemory};
@@ -160,4 +160,21 @@ fn a_link_that_outruns_its_bits_is_not_asked_for_a_rate() {
         let is_compressed = app.sent_bytes < u64::from(app.len_bytes);
         assert_eq!(is_compressed, timing == Timing::cp2102n(), "{app:?}");
     }
+}
+
+/// What a failure advises: a block of 16 KiB takes 17 s here, longer than any loader may take to answer.
+#[test]
+fn a_low_rate_is_given_the_time_that_its_bits_take() {
+    let board = Board::builder(Chip::Esp32).build().unwrap();
+    let board = Arc::new(Mutex::new(board));
+    let mut open = || {
+        let link = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted);
+        Ok(Box::new(link) as Box<dyn Link>)
+    };
+    let request = Request {
+        baud: Baud::Fixed(9600),
+        ..example()
+    };
+    let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+    assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
 }
