@@ -167,7 +167,7 @@ async fn document_changes_are_applied_in_the_order_of_arrival() {
         handlers.push(gate.call(Request::build(method).params(params).finish()));
     }
     assert_eq!(
-        desk.documents.unsaved_below(folder.path()),
+        desk.documents.unsaved(),
         [folder.path().join("main.c")]
     );
 }
