@@ -248,3 +248,20 @@ fn a_bridge_of_espressif_is_a_bridge() {
         assert_eq!(*highest.lock().unwrap(), highest_baud, "{pid:#x} {chip}");
     }
 }
+
+/// What a failure advises: a block of 16 KiB takes 17 s here, longer than any loader may take to answer.
+#[test]
+fn a_low_rate_is_given_the_time_that_its_bits_take() {
+    let board = Board::builder(Chip::Esp32).build().unwrap();
+    let board = Arc::new(Mutex::new(board));
+    let mut open = || {
+        let link = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted);
+        Ok(Box::new(link) as Box<dyn Link>)
+    };
+    let request = Request {
+        baud: Baud::Fixed(9600),
+        ..example()
+    };
+    let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+    assert_eq!(report.outcome, OutcomeKind::FullFlash, "{report:#?}");
+}

@@ -4,7 +4,8 @@ vim.opt.statusline = ' %f%m%=%{v:lua.require("fbuild").statusline()} '
 vim.opt.swapfile = false
 vim.opt.ruler = false
 vim.lsp.enable('fbuild_lsp')
-vim.lsp.config('fbuild_lsp', { settings = { fbuild = { baud = vim.g.test_baud or 115200 } } })
+-- At this rate a full deploy in real time takes two minutes: it cannot be over before a test acts.
+vim.lsp.config('fbuild_lsp', { settings = { fbuild = { baud = vim.g.test_baud or 9600 } } })
 
 --- Runs a suite when Neovim has started.
 ---@param name string

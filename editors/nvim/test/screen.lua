@@ -119,7 +119,8 @@ test('during a deploy region and percent are seen to grow, and a cancel stops it
 end)
 
 test('a typed command is not disturbed, and the outcome comes when it is done', function()
-  with_neovim(80, source, 'let g:test_baud = 921600', function()
+  -- About 24 seconds: long enough to type in, and it ends.
+  with_neovim(80, source, 'let g:test_baud = 57600', function()
     see('espidf:build *\n')
     type_command('FbuildDeploy build sim:typing.bin?time=real')
     see('writing %a+ %d+ %%')
@@ -158,18 +159,25 @@ test('two messages in the same moment: the last one is seen', function()
   end)
 end)
 
+--- Waits for words of the statusline over which a message may stand until the next redraw.
+---@param message string
+---@param pattern string
+local function see_behind(message, pattern)
+  wait_for(pattern, function()
+    local now = see('')
+    return now:find(message, 1, true) or now:find(pattern)
+  end)
+  keys('C-l')
+  see(pattern)
+end
+
 test('without a message line it stops nothing either', function()
   with_neovim(80, source, 'set cmdheight=0', function()
     see('espidf:build *\n')
     type_command('FbuildDeploy build sim:board.bin')
-    -- There the message stands over the statusline until the next redraw.
-    see('deploy succeeded')
-    keys('C-l')
-    see('✓ %a')
+    see_behind('deploy succeeded', '✓ %a')
     type_command('FbuildDeploy build /dev/ttyNOPE')
-    see('deploy failed')
-    keys('C-l')
-    see('✗ port not found')
+    see_behind('deploy failed', '✗ port not found')
     type_command('FbuildPlan build sim:board.bin')
     see('nothing to write')
   end)

@@ -1,10 +1,8 @@
-/** Bundles the extension into one file, and writes the licences of what is in it beside it. */
+/** Bundles the extension into one file, and lists what went into it beside that. */
 
 import * as fs from "node:fs";
 
 import { build } from "esbuild";
-
-import { notices } from "./notices.ts";
 
 const { metafile } = await build({
   entryPoints: ["src/extension.ts"],
@@ -18,4 +16,4 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
-fs.writeFileSync("dist/third-party-licences.txt", notices(metafile));
+fs.writeFileSync("dist/inputs.json", JSON.stringify(Object.keys(metafile.inputs)));

@@ -13,6 +13,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 
+import { bundled, crates, notices } from "./notices.ts";
 import type { Target } from "./targets.ts";
 import { here, targets } from "./targets.ts";
 
@@ -25,7 +26,6 @@ const SHIPPED = [
   "package.json",
   "README.md",
   "dist/extension.cjs",
-  "dist/third-party-licences.txt",
   "images",
   "language-configuration.json",
   "syntaxes",
@@ -64,6 +64,9 @@ function stage(target: Target): void {
   );
   const choice = "MIT or Apache-2.0, as you like.";
   fs.writeFileSync(path.join(staging, "LICENSE.txt"), [choice, ...licences].join("\n\n"));
+  const inputs = fs.readFileSync(path.join(extension, "dist/inputs.json"), "utf8");
+  const parts = [...bundled(JSON.parse(inputs) as string[]), ...crates(repository, target.rust)];
+  fs.writeFileSync(path.join(staging, "ThirdPartyNotices.txt"), notices(parts));
   fs.writeFileSync(path.join(staging, ".vscodeignore"), "");
   const exe = path.join(staging, "server", target.exe);
   fs.copyFileSync(server(target), exe);

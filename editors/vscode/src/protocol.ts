@@ -28,6 +28,7 @@ export interface DeployArguments {
   staleBuild?: "warn" | "error" | "ignore";
   build?: boolean;
   force?: boolean;
+  unsaved?: string[];
   root?: string;
   uri?: string;
 }

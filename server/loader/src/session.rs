@@ -237,6 +237,8 @@ impl Session {
         self.check_cancel()?;
         self.send_frame(&packet::encode_request(op, checksum, data))?;
         let start = self.link.now();
+        // A link takes bytes faster than it sends them: the loader's time begins after the last bit.
+        let timeout = timeout + self.time_on_the_wire(data.len());
         loop {
             let Some(frame) = self.next_frame(start + timeout)? else {
                 let waited = self.link.now().saturating_sub(start);

@@ -24,6 +24,7 @@ local function select(client, what, value)
     if err then
       return say.error(err.message)
     end
+    state.of(client.id):set_choice(selection)
     local word = what == 'target' and 'target' or 'board'
     say.notify(('fbuild: %s %s'):format(word, selection[what] or M.automatic))
   end)

@@ -17,7 +17,7 @@ local function check_server()
     })
   end
   local ok, result = pcall(function()
-    return vim.system({ binary, '--version' }, { text = true, timeout = 3000 }):wait()
+    return vim.system({ binary, '--version' }, { text = true, timeout = 10000 }):wait()
   end)
   local version = ok and result.code == 0 and (result.stdout or ''):match('^fbuild%-lsp (%S+)')
   if not version then
@@ -65,7 +65,7 @@ end
 
 ---@param binary string
 local function check_ports(binary)
-  local result = vim.system({ binary, 'ports', '--json' }, { text = true, timeout = 3000 }):wait()
+  local result = vim.system({ binary, 'ports', '--json' }, { text = true, timeout = 10000 }):wait()
   local ok, answer = pcall(vim.json.decode, result.stdout or '')
   if result.code ~= 0 or not ok then
     return vim.health.warn('the serial ports could not be listed: ' .. (result.stderr or ''))

@@ -67,11 +67,26 @@ local function tell(client, outcome)
   end
 end
 
+--- Files that differ from what is in their buffers. The server hears of edits and saves, and would
+--- not know that an undo took the edit back.
+---@param client vim.lsp.Client
+---@return string[]
+local function unsaved(client)
+  return vim
+    .iter(vim.lsp.get_buffers_by_client_id(client.id))
+    :filter(function(buffer)
+      return vim.bo[buffer].modified
+    end)
+    :map(vim.api.nvim_buf_get_name)
+    :totable()
+end
+
 ---@param kind fbuild.Kind
 ---@param argument fbuild.Argument
 ---@param client vim.lsp.Client
 ---@param done? fun(outcome: fbuild.Outcome)
 local function run_on(kind, argument, client, done)
+  argument = vim.tbl_extend('keep', argument, { unsaved = unsaved(client) })
   announce(kind, 'Start', argument)
   server.request(client, 'fbuild.server.' .. kind, argument, function(err, outcome)
     outcome = outcome or without_answer(kind, err or { message = 'no answer' })

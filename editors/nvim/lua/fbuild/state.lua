@@ -42,17 +42,30 @@ function State:set_result(text)
   vim.cmd.redrawstatus()
 end
 
---- Another choice and a newer build are newer facts than the last result.
+--- A newer build is a newer fact than the last result.
 ---@param targets fbuild.Targets
 function State:set_targets(targets)
-  local chosen_before = self.targets and self.targets.selected
   local is_rebuilt = vim.iter(targets.targets):any(function(target)
     return self.result ~= nil and (target.builtMs or 0) > self.result.at_ms
   end)
-  if is_rebuilt or not vim.deep_equal(chosen_before, targets.selected) then
+  if is_rebuilt then
     self.result = nil
   end
   self.targets = targets
+  vim.cmd.redrawstatus()
+end
+
+--- Another choice is a newer fact, too. This is said when it is made: the server's own word of it may
+--- come after the deploy that it was made for.
+---@param selection fbuild.Selection
+function State:set_choice(selection)
+  self.result = nil
+  if self.targets then
+    local others = vim.tbl_filter(function(other)
+      return other.root ~= selection.root
+    end, self.targets.selected)
+    self.targets.selected = vim.list_extend({ selection }, others)
+  end
   vim.cmd.redrawstatus()
 end
 

@@ -11,6 +11,7 @@
 ---@field staleBuild? 'warn'|'error'|'ignore'
 ---@field build? boolean
 ---@field force? boolean
+---@field unsaved? string[] paths of what is not saved; filled in
 ---@field root? string
 ---@field uri? string
 

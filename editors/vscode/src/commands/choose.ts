@@ -4,8 +4,9 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import { root } from "../desk.ts";
-import type { Port, Ports, Targets } from "../protocol.ts";
+import type { Port, Ports, Selection, Targets } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import { withChoice } from "../view/facts.ts";
 import { ago } from "../view/words.ts";
 
 interface Choice<T> extends vscode.QuickPickItem {
@@ -48,7 +49,7 @@ export async function chooseTarget(desk: Desk): Promise<boolean> {
     );
     return false;
   }
-  await desk.server.run(Command.selectTarget, { ...where, target: pick.value });
+  await select(desk, Command.selectTarget, { ...where, target: pick.value });
   return true;
 }
 
@@ -56,8 +57,13 @@ export async function chooseTarget(desk: Desk): Promise<boolean> {
 export async function choosePort(desk: Desk): Promise<string | undefined> {
   const port = await pickPort(desk, "Where the board is", true);
   if (port === undefined) return undefined;
-  await desk.server.run(Command.selectPort, { ...root(desk), port: port === "" ? null : port });
+  await select(desk, Command.selectPort, { ...root(desk), port: port === "" ? null : port });
   return port;
+}
+
+async function select(desk: Desk, command: string, choice: object): Promise<void> {
+  const chosen = await desk.server.run<Selection>(command, choice);
+  desk.model.update((facts) => withChoice(facts, chosen));
 }
 
 /** Asks for a port, for once. */

@@ -8,6 +8,7 @@ import type { DeployArguments, Failure, Outcome } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import type { Server } from "../server/connection.ts";
 import { NoServer } from "../server/connection.ts";
+import { unsaved } from "../server/documents.ts";
 import type { Subscribers } from "../subscribers.ts";
 import { chosenPort } from "../view/chosen.ts";
 import { withFinished } from "../view/facts.ts";
@@ -51,7 +52,8 @@ export class Jobs {
   async deploy(kind: DeployKind, given: DeployArguments, watch: Watch = {}): Promise<Outcome> {
     const { folder } = this.model.facts;
     const isOpen = given.root === undefined && given.uri === undefined;
-    const args = isOpen && folder ? { ...given, root: folder.path } : given;
+    const where = isOpen && folder ? { root: folder.path } : {};
+    const args = { ...given, ...where, unsaved: unsaved() };
     const startedMs = Date.now();
     const outcome = await this.asOutcome(kind, args, watch);
     // Without a server the status bar says that already, and it is no result.

@@ -15,9 +15,8 @@ import type { WorkDoneProgressReport } from "vscode-languageclient/node";
 import type { Ports, Status, Targets } from "../protocol.ts";
 import type { Health } from "../view/facts.ts";
 import { find } from "./binary.ts";
-import { followCleanDocuments } from "./cleanDocuments.ts";
 import { Crashes } from "./crashes.ts";
-import { helped, Sources } from "./documents.ts";
+import { helped } from "./documents.ts";
 import { QuietClient } from "./quietClient.ts";
 
 /** What the server says by itself, and how it is. */
@@ -54,7 +53,6 @@ export class Server {
   private client: LanguageClient | undefined;
   /** The client whose server ended by itself; another is on its way, or none. */
   private dead: LanguageClient | undefined;
-  private following: vscode.Disposable | undefined;
   /** Starts and restarts happen one after another. */
   private queue: Promise<void> = Promise.resolve();
   private isRestartQueued = false;
@@ -157,8 +155,6 @@ export class Server {
       }),
     );
     this.client = client;
-    client.registerFeature(new Sources(client));
-    this.following = followCleanDocuments(client);
     client.onNotification("fbuild/status", (status: Status) => {
       this.listener.status(status);
     });
@@ -199,7 +195,6 @@ export class Server {
   private async stopNow(): Promise<void> {
     const client = this.client;
     this.client = undefined;
-    this.following?.dispose();
     this.leaveAll("the server was stopped");
     if (!client) return;
     try {

@@ -1,22 +1,8 @@
-/**
- * Documents that the server hears of.
- *
- * It helps with editing those that decide a deploy. Of the sources it only hears that they changed,
- * because a deploy warns about changes that are not saved; it must not become one of their
- * formatters. So the language client's selector has the former, and the latter are added to the four
- * features that tell of documents.
- */
+/** Documents that the server hears of, and those that it is told of with a deploy. */
 
-import type { LanguageClient, StaticFeature, TextDocumentFilter } from "vscode-languageclient/node";
-import {
-  DidChangeTextDocumentNotification,
-  DidCloseTextDocumentNotification,
-  DidOpenTextDocumentNotification,
-  DidSaveTextDocumentNotification,
-  TextDocumentSyncKind,
-} from "vscode-languageclient/node";
+import * as vscode from "vscode";
 
-const files = (pattern: string): TextDocumentFilter => ({ scheme: "file", pattern });
+const files = (pattern: string) => ({ scheme: "file", pattern });
 
 /** What the server helps with. */
 export const helped = [
@@ -39,43 +25,13 @@ const sources = [
 /** All of them. */
 export const known = [...helped, ...sources];
 
-/** Tells the server of sources, too. */
-export class Sources implements StaticFeature {
-  private readonly client: LanguageClient;
-
-  constructor(client: LanguageClient) {
-    this.client = client;
-  }
-
-  /** After each start of the server. */
-  initialize(): void {
-    const registerOptions = { documentSelector: sources };
-    const as = (id: string) => `fbuild.sources.${id}`;
-    const { client } = this;
-    client
-      .getFeature(DidOpenTextDocumentNotification.method)
-      .register({ id: as("open"), registerOptions });
-    client.getFeature(DidChangeTextDocumentNotification.method).register({
-      id: as("change"),
-      registerOptions: { ...registerOptions, syncKind: TextDocumentSyncKind.Incremental },
-    });
-    client
-      .getFeature(DidSaveTextDocumentNotification.method)
-      .register({ id: as("save"), registerOptions });
-    client
-      .getFeature(DidCloseTextDocumentNotification.method)
-      .register({ id: as("close"), registerOptions });
-  }
-
-  fillClientCapabilities(): void {
-    // The language client has said all of it.
-  }
-
-  getState(): { kind: "static" } {
-    return { kind: "static" };
-  }
-
-  clear(): void {
-    // The four features forget their registrations by themselves.
-  }
+/**
+ * Files that differ from what is in their editors, of those that a firmware is made of: a deploy warns
+ * of them. The server could only tell from edits and saves, and would miss what an undo took back.
+ */
+export function unsaved(): string[] {
+  return vscode.workspace.textDocuments
+    .filter((document) => document.isDirty)
+    .filter((document) => vscode.languages.match(known, document) > 0)
+    .map(({ uri }) => uri.toString());
 }

@@ -1,6 +1,6 @@
 /** Everything the status bar is drawn from, and how news changes it. */
 
-import type { Outcome, Ports, Status, Targets } from "../protocol.ts";
+import type { Outcome, Ports, Selection, Status, Targets } from "../protocol.ts";
 import type { Folder } from "./folder.ts";
 import { isBelow } from "./folder.ts";
 
@@ -60,16 +60,28 @@ export function withFinished(facts: Facts, latest: Finished): Facts {
   return { ...facts, latest };
 }
 
-/** Targets came, went, were built or chosen. A result that this makes old is forgotten. */
+/** Targets came, went or were built. A result that this makes old is forgotten. */
 export function withTargets(facts: Facts, targets: Targets): Facts {
-  const { latest, targets: before } = facts;
-  const isOld = latest && before && isOlder(latest, before, targets);
+  const { latest } = facts;
+  const isOld = latest && isRebuilt(latest, targets);
   return { ...facts, targets, latest: isOld ? undefined : latest };
 }
 
-/** Whether it is about a firmware that was built again since, or another was chosen. */
-function isOlder({ outcome, folder, startedMs }: Finished, before: Targets, now: Targets): boolean {
-  const isRebuilt = now.targets.some(
+/**
+ * Somebody chose a target or a board, and a result of the choice before is old. This is said when the
+ * choice is made: the server's own word of it may come after the deploy that it was made for.
+ */
+export function withChoice(facts: Facts, chosen: Selection): Facts {
+  const { targets } = facts;
+  if (!targets) return { ...facts, latest: undefined };
+  const others = targets.selected.filter(({ root }) => root !== chosen.root);
+  const selected = [...others, chosen];
+  return { ...facts, targets: { ...targets, selected }, latest: undefined };
+}
+
+/** Whether it is about a firmware that was built again since. */
+function isRebuilt({ outcome, folder, startedMs }: Finished, now: Targets): boolean {
+  return now.targets.some(
     ({ name, root, builtMs }) =>
       name === outcome.target &&
       (!folder || isBelow(root, folder.path)) &&
@@ -77,8 +89,6 @@ function isOlder({ outcome, folder, startedMs }: Finished, before: Targets, now:
       builtMs !== null &&
       builtMs > startedMs,
   );
-  const chosen = ({ selected }: Targets) => JSON.stringify(selected);
-  return isRebuilt || chosen(before) !== chosen(now);
 }
 
 /** What the settings of a folder say. A result of other settings is old. */

@@ -7,11 +7,7 @@ import { known } from "../server/documents.ts";
 import type { Health } from "./facts.ts";
 
 export function healthItem(model: Model): vscode.Disposable {
-  const selector = known.map(({ pattern }) => ({
-    scheme: "file",
-    pattern: typeof pattern === "string" ? pattern : "**",
-  }));
-  const item = vscode.languages.createLanguageStatusItem("fbuild.health", selector);
+  const item = vscode.languages.createLanguageStatusItem("fbuild.health", known);
   item.name = "fbuild";
   let shown: Health | undefined;
   const following = model.follow(({ health }) => {

@@ -14,7 +14,7 @@ interface Result {
   err: { message?: string; stack?: string };
 }
 
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 600_000;
 const extension = path.resolve(import.meta.dirname, "../..");
 
 describe("inside the extension host", async () => {
@@ -65,7 +65,7 @@ async function run(): Promise<Result[]> {
       ["extensionTestsPath", remote("out/host/run.cjs")],
     ];
     const query = new URLSearchParams({ folder: blink.path, payload: JSON.stringify(payload) });
-    await page.goto(`${server.url}/?${query.toString()}`);
+    await page.goto(`${server.url}/?${query.toString()}`, { timeout: PATIENCE_MS });
     await ended;
     const { tests } = JSON.parse(fs.readFileSync(report, "utf8")) as { tests: Result[] };
     assert.notEqual(tests.length, 0);

@@ -5,6 +5,7 @@ import type { Browser } from "playwright-core";
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
+    timeout: 120_000,
     executablePath: process.env["FBUILD_CHROMIUM"] ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox",

@@ -4,12 +4,11 @@ import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const START_MS = 90_000;
+const START_MS = 180_000;
 
 /** Nothing that moves, asks, or wants to be elsewhere. */
 const SETTINGS = {
@@ -44,12 +43,11 @@ export interface Options {
 }
 
 export class CodeServer {
-  readonly url: string;
   readonly home: string;
   private readonly child: ChildProcess;
+  private address = "";
 
-  private constructor(url: string, home: string, child: ChildProcess) {
-    this.url = url;
+  private constructor(home: string, child: ChildProcess) {
     this.home = home;
     this.child = child;
   }
@@ -82,9 +80,7 @@ export class CodeServer {
     if (options.vsix) {
       execFileSync(node, [...base, "--install-extension", options.vsix], { env, stdio: "pipe" });
     }
-    const port = await freePort();
-    const address = `127.0.0.1:${port}`;
-    const flags = ["--bind-addr", address, "--auth", "none", "--disable-telemetry"];
+    const flags = ["--bind-addr", "127.0.0.1:0", "--auth", "none", "--disable-telemetry"];
     flags.push("--disable-update-check", "--disable-getting-started-override");
     if (!options.asksForTrust) flags.push("--disable-workspace-trust");
     if (options.hasTestDriver) flags.push("--vscode-option", "enable-smoke-test-driver");
@@ -95,7 +91,7 @@ export class CodeServer {
       stdio: ["ignore", log, log],
       detached: true,
     });
-    const server = new CodeServer(`http://${address}`, home, child);
+    const server = new CodeServer(home, child);
     await server.healthy();
     return server;
   }
@@ -103,11 +99,17 @@ export class CodeServer {
   private async healthy(): Promise<void> {
     const end = Date.now() + START_MS;
     while (Date.now() < end && this.child.exitCode === null) {
-      const answer = await fetch(`${this.url}/healthz`).catch(() => undefined);
+      // It says which port it took.
+      this.address = /server listening on (http:\S+?)\/?$/m.exec(this.log())?.[1] ?? "";
+      const answer = this.address ? await fetch(`${this.url}/healthz`).catch(() => null) : null;
       if (answer?.ok) return;
       await sleep(100);
     }
     throw new Error(`code-server did not start:\n${this.log()}`);
+  }
+
+  get url(): string {
+    return this.address;
   }
 
   log(): string {
@@ -135,15 +137,4 @@ function program(): { node: string; entry: string } {
   const entry = process.env["FBUILD_CODE_SERVER"];
   if (!entry) throw new Error("FBUILD_CODE_SERVER is not set: run tests/vscode");
   return { node: process.execPath, entry };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }

@@ -15,8 +15,10 @@ export interface Project {
   remove(): void;
 }
 
-/** Slow enough to be watched: the whole firmware takes about ten seconds at this rate. */
-export const SLOW = { "fbuild.baud": 115200 };
+/** Slow enough to be watched, and it ends: the whole firmware takes about 24 seconds at this rate. */
+export const SLOW = { "fbuild.baud": 57600 };
+/** Slow enough to be stopped on any machine: more than two minutes. */
+export const ENDLESS = { "fbuild.baud": 9600 };
 
 export function project(name: string, settings: object = {}): Project {
   const around = fs.mkdtempSync(path.join(os.tmpdir(), "fbuild-project-"));

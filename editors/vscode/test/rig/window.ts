@@ -46,6 +46,23 @@ export class Window {
     await this.choose("F1", `>${title}`, title);
   }
 
+  /**
+   * Runs a command that opens a list, and clicks a row of it. On a busy machine the list may close by
+   * itself, or be made before what belongs into it is known: then it is tried again.
+   */
+  async pick(title: string, text: string | RegExp): Promise<void> {
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      await this.command(title);
+      try {
+        await this.row(text).first().click({ timeout: 15_000 });
+        return;
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
+  }
+
   /** Opens the palette with some words in it; it lists this command then. */
   async palette(words: string, listed: string): Promise<void> {
     await this.list("F1", `>${words}`, listed);
@@ -139,12 +156,22 @@ export class Window {
     await toast.locator(".monaco-button", { hasText: button }).first().click();
   }
 
-  /** The item's tooltip. */
-  async tooltip(): Promise<Locator> {
-    await this.status.hover();
-    const hover = this.page.locator(".monaco-hover:visible");
-    await hover.waitFor();
-    return hover;
+  /**
+   * Rests the mouse on something until a window with these words opens; all of its words. It closes
+   * by itself where what is below is drawn anew: then it is tried again.
+   */
+  async hover(over: Locator, words: string | RegExp): Promise<string> {
+    const hover = this.page.locator(".monaco-hover:visible", { hasText: words }).first();
+    for (const end = Date.now() + PATIENCE_MS; ;) {
+      try {
+        await over.hover({ position: { x: 20, y: 8 } });
+        await hover.waitFor({ timeout: 8000 });
+        return await hover.innerText({ timeout: 3000 });
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await this.page.mouse.move(550, 300);
+      }
+    }
   }
 
   /** Keeps a picture of the window, or of a part of it. */

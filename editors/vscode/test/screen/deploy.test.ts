@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 
 import { open } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
-import { project, SLOW } from "../rig/project.ts";
+import { ENDLESS, project, SLOW } from "../rig/project.ts";
 import type { Window } from "../rig/window.ts";
 
 describe("a deploy", () => {
@@ -52,10 +52,7 @@ describe("a deploy", () => {
   });
 
   test("the tooltip has the regions in a table", async () => {
-    const hover = await window.tooltip();
-    const rows = hover.locator("tr");
-    await rows.nth(3).waitFor();
-    const text = await hover.innerText();
+    const text = await window.hover(window.status, /Board:/);
     assert.match(text, /Deploy succeeded \(selective flash: firmware; \d of 61 sectors\)/);
     assert.match(text, /bootloader\s+0x1000\s+matched/);
     assert.match(text, /firmware\s+0x10000\s+differed in \d\s+\d of 61 sectors/);
@@ -74,16 +71,26 @@ describe("a deploy", () => {
     const page = window.page.locator(".editor-instance .view-lines");
     await page.filter({ hasText: "there is nothing to write" }).waitFor();
   });
+});
 
-  test("cancelled: it says so, and the next deploy finishes it", async () => {
-    blink.build("again");
+test("a deploy that is cancelled says so, and the next one finishes it", async () => {
+  const blink = project("blink", ENDLESS);
+  const window = await open(blink.path);
+  try {
+    await window.says("espidf:build");
+    await window.openFile("main.c");
     await window.command("fbuild: Deploy (Full)");
     const toast = await window.notified(/writing firmware/);
     await toast.locator(".monaco-button", { hasText: "Cancel" }).first().click();
     await window.says("cancelled");
+    blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin" }\n');
+    await window.says("espidf:build");
     await window.command("fbuild: Verify");
     await window.says("board differs");
     await window.answer(/Verify: /, "Deploy");
     await window.says(/sectors ·|full flash/);
-  });
+  } finally {
+    await window.close();
+    blink.remove();
+  }
 });

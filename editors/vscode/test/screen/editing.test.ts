@@ -37,8 +37,7 @@ test("help with a partition table", async () => {
     const lens = page.locator(".codelens-decoration a", { hasText: "Deploy firmware" }).first();
     await lens.waitFor();
     const row = page.locator(".view-line", { hasText: "factory" }).first();
-    await row.hover({ position: { x: 20, y: 8 } });
-    await page.locator(".monaco-hover:visible", { hasText: "example.bin" }).first().waitFor();
+    await window.hover(row, "example.bin");
     await window.picture("editing");
     await page.keyboard.press("Escape");
     await lens.click();

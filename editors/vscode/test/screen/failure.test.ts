@@ -64,8 +64,7 @@ describe("a deploy that does not go well", () => {
     assert.ok(fs.existsSync(path.join(blink.path, "other.bin")));
     await window.command("fbuild: Deploy");
     await window.says("up to date");
-    await window.command("fbuild: Select Port");
-    await window.row("Automatic").first().click();
+    await window.pick("fbuild: Select Port", "Automatic");
     await window.says("espidf:build");
     await window.command("fbuild: Deploy");
     await window.says("no answer from the board");
@@ -82,6 +81,7 @@ describe("a deploy that does not go well", () => {
     const question = await window.notified(/main\/main.c is newer than the firmware/);
     assert.equal(await window.notification(/^(?!.*Deploy anyway).*is newer than/s).count(), 0);
     await window.command("Notifications: Clear All Notifications");
+    await window.says("cancelled");
     await window.command("fbuild: Deploy");
     await question.first().waitFor();
     await window.picture("question");
@@ -97,8 +97,9 @@ describe("a deploy that does not go well", () => {
     await window.command("fbuild: Erase Flash");
     await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await window.picture("erase");
-    await window.answer(/Erase the whole flash/, "Erase");
-    await window.page.locator(".statusbar-item", { hasText: /erased \d+ MiB/ }).waitFor();
+    // It is said for ten seconds only.
+    const said = window.page.locator(".statusbar-item", { hasText: /erased \d+ MiB/ }).waitFor();
+    await Promise.all([said, window.answer(/Erase the whole flash/, "Erase")]);
     const flash = fs.readFileSync(path.join(blink.path, "board.bin"));
     assert.ok(flash.subarray(0x10000, 0x20000).every((byte) => byte === 0xff));
   });

@@ -26,8 +26,7 @@ describe("without a project", () => {
   });
 
   test("the walkthrough begins with a board that needs no hardware", async () => {
-    await window.command("Welcome: Open Walkthrough...");
-    await window.row("Deploy to an ESP32").first().click();
+    await window.pick("Welcome: Open Walkthrough...", "Deploy to an ESP32");
     const step = window.page.locator(".getting-started-step", {
       hasText: "Try it without a board",
     });

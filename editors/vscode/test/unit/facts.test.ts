@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  withChoice,
   withFinished,
   withHealth,
   withSettings,
@@ -35,8 +36,16 @@ test("a result stands until there is a newer fact", () => {
   assert.ok(withTargets(done, { ...targets, targets: [built, other] }).latest);
   const rebuilt = { ...targets, targets: [{ ...built, builtMs: 2000 }] };
   assert.equal(withTargets(done, rebuilt).latest, undefined);
-  const selected = [{ root: folder.path, target: null, port: "COM5" }];
-  assert.equal(withTargets(done, { ...targets, selected }).latest, undefined);
+});
+
+test("a choice makes a result old, the server's word of it does not", () => {
+  const done = withFinished(ready, { outcome: selective, folder, startedMs: 1500 });
+  const chosen = { root: folder.path, target: null, port: "COM5" };
+  const now = withChoice(done, chosen);
+  assert.equal(now.latest, undefined);
+  assert.deepEqual(now.targets?.selected, [chosen]);
+  const after = withFinished(now, { outcome: selective, folder, startedMs: 1600 });
+  assert.ok(withTargets(after, { ...targets, selected: [chosen] }).latest);
 });
 
 test("a result of other settings is old, that of another folder is not", () => {

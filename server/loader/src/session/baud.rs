@@ -43,6 +43,13 @@ impl Session {
         !took.is_zero() && took < Duration::from_secs(1) * bits / self.baud
     }
 
+    /// How long this many bytes are under way at the current rate, at most (where no bits are clocked,
+    /// it is less).
+    pub(super) fn time_on_the_wire(&self, len: usize) -> Duration {
+        let bits = len as u64 * u64::from(BITS_PER_BYTE);
+        Duration::from_micros(bits * 1_000_000 / u64::from(self.baud.max(1)))
+    }
+
     /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode.
     /// Source: esptool 5.6.0 `targets/esp32c2.py`.
     #[must_use]

@@ -9,7 +9,7 @@
 //! client shows. Such a text is given up: there is no help with it until it arrives whole again.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -202,17 +202,13 @@ impl Documents {
         self.open().values().any(|document| document.text.is_some())
     }
 
-    /// Documents below `root` with changes that are not saved, by name.
-    pub(crate) fn unsaved_below(&self, root: &Path) -> Vec<PathBuf> {
-        let mut unsaved: Vec<PathBuf> = self
-            .open()
+    /// Open documents with changes that are not saved, as far as edits and saves tell.
+    pub(crate) fn unsaved(&self) -> Vec<PathBuf> {
+        self.open()
             .iter()
             .filter(|(_, document)| document.is_modified)
             .filter_map(|(uri, _)| uri::to_path(uri))
-            .filter(|path| path.starts_with(root))
-            .collect();
-        unsaved.sort();
-        unsaved
+            .collect()
     }
 
     /// Every change is a single step, so the map is whole even after a panic elsewhere.

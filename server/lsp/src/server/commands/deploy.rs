@@ -18,6 +18,7 @@ use crate::server::editing;
 use crate::server::editor::Token;
 use crate::server::job::deploy::Deploy;
 use crate::server::settings::StaleBuild;
+use crate::server::uri;
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +106,7 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         BackendArgument::Native => Backend::Native,
         BackendArgument::Esptool => Backend::Esptool,
     });
+    let unsaved = fields.get::<Vec<String>>("unsaved")?;
     let order = Order {
         mode,
         files: Vec::new(),
@@ -126,6 +128,7 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         backend,
         stale_build,
         build: fields.get("build")?.unwrap_or(false),
+        unsaved: unsaved.map(|names| names.iter().filter_map(|name| uri::or_path(name)).collect()),
     })
 }
 

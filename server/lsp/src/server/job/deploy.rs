@@ -35,6 +35,9 @@ pub(crate) struct Deploy {
     pub(crate) stale_build: Option<StaleBuild>,
     /// Run the build command first.
     pub(crate) build: bool,
+    /// Documents with changes that are not saved, if the client told; it knows better than what was
+    /// heard of edits and saves, after an undo for instance.
+    pub(crate) unsaved: Option<Vec<PathBuf>>,
 }
 
 impl Work for Deploy {
@@ -110,7 +113,31 @@ impl Deploy {
         stand.go_on()?;
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
-        on_board(stand, &request, warnings)
+        let mut report = on_board(stand, &request, warnings)?;
+        if matches!(request.mode, Mode::Auto | Mode::Full) {
+            let warning = self.unsaved(stand.desk, &request.target.root);
+            report.warnings.extend(warning);
+        }
+        Ok(report)
+    }
+
+    /// A deploy of what was built before the last edit is a surprise worth a word.
+    fn unsaved(&self, desk: &Desk, root: &Path) -> Option<String> {
+        let mut documents = match &self.unsaved {
+            Some(told) => told.clone(),
+            None => desk.documents.unsaved(),
+        };
+        documents.retain(|path| path.starts_with(root));
+        documents.sort();
+        let first = documents.first()?;
+        let name = first.strip_prefix(root).unwrap_or(first).display();
+        Some(match documents.len() {
+            1 => format!("{name} has unsaved changes, which are not in this firmware"),
+            n => format!(
+                "{name} and {} more have unsaved changes, which are not in it",
+                n - 1
+            ),
+        })
     }
 
     /// Fills in what settings say and the request did not.
@@ -224,7 +251,6 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Resu
     }
     report.warnings.splice(0..0, warnings);
     if matches!(request.mode, Mode::Auto | Mode::Full) {
-        report.warnings.extend(unsaved(desk, &request.target.root));
         desk.history.note(request, &report);
         if let Some(board) = &run.board {
             desk.history.note_board(&report, board);
@@ -273,18 +299,4 @@ impl Run {
             .boards
             .deploy(request, &mut events, stand.cancel())
     }
-}
-
-/// A deploy of what was built before the last edit is a surprise worth a word.
-fn unsaved(desk: &Desk, root: &Path) -> Option<String> {
-    let documents = desk.documents.unsaved_below(root);
-    let first = documents.first()?;
-    let name = first.strip_prefix(root).unwrap_or(first).display();
-    Some(match documents.len() {
-        1 => format!("{name} has unsaved changes, which are not in this firmware"),
-        n => format!(
-            "{name} and {} more have unsaved changes, which are not in it",
-            n - 1
-        ),
-    })
 }

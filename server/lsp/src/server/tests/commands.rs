@@ -194,9 +194,16 @@ async fn unsaved_documents_are_mentioned() {
     let id = client.command("deploy", &json!({})).await;
     let expected = "main/main.c has unsaved changes, which are not in this firmware";
     assert_eq!(client.outcome(id).await["warnings"], json!([expected]));
+    // A client that says so itself knows better: the change was undone.
+    let id = client.command("deploy", &json!({"unsaved": []})).await;
+    assert_eq!(client.outcome(id).await["warnings"], json!([]));
 
     client.notify("textDocument/didSave", &document(2)).await;
     let id = client.command("deploy", &json!({})).await;
     assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    let elsewhere = "/elsewhere/notes.c";
+    let told = json!({"unsaved": [uri, elsewhere]});
+    let id = client.command("deploy", &told).await;
+    assert_eq!(client.outcome(id).await["warnings"], json!([expected]));
     client.leave().await;
 }
