@@ -283,6 +283,20 @@ fn the_last_block_of_an_encrypted_write_is_waited_for() {
     assert!(error.board_state.contains("writing had begun"), "{error:?}");
 }
 
+/// Only its stub can, though the upload takes longer than the writing at this rate.
+#[test]
+fn an_esp32_encrypts_with_the_stub_however_little_there_is() {
+    let build = encrypting_build(Chip::Esp32, 2);
+    let bench = Bench::new(encrypted(Chip::Esp32, Encryption::Development));
+    let request = Request {
+        baud: Baud::Fixed(115_200),
+        ..build.subset(&["partitions"])
+    };
+    let deployed = bench.deploy(&request);
+    assert_eq!(deployed.outcome(), OutcomeKind::SelectiveFlash);
+    assert!(deployed.used_stub(), "{:#?}", deployed.report);
+}
+
 /// Until its first start the chip does not encrypt: then its boot loader encrypts what it finds.
 #[test]
 fn an_encrypting_build_on_a_new_chip() {

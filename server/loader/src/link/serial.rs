@@ -34,6 +34,10 @@ pub struct PortInfo {
 /// The ports of this machine, USB ones first, each group by name.
 #[must_use]
 pub fn list() -> Vec<PortInfo> {
+    // Without it (WSL 1, a sandbox) serialport 4.10 panics, `posix/enumerate.rs`.
+    if cfg!(target_os = "linux") && !std::path::Path::new("/sys/class/tty").is_dir() {
+        return Vec::new();
+    }
     let mut ports: Vec<PortInfo> = serialport::available_ports()
         .unwrap_or_default()
         .into_iter()
