@@ -78,7 +78,7 @@ impl From<&RegionReport> for Region {
 }
 
 impl Boards {
-    fn put(&mut self, request: &Request, report: &Report) {
+    fn put(&mut self, request: &Request, report: &Report, flash_bytes: Option<u32>) {
         let identity = port::identity(&report.port);
         let index = self.boards.iter().position(|board| match &report.mac {
             Some(mac) => board.mac.as_ref() == Some(mac),
@@ -96,6 +96,7 @@ impl Boards {
         };
         report.port.clone_into(&mut board.port);
         board.chip = report.chip.map(|chip| chip.name().to_owned());
+        board.flash_bytes = flash_bytes.or(board.flash_bytes);
         let deploy = Deploy {
             when_ms: now_ms(),
             target: report.target.clone(),
@@ -113,27 +114,11 @@ impl Boards {
 }
 
 impl History {
-    /// Keeps a deploy, if a board answered.
-    pub(crate) fn note(&self, request: &Request, report: &Report) {
+    /// Keeps a deploy, if a board answered, and the size of its flash, if that was learnt.
+    pub(crate) fn note(&self, request: &Request, report: &Report, flash_bytes: Option<u32>) {
         if report.chip.is_some() {
-            self.change(|kept| kept.put(request, report));
+            self.change(|kept| kept.put(request, report, flash_bytes));
         }
-    }
-}
-
-impl History {
-    /// Keeps the flash size of the board that a deploy just reached.
-    pub(crate) fn note_flash(&self, report: &Report, flash_bytes: u32) {
-        let identity = port::identity(&report.port);
-        let is_it = |board: &&mut Board| match &report.mac {
-            Some(mac) => board.mac.as_ref() == Some(mac),
-            None => board.mac.is_none() && port::identity(&board.port) == identity,
-        };
-        self.change(|kept| {
-            if let Some(board) = kept.boards.iter_mut().find(is_it) {
-                board.flash_bytes = Some(flash_bytes);
-            }
-        });
     }
 }
 
@@ -178,7 +163,7 @@ mod tests {
             (None, "COM2"),
         ] {
             let (request, report) = report(mac, port);
-            kept.put(&request, &report);
+            kept.put(&request, &report, None);
         }
         let seen: Vec<(Option<&str>, &str, usize)> = kept
             .boards
@@ -195,7 +180,7 @@ mod tests {
         for n in 0..BOARDS_MAX + 5 {
             for _ in 0..DEPLOYS_MAX + 5 {
                 let (request, report) = report(Some(&n.to_string()), "COM1");
-                kept.put(&request, &report);
+                kept.put(&request, &report, None);
             }
         }
         assert_eq!(kept.boards.len(), BOARDS_MAX);
@@ -212,10 +197,10 @@ mod tests {
         let history = History::new(dir.path().join("history.json"));
         let (request, mut seen) = report(None, "COM1");
         seen.chip = None;
-        history.note(&request, &seen);
+        history.note(&request, &seen, None);
         assert!(history.read().boards.is_empty());
         seen.chip = Some(Chip::Esp32);
-        history.note(&request, &seen);
+        history.note(&request, &seen, None);
         assert_eq!(history.read().boards.len(), 1);
     }
 }

@@ -243,10 +243,7 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Resu
     report.warnings.splice(0..0, warnings);
     if matches!(request.mode, Mode::Auto | Mode::Full) {
         report.warnings.extend(unsaved(desk, &request.target.root));
-        desk.history.note(request, &report);
-        if let Some(bytes) = run.flash_bytes {
-            desk.history.note_flash(&report, bytes);
-        }
+        desk.history.note(request, &report, run.flash_bytes);
     }
     Ok(report)
 }

@@ -194,6 +194,13 @@ async fn unsaved_documents_are_mentioned() {
     let id = client.command("deploy", &json!({})).await;
     let expected = "main/main.c has unsaved changes, which are not in this firmware";
     assert_eq!(client.outcome(id).await["warnings"], json!([expected]));
+    // Who only looks wants to know neither this nor, later, that he looked.
+    let id = client.command("verify", &json!({})).await;
+    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    let id = client.command("history", &json!({})).await;
+    let history = client.answer(id).await["result"].take();
+    let deploys = history["boards"][0]["deploys"].as_array().unwrap();
+    assert_eq!(deploys.len(), 1, "{history}");
 
     client.notify("textDocument/didSave", &document(2)).await;
     let id = client.command("deploy", &json!({})).await;
