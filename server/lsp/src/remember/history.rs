@@ -103,7 +103,7 @@ impl Board {
 }
 
 impl Boards {
-    fn put(&mut self, request: &Request, report: &Report) {
+    fn put(&mut self, request: &Request, report: &Report, seen: Option<&event::Board>) {
         let identity = port::identity(&report.port);
         let index = self.boards.iter().position(|board| match &report.mac {
             Some(mac) => board.mac.as_ref() == Some(mac),
@@ -122,6 +122,10 @@ impl Boards {
         };
         report.port.clone_into(&mut board.port);
         board.chip = report.chip.map(|chip| chip.name().to_owned());
+        if let Some(seen) = seen {
+            board.flash_bytes = seen.flash_size.or(board.flash_bytes);
+            board.security = Some(seen.security);
+        }
         let deploy = Deploy {
             when_ms: now_ms(),
             target: report.target.clone(),
@@ -139,28 +143,11 @@ impl Boards {
 }
 
 impl History {
-    /// Keeps a deploy, if a board answered.
-    pub(crate) fn note(&self, request: &Request, report: &Report) {
+    /// Keeps a deploy, if a board answered, and what the board told of itself.
+    pub(crate) fn note(&self, request: &Request, report: &Report, seen: Option<&event::Board>) {
         if report.chip.is_some() {
-            self.change(|kept| kept.put(request, report));
+            self.change(|kept| kept.put(request, report, seen));
         }
-    }
-}
-
-impl History {
-    /// Keeps what the board that a deploy just reached told of itself.
-    pub(crate) fn note_board(&self, report: &Report, seen: &event::Board) {
-        let identity = port::identity(&report.port);
-        let is_it = |board: &&mut Board| match &report.mac {
-            Some(mac) => board.mac.as_ref() == Some(mac),
-            None => board.mac.is_none() && port::identity(&board.port) == identity,
-        };
-        self.change(|kept| {
-            if let Some(board) = kept.boards.iter_mut().find(is_it) {
-                board.flash_bytes = seen.flash_size.or(board.flash_bytes);
-                board.security = Some(seen.security);
-            }
-        });
     }
 }
 
@@ -205,7 +192,7 @@ mod tests {
             (None, "COM2"),
         ] {
             let (request, report) = report(mac, port);
-            kept.put(&request, &report);
+            kept.put(&request, &report, None);
         }
         let seen: Vec<(Option<&str>, &str, usize)> = kept
             .boards
@@ -222,7 +209,7 @@ mod tests {
         let path = dir.path().join("history.json");
         let history = History::new(path.clone());
         let (request, seen) = report(Some("a"), "COM1");
-        history.note(&request, &seen);
+        history.note(&request, &seen, None);
         assert_eq!(history.read().boards[0].security, None);
         let mut board = event::Board {
             chip: Chip::Esp32,
@@ -234,10 +221,10 @@ mod tests {
                 ..BoardSecurity::default()
             },
         };
-        history.note_board(&seen, &board);
+        history.note(&request, &seen, Some(&board));
         // In Secure Download Mode the size is not told, and is what it was.
         board.flash_size = None;
-        history.note_board(&seen, &board);
+        history.note(&request, &seen, Some(&board));
         let kept = &History::new(path).read().boards[0];
         assert_eq!(kept.flash_bytes, Some(4 << 20));
         let facts = kept.facts().unwrap();
@@ -250,7 +237,7 @@ mod tests {
         for n in 0..BOARDS_MAX + 5 {
             for _ in 0..DEPLOYS_MAX + 5 {
                 let (request, report) = report(Some(&n.to_string()), "COM1");
-                kept.put(&request, &report);
+                kept.put(&request, &report, None);
             }
         }
         assert_eq!(kept.boards.len(), BOARDS_MAX);
@@ -267,10 +254,10 @@ mod tests {
         let history = History::new(dir.path().join("history.json"));
         let (request, mut seen) = report(None, "COM1");
         seen.chip = None;
-        history.note(&request, &seen);
+        history.note(&request, &seen, None);
         assert!(history.read().boards.is_empty());
         seen.chip = Some(Chip::Esp32);
-        history.note(&request, &seen);
+        history.note(&request, &seen, None);
         assert_eq!(history.read().boards.len(), 1);
     }
 }

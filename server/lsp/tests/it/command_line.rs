@@ -147,7 +147,10 @@ fn what_is_wrong_with_a_port_that_is_no_device_is_not_its_cable() {
             "is not a port: unknown option 'colour'",
         ),
         ("sim:.", "try: name another file"),
-        ("socket://127.0.0.1:1", "try: check the address"),
+        (
+            "socket://127.0.0.1:1",
+            "try: check that the server at the far end runs",
+        ),
     ] {
         let said = stderr(&run(dir, &["board", "--port", port]));
         assert!(said.contains(message), "{said}");

@@ -251,10 +251,7 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Resu
     }
     report.warnings.splice(0..0, warnings);
     if matches!(request.mode, Mode::Auto | Mode::Full) {
-        desk.history.note(request, &report);
-        if let Some(board) = &run.board {
-            desk.history.note_board(&report, board);
-        }
+        desk.history.note(request, &report, run.board.as_ref());
     }
     Ok(report)
 }

@@ -86,13 +86,11 @@ async fn others_are_left_alone() {
             &json!({"token": "fbuild/job/77"}),
         )
         .await;
-    let cancel = client
-        .command("cancel", &json!({"port": "/dev/fake2"}))
-        .await;
-    assert_eq!(
-        client.answer(cancel).await["result"],
-        json!({"cancelled": 0})
-    );
+    for other in [json!({"port": "/dev/fake2"}), json!({"job": 77})] {
+        let cancel = client.command("cancel", &other).await;
+        let answer = client.answer(cancel).await;
+        assert_eq!(answer["result"], json!({"cancelled": 0}), "{other}");
+    }
     assert!(control.ended.try_recv().is_err());
     control.release.send(()).unwrap();
     assert_eq!(client.outcome(id).await["outcome"], "fullFlash");

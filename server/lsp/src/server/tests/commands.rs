@@ -197,6 +197,13 @@ async fn unsaved_documents_are_mentioned() {
     // A client that says so itself knows better: the change was undone.
     let id = client.command("deploy", &json!({"unsaved": []})).await;
     assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    // Who only looks wants to know neither this nor, later, that he looked.
+    let id = client.command("verify", &json!({})).await;
+    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    let id = client.command("history", &json!({})).await;
+    let history = client.answer(id).await["result"].take();
+    let deploys = history["boards"][0]["deploys"].as_array().unwrap();
+    assert_eq!(deploys.len(), 2, "{history}");
 
     client.notify("textDocument/didSave", &document(2)).await;
     let id = client.command("deploy", &json!({})).await;

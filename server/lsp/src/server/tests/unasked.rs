@@ -106,6 +106,31 @@ async fn ports_come_and_go() {
 
 /// With a client that watches files, and with one that does not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn targets_are_told_when_one_is_chosen_and_only_when_something_changed() {
+    let workspace = json!({"didChangeWatchedFiles": {"dynamicRegistration": true}});
+    let builder = Builder::new(FakeBoards::quick()).with_workspace(&workspace);
+    let builder = builder.with_options(&wanting(&["targets"]));
+    let mut client = builder
+        .waiting(|wait| wait.quiet = Duration::from_millis(5))
+        .start()
+        .await;
+    let registration = client.message("client/registerCapability").await;
+    client.reply(&registration["id"], &Value::Null).await;
+    client.message("fbuild/targets").await;
+    let choice = json!({"target": "espidf:build"});
+    let id = client.command("selectTarget", &choice).await;
+    client.answer(id).await;
+    let told = client.message("fbuild/targets").await["params"].take();
+    assert_eq!(told["selected"][0]["target"], "espidf:build", "{told}");
+    let changes = json!({"changes": [{"uri": "file:///x.bin", "type": 1}]});
+    client
+        .notify("workspace/didChangeWatchedFiles", &changes)
+        .await;
+    // `leave` finds what was told for nothing.
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn targets_are_told_when_a_build_finishes() {
     for watches in [true, false] {
         let workspace = json!({"didChangeWatchedFiles": {"dynamicRegistration": watches}});
