@@ -4,7 +4,8 @@
 //! The story is `Job::run_with`. What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are the steps.
+//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
+//! the steps.
 //!
 //! The checks, the header patch, the order of writing, the plan and the report are those of the
 //! native backend. esptool is given finished files in a folder of ours and is told to keep their
@@ -127,7 +128,8 @@ impl Job<'_> {
     }
 
     /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
-    /// that found a difference. The lines of the port are ours as well.
+    /// that found a difference. The lines of the port are ours as well, or else esptool's: the shortest
+    /// run that there is ends with a reset.
     fn start_firmware(&mut self, open: &mut Open<'_>, esptool: &mut Esptool<'_>) {
         let is_started = if only_esptool_opens(&self.request.port) {
             let ran = esptool.run_well(After::Reset, Work::ReadMac, &mut |_| {});
