@@ -4,7 +4,8 @@
 //! The story is `Job::run_with`. What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are the steps.
+//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
+//! the steps.
 //!
 //! The checks, the header patch, the order of writing, the plan and the report are those of the
 //! native backend. esptool is given finished files in a folder of ours and is told to keep their
@@ -26,6 +27,7 @@ pub mod verdicts;
 pub mod version;
 mod write;
 
+use std::io;
 use std::time::Instant;
 
 use fbuild_loader::cancel::CancelToken;
@@ -46,6 +48,24 @@ use crate::outcome::Report;
 #[must_use]
 pub fn only_esptool_opens(port: &str) -> bool {
     port.starts_with("rfc2217://")
+}
+
+/// What pyserial says of such a name without a number is of no help.
+fn check_name(port: &str) -> Result<(), OpenError> {
+    let Some(rest) = port.strip_prefix("rfc2217://") else {
+        return Ok(());
+    };
+    let address = rest.split(['?', '/']).next().unwrap_or_default();
+    let is_whole = address.rsplit_once(':').is_some_and(|(host, number)| {
+        !host.is_empty() && number.parse::<u16>().is_ok_and(|number| number > 0)
+    });
+    if is_whole {
+        return Ok(());
+    }
+    Err(OpenError::Other {
+        port: port.to_owned(),
+        source: io::Error::other("expected rfc2217://HOST:PORT"),
+    })
 }
 
 /// Makes a device that esptool can open for a port that it cannot; says its path.
@@ -75,6 +95,7 @@ pub fn deploy_served(
 impl Job<'_> {
     pub(crate) fn run_esptool(&mut self, reach: Reach<'_, '_>) -> Result<(), DeployError> {
         let loaded = self.load()?;
+        check_name(&self.request.port)?;
         let began = Instant::now();
         let mut esptool = Esptool::find(self.request, self.cancel)?;
         self.say_connecting();
@@ -127,7 +148,8 @@ impl Job<'_> {
     }
 
     /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
-    /// that found a difference. The lines of the port are ours as well.
+    /// that found a difference. The lines of the port are ours as well, or else esptool's: the shortest
+    /// run that there is ends with a reset.
     fn start_firmware(&mut self, open: &mut Open<'_>, esptool: &mut Esptool<'_>) {
         let is_started = if only_esptool_opens(&self.request.port) {
             let ran = esptool.run_well(After::Reset, Work::ReadMac, &mut |_| {});
@@ -176,5 +198,30 @@ fn unread(error: DeployError) -> Result<String, DeployError> {
     match error {
         DeployError::Esptool(error) if !error.is_local() => Ok(error.to_string()),
         _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_refused() {
+        for whole in [
+            "rfc2217://h:4000",
+            "rfc2217://[::1]:4000?ign_set_control",
+            "COM5",
+        ] {
+            assert!(check_name(whole).is_ok(), "{whole}");
+        }
+        for part in [
+            "rfc2217://",
+            "rfc2217://h",
+            "rfc2217://:4000",
+            "rfc2217://h:",
+            "rfc2217://h:99999",
+        ] {
+            assert!(check_name(part).is_err(), "{part}");
+        }
     }
 }

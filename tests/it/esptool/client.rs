@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::esptools;
+use super::{esptools, newer};
+use crate::firmware::{TABLE_AT, noise, table};
 use crate::harness::{self, root};
 use crate::lsp_client::Client;
 
@@ -46,6 +47,39 @@ fn a_deploy_by_esptool_shows_its_progress() {
         assert_eq!(native["backend"], "native");
         client.shut_down();
     }
+}
+
+/// What a new table costs is a question, whoever looks at the board.
+#[test]
+fn data_on_the_board_is_asked_about() {
+    let Some(program) = newer() else { return };
+    let project = root().join("tests/example");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("board.bin");
+    let storage = ("storage", 1, 0x82, 0x20_0000, 0x10_0000);
+    let mut used = vec![0xFF; 4 << 20];
+    for (at, bytes) in [(TABLE_AT, table(&[storage])), (storage.3, noise(7, 100))] {
+        used[at as usize..][..bytes.len()].copy_from_slice(&bytes);
+    }
+    std::fs::write(&file, &used).unwrap();
+    let mut client = Client::start(&project);
+    let settings = json!({"fbuild": {"backend": "esptool", "esptool": {"path": program}}});
+    let changed = json!({"settings": settings});
+    client.notify("workspace/didChangeConfiguration", &changed);
+    client.notify("fbuild/didChangeTrust", &json!({"trusted": true}));
+    let port = format!("sim:{}?chip=esp32", file.display());
+    let argument = json!({"root": project, "port": port});
+
+    let closed = client.execute("fbuild.server.deploy", &argument).unwrap();
+    assert_eq!(closed["outcome"], "cancelled", "{closed:#}");
+    assert!(std::fs::read(&file).unwrap() == used);
+    let text = client.questions[0]["params"]["message"].as_str().unwrap();
+    assert!(text.contains("'storage' (1 MiB at 0x200000)"), "{text}");
+    client.presses = Some("Deploy anyway".to_owned());
+    let deployed = client.execute("fbuild.server.deploy", &argument).unwrap();
+    assert_eq!(deployed["outcome"], "fullFlash", "{deployed:#}");
+    assert_eq!(deployed["backend"], "esptool");
+    client.shut_down();
 }
 
 /// What the progress said.

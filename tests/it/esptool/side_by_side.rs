@@ -321,7 +321,8 @@ fn a_board_that_encrypts_its_flash_takes_no_plain_firmware() {
 }
 
 /// What the build marks is encrypted by the chip, the rest is not: two runs of esptool. Only by the
-/// newer one: the simulated board does not know the command that version 4's stub has for it.
+/// newer one: version 4 brings an older stub along, which has a command of its own for it
+/// (`FLASH_ENCRYPT_DATA`), and the simulated stub is the newer one, which does not know it.
 #[test]
 fn a_board_that_encrypts_its_flash_is_sent_what_it_encrypts() {
     let Some(program) = newer() else { return };

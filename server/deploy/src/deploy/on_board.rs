@@ -7,7 +7,7 @@ use crate::failure::DeployError;
 
 /// A board whose flash can be looked at.
 pub(crate) trait OnBoard {
-    /// So many bytes at this offset, or more.
+    /// So many bytes at this offset.
     fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError>;
 
     /// Whether these bytes stand at this offset.

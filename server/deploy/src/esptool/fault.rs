@@ -139,9 +139,15 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
     } else if has("[Errno 13]") {
         OpenError::Permission { port }
     } else {
+        let mut reason = reason.to_owned();
+        if has("while waiting for option 'control'") {
+            // It resets the board itself, and does not answer.
+            reason += "; with esp_rfc2217_server at the far end, the port's name has to end in \
+                       ?ign_set_control";
+        }
         OpenError::Other {
             port,
-            source: io::Error::other(reason.to_owned()),
+            source: io::Error::other(reason),
         }
     }
 }
@@ -241,6 +247,11 @@ mod tests {
             &open("Could not open port /dev/ttyUSB0: [Errno 111] Connection refused"),
             "port-open",
             &["could not be opened: [Errno 111] Connection refused"],
+        );
+        check(
+            &open("timeout while waiting for option 'control'"),
+            "port-open",
+            &["?ign_set_control"],
         );
         check(
             "Traceback (most recent call last):\nValueError: invalid URL, protocol 'x' not known",
