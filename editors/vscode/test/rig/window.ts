@@ -94,8 +94,10 @@ export class Window {
    */
   private async list(key: string, typed: string, label: string): Promise<Locator> {
     const input = this.page.locator(".quick-input-widget input.input");
-    const exact = this.page.locator(".label-name").getByText(label, { exact: true });
-    const row = this.page.locator(".quick-input-list .monaco-list-row", { has: exact }).first();
+    // All of the label: parts of it stand in elements of their own, where they match what was typed.
+    const exact = new RegExp(`^${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    const name = this.page.locator(".label-name", { hasText: exact });
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { has: name }).first();
     for (const end = Date.now() + PATIENCE_MS; ;) {
       try {
         await this.page.keyboard.press(key);
@@ -108,6 +110,13 @@ export class Window {
         await this.page.keyboard.press("Escape");
       }
     }
+  }
+
+  /** Types into the box that asks for a text, and confirms it. */
+  async type(text: string): Promise<void> {
+    await this.page.locator(".quick-input-widget", { hasText: "Press 'Enter'" }).waitFor();
+    await this.page.locator(".quick-input-widget input.input").fill(text);
+    await this.page.keyboard.press("Enter");
   }
 
   /** A row of the open list. */
