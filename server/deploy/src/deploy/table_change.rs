@@ -12,9 +12,13 @@ use crate::partitions::Partition;
 use crate::partitions::loss::{Fate, Loss, losses, losses_text};
 use crate::target::RegionKind;
 
-/// So much of a partition is looked at to tell whether it is blank. File systems and NVS keep what
-/// they start from at their beginning; a large one takes seconds to hash as a whole.
-const LOOKED_AT_BYTES: u32 = 256 * 1024;
+/// A partition is looked at in steps of this, up to the first that is not blank. File systems and NVS
+/// keep what they start from at their beginning, so that one step is the rule.
+const STEP_BYTES: u32 = 256 * 1024;
+
+/// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
+/// dozen with the slowest ROM. What lies behind it is taken for blank, too.
+const LOOKED_AT_BYTES: u32 = 8 * 1024 * 1024;
 
 impl Job<'_> {
     /// Where the table is going to be replaced: compares it with the one on the board, and tells
@@ -45,8 +49,11 @@ impl Job<'_> {
             return Ok(());
         };
         let mut lost = Vec::new();
+        let mut left_bytes = LOOKED_AT_BYTES;
         for loss in losses(&old, new) {
-            if !self.is_replaced(&loss) && self.has_data(session, &loss.partition, facts)? {
+            if !self.is_replaced(&loss)
+                && self.has_data(session, &loss.partition, facts, &mut left_bytes)?
+            {
                 lost.push(loss);
             }
         }
@@ -74,18 +81,32 @@ impl Job<'_> {
         regions.any(|region| region.image.region.offset == place)
     }
 
+    /// Whether a partition is not blank. Takes what it looked through from `left_bytes`.
     fn has_data(
         &mut self,
         session: &mut Session,
         partition: &Partition,
         facts: &BoardFacts,
+        left_bytes: &mut u32,
     ) -> Result<bool, LoaderError> {
         let flash = facts.flash_size.map_or(u64::MAX, u64::from);
         if partition.end() > flash {
             return Ok(false);
         }
-        let len_bytes = partition.size.min(LOOKED_AT_BYTES);
-        let blank = md5_of(&vec![0xFF; len_bytes as usize]);
-        Ok(self.survey.hash(session, partition.offset, len_bytes)? != blank)
+        let mut done = 0;
+        while done < partition.size && *left_bytes > 0 {
+            let len_bytes = STEP_BYTES.min(partition.size - done).min(*left_bytes);
+            let blank = md5_of(&vec![0xFF; len_bytes as usize]);
+            if self
+                .survey
+                .hash(session, partition.offset + done, len_bytes)?
+                != blank
+            {
+                return Ok(true);
+            }
+            done += len_bytes;
+            *left_bytes -= len_bytes;
+        }
+        Ok(false)
     }
 }
