@@ -64,6 +64,26 @@ fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
     }
 }
 
+/// A log that is written in a ring may stand anywhere.
+#[test]
+fn data_behind_blank_flash_counts() {
+    let mut flash = build(OLD).flashed(FLASH_LEN);
+    let last = (STORAGE.3 + STORAGE.4) as usize - 4;
+    flash[last..last + 4].copy_from_slice(&[1, 2, 3, 4]);
+    let new = build(NEW);
+    let request = Request {
+        keep_data: true,
+        ..new.request()
+    };
+    let error = bench(flash).deploy(&request).report.error.unwrap();
+    assert_eq!(error.code, "data-loss");
+    assert!(
+        error.what.contains("in which 'storage' shrinks"),
+        "{}",
+        error.what
+    );
+}
+
 #[test]
 fn a_plan_and_a_verify_tell_it_too() {
     let new = build(NEW);

@@ -5,6 +5,10 @@ use fbuild_loader::session::{Session, md5_of};
 
 use crate::failure::DeployError;
 
+/// What is large is looked at in steps of this, up to the first that is not blank. File systems and NVS
+/// keep what they start from at their beginning, so that one step is the rule.
+const STEP_BYTES: u32 = 256 * 1024;
+
 /// A board whose flash can be looked at.
 pub(crate) trait OnBoard {
     /// So many bytes at this offset.
@@ -27,10 +31,15 @@ impl OnBoard for Session {
     }
 
     fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError> {
-        let blank = |(offset, len_bytes): &(u32, u32)| {
-            let erased = vec![0xFF; *len_bytes as usize];
-            self.holds(*offset, &erased)
+        let mut is_blank = |&(offset, len_bytes): &(u32, u32)| {
+            for done in (0..len_bytes).step_by(STEP_BYTES as usize) {
+                let erased = vec![0xFF; STEP_BYTES.min(len_bytes - done) as usize];
+                if !self.holds(offset + done, &erased)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         };
-        stretches.iter().map(blank).collect()
+        stretches.iter().map(&mut is_blank).collect()
     }
 }

@@ -9,9 +9,9 @@ use crate::outcome::Verdict;
 use crate::partitions::loss::{Fate, Loss, losses, losses_text};
 use crate::target::RegionKind;
 
-/// So much of a partition is looked at to tell whether it is blank. File systems and NVS keep what
-/// they start from at their beginning; a large one takes seconds to hash as a whole.
-const LOOKED_AT_BYTES: u32 = 256 * 1024;
+/// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
+/// dozen with the slowest ROM. What lies behind it is taken for blank, too.
+const LOOKED_AT_BYTES: u32 = 8 * 1024 * 1024;
 
 impl Job<'_> {
     /// Where the table is going to be replaced: compares it with the one on the board, and tells
@@ -44,11 +44,19 @@ impl Job<'_> {
         let flash = facts.flash_size.map_or(u64::MAX, u64::from);
         let mut lost = losses(&old, new);
         lost.retain(|loss| !self.is_replaced(loss) && loss.partition.end() <= flash);
+        let mut left_bytes = LOOKED_AT_BYTES;
+        let mut stretches = Vec::new();
+        lost.retain(|loss| {
+            let len_bytes = loss.partition.size.min(left_bytes);
+            left_bytes -= len_bytes;
+            if len_bytes > 0 {
+                stretches.push((loss.partition.offset, len_bytes));
+            }
+            len_bytes > 0
+        });
         if lost.is_empty() {
             return Ok(());
         }
-        let looked_at = |it: &Loss| (it.partition.offset, it.partition.size.min(LOOKED_AT_BYTES));
-        let stretches: Vec<(u32, u32)> = lost.iter().map(looked_at).collect();
         let mut blank = board.are_blank(&stretches)?.into_iter();
         lost.retain(|_| blank.next() != Some(true));
         if lost.is_empty() {

@@ -34,6 +34,13 @@ fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
     } else {
         Severity::Warning
     };
+    if let Some(variable) = unset_variable(table, problem, row) {
+        message = format!(
+            "{variable} is not set here. The build takes it from its own environment, and ESP-IDF \
+             refuses the table where it is not set."
+        );
+        severity = Severity::Warning;
+    }
     if problem.code == "flash-overflow" && table.is_arduino() {
         message.push_str(
             " The Arduino build does not check this; what lies behind the end does not work.",
@@ -54,6 +61,21 @@ fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
             .collect(),
         ..Diagnostic::new(problem.span.clone(), severity, problem.code, message)
     }
+}
+
+/// What is wrong with a row only because of a variable that this program's environment does not have,
+/// as it is written. The build's may have it, and a deploy looks at the table that was built.
+fn unset_variable<'t>(
+    table: &'t Table<'_>,
+    problem: &Problem,
+    row: Option<&Row>,
+) -> Option<&'t str> {
+    let is_left = |row: &Row| {
+        let cell = row.cells.iter().find(|cell| cell.span == problem.span);
+        cell.is_some_and(|cell| cell.text.contains('$'))
+    };
+    let is_unset = problem.code == "unknown-variable" || row.is_some_and(is_left);
+    table.text.get(problem.span.clone()).filter(|_| is_unset)
 }
 
 /// Somebody took another separator.

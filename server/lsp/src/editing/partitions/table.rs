@@ -31,7 +31,12 @@ impl<'a> Table<'a> {
         let facts = view.facts;
         let configuration = configuration(view);
         let build = build(view);
-        let options = options(configuration, build);
+        let mut options = options(configuration, build);
+        if view.text.contains('$') {
+            // The build fills in what its environment has, which is likely to be the same.
+            let environment = &facts.files.environment;
+            options.variables.clone_from(environment.variables());
+        }
         let csv::Reading { rows, problems } = csv::read(view.text, &options);
         Self {
             text: view.text,

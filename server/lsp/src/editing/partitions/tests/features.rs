@@ -188,6 +188,35 @@ fn older_versions_are_not_offered_what_they_do_not_know() {
 }
 
 #[test]
+fn a_variable_is_what_the_environment_has_and_else_unknown() {
+    use fbuild_deploy::discover::Environment;
+
+    let text = "nvs, data, nvs, , $NVS_SIZE\napp, app, factory, 0x20000, 1M\n$MORE\n";
+    let mut facts = project(configuration(Some(4 << 20)));
+    let unset = "1 warning number-invalid '$NVS_SIZE'\n3 warning unknown-variable '$MORE'\n";
+    let found = diagnostics(text, &facts);
+    let found: Vec<Diagnostic> = found
+        .into_iter()
+        .filter(|d| d.severity != Severity::Hint)
+        .collect();
+    assert_eq!(listed(text, &found), unset);
+    assert!(
+        found[0].message.starts_with("$NVS_SIZE is not set here."),
+        "{found:?}"
+    );
+    let mut with = |size: &str| {
+        let set = [("NVS_SIZE", size), ("MORE", "x, data, 0x40, , 4K")];
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        facts.files.environment = Environment::from_pairs(set);
+        let mut found = diagnostics(text, &facts);
+        found.retain(|d| d.severity <= Severity::Warning);
+        listed(text, &found)
+    };
+    assert_eq!(with("0x6000"), "");
+    assert_eq!(with("much"), "1 error number-invalid '$NVS_SIZE'\n");
+}
+
+#[test]
 fn columns_are_aligned_and_comments_kept() {
     let untidy = "#Name,Type,  SubType,Offset,Size,Flags\r\n\
         # a comment,   with,commas\r\n\
