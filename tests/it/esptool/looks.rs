@@ -66,6 +66,9 @@ fn used() -> Vec<u8> {
     flash
 }
 
+/// esptool gives up on a board after 3 s; on a machine with much else to do that is not long.
+const PATIENT: &str = "[esptool]\ntimeout = 60\nsync_timeout = 1\nmem_end_rom_timeout = 5\n";
+
 /// Boards with this flash, and an esptool that is counted.
 struct Watched {
     pair: Pair,
@@ -76,8 +79,9 @@ struct Watched {
 impl Watched {
     fn new(flash: Vec<u8>, program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("esptool.cfg"), PATIENT).unwrap();
         let script = format!(
-            "#!/bin/sh\necho \"$*\" >> \"$0.calls\"\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\necho \"$*\" >> \"$0.calls\"\nESPTOOL_CFGFILE=\"$0.cfg\" exec '{}' \"$@\"\n",
             program.display()
         );
         let program = written(folder.path(), &script);
