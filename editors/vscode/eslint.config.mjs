@@ -2,7 +2,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["dist/", "out/", "node_modules/", ".package/"] },
+  { ignores: ["dist/", "out/", "node_modules/", ".package/", "test/host/monitor/"] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -1,6 +1,7 @@
 /** Runs the tests of this folder inside the extension host, and tells of each as of its own. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, test } from "node:test";
@@ -40,6 +41,7 @@ async function run(): Promise<Result[]> {
     FBUILD_MOCHA: path.join(extension, "node_modules/mocha"),
   };
   const server = await CodeServer.start({
+    vsix: monitor(),
     hasTestDriver: true,
     // A dialog would wait for a person.
     settings: { "debug.onTaskErrors": "abort" },
@@ -75,4 +77,14 @@ async function run(): Promise<Result[]> {
     await server.stop();
     blink.remove();
   }
+}
+
+/** Another extension, which subscribes to ours. */
+function monitor(): string {
+  const vsce = path.join(extension, "node_modules/@vscode/vsce/vsce");
+  const vsix = path.join(extension, "out/monitor.vsix");
+  const flags = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "-o", vsix];
+  const cwd = path.join(import.meta.dirname, "monitor");
+  execFileSync(process.execPath, [vsce, "package", ...flags], { cwd, stdio: "pipe" });
+  return vsix;
 }

@@ -1,6 +1,8 @@
 /** The extension through VS Code's own interface, with the real server and the simulated board. */
 
 import * as assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as vscode from "vscode";
@@ -79,6 +81,40 @@ describe("the extension", () => {
     await run("fbuild.deploy");
     for (const subscription of subscriptions) subscription.dispose();
     assert.deepEqual(story, ["will deploy on sim:board.bin", "closed", "did verifySkip"]);
+  });
+
+  it("opens the port when a serial monitor, another extension, has let go of it", async () => {
+    const monitor = await serialMonitor();
+    const server = path.join(extension().extensionPath, "server/fbuild-lsp");
+    const args = ["sim", "--flash", path.join(folder, "monitored.bin")];
+    const holder = spawn(server, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const ended = once(holder, "exit");
+    // It names its pty when it has the board.
+    await once(holder.stdout, "data");
+    monitor.close = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      holder.kill();
+      await ended;
+    };
+    const outcome = await run<Outcome>("fbuild.deploy", { port: "sim:monitored.bin" });
+    assert.equal(outcome.outcome, "fullFlash", outcome.message);
+    assert.deepEqual(monitor.story, ["will deploy", "did fullFlash"]);
+  });
+
+  it("goes on without a serial monitor that never answers, and the log says so", async () => {
+    const monitor = await serialMonitor();
+    monitor.close = () => new Promise(() => undefined);
+    const outcome = await run<Outcome>("fbuild.deploy");
+    assert.equal(outcome.outcome, "verifySkip", outcome.message);
+    assert.deepEqual(monitor.story, ["will deploy", "did verifySkip"]);
+    monitor.close = () => Promise.resolve();
+    const logs = path.join(process.env["HOME"] ?? "", "user/logs");
+    const isSaid = () =>
+      fs
+        .readdirSync(logs, { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith("fbuild.log"))
+        .some((name) => fs.readFileSync(path.join(logs, name), "utf8").includes("took too long"));
+    while (!isSaid()) await new Promise((resolve) => setTimeout(resolve, 100));
   });
 
   it("answers a failure as an outcome with its cause", async () => {
@@ -208,6 +244,16 @@ describe("the extension", () => {
     await run("workbench.action.revertAndCloseActiveEditor");
   });
 });
+
+/** The other extension, with nothing told of it yet. */
+async function serialMonitor(): Promise<{ story: string[]; close: () => Promise<void> }> {
+  const monitor =
+    vscode.extensions.getExtension<Awaited<ReturnType<typeof serialMonitor>>>("test.monitor");
+  assert.ok(monitor);
+  const api = await monitor.activate();
+  api.story.length = 0;
+  return api;
+}
 
 async function exitCode(task: vscode.Task): Promise<number | undefined> {
   const ended = new Promise<number | undefined>((resolve) => {

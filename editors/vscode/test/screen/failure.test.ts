@@ -56,10 +56,7 @@ describe("a deploy that does not go well", () => {
     await window.row("Simulated board").first().waitFor();
     await window.picture("ports");
     await window.row("Other…").first().click();
-    const input = window.page.locator(".quick-input-widget input.input");
-    await window.page.locator(".quick-input-widget", { hasText: "Press 'Enter'" }).waitFor();
-    await input.fill("sim:other.bin");
-    await window.page.keyboard.press("Enter");
+    await window.type("sim:other.bin");
     await window.says("full flash");
     assert.ok(fs.existsSync(path.join(blink.path, "other.bin")));
     await window.command("fbuild: Deploy");
