@@ -249,6 +249,9 @@ fn number(text: &str) -> Result<Written, Complaint> {
             None if text.contains('$') => format!(
                 "'{text}' is not a number (variables of the environment count only where they are set)."
             ),
+            None if text.contains('#') => {
+                format!("'{text}' is not a number: only a whole line can be a comment.")
+            }
             None => {
                 format!("'{text}' is not a number. Use decimal, 0x hex, or a K or M suffix.")
             }

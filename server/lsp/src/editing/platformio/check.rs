@@ -157,7 +157,8 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let pieces: Vec<&str> = item.split(',').map(str::trim).collect();
-        let is_list = pieces.len() > 1 && pieces.iter().all(|piece| known.contains(piece));
+        // No environment's name has a comma, whether all of these are known or not.
+        let is_list = pieces.len() > 1;
         let message = if is_list {
             format!("'{item}' is one name for PlatformIO: put a space behind the comma.")
         } else {

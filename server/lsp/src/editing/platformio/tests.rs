@@ -83,6 +83,9 @@ fn each_fault_is_marked_where_it_stands() {
         check("[platformio]\ndefault_envs = a, 漢, b\n[env:a]\n[env:b]\n"),
         [("unknown-environment", "漢")]
     );
+    let no_space = "[platformio]\ndefault_envs = a,c\n[env:a]\n[env:b]\n";
+    let found = diagnostics(no_space, &Facts::default());
+    assert!(found[0].message.contains("put a space behind"), "{found:?}");
     assert_eq!(
         check(
             "[env:a]\nbuild_flags =\n\t-DX=${c.flags} ; 😀\n\t-DY=50% ${this.board} -DZ\nboard = x\n[c]\nflag = 1\n"
