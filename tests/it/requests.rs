@@ -47,7 +47,9 @@ fn check(chip: Chip, baud: u32, most: (u32, u32, u32)) {
 #[test]
 fn a_verify_asks_no_more_than_it_has_to() {
     check(Chip::Esp32, 921_600, (10, 12, 31));
-    check(Chip::Esp32S3, 921_600, (6, 12, 28));
+    // Three more than a port with a USB id: what hides its id may be this chip's USB-OTG, which takes
+    // small blocks of the stub.
+    check(Chip::Esp32S3, 921_600, (6, 12, 31));
     check(Chip::Esp32, 115_200, (9, 11, 30));
 }
 
