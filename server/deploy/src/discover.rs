@@ -214,7 +214,6 @@ impl Discovery {
     }
 }
 
-/// When a target's app was written; `None` if it is not there.
 /// The directory that `inner` is a part of, if that looks like a project.
 ///
 /// It is named and not taken: in a shared directory it may be somebody else's.
@@ -229,6 +228,7 @@ fn around(inner: &Path) -> Option<&Path> {
     inner.ancestors().skip(1).find(is_project)
 }
 
+/// When a target's app was written; `None` if it is not there.
 fn built_at(target: &Target) -> Option<SystemTime> {
     modified(target.firmware()?.source.path())
 }

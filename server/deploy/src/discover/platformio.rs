@@ -309,7 +309,8 @@ impl Env<'_> {
             return Ok(Vec::new());
         };
         let is_behind = kind == "fatfs" && !is_pioarduino;
-        let offset = partition.offset + if is_behind { FAT_OFFSET } else { 0 };
+        let ahead = if is_behind { FAT_OFFSET } else { 0 };
+        let offset = partition.offset.saturating_add(ahead);
         Ok(vec![regions::data(offset, path, table)])
     }
 
