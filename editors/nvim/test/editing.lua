@@ -231,7 +231,7 @@ test('formatting aligns the columns, and once more changes nothing', function()
     'nvs,      data, nvs,     ,         0x6000,',
     'phy_init, data, phy,     0xf000,   0x1000,',
     'factory,  app,  factory, 0x10000,  1M,',
-    '数据😀,      data, spiffs,  0x110000, 512K,',
+    '数据😀,   data, spiffs,  0x110000, 512K,',
   }, lines())
   local tick = vim.b.changedtick
   vim.lsp.buf.format()
