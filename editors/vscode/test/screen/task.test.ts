@@ -48,7 +48,7 @@ describe("a deploy task", () => {
     blink.write("build/example.bin", "");
     await run("to the board");
     await window.says("file empty");
-    await window.command("View: Focus Problems");
+    await window.command("View: Focus Problems (Errors, Warnings, Infos)");
     const problem = window.page.locator(".markers-panel .monaco-list-row", {
       hasText: /example.bin/,
     });
