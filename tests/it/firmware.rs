@@ -103,6 +103,16 @@ pub(crate) const OTADATA: Row = ("otadata", 1, 0, OTADATA_AT, 0x2000);
 pub(crate) const FACTORY: Row = ("factory", 0, 0, APP_AT, 0x10_0000);
 pub(crate) const OTA_0: Row = ("ota_0", 0, 0x10, APP_AT, 0x10_0000);
 pub(crate) const OTA_1: Row = ("ota_1", 0, 0x11, 0x11_0000, 0x10_0000);
+pub(crate) const STORAGE: Row = ("storage", 1, 0x82, 0x20_0000, 0x10_0000);
+
+/// Of a board that has stored something.
+pub(crate) const OLD_LAYOUT: &[Row] = &[NVS, FACTORY, STORAGE];
+/// What replaces it: NVS moves, and the storage begins where it did and is smaller.
+pub(crate) const NEW_LAYOUT: &[Row] = &[
+    ("nvs", 1, 2, 0xA000, 0x4000),
+    FACTORY,
+    ("storage", 1, 0x82, 0x20_0000, 0x8_0000),
+];
 
 /// A partition table's file. Source: ESP-IDF documentation, "Partition Tables".
 pub(crate) fn table(rows: &[Row]) -> Vec<u8> {

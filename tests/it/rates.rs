@@ -29,6 +29,19 @@ struct Limited {
     highest: Arc<Mutex<u32>>,
 }
 
+impl Limited {
+    /// Without limits yet.
+    fn over(inner: MemoryLink<Board>, highest: &Arc<Mutex<u32>>) -> Self {
+        Self {
+            inner,
+            baud: 115_200,
+            max_baud: u32::MAX,
+            driver_max_baud: u32::MAX,
+            highest: Arc::clone(highest),
+        }
+    }
+}
+
 impl Link for Limited {
     fn name(&self) -> &str {
         self.inner.name()
@@ -113,11 +126,8 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
             let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
                 .with_usb_id(usb_id.clone());
             let link = Limited {
-                inner,
-                baud: 115_200,
                 max_baud: 1_500_000,
-                driver_max_baud: u32::MAX,
-                highest: Arc::clone(&highest),
+                ..Limited::over(inner, &highest)
             };
             Ok(Box::new(link) as Box<dyn Link>)
         };
@@ -149,13 +159,10 @@ fn a_link_that_outruns_its_bits_is_not_asked_for_a_rate() {
         let board = Arc::new(Mutex::new(board));
         let highest = Arc::new(Mutex::new(0));
         let mut open = || {
-            let link = Limited {
-                inner: MemoryLink::new(name, Arc::clone(&board), Time::Accounted),
-                baud: 115_200,
-                max_baud: u32::MAX,
-                driver_max_baud: u32::MAX,
-                highest: Arc::clone(&highest),
-            };
+            let link = Limited::over(
+                MemoryLink::new(name, Arc::clone(&board), Time::Accounted),
+                &highest,
+            );
             Ok(Box::new(link) as Box<dyn Link>)
         };
         let report = deploy(&example(), &mut open, &mut |_| {}, &CancelToken::new());
@@ -178,11 +185,11 @@ fn a_rate_that_the_driver_refuses_is_given_up() {
         let highest = Arc::new(Mutex::new(0));
         let mut open = || {
             let link = Limited {
-                inner: MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted),
-                baud: 115_200,
-                max_baud: u32::MAX,
                 driver_max_baud: 460_800,
-                highest: Arc::clone(&highest),
+                ..Limited::over(
+                    MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted),
+                    &highest,
+                )
             };
             Ok(Box::new(link) as Box<dyn Link>)
         };
@@ -228,13 +235,7 @@ fn a_bridge_of_espressif_is_a_bridge() {
         let mut open = || {
             let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
                 .with_usb_id(usb_id.clone());
-            let link = Limited {
-                inner,
-                baud: 115_200,
-                max_baud: u32::MAX,
-                driver_max_baud: u32::MAX,
-                highest: Arc::clone(&highest),
-            };
+            let link = Limited::over(inner, &highest);
             Ok(Box::new(link) as Box<dyn Link>)
         };
         let build = Build::new(&[(0x1_0000, image_of_sectors(chip, 1, 200))]);

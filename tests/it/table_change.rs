@@ -6,19 +6,14 @@ use fbuild_loader::chip::Chip;
 use fbuild_sim::Board;
 
 use crate::bench::Bench;
-use crate::firmware::{APP_AT, Build, FACTORY, NVS, Row, TABLE_AT, image_of_sectors, noise, table};
+use crate::firmware::{
+    APP_AT, Build, FACTORY, NEW_LAYOUT, NVS, OLD_LAYOUT, Row, STORAGE, TABLE_AT, image_of_sectors,
+    noise, table,
+};
 use crate::harness;
 
 const CHIP: Chip = Chip::Esp32;
 const FLASH_LEN: usize = 4 << 20;
-const STORAGE: Row = ("storage", 1, 0x82, 0x20_0000, 0x10_0000);
-const OLD: &[Row] = &[NVS, FACTORY, STORAGE];
-/// NVS moves, and the storage begins where it did and is smaller.
-const NEW: &[Row] = &[
-    ("nvs", 1, 2, 0xA000, 0x4000),
-    FACTORY,
-    ("storage", 1, 0x82, 0x20_0000, 0x8_0000),
-];
 const LOST: &str = "the partition table on the board is replaced by one in which 'nvs' moves from \
                     0x9000 to 0xa000, 'storage' shrinks from 1024 KiB to 512 KiB; what is stored \
                     there is lost to the firmware";
@@ -34,7 +29,7 @@ fn build(rows: &[Row]) -> Build {
 
 /// Flash of a board that runs the old build and has stored something.
 fn used_flash() -> Vec<u8> {
-    let mut flash = build(OLD).flashed(FLASH_LEN);
+    let mut flash = build(OLD_LAYOUT).flashed(FLASH_LEN);
     for at in [NVS.3 as usize, STORAGE.3 as usize] {
         flash[at..at + 100].copy_from_slice(&noise(7, 100));
     }
@@ -47,7 +42,7 @@ fn bench(flash: Vec<u8>) -> Bench {
 
 #[test]
 fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
-    let new = build(NEW);
+    let new = build(NEW_LAYOUT);
     for mode in [Mode::Auto, Mode::Full] {
         let bench = bench(used_flash());
         let request = Request {
@@ -67,10 +62,10 @@ fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
 /// A log that is written in a ring may stand anywhere.
 #[test]
 fn data_behind_blank_flash_counts() {
-    let mut flash = build(OLD).flashed(FLASH_LEN);
+    let mut flash = build(OLD_LAYOUT).flashed(FLASH_LEN);
     let last = (STORAGE.3 + STORAGE.4) as usize - 4;
     flash[last..last + 4].copy_from_slice(&[1, 2, 3, 4]);
-    let new = build(NEW);
+    let new = build(NEW_LAYOUT);
     let request = Request {
         keep_data: true,
         ..new.request()
@@ -86,7 +81,7 @@ fn data_behind_blank_flash_counts() {
 
 #[test]
 fn a_plan_and_a_verify_tell_it_too() {
-    let new = build(NEW);
+    let new = build(NEW_LAYOUT);
     for (mode, outcome) in [
         (Mode::Plan, OutcomeKind::Planned),
         (Mode::Verify, OutcomeKind::Failed),
@@ -106,7 +101,7 @@ fn a_plan_and_a_verify_tell_it_too() {
 #[test]
 fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
     let bench = bench(used_flash());
-    let new = build(NEW);
+    let new = build(NEW_LAYOUT);
     let request = Request {
         keep_data: true,
         ..new.request()
@@ -135,23 +130,23 @@ fn nothing_is_said_where_nothing_is_lost() {
             deployed.report.error
         );
     };
-    assert_quiet(vec![0xFF; FLASH_LEN], &build(NEW), "a blank board");
+    assert_quiet(vec![0xFF; FLASH_LEN], &build(NEW_LAYOUT), "a blank board");
     assert_quiet(
-        build(OLD).flashed(FLASH_LEN),
-        &build(NEW),
+        build(OLD_LAYOUT).flashed(FLASH_LEN),
+        &build(NEW_LAYOUT),
         "nothing is stored",
     );
-    assert_quiet(used_flash(), &build(OLD), "the same table");
+    assert_quiet(used_flash(), &build(OLD_LAYOUT), "the same table");
     let larger = &[NVS, FACTORY, ("storage", 1, 0x82, 0x20_0000, 0x20_0000)];
     assert_quiet(used_flash(), &build(larger), "more room");
     let mut garbage = used_flash();
     garbage[TABLE_AT as usize..][..64].copy_from_slice(&noise(9, 64));
-    assert_quiet(garbage, &build(NEW), "no table on the board");
+    assert_quiet(garbage, &build(NEW_LAYOUT), "no table on the board");
     // A deploy that brings what it moves.
     let bootloader = CHIP.facts().bootloader_offset;
     let brings = Build::new(&[
         (bootloader, image_of_sectors(CHIP, 1, 3)),
-        (TABLE_AT, table(NEW)),
+        (TABLE_AT, table(NEW_LAYOUT)),
         (0xA000, noise(3, 0x4000)),
         (APP_AT, image_of_sectors(CHIP, 2, 6)),
         (STORAGE.3, noise(4, 0x1000)),
@@ -165,7 +160,7 @@ fn the_command_line_warns_and_goes_on_unless_it_is_told_to_keep_data() {
     let flash = folder.path().join("board.bin");
     std::fs::write(&flash, used_flash()).unwrap();
     let port = format!("sim:{}?chip=esp32", flash.display());
-    let new = build(NEW);
+    let new = build(NEW_LAYOUT);
     let bootloader = format!("{:#x}", CHIP.facts().bootloader_offset);
     let deploy = |more: &[&str]| {
         let mut args = vec!["deploy", "--port", &port, "--json"];

@@ -18,21 +18,13 @@ use tempfile::TempDir;
 use super::side_by_side::Pair;
 use super::{esptools, newer};
 use crate::firmware::{
-    APP_AT, Build, FACTORY, NVS, OTA_0, OTA_1, OTADATA, OTADATA_AT, Row, TABLE_AT,
-    image_of_sectors, noise, otadata, table,
+    APP_AT, Build, FACTORY, NEW_LAYOUT, NVS, OLD_LAYOUT, OTA_0, OTA_1, OTADATA, OTADATA_AT, Row,
+    STORAGE, TABLE_AT, image_of_sectors, noise, otadata, table,
 };
 
 const CHIP: Chip = Chip::Esp32;
 const FLASH_LEN: usize = 4 << 20;
 const TWO_SLOTS: &[Row] = &[NVS, OTADATA, OTA_0, OTA_1];
-const STORAGE: Row = ("storage", 1, 0x82, 0x20_0000, 0x10_0000);
-const OLD: &[Row] = &[NVS, FACTORY, STORAGE];
-/// NVS moves, and the storage begins where it did and is smaller.
-const NEW: &[Row] = &[
-    ("nvs", 1, 2, 0xA000, 0x4000),
-    FACTORY,
-    ("storage", 1, 0x82, 0x20_0000, 0x8_0000),
-];
 
 fn build(rows: &[Row], more: &[(u32, Vec<u8>)]) -> Build {
     let mut files = vec![
@@ -59,7 +51,7 @@ fn updated(build: &Build) -> Vec<u8> {
 
 /// Flash of a board that runs the old build and has stored something.
 fn used() -> Vec<u8> {
-    let mut flash = build(OLD, &[]).flashed(FLASH_LEN);
+    let mut flash = build(OLD_LAYOUT, &[]).flashed(FLASH_LEN);
     for at in [NVS.3, STORAGE.3] {
         put(&mut flash, at, &noise(7, 100));
     }
@@ -204,7 +196,7 @@ fn a_table_that_stays_on_the_board() {
 #[test]
 fn what_a_new_table_costs() {
     for program in esptools() {
-        let new = build(NEW, &[]);
+        let new = build(NEW_LAYOUT, &[]);
         let boards = Watched::new(used(), &program);
         let keep = |mode| Request {
             mode,
@@ -234,13 +226,13 @@ fn what_a_new_table_costs() {
 #[test]
 fn nothing_is_said_where_nothing_is_lost() {
     let Some(program) = newer() else { return };
-    let new = build(NEW, &[]);
+    let new = build(NEW_LAYOUT, &[]);
     let keep = Request {
         keep_data: true,
         ..new.request()
     };
     let blank = vec![0xFF; FLASH_LEN];
-    let unused = build(OLD, &[]).flashed(FLASH_LEN);
+    let unused = build(OLD_LAYOUT, &[]).flashed(FLASH_LEN);
     for (flash, expected) in [
         (blank, &["read-flash"][..]),
         (unused, &["read-flash", "verify-flash"]),

@@ -42,18 +42,17 @@ impl Job<'_> {
             return Ok(());
         };
         let flash = facts.flash_size.map_or(u64::MAX, u64::from);
-        let mut lost = losses(&old, new);
-        lost.retain(|loss| !self.is_replaced(loss) && loss.partition.end() <= flash);
         let mut left_bytes = LOOKED_AT_BYTES;
-        let mut stretches = Vec::new();
-        lost.retain(|loss| {
+        let (mut lost, mut stretches) = (Vec::new(), Vec::new());
+        for loss in losses(&old, new) {
             let len_bytes = loss.partition.size.min(left_bytes);
-            left_bytes -= len_bytes;
-            if len_bytes > 0 {
-                stretches.push((loss.partition.offset, len_bytes));
+            if len_bytes == 0 || loss.partition.end() > flash || self.is_replaced(&loss) {
+                continue;
             }
-            len_bytes > 0
-        });
+            left_bytes -= len_bytes;
+            stretches.push((loss.partition.offset, len_bytes));
+            lost.push(loss);
+        }
         if lost.is_empty() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What holds of every document, whatever stands in it: for property tests and for fuzzing.
+//! What holds of every document, whatever stands in it.
 
 use fbuild_deploy::partitions::csv;
 
