@@ -6,6 +6,7 @@ import type { Browser } from "playwright-core";
 import { openBrowser } from "./browser.ts";
 import type { Options } from "./codeServer.ts";
 import { CodeServer } from "./codeServer.ts";
+import type { Project } from "./project.ts";
 import { Window } from "./window.ts";
 
 let browser: Promise<Browser> | undefined;
@@ -34,4 +35,12 @@ export async function open(what: string, options: Options = {}): Promise<Window>
   const server = servers.get(key) ?? CodeServer.start({ vsix: vsix(), ...options });
   servers.set(key, server);
   return Window.open(await theBrowser(), (await server).url, what);
+}
+
+/** A window with a project's source in front; the status bar has its target. */
+export async function openSource({ path }: Project): Promise<Window> {
+  const window = await open(path);
+  await window.says("espidf:build");
+  await window.openFile("main.c");
+  return window;
 }

@@ -8,7 +8,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { open } from "../rig/editor.ts";
+import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { project } from "../rig/project.ts";
 import type { Window } from "../rig/window.ts";
@@ -20,9 +20,7 @@ describe("a deploy that does not go well", () => {
   let window: Window;
   before(async () => {
     blink = project("blink", { "fbuild.port": "sim:board.bin" });
-    window = await open(blink.path);
-    await window.says("espidf:build");
-    await window.openFile("main.c");
+    window = await openSource(blink);
   });
   after(async () => {
     await window.close();

@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { open } from "../rig/editor.ts";
+import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { ENDLESS, project } from "../rig/project.ts";
 import type { Window } from "../rig/window.ts";
@@ -17,9 +17,7 @@ describe("the server", () => {
   let window: Window;
   before(async () => {
     blink = project("crashing", { ...ENDLESS, "fbuild.progress": "statusBar" });
-    window = await open(blink.path);
-    await window.says("espidf:build");
-    await window.openFile("main.c");
+    window = await openSource(blink);
   });
   after(async () => {
     await window.close();
