@@ -13,6 +13,7 @@ pub mod edit_distance;
 pub mod esptool;
 pub mod event;
 pub mod failure;
+pub mod file;
 pub mod image;
 pub mod input_error;
 pub mod otadata;

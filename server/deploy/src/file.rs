@@ -1,0 +1,200 @@
+//! The one way in which this program reads files.
+//!
+//! A workspace can hold, or link to, anything: a FIFO that nobody writes to, a device without an
+//! end, this server's own standard input, a sparse file of 60 GB. So: nothing but a regular file is
+//! opened, no open waits, never more than a stated number of bytes is read or reserved, and what
+//! went wrong is a value that says so in words. `std::fs::read` and its relatives are disallowed
+//! elsewhere (`clippy.toml`).
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::amount::amount;
+
+/// The largest image: the largest flash that the header of a boot loader can name, 128 MiB.
+pub const IMAGE_LIMIT: u64 = 128 << 20;
+/// The largest ELF file. Debug information makes one several times as large as what is flashed.
+pub const ELF_LIMIT: u64 = 128 << 20;
+/// The largest text of a build tool or of a person. Those seen are below 1 MiB: ESP-IDF's
+/// `project_description.json`, which lists every source file, comes nearest.
+pub const TEXT_LIMIT: u64 = 2 << 20;
+/// The largest file of this program's own in the state directory.
+pub const STATE_LIMIT: u64 = 4 << 20;
+
+/// Read between two looks at whether somebody cancelled.
+const CHUNK: usize = 1 << 20;
+
+/// Why a file was not read. As a sentence that begins with the name of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such file.
+    #[error("does not exist")]
+    NotFound,
+    /// It is something that is not a file, or not only one.
+    #[error("is not a regular file but {0}")]
+    NotRegular(&'static str),
+    /// It is larger than anything of its kind.
+    #[error("is larger than {}, the largest that is read", amount(*limit_bytes))]
+    TooLarge {
+        /// What it may have at most.
+        limit_bytes: u64,
+    },
+    /// Somebody wrote to it at the same time.
+    #[error("changed while it was read")]
+    Changed,
+    /// It should be text.
+    #[error("is not UTF-8 text")]
+    NotText,
+    /// Nobody wants it any more.
+    #[error("was not read to its end: cancelled")]
+    Cancelled,
+    /// The operating system refused, in its words.
+    #[error("cannot be read: {0}")]
+    System(String),
+}
+
+impl ReadError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound | Self::NotRegular(_) => "Check the path.",
+            Self::TooLarge { .. } => "Check that this is the file that is meant.",
+            Self::Changed => "Try again when the build has ended.",
+            Self::NotText => "Save the file as UTF-8.",
+            Self::Cancelled => "",
+            Self::System(_) => "Check the file's permissions.",
+        }
+    }
+
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            // A part of the path is a file: what is asked for is not there, either.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
+            _ => Self::System(error.to_string()),
+        }
+    }
+}
+
+/// All bytes of a regular file that has at most `limit_bytes`.
+pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    read_unless(path, limit_bytes, &|| false)
+}
+
+/// The same as text.
+pub fn read_text(path: &Path, limit_bytes: u64) -> Result<String, ReadError> {
+    String::from_utf8(read(path, limit_bytes)?).map_err(|_| ReadError::NotText)
+}
+
+/// [`read`] that stops within a MiB of `is_cancelled` becoming true.
+pub fn read_unless(
+    path: &Path,
+    limit_bytes: u64,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, ReadError> {
+    let (mut file, before) = open(path)?;
+    let too_large = ReadError::TooLarge { limit_bytes };
+    if before.len() > limit_bytes {
+        return Err(too_large);
+    }
+    // Images get padding up to their sector's end; with this room nothing is copied for it.
+    let room = before.len().next_multiple_of(4096);
+    let mut bytes = Vec::with_capacity(room as usize);
+    loop {
+        if is_cancelled() {
+            return Err(ReadError::Cancelled);
+        }
+        // One byte too many tells a file that is too large from one that just fits.
+        let wanted = (limit_bytes + 1 - bytes.len() as u64).min(CHUNK as u64);
+        let count = (&mut file).take(wanted).read_to_end(&mut bytes);
+        let count = count.map_err(|error| ReadError::of(&error))?;
+        if bytes.len() as u64 > limit_bytes {
+            return Err(too_large);
+        }
+        if count == 0 {
+            break;
+        }
+    }
+    // As well as a clock tells: two writes within its resolution look like one.
+    let after = file.metadata().map_err(|error| ReadError::of(&error))?;
+    if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
+        return Err(ReadError::Changed);
+    }
+    Ok(bytes)
+}
+
+/// Up to `len_bytes` from the start of a regular file, however large it is.
+pub fn read_start(path: &Path, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let mut start = Vec::new();
+    let (file, _) = open(path)?;
+    let read = file.take(len_bytes).read_to_end(&mut start);
+    read.map_err(|error| ReadError::of(&error))?;
+    Ok(start)
+}
+
+/// Opens a regular file. It is looked at before it is opened, because opening alone makes some
+/// devices do something, and again afterwards, because it may have been replaced in between.
+fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
+    let regular = |metadata: io::Result<Metadata>| {
+        let metadata = metadata.map_err(|error| ReadError::of(&error))?;
+        if metadata.is_file() {
+            Ok(metadata)
+        } else {
+            Err(ReadError::NotRegular(name_of(metadata.file_type())))
+        }
+    };
+    regular(path.metadata())?;
+    let file = options()
+        .open(path)
+        .map_err(|error| ReadError::of(&error))?;
+    let metadata = regular(file.metadata())?;
+    Ok((file, metadata))
+}
+
+/// Opening a FIFO for reading waits for a writer, and opening a terminal makes it this process' own.
+#[cfg(unix)]
+fn options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use rustix::fs::OFlags;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    options
+}
+
+#[cfg(not(unix))]
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    options
+}
+
+#[cfg(unix)]
+fn name_of(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else {
+        "something else"
+    }
+}
+
+#[cfg(not(unix))]
+fn name_of(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a directory"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(test)]
+mod tests;
