@@ -26,6 +26,8 @@ const LONGEST_DATA: usize = 64;
 const DIGEST_TEXT_LEN: usize = 32;
 /// How often a SYNC is answered.
 const SYNC_ANSWERS: usize = 8;
+/// Length of one entry of WRITE_REG.
+pub(crate) const WRITE_REG_ENTRY_LEN: usize = 16;
 
 /// Size that range checks use before SPI_ATTACH: at least 4 MiB (recording esp32c3-p03 has a write at
 /// 3.1 MB succeed there), how much exactly was not seen.
@@ -194,9 +196,13 @@ impl Rom {
                 Outcome::Clean.into()
             }
             op::WRITE_REG => {
-                let delay = Duration::from_micros(u64::from(self.word(3)));
-                hw.write_register(self.word(0), self.word(1), self.word(2));
-                hw.spend(delay);
+                // Every whole entry, in order; what is left of one is ignored (seen on the genuine
+                // ROMs of ESP32, C3 and S3: 0 and 8 bytes write nothing, 20 bytes the first entry).
+                for entry in self.request[..len].chunks_exact(WRITE_REG_ENTRY_LEN) {
+                    let word = |index| packet::word_at(entry, index).unwrap_or(0);
+                    hw.write_register(word(0), word(1), word(2));
+                    hw.spend(Duration::from_micros(u64::from(word(3))));
+                }
                 Outcome::Clean.into()
             }
             op::SPI_ATTACH => {

@@ -15,7 +15,7 @@ use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::packet::{self, op};
 
 use crate::hardware::Hardware;
-use crate::rom::security_info;
+use crate::rom::{WRITE_REG_ENTRY_LEN, security_info};
 use flash_ops::FlashOps;
 use read_flash::ReadFlash;
 use receiver::Receiver;
@@ -37,8 +37,6 @@ mod error {
 const SYNC_ANSWERS: usize = 8;
 /// Length of a SYNC's data.
 const SYNC_LEN: usize = packet::SYNC_PAYLOAD.len();
-/// Length of one entry of WRITE_REG.
-const WRITE_REG_ENTRY_LEN: usize = 16;
 
 /// What a command's handler has to say.
 enum Reply {

@@ -117,6 +117,17 @@ impl<D: Device> MemoryLink<D> {
         self
     }
 
+    /// Opens the link at this moment of the device's time, though the device is still busy with what
+    /// an earlier link asked of it: its host was killed and another one comes at once.
+    #[must_use]
+    pub fn opened_at(mut self, moment: Duration) -> Self {
+        self.clock = match self.clock {
+            Clock::Real(start, _) => Clock::Real(start, moment),
+            Clock::Accounted(_) => Clock::Accounted(moment),
+        };
+        self
+    }
+
     fn with_device<T>(&self, f: impl FnOnce(&mut D) -> T) -> T {
         // A panic in another holder cannot leave the device half updated in a way that matters here:
         // it is test equipment, and its state is looked at, not relied on.

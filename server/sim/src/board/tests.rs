@@ -435,3 +435,6 @@ fn erase_units_of_the_stub() {
     first_blank[0x2_1000..0x2_2000].fill(0xFF);
     assert_eq!(counts(first_blank), (19, 1));
 }
+
+mod bounds;
+mod registers_at_once;
