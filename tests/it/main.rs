@@ -20,6 +20,7 @@ mod mock_board;
 mod native_usb;
 mod predictions;
 mod rates;
+mod reports;
 mod requests;
 mod security;
 mod table_change;

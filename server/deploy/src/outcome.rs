@@ -66,7 +66,7 @@ pub struct RegionReport {
     pub len_bytes: u32,
     /// What the board held before.
     pub verdict: Verdict,
-    /// Whether anything was written to it.
+    /// Whether erasing or writing any of it was begun.
     pub written: bool,
     /// Payload bytes sent for it (after compression).
     pub sent_bytes: u64,
@@ -74,7 +74,8 @@ pub struct RegionReport {
     pub sectors: u32,
     /// Sectors that differed; `None` where that was not searched.
     pub sectors_differing: Option<u32>,
-    /// Sectors that were written.
+    /// Different sectors that the loader took to write. After a cancel or a failure the last of them
+    /// may not have arrived in flash.
     pub sectors_written: u32,
 }
 

@@ -95,7 +95,7 @@ impl Job<'_> {
         region.searched = !region.sectors.contains(&Sector::Assumed);
         region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
             // What an earlier attempt of this deploy wrote did differ.
-            if region.sectors_written > 0 {
+            if region.touched {
                 Verdict::Differs
             } else {
                 Verdict::Match

@@ -48,10 +48,7 @@ impl Job<'_> {
 
     fn deployed(&self) -> (OutcomeKind, String, Option<Failure>) {
         let regions = &self.survey.regions;
-        let written: Vec<_> = regions
-            .iter()
-            .filter(|region| region.sectors_written > 0)
-            .collect();
+        let written: Vec<_> = regions.iter().filter(|region| region.touched).collect();
         if written.is_empty() {
             let text = "deploy succeeded (verify skipped, device already matched)".to_owned();
             return (OutcomeKind::VerifySkip, text, None);
@@ -73,7 +70,7 @@ impl Job<'_> {
             return (OutcomeKind::FullFlash, text, None);
         }
         let names: Vec<&str> = written.iter().map(|region| &*region.name).collect();
-        let sectors: u32 = written.iter().map(|region| region.sectors_written).sum();
+        let sectors: u32 = written.iter().map(|region| region.sectors_written()).sum();
         let total: usize = written.iter().map(|region| region.sectors.len()).sum();
         let text = format!(
             "deploy succeeded (selective flash: {}; {sectors} of {total} sectors{unproved})",
@@ -108,7 +105,7 @@ impl Job<'_> {
             let sector_len = fbuild_loader::SECTOR_LEN as usize;
             let pieces = region.image.bytes.chunks(sector_len);
             let n_filled = pieces.filter(|sector| !is_blank(sector)).count();
-            region.sectors_written as usize >= n_filled
+            region.sectors_written() as usize >= n_filled
         })
     }
 
@@ -163,11 +160,11 @@ impl Job<'_> {
                 offset: region.image.region.offset,
                 len_bytes: region.len_bytes,
                 verdict: region.verdict,
-                written: region.sectors_written > 0,
+                written: region.touched,
                 sent_bytes: region.sent_bytes,
                 sectors: region.sectors.len() as u32,
                 sectors_differing: region.searched.then_some(differing as u32),
-                sectors_written: region.sectors_written,
+                sectors_written: region.sectors_written(),
             }
         };
         self.survey.regions.iter().map(report).collect()

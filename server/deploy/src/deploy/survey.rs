@@ -38,7 +38,10 @@ pub(crate) struct Region {
     pub(crate) searched: bool,
     /// What differs is blank on the board, as far as is known.
     pub(super) looks_blank: bool,
-    pub(crate) sectors_written: u32,
+    /// Whether erasing or writing any of it was begun.
+    pub(crate) touched: bool,
+    /// Sectors that the loader took.
+    pub(crate) written: Vec<bool>,
     pub(crate) sent_bytes: u64,
 }
 
@@ -54,10 +57,16 @@ impl Region {
             encrypt,
             searched: false,
             looks_blank: false,
-            sectors_written: 0,
+            touched: false,
+            written: vec![false; image.bytes.len() / SECTOR_LEN as usize],
             sent_bytes: 0,
             image,
         }
+    }
+
+    /// How many different sectors were written.
+    pub(crate) fn sectors_written(&self) -> u32 {
+        self.written.iter().filter(|&&written| written).count() as u32
     }
 
     /// Byte offset in flash of one of its sectors.
@@ -107,7 +116,8 @@ impl Survey {
                 .iter()
                 .find(|known| known.name == region.name)
             {
-                region.sectors_written = known.sectors_written;
+                region.touched = known.touched;
+                region.written.clone_from(&known.written);
                 region.sent_bytes = known.sent_bytes;
             }
             region

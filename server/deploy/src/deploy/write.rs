@@ -40,6 +40,7 @@ impl Job<'_> {
         // The bytes are only read; everything that changes is kept apart while threads borrow them.
         let (regions, measured) = (&self.survey.regions, self.survey.measured);
         let mut sent = vec![0; regions.len()];
+        let mut taken = Vec::new();
         let (events, state) = (&mut self.events, &mut self.state);
         let deflate = session.can_inflate();
         let mut last_deflated = false;
@@ -53,6 +54,7 @@ impl Job<'_> {
             write_pieces(session, &receiver, regions, plan, &mut |progress| {
                 last_deflated = progress.deflated;
                 sent[progress.region] += progress.sent_now;
+                taken.push(progress.taken);
                 let region = &regions[progress.region];
                 *state = BoardState::Writing {
                     region: region.name.to_string(),
@@ -67,7 +69,11 @@ impl Job<'_> {
         });
         for (n, region) in self.survey.regions.iter_mut().enumerate() {
             region.sent_bytes += sent[n];
-            region.sectors_written = region.sectors_written.max(plan.sectors_of(n) as u32);
+        }
+        for run in taken {
+            let region = &mut self.survey.regions[run.region];
+            region.touched = true;
+            region.written[run.sectors].fill(true);
         }
         result?;
         session.finish_writing(last_deflated)?;
@@ -85,6 +91,8 @@ struct Piece {
 /// How far the writing is.
 struct Progress {
     region: usize,
+    /// What the loader took of the piece that is being written.
+    taken: PlannedRun,
     done_bytes: u64,
     total_bytes: u64,
     sent_now: u64,
@@ -193,9 +201,17 @@ fn write_pieces(
         let total_bytes = (plan.sectors_of(n) * SECTOR_LEN as usize) as u64;
         let before: u64 = done[n];
         let deflated = piece.deflated.is_some();
+        let taken = |plain_done: u64| {
+            let start = piece.run.sectors.start;
+            PlannedRun {
+                region: n,
+                sectors: start..start + (plain_done / u64::from(SECTOR_LEN)) as usize,
+            }
+        };
         // From here on the board is not what it was, even if not one block gets through.
         on_progress(Progress {
             region: n,
+            taken: taken(0),
             done_bytes: before,
             total_bytes,
             sent_now: 0,
@@ -212,6 +228,7 @@ fn write_pieces(
         session.write_run(run, &mut |plain_done, sent| {
             on_progress(Progress {
                 region: n,
+                taken: taken(plain_done),
                 done_bytes: before + plain_done,
                 total_bytes,
                 sent_now: sent - sent_before,

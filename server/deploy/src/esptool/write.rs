@@ -124,7 +124,9 @@ impl<'g> Writing<'g> {
             } => {
                 self.now = self.region_at(*offset, regions);
                 let region = &mut regions[self.now];
-                region.sectors_written = region.sectors.len() as u32;
+                let n_sectors = region.written.len() * *thousandths as usize / 1000;
+                region.touched = true;
+                region.written[..n_sectors].fill(true);
                 // Its end is told by `Wrote`, once.
                 tell(region, Phase::Write, u64::from(*thousandths).min(999));
             }
@@ -139,7 +141,8 @@ impl<'g> Writing<'g> {
                 if let Some(n) = self.written {
                     let region = &mut regions[n];
                     region.sent_bytes += u64::from(*sent_bytes);
-                    region.sectors_written = region.sectors.len() as u32;
+                    region.touched = true;
+                    region.written.fill(true);
                     tell(region, Phase::Write, 1000);
                     if region.provable {
                         tell(region, Phase::Check, 0);

@@ -88,7 +88,13 @@ fn board(table: &Table<'_>, image: &Image) -> Option<String> {
         .regions
         .iter()
         .find(|region| region.name == image.region.name)?;
+    let ended = match deploy.outcome.as_str() {
+        "failed" => ", which failed",
+        "cancelled" => ", which was cancelled",
+        _ => "",
+    };
     let said = match (region.verdict.as_str(), region.written) {
+        (_, true) if !ended.is_empty() => "writing had begun",
         (_, true) => "was written",
         ("match", _) => "matched",
         ("differs", _) => "differed, and was not written",
@@ -97,12 +103,7 @@ fn board(table: &Table<'_>, image: &Image) -> Option<String> {
     let board = board.mac.as_ref().unwrap_or(&board.port);
     let is_newer = image.built_ms.is_some_and(|built| built > deploy.when_ms);
     let since = if is_newer { "; built again since" } else { "" };
-    let outcome = match deploy.outcome.as_str() {
-        "failed" | "cancelled" => format!(" (the deploy was {}", deploy.outcome),
-        _ => String::new(),
-    };
-    let close = if outcome.is_empty() { "" } else { ")" };
     Some(format!(
-        "{said} at the last deploy to {board}{outcome}{close}{since}"
+        "{said} at the last deploy to {board}{ended}{since}"
     ))
 }

@@ -64,6 +64,28 @@ fn a_row_tells_its_place_what_is_built_for_it_and_what_the_board_has() {
     assert!(board("match", false, 3000).contains("Board: matched at the last deploy"));
     assert!(board("differs", false, 3000).contains("differed, and was not written"));
     assert!(board("match", false, 1000).ends_with("; built again since  "));
+    for (outcome, written, expected) in [
+        (
+            "cancelled",
+            true,
+            "Board: writing had begun at the last deploy to 24:0a:c4:00:01:10, which was cancelled",
+        ),
+        (
+            "failed",
+            true,
+            "Board: writing had begun at the last deploy to 24:0a:c4:00:01:10, which failed",
+        ),
+        (
+            "failed",
+            false,
+            "Board: differed, and was not written at the last deploy to 24:0a:c4:00:01:10, which failed",
+        ),
+    ] {
+        let mut facts = deployed("differs", written, 3000);
+        facts.boards[0].deploys[0].outcome = outcome.to_owned();
+        let said = hover(TABLE, "factory", &facts).unwrap();
+        assert_eq!(said.lines().last().unwrap().trim_end(), expected);
+    }
     assert!(
         hover(TABLE, "-0x3", &Facts::default())
             .unwrap()
