@@ -1,8 +1,8 @@
 //! A conversation with one loader: the boot ROM, or the stub after [`Session::start_stub`].
 //!
 //! A session owns its link. Every operation looks at the cancellation token at least every 50 ms and
-//! has a deadline. After an error the loader's state is unknown: the only thing that may follow is
-//! [`Session::leave`] or dropping the session, and then a new [`Session::connect`]. Nothing is ever
+//! has a deadline. After an error the loader's state is unknown: what may follow is
+//! [`Session::restart`], which starts over with a SYNC, or [`Session::abandon`]. Nothing is ever
 //! resent blindly: a ROM would refuse it, a stub would write it twice.
 
 mod baud;
@@ -11,6 +11,7 @@ mod flash;
 mod flash_power;
 mod identify;
 mod leave;
+mod patience;
 mod read;
 mod start_stub;
 
@@ -28,8 +29,9 @@ use crate::error::LoaderError;
 use crate::link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use crate::packet::{self, Packet, op_name};
 use crate::slip::{self, Decoder, Piece};
+use patience::{Patience, Work, usual};
 
-/// Wait for an ordinary answer. This and the other patience figures are esptool 5.6.0's.
+/// Wait for an ordinary answer. This and the other figures for waiting are esptool 5.6.0's.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a wait looks at the cancellation token.
 const CANCEL_POLL: Duration = Duration::from_millis(50);
@@ -79,6 +81,13 @@ pub struct Session {
     round_trip: Option<Duration>,
     /// A register read took less time than its bits would at its baud rate.
     outran_its_bits: bool,
+    /// Flash size that this loader was told last: it erases nothing behind it.
+    flash_end: Option<u32>,
+    /// The flash size that is true, as far as was said.
+    flash_len: Option<u32>,
+    /// Data blocks that had to be sent again.
+    resent_blocks: u32,
+    patience: Patience,
 }
 
 /// An answer without its status.
@@ -122,6 +131,13 @@ impl Session {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// How many data blocks had to be sent again because they arrived damaged. A request that carries
+    /// no checksum may then have been damaged, too.
+    #[must_use]
+    pub fn resent_blocks(&self) -> u32 {
+        self.resent_blocks
     }
 
     /// Whether control lines reach the board.
@@ -170,8 +186,8 @@ impl Session {
             .try_for_each(|write| self.write_registers_at_once(&[*write]))
     }
 
-    /// Writes registers, in order, in one request. By its source the stub takes that; no loader was
-    /// ever seen with more than one entry, so the caller has to see to the result.
+    /// Writes registers, in order, in one request, as genuine ROMs of ESP32, C3 and S3 and the stub
+    /// were seen to do. The others were not asked, so the caller has to see to the result.
     fn write_registers_at_once(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
         let words: Vec<u32> = writes
             .iter()
@@ -226,19 +242,24 @@ impl Session {
         Ok(Reply { value, data })
     }
 
-    /// Sends a request and returns value and data (status included) of the answer to it.
+    /// Sends a request and returns value and data (status included) of the answer to it. `usual` is
+    /// what esptool would wait for it.
     fn exchange(
         &mut self,
         op: u8,
         data: &[u8],
         checksum: u32,
-        timeout: Duration,
+        usual: Duration,
     ) -> Result<(u32, Vec<u8>), LoaderError> {
         self.check_cancel()?;
+        // Nothing that was on its way before the question can be its answer.
+        self.forget_input()?;
         self.send_frame(&packet::encode_request(op, checksum, data))?;
         let start = self.link.now();
+        let work = Work::of(op);
         // A link takes bytes faster than it sends them: the loader's time begins after the last bit.
-        let timeout = timeout + self.time_on_the_wire(data.len());
+        let on_the_wire = self.time_on_the_wire(data.len());
+        let timeout = self.patience.limit(work, usual) + on_the_wire;
         loop {
             let Some(frame) = self.next_frame(start + timeout)? else {
                 let waited = self.link.now().saturating_sub(start);
@@ -252,6 +273,8 @@ impl Session {
             };
             if answer.op == op {
                 self.traffic.round_trips += 1;
+                let took = self.link.now().saturating_sub(start + on_the_wire);
+                self.patience.learn(work, usual, took);
                 return Ok((answer.word, answer.data.to_vec()));
             }
             if matches!(answer.data, [status, 0x05, ..] if *status != 0) {
@@ -350,11 +373,4 @@ fn refusal(command: &'static str, status: u8, error: u8) -> LoaderError {
             what: format!("status {status:#04x}"),
         },
     }
-}
-
-/// Patience for work that takes time per byte: `per_mb` for every million bytes, never less than an
-/// ordinary answer. "MB" is 1,000,000 bytes here, as in esptool.
-fn patience(per_mb: Duration, len_bytes: u64) -> Duration {
-    let scaled = per_mb.mul_f64(len_bytes as f64 / 1_000_000.0);
-    scaled.max(ANSWER_TIMEOUT)
 }

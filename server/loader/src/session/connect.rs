@@ -19,6 +19,12 @@ const ATTEMPTS: u32 = 7;
 const SYNCS: u32 = 5;
 const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 const SYNC_PAUSE: Duration = Duration::from_millis(50);
+/// Long enough to read what has arrived.
+const ARRIVED: Duration = Duration::from_millis(1);
+/// A line on which nothing came for so long is quiet: longer than a stub takes between two answers,
+/// each after a sector's erase. And how long that is waited for.
+const QUIET: Duration = Duration::from_millis(150);
+const QUIET_AT_MOST: Duration = Duration::from_secs(2);
 /// Every boot ROM starts with this rate.
 const FIRST_BAUD: u32 = 115_200;
 /// As much of a boot log as is worth reading.
@@ -69,6 +75,10 @@ impl Session {
             magic: None,
             round_trip: None,
             outran_its_bits: false,
+            flash_end: None,
+            flash_len: None,
+            resent_blocks: 0,
+            patience: super::Patience::default(),
         };
         match session.establish(options) {
             Ok(()) => Ok(session),
@@ -80,14 +90,18 @@ impl Session {
     }
 
     /// Starts over on the same link, whatever state the loader is in: reset, SYNC, chip, 115200 baud.
+    /// Where no lines reach the board, nothing resets it and its loader keeps its baud rate.
     ///
     /// # Errors
     /// As [`Session::connect`]; the session can only be dropped then.
     pub fn restart(&mut self, options: ConnectOptions) -> Result<(), LoaderError> {
-        let result = self.link.set_baud(FIRST_BAUD);
-        self.link_result(result)?;
-        self.baud = FIRST_BAUD;
+        if self.lines == LinesReach::Board {
+            let result = self.link.set_baud(FIRST_BAUD);
+            self.link_result(result)?;
+            self.baud = FIRST_BAUD;
+        }
         self.round_trip = None;
+        self.flash_end = None;
         self.security_info = None;
         self.secure_download = false;
         self.establish(options)
@@ -146,28 +160,44 @@ impl Session {
             self.send_raw(&[END])?;
         }
         for n in 0..SYNCS {
+            // What came in the meantime is read first: an answer to an earlier SYNC counts, and only
+            // one must be on its way when something else is asked.
+            let mut value = None;
             if n > 0 {
                 self.link.pause(SYNC_PAUSE);
+                value = self.next_sync_answer(self.link.now() + ARRIVED, log)?;
             }
-            self.check_cancel()?;
-            self.send_frame(&packet::encode_request(op::SYNC, 0, &packet::SYNC_PAYLOAD))?;
-            // One answer is enough. A loader sends it eight times, but nothing that is asked next
-            // could be mistaken for the rest, and waiting for it costs ten milliseconds.
-            let deadline = self.link.now() + SYNC_TIMEOUT;
-            if let Some(value) = self.next_sync_answer(deadline, log)? {
-                self.traffic.round_trips += 1;
-                // A ROM repeats the request's first word, a stub says 0.
-                self.kind = if value == 0 {
-                    LoaderKind::Stub
-                } else {
-                    LoaderKind::Rom
-                };
-                return Ok(true);
+            if value.is_none() {
+                self.check_cancel()?;
+                self.send_frame(&packet::encode_request(op::SYNC, 0, &packet::SYNC_PAYLOAD))?;
+                // One answer is enough. A loader sends it eight times, but nothing that is asked next
+                // could be mistaken for the rest, and waiting for it costs ten milliseconds.
+                value = self.next_sync_answer(self.link.now() + SYNC_TIMEOUT, log)?;
             }
+            let Some(value) = value else { continue };
+            self.traffic.round_trips += 1;
+            // A ROM repeats the request's first word, a stub says 0.
+            self.kind = if value == 0 {
+                LoaderKind::Stub
+            } else {
+                LoaderKind::Rom
+            };
+            if (attempt > 0 || n > 0) && self.kind == LoaderKind::Stub {
+                self.wait_until_quiet()?;
+            }
+            return Ok(true);
         }
         log.extend_from_slice(self.decoder.pending());
         log.truncate(BOOT_LOG_LIMIT);
         Ok(false)
+    }
+
+    /// A stub that was busy answers the SYNCs that it was sent one after the other, and a request
+    /// that reaches it before it is done with them goes unanswered (seen on a genuine one).
+    fn wait_until_quiet(&mut self) -> Result<(), LoaderError> {
+        let until = self.link.now() + QUIET_AT_MOST;
+        while self.link.now() < until && self.next_piece(self.link.now() + QUIET)?.is_some() {}
+        Ok(())
     }
 
     /// Value field of the next answer to SYNC; anything else that comes is boot log.

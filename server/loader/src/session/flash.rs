@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use md5::{Digest as _, Md5};
 
-use super::{ANSWER_TIMEOUT, LoaderKind, Session, patience};
+use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
 use crate::chip::Deflate;
 use crate::error::LoaderError;
 use crate::packet::{self, checksum, data_block, op};
@@ -13,7 +13,7 @@ use crate::{BLOCK_LEN, SECTOR_LEN};
 /// Bytes per FLASH_DATA block on a ROM; esptool's figure.
 pub(super) const ROM_BLOCK_LEN: u32 = 0x400;
 /// Bytes per FLASH_DATA or FLASH_DEFL_DATA block on the stub; its buffer holds no more.
-const STUB_BLOCK_LEN: u32 = 0x4000;
+pub(super) const STUB_BLOCK_LEN: u32 = 0x4000;
 /// Least length of the last block of a zlib stream. When everything was written before its end came,
 /// the stub refuses a block with nothing but that end: the code that ends the data, an empty block
 /// perhaps, and the Adler-32, which are under 20 bytes. Source: esp-flasher-stub 1.x,
@@ -25,9 +25,9 @@ const DEFLATE_TAIL: usize = 64;
 const CHECKSUM_TRIES: u32 = 3;
 const STUB_BAD_CHECKSUM: u8 = 0xC1;
 
-/// Patience per million bytes; esptool's figures.
+/// What esptool waits per million bytes.
 const MD5_PER_MB: Duration = Duration::from_secs(8);
-const ERASE_PER_MB: Duration = Duration::from_secs(40);
+pub(super) const ERASE_PER_MB: Duration = Duration::from_secs(40);
 
 /// One stretch of flash to be written in one begin/data cycle.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +71,9 @@ impl Session {
         const HEX_LEN: usize = 32;
         const RAW_LEN: usize = 16;
         const COMMAND: &str = "SPI_FLASH_MD5";
+        self.reach(offset, len_bytes)?;
         let request = packet::words(&[offset, len_bytes, 0, 0]);
-        let timeout = patience(MD5_PER_MB, u64::from(len_bytes));
+        let timeout = usual(MD5_PER_MB, u64::from(len_bytes));
         let (_, data) = self.exchange(op::SPI_FLASH_MD5, &request, 0, timeout)?;
         // Told apart by length alone, since loaders differ in the status' length as well. The status
         // comes first: a ROM that fails sends the previous digest along.
@@ -105,7 +106,7 @@ impl Session {
 
     /// Erases `len_bytes` at `offset`, both multiples of 4 KiB.
     pub fn erase_region(&mut self, offset: u32, len_bytes: u32) -> Result<(), LoaderError> {
-        let timeout = patience(ERASE_PER_MB, u64::from(len_bytes));
+        let timeout = usual(ERASE_PER_MB, u64::from(len_bytes));
         match self.kind {
             LoaderKind::Stub => {
                 let request = packet::words(&[offset, len_bytes]);
@@ -170,7 +171,7 @@ impl Session {
             // The stub answers block n + 1 when it is done with block n.
             let work_bytes = if is_stub { owed_bytes } else { expanded };
             owed_bytes = expanded;
-            let timeout = patience(ERASE_PER_MB, work_bytes + u64::from(BLOCK_LEN));
+            let timeout = usual(ERASE_PER_MB, work_bytes + u64::from(BLOCK_LEN));
             self.write_block(data_op, sequence as u32, chunk, block_len, timeout)?;
             plain_done = (plain_done + expanded).min(u64::from(len));
             sent += chunk.len() as u64;
@@ -191,7 +192,7 @@ impl Session {
         } else {
             op::FLASH_END
         };
-        let timeout = patience(ERASE_PER_MB, u64::from(STUB_BLOCK_LEN + 4 * BLOCK_LEN));
+        let timeout = usual(ERASE_PER_MB, u64::from(STUB_BLOCK_LEN + 4 * BLOCK_LEN));
         self.call(end, &packet::words(&[STAY]), 0, timeout)?;
         Ok(())
     }
@@ -227,7 +228,7 @@ impl Session {
             });
         }
         // A ROM erases everything first. The stub may still be busy with the run before.
-        let timeout = patience(ERASE_PER_MB, u64::from(len_bytes.max(4 * BLOCK_LEN)));
+        let timeout = usual(ERASE_PER_MB, u64::from(len_bytes.max(4 * BLOCK_LEN)));
         self.call(op, &packet::words(&words), 0, timeout)?;
         Ok(())
     }
@@ -261,6 +262,7 @@ impl Session {
                     code: STUB_BAD_CHECKSUM,
                     ..
                 }) if self.kind == LoaderKind::Stub && tries < CHECKSUM_TRIES => {
+                    self.resent_blocks += 1;
                     tries += 1;
                 }
                 Err(error) => return Err(error),

@@ -1,9 +1,11 @@
 //! Which chip, which revision, which MAC, how secured, how much flash.
 
-use super::{ANSWER_TIMEOUT, LoaderKind, Session};
+use super::flash::{ERASE_PER_MB, STUB_BLOCK_LEN};
+use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
 use crate::chip::{Chip, WATCHDOG_KEY};
 use crate::error::LoaderError;
 use crate::packet::{self, op, word_at};
+use crate::{BLOCK_LEN, SECTOR_LEN};
 
 /// Register whose value tells an ESP32 and an S2 from everything else.
 pub(super) const MAGIC_REGISTER: u32 = 0x4000_1000;
@@ -265,7 +267,7 @@ impl Session {
     pub fn flash_id(&mut self) -> Result<FlashId, LoaderError> {
         match self.flash_id_by_controller() {
             Ok(Some(id)) => Ok(id),
-            // Refused: a stub that takes one register at a time.
+            // Refused, or nothing: a loader that takes one register at a time.
             Ok(None) | Err(LoaderError::Refused { .. }) => self.flash_id_by_user_command(),
             Err(error) => Err(error),
         }
@@ -279,11 +281,7 @@ impl Session {
         let base = self.chip.facts().spi_base;
         let w0 = base + self.chip.facts().spi.w0;
         // W0 first, so that nothing stale is taken for an answer.
-        let writes = [(w0, 0, u32::MAX), (base, FLASH_RDID, u32::MAX)];
-        match self.kind {
-            LoaderKind::Rom => self.write_registers(&writes)?,
-            LoaderKind::Stub => self.write_registers_at_once(&writes)?,
-        }
+        self.write_registers_at_once(&[(w0, 0, u32::MAX), (base, FLASH_RDID, u32::MAX)])?;
         // The 32 clocks of the command are over long before the next request arrives; if they were
         // not, the size, which comes last, would be missing.
         let raw = self.read_register(w0)?.to_le_bytes();
@@ -329,23 +327,40 @@ impl Session {
 
     /// Tells the loader the flash size. A ROM assumes 2 MiB until then and refuses what lies behind.
     pub fn set_flash_size(&mut self, len_bytes: u32) -> Result<(), LoaderError> {
+        self.flash_len = Some(len_bytes);
+        self.tell_flash_end(len_bytes)
+    }
+
+    /// Tells the loader that the flash ends at `end`, so that no request erases anything behind it, a
+    /// damaged one included. Seen on genuine loaders of ESP32 and C3: the ROM refuses to erase across
+    /// it, the stub stops there. It holds until something behind it is hashed.
+    pub fn bound_flash(&mut self, end: u32) -> Result<(), LoaderError> {
+        if self.flash_end == Some(end) {
+            return Ok(());
+        }
+        self.tell_flash_end(end)
+    }
+
+    /// Takes back a bound before something behind it is looked at.
+    pub(super) fn reach(&mut self, offset: u32, len_bytes: u32) -> Result<(), LoaderError> {
+        let end = u64::from(offset) + u64::from(len_bytes);
+        match (self.flash_end, self.flash_len) {
+            (Some(bound), Some(len)) if bound != len && end > u64::from(bound) => {
+                self.tell_flash_end(len)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_flash_end(&mut self, end: u32) -> Result<(), LoaderError> {
         const ID: u32 = 0;
         const PAGE_LEN: u32 = 0x100;
         const STATUS_MASK: u32 = 0xFFFF;
-        let words = [
-            ID,
-            len_bytes,
-            crate::BLOCK_LEN,
-            crate::SECTOR_LEN,
-            PAGE_LEN,
-            STATUS_MASK,
-        ];
-        self.call(
-            op::SPI_SET_PARAMS,
-            &packet::words(&words),
-            0,
-            ANSWER_TIMEOUT,
-        )?;
+        let words = [ID, end, BLOCK_LEN, SECTOR_LEN, PAGE_LEN, STATUS_MASK];
+        // The stub may still be busy with the run before.
+        let patience = usual(ERASE_PER_MB, u64::from(STUB_BLOCK_LEN + 4 * BLOCK_LEN));
+        self.call(op::SPI_SET_PARAMS, &packet::words(&words), 0, patience)?;
+        self.flash_end = Some(end);
         Ok(())
     }
 

@@ -9,6 +9,10 @@ use crate::link::LinesReach;
 use crate::packet::{self, op};
 use crate::reset;
 
+/// What a ROM takes the flash's end to be before it was told (recordings: everything behind 2 MiB is
+/// refused).
+const ROM_FLASH_END: u32 = 2 << 20;
+
 /// How the board was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -36,8 +40,7 @@ impl Session {
             return Ok(Left::Started);
         }
         if self.kind == LoaderKind::Rom && !self.secure_download {
-            self.reboot_from_rom()?;
-            return Ok(Left::Started);
+            return self.reboot_from_rom();
         }
         // Also where they were not used to get here.
         self.start_by_lines(over_otg || over_jtag)
@@ -106,16 +109,33 @@ impl Session {
     }
 
     /// FLASH_END with 0 makes a ROM reset the chip, whatever it answers. It wants a FLASH_BEGIN
-    /// before; one of length 0 erases nothing.
-    fn reboot_from_rom(&mut self) -> Result<(), LoaderError> {
+    /// before. An empty one erases nothing, and this one is named at the flash's end: a ROM refuses
+    /// any other size there (seen on genuine ROMs of ESP32 and C3), so that a bit that flips on the
+    /// way erases nothing either.
+    fn reboot_from_rom(&mut self) -> Result<Left, LoaderError> {
         const REBOOT: u32 = 0;
-        let mut begin = vec![0, 0, super::flash::ROM_BLOCK_LEN, 0];
+        let end = self.flash_end.unwrap_or(ROM_FLASH_END);
+        self.bound_flash(end)?;
+        let mut begin = vec![0, 0, super::flash::ROM_BLOCK_LEN, end];
         if self.chip.facts().begin_has_encrypt_word {
             begin.push(0);
         }
-        self.call(op::FLASH_BEGIN, &packet::words(&begin), 0, ANSWER_TIMEOUT)?;
-        match self.call(op::FLASH_END, &packet::words(&[REBOOT]), 0, ANSWER_TIMEOUT) {
-            Ok(_) | Err(LoaderError::Refused { .. } | LoaderError::Timeout { .. }) => Ok(()),
+        for _ in 0..2 {
+            match self.call(op::FLASH_BEGIN, &packet::words(&begin), 0, ANSWER_TIMEOUT) {
+                Ok(_) => return self.end_rom(REBOOT),
+                // It was damaged on the way, and can be sent again: it does nothing.
+                Err(LoaderError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Left::StillInLoader)
+    }
+
+    fn end_rom(&mut self, what: u32) -> Result<Left, LoaderError> {
+        match self.call(op::FLASH_END, &packet::words(&[what]), 0, ANSWER_TIMEOUT) {
+            Ok(_) | Err(LoaderError::Refused { .. } | LoaderError::Timeout { .. }) => {
+                Ok(Left::Started)
+            }
             Err(error) => Err(error),
         }
     }

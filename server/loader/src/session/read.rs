@@ -13,6 +13,7 @@ const DIGEST_LEN: usize = 16;
 impl Session {
     /// Reads `len_bytes` of flash at `offset`. On a ROM this takes one round trip per 64 bytes.
     pub fn read_flash(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, LoaderError> {
+        self.reach(offset, len_bytes)?;
         match self.kind {
             LoaderKind::Rom => self.read_slowly(offset, len_bytes),
             LoaderKind::Stub => self.read_stream(offset, len_bytes),

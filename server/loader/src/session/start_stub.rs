@@ -61,6 +61,7 @@ impl Session {
         }
         self.await_greeting()?;
         self.kind = LoaderKind::Stub;
+        self.flash_end = None;
         Ok(())
     }
 
