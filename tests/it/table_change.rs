@@ -139,9 +139,6 @@ fn nothing_is_said_where_nothing_is_lost() {
     assert_quiet(used_flash(), &build(OLD_LAYOUT), "the same table");
     let larger = &[NVS, FACTORY, ("storage", 1, 0x82, 0x20_0000, 0x20_0000)];
     assert_quiet(used_flash(), &build(larger), "more room");
-    let mut garbage = used_flash();
-    garbage[TABLE_AT as usize..][..64].copy_from_slice(&noise(9, 64));
-    assert_quiet(garbage, &build(NEW_LAYOUT), "no table on the board");
     // A deploy that brings what it moves.
     let bootloader = CHIP.facts().bootloader_offset;
     let brings = Build::new(&[
@@ -152,6 +149,81 @@ fn nothing_is_said_where_nothing_is_lost() {
         (STORAGE.3, noise(4, 0x1000)),
     ]);
     assert_quiet(used_flash(), &brings, "everything is replaced");
+}
+
+/// Whatever the old table was, it is not known any more.
+#[test]
+fn what_is_neither_blank_nor_a_table_stops_a_deploy_that_is_to_keep_data() {
+    let mut flash = used_flash();
+    flash[TABLE_AT as usize + 33] ^= 1;
+    let new = build(NEW_LAYOUT);
+    let bench = bench(flash);
+    let kept = bench.deploy(&Request {
+        keep_data: true,
+        ..new.request()
+    });
+    let error = kept.report.error.unwrap();
+    assert_eq!(error.code, "data-loss");
+    assert!(
+        error.what.contains("neither blank nor a partition table"),
+        "{}",
+        error.what
+    );
+    assert_eq!(kept.before, kept.after);
+    let warned = bench.deploy(&new.request()).report;
+    assert_eq!(warned.warnings, [error.what]);
+    assert!(warned.error.is_none());
+}
+
+/// Its flash cannot be read, so nobody knows what the new table loses.
+#[test]
+fn a_secured_board_keeps_its_table_where_data_is_to_be_kept() {
+    let secured: [fn(fbuild_sim::BoardBuilder) -> fbuild_sim::BoardBuilder; 2] = [
+        |board| board.secure_download(),
+        |board| board.flash_encryption(fbuild_sim::Encryption::Development),
+    ];
+    for secure in secured {
+        let chip = Chip::Esp32C3;
+        let new = Build::new(&[(TABLE_AT, table(NEW_LAYOUT))]);
+        let board = Board::builder(chip).flash_contents(used_flash());
+        let bench = Bench::new(secure(board));
+        let request = |keep_data| Request {
+            keep_data,
+            force: true,
+            ..new.request()
+        };
+        let kept = bench.deploy(&request(true));
+        assert_eq!(kept.report.error.unwrap().code, "data-loss");
+        assert_eq!(kept.before, kept.after);
+        let warned = bench.deploy(&request(false)).report;
+        assert!(
+            warned.warnings.iter().any(|it| it.contains("is not known")),
+            "{:?}",
+            warned.warnings
+        );
+    }
+}
+
+/// Only so much is looked through: what lies behind it may be data.
+#[test]
+fn a_large_partition_counts_as_data_where_nobody_looked() {
+    let flash_len = 16 << 20;
+    let far = ("far", 1, 0x82, 0x40_0000, 0xA0_0000);
+    let flash = build(&[NVS, FACTORY, far]).flashed(flash_len);
+    let new = build(&[NVS, FACTORY]);
+    let board = Board::builder(CHIP)
+        .flash_size(16 << 20)
+        .flash_contents(flash);
+    let deployed = Bench::new(board).deploy(&Request {
+        keep_data: true,
+        ..new.request()
+    });
+    let report = deployed.report;
+    let error = report
+        .error
+        .clone()
+        .unwrap_or_else(|| panic!("{report:#?}"));
+    assert!(error.what.contains("'far'"), "{}", error.what);
 }
 
 #[test]

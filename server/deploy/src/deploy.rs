@@ -1,5 +1,7 @@
 //! The story of one deploy, from top to bottom in `Job::run`.
 
+mod again;
+mod beside;
 mod boot_slot;
 mod climb;
 mod compare;
@@ -29,6 +31,7 @@ use crate::failure::{BoardState, DeployError};
 use crate::image::{self, BoardFacts, Image, LoadedImages};
 use crate::outcome::{Backend, Report};
 use crate::plan::{Plan, Surveyed, plan};
+use crate::search::Sector;
 use crate::target::Target;
 
 pub(crate) use connect::board_security;
@@ -114,8 +117,8 @@ pub enum Baud {
 /// Opens the port of a request.
 pub type Open<'o> = dyn FnMut() -> Result<Box<dyn Link>, OpenError> + 'o;
 
-/// How often a deploy goes on at a lower baud rate after an error on the link.
-const SLOWER_TRIES: u32 = 2;
+/// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
+const TRIES_AGAIN: u32 = 2;
 
 /// Deploys. Ends with exactly one [`Event::Finished`], whose report is also returned.
 ///
@@ -188,16 +191,16 @@ impl Job<'_> {
         };
         let mut session = connect::connect(self.request, &mut open, self.cancel)?;
         let mut result = self.run_on_board(&mut session, &loaded);
-        for _ in 0..SLOWER_TRIES {
-            let Some(baud) = result
+        for tried in 0..TRIES_AGAIN {
+            let Some(again) = result
                 .as_ref()
                 .err()
-                .and_then(|error| self.slower(&session, error))
+                .and_then(|error| self.again(&session, error, tried))
             else {
                 break;
             };
             // The comparison finds what was written already.
-            result = connect::reconnect(self.request, &mut session, baud)
+            result = connect::reconnect(self.request, &mut session, again.limit)
                 .map_err(DeployError::from)
                 .and_then(|()| self.run_on_board(&mut session, &loaded));
         }
@@ -283,23 +286,30 @@ impl Job<'_> {
 
     /// Makes the plan from what is known of the sectors, and publishes it.
     pub(crate) fn publish_plan(&mut self) -> Plan {
-        let surveyed: Vec<Surveyed<'_>> = self
-            .survey
-            .regions
-            .iter()
-            .map(|region| Surveyed {
-                kind: region.image.region.kind,
-                offset: region.image.region.offset,
-                sectors: &region.sectors,
-            })
-            .collect();
-        let plan = plan(&surveyed, &self.survey.measured.write_costs());
+        let known = self.survey.regions.iter();
+        let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
+        let plan = self.plan_for(&known);
         let summary = self
             .survey
             .summarize(&plan, self.request.mode == Mode::Plan);
         self.plan = Some(summary.clone());
         (self.events)(Event::Planned(summary));
         plan
+    }
+
+    fn plan_for(&self, known: &[Vec<Sector>]) -> Plan {
+        let surveyed: Vec<Surveyed<'_>> = self
+            .survey
+            .regions
+            .iter()
+            .zip(known)
+            .map(|(region, sectors)| Surveyed {
+                kind: region.image.region.kind,
+                offset: region.image.region.offset,
+                sectors,
+            })
+            .collect();
+        plan(&surveyed, &self.survey.measured.write_costs())
     }
 
     /// Ends the session: the firmware starts, also after a failure, so that a board that was not

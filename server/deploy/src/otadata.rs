@@ -38,6 +38,13 @@ impl Entry {
         }
     }
 
+    /// Whether something stands there that is no entry.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        let is_blank = (self.seq, self.state, self.crc) == (u32::MAX, u32::MAX, u32::MAX);
+        !is_blank && self.crc != crc_of(self.seq)
+    }
+
     /// Whether the boot loader takes it into account.
     #[must_use]
     pub fn is_valid(&self) -> bool {

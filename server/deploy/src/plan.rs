@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fbuild_loader::SECTOR_LEN;
 
-use crate::search::{SECTORS_PER_BLOCK, Sector};
+use crate::search::{SECTORS_PER_BLOCK, Sector, in_bytes};
 use crate::target::RegionKind;
 
 /// What is known of one region when the plan is made.
@@ -51,8 +51,7 @@ impl PlannedRun {
     /// Bytes within the region's image.
     #[must_use]
     pub fn bytes(&self) -> Range<usize> {
-        let len = SECTOR_LEN as usize;
-        self.sectors.start * len..self.sectors.end * len
+        in_bytes(&self.sectors)
     }
 }
 

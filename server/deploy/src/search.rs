@@ -44,6 +44,13 @@ const SAMPLED_FROM: usize = 2 * SECTORS_PER_BLOCK;
 /// nine in ten.
 const SAMPLES: [usize; 6] = [9, 3, 13, 6, 11, 1];
 
+/// Where these sectors' bytes are.
+#[must_use]
+pub fn in_bytes(sectors: &Range<usize>) -> Range<usize> {
+    let len = SECTOR_LEN as usize;
+    sectors.start * len..sectors.end * len
+}
+
 /// How to search.
 #[derive(Debug, Clone, Copy)]
 pub struct Search {
@@ -143,8 +150,7 @@ struct State<'a, 'h, E> {
 
 impl<E> State<'_, '_, E> {
     fn image(&self, range: &Range<usize>) -> &[u8] {
-        let len = SECTOR_LEN as usize;
-        &self.bytes[range.start * len..range.end * len]
+        &self.bytes[in_bytes(range)]
     }
 
     fn matches(&mut self, range: &Range<usize>) -> Result<bool, E> {

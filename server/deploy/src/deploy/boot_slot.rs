@@ -14,6 +14,7 @@ use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::otadata;
 use crate::outcome::Verdict;
 use crate::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
+use crate::search::is_blank;
 use crate::target::{RegionKind, Tool};
 
 /// An otadata entry is read with this much, the unit of the ROM's slow read.
@@ -59,6 +60,16 @@ impl Job<'_> {
             return Ok(());
         };
         let content = self.otadata_to_boot_by(board, otadata)?;
+        if otadata::entries(&content)
+            .iter()
+            .any(otadata::Entry::is_damaged)
+        {
+            self.note(format!(
+                "otadata on the board ({:#x}) is neither blank nor valid: the boot loader ignores what \
+                 is damaged of it",
+                otadata.offset
+            ));
+        }
         let starts = |content: &[u8]| otadata::selected_slot(&table, content).cloned();
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
             return Ok(());
@@ -166,7 +177,7 @@ impl Job<'_> {
         let Some(project) = project else {
             // Of tools that know their table, only Zephyr has none; files say nothing about it.
             return if loaded.target().tool == Tool::Files {
-                read_table(board, offset)
+                Ok(read_table(board, offset)?.valid())
             } else {
                 Ok(None)
             };
@@ -174,7 +185,7 @@ impl Job<'_> {
         if board.holds(offset, &project.to_bytes())? {
             return Ok(Some(project.clone()));
         }
-        match read_table(board, offset)? {
+        match read_table(board, offset)?.valid() {
             // Its bytes differ, and it says the same.
             Some(table) if table.partitions == project.partitions => Ok(Some(table)),
             Some(table) => {
@@ -224,20 +235,40 @@ fn warning(
     }
 }
 
-/// The table on the board, if there is one.
+/// What stands where the board's partition table is expected.
+pub(super) enum TableOnBoard {
+    Valid(PartitionTable),
+    Blank,
+    /// Neither, and why not.
+    Unreadable(String),
+}
+
+impl TableOnBoard {
+    fn valid(self) -> Option<PartitionTable> {
+        match self {
+            Self::Valid(table) => Some(table),
+            Self::Blank | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Looks at the table on the board.
 pub(super) fn read_table(
     board: &mut dyn OnBoard,
     offset: u32,
-) -> Result<Option<PartitionTable>, DeployError> {
+) -> Result<TableOnBoard, DeployError> {
     let mut content = Vec::new();
     while content.len() < TABLE_BYTES {
         let at = offset + content.len() as u32;
         content.extend(board.read(at, TABLE_READ_LEN)?);
+        if is_blank(&content) {
+            return Ok(TableOnBoard::Blank);
+        }
         match PartitionTable::parse(&content) {
-            Ok(table) => return Ok(Some(table)),
+            Ok(table) => return Ok(TableOnBoard::Valid(table)),
             Err(TableError::NoEnd) => {}
-            Err(_) => return Ok(None),
+            Err(error) => return Ok(TableOnBoard::Unreadable(error.to_string())),
         }
     }
-    Ok(None)
+    Ok(TableOnBoard::Unreadable(TableError::NoEnd.to_string()))
 }

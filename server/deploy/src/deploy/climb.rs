@@ -1,7 +1,6 @@
-//! Faster, where there is enough to send, and slower again after errors.
+//! Faster, where there is enough to send.
 
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::link::LinesReach;
 use fbuild_loader::session::{LoaderKind, Session};
 
 use super::connect::{rate_memory, reconnect};
@@ -65,7 +64,7 @@ impl Job<'_> {
             too_fast = Some(top);
             let lower = rates::step_down(top).map_or(start, |lower| lower.max(start));
             tracing::info!(top, lower, %error, "the link does not carry this rate");
-            reconnect(self.request, session, start)?;
+            reconnect(self.request, session, Some(start))?;
             session.attach_flash()?;
             self.survey.start_stub(session)?;
             result = session.change_baud(lower);
@@ -74,22 +73,5 @@ impl Job<'_> {
         self.survey.measured.baud = session.clocked_baud();
         self.survey.measured.round_trip = session.round_trip();
         Ok(())
-    }
-
-    /// After an error that a slower link may not have: whether the deploy is to be run again from
-    /// its comparison, and at which rate.
-    pub(super) fn slower(&mut self, session: &Session, error: &DeployError) -> Option<u32> {
-        if !matches!(error, DeployError::Loader(error) if error.is_of_the_line())
-            || self.cancel.is_cancelled()
-            || self.request.baud != Baud::Auto
-            || session.lines() != LinesReach::Board
-            || !session.has_baud_rate()
-        {
-            return None;
-        }
-        let lower = rates::step_down(session.baud())?;
-        rate_memory(self.request, session).failed(session.baud());
-        self.note(format!("{error}; trying again at {lower} baud"));
-        Some(lower)
     }
 }

@@ -10,7 +10,8 @@ use super::{Job, Mode};
 use crate::event::{Event, Phase};
 use crate::failure::DeployError;
 use crate::outcome::Verdict;
-use crate::search::{Search, Sector};
+use crate::plan::Plan;
+use crate::search::{Found, Search, Sector, in_bytes};
 
 impl Job<'_> {
     /// Gives every region that can be compared its verdict, sector by sector.
@@ -35,27 +36,64 @@ impl Job<'_> {
     }
 
     fn compare_region(&mut self, session: &mut Session, n: usize) -> Result<(), DeployError> {
-        let Self {
-            survey,
-            events,
-            request,
-            ..
-        } = self;
+        let is_deploy = self.request.mode == Mode::Auto;
+        let write_costs = self.survey.measured.write_costs();
+        let search = Search {
+            chunk_sectors: self.survey.measured.chunk_sectors(),
+            // A verify shows how much differs; a deploy wants to get on.
+            sample: is_deploy,
+            enough: write_costs.sectors_for_a_block().filter(|_| is_deploy),
+        };
+        let found = self.search(session, n, search)?;
+        let region = &mut self.survey.regions[n];
+        region.looks_blank = found.looks_blank;
+        region.sectors = found.sectors;
+        region.searched = !region.sectors.contains(&Sector::Assumed);
+        region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
+            // What an earlier attempt of this deploy wrote did differ.
+            if region.touched {
+                Verdict::Differs
+            } else {
+                Verdict::Match
+            }
+        } else {
+            Verdict::Differs
+        };
+        Ok(())
+    }
+
+    /// Every sector of every region again, after something went wrong: the plan that puts right what
+    /// differs now.
+    pub(super) fn compare_again(&mut self, session: &mut Session) -> Result<Plan, DeployError> {
+        let search = Search {
+            chunk_sectors: self.survey.measured.chunk_sectors(),
+            sample: false,
+            enough: None,
+        };
+        let mut found = Vec::new();
+        for n in 0..self.survey.regions.len() {
+            let region = &self.survey.regions[n];
+            found.push(if region.provable {
+                self.search(session, n, search)?.sectors
+            } else {
+                vec![Sector::Match; region.sectors.len()]
+            });
+        }
+        Ok(self.plan_for(&found))
+    }
+
+    fn search(
+        &mut self,
+        session: &mut Session,
+        n: usize,
+        search: Search,
+    ) -> Result<Found, DeployError> {
+        let Self { survey, events, .. } = self;
         // Taken out while the survey is borrowed for hashing.
         let bytes = std::mem::take(&mut survey.regions[n].image.bytes);
         let region = &survey.regions[n];
         let (name, offset) = (region.name.clone(), region.image.region.offset);
         let total_bytes = bytes.len() as u64;
-        let search = Search {
-            chunk_sectors: survey.measured.chunk_sectors(),
-            // A verify shows how much differs; a deploy wants to get on.
-            sample: request.mode == Mode::Auto,
-            enough: survey
-                .measured
-                .write_costs()
-                .sectors_for_a_block()
-                .filter(|_| request.mode == Mode::Auto),
-        };
         let mut progress = |done_bytes| {
             let (region, phase) = (name.clone(), Phase::Verify);
             events(Event::Progress {
@@ -75,9 +113,9 @@ impl Job<'_> {
                 settled = before;
                 progress(settled);
             }
-            let at = offset + range.start as u32 * SECTOR_LEN;
             let was_measured = survey.measured.hash_bytes_per_s.is_some();
-            let digest = survey.hash(session, at, range.len() as u32 * SECTOR_LEN)?;
+            let expected = &bytes[in_bytes(&range)];
+            let digest = survey.hash_sectors(session, n, range.clone(), expected)?;
             if !was_measured && survey.measured.hash_bytes_per_s.is_some() {
                 let hashed = range.end as u64 * u64::from(SECTOR_LEN);
                 survey.start_stub_if_it_pays(session, total_bytes - hashed, 0)?;
@@ -87,22 +125,7 @@ impl Job<'_> {
         if result.is_ok() {
             progress(total_bytes);
         }
-        let region = &mut survey.regions[n];
-        region.image.bytes = bytes;
-        let found = result?;
-        region.looks_blank = found.looks_blank;
-        region.sectors = found.sectors;
-        region.searched = !region.sectors.contains(&Sector::Assumed);
-        region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
-            // What an earlier attempt of this deploy wrote did differ.
-            if region.touched {
-                Verdict::Differs
-            } else {
-                Verdict::Match
-            }
-        } else {
-            Verdict::Differs
-        };
-        Ok(())
+        survey.regions[n].image.bytes = bytes;
+        Ok(result?)
     }
 }

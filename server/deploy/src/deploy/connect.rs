@@ -33,10 +33,10 @@ pub(super) fn connect(
 pub(super) fn reconnect(
     request: &Request,
     session: &mut Session,
-    limit: u32,
+    limit: Option<u32>,
 ) -> Result<(), LoaderError> {
     session.restart(options(request))?;
-    raise_baud(request, session, Some(limit))
+    raise_baud(request, session, limit)
 }
 
 fn options(request: &Request) -> ConnectOptions {

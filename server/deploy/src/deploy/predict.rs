@@ -31,7 +31,7 @@ impl Survey {
                 .is_none_or(|write| write.region != region.name)
             {
                 let hash_s = if region.provable {
-                    self.predict_proof(&ranges_to_prove(region, plan, n, &self.measured))
+                    self.predict_proof(&ranges_to_prove(self, n, plan))
                 } else {
                     0.0
                 };

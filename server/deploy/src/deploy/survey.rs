@@ -1,11 +1,13 @@
 //! What is known, while a deploy runs, of the regions and of the loader that works on them.
 
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::{LoaderKind, Session};
+use fbuild_loader::session::{LoaderKind, Session, md5_of};
 
 use super::connect::measured;
 use super::{Name, Request};
@@ -43,6 +45,8 @@ pub(crate) struct Region {
     /// Sectors that the loader took.
     pub(crate) written: Vec<bool>,
     pub(crate) sent_bytes: u64,
+    /// Sectors whose bytes stand nowhere else in the images: their digest answers one question only.
+    is_unique: Vec<bool>,
 }
 
 impl Region {
@@ -60,6 +64,7 @@ impl Region {
             touched: false,
             written: vec![false; image.bytes.len() / SECTOR_LEN as usize],
             sent_bytes: 0,
+            is_unique: Vec::new(),
             image,
         }
     }
@@ -73,6 +78,33 @@ impl Region {
     pub(super) fn sector_offset(&self, sector: usize) -> u32 {
         self.image.region.offset + sector as u32 * SECTOR_LEN
     }
+
+    /// Sectors in flash, counted from its start.
+    pub(super) fn in_flash(&self, sectors: &Range<usize>) -> Range<usize> {
+        let first = (self.image.region.offset / SECTOR_LEN) as usize;
+        first + sectors.start..first + sectors.end
+    }
+}
+
+/// Marks the sectors whose bytes stand nowhere else in these regions, and are not one byte repeated,
+/// which any flash may hold in many places.
+fn mark_unique(regions: &mut [Region]) {
+    let mut seen: HashMap<[u8; 16], u32> = HashMap::new();
+    let digests = |region: &Region| -> Vec<[u8; 16]> {
+        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
+        sectors.map(md5_of).collect()
+    };
+    let digests: Vec<Vec<[u8; 16]>> = regions.iter().map(digests).collect();
+    for digest in digests.iter().flatten() {
+        *seen.entry(*digest).or_default() += 1;
+    }
+    for (region, digests) in regions.iter_mut().zip(digests) {
+        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
+        let is_unique = |(sector, digest): (&[u8], [u8; 16])| {
+            seen[&digest] == 1 && sector.iter().any(|byte| *byte != sector[0])
+        };
+        region.is_unique = sectors.zip(digests).map(is_unique).collect();
+    }
 }
 
 /// The regions, and the loader as it was measured.
@@ -81,6 +113,9 @@ pub(crate) struct Survey {
     pub(crate) regions: Vec<Region>,
     pub(crate) measured: Measured,
     flash_size: Option<u32>,
+    /// Sectors that belong to no region and lie beside one that is written, by their offset, and what
+    /// they held before.
+    pub(super) beside: BTreeMap<u32, [u8; 16]>,
 }
 
 impl Default for Survey {
@@ -96,6 +131,7 @@ impl Default for Survey {
             regions: Vec::new(),
             measured,
             flash_size: None,
+            beside: BTreeMap::new(),
         }
     }
 }
@@ -122,10 +158,13 @@ impl Survey {
             }
             region
         };
+        let mut regions: Vec<Region> = images.into_iter().map(region).collect();
+        mark_unique(&mut regions);
         Self {
-            regions: images.into_iter().map(region).collect(),
+            regions,
             measured: measured(session),
             flash_size: facts.flash_size,
+            beside: BTreeMap::new(),
         }
     }
 
@@ -136,6 +175,7 @@ impl Survey {
             regions: images.into_iter().map(region).collect(),
             measured,
             flash_size: facts.flash_size,
+            beside: BTreeMap::new(),
         }
     }
 
@@ -207,6 +247,28 @@ impl Survey {
         self.measured.kind = LoaderKind::Stub;
         self.measured.hash_bytes_per_s = None;
         Ok(())
+    }
+
+    /// MD5 of sectors of the `n`-th region, which are to hold `bytes`. Where other sectors hold the
+    /// same, a digest that is right may be the answer to another question (one that came late, or one
+    /// for which the offset was damaged on the way): it is asked for twice.
+    pub(super) fn hash_sectors(
+        &mut self,
+        session: &mut Session,
+        n: usize,
+        sectors: Range<usize>,
+        bytes: &[u8],
+    ) -> Result<[u8; 16], LoaderError> {
+        let region = &self.regions[n];
+        let offset = region.sector_offset(sectors.start);
+        let is_unique = |sector: usize| region.is_unique.get(sector) == Some(&true);
+        let is_unique = sectors.clone().any(is_unique);
+        let len_bytes = sectors.len() as u32 * SECTOR_LEN;
+        let digest = self.hash(session, offset, len_bytes)?;
+        if is_unique || digest != md5_of(bytes) {
+            return Ok(digest);
+        }
+        self.hash(session, offset, len_bytes)
     }
 
     /// Hashes flash, and learns from how long it took.

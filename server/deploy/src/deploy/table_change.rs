@@ -1,6 +1,6 @@
 //! A new partition table must not silently make the firmware lose what it has stored.
 
-use super::boot_slot::read_table;
+use super::boot_slot::{TableOnBoard, read_table};
 use super::on_board::OnBoard;
 use super::{Job, Mode};
 use crate::failure::DeployError;
@@ -10,7 +10,7 @@ use crate::partitions::loss::{Fate, Loss, losses, losses_text};
 use crate::target::RegionKind;
 
 /// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
-/// dozen with the slowest ROM. What lies behind it is taken for blank, too.
+/// dozen with the slowest ROM. What lies behind it counts as data.
 const LOOKED_AT_BYTES: u32 = 8 * 1024 * 1024;
 
 impl Job<'_> {
@@ -31,24 +31,35 @@ impl Job<'_> {
             return Ok(());
         };
         let offset = region.image.region.offset;
-        // What is there cannot be read, or is not what it reads as.
-        if facts.security.secure_download || facts.security.flash_encryption {
-            return Ok(());
+        let security = facts.security;
+        if security.secure_download || security.flash_encryption {
+            return self.keep_data_unseen(if security.secure_download {
+                "in Secure Download Mode it cannot be read"
+            } else {
+                "it is encrypted"
+            });
         }
         let Some(new) = loaded.table() else {
             return Ok(());
         };
-        let Some(old) = read_table(board, offset)? else {
-            return Ok(());
+        let old = match read_table(board, offset)? {
+            TableOnBoard::Valid(old) => old,
+            TableOnBoard::Blank => return Ok(()),
+            TableOnBoard::Unreadable(why) => {
+                return self.keep_data_or_note(format!(
+                    "what the board holds at {offset:#x} is neither blank nor a partition table \
+                     ({why}); whether the new table loses data on the board is not known"
+                ));
+            }
         };
         let flash = facts.flash_size.map_or(u64::MAX, u64::from);
         let mut left_bytes = LOOKED_AT_BYTES;
         let (mut lost, mut stretches) = (Vec::new(), Vec::new());
         for loss in losses(&old, new) {
-            let len_bytes = loss.partition.size.min(left_bytes);
-            if len_bytes == 0 || loss.partition.end() > flash || self.is_replaced(&loss) {
+            if loss.partition.end() > flash || self.is_replaced(&loss) {
                 continue;
             }
+            let len_bytes = loss.partition.size.min(left_bytes);
             left_bytes -= len_bytes;
             stretches.push((loss.partition.offset, len_bytes));
             lost.push(loss);
@@ -56,12 +67,26 @@ impl Job<'_> {
         if lost.is_empty() {
             return Ok(());
         }
-        let mut blank = board.are_blank(&stretches)?.into_iter();
-        lost.retain(|_| blank.next() != Some(true));
+        let mut looked = stretches.iter().zip(board.are_blank(&stretches)?);
+        lost.retain(|loss| match looked.next() {
+            Some(((_, len_bytes), is_blank)) => !is_blank || *len_bytes < loss.partition.size,
+            None => true,
+        });
         if lost.is_empty() {
             return Ok(());
         }
         self.keep_data_or_note(losses_text(&lost))
+    }
+
+    /// The same where the board does not let its flash be looked at.
+    fn keep_data_unseen(&mut self, why: &str) -> Result<(), DeployError> {
+        if self.request.mode == Mode::Verify {
+            return Ok(());
+        }
+        self.keep_data_or_note(format!(
+            "the partition table is replaced, and what the board has stored could not be looked at \
+             ({why}): whether the firmware finds it again is not known"
+        ))
     }
 
     /// What may be lost ends the deploy where that is not wanted, and is a warning elsewhere.

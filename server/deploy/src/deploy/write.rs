@@ -12,6 +12,7 @@ use super::survey::Region;
 use crate::cost::Measured;
 use crate::event::{Event, Phase};
 use crate::failure::{BoardState, DeployError};
+use crate::image::THREE_BYTE_END;
 use crate::plan::{Plan, PlannedRun};
 use crate::search::{SECTORS_PER_BLOCK, aligned_chunks};
 
@@ -36,11 +37,13 @@ impl Job<'_> {
         if plan.runs.is_empty() {
             return Ok(());
         }
+        self.survey.look_beside(session, plan)?;
         let pieces = pieces(&plan.runs, &self.survey.regions);
         // The bytes are only read; everything that changes is kept apart while threads borrow them.
         let (regions, measured) = (&self.survey.regions, self.survey.measured);
         let mut sent = vec![0; regions.len()];
         let mut taken = Vec::new();
+        let flash_bytes = self.survey.flash_bytes();
         let (events, state) = (&mut self.events, &mut self.state);
         let deflate = session.can_inflate();
         let mut last_deflated = false;
@@ -51,21 +54,28 @@ impl Job<'_> {
                 let measured = deflate.then_some(&measured);
                 compress_ahead(to_compress, regions, measured, &sender);
             });
-            write_pieces(session, &receiver, regions, plan, &mut |progress| {
-                last_deflated = progress.deflated;
-                sent[progress.region] += progress.sent_now;
-                taken.push(progress.taken);
-                let region = &regions[progress.region];
-                *state = BoardState::Writing {
-                    region: region.name.to_string(),
-                };
-                events(Event::Progress {
-                    region: region.name.clone(),
-                    phase: Phase::Write,
-                    done_bytes: progress.done_bytes,
-                    total_bytes: progress.total_bytes,
-                });
-            })
+            write_pieces(
+                session,
+                &receiver,
+                regions,
+                flash_bytes,
+                plan,
+                &mut |progress| {
+                    last_deflated = progress.deflated;
+                    sent[progress.region] += progress.sent_now;
+                    taken.push(progress.taken);
+                    let region = &regions[progress.region];
+                    *state = BoardState::Writing {
+                        region: region.name.to_string(),
+                    };
+                    events(Event::Progress {
+                        region: region.name.clone(),
+                        phase: Phase::Write,
+                        done_bytes: progress.done_bytes,
+                        total_bytes: progress.total_bytes,
+                    });
+                },
+            )
         });
         for (n, region) in self.survey.regions.iter_mut().enumerate() {
             region.sent_bytes += sent[n];
@@ -191,6 +201,7 @@ fn write_pieces(
     session: &mut Session,
     pieces: &Receiver<Piece>,
     regions: &[Region],
+    flash_bytes: u32,
     plan: &Plan,
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<(), DeployError> {
@@ -217,6 +228,13 @@ fn write_pieces(
             sent_now: 0,
             deflated,
         });
+        // A request that is damaged on the way erases nothing behind what it is to write but the
+        // sector that is hashed afterwards anyway. Where addresses have four bytes, no loader was
+        // seen to take a size that needs three.
+        if flash_bytes <= THREE_BYTE_END {
+            let end = region.sector_offset(piece.run.sectors.end + 1);
+            session.bound_flash(end.min(flash_bytes))?;
+        }
         let run = WriteRun {
             offset: region.sector_offset(piece.run.sectors.start),
             plain: &region.image.bytes[piece.run.bytes()],
