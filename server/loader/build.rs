@@ -61,6 +61,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file of the pinned espflash crate"
+)]
 fn read_stub(path: &Path) -> Result<StubFile, Box<dyn Error>> {
     Ok(toml::from_str(&fs::read_to_string(path)?)?)
 }

@@ -1,6 +1,6 @@
 //! End to end: the real binary against a simulated board, and tools that others wrote.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of this is test code
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // all of this is test code
 
 mod bench;
 mod boot_slot;

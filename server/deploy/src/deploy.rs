@@ -211,7 +211,9 @@ impl Job<'_> {
 
     /// Reads all input and checks it, before anything else is done.
     pub(crate) fn load(&mut self) -> Result<LoadedImages, DeployError> {
-        let loaded = image::load(&self.request.target, self.request.regions.as_deref())?;
+        let regions = self.request.regions.as_deref();
+        let is_cancelled = || self.cancel.is_cancelled();
+        let loaded = image::load_unless(&self.request.target, regions, &is_cancelled)?;
         self.subset = loaded.is_subset();
         for warning in loaded.warnings() {
             self.note(warning.clone());

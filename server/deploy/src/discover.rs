@@ -16,6 +16,7 @@ pub mod flasher_args;
 pub mod glob;
 pub mod ini;
 mod json_text;
+mod look;
 mod platformio;
 mod platformio_board;
 pub mod platformio_config;
@@ -25,11 +26,14 @@ pub mod sdkconfig;
 mod stale;
 mod zephyr;
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use environment::Environment;
+use look::Look;
 
+use crate::file;
 use crate::input_error::InputError;
 use crate::target::Target;
 
@@ -59,6 +63,23 @@ pub struct Unbuilt {
     pub build_hint: String,
 }
 
+/// Files that make a project of a directory, or that several tools read.
+const PROJECT_FILES: [&str; 10] = [
+    "platformio.ini",
+    "sdkconfig",
+    "sdkconfig.defaults",
+    "partitions.csv",
+    "Cargo.toml",
+    "espflash.toml",
+    ".cargo/config.toml",
+    ".vscode/settings.json",
+    "build/flasher_args.json",
+    "build/project_description.json",
+];
+
+/// More targets than a person could choose from.
+const MAX_TARGETS: usize = 1000;
+
 /// Find the targets of the workspace `root`.
 #[must_use]
 pub fn discover(root: &Path, environment: &Environment) -> Discovery {
@@ -67,28 +88,40 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         root: root.clone(),
         ..Discovery::default()
     };
+    let look = Look::default();
+    // What stands in the place of a project's file and is none is told, whoever would read it.
+    for name in PROJECT_FILES {
+        look.has(&root.join(name));
+    }
     // The order of strength: what says most about its build comes first.
-    espidf::find(&root, environment, &mut found);
-    fbuild::find(&root, environment, &mut found);
-    platformio::find(&root, environment, &mut found);
-    zephyr::find(&root, &mut found);
-    cargo::find(&root, environment, &mut found);
-    arduino::find(&root, environment, &mut found);
+    espidf::find(&root, environment, &look, &mut found);
+    fbuild::find(&root, environment, &look, &mut found);
+    platformio::find(&root, environment, &look, &mut found);
+    zephyr::find(&root, &look, &mut found);
+    cargo::find(&root, environment, &look, &mut found);
+    arduino::find(&root, environment, &look, &mut found);
+    found.problems.extend(look.problems(&root));
+    if found.targets.len() > MAX_TARGETS {
+        found.targets.truncate(MAX_TARGETS);
+        found.problems.push(InputError::TooMuch {
+            path: root,
+            what: format!("it has more than {MAX_TARGETS} targets; the rest was left out"),
+        });
+    }
     make_names_unique(&mut found.targets);
     found
 }
 
 /// Two targets of one name (two triples of one cargo project) get their place appended.
 fn make_names_unique(targets: &mut [Target]) {
-    for index in 1..targets.len() {
-        let (before, rest) = targets.split_at_mut(index);
-        let target = &mut rest[0];
-        let taken = |name: &str| before.iter().any(|other| other.name == name);
+    let mut taken = HashSet::new();
+    let mut next: HashMap<String, usize> = HashMap::new();
+    for target in targets {
         let plain = target.name.clone();
-        let mut number = 2;
-        while taken(&target.name) {
+        while !taken.insert(target.name.clone()) {
+            let number = next.entry(plain.clone()).or_insert(2);
             target.name = format!("{plain}#{number}");
-            number += 1;
+            *number += 1;
         }
     }
 }
@@ -238,18 +271,6 @@ fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 
-/// The directories in `dir` whose names `keep` accepts, in alphabetical order.
-fn subdirectories(dir: &Path, keep: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(&keep))
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    found.sort();
-    found
-}
-
 /// `path` below `root` with `/` on every system, for names.
 fn relative_name(root: &Path, path: &Path) -> String {
     let relative = path.strip_prefix(root).unwrap_or(path);
@@ -281,14 +302,7 @@ fn image_chip(path: &Path) -> Option<fbuild_loader::chip::Chip> {
 
 /// Up to `len` bytes from the start of a file.
 fn read_start(path: &Path, len: u64) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    let mut start = Vec::new();
-    std::fs::File::open(path)
-        .ok()?
-        .take(len)
-        .read_to_end(&mut start)
-        .ok()?;
-    Some(start)
+    file::read_start(path, len).ok()
 }
 
 /// The partition table in a file, if it is readable.

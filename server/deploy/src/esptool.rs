@@ -33,7 +33,6 @@ use std::time::Instant;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::OpenError;
 use fbuild_loader::link::LinesReach;
-use fbuild_loader::link::holder::holders;
 use fbuild_loader::reset::{self, After};
 
 use self::arguments::Work;
@@ -116,14 +115,7 @@ impl Job<'_> {
             }
         };
         self.elapsed = began.elapsed();
-        result.map_err(|error| match error {
-            // esptool does not look for it.
-            DeployError::Open(OpenError::Busy { port, .. }) => {
-                let holders = holders(&port);
-                OpenError::Busy { port, holders }.into()
-            }
-            error => error,
-        })
+        result
     }
 
     fn run_with(

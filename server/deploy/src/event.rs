@@ -32,12 +32,8 @@ pub struct Board {
     pub security: BoardSecurity,
 }
 
-/// Events of one deploy: at most one `Connecting`; then one attempt after the other; exactly one
-/// `Finished`, which is last. A `Note` may come anywhere before that.
-///
-/// An attempt begins with `Connected`. It has any number of `Progress`, and `Planned` before the first
-/// erase and before the first progress of writing. A link that fails is tried again at a lower baud
-/// rate, from the comparison on: that is another attempt, and all progress begins anew.
+/// Events of one deploy, in this order: `Connecting`, `Connected`, any number of `Progress` and
+/// `Note`, `Planned` before the first erase, exactly one `Finished`, which is last.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The port is about to be opened.
@@ -49,8 +45,7 @@ pub enum Event {
     Connected(Board),
     /// What will be written, published before anything is erased.
     Planned(PlanSummary),
-    /// Bytes done in one phase of one region. Does not fall within an attempt, except after a warning
-    /// that something did not read back: what is done once more then begins anew.
+    /// Bytes done in one phase of one region. Never falls within a phase.
     Progress {
         /// The region.
         region: Arc<str>,

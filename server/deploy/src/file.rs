@@ -16,9 +16,11 @@ use crate::amount::amount;
 pub const IMAGE_LIMIT: u64 = 128 << 20;
 /// The largest ELF file. Debug information makes one several times as large as what is flashed.
 pub const ELF_LIMIT: u64 = 128 << 20;
-/// The largest text of a build tool or of a person. Those seen are below 1 MiB: ESP-IDF's
-/// `project_description.json`, which lists every source file, comes nearest.
+/// The largest text of a build tool or of a person. ESP-IDF's `project_description.json`, which lists
+/// every source file, comes nearest: a few hundred KiB.
 pub const TEXT_LIMIT: u64 = 2 << 20;
+/// The largest partition table, in either form. 95 rows fit into one; the rest is for comments.
+pub const TABLE_TEXT_LIMIT: u64 = 256 << 10;
 /// The largest file of this program's own in the state directory.
 pub const STATE_LIMIT: u64 = 4 << 20;
 
@@ -68,11 +70,21 @@ impl ReadError {
         }
     }
 
+    /// From the operating system's answer.
     fn of(error: &io::Error) -> Self {
         match error.kind() {
             // A part of the path is a file: what is asked for is not there, either.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
             _ => Self::System(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => io::ErrorKind::NotFound.into(),
+            error => Self::other(error),
         }
     }
 }
@@ -133,23 +145,32 @@ pub fn read_start(path: &Path, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
     Ok(start)
 }
 
+/// Whether there is a regular file that has at most `limit_bytes`. It is not opened.
+pub fn check(path: &Path, limit_bytes: u64) -> Result<(), ReadError> {
+    match regular(path.metadata())?.len() {
+        len if len <= limit_bytes => Ok(()),
+        _ => Err(ReadError::TooLarge { limit_bytes }),
+    }
+}
+
 /// Opens a regular file. It is looked at before it is opened, because opening alone makes some
 /// devices do something, and again afterwards, because it may have been replaced in between.
 fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
-    let regular = |metadata: io::Result<Metadata>| {
-        let metadata = metadata.map_err(|error| ReadError::of(&error))?;
-        if metadata.is_file() {
-            Ok(metadata)
-        } else {
-            Err(ReadError::NotRegular(name_of(metadata.file_type())))
-        }
-    };
     regular(path.metadata())?;
     let file = options()
         .open(path)
         .map_err(|error| ReadError::of(&error))?;
     let metadata = regular(file.metadata())?;
     Ok((file, metadata))
+}
+
+fn regular(metadata: io::Result<Metadata>) -> Result<Metadata, ReadError> {
+    let metadata = metadata.map_err(|error| ReadError::of(&error))?;
+    if metadata.is_file() {
+        Ok(metadata)
+    } else {
+        Err(ReadError::NotRegular(name_of(metadata.file_type())))
+    }
 }
 
 /// Opening a FIFO for reading waits for a writer, and opening a terminal makes it this process' own.

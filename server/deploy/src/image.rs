@@ -20,7 +20,7 @@ pub use board::{BoardFacts, BoardSecurity, Standing};
 pub(crate) use elf::{elf_chip, parse_table};
 pub(crate) use esp_image::peek_chip_id;
 pub use esp_image::{EspImage, ImageFault};
-pub use load::load;
+pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
 
 /// Size of a flash in bytes, from its name in build tools (`4MB`).

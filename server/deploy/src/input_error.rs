@@ -9,6 +9,7 @@ mod place;
 use std::path::{Path, PathBuf};
 
 use crate::amount::{amount, amount_in_kib};
+use crate::file::ReadError;
 use crate::outcome::Failure;
 
 /// What is wrong with the request or its files.
@@ -34,13 +35,13 @@ pub enum InputError {
         /// What to do: build, usually.
         remedy: String,
     },
-    /// A file is there and cannot be read.
-    #[error("{} cannot be read: {why}", path.display())]
+    /// Something is there and is not read.
+    #[error("{} {why}", path.display())]
     FileUnreadable {
-        /// The file.
+        /// What it is.
         path: PathBuf,
-        /// What the operating system said.
-        why: String,
+        /// Why not.
+        why: ReadError,
     },
     /// A JSON file of a build does not parse, or lacks what it must have.
     #[error("{}, line {line}: {why}", path.display())]
@@ -360,13 +361,24 @@ pub enum InputError {
         known: Vec<String>,
     },
     /// One region was asked for twice, or two have one name.
-    #[error("the region '{region}' is listed twice in {place}")]
+    #[error("the region '{region}' stands twice in {place}")]
     DuplicateRegion {
         /// The name.
         region: String,
-        /// Where it is listed twice.
+        /// Where it stands twice.
         place: String,
     },
+    /// A project, or a file of it, asks for more than is looked at.
+    #[error("{}: {what}", path.display())]
+    TooMuch {
+        /// The project or the file.
+        path: PathBuf,
+        /// Of what, and how much is allowed.
+        what: String,
+    },
+    /// Somebody cancelled before everything was read.
+    #[error("cancelled")]
+    Cancelled,
     /// An argument makes no sense.
     #[error("'{argument}': {why}")]
     BadArgument {
@@ -398,19 +410,19 @@ fn overlap_note(only_sector: bool) -> &'static str {
 }
 
 impl InputError {
-    /// A file that could not be read, told apart into missing and everything else.
-    pub(crate) fn from_io(region: &str, path: &Path, error: &std::io::Error, remedy: &str) -> Self {
-        if error.kind() == std::io::ErrorKind::NotFound {
-            Self::FileMissing {
+    /// A region's file that could not be read, told apart into missing and everything else.
+    pub(crate) fn unread(region: &str, path: &Path, why: ReadError, remedy: &str) -> Self {
+        match why {
+            ReadError::NotFound => Self::FileMissing {
                 region: region.to_owned(),
                 path: path.to_owned(),
                 remedy: remedy.to_owned(),
-            }
-        } else {
-            Self::FileUnreadable {
+            },
+            ReadError::Cancelled => Self::Cancelled,
+            why => Self::FileUnreadable {
                 path: path.to_owned(),
-                why: error.to_string(),
-            }
+                why,
+            },
         }
     }
 }

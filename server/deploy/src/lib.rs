@@ -5,6 +5,9 @@
 //! [`deploy`] the whole story of one deploy, [`outcome`] what it says at the end. Nothing here knows
 //! of LSP, editors or command lines.
 
+// Tests read files of their own making.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod amount;
 pub mod cost;
 pub mod deploy;

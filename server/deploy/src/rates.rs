@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use fbuild_loader::link::UsbId;
 use serde::{Deserialize, Serialize};
 
+use crate::file::{self, ReadError, STATE_LIMIT};
+
 /// Rates that are tried, slowest first. What bridges on boards can do lies between: CP2102 921600,
 /// CH340 2 M, CP2102N, CH343 and FT232R 3 M.
 pub const LADDER: [u32; 7] = [
@@ -119,9 +121,9 @@ fn read(path: &Path) -> Contents {
         version: VERSION,
         ..Contents::default()
     };
-    let text = match std::fs::read(path) {
+    let text = match file::read(path, STATE_LIMIT) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return fresh,
+        Err(ReadError::NotFound) => return fresh,
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "remembered baud rates are ignored");
             return fresh;

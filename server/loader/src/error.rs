@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::boot_log::BootState;
 use crate::chip::Chip;
-use crate::link::holder::Holder;
 
 /// Why a port could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +16,10 @@ pub enum OpenError {
         port: String,
     },
     /// Another program holds it.
-    #[error("port {port} {}", crate::link::holder::sentence(holders))]
+    #[error("port {port} is in use by another program")]
     Busy {
         /// The port as it was asked for.
         port: String,
-        /// Who that is, where it can be seen.
-        holders: Vec<Holder>,
     },
     /// The user may not open it.
     #[error("no permission to open port {port}")]

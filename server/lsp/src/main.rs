@@ -6,6 +6,9 @@
 //! deploy. [`cli`] and [`server`] are the two front ends; neither decides what is written, that is
 //! `fbuild-deploy`'s.
 
+// Tests read files of their own making.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod boards;
 mod cli;
 mod editing;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use fbuild_deploy::file::{self, ReadError, STATE_LIMIT};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +46,10 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
 
     /// What is kept.
     pub(crate) fn read(&self) -> T {
-        let text = match std::fs::read(&self.path) {
+        let text = match file::read(&self.path, STATE_LIMIT) {
             Ok(text) => text,
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
+                if error != ReadError::NotFound {
                     tracing::warn!(path = %self.path.display(), %error, "not remembered");
                 }
                 return T::default();

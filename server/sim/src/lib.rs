@@ -10,6 +10,9 @@
 //! faults on demand ([`faults`]). What keeps it honest: recordings of genuine ROMs and stubs are
 //! replayed against it, and the unmodified esptool and espflash drive it.
 
+// Tests read files of their own making.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod board;
 mod boot;
 mod console;

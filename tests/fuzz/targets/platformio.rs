@@ -1,30 +1,35 @@
 //! Any two texts as platformio.ini and a file that it includes.
 #![no_main]
 
-use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::discover::ini::IniText;
-use fbuild_deploy::discover::platformio_config::{Files, ProjectConfig};
+use fbuild_deploy::discover::platformio_config::{Files, ProjectConfig, TooWide};
+use fbuild_deploy::file::ReadError;
 use libfuzzer_sys::fuzz_target;
 
 struct Two<'t>(&'t str, &'t str);
 
 impl Files for Two<'_> {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
         match path.to_str() {
             Some("/p/platformio.ini") => Ok(self.0.to_owned()),
             Some("/p/extra.ini") => Ok(self.1.to_owned()),
-            _ => Err(Error::from(ErrorKind::NotFound)),
+            _ => Err(ReadError::NotFound),
         }
     }
 
-    fn find(&self, _: &Path, pattern: &str) -> Vec<PathBuf> {
+    fn find(&self, _: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide> {
         match pattern.len() {
-            0..8 => vec!["/p/extra.ini".into(), "/p/platformio.ini".into()],
-            _ => Vec::new(),
+            0..8 => Ok(vec!["/p/extra.ini".into(), "/p/platformio.ini".into()]),
+            8..16 => Ok(Vec::new()),
+            _ => Err(TooWide),
         }
+    }
+
+    fn is_outside(&self, _: &Path, path: &Path) -> bool {
+        path.ends_with("extra.ini") && self.1.len() % 2 == 1
     }
 }
 

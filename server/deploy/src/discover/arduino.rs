@@ -9,8 +9,7 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::platformio_board::read_json;
-use super::{Discovery, image_chip, regions, subdirectories};
+use super::{Discovery, Look, image_chip, regions};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Target, Tool};
 
@@ -19,13 +18,13 @@ const FIRMWARE_OFFSET: u32 = 0x1_0000;
 /// Architecture part of the FQBN of every ESP32 board.
 const ARCHITECTURE: &str = "esp32";
 
-pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
-    if !has_sketch(root) {
+pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    if !has_sketch(root, look) {
         return;
     }
     // Exported: the directory is named by the FQBN without options, with dots.
-    for dir in subdirectories(&root.join("build"), |_| true) {
-        let Some(sketch) = built_sketch(&dir) else {
+    for dir in look.subdirectories(&root.join("build"), |_| true) {
+        let Some(sketch) = built_sketch(&dir, look) else {
             continue;
         };
         let board = dir
@@ -34,28 +33,34 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
             .unwrap_or_default();
         found
             .targets
-            .extend(read(root, &dir, &sketch, &board, "", environment));
+            .extend(read(root, &dir, &sketch, &board, "", environment, look));
     }
     let sketch_hash = cache_name(root);
     for cache in environment.arduino_build_caches() {
         let dir = cache.join("sketches").join(&sketch_hash);
-        let Some(sketch) = built_sketch(&dir) else {
+        let Some(sketch) = built_sketch(&dir, look) else {
             continue;
         };
-        let Some(board) = board_of_build(&dir) else {
+        let Some(board) = board_of_build(&dir, look) else {
             continue;
         };
-        found
-            .targets
-            .extend(read(root, &dir, &sketch, &board, "/cache", environment));
+        found.targets.extend(read(
+            root,
+            &dir,
+            &sketch,
+            &board,
+            "/cache",
+            environment,
+            look,
+        ));
     }
 }
 
-fn has_sketch(root: &Path) -> bool {
-    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+fn has_sketch(root: &Path, look: &Look) -> bool {
+    let entries = look.entries(root);
     entries
-        .map(|entry| entry.path())
-        .any(|path| path.extension().is_some_and(|e| e == "ino"))
+        .iter()
+        .any(|entry| entry.path.extension().is_some_and(|e| e == "ino"))
 }
 
 /// arduino-cli names a sketch's build directory by the MD5 of its path.
@@ -72,22 +77,16 @@ fn hex_digits(byte: u8) -> [char; 2] {
 }
 
 /// `blink.ino`, if `dir` holds `blink.ino.bin`.
-fn built_sketch(dir: &Path) -> Option<String> {
-    let entries = std::fs::read_dir(dir).ok()?.flatten();
-    let mut names: Vec<_> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter_map(|name| {
-            name.strip_suffix(".ino.bin")
-                .map(|stem| format!("{stem}.ino"))
-        })
-        .collect();
-    names.sort();
-    names.into_iter().next()
+fn built_sketch(dir: &Path, look: &Look) -> Option<String> {
+    look.entries(dir).iter().find_map(|entry| {
+        let stem = entry.name.strip_suffix(".ino.bin")?;
+        Some(format!("{stem}.ino"))
+    })
 }
 
 /// FQBN of `build.options.json`, without options and with dots.
-fn board_of_build(dir: &Path) -> Option<String> {
-    let options = read_json(&dir.join("build.options.json"))?;
+fn board_of_build(dir: &Path, look: &Look) -> Option<String> {
+    let options = look.json(&dir.join("build.options.json"))?;
     let fqbn = options.get("fqbn").and_then(Value::as_str)?;
     Some(fqbn.split(':').take(3).collect::<Vec<_>>().join("."))
 }
@@ -99,6 +98,7 @@ fn read(
     board: &str,
     suffix: &str,
     environment: &Environment,
+    look: &Look,
 ) -> Option<Target> {
     let mut parts = board.split('.');
     let vendor = parts.next().unwrap_or_default();
@@ -124,18 +124,18 @@ fn read(
             DEFAULT_TABLE_OFFSET,
             dir.join(format!("{sketch}.partitions.bin")),
         ),
-        regions::otadata(OTADATA_OFFSET, boot_app0(dir, vendor, environment)),
+        regions::otadata(OTADATA_OFFSET, boot_app0(dir, vendor, environment, look)),
         regions::firmware(FIRMWARE_OFFSET, firmware),
     ]);
     // A table beside the sketch is used in preference to the menu's.
     target.partitions_csv = Some(root.join("partitions.csv")).filter(|path| path.is_file());
     target.inputs = vec![root.to_owned()];
-    target.port = sketch_port(root);
+    target.port = sketch_port(root, look);
     Some(target)
 }
 
 /// The core's `boot_app0.bin`; the newest of several installed versions (all hold the same bytes).
-fn boot_app0(dir: &Path, vendor: &str, environment: &Environment) -> PathBuf {
+fn boot_app0(dir: &Path, vendor: &str, environment: &Environment, look: &Look) -> PathBuf {
     let local = dir.join("boot_app0.bin");
     if local.is_file() {
         return local;
@@ -149,7 +149,7 @@ fn boot_app0(dir: &Path, vendor: &str, environment: &Environment) -> PathBuf {
                 .join(vendor)
                 .join("hardware")
                 .join(ARCHITECTURE);
-            subdirectories(&hardware, |_| true)
+            look.subdirectories(&hardware, |_| true)
         })
         .map(|version| version.join("tools/partitions/boot_app0.bin"))
         .filter(|path| path.is_file())
@@ -178,8 +178,8 @@ fn version_numbers(boot_app0: &Path) -> Vec<u32> {
 }
 
 /// `default_port` of `sketch.yaml`, a file of plain lines in this part.
-fn sketch_port(root: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(root.join("sketch.yaml")).ok()?;
+fn sketch_port(root: &Path, look: &Look) -> Option<String> {
+    let text = look.text(&root.join("sketch.yaml"))?;
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix("default_port:"))?;

@@ -9,9 +9,15 @@ use toml::{Table, Value};
 
 use super::environment::Environment;
 use super::espflash_toml::EspflashSettings;
-use super::{Discovery, Unbuilt, glob, read_start, regions, subdirectories};
+use super::look::{Entry, Look};
+use super::{Discovery, Unbuilt, glob, read_start, regions};
+use crate::file::{self, TABLE_TEXT_LIMIT};
+use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
+
+/// Sources of one program that are looked at.
+const MAX_INPUTS: usize = 5000;
 
 /// Crates that only ESP firmware depends on.
 const ESP_CRATES: &[&str] = &[
@@ -25,21 +31,22 @@ const ESP_CRATES: &[&str] = &[
     "esp-backtrace",
 ];
 
-pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
-    let Some(manifest) = read_toml(&root.join("Cargo.toml")) else {
+pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    let Some(manifest) = look.toml(&root.join("Cargo.toml")) else {
         return;
     };
-    let config = read_toml(&root.join(".cargo/config.toml"))
-        .or_else(|| read_toml(&root.join(".cargo/config")))
+    let config = look
+        .toml(&root.join(".cargo/config.toml"))
+        .or_else(|| look.toml(&root.join(".cargo/config")))
         .unwrap_or_default();
-    let manifests = with_members(root, manifest);
+    let manifests = with_members(root, manifest, look);
     let runner = runner(&config);
     let is_esp = manifests.iter().any(depends_on_esp)
         || runner.iter().any(|word| word.ends_with("espflash"));
     if !is_esp {
         return;
     }
-    let mut settings = match EspflashSettings::read(root, environment) {
+    let mut settings = match EspflashSettings::read(root, environment, look) {
         Ok(settings) => settings,
         Err(problem) => return found.problems.push(problem),
     };
@@ -49,12 +56,13 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
         config: &config,
         manifests: &manifests,
         settings: &settings,
+        look,
     };
     let target_dir = project.target_dir(environment);
     let before = found.targets.len();
-    for triple_dir in subdirectories(&target_dir, is_esp_triple) {
-        for profile_dir in subdirectories(&triple_dir, |_| true) {
-            for (name, elf) in programs(&profile_dir) {
+    for triple_dir in look.subdirectories(&target_dir, is_esp_triple) {
+        for profile_dir in look.subdirectories(&triple_dir, |_| true) {
+            for (name, elf) in programs(&profile_dir, look) {
                 found
                     .targets
                     .push(project.target(&triple_dir, &profile_dir, &name, elf));
@@ -71,11 +79,7 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
     }
 }
 
-fn read_toml(path: &Path) -> Option<Table> {
-    std::fs::read_to_string(path).ok()?.parse().ok()
-}
-
-fn with_members(root: &Path, manifest: Table) -> Vec<Table> {
+fn with_members(root: &Path, manifest: Table, look: &Look) -> Vec<Table> {
     let members = manifest
         .get("workspace")
         .and_then(|w| w.get("members"))
@@ -85,11 +89,19 @@ fn with_members(root: &Path, manifest: Table) -> Vec<Table> {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let dirs = patterns
+    let mut members = Vec::new();
+    for pattern in patterns {
+        match glob::find(root, pattern, look) {
+            Ok(dirs) => members.extend(dirs),
+            Err(glob::TooWide) => look.tell(InputError::TooMuch {
+                path: root.join("Cargo.toml"),
+                what: format!("the member '{pattern}' {}", glob::TooWide),
+            }),
+        }
+    }
+    let members: Vec<_> = members
         .iter()
-        .flat_map(|pattern| glob::find(root, pattern));
-    let members: Vec<_> = dirs
-        .filter_map(|dir| read_toml(&dir.join("Cargo.toml")))
+        .filter_map(|dir| look.toml(&dir.join("Cargo.toml")))
         .collect();
     std::iter::once(manifest).chain(members).collect()
 }
@@ -141,20 +153,15 @@ fn is_esp_triple(name: &str) -> bool {
 }
 
 /// ELF programs of a profile, with their names; examples below `examples/`.
-fn programs(profile_dir: &Path) -> Vec<(String, PathBuf)> {
+fn programs(profile_dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for (dir, prefix) in [
         (profile_dir.to_owned(), ""),
         (profile_dir.join("examples"), "examples/"),
     ] {
-        let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()) {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if !name.contains('.') && !is_hashed(name) && is_esp_program(&path) {
-                found.push((format!("{prefix}{name}"), path.clone()));
+        for Entry { name, path, .. } in look.entries(&dir) {
+            if !name.contains('.') && !is_hashed(&name) && is_esp_program(&path) {
+                found.push((format!("{prefix}{name}"), path));
             }
         }
     }
@@ -184,6 +191,7 @@ struct Project<'p> {
     config: &'p Table,
     manifests: &'p [Table],
     settings: &'p EspflashSettings,
+    look: &'p Look,
 }
 
 impl Project<'_> {
@@ -224,7 +232,7 @@ impl Project<'_> {
         let source = self.source(elf, profile_dir);
         let layout = Layout::of(&source);
         target.table_offset = layout.table;
-        target.inputs = inputs(self.root, &source.elf);
+        target.inputs = inputs(self.root, &source.elf, self.look);
         let bootloader = target.chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let region = |name: &str, kind, offset| Region {
             name: name.to_owned(),
@@ -288,7 +296,7 @@ impl Project<'_> {
             .or_else(|| chip_of_features(self.manifests))
             .or(self.settings.chip)
             .or_else(from_environment)
-            .or_else(|| crate::image::elf_chip(&std::fs::read(elf).ok()?))
+            .or_else(|| crate::image::elf_chip(&self.look.elf(elf)?))
     }
 }
 
@@ -326,7 +334,7 @@ impl Layout {
         let bytes = source
             .partition_table
             .as_ref()
-            .and_then(|path| std::fs::read(path).ok());
+            .and_then(|path| file::read(path, TABLE_TEXT_LIMIT).ok());
         let table = bytes.and_then(|bytes| crate::image::parse_table(&bytes).ok());
         let first = table
             .iter()
@@ -358,20 +366,21 @@ fn app_offset(source: &ElfSource, table: Option<&PartitionTable>) -> u32 {
 }
 
 /// What cargo says that the program was made from, else the usual places.
-fn inputs(root: &Path, elf: &Path) -> Vec<PathBuf> {
+fn inputs(root: &Path, elf: &Path, look: &Look) -> Vec<PathBuf> {
     let mut inputs: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
         .iter()
         .map(|name| root.join(name))
         .collect();
-    match std::fs::read_to_string(elf.with_extension("d")) {
-        Ok(rule) => inputs.extend(
+    match look.text(&elf.with_extension("d")) {
+        Some(rule) => inputs.extend(
             dependencies_of_rule(&rule)
                 .into_iter()
                 .map(|path| root.join(path)),
         ),
-        Err(_) => inputs.extend([root.join("src"), root.join("build.rs")]),
+        None => inputs.extend([root.join("src"), root.join("build.rs")]),
     }
-    inputs.retain(|path| path.exists());
+    inputs.retain(|path| look.spend(1) && path.exists());
+    inputs.shrink_to_fit();
     inputs
 }
 
@@ -384,6 +393,7 @@ fn dependencies_of_rule(rule: &str) -> Vec<PathBuf> {
     spaces
         .split(' ')
         .filter(|p| !p.is_empty())
+        .take(MAX_INPUTS)
         .map(|p| PathBuf::from(p.replace('\0', " ")))
         .collect()
 }

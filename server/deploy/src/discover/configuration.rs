@@ -10,11 +10,11 @@ use fbuild_loader::chip::Chip;
 use serde_json::Value;
 
 use super::environment::Environment;
+use super::look::Look;
 use super::platformio::ARDUINO_APP;
-use super::platformio_board::{Board, read_json};
+use super::platformio_board::Board;
 use super::platformio_config::{ConfigProblem, FILE_NAME, ProjectConfig};
 use super::sdkconfig::SdkConfig;
-use super::subdirectories;
 use crate::partitions::csv::{ExtraSubtype, IdfVersion, SecureBoot};
 
 /// One way in which the project can be built: ESP-IDF's only one, or a PlatformIO environment.
@@ -52,46 +52,51 @@ pub struct Configuration {
 /// Every configuration of the project in `root`. Files that are missing or damaged say nothing.
 #[must_use]
 pub fn configurations(root: &Path, environment: &Environment) -> Vec<Configuration> {
+    let look = Look::default();
     if root.join(FILE_NAME).is_file() {
-        return platformio(root, environment);
+        return platformio(root, environment, &look);
     }
-    espidf(root).or_else(|| sketch(root)).into_iter().collect()
+    let found = espidf(root, &look).or_else(|| sketch(root, &look));
+    found.into_iter().collect()
 }
 
 /// A sketch of the Arduino IDE: its own `partitions.csv` wins over the board's table.
-fn sketch(root: &Path) -> Option<Configuration> {
+fn sketch(root: &Path, look: &Look) -> Option<Configuration> {
     let name = root.file_name()?.to_str()?;
     let file = root.join(format!("{name}.ino"));
     file.is_file().then(|| Configuration {
         table: Some(root.join("partitions.csv")),
         is_arduino: true,
         fixed_app_offset: Some(ARDUINO_APP),
-        ..from_sdkconfig(root, &file)
+        ..from_sdkconfig(root, &file, look)
     })
 }
 
-fn espidf(root: &Path) -> Option<Configuration> {
+fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
     let file = ["sdkconfig", "sdkconfig.defaults"]
         .map(|name| root.join(name))
         .into_iter()
         .find(|path| path.is_file())?;
-    let mut found = from_sdkconfig(root, &file);
-    let build = subdirectories(root, |name| name.starts_with("build"))
+    let mut found = from_sdkconfig(root, &file, look);
+    let build = look
+        .subdirectories(root, |name| name.starts_with("build"))
         .into_iter()
-        .find(|dir| dir.join("project_description.json").is_file());
+        .find(|dir| look.has(&dir.join("project_description.json")));
     if let Some(build) = build {
-        let description = read_json(&build.join("project_description.json")).unwrap_or_default();
+        let description = look
+            .json(&build.join("project_description.json"))
+            .unwrap_or_default();
         let revision = description.get("git_revision").and_then(Value::as_str);
         found.idf_version = revision.and_then(IdfVersion::find).or(found.idf_version);
         let chip = description.get("target").and_then(Value::as_str);
         found.chip = found.chip.or_else(|| chip?.parse().ok());
-        found.extra_subtypes = extra_subtypes(&build);
+        found.extra_subtypes = extra_subtypes(&build, look);
     }
     Some(found)
 }
 
-fn from_sdkconfig(root: &Path, file: &Path) -> Configuration {
-    let config = SdkConfig::read(file);
+fn from_sdkconfig(root: &Path, file: &Path, look: &Look) -> Configuration {
+    let config = SdkConfig::read(file, look);
     let table = config
         .get("PARTITION_TABLE_CUSTOM_FILENAME")
         .filter(|_| config.is_set("PARTITION_TABLE_CUSTOM"));
@@ -143,9 +148,9 @@ pub fn flash_bytes(text: &str) -> Option<u32> {
 }
 
 /// The header that the build makes quotes what was added, as the table's tool takes it.
-fn extra_subtypes(build: &Path) -> Option<Vec<ExtraSubtype>> {
+fn extra_subtypes(build: &Path, look: &Look) -> Option<Vec<ExtraSubtype>> {
     let path = build.join("config/extra_partition_subtypes.inc");
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = look.text(&path)?;
     let Some((_, listed)) = text.split_once("--extra-partition-subtypes") else {
         return Some(Vec::new());
     };
@@ -155,12 +160,12 @@ fn extra_subtypes(build: &Path) -> Option<Vec<ExtraSubtype>> {
     Some(quoted.filter_map(ExtraSubtype::parse).collect())
 }
 
-fn platformio(root: &Path, environment: &Environment) -> Vec<Configuration> {
+fn platformio(root: &Path, environment: &Environment, look: &Look) -> Vec<Configuration> {
     let Ok(config) = ProjectConfig::load(root, environment) else {
         return Vec::new();
     };
     let envs = config.envs().map(str::to_owned);
-    envs.filter_map(|env| of_env(&config, &env, root).ok())
+    envs.filter_map(|env| of_env(&config, &env, root, look).ok())
         .collect()
 }
 
@@ -168,13 +173,14 @@ fn of_env(
     config: &ProjectConfig<'_>,
     env: &str,
     root: &Path,
+    look: &Look,
 ) -> Result<Configuration, ConfigProblem> {
     let section = format!("env:{env}");
     let board = Board::of_env(config, env)?;
     let frameworks = config.list(&section, "framework")?;
     let is_arduino = frameworks.iter().any(|framework| framework == "arduino");
     let sdkconfig = root.join(format!("sdkconfig.{env}"));
-    let mut found = from_sdkconfig(root, &sdkconfig);
+    let mut found = from_sdkconfig(root, &sdkconfig, look);
     found.env = Some(env.to_owned());
     found.file = root.join(FILE_NAME);
     found.is_arduino = is_arduino;

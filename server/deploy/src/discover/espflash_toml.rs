@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use fbuild_loader::chip::Chip;
 use toml::{Table, Value};
 
+use super::Look;
 use super::environment::Environment;
 use crate::input_error::InputError;
 use crate::target::{FlashParams, Setting};
@@ -43,7 +44,11 @@ pub(super) struct EspflashSettings {
 
 impl EspflashSettings {
     /// Read the `espflash.toml` that espflash would use, if there is one.
-    pub(super) fn read(root: &Path, environment: &Environment) -> Result<Self, InputError> {
+    pub(super) fn read(
+        root: &Path,
+        environment: &Environment,
+        look: &Look,
+    ) -> Result<Self, InputError> {
         let user = environment.dir("XDG_CONFIG_HOME");
         let user = user.or_else(|| environment.home().map(|home| home.join(".config")));
         let places = [
@@ -51,24 +56,29 @@ impl EspflashSettings {
             root.parent().map(|parent| parent.join(FILE_NAME)),
             user.map(|config| config.join("espflash").join(FILE_NAME)),
         ];
-        let path = places.into_iter().flatten().find(|path| path.is_file());
+        let path = places.into_iter().flatten().find(|path| look.has(path));
         let mut settings = Self::default();
         // espflash takes the flash's own size where none is given.
         settings.flash.size = Setting::Detect;
         if let Some(path) = path {
-            settings.apply_file(&path)?;
+            settings.apply_file(&path, look)?;
         }
         Ok(settings)
     }
 
-    fn apply_file(&mut self, path: &Path) -> Result<(), InputError> {
+    fn apply_file(&mut self, path: &Path, look: &Look) -> Result<(), InputError> {
         let config = |line, why: String| InputError::Config {
             path: path.to_owned(),
             line,
             why,
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| config(None, error.to_string()))?;
+        let text = look.read(path).map_err(|why| InputError::FileUnreadable {
+            path: path.to_owned(),
+            why,
+        })?;
+        if !look.has_room(path, "values", text.matches([',', '[', '{', '=']).count()) {
+            return Ok(());
+        }
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text
@@ -168,7 +178,7 @@ mod tests {
     fn read(text: &str) -> Result<EspflashSettings, InputError> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
-        EspflashSettings::read(dir.path(), &Environment::default())
+        EspflashSettings::read(dir.path(), &Environment::default(), &Look::default())
     }
 
     #[test]

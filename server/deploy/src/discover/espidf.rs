@@ -10,18 +10,20 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::flasher_args::{FlasherArgs, Named, Placed};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Unbuilt, read_table, regions, relative_name, subdirectories};
+use super::{Discovery, Look, Unbuilt, read_table, regions, relative_name};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
 
 const FLASHER_ARGS: &str = "flasher_args.json";
 const DESCRIPTION: &str = "project_description.json";
+/// Components in the project that are looked at for changes.
+const MAX_COMPONENTS: usize = 500;
 
-pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
-    for dir in build_directories(root) {
+pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    for dir in build_directories(root, look) {
         let flasher_args = dir.join(FLASHER_ARGS);
-        if !flasher_args.is_file() {
+        if !look.has(&flasher_args) {
             found.unbuilt.push(Unbuilt {
                 name: format!("espidf:{}", build_name(root, &dir)),
                 looked_for: flasher_args,
@@ -29,37 +31,39 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
             });
             continue;
         }
-        match read(root, &dir, &flasher_args, environment) {
+        match read(root, &dir, &flasher_args, environment, look) {
             Ok(target) => found.targets.push(target),
             Err(problem) => found.problems.push(problem),
         }
     }
 }
 
-fn is_build_directory(dir: &Path) -> bool {
-    dir.join(FLASHER_ARGS).is_file() || dir.join(DESCRIPTION).is_file()
+fn is_build_directory(dir: &Path, look: &Look) -> bool {
+    look.has(&dir.join(FLASHER_ARGS)) || look.has(&dir.join(DESCRIPTION))
 }
 
 /// The workspace itself, `build*`, one level below (`build/esp32s3`), and where VS Code's
 /// extension was told to build.
-fn build_directories(root: &Path) -> Vec<PathBuf> {
-    if is_build_directory(root) {
+fn build_directories(root: &Path, look: &Look) -> Vec<PathBuf> {
+    if is_build_directory(root, look) {
         return vec![root.to_owned()];
     }
     let mut found = Vec::new();
-    let configured = vs_code_build_path(root).filter(|dir| !dir.starts_with(root.join("build")));
-    for dir in subdirectories(root, |name| name.starts_with("build"))
+    let configured = vs_code_build_path(root, look);
+    let configured = configured.filter(|dir| !dir.starts_with(root.join("build")));
+    for dir in look
+        .subdirectories(root, |name| name.starts_with("build"))
         .into_iter()
         .chain(configured)
     {
         // Below a build directory lies the boot loader's own, which is no target.
-        if is_build_directory(&dir) {
+        if is_build_directory(&dir, look) {
             found.push(dir);
         } else {
             found.extend(
-                subdirectories(&dir, |_| true)
+                look.subdirectories(&dir, |_| true)
                     .into_iter()
-                    .filter(|d| is_build_directory(d)),
+                    .filter(|d| is_build_directory(d, look)),
             );
         }
     }
@@ -68,10 +72,9 @@ fn build_directories(root: &Path) -> Vec<PathBuf> {
 }
 
 /// `idf.buildPath` of `.vscode/settings.json`.
-fn vs_code_build_path(root: &Path) -> Option<PathBuf> {
-    let text = std::fs::read_to_string(root.join(".vscode/settings.json")).ok()?;
+fn vs_code_build_path(root: &Path, look: &Look) -> Option<PathBuf> {
     // Comments are allowed there and rare; a file with some is left alone.
-    let settings: Value = serde_json::from_str(&text).ok()?;
+    let settings = look.json(&root.join(".vscode/settings.json"))?;
     let path = settings.get("idf.buildPath")?.as_str()?;
     let path = path.replace("${workspaceFolder}", &root.display().to_string());
     Some(root.join(path)).filter(|path| path.is_dir())
@@ -100,23 +103,24 @@ fn read(
     dir: &Path,
     flasher_args: &Path,
     environment: &Environment,
+    look: &Look,
 ) -> Result<Target, InputError> {
-    let text =
-        std::fs::read_to_string(flasher_args).map_err(|error| InputError::FileUnreadable {
+    let text = look
+        .read(flasher_args)
+        .map_err(|why| InputError::FileUnreadable {
             path: flasher_args.to_owned(),
-            why: error.to_string(),
+            why,
         })?;
     let args = FlasherArgs::parse(&text);
     if let Some(fault) = args.faults.first() {
         let line = line_at(&text, fault.span.start);
         return Err(json_error(flasher_args, line, fault.why.clone()));
     }
-    let description = std::fs::read_to_string(dir.join(DESCRIPTION)).unwrap_or_default();
     // A damaged description only makes the target poorer: flasher_args.json says what to flash.
-    let description: Value = serde_json::from_str(&description).unwrap_or_default();
+    let description = look.json(&dir.join(DESCRIPTION)).unwrap_or_default();
     let project = project_directory(root, dir, &description);
     let sdkconfig_path = sdkconfig_path(&project, &description);
-    let sdkconfig = SdkConfig::read(&sdkconfig_path);
+    let sdkconfig = SdkConfig::read(&sdkconfig_path, look);
 
     let name = build_name(root, dir);
     let mut target = Target::new(
@@ -151,7 +155,7 @@ fn read(
     ]
     .iter()
     .any(|option| sdkconfig.is_set(option));
-    target.partitions_csv = custom_table(&project, &sdkconfig);
+    target.partitions_csv = custom_table(&project, &sdkconfig, look);
     target.inputs = inputs(&project, &description, sdkconfig_path);
     target.port = environment.get("ESPPORT").map(str::to_owned);
     target.baud = environment
@@ -285,14 +289,14 @@ fn flash_params(args: &FlasherArgs) -> FlashParams {
 }
 
 /// The project's own table; the built-in ones lie in ESP-IDF and do not change.
-fn custom_table(project: &Path, sdkconfig: &SdkConfig) -> Option<PathBuf> {
+fn custom_table(project: &Path, sdkconfig: &SdkConfig, look: &Look) -> Option<PathBuf> {
     if !sdkconfig.is_set("PARTITION_TABLE_CUSTOM") {
         return None;
     }
     let name = sdkconfig
         .get("PARTITION_TABLE_CUSTOM_FILENAME")
         .or_else(|| sdkconfig.get("PARTITION_TABLE_FILENAME"))?;
-    Some(project.join(name)).filter(|path| path.is_file())
+    Some(project.join(name)).filter(|path| look.has(path))
 }
 
 /// `main`, `components`, whatever other components lie in the project, and the configuration.
@@ -301,13 +305,12 @@ fn inputs(project: &Path, description: &Value, sdkconfig: PathBuf) -> Vec<PathBu
     let paths = description
         .get("build_component_paths")
         .and_then(Value::as_array);
-    for path in paths
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    let paths = paths.into_iter().flatten().filter_map(Value::as_str);
+    let own = paths
         .map(PathBuf::from)
-    {
-        if path.starts_with(project) && !inputs.iter().any(|input| path.starts_with(input)) {
+        .filter(|path| path.starts_with(project));
+    for path in own.take(MAX_COMPONENTS) {
+        if !inputs.iter().any(|input| path.starts_with(input)) {
             inputs.push(path);
         }
     }

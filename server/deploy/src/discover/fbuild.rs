@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::platformio_config::{FILE_NAME, ProjectConfig};
-use super::{Discovery, image_chip, read_table, regions, subdirectories};
+use super::{Discovery, Look, image_chip, read_table, regions};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Target, Tool};
 
 const FIRMWARE_OFFSET: u32 = 0x1_0000;
 const PROFILES: [&str; 2] = ["release", "quick"];
 
-pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
+pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
     let configured = environment
         .dir("FBUILD_BUILD_DIR")
         .map(|dir| root.join(dir));
@@ -31,7 +31,7 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     let mut places: Vec<(Option<String>, Option<String>, PathBuf)> = Vec::new();
-    for dir in subdirectories(&base, |_| true) {
+    for dir in look.subdirectories(&base, |_| true) {
         let name = dir
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
@@ -40,7 +40,7 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
             places.push((project_name.clone(), Some(name), dir));
             continue;
         }
-        for profile in subdirectories(&dir, |_| true) {
+        for profile in look.subdirectories(&dir, |_| true) {
             let profile_name = profile
                 .file_name()
                 .map(|n| n.to_string_lossy().into_owned());

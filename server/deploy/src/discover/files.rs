@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{image_chip, parse_offset, read_start, read_table, regions};
+use crate::file::{self, IMAGE_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
@@ -22,13 +23,9 @@ impl Target {
             });
         }
         for (offset, path) in pairs {
-            if !path.is_file() {
-                return Err(InputError::FileMissing {
-                    region: format!("{offset:#x}"),
-                    path: path.clone(),
-                    remedy: "Check the path.".to_owned(),
-                });
-            }
+            file::check(path, IMAGE_LIMIT).map_err(|why| {
+                InputError::unread(&format!("{offset:#x}"), path, why, "Check the path.")
+            })?;
         }
         let found_in = pairs[0].1.clone();
         let root = found_in

@@ -2,8 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use super::look::Look;
+
 /// How deep `**` descends. Deeper trees are not configuration.
 const MAX_DEPTH: usize = 16;
+/// Parts between slashes, and their lengths: no name of a file is longer.
+const MAX_PARTS: usize = 64;
+const MAX_PART: usize = 255;
+/// `[…]` in one part.
+const MAX_SETS: usize = 16;
+
+/// A pattern that would look at more than is looked at of one project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("looks into more files and directories than belong to a project")]
+pub struct TooWide;
 
 /// Whether a text has characters that make it a pattern.
 #[must_use]
@@ -73,67 +85,59 @@ fn set(pattern: &[char], c: char) -> Option<(bool, usize)> {
 }
 
 /// Files and directories below `root` that match `pattern` (absolute, or relative to `root`), in
-/// alphabetical order. Hidden entries match only patterns that begin with a dot.
-#[must_use]
-pub fn find(root: &Path, pattern: &str) -> Vec<PathBuf> {
+/// alphabetical order. Hidden entries match only patterns that begin with a dot. `**` follows no
+/// links: they can lead in circles.
+pub(super) fn find(root: &Path, pattern: &str, look: &Look) -> Result<Vec<PathBuf>, TooWide> {
     let (start, rest) = match pattern.strip_prefix('/') {
         Some(rest) => (PathBuf::from("/"), rest),
         None => (root.to_owned(), pattern),
     };
     let parts: Vec<_> = rest.split('/').filter(|part| !part.is_empty()).collect();
-    let mut found = Vec::new();
-    descend(&start, &parts, 0, &mut found);
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn descend(dir: &Path, parts: &[&str], depth: usize, found: &mut Vec<PathBuf>) {
-    if depth > MAX_DEPTH {
-        return;
+    let is_long = |part: &&str| part.len() > MAX_PART || part.matches('[').count() > MAX_SETS;
+    if parts.len() > MAX_PARTS || parts.iter().any(is_long) {
+        return Err(TooWide);
     }
-    let Some((part, rest)) = parts.split_first() else {
-        found.push(dir.to_owned());
-        return;
-    };
-    if *part == "**" {
-        descend(dir, rest, depth, found);
-        for (path, _) in entries(dir)
-            .into_iter()
-            .filter(|(path, name)| is_shown("*", name) && path.is_dir())
-        {
-            descend(&path, parts, depth + 1, found);
-        }
-    } else if is_pattern(part) {
-        for (path, name) in entries(dir) {
-            if is_shown(part, &name) && matches(part, &name) {
-                descend(&path, rest, depth + 1, found);
+    let mut found = Vec::new();
+    // Places to go on from, with the number of parts that are done and the depth below `**`.
+    let mut waiting = vec![(start, 0, 0)];
+    while let Some((dir, done, depth)) = waiting.pop() {
+        let Some(part) = parts.get(done) else {
+            found.push(dir);
+            continue;
+        };
+        let spend = |n| look.spend(n).then_some(()).ok_or(TooWide);
+        spend(1)?;
+        if *part == "**" {
+            if depth < MAX_DEPTH {
+                for entry in look.entries(&dir) {
+                    if is_shown("*", &entry.name) && entry.is_plain_dir {
+                        waiting.push((entry.path, done, depth + 1));
+                    }
+                }
+            }
+            waiting.push((dir, done + 1, depth));
+        } else if is_pattern(part) {
+            for entry in look.entries(&dir) {
+                spend(part.len() / 16)?;
+                if is_shown(part, &entry.name) && matches(part, &entry.name) {
+                    waiting.push((entry.path, done + 1, depth));
+                }
+            }
+        } else {
+            let path = dir.join(part);
+            if path.exists() {
+                waiting.push((path, done + 1, depth));
             }
         }
-    } else {
-        let path = dir.join(part);
-        if path.exists() {
-            descend(&path, rest, depth + 1, found);
-        }
+        spend(0)?;
     }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 fn is_shown(pattern: &str, name: &str) -> bool {
     !name.starts_with('.') || pattern.starts_with('.')
-}
-
-fn entries(dir: &Path) -> Vec<(PathBuf, String)> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut entries: Vec<_> = entries
-        .map(|entry| {
-            (
-                entry.path(),
-                entry.file_name().to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
-    entries.sort();
-    entries
 }
 
 #[cfg(test)]
@@ -173,7 +177,8 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         let names = |pattern: &str| {
-            find(dir.path(), pattern)
+            find(dir.path(), pattern, &Look::default())
+                .unwrap()
                 .iter()
                 .map(|p| p.strip_prefix(dir.path()).unwrap().display().to_string())
                 .collect::<Vec<_>>()

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 
 pub use text::{IniFault, IniText, OptionText, SectionText, Span};
 
+/// Bytes that `%(name)s` are replaced by for one option, at most.
+const MAX_EXPANDED: usize = 1 << 20;
+
 /// The section whose options appear in all others.
 const DEFAULT_SECTION: &str = "DEFAULT";
 
@@ -19,13 +22,51 @@ pub(super) struct Ini {
     sections: Vec<Section>,
     /// Where each section is among them.
     places: HashMap<String, usize>,
-    defaults: Vec<Entry>,
+    defaults: Options,
 }
 
 #[derive(Debug, Clone)]
 struct Section {
     name: String,
-    options: Vec<Entry>,
+    options: Options,
+}
+
+/// Options in the order in which they first appear.
+#[derive(Debug, Clone, Default)]
+struct Options {
+    entries: Vec<Entry>,
+    /// Where each option is among them.
+    places: HashMap<String, usize>,
+}
+
+impl Options {
+    fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(*self.places.get(name)?)
+    }
+
+    fn set(&mut self, name: &str, value: String, set: Set) {
+        let next = self.entries.len();
+        let place = *self.places.entry(name.to_owned()).or_insert(next);
+        match self.entries.get_mut(place) {
+            Some(entry) => {
+                entry.value = value;
+                entry.set = set;
+            }
+            None => self.entries.push(Entry {
+                name: name.to_owned(),
+                value,
+                set,
+            }),
+        }
+    }
+}
+
+/// An option of a section: one of its own, or one of `[DEFAULT]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    section: usize,
+    option: usize,
+    is_default: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -137,7 +178,7 @@ impl Ini {
                 self.places.insert(from.name.clone(), self.sections.len());
                 self.sections.push(Section {
                     name: from.name.clone(),
-                    options: Vec::new(),
+                    options: Options::default(),
                 });
             }
             for (option, entry) in from.options.iter().enumerate() {
@@ -157,17 +198,7 @@ impl Ini {
             Some(section) => &mut section.options,
             None => &mut self.defaults,
         };
-        match options.iter_mut().find(|entry| entry.name == name) {
-            Some(entry) => {
-                entry.value = value;
-                entry.set = set;
-            }
-            None => options.push(Entry {
-                name: name.to_owned(),
-                value,
-                set,
-            }),
-        }
+        options.set(name, value, set);
     }
 
     pub(super) fn sections(&self) -> impl Iterator<Item = &str> {
@@ -182,22 +213,43 @@ impl Ini {
         self.places.contains_key(name)
     }
 
-    /// Names of a section's options, with those of `[DEFAULT]`.
-    pub(super) fn options(&self, section: &str) -> Vec<&str> {
-        let Some(section) = self.section(section) else {
-            return Vec::new();
+    /// A section's options, with those of `[DEFAULT]`.
+    pub(super) fn places(&self, section: &str, found: &mut Vec<Place>) {
+        let Some(&number) = self.places.get(section) else {
+            return;
         };
-        let own = section.options.iter().map(|entry| entry.name.as_str());
-        let inherited = self.defaults.iter().map(|entry| entry.name.as_str());
-        let inherited = inherited.filter(|name| !section.options.iter().any(|o| o.name == *name));
-        own.chain(inherited).collect()
+        let Some(section) = self.sections.get(number) else {
+            return;
+        };
+        let place = |option, is_default| Place {
+            section: number,
+            option,
+            is_default,
+        };
+        found.extend((0..section.options.entries.len()).map(|option| place(option, false)));
+        let defaults = self.defaults.entries.iter().enumerate();
+        let inherited = defaults.filter(|(_, entry)| section.options.get(&entry.name).is_none());
+        found.extend(inherited.map(|(option, _)| place(option, true)));
+    }
+
+    /// The names of the section and of the option at a place of this.
+    pub(super) fn names(&self, place: Place) -> (&str, &str) {
+        let Some(section) = self.sections.get(place.section) else {
+            return ("", "");
+        };
+        let options = if place.is_default {
+            &self.defaults
+        } else {
+            &section.options
+        };
+        let option = options.entries.get(place.option);
+        (&section.name, option.map_or("", |entry| &entry.name))
     }
 
     fn entry(&self, section: &str, option: &str) -> Option<&Entry> {
         let own = self.section(section).map(|section| &section.options);
-        own.into_iter()
-            .chain([&self.defaults])
-            .find_map(|options| options.iter().find(|entry| entry.name == option))
+        let mut places = own.into_iter().chain([&self.defaults]);
+        places.find_map(|options| options.get(option))
     }
 
     /// Where the value of an option of a section stands.
@@ -212,12 +264,19 @@ impl Ini {
 
     /// The value of an option, with `%%` and `%(name)s` expanded.
     pub(super) fn get(&self, section: &str, option: &str) -> Result<Option<String>, PercentError> {
+        let mut left = MAX_EXPANDED;
         self.raw(section, option)
-            .map(|raw| self.expand(section, raw, 0))
+            .map(|raw| self.expand(section, raw, 0, &mut left))
             .transpose()
     }
 
-    fn expand(&self, section: &str, value: &str, depth: usize) -> Result<String, PercentError> {
+    fn expand(
+        &self,
+        section: &str,
+        value: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<String, PercentError> {
         /// As in `configparser.MAX_INTERPOLATION_DEPTH`.
         const MAX_DEPTH: usize = 10;
         let mut out = String::new();
@@ -238,10 +297,11 @@ impl Ini {
                 let raw = self
                     .raw(section, &name.to_lowercase())
                     .ok_or_else(missing)?;
-                if depth == MAX_DEPTH {
+                *left = left.saturating_sub(raw.len() + 1);
+                if depth == MAX_DEPTH || *left == 0 {
                     return Err(missing());
                 }
-                out.push_str(&self.expand(section, raw, depth + 1)?);
+                out.push_str(&self.expand(section, raw, depth + 1, left)?);
                 rest = tail;
             } else {
                 return Err(PercentError::Syntax {
@@ -304,7 +364,10 @@ mod tests {
         let ini =
             read("[DEFAULT]\nd = 1\n[a]\nx = %(d)s-%(y)s\ny = 2\nz = %(z)s\nw = 5%\n").unwrap();
         assert_eq!(ini.get("a", "x"), Ok(Some("1-2".into())));
-        assert_eq!(ini.options("a"), ["x", "y", "z", "w", "d"]);
+        let mut places = Vec::new();
+        ini.places("a", &mut places);
+        let names: Vec<_> = places.iter().map(|place| ini.names(*place).1).collect();
+        assert_eq!(names, ["x", "y", "z", "w", "d"]);
         assert!(matches!(
             ini.get("a", "z"),
             Err(PercentError::Missing { .. })
@@ -332,8 +395,10 @@ mod tests {
             ini.read(1, &more, &IniText::parse(&more));
             let names: Vec<_> = ini.sections().map(str::to_owned).collect();
             for section in names {
-                for option in ini.options(&section) {
-                    let _ = ini.get(&section, option);
+                let mut places = Vec::new();
+                ini.places(&section, &mut places);
+                for place in places {
+                    let _ = ini.get(&section, ini.names(place).1);
                 }
             }
         }

@@ -12,6 +12,12 @@ pub type Span = Range<usize>;
 /// Deeper nesting is a fault, as for serde_json: reading goes down with it.
 const MAX_DEPTH: usize = 127;
 
+/// What is wrong behind so many faults is not told.
+const MAX_FAULTS: usize = 1000;
+/// More values are a fault, too. A build that lists a file for every row that fits into a partition
+/// table has a tenth of them.
+const MAX_VALUES: usize = 5000;
+
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -90,6 +96,7 @@ pub(super) fn parse(text: &str) -> (Node, Vec<JsonFault>) {
         at: 0,
         faults: Vec::new(),
         gave_up: false,
+        n_values: 0,
     };
     let node = reader.value(0);
     reader.skip_space();
@@ -108,6 +115,7 @@ struct Reader<'t> {
     at: usize,
     faults: Vec<JsonFault>,
     gave_up: bool,
+    n_values: usize,
 }
 
 impl Reader<'_> {
@@ -123,6 +131,7 @@ impl Reader<'_> {
                 why: why.to_owned(),
             });
         }
+        self.gave_up |= self.faults.len() == MAX_FAULTS;
     }
 
     fn peek(&self) -> Option<char> {
@@ -150,13 +159,10 @@ impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Node {
         self.skip_space();
         let start = self.at;
+        self.n_values += 1;
         let value = match self.peek() {
-            Some('{' | '[') if depth == MAX_DEPTH => {
-                self.fault(self.here(), "nested too deep");
-                self.at = self.text.len();
-                self.gave_up = true;
-                JsonValue::Broken
-            }
+            Some('{' | '[') if depth == MAX_DEPTH => self.give_up("nested too deep"),
+            Some(_) if self.n_values > MAX_VALUES => self.give_up("more values than are read"),
             Some('{') => self.object(depth),
             Some('[') => self.array(depth),
             Some('"') => JsonValue::Text(self.string()),
@@ -166,6 +172,14 @@ impl Reader<'_> {
             span: start..self.at,
             value,
         }
+    }
+
+    /// Reads no further.
+    fn give_up(&mut self, why: &str) -> JsonValue {
+        self.fault(self.here(), why);
+        self.at = self.text.len();
+        self.gave_up = true;
+        JsonValue::Broken
     }
 
     fn object(&mut self, depth: usize) -> JsonValue {

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::platformio_board::{Board, read_json};
-use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProjectConfig};
+use super::platformio_board::Board;
+use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Unbuilt, image_chip, parse_offset, read_table, regions};
+use super::{Discovery, Look, Unbuilt, image_chip, parse_offset, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
@@ -22,10 +22,15 @@ use crate::target::{Region, RegionKind, Target, Tool};
 const ARDUINO_OTADATA: u32 = 0xe000;
 pub(super) const ARDUINO_APP: u32 = 0x1_0000;
 
+/// Files that are looked for in the build directory of an environment.
+const ENTRIES_PER_ENV: usize = 4;
+/// Problems that are told of one platformio.ini.
+const MAX_PROBLEMS: usize = 100;
+
 const BOOT_APP0: &str = "framework-arduinoespressif32/tools/partitions/boot_app0.bin";
 
-pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery) {
-    if !root.join(FILE_NAME).is_file() {
+pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    if !look.has(&root.join(FILE_NAME)) {
         return;
     }
     let config = match ProjectConfig::load(root, environment) {
@@ -38,13 +43,18 @@ pub(super) fn find(root: &Path, environment: &Environment, found: &mut Discovery
         .extend(problems.into_iter().map(InputError::from));
     let defaults = config.default_envs().unwrap_or_default();
     for env in config.envs() {
-        if let Err(problem) = find_env(&config, env, &defaults, root, found) {
+        if let Err(problem) = find_env(&config, env, &defaults, root, look, found) {
+            let is_last = problem.kind == ProblemKind::TooMuch;
             let problem = InputError::from(problem);
             if !found.problems.contains(&problem) {
                 found.problems.push(problem);
             }
+            if is_last || found.problems.len() > MAX_PROBLEMS {
+                break;
+            }
         }
     }
+    found.problems.extend(config.look().problems(root));
 }
 
 impl From<ConfigProblem> for InputError {
@@ -62,10 +72,14 @@ fn find_env(
     env: &str,
     defaults: &[String],
     root: &Path,
+    look: &Look,
     found: &mut Discovery,
 ) -> Result<(), ConfigProblem> {
+    if !look.spend(ENTRIES_PER_ENV) {
+        return Ok(());
+    }
     let dir = config.dir("build_dir")?.join(env);
-    let idedata = IdeData::read(&dir.join("idedata.json"), &dir);
+    let idedata = IdeData::read(&dir.join("idedata.json"), &dir, look);
     let app = idedata.as_ref().and_then(|data| data.app.clone());
     let app = app.unwrap_or_else(|| dir.join("firmware.bin"));
     let platform = config
@@ -78,7 +92,11 @@ fn find_env(
     if !app.is_file() && !dir.join("bootloader.bin").is_file() {
         found.unbuilt.push(Unbuilt {
             name,
-            looked_for: app,
+            looked_for: config
+                .shown("platformio", "build_dir")
+                .map_or(app, |written| {
+                    Path::new(&written).join(env).join("firmware.bin")
+                }),
             build_hint: format!("pio run -e {env}"),
         });
         return Ok(());
@@ -94,6 +112,7 @@ fn find_env(
         platform,
         dir,
         app,
+        look,
     };
     env.fill(&mut target, idedata)?;
     found.targets.push(target);
@@ -109,8 +128,8 @@ struct IdeData {
 
 impl IdeData {
     /// A file that is not there, or is damaged, leaves the rules of the platform.
-    fn read(path: &Path, build_dir: &Path) -> Option<Self> {
-        let json = read_json(path)?;
+    fn read(path: &Path, build_dir: &Path, look: &Look) -> Option<Self> {
+        let json = look.json(path)?;
         let extra = json.get("extra")?;
         let image = |entry: &Value| {
             let offset = parse_offset(entry.get("offset")?.as_str()?)?;
@@ -147,6 +166,7 @@ struct Env<'c> {
     platform: String,
     dir: PathBuf,
     app: PathBuf,
+    look: &'c Look,
 }
 
 impl Env<'_> {
@@ -182,7 +202,7 @@ impl Env<'_> {
                 .and_then(|speed| speed.parse().ok()),
         };
         target.port = self.serial_port()?;
-        let sdkconfig = SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")));
+        let sdkconfig = SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")), self.look);
         target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED");
         target.secure_boot = sdkconfig.is_set("SECURE_BOOT");
         Ok(())
@@ -232,7 +252,7 @@ impl Env<'_> {
         let is_espidf = frameworks.iter().any(|framework| framework == "espidf");
         let env = target.env.as_deref().unwrap_or_default();
         let sdkconfig = if is_espidf {
-            SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")))
+            SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")), self.look)
         } else {
             SdkConfig::default()
         };

@@ -5,7 +5,7 @@
 //! `builder/main.py`.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fbuild_loader::chip::Chip;
 use serde_json::Value;
@@ -108,13 +108,11 @@ fn board_file(config: &ProjectConfig<'_>, board: &str) -> Result<Value, ConfigPr
     let file = format!("{board}.json");
     let platforms = config.dir("platforms_dir")?;
     let mut places: Vec<PathBuf> = vec![config.dir("boards_dir")?.join(&file)];
-    places.extend(glob::find(
-        &platforms,
-        &format!("espressif32*/boards/{file}"),
-    ));
+    let pattern = format!("espressif32*/boards/{file}");
+    places.extend(glob::find(&platforms, &pattern, config.look()).unwrap_or_default());
     Ok(places
         .iter()
-        .find_map(|path| read_json(path))
+        .find_map(|path| config.look().json(path))
         .unwrap_or_default())
 }
 
@@ -128,15 +126,11 @@ impl ProjectConfig<'_> {
         ];
         let files = places.into_iter().filter_map(|(dir, pattern)| {
             let dir = self.dir(dir).ok()?;
-            Some(glob::find(&dir, pattern))
+            glob::find(&dir, pattern, self.look()).ok()
         });
         let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
         files.flatten().filter_map(name).collect()
     }
-}
-
-pub(super) fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
 }
 
 #[cfg(test)]

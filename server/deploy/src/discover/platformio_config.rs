@@ -10,14 +10,18 @@ mod problems;
 mod reference;
 mod value;
 
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::environment::Environment;
 use super::glob;
-use super::ini::{Ini, IniText, OptionText, PercentError, SectionText};
+pub use super::glob::TooWide;
+use super::ini::{Ini, IniError, IniText, OptionText, PercentError, Place, SectionText};
+use super::look::Look;
 use super::platformio_options::{self as options, Kind, OptionFacts};
+use crate::file::ReadError;
 pub use origin::Origin;
 pub use reference::{Reference, references};
 pub use value::{ConfigProblem, ProblemKind, Value, list_items};
@@ -29,24 +33,48 @@ pub(crate) const FILE_NAME: &str = "platformio.ini";
 const MAX_NESTING: usize = 32;
 /// `${…}` replaced for one option, at most. More is an attack, not a project.
 const MAX_REPLACEMENTS: usize = 10_000;
+/// Bytes that `${…}` are replaced by for one option, at most.
+const MAX_REPLACED: usize = 1 << 20;
+/// Sections that one extends through others, at most.
+const MAX_EXTENDS: usize = 64;
 /// Options looked at for one section with all that it extends, at most.
-const MAX_INHERITED: usize = 100_000;
+const MAX_INHERITED: usize = 10_000;
+/// Sections whose inherited options are kept, at most this many options together.
+const MAX_KEPT: usize = 100_000;
+/// Options and bytes looked at for all values together, at most. The largest project that was seen
+/// (three hundred environments) takes a hundredth.
+const MAX_STEPS: usize = 20_000_000;
+/// Environments that are looked at; three times as many as of any project that was seen.
+const MAX_ENVS: usize = 1000;
+/// Lines of all files together, at most.
+const MAX_LINES: usize = 30_000;
+/// Files that are read, and patterns that they are looked for by, at most.
+const MAX_FILES: usize = 200;
+
+/// What the value of one option has taken so far.
+#[derive(Default)]
+struct Taken {
+    replacements: Cell<usize>,
+    bytes: Cell<usize>,
+    /// A variable of the user's environment went into it.
+    environment: Cell<bool>,
+}
 
 /// How far one option's value has been expanded.
 #[derive(Clone, Copy)]
 struct Nesting<'c> {
     depth: usize,
-    replacements: &'c Cell<usize>,
+    taken: &'c Taken,
 }
 
 impl<'c> Nesting<'c> {
-    fn new(replacements: &'c Cell<usize>) -> Self {
-        Self {
-            depth: 0,
-            replacements,
-        }
+    fn new(taken: &'c Taken) -> Self {
+        Self { depth: 0, taken }
     }
 }
+
+/// Sections and options in the order in which a value is looked for.
+type Places = Rc<Vec<Place>>;
 
 /// A read `platformio.ini` with its extra files.
 #[derive(Debug)]
@@ -58,6 +86,11 @@ pub struct ProjectConfig<'e> {
     files: Vec<ConfigFile>,
     /// What is wrong with the files themselves.
     faults: Vec<ConfigProblem>,
+    look: Look,
+    /// What all values together have taken.
+    steps: Cell<usize>,
+    kept: RefCell<HashMap<String, Places>>,
+    n_kept: Cell<usize>,
 }
 
 /// One file that was read.
@@ -69,6 +102,20 @@ pub struct ConfigFile {
     pub text: String,
     /// The same with the place of everything.
     pub ini: IniText,
+    /// It lies outside of the project, where any file of the user's can be.
+    pub is_outside: bool,
+}
+
+impl ConfigFile {
+    /// What is wrong with it, in words: without a word out of a file that is not the project's.
+    #[must_use]
+    pub fn what_is_wrong(&self, error: &IniError) -> String {
+        if self.is_outside {
+            "this is no configuration of PlatformIO's".to_owned()
+        } else {
+            error.to_string()
+        }
+    }
 }
 
 /// What an option comes to; `None` where nobody says anything.
@@ -77,30 +124,41 @@ pub type OptionValue = Result<Option<Value>, ConfigProblem>;
 /// Where the files come from.
 pub trait Files {
     /// The text of a file.
-    fn read(&self, path: &Path) -> std::io::Result<String>;
+    fn read(&self, path: &Path) -> Result<String, ReadError>;
 
     /// The files below `root` that match a pattern of `extra_configs`.
-    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf>;
+    fn find(&self, root: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide>;
+
+    /// Whether a file lies outside of the directory of the project, where a link may lead.
+    fn is_outside(&self, root: &Path, path: &Path) -> bool;
 }
 
-/// The files as they lie on the disk.
-#[derive(Debug, Clone, Copy)]
-pub struct OnDisk;
+/// The files as they lie on the disk, as many as belong to one project.
+#[derive(Debug, Default)]
+pub struct OnDisk(Look);
 
 impl Files for OnDisk {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        std::fs::read_to_string(path)
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
+        self.0.read(path)
     }
 
-    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf> {
-        glob::find(root, pattern)
+    fn find(&self, root: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide> {
+        glob::find(root, pattern, &self.0)
+    }
+
+    fn is_outside(&self, root: &Path, path: &Path) -> bool {
+        match (root.canonicalize(), path.canonicalize()) {
+            (Ok(root), Ok(path)) => !path.starts_with(root),
+            // There is nothing to tell of it.
+            _ => false,
+        }
     }
 }
 
 impl<'e> ProjectConfig<'e> {
     /// Read the `platformio.ini` of the directory `project`.
     pub fn load(project: &Path, environment: &'e Environment) -> Result<Self, ConfigProblem> {
-        let config = Self::read(project, environment, &OnDisk);
+        let config = Self::read(project, environment, &OnDisk::default());
         match config.faults.first() {
             Some(fault) => Err(fault.clone()),
             None => Ok(config),
@@ -117,16 +175,43 @@ impl<'e> ProjectConfig<'e> {
             environment,
             files: Vec::new(),
             faults: Vec::new(),
+            look: Look::default(),
+            steps: Cell::new(0),
+            kept: RefCell::default(),
+            n_kept: Cell::new(0),
         };
-        let path = config.project.join(FILE_NAME);
-        config.read_file(&path, files);
+        let mut seen = HashSet::new();
+        let mut patterns = HashSet::new();
+        // A file's own extra files come before those that follow it.
+        let mut waiting = vec![config.project.join(FILE_NAME)];
+        while let Some(path) = waiting.pop() {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            config.read_file(&path, files);
+            let mut found = config.extra_files(&mut patterns, files);
+            if config.files.len() + found.len() > MAX_FILES {
+                let why = format!("extra_configs names more than {MAX_FILES} files");
+                config.fault_of_extra_configs(why);
+                found.truncate(MAX_FILES.saturating_sub(config.files.len()));
+            }
+            found.retain(|path| !seen.contains(path));
+            waiting.extend(found.into_iter().rev());
+        }
+        if config.envs().count() > MAX_ENVS {
+            let message = format!("there are more than {MAX_ENVS} environments; more are not read");
+            let fault = config.problem(ProblemKind::TooMuch, message);
+            config.faults.push(fault);
+        }
         config
     }
 
+    fn fault_of_extra_configs(&mut self, message: String) {
+        let fault = self.problem_in("platformio", "extra_configs", ProblemKind::TooMuch, message);
+        self.faults.push(fault);
+    }
+
     fn read_file(&mut self, path: &Path, files: &dyn Files) {
-        if self.files.iter().any(|file| file.path == path) {
-            return;
-        }
         let number = self.files.len();
         let text = files.read(path);
         let fault = |kind, line, message| ConfigProblem {
@@ -140,31 +225,89 @@ impl<'e> ProjectConfig<'e> {
             let why = error.to_string();
             self.faults.push(fault(ProblemKind::Unreadable, None, why));
         }
-        let text = text.unwrap_or_default();
-        let ini = IniText::parse(&text);
-        if let Some(fatal) = ini.fatal() {
-            let error = &fatal.error;
-            let line = Some(error.line());
-            self.faults
-                .push(fault(error.into(), line, error.to_string()));
+        let mut text = text.unwrap_or_default();
+        let before: usize = self.files.iter().map(|it| it.text.lines().count()).sum();
+        if before + text.lines().count() > MAX_LINES {
+            let why = format!(
+                "with it the configuration has more than {MAX_LINES} lines; it is not read"
+            );
+            self.faults.push(fault(ProblemKind::TooMuch, None, why));
+            text.clear();
         }
+        let ini = IniText::parse(&text);
         self.ini.read(number, &text, &ini);
-        self.files.push(ConfigFile {
+        let file = ConfigFile {
             path: path.to_owned(),
             text,
             ini,
-        });
+            is_outside: files.is_outside(&self.project, path),
+        };
+        if let Some(fatal) = file.ini.fatal() {
+            let error = &fatal.error;
+            let (line, message) = (Some(error.line()), file.what_is_wrong(error));
+            self.faults.push(fault(error.into(), line, message));
+        }
+        self.files.push(file);
+        // What is kept was true without this file.
+        self.kept.borrow_mut().clear();
+        self.n_kept.set(0);
+    }
+
+    /// What `extra_configs` names by now.
+    fn extra_files(&mut self, seen: &mut HashSet<String>, files: &dyn Files) -> Vec<PathBuf> {
         let patterns = self.list("platformio", "extra_configs");
         let patterns = patterns.unwrap_or_else(|problem| {
             self.faults.push(problem);
             Vec::new()
         });
+        let mut found = Vec::new();
         for pattern in patterns {
+            if !seen.insert(pattern.clone()) {
+                continue;
+            }
+            if seen.len() > MAX_FILES {
+                let why = format!("extra_configs has more than {MAX_FILES} patterns");
+                self.fault_of_extra_configs(why);
+                break;
+            }
             let pattern = self.expand_home(&pattern);
-            for extra in files.find(&self.project, &pattern) {
-                self.read_file(&extra, files);
+            match files.find(&self.project, &pattern) {
+                Ok(files) => found.extend(files),
+                Err(TooWide) => {
+                    self.fault_of_extra_configs(format!("'{pattern}' in extra_configs {TooWide}"));
+                }
             }
         }
+        found
+    }
+
+    /// What was read besides the files themselves.
+    pub(super) fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// An option as it is written, where a variable of the user's environment goes into its value:
+    /// what is in there may be a secret, and has no place in a message.
+    pub(super) fn shown(&self, section: &str, option: &str) -> Option<String> {
+        let taken = Taken::default();
+        self.get_nested(section, option, Nesting::new(&taken))
+            .ok()?;
+        let places = self.walk(section).ok()?;
+        let (from, name) = self.hit(&places, option, options::facts(section, option))?;
+        taken
+            .environment
+            .get()
+            .then(|| self.ini.get(from, name).ok().flatten())?
+    }
+
+    /// Counts what a value takes.
+    fn step(&self, n: usize, section: &str, option: &str) -> Result<(), ConfigProblem> {
+        self.steps.set(self.steps.get().saturating_add(n));
+        if self.steps.get() <= MAX_STEPS {
+            return Ok(());
+        }
+        let message = "its values refer to each other more often than in any project".to_owned();
+        Err(self.problem_in(section, option, ProblemKind::TooMuch, message))
     }
 
     /// What is wrong with the files themselves, the first of each file.
@@ -211,8 +354,9 @@ impl<'e> ProjectConfig<'e> {
         let places = self.walk(section)?;
         let mut names: Vec<&str> = Vec::new();
         let mut seen = HashSet::new();
-        for (_, option) in &places {
-            if seen.insert(option.as_str()) {
+        for place in places.iter() {
+            let (_, option) = self.ini.names(*place);
+            if seen.insert(option) {
                 names.push(option);
             }
         }
@@ -224,7 +368,8 @@ impl<'e> ProjectConfig<'e> {
                 names.push(facts.name);
             }
         }
-        let value = |name: &str| self.value(section, name, &places, Nesting::new(&Cell::new(0)));
+        let value =
+            |name: &str| self.value(section, name, &places, Nesting::new(&Taken::default()));
         Ok(names
             .into_iter()
             .map(|name| (name.to_owned(), value(name)))
@@ -233,7 +378,7 @@ impl<'e> ProjectConfig<'e> {
 
     /// The value of an option, inherited, interpolated and typed; its default if it is not there.
     pub fn get(&self, section: &str, option: &str) -> Result<Option<Value>, ConfigProblem> {
-        self.get_nested(section, option, Nesting::new(&Cell::new(0)))
+        self.get_nested(section, option, Nesting::new(&Taken::default()))
     }
 
     /// An option as text.
@@ -270,22 +415,41 @@ impl<'e> ProjectConfig<'e> {
         &self,
         section: &str,
         option: &str,
-        places: &[(String, String)],
+        places: &[Place],
         nesting: Nesting<'_>,
     ) -> OptionValue {
+        self.step(places.len() + 1, section, option)?;
         let facts = options::facts(section, option);
-        let hit = hit(places, option, facts);
+        let hit = self.hit(places, option, facts);
         let mut raw = hit.map_or(Ok(None), |(from, name)| self.raw(from, name))?;
         if let Some(facts) = facts {
             raw = self.overridden(raw, facts);
             raw = raw.or_else(|| facts.default.map(str::to_owned));
         }
         let Some(raw) = raw else { return Ok(None) };
+        self.step(raw.len(), section, option)?;
         let text = self.interpolate(section, option, &raw, nesting)?;
         let Some(facts) = facts else {
             return Ok(Some(Value::Text(text)));
         };
-        self.typed(section, facts, text).map(Some)
+        let is_secret = nesting.taken.environment.get();
+        let shown = is_secret.then_some(raw.as_str());
+        self.typed(section, facts, text, shown).map(Some)
+    }
+
+    /// The first place that has an option, by its name of today or an older one.
+    fn hit(
+        &self,
+        places: &[Place],
+        option: &str,
+        facts: Option<&OptionFacts>,
+    ) -> Option<(&str, &str)> {
+        let means = |name: &str| {
+            name == option
+                || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
+        };
+        let mut names = places.iter().map(|place| self.ini.names(*place));
+        names.find(|(_, name)| means(name))
     }
 
     fn raw(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
@@ -298,43 +462,58 @@ impl<'e> ProjectConfig<'e> {
     }
 
     /// Sections and options in the order in which a value is looked for.
-    fn walk(&self, root: &str) -> Result<Vec<(String, String)>, ConfigProblem> {
+    fn walk(&self, root: &str) -> Result<Places, ConfigProblem> {
+        if let Some(places) = self.kept.borrow().get(root) {
+            return Ok(Rc::clone(places));
+        }
         let mut found = Vec::new();
         self.visit(root, &mut Vec::new(), &mut found)?;
         if root.starts_with("env:") {
             self.visit("env", &mut Vec::new(), &mut found)?;
         }
-        Ok(found)
+        let places = Rc::new(found);
+        let mut kept = self.kept.borrow_mut();
+        self.n_kept.set(self.n_kept.get() + places.len() + 1);
+        if self.n_kept.get() > MAX_KEPT {
+            kept.clear();
+            self.n_kept.set(places.len() + 1);
+        }
+        kept.insert(root.to_owned(), Rc::clone(&places));
+        Ok(places)
     }
 
+    /// Goes down at most [`MAX_EXTENDS`] times.
     fn visit(
         &self,
         section: &str,
         path: &mut Vec<String>,
-        found: &mut Vec<(String, String)>,
+        found: &mut Vec<Place>,
     ) -> Result<(), ConfigProblem> {
+        self.step(path.len() + 1, section, "extends")?;
         if !self.ini.has_section(section) {
             // PlatformIO ignores a missing section in `extends`.
             return Ok(());
         }
-        if found.len() > MAX_INHERITED {
-            let message = format!("[{section}] inherits too much");
-            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
-        }
+        let refuse = |kind, message| Err(self.problem_in(section, "extends", kind, message));
         if path.iter().any(|visited| visited == section) {
             let message = format!(
                 "[{section}] extends itself: {} -> {section}",
                 path.join(" -> ")
             );
-            return Err(self.problem_in(section, "extends", ProblemKind::ExtendsCycle, message));
+            return refuse(ProblemKind::ExtendsCycle, message);
         }
-        let options = self.ini.options(section);
-        found.extend(
-            options
-                .into_iter()
-                .map(|option| (section.to_owned(), option.to_owned())),
-        );
+        let first = path.first().map_or(section, String::as_str);
+        if path.len() > MAX_EXTENDS {
+            let message = format!("[{first}] extends through more than {MAX_EXTENDS} sections");
+            return refuse(ProblemKind::TooMuch, message);
+        }
+        self.ini.places(section, found);
+        if found.len() > MAX_INHERITED {
+            let message = format!("[{first}] has more than {MAX_INHERITED} options");
+            return refuse(ProblemKind::TooMuch, message);
+        }
         if let Some(extends) = self.raw(section, "extends")? {
+            self.step(extends.len(), section, "extends")?;
             path.push(section.to_owned());
             // The last name wins.
             for base in split_list(&extends).iter().rev() {
@@ -369,10 +548,12 @@ impl<'e> ProjectConfig<'e> {
         section: &str,
         facts: &OptionFacts,
         text: String,
+        shown: Option<&str>,
     ) -> Result<Value, ConfigProblem> {
         let bad = |what: &str| {
+            let shown = shown.unwrap_or(&text);
             let message = format!(
-                "option '{}' in [{section}]: '{text}' is not {what}",
+                "option '{}' in [{section}]: '{shown}' is not {what}",
                 facts.name
             );
             self.problem_in(section, facts.name, ProblemKind::BadValue, message)
@@ -438,20 +619,6 @@ impl<'e> ProjectConfig<'e> {
             ..self.problem(kind, message)
         }
     }
-}
-
-/// The first place that has an option, by its name of today or an older one.
-fn hit<'p>(
-    places: &'p [(String, String)],
-    option: &str,
-    facts: Option<&OptionFacts>,
-) -> Option<(&'p str, &'p str)> {
-    let means = |name: &str| {
-        name == option
-            || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
-    };
-    let found = places.iter().find(|(_, name)| means(name));
-    found.map(|(section, name)| (section.as_str(), name.as_str()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use super::Look;
+
 /// Byte offsets into a text.
 pub type Span = Range<usize>;
 
@@ -126,8 +128,9 @@ fn entry(line: &str, start: usize) -> Option<Entry> {
 
 impl SdkConfig {
     /// Read a file; one that is not there has no options.
-    pub(super) fn read(path: &Path) -> Self {
-        std::fs::read_to_string(path).map_or_else(|_| Self::default(), |text| Self::parse(&text))
+    pub(super) fn read(path: &Path, look: &Look) -> Self {
+        look.lines(path)
+            .map_or_else(Self::default, |text| Self::parse(&text))
     }
 
     /// Read a text.

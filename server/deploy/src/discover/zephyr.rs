@@ -7,21 +7,23 @@
 use std::path::{Path, PathBuf};
 
 use super::sdkconfig::SdkConfig;
-use super::{
-    Discovery, image_chip, parse_offset, read_start, regions, relative_name, subdirectories,
-};
+use super::{Discovery, Look, image_chip, parse_offset, read_start, regions, relative_name};
+use crate::input_error::InputError;
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
+
+/// An ESP has two: the boot loader and the app.
+const MAX_DOMAINS: usize = 64;
 
 /// Begins an image for MCUboot. Source: MCUboot documentation, `image_header.ih_magic`.
 const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
 
-pub(super) fn find(root: &Path, found: &mut Discovery) {
+pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
     let is_build = |dir: &PathBuf| {
-        dir.join("domains.yaml").is_file() || dir.join("zephyr/runners.yaml").is_file()
+        look.has(&dir.join("domains.yaml")) || look.has(&dir.join("zephyr/runners.yaml"))
     };
-    let dirs = subdirectories(root, |name| name.starts_with("build"));
+    let dirs = look.subdirectories(root, |name| name.starts_with("build"));
     for dir in dirs.into_iter().filter(is_build) {
-        found.targets.extend(read(root, &dir));
+        found.targets.extend(read(root, &dir, look));
     }
 }
 
@@ -74,21 +76,18 @@ impl Runner {
     }
 }
 
-fn read(root: &Path, dir: &Path) -> Option<Target> {
+fn read(root: &Path, dir: &Path, look: &Look) -> Option<Target> {
     let runners_yaml = dir.join("zephyr/runners.yaml");
     let name = relative_name(root, dir);
     let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
     target.env = Some(name);
     let mut found = Vec::new();
-    for (domain, domain_dir) in domains(dir) {
+    for (domain, domain_dir) in domains(dir, look) {
         let path = domain_dir.join("zephyr/runners.yaml");
-        let Some(runner) = std::fs::read_to_string(&path)
-            .ok()
-            .and_then(|text| Runner::parse(&text))
-        else {
+        let Some(runner) = look.lines(&path).and_then(|text| Runner::parse(&text)) else {
             continue;
         };
-        let config = SdkConfig::read(&domain_dir.join("zephyr/.config"));
+        let config = SdkConfig::read(&domain_dir.join("zephyr/.config"), look);
         found.extend(images(&domain, &domain_dir, &runner));
         target.chip = target
             .chip
@@ -122,14 +121,21 @@ fn read(root: &Path, dir: &Path) -> Option<Target> {
 }
 
 /// Name and directory of each domain; a build without sysbuild is one domain without a name.
-fn domains(dir: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(text) = std::fs::read_to_string(dir.join("domains.yaml")) else {
+fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
+    let Some(text) = look.lines(&dir.join("domains.yaml")) else {
         return vec![(String::new(), dir.to_owned())];
     };
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         if let Some(name) = line.strip_prefix("- name:") {
+            if found.len() == MAX_DOMAINS {
+                look.tell(InputError::TooMuch {
+                    path: dir.join("domains.yaml"),
+                    what: format!("it has more than {MAX_DOMAINS} domains; the rest was left out"),
+                });
+                break;
+            }
             let name = name.trim().trim_matches(['"', '\'']).to_owned();
             let place = dir.join(&name);
             found.push((name, place));
@@ -223,7 +229,7 @@ mod tests {
             );
             write(&format!("build/{domain}/zephyr/{file}"), &start);
         }
-        let target = read(dir.path(), &dir.path().join("build")).unwrap();
+        let target = read(dir.path(), &dir.path().join("build"), &Look::default()).unwrap();
         assert_eq!(target.name, "zephyr:build");
         let regions: Vec<_> = target
             .regions

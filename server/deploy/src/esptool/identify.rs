@@ -17,6 +17,7 @@ use crate::cost::Measured;
 use crate::deploy::{Job, Survey};
 use crate::event::{Board, Event};
 use crate::failure::DeployError;
+use crate::file::{self, STATE_LIMIT};
 use crate::image::{BoardFacts, BoardSecurity, Image};
 
 /// For predictions: one exchange over a usual adapter. Nothing is measured through esptool.
@@ -108,7 +109,8 @@ fn security(esptool: &mut Esptool<'_>, chip: Chip) -> Result<BoardSecurity, Depl
         file: EFUSES,
     };
     esptool.run_well(After::NoReset, work, &mut |_| {})?;
-    let copy = std::fs::read(esptool.folder.path().join(EFUSES)).map_err(EsptoolError::Files)?;
+    let copy = file::read(&esptool.folder.path().join(EFUSES), STATE_LIMIT)
+        .map_err(|error| EsptoolError::Files(error.into()))?;
     efuses::security(chip, &copy).ok_or_else(|| {
         let why = format!(
             "it copied {} of {} bytes of eFuses",

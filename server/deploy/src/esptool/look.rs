@@ -10,6 +10,7 @@ use super::tool::Esptool;
 use super::verdicts::{Span, verdicts};
 use crate::deploy::OnBoard;
 use crate::failure::DeployError;
+use crate::file::{self, IMAGE_LIMIT};
 use crate::outcome::Verdict;
 
 /// The rest of this much comes along with what is fetched: a table and the otadata behind it stand
@@ -54,7 +55,7 @@ impl OnBoard for Esptool<'_> {
         };
         self.run_well(self.request.after, work, &mut |_| {})?;
         let path = self.folder.path().join(CONTENT);
-        let content = std::fs::read(path).unwrap_or_default();
+        let content = file::read(&path, IMAGE_LIMIT).unwrap_or_default();
         let wanted = content.get(..len_bytes as usize).map(<[u8]>::to_vec);
         let wanted = wanted.ok_or_else(|| EsptoolError::Failed {
             how: "exit code 0".to_owned(),

@@ -10,6 +10,7 @@ use fbuild_loader::chip::Chip;
 
 use super::esp_image::EspImage;
 use super::patch::size_name;
+use crate::file::{self, IMAGE_LIMIT, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{PartitionTable, csv};
 use crate::target::{ElfSource, FlashParams, RegionKind, Setting};
@@ -132,8 +133,8 @@ enum Failure {
 fn check_companions(source: &ElfSource) -> Result<(), InputError> {
     let remedy = "Correct espflash.toml.";
     if let Some(path) = &source.bootloader {
-        let bytes = std::fs::read(path)
-            .map_err(|error| InputError::from_io("bootloader", path, &error, remedy))?;
+        let bytes = file::read(path, IMAGE_LIMIT)
+            .map_err(|why| InputError::unread("bootloader", path, why, remedy))?;
         let region = crate::target::Region {
             name: "bootloader".to_owned(),
             offset: 0,
@@ -144,8 +145,8 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
         super::check::check(&region, &bytes, remedy)?;
     }
     if let Some(path) = &source.partition_table {
-        let bytes = std::fs::read(path)
-            .map_err(|error| InputError::from_io("partitions", path, &error, remedy))?;
+        let bytes = file::read(path, TABLE_TEXT_LIMIT)
+            .map_err(|why| InputError::unread("partitions", path, why, remedy))?;
         parse_table(&bytes).map_err(|why| InputError::TableUnreadable {
             region: "partitions".to_owned(),
             path: path.clone(),

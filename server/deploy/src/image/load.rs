@@ -1,7 +1,5 @@
 //! Reading a target's regions, and every check that needs no board.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,16 +11,26 @@ use super::check::{Contents, check};
 use super::elf::{Conditions, Part, convert};
 use super::loaded::LoadedImages;
 use super::{Image, elf, layout};
+use crate::file::{self, ELF_LIMIT, IMAGE_LIMIT, ReadError};
 use crate::input_error::InputError;
 use crate::target::{ElfSource, Region, RegionKind, Source, Target};
 
 /// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
 pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
+    load_unless(target, regions, &|| false)
+}
+
+/// [`load`] that ends with [`InputError::Cancelled`] soon after `is_cancelled` has become true.
+pub fn load_unless(
+    target: &Target,
+    regions: Option<&[String]>,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<LoadedImages, InputError> {
     let selected = select(target, regions)?;
-    let (elf, parts) = read_elf(target)?;
+    let (elf, parts) = read_elf(target, is_cancelled)?;
     let mut images = Vec::with_capacity(selected.len());
     for region in selected {
-        images.push(read(target, region, parts.as_deref())?);
+        images.push(read(target, region, parts.as_deref(), is_cancelled)?);
     }
     images.sort_by_key(|(image, _)| image.region.offset);
     let chip = agree_on_chip(target, &images)?;
@@ -52,7 +60,7 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
     let choice = || target.regions.iter().chain(&target.on_request);
     let known: Vec<_> = choice().map(|region| region.name.clone()).collect();
     if let Some(name) = first_duplicate(&known) {
-        return Err(duplicate(name, target.found_in.display().to_string()));
+        return Err(duplicate(name, format!("in {}", target.found_in.display())));
     }
     let Some(names) = names else {
         return Ok(target.regions.iter().collect());
@@ -61,7 +69,7 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
         return Err(InputError::EmptySelection { known });
     }
     if let Some(name) = first_duplicate(names) {
-        return Err(duplicate(name, "the choice of regions".to_owned()));
+        return Err(duplicate(name, "in the choice of regions".to_owned()));
     }
     names
         .iter()
@@ -98,11 +106,13 @@ pub(super) fn elf_source(target: &Target) -> Option<&ElfSource> {
 
 type ElfAndParts = (Option<Vec<u8>>, Option<Vec<Part>>);
 
-fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
+fn read_elf(target: &Target, is_cancelled: &dyn Fn() -> bool) -> Result<ElfAndParts, InputError> {
     let Some(source) = elf_source(target) else {
         return Ok((None, None));
     };
-    let bytes = read_file("firmware", &source.elf, &target.build_remedy())?;
+    let remedy = target.build_remedy();
+    let bytes = file::read_unless(&source.elf, ELF_LIMIT, is_cancelled);
+    let bytes = not_empty("firmware", &source.elf, bytes, &remedy)?;
     let chip = target.chip.ok_or_else(|| InputError::ChipUnknown {
         target: target.name.clone(),
     })?;
@@ -125,16 +135,13 @@ fn read_elf(target: &Target) -> Result<ElfAndParts, InputError> {
     Ok((Some(bytes), Some(parts)))
 }
 
-fn read_file(region: &str, path: &Path, remedy: &str) -> Result<Vec<u8>, InputError> {
-    let read = || {
-        let mut file = File::open(path)?;
-        // Room for the padding of `fill_last_sector`, so that nothing is copied for it.
-        let len = file.metadata()?.len() as usize;
-        let mut bytes = Vec::with_capacity(len.next_multiple_of(SECTOR_LEN as usize));
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| InputError::from_io(region, path, &error, remedy))?;
+fn not_empty(
+    region: &str,
+    path: &Path,
+    bytes: Result<Vec<u8>, ReadError>,
+    remedy: &str,
+) -> Result<Vec<u8>, InputError> {
+    let bytes = bytes.map_err(|why| InputError::unread(region, path, why, remedy))?;
     if bytes.is_empty() {
         return Err(InputError::FileEmpty {
             region: region.to_owned(),
@@ -160,12 +167,16 @@ pub(super) fn read(
     target: &Target,
     region: &Region,
     parts: Option<&[Part]>,
+    is_cancelled: &dyn Fn() -> bool,
 ) -> Result<(Image, Contents), InputError> {
     layout::check_alignment(region)?;
     let remedy = remedy(target, region);
     let mut region = region.clone();
     let bytes = match &region.source {
-        Source::File(path) => read_file(&region.name, path, &remedy)?,
+        Source::File(path) => {
+            let bytes = file::read_unless(path, IMAGE_LIMIT, is_cancelled);
+            not_empty(&region.name, path, bytes, &remedy)?
+        }
         Source::Elf(source) => {
             let part = part(parts, region.kind).filter(|part| elf::is_image(part));
             let part = part.ok_or_else(|| InputError::Elf {

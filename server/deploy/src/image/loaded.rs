@@ -14,6 +14,7 @@ use super::esp_image::EspImage;
 use super::layout::{self, Placed};
 use super::load::{elf_source, part, read};
 use super::patch::{patch_header, size_bytes};
+use crate::file::{self, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{Partition, PartitionTable, csv};
 use crate::target::{Region, RegionKind, Setting, Source, Target};
@@ -249,7 +250,7 @@ impl LoadedImages {
         let Some(region) = self.initial_otadata() else {
             return Ok(None);
         };
-        let (image, contents) = read(&self.target, region, None)?;
+        let (image, contents) = read(&self.target, region, None, &|| false)?;
         self.finish(&image, &contents, None, board).map(Some)
     }
 
@@ -297,7 +298,9 @@ impl LoadedImages {
             return;
         };
         let bytes = match &region.source {
-            Source::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
+            Source::File(path) => {
+                file::read(path, TABLE_TEXT_LIMIT).map_err(|error| format!("it {error}"))
+            }
             Source::Elf(_) => part(parts, RegionKind::PartitionTable)
                 .map(|part| part.bytes.clone())
                 .ok_or_else(|| "espflash makes none".to_owned()),
@@ -332,12 +335,12 @@ impl LoadedImages {
             md5: built.has_md5,
             ..csv::Options::default()
         };
-        let text = match std::fs::read_to_string(&csv_path) {
+        let text = match file::read_text(&csv_path, TABLE_TEXT_LIMIT) {
             Ok(text) => text,
             Err(error) => {
                 let path = csv_path.display();
                 self.warnings.push(format!(
-                    "{path} could not be compared with the table: {error}"
+                    "{path} could not be compared with the table: it {error}"
                 ));
                 return Ok(());
             }

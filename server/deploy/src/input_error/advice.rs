@@ -38,6 +38,8 @@ impl InputError {
             Self::EmptySelection { .. } => "empty-selection",
             Self::DuplicateRegion { .. } => "duplicate-region",
             Self::BadArgument { .. } => "bad-argument",
+            Self::TooMuch { .. } => "too-much",
+            Self::Cancelled => "cancelled",
             Self::FlashEncrypted { .. } => "flash-encrypted",
             Self::SecureBoot { .. } => "secure-boot",
         }
@@ -60,7 +62,12 @@ impl InputError {
             | Self::Elf { remedy, .. }
             | Self::NoTarget { remedy, .. }
             | Self::UnknownTarget { remedy, .. } => remedy.clone(),
-            Self::FileUnreadable { .. } => "Check the file's permissions.".to_owned(),
+            Self::FileUnreadable { why, .. } => why.remedy().to_owned(),
+            Self::TooMuch { .. } => {
+                "Open the directory of one project, and name in its files what belongs to it."
+                    .to_owned()
+            }
+            Self::Cancelled => String::new(),
             Self::Config { .. } => "Correct the file.".to_owned(),
             Self::ChipMismatch { .. } => {
                 "Connect the right board, or build for the chip that is connected.".to_owned()

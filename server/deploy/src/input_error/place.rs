@@ -27,7 +27,8 @@ impl InputError {
             | Self::RegionExceedsPartition { path, .. }
             | Self::TableUnreadable { path, .. }
             | Self::TableStale { path, .. }
-            | Self::Elf { path, .. } => Some(path),
+            | Self::Elf { path, .. }
+            | Self::TooMuch { path, .. } => Some(path),
             _ => None,
         }
     }

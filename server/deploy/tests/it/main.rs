@@ -1,6 +1,6 @@
 //! Discovery and images over whole workspaces and whole corpora.
 
-#![allow(clippy::unwrap_used)] // tests: a failed unwrap is a failed test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests: a failed unwrap is a failed test
 
 mod corpus_partitions;
 mod corpus_platformio;

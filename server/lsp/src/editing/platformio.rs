@@ -13,8 +13,11 @@ mod values;
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::ini::{IniText, OptionText, SectionText};
-use fbuild_deploy::discover::platformio_config::{Files, Origin, ProjectConfig, list_items};
+use fbuild_deploy::discover::platformio_config::{
+    Files, Origin, ProjectConfig, TooWide, list_items,
+};
 use fbuild_deploy::edit_distance::edit_distance;
+use fbuild_deploy::file::ReadError;
 
 use super::format::{Format, View};
 use super::project_files::ProjectFiles;
@@ -60,15 +63,19 @@ struct Project<'v> {
 struct Edited<'v>(View<'v>);
 
 impl Files for Edited<'_> {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
         if path == self.0.path {
             return Ok(self.0.text.to_owned());
         }
         self.0.facts.files.read(path)
     }
 
-    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf> {
+    fn find(&self, root: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide> {
         self.0.facts.files.find(root, pattern)
+    }
+
+    fn is_outside(&self, root: &Path, path: &Path) -> bool {
+        self.0.facts.files.is_outside(root, path)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::Environment;
-use fbuild_deploy::discover::platformio_config::Files;
+use fbuild_deploy::discover::platformio_config::{Files, TooWide};
+use fbuild_deploy::file::ReadError;
 
 use super::Severity;
 
@@ -17,7 +18,11 @@ pub(crate) struct ProjectFiles {
     /// files.
     pub(crate) texts: BTreeMap<PathBuf, String>,
     /// What each pattern of `extra_configs` finds.
-    pub(crate) patterns: BTreeMap<String, Vec<PathBuf>>,
+    pub(crate) patterns: BTreeMap<String, Result<Vec<PathBuf>, TooWide>>,
+    /// Files among them that lie outside of the project.
+    pub(crate) outside: BTreeSet<PathBuf>,
+    /// Files among them that are there and were not read, and why.
+    pub(crate) unread: BTreeMap<PathBuf, ReadError>,
     /// The project's CSV files.
     pub(crate) tables: BTreeSet<PathBuf>,
     /// Partition tables of the installed Arduino framework; `None` where it is not installed.
@@ -52,21 +57,34 @@ pub(crate) struct Refusal {
 }
 
 impl Files for ProjectFiles {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        let text = self.texts.get(path);
-        text.cloned()
-            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
+        let unread = || {
+            self.unread
+                .get(path)
+                .cloned()
+                .unwrap_or(ReadError::NotFound)
+        };
+        self.texts.get(path).cloned().ok_or_else(unread)
     }
 
-    fn find(&self, _: &Path, pattern: &str) -> Vec<PathBuf> {
-        self.patterns.get(pattern).cloned().unwrap_or_default()
+    fn find(&self, _: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide> {
+        let found = self.patterns.get(pattern).cloned();
+        found.unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    fn is_outside(&self, _: &Path, path: &Path) -> bool {
+        self.outside.contains(path)
     }
 }
 
 impl ProjectFiles {
     /// Whether `extra_configs` names a file.
     pub(crate) fn is_extra_config(&self, path: &Path) -> bool {
-        self.patterns.values().flatten().any(|found| found == path)
+        self.patterns
+            .values()
+            .flatten()
+            .flatten()
+            .any(|found| found == path)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The built binary as its users start it: over stdio, and from a shell.
 
-#![allow(clippy::unwrap_used)] // a test that panics is a test that fails
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test that panics is a test that fails
 
 mod board;
 mod command_line;
@@ -9,6 +9,8 @@ mod endurance;
 mod project;
 mod pygls;
 mod stdio;
+#[cfg(target_os = "linux")]
+mod strange_files;
 #[cfg(unix)]
 mod terminal;
 

@@ -1,6 +1,7 @@
 //! The language server as a process: what it says on stdout, and how and when it ends.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -86,12 +87,24 @@ impl Server {
     }
 
     pub(crate) fn initialize(&mut self, process_id: Option<u32>) {
-        let folder = self.folder.path().to_str().unwrap();
-        let uri = format!("file://{}{folder}", if cfg!(windows) { "/" } else { "" });
+        let folder = self.folder.path().to_owned();
+        self.initialize_with(process_id, &[folder]);
+    }
+
+    /// With these folders open.
+    pub(crate) fn initialize_folders(&mut self, folders: &[PathBuf]) {
+        self.initialize_with(None, folders);
+    }
+
+    fn initialize_with(&mut self, process_id: Option<u32>, folders: &[PathBuf]) {
+        let folder = |path: &PathBuf| {
+            let slash = if cfg!(windows) { "/" } else { "" };
+            json!({"uri": format!("file://{slash}{}", path.display()), "name": "project"})
+        };
         let params = json!({
             "processId": process_id,
             "capabilities": {},
-            "workspaceFolders": [{"uri": uri, "name": "project"}],
+            "workspaceFolders": folders.iter().map(folder).collect::<Vec<_>>(),
         });
         self.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}));
         assert!(self.answer(1)["result"]["capabilities"].is_object());
@@ -112,6 +125,15 @@ impl Server {
 
     pub(crate) fn notify(&mut self, method: &str, params: &Value) {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// Most memory that it ever had resident.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// The next message of this method; what else comes is passed over.

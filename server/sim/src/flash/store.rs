@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use fbuild_loader::SECTOR_LEN;
 
+/// The largest flash that a simulated board can have.
+const LARGEST: u64 = 256 << 20;
+
 /// An open, locked flash file.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -37,8 +40,16 @@ impl Store {
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
+        if !file.metadata()?.is_file() {
+            let why = "the flash file is not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let mut contents = Vec::new();
-        file.read_to_end(&mut contents)?;
+        (&mut file).take(LARGEST + 1).read_to_end(&mut contents)?;
+        if contents.len() as u64 > LARGEST {
+            let why = "the flash file is larger than any flash, 256 MiB";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let size = size.map_or_else(
             || {
                 if contents.is_empty() {

@@ -1,6 +1,6 @@
 //! Where values come from, and which there could be: what an editor asks about.
 
-use super::{ConfigFile, Kind, OptionText, ProjectConfig, SectionText, hit, options};
+use super::{ConfigFile, Kind, OptionText, ProjectConfig, SectionText, options};
 use std::path::Path;
 
 /// Where the value of an option comes from.
@@ -33,7 +33,7 @@ impl ProjectConfig<'_> {
             // What a section itself says is known even if what it extends goes in circles.
             return self.written(section, option);
         };
-        match hit(&places, option, facts) {
+        match self.hit(&places, option, facts) {
             Some((section, name)) => self.written(section, name),
             None => facts?.default.map(|_| Origin::Default),
         }

@@ -1,11 +1,9 @@
 //! `${…}` in a value, and what stands for it.
 
-use std::cell::Cell;
-
 use super::super::ini::Span;
 use super::{
-    ConfigProblem, Kind, MAX_NESTING, MAX_REPLACEMENTS, Nesting, ProblemKind, ProjectConfig,
-    options,
+    ConfigProblem, Kind, MAX_NESTING, MAX_REPLACED, MAX_REPLACEMENTS, Nesting, ProblemKind,
+    ProjectConfig, Taken, options,
 };
 
 /// One `${…}`.
@@ -54,7 +52,7 @@ impl ProjectConfig<'_> {
         option: &str,
         name: &str,
     ) -> Result<String, ConfigProblem> {
-        self.variable(section, option, name, Nesting::new(&Cell::new(0)))
+        self.variable(section, option, name, Nesting::new(&Taken::default()))
     }
 
     pub(super) fn interpolate(
@@ -70,12 +68,32 @@ impl ProjectConfig<'_> {
             out.push_str(&text[done..reference.span.start]);
             match reference.name {
                 "" => out.push_str("${}"),
-                name => out.push_str(&self.variable(section, option, name, nesting)?),
+                name => {
+                    let value = self.variable(section, option, name, nesting)?;
+                    self.take(section, option, value.len(), nesting.taken)?;
+                    out.push_str(&value);
+                }
             }
             done = reference.span.end;
         }
         out.push_str(&text[done..]);
         Ok(out)
+    }
+
+    fn take(
+        &self,
+        section: &str,
+        option: &str,
+        bytes: usize,
+        taken: &Taken,
+    ) -> Result<(), ConfigProblem> {
+        self.step(bytes, section, option)?;
+        taken.bytes.set(taken.bytes.get() + bytes);
+        if taken.bytes.get() <= MAX_REPLACED {
+            return Ok(());
+        }
+        let message = format!("option '{option}' in [{section}] comes to more than 1 MiB");
+        Err(self.problem_in(section, option, ProblemKind::TooMuch, message))
     }
 
     /// What stands for `${name}` in `option` of `section`.
@@ -94,6 +112,7 @@ impl ProjectConfig<'_> {
         let from = match (from, wanted) {
             // A variable that is not set becomes nothing.
             ("sysenv", _) => {
+                nesting.taken.environment.set(true);
                 return Ok(self.environment.get(wanted).unwrap_or_default().to_owned());
             }
             ("this", "__env__") => {
@@ -108,8 +127,9 @@ impl ProjectConfig<'_> {
             ("this", _) => section,
             (from, _) => from,
         };
-        nesting.replacements.set(nesting.replacements.get() + 1);
-        if nesting.depth == MAX_NESTING || nesting.replacements.get() > MAX_REPLACEMENTS {
+        let replacements = &nesting.taken.replacements;
+        replacements.set(replacements.get() + 1);
+        if nesting.depth == MAX_NESTING || replacements.get() > MAX_REPLACEMENTS {
             let message = format!("option '{wanted}' in [{from}] refers to itself");
             return Err(self.problem_in(section, option, ProblemKind::Interpolation, message));
         }

@@ -61,6 +61,8 @@ pub enum ProblemKind {
     Percent,
     Interpolation,
     ExtendsCycle,
+    /// More than is read of one project.
+    TooMuch,
     BadValue,
     NoEnvs,
     UnknownEnvs,

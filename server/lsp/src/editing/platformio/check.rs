@@ -3,6 +3,8 @@
 //! Source: what PlatformIO Core 6.2.0 says on the corpus in `tests/platformio` (`pio project config
 //! --lint`); a test compares the two.
 
+use std::collections::HashSet;
+
 use fbuild_deploy::discover::glob;
 use fbuild_deploy::discover::ini::{IniError, IniFault, OptionText, SectionText};
 use fbuild_deploy::discover::platformio_config::{
@@ -11,6 +13,11 @@ use fbuild_deploy::discover::platformio_config::{
 
 use super::{Project, closest};
 use crate::editing::{Diagnostic, Edit, Fix, Related, Severity, Span};
+
+/// Environments that a message lists.
+const ENVS_SHOWN: usize = 50;
+/// Values that are told as wrong. Nobody reads more, and each is compared with those before it.
+const MAX_VALUES_TOLD: usize = 500;
 
 pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = project
@@ -25,6 +32,7 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     extends(project, &mut found);
     values(project, &mut found);
     other_files(project, &mut found);
+    too_much(project, &mut found);
     found
 }
 
@@ -149,11 +157,12 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         return;
     };
     let known: Vec<&str> = project.config.envs().collect();
+    let set: HashSet<&str> = known.iter().copied().collect();
     if known.is_empty() || project.config.default_envs().is_err() {
         return;
     }
     for (item, span) in project.items(option) {
-        if known.contains(&&*item) || item.contains("${") {
+        if set.contains(&*item) || item.contains("${") {
             continue;
         }
         let pieces: Vec<&str> = item.split(',').map(str::trim).collect();
@@ -162,8 +171,13 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let message = if is_list {
             format!("'{item}' is one name for PlatformIO: put a space behind the comma.")
         } else {
-            let known = known.join(", ");
-            format!("There is no environment '{item}'. There is: {known}.")
+            let shown = known.get(..ENVS_SHOWN).unwrap_or(&known).join(", ");
+            let more = if known.len() > ENVS_SHOWN {
+                ", …"
+            } else {
+                ""
+            };
+            format!("There is no environment '{item}'. There is: {shown}{more}.")
         };
         let code = "unknown-environment";
         let mut wrong = Diagnostic::new(span.clone(), Severity::Error, code, message);
@@ -240,7 +254,7 @@ fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             Err(problem) => problems.push(problem),
         }
     }
-    for problem in problems {
+    for problem in problems.into_iter().take(MAX_VALUES_TOLD) {
         for new in located(project, &problem) {
             let is_known = |old: &Diagnostic| old.span == new.span && old.code == new.code;
             if !found.iter().any(is_known) {
@@ -262,6 +276,7 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
         ProblemKind::Percent => "percent",
         ProblemKind::Interpolation => "unresolved",
         ProblemKind::ExtendsCycle => "extends-cycle",
+        ProblemKind::TooMuch => "too-much",
         _ => "bad-value",
     };
     let message = sentence(&problem.message);
@@ -361,7 +376,8 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     };
     for (item, span) in project.items(option) {
         let looked_for = project.files().patterns.get(&item);
-        if glob::is_pattern(&item) || looked_for.is_none_or(|found| !found.is_empty()) {
+        let is_missing = |found: &Result<Vec<_>, _>| found.as_ref().is_ok_and(Vec::is_empty);
+        if glob::is_pattern(&item) || !looked_for.is_some_and(is_missing) {
             continue;
         }
         let message = format!(
@@ -370,6 +386,22 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let code = "extra-config-missing";
         found.push(Diagnostic::new(span, Severity::Information, code, message));
     }
+    let of_files = |fault: &&ConfigProblem| {
+        matches!(fault.kind, ProblemKind::Unreadable | ProblemKind::TooMuch)
+            && fault.file != project.view.path
+    };
+    for fault in project.config.faults().iter().filter(of_files) {
+        let name = fault.file.strip_prefix(project.config.project());
+        let name = name.unwrap_or(&fault.file).display();
+        let message = format!("{name}: {fault}.");
+        let span = option.value_span();
+        found.push(Diagnostic::new(
+            span,
+            Severity::Error,
+            "extra-config",
+            message,
+        ));
+    }
     let others = project.config.texts().iter().skip(1);
     for file in others.filter(|file| file.path != project.view.path) {
         let Some(fault) = file.ini.fatal() else {
@@ -377,7 +409,8 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         };
         let name = file.path.strip_prefix(project.config.project());
         let name = name.unwrap_or(&file.path).display();
-        let message = format!("{name}, line {}: {}.", fault.error.line(), fault.error);
+        let message = file.what_is_wrong(&fault.error);
+        let message = format!("{name}, line {}: {message}.", fault.error.line());
         let span = option.value_span();
         let mut wrong = Diagnostic::new(span, Severity::Error, "extra-config", message);
         wrong.related.push(Related {
@@ -386,6 +419,23 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             message: "here".to_owned(),
         });
         found.push(wrong);
+    }
+}
+
+/// What of this document is not read, because it is more than belongs to a project.
+fn too_much(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let is_here = |fault: &&ConfigProblem| {
+        fault.kind == ProblemKind::TooMuch && fault.file == project.view.path
+    };
+    for fault in project.config.faults().iter().filter(is_here) {
+        let located = located(project, fault);
+        if located.is_empty() {
+            let first = project.ini().sections.first();
+            let span = first.map_or(0..0, |section| section.header.clone());
+            let message = sentence(&fault.message);
+            found.push(Diagnostic::new(span, Severity::Error, "too-much", message));
+        }
+        found.extend(located);
     }
 }
 

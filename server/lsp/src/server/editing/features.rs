@@ -44,7 +44,6 @@ impl Subject {
         Protocol {
             text: &self.snapshot.text,
             encoding: desk.documents.encoding(),
-            texts: &self.facts.files.texts,
         }
     }
 
@@ -82,7 +81,6 @@ pub(super) fn diagnostics(
     let protocol = Protocol {
         text: &snapshot.text,
         encoding: desk.documents.encoding(),
-        texts: &facts.files.texts,
     };
     let uri = Url::parse(&snapshot.uri).ok()?;
     Some(found.iter().map(|d| protocol.diagnostic(d, &uri)).collect())

@@ -49,8 +49,8 @@ fn what_platformio_refuses_is_an_error_and_nothing_else_of_the_corpus() {
             ..ProjectFiles::default()
         };
         for pattern in ["boards/*.ini", "local.ini"] {
-            let found = OnDisk.find(&root, pattern);
-            for path in &found {
+            let found = OnDisk::default().find(&root, pattern);
+            for path in found.iter().flatten() {
                 let text = std::fs::read_to_string(path).unwrap();
                 files.texts.insert(path.clone(), text);
             }

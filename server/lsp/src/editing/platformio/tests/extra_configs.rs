@@ -20,9 +20,9 @@ fn project(extra: &str) -> Facts {
     ]
     .into();
     files.patterns = [
-        ("boards/*.ini".to_owned(), vec![path]),
-        ("local.ini".to_owned(), Vec::new()),
-        ("none/*.ini".to_owned(), Vec::new()),
+        ("boards/*.ini".to_owned(), Ok(vec![path])),
+        ("local.ini".to_owned(), Ok(Vec::new())),
+        ("none/*.ini".to_owned(), Ok(Vec::new())),
     ]
     .into();
     facts

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::flasher_args::FlasherArgs;
-use fbuild_deploy::discover::platformio_config::{Files, OnDisk, ProjectConfig};
+use fbuild_deploy::discover::platformio_config::{Files, OnDisk, ProjectConfig, TooWide};
 use fbuild_deploy::discover::{Discovery, Environment};
+use fbuild_deploy::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
 use fbuild_deploy::image;
 use fbuild_deploy::input_error::InputError;
 use fbuild_deploy::target::{Source, Target};
@@ -14,8 +15,14 @@ use fbuild_deploy::target::{Source, Target};
 use crate::editing::project_files::{Judged, ProjectFiles, Refusal};
 use crate::remember::history::Board;
 
-/// Larger files are no configuration.
-const MAX_TEXT_BYTES: u64 = 1 << 20;
+/// What is kept of the texts of tables, all together. One is a few hundred bytes long.
+const MAX_TABLE_BYTES: usize = 2 << 20;
+const MAX_TABLES: usize = 1000;
+/// A file of the project's that is listed in a directory; more are not looked at.
+const MAX_ENTRIES: usize = 20_000;
+/// Builds that are judged before anybody asks, and the size of all images of one.
+const MAX_JUDGED: usize = 20;
+const MAX_JUDGED_BYTES: u64 = 20 << 20;
 /// Directories looked into for tables, and how deep.
 const MAX_DIRECTORIES: usize = 500;
 const MAX_DEPTH: usize = 3;
@@ -44,7 +51,7 @@ pub(super) fn gather(
             flasher_args(path, &mut files);
         }
     }
-    for target in &found.targets {
+    for target in found.targets.iter().take(MAX_JUDGED) {
         let went_to = |board: &&Board| board.deploys.iter().any(|it| it.target == target.name);
         let board = boards.iter().find(went_to);
         let judged = judge(target, board);
@@ -59,9 +66,14 @@ fn judge(target: &Target, board: Option<&Board>) -> Judged {
         stale: target.stale_inputs(),
         ..Judged::default()
     };
-    // To make images of an ELF file takes longer than an editor waits for.
-    let is_file = |source: &Source| matches!(source, Source::File(_));
-    if !target.regions.iter().all(|region| is_file(&region.source)) {
+    // To make images of an ELF file takes longer than an editor waits for, and what is very large
+    // takes memory that nobody has asked for.
+    let len = |source: &Source| match source {
+        Source::File(path) => path.metadata().map_or(0, |it| it.len()),
+        Source::Elf(_) => u64::MAX,
+    };
+    let lens = target.regions.iter().map(|region| len(&region.source));
+    if lens.fold(0, u64::saturating_add) > MAX_JUDGED_BYTES {
         return judged;
     }
     match image::load(target, None) {
@@ -85,21 +97,25 @@ fn refusal(error: &InputError) -> Refusal {
 }
 
 fn text(path: &Path) -> Option<String> {
-    let metadata = path.metadata().ok()?;
-    let is_small = metadata.is_file() && metadata.len() <= MAX_TEXT_BYTES;
-    is_small.then(|| std::fs::read_to_string(path).ok())?
+    file::read_text(path, TEXT_LIMIT).ok()
 }
 
 /// The project's CSV files.
 fn tables(root: &Path, files: &mut ProjectFiles) {
     let mut waiting = vec![(root.to_owned(), 0)];
     let mut looked_at = 0;
+    let mut entries_left = MAX_ENTRIES;
+    let mut bytes_left = MAX_TABLE_BYTES;
     while let Some((dir, depth)) = waiting.pop() {
         looked_at += 1;
         if looked_at > MAX_DIRECTORIES {
             return;
         }
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entries_left == 0 || files.tables.len() == MAX_TABLES {
+                return;
+            }
+            entries_left -= 1;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Symbolic links are not followed: they can lead in circles.
             let Ok(kind) = entry.file_type() else {
@@ -112,7 +128,11 @@ fn tables(root: &Path, files: &mut ProjectFiles) {
                 }
             } else if name.to_ascii_lowercase().ends_with(".csv") && entry.path().is_file() {
                 let path = entry.path();
-                files.texts.extend(text(&path).map(|it| (path.clone(), it)));
+                let limit = TABLE_TEXT_LIMIT.min(bytes_left as u64);
+                if let Ok(text) = file::read_text(&path, limit) {
+                    bytes_left -= text.len();
+                    files.texts.insert(path.clone(), text);
+                }
                 files.tables.insert(path);
             }
         }
@@ -126,22 +146,33 @@ fn sdkconfigs(root: &Path, files: &mut ProjectFiles) {
     }
 }
 
-/// Remembers what is asked for.
+/// Remembers what is asked for, and what came of it.
 #[derive(Default)]
 struct Recording {
-    patterns: RefCell<BTreeMap<String, Vec<PathBuf>>>,
+    disk: OnDisk,
+    patterns: RefCell<BTreeMap<String, Result<Vec<PathBuf>, TooWide>>>,
+    unread: RefCell<BTreeMap<PathBuf, ReadError>>,
 }
 
 impl Files for Recording {
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        text(path).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    fn read(&self, path: &Path) -> Result<String, ReadError> {
+        let text = self.disk.read(path);
+        if let Err(error) = &text {
+            let mut unread = self.unread.borrow_mut();
+            unread.insert(path.to_owned(), error.clone());
+        }
+        text
     }
 
-    fn find(&self, root: &Path, pattern: &str) -> Vec<PathBuf> {
-        let found = OnDisk.find(root, pattern);
+    fn find(&self, root: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide> {
+        let found = self.disk.find(root, pattern);
         let mut patterns = self.patterns.borrow_mut();
         patterns.insert(pattern.to_owned(), found.clone());
         found
+    }
+
+    fn is_outside(&self, root: &Path, path: &Path) -> bool {
+        self.disk.is_outside(root, path)
     }
 }
 
@@ -150,6 +181,9 @@ fn platformio(root: &Path, environment: &Environment, files: &mut ProjectFiles) 
     let config = ProjectConfig::read(root, environment, &recording);
     for file in config.texts() {
         files.texts.insert(file.path.clone(), file.text.clone());
+        if file.is_outside {
+            files.outside.insert(file.path.clone());
+        }
     }
     if let Ok(packages) = config.dir("packages_dir") {
         let dir = packages.join("framework-arduinoespressif32/tools/partitions");
@@ -159,10 +193,12 @@ fn platformio(root: &Path, environment: &Environment, files: &mut ProjectFiles) 
     files.board_names = config.board_names();
     drop(config);
     files.patterns = recording.patterns.into_inner();
+    files.unread = recording.unread.into_inner();
 }
 
 fn names(dir: &Path, end: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let entries = entries.take(MAX_ENTRIES);
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.ends_with(end)).collect()
 }
