@@ -17,37 +17,45 @@ pub(super) struct Again {
 
 impl Job<'_> {
     /// After an error that the line may be to blame for: at a lower baud rate where there is one to
-    /// choose, and else once more as it was, because one lost byte is enough for such an error.
+    /// choose, and else once more as it was, because one lost byte is enough for such an error. A write
+    /// that is refused gets the same: its BEGIN may have arrived as another.
     pub(super) fn again(
         &mut self,
         session: &Session,
         error: &DeployError,
         tried: u32,
     ) -> Option<Again> {
-        let DeployError::Loader(of_the_line) = error else {
+        let DeployError::Loader(loader) = error else {
             return None;
         };
-        if !of_the_line.is_of_the_line() || self.cancel.is_cancelled() {
+        if self.cancel.is_cancelled() || matches!(loader, LoaderError::Link { .. }) {
             return None;
         }
-        let limit = self.slower(session);
-        let same_helps = tried == 0 && !matches!(of_the_line, LoaderError::BaudRate { .. });
+        if loader.may_have_erased() {
+            self.note(format!(
+                "{error}; if the request was damaged on the way, the whole flash may have been erased"
+            ));
+            return None;
+        }
+        let was_written = self.state != BoardState::Untouched;
+        let may_pass =
+            loader.is_of_the_line() || was_written && matches!(loader, LoaderError::Refused { .. });
+        let limit = self.slower(session).filter(|_| loader.is_of_the_line());
+        let same_helps = may_pass && tried == 0 && !matches!(loader, LoaderError::BaudRate { .. });
         let how = match limit {
             Some(baud) => {
                 rate_memory(self.request, session).failed(session.baud());
-                format!("trying again at {baud} baud")
+                Some(format!("trying again at {baud} baud"))
             }
-            None if same_helps => "trying again".to_owned(),
-            None => return None,
+            None => same_helps.then(|| "trying again".to_owned()),
         };
         // What was sent may have arrived as something else.
-        let also = if self.state == BoardState::Untouched {
-            ""
-        } else {
-            "; something else on the board may have been overwritten"
-        };
-        self.note(format!("{error}; {how}{also}"));
-        Some(Again { limit })
+        let also = was_written.then_some("something else on the board may have been overwritten");
+        let then: Vec<&str> = how.as_deref().into_iter().chain(also).collect();
+        if !then.is_empty() {
+            self.note(format!("{error}; {}", then.join("; ")));
+        }
+        how.map(|_| Again { limit })
     }
 
     /// The next lower baud rate, where the deploy may choose it and the board can be reset to it.

@@ -59,7 +59,10 @@ impl Job<'_> {
         let Some(otadata) = table.otadata() else {
             return Ok(());
         };
-        let content = self.otadata_to_boot_by(board, otadata)?;
+        // A file that cannot be read leads to the warning: the regions that were asked for are fine.
+        let initial = loaded.initial_otadata_image(facts).ok().flatten();
+        let initial = initial.filter(|initial| initial.region.offset == otadata.offset);
+        let content = self.otadata_to_boot_by(board, otadata, initial.as_ref())?;
         if otadata::entries(&content)
             .iter()
             .any(otadata::Entry::is_damaged)
@@ -74,11 +77,8 @@ impl Job<'_> {
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
             return Ok(());
         };
-        // A file that cannot be read leads to the warning: the regions that were asked for are fine.
-        let initial = loaded.initial_otadata_image(facts).ok().flatten();
         let initial = initial.filter(|initial| {
-            initial.region.offset == otadata.offset
-                && starts(initial.content()).is_some_and(|starts| starts.offset == slot.offset)
+            starts(initial.content()).is_some_and(|starts| starts.offset == slot.offset)
         });
         match initial {
             Some(initial) if !self.deploys_to(otadata) => {
@@ -112,11 +112,13 @@ impl Job<'_> {
     }
 
     /// What otadata will say when this deploy is done: its two entries, one at the start of each
-    /// sector; the rest does not decide anything. What is deployed there was compared already.
+    /// sector; the rest does not decide anything. What is deployed there was compared already. What
+    /// most boards hold, nothing or the project's initial entries, is asked for by its hash.
     fn otadata_to_boot_by(
         &self,
         board: &mut dyn OnBoard,
         partition: &Partition,
+        initial: Option<&Image>,
     ) -> Result<Vec<u8>, DeployError> {
         let sector_len = SECTOR_LEN as usize;
         let mut content = vec![0xFF; 2 * sector_len];
@@ -128,10 +130,22 @@ impl Job<'_> {
             });
             if let Some(deployed) = deployed {
                 sector.copy_from_slice(deployed);
-            } else {
-                let entry = board.read(at, ENTRY_READ_LEN)?;
-                sector[..entry.len()].copy_from_slice(&entry);
+                continue;
             }
+            let entry = n * sector_len..n * sector_len + ENTRY_READ_LEN as usize;
+            let initial = initial.and_then(|it| it.content().get(entry));
+            let blank = [0xFF; ENTRY_READ_LEN as usize];
+            let mut known = None;
+            for usual in initial.into_iter().chain([&blank[..]]) {
+                if known.is_none() && board.holds(at, usual)? {
+                    known = Some(usual.to_vec());
+                }
+            }
+            let entry = match known {
+                Some(entry) => entry,
+                None => board.read(at, ENTRY_READ_LEN)?,
+            };
+            sector[..entry.len()].copy_from_slice(&entry);
         }
         Ok(content)
     }

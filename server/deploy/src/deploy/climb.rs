@@ -11,8 +11,6 @@ use crate::rates;
 /// Time that the next step has to save before it is tried: what a check of the link costs, and
 /// something for the risk.
 const WORTH_S: f64 = 0.25;
-/// Where the link check reads: the partition table's usual place, which any flash has.
-const READABLE_OFFSET: u32 = 0x8000;
 
 impl Job<'_> {
     /// Raises the baud rate for `wire_bytes` that are to be sent: up as far as small exchanges work,
@@ -47,7 +45,7 @@ impl Job<'_> {
         }
         let mut too_fast = None;
         while top > start {
-            let error = match result.and_then(|()| session.check_link(READABLE_OFFSET)) {
+            let error = match result.and_then(|()| session.check_link()) {
                 Ok(()) => {
                     memory.worked(top);
                     if let Some(rate) = too_fast {

@@ -6,13 +6,17 @@ use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::packet::{self, op};
+use crate::packet::{self, Packet, op};
 
 /// Time for the chip's UART to take the new rate after its answer has left. esptool waits 50 ms; the
 /// check below finds out whether less was enough.
 const SETTLE: Duration = Duration::from_millis(5);
 /// At a rate worth having, a block and its answer take a fifth of this.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// How often a loader answers a SYNC, and how many are enough to tell that its answers arrive.
+const SYNC_ANSWERS: usize = 8;
+const CHECK_SYNCS: usize = 4;
 
 /// The least that a register read and its answer take on a wire: header, contents and delimiters.
 const REGISTER_READ_BYTES: u32 = (8 + 4 + 2) + (8 + 2 + 2);
@@ -97,14 +101,14 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a full block each way and checks what comes of it. Harmless: the block is offered to a
-    /// stub that has no write under way, which takes it whole and refuses it (recordings `*-q03-*`).
+    /// Sends a full block and has the loader answer many times in a row. Harmless: the block is offered
+    /// to a stub that has no write under way, which takes it whole and refuses it (recordings
+    /// `*-q03-*`), and reading flash instead is one flipped bit from erasing it.
     ///
     /// # Errors
     /// Anything but the expected answers; the loader's state is unknown then.
-    pub fn check_link(&mut self, readable_offset: u32) -> Result<(), LoaderError> {
+    pub fn check_link(&mut self) -> Result<(), LoaderError> {
         const NOT_WRITING: u8 = 0xC6;
-        const READ_LEN: u32 = 0x1000;
         if self.kind == LoaderKind::Rom {
             return Ok(());
         }
@@ -127,7 +131,29 @@ impl Session {
                 });
             }
         }
-        self.read_flash(readable_offset, READ_LEN)?;
+        for _ in 0..CHECK_SYNCS {
+            self.sync_answers()?;
+        }
+        Ok(())
+    }
+
+    /// One SYNC, and all of its answers, which are the same.
+    fn sync_answers(&mut self) -> Result<(), LoaderError> {
+        let command = "SYNC";
+        let (value, first) = self.exchange(op::SYNC, &packet::SYNC_PAYLOAD, 0, CHECK_TIMEOUT)?;
+        for _ in 1..SYNC_ANSWERS {
+            let deadline = self.link.now() + CHECK_TIMEOUT;
+            let frame = self.next_frame(deadline)?.ok_or(LoaderError::Timeout {
+                command,
+                waited: CHECK_TIMEOUT,
+            })?;
+            let is_same = Packet::parse(&frame)
+                .is_some_and(|it| (it.op, it.word, it.data) == (op::SYNC, value, &first[..]));
+            if !is_same {
+                let what = "its answers differ".to_owned();
+                return Err(LoaderError::BadReply { command, what });
+            }
+        }
         Ok(())
     }
 
