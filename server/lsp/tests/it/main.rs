@@ -6,6 +6,8 @@ mod board;
 mod command_line;
 mod editing;
 mod endurance;
+#[cfg(unix)]
+mod large_projects;
 mod project;
 mod pygls;
 mod stdio;
