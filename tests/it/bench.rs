@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fbuild_deploy::deploy::{Request, deploy};
-use fbuild_deploy::event::{Event, PlanSummary};
+use fbuild_deploy::event::{Event, Phase, PlanSummary};
 use fbuild_deploy::outcome::{OutcomeKind, Report};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::link::memory::{MemoryLink, Time};
@@ -80,21 +80,19 @@ impl Bench {
         let before = self.board().flash().contents().to_vec();
         let cancel = CancelToken::new();
         let mut open = || Ok(self.link());
-        let (mut events, mut finals, mut plans) = (0, 0, Vec::new());
+        let (mut events, mut order, mut plans) = (0, Order::default(), Vec::new());
         let mut on_event = |event| {
-            assert_eq!(finals, 0, "an event after the last one: {event:?}");
             if events == cancel_at {
                 cancel.cancel();
             }
             events += 1;
-            match event {
-                Event::Finished(_) => finals += 1,
-                Event::Planned(plan) => plans.push(plan),
-                _ => {}
+            order.check(&event);
+            if let Event::Planned(plan) = event {
+                plans.push(plan);
             }
         };
         let report = deploy(request, &mut open, &mut on_event, &cancel);
-        assert_eq!(finals, 1, "exactly one final event");
+        assert!(order.is_finished, "no final event");
         let board = self.board();
         Deployed {
             report,
@@ -109,6 +107,60 @@ impl Bench {
     /// The firmware at this offset was started and runs.
     pub(crate) fn assert_runs(&self, app_offset: u32) {
         assert_eq!(self.board().state(), State::Firmware { app_offset });
+    }
+}
+
+/// What [`Event`] promises of their order.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts
+pub(crate) struct Order {
+    is_connecting: bool,
+    is_connected: bool,
+    is_planned: bool,
+    is_warned: bool,
+    pub(crate) is_finished: bool,
+    done: BTreeMap<(Arc<str>, &'static str), u64>,
+}
+
+impl Order {
+    pub(crate) fn check(&mut self, event: &Event) {
+        assert!(!self.is_finished, "after the last one: {event:?}");
+        match event {
+            Event::Connecting { .. } => {
+                assert!(!self.is_connecting && !self.is_connected, "{event:?}");
+                self.is_connecting = true;
+            }
+            Event::Connected(_) => {
+                assert!(self.is_connecting, "{event:?}");
+                self.is_connected = true;
+                self.is_planned = false;
+                self.done.clear();
+            }
+            Event::Planned(_) => {
+                assert!(self.is_connected && !self.is_planned, "{event:?}");
+                self.is_planned = true;
+            }
+            Event::Progress {
+                region,
+                phase,
+                done_bytes,
+                total_bytes,
+            } => {
+                assert!(self.is_connected, "{event:?}");
+                assert!(done_bytes <= total_bytes, "{event:?}");
+                assert!(self.is_planned || *phase == Phase::Verify, "{event:?}");
+                let phase = match phase {
+                    Phase::Verify => "verify",
+                    Phase::Write => "write",
+                    Phase::Check => "check",
+                };
+                let before = self.done.insert((region.clone(), phase), *done_bytes);
+                let is_less = before.is_some_and(|before| before > *done_bytes);
+                assert!(!is_less || self.is_warned, "{before:?}, then {event:?}");
+            }
+            Event::Note(_) => self.is_warned = true,
+            Event::Finished(_) => self.is_finished = true,
+        }
     }
 }
 

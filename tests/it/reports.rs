@@ -1,6 +1,11 @@
 //! What a report says was done is what was done, also where a deploy ended early.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fbuild_deploy::deploy::erase::{NotErased, Stretch, erase};
+use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, Faults, When};
@@ -92,4 +97,94 @@ fn what_a_failed_deploy_wrote_is_what_it_says() {
     }
     // The boot loader is written last, and there is little of it.
     assert!(partly > blocks / 2, "{partly} of {blocks}");
+}
+
+#[test]
+fn a_job_that_is_cancelled_is_called_what_it_was() {
+    let build = build();
+    for (mode, verb) in [(Mode::Verify, "verify"), (Mode::Plan, "plan")] {
+        let request = Request {
+            mode,
+            ..build.request()
+        };
+        bench().deploy_until(&request, 3).assert_message(&format!(
+            "{verb} cancelled; nothing was written; the board still holds what it held"
+        ));
+    }
+}
+
+/// On a new board the blank sectors of a file system are right already.
+#[test]
+fn a_full_flash_is_one_in_which_every_sector_was_written() {
+    let mut storage = noise(3, 5 * 0x1000);
+    storage.resize(33 * 0x1000, 0xFF);
+    let build = Build::new(&[(APP_AT, image_of_sectors(CHIP, 2, 6)), (STORAGE.3, storage)]);
+    let new_board = || Bench::new(Board::builder(CHIP));
+    new_board().deploy(&build.request()).assert_message(
+        "deploy succeeded (selective flash: firmware, at-200000; 11 of 39 sectors)",
+    );
+    let request = Request {
+        mode: Mode::Full,
+        ..build.request()
+    };
+    let full = new_board().deploy(&request);
+    full.assert_message("deploy succeeded (full flash)");
+    bench()
+        .deploy(&build.request())
+        .assert_message("deploy succeeded (full flash)");
+}
+
+#[test]
+fn an_erase_says_what_it_left_behind() {
+    let nothing = "nothing was erased; the board still holds what it held";
+    let board_state = |faults: Faults, cancel_at: Option<u32>| {
+        let bench = bench();
+        bench.faults(faults);
+        let cancel = CancelToken::new();
+        let mut progress = |done, _| {
+            if cancel_at == Some(done) {
+                cancel.cancel();
+            }
+        };
+        let mut open = || Ok(bench.link());
+        let all = Stretch::All;
+        match erase("sim:", all, &mut open, &mut progress, &cancel).unwrap_err() {
+            NotErased::Failed(failure) => failure.board_state,
+            NotErased::Cancelled { board_state } => board_state,
+        }
+    };
+    let sound = Faults::none;
+    assert_eq!(
+        board_state(sound().mute_at(When::command(1)), None),
+        nothing
+    );
+    let first = sound().mute_at(When::op(op::ERASE_REGION));
+    assert_eq!(
+        board_state(first, None),
+        "at most the first part was erased"
+    );
+    let second = sound().mute_at(When::nth_op(op::ERASE_REGION, 2));
+    let part = "256 KiB were erased; the board may not start until the next deploy";
+    assert_eq!(board_state(second, None), part);
+    assert_eq!(board_state(sound(), Some(256 << 10)), part);
+}
+
+#[test]
+fn what_cannot_be_erased_is_refused_before_the_port_is_opened() {
+    let opened = AtomicBool::new(false);
+    let mut open = || {
+        opened.store(true, Ordering::Relaxed);
+        Ok(bench().link())
+    };
+    for (offset, len_bytes) in [(1, 0x1000), (0, 0x1001), (0x1000, 0)] {
+        let stretch = Stretch::Range { offset, len_bytes };
+        let cancel = CancelToken::new();
+        let refused = erase("sim:", stretch, &mut open, &mut |_, _| {}, &cancel);
+        let Err(NotErased::Failed(failure)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(failure.code, "not-sectors");
+        assert_eq!(failure.board_state, "nothing was erased");
+    }
+    assert!(!opened.load(Ordering::Relaxed));
 }

@@ -33,6 +33,7 @@ use std::time::Instant;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::OpenError;
 use fbuild_loader::link::LinesReach;
+use fbuild_loader::link::holder::holders;
 use fbuild_loader::reset::{self, After};
 
 use self::arguments::Work;
@@ -115,7 +116,14 @@ impl Job<'_> {
             }
         };
         self.elapsed = began.elapsed();
-        result
+        result.map_err(|error| match error {
+            // esptool does not look for it.
+            DeployError::Open(OpenError::Busy { port, .. }) => {
+                let holders = holders(&port);
+                OpenError::Busy { port, holders }.into()
+            }
+            error => error,
+        })
     }
 
     fn run_with(

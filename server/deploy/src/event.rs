@@ -32,8 +32,12 @@ pub struct Board {
     pub security: BoardSecurity,
 }
 
-/// Events of one deploy, in this order: `Connecting`, `Connected`, any number of `Progress` and
-/// `Note`, `Planned` before the first erase, exactly one `Finished`, which is last.
+/// Events of one deploy: at most one `Connecting`; then one attempt after the other; exactly one
+/// `Finished`, which is last. A `Note` may come anywhere before that.
+///
+/// An attempt begins with `Connected`. It has any number of `Progress`, and `Planned` before the first
+/// erase and before the first progress of writing. A link that fails is tried again at a lower baud
+/// rate, from the comparison on: that is another attempt, and all progress begins anew.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The port is about to be opened.
@@ -45,7 +49,8 @@ pub enum Event {
     Connected(Board),
     /// What will be written, published before anything is erased.
     Planned(PlanSummary),
-    /// Bytes done in one phase of one region. Never falls within a phase.
+    /// Bytes done in one phase of one region. Does not fall within an attempt, except after a warning
+    /// that something did not read back: what is done once more then begins anew.
     Progress {
         /// The region.
         region: Arc<str>,

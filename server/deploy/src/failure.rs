@@ -102,10 +102,10 @@ impl BoardState {
     }
 }
 
-/// Text for a cancelled deploy.
+/// Text for a job that was cancelled; `verb` is what it was doing.
 #[must_use]
-pub fn cancelled(state: &BoardState) -> String {
-    format!("deploy cancelled; {}", state.text())
+pub fn cancelled(verb: &str, state: &BoardState) -> String {
+    format!("{verb} cancelled; {}", state.text())
 }
 
 impl DeployError {
@@ -181,11 +181,19 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             "plug the board in, or choose one of the ports that `fbuild-lsp ports` lists"
                 .to_owned(),
         ),
-        OpenError::Busy { .. } => (
-            "port-busy",
-            false,
-            "close the serial monitor or the other program that holds the port".to_owned(),
-        ),
+        OpenError::Busy { holders, .. } => {
+            let remedy = match &holders[..] {
+                [] => {
+                    "close the serial monitor or the other program that holds the port".to_owned()
+                }
+                [only] if only.doing.is_some() => {
+                    "wait until it is done, or cancel it there".to_owned()
+                }
+                [only] => format!("close {}", only.program),
+                _ => "close these programs".to_owned(),
+            };
+            ("port-busy", false, remedy)
+        }
         OpenError::Permission { .. } => (
             "port-permission",
             false,
@@ -199,6 +207,11 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             "esptool opens such ports for deploy, verify and plan: --backend esptool, or the \
              setting fbuild.backend; or serve the port as socket://HOST:PORT"
                 .to_owned(),
+        ),
+        OpenError::BadName { port, .. } if port.starts_with("sim:") => (
+            "port-name",
+            true,
+            "correct the options after the '?' in the port's name".to_owned(),
         ),
         OpenError::BadName { .. } => (
             "port-name",

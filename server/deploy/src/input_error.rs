@@ -361,11 +361,11 @@ pub enum InputError {
         known: Vec<String>,
     },
     /// One region was asked for twice, or two have one name.
-    #[error("the region '{region}' stands twice in {place}")]
+    #[error("the region '{region}' is listed twice in {place}")]
     DuplicateRegion {
         /// The name.
         region: String,
-        /// Where it stands twice.
+        /// Where it is listed twice.
         place: String,
     },
     /// A project, or a file of it, asks for more than is looked at.

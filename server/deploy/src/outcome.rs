@@ -13,7 +13,7 @@ pub enum OutcomeKind {
     VerifySkip,
     /// Some of what was asked for was written.
     SelectiveFlash,
-    /// Everything that was asked for was written.
+    /// Every sector of every region was written.
     FullFlash,
     /// A plan was made, and nothing written, as asked.
     Planned,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::boot_log::BootState;
 use crate::chip::Chip;
+use crate::link::holder::Holder;
 use crate::packet::{op, op_name};
 
 /// Why a port could not be opened.
@@ -17,10 +18,12 @@ pub enum OpenError {
         port: String,
     },
     /// Another program holds it.
-    #[error("port {port} is in use by another program")]
+    #[error("port {port} {}", crate::link::holder::sentence(holders))]
     Busy {
         /// The port as it was asked for.
         port: String,
+        /// Who that is, where it can be seen.
+        holders: Vec<Holder>,
     },
     /// The user may not open it.
     #[error("no permission to open port {port}")]

@@ -1,5 +1,6 @@
 //! A link: a byte pipe to a board with two control lines, a baud rate and a clock.
 
+pub mod holder;
 pub mod memory;
 pub mod serial;
 pub mod tcp;

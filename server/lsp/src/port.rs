@@ -180,10 +180,7 @@ pub(crate) fn identity(port: &str) -> String {
     if port.contains("://") {
         return port.to_owned();
     }
-    if cfg!(windows) {
-        return port.to_ascii_uppercase();
-    }
-    canonical(port).unwrap_or_else(|| port.to_owned())
+    link::serial::identity(port)
 }
 
 /// A simulated board's flash file is looked for in `base` if its path is relative; every other
@@ -211,6 +208,12 @@ pub(crate) fn open(port: &str, state_dir: &Path) -> Result<Box<dyn Link>, OpenEr
     sim.open().map_err(|source| match source.kind() {
         io::ErrorKind::ResourceBusy | io::ErrorKind::WouldBlock => OpenError::Busy {
             port: port.to_owned(),
+            holders: Vec::new(),
+        },
+        // What no such board has: a mode, a size.
+        io::ErrorKind::InvalidInput => OpenError::BadName {
+            port: port.to_owned(),
+            why: source.to_string(),
         },
         _ => OpenError::Other {
             port: port.to_owned(),

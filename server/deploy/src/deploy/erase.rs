@@ -47,8 +47,8 @@ pub struct Erased {
 pub enum NotErased {
     /// Stopped on request.
     Cancelled {
-        /// Bytes that were erased before.
-        done_bytes: u32,
+        /// What state the board is in.
+        board_state: String,
     },
     /// Refused, or failed on the way.
     Failed(Failure),
@@ -64,15 +64,23 @@ pub fn erase(
     progress: &mut dyn FnMut(u32, u32),
     cancel: &CancelToken,
 ) -> Result<Erased, NotErased> {
-    let mut done_bytes = 0;
+    if let Stretch::Range { offset, len_bytes } = stretch {
+        let is_whole = |n: u32| n.is_multiple_of(SECTOR_LEN);
+        if len_bytes == 0 || !is_whole(offset) || !is_whole(len_bytes) {
+            return Err(NotErased::Failed(not_sectors(offset, len_bytes)));
+        }
+    }
+    let mut done_bytes = None;
     let mut progress = |done, total| {
-        done_bytes = done;
+        done_bytes = Some(done);
         progress(done, total);
     };
     let result = run(port, stretch, open, &mut progress, cancel);
     result.map_err(|error| match error {
         Stopped::Refused(failure) => NotErased::Failed(failure),
-        Stopped::Error(error) if error.is_cancelled() => NotErased::Cancelled { done_bytes },
+        Stopped::Error(error) if error.is_cancelled() => NotErased::Cancelled {
+            board_state: state(done_bytes),
+        },
         Stopped::Error(error) => {
             let mut failure = error.into_failure(port, &BoardState::Untouched);
             if !failure.board_state.is_empty() {
@@ -83,10 +91,12 @@ pub fn erase(
     })
 }
 
-fn state(done_bytes: u32) -> String {
+/// `done_bytes`: `None` before the first request to erase was sent.
+fn state(done_bytes: Option<u32>) -> String {
     match done_bytes {
-        0 => "at most the first part was erased".to_owned(),
-        n => format!(
+        None => "nothing was erased; the board still holds what it held".to_owned(),
+        Some(0) => "at most the first part was erased".to_owned(),
+        Some(n) => format!(
             "{} were erased; the board may not start until the next deploy",
             amount(n.into())
         ),
@@ -153,10 +163,6 @@ fn erase_on(
     let end = u64::from(offset) + u64::from(len_bytes);
     if known_len.is_some_and(|flash_len| end > u64::from(flash_len)) || end > 1 << 32 {
         return Err(Stopped::Refused(out_of_range(port, end, known_len)));
-    }
-    let is_whole = |n: u32| n.is_multiple_of(SECTOR_LEN);
-    if len_bytes == 0 || !is_whole(offset) || !is_whole(len_bytes) {
-        return Err(Stopped::Refused(not_sectors(offset, len_bytes)));
     }
     session.set_flash_size(known_len.unwrap_or_else(|| offset.saturating_add(len_bytes)))?;
     erase_steps(session, offset, len_bytes, progress)?;

@@ -3,25 +3,25 @@
 use super::{Job, Mode};
 use crate::failure::{self, DeployError};
 use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
-use crate::search::{Sector, is_blank};
+use crate::search::Sector;
 
 impl Job<'_> {
     pub(super) fn report(&mut self, result: Result<(), DeployError>) -> Report {
+        let verb = match self.request.mode {
+            Mode::Auto | Mode::Full => "deploy",
+            Mode::Verify => "verify",
+            Mode::Plan => "plan",
+        };
         let (outcome, message, error) = match result {
             Ok(()) if self.request.mode == Mode::Verify => self.verified(),
             Ok(()) if self.request.mode == Mode::Plan => self.planned(),
             Ok(()) => self.deployed(),
             Err(error) if error.is_cancelled() => (
                 OutcomeKind::Cancelled,
-                failure::cancelled(&self.state),
+                failure::cancelled(verb, &self.state),
                 None,
             ),
             Err(error) => {
-                let verb = match self.request.mode {
-                    Mode::Auto | Mode::Full => "deploy",
-                    Mode::Verify => "verify",
-                    Mode::Plan => "plan",
-                };
                 let failure = error.into_failure(&self.request.port, &self.state);
                 (
                     OutcomeKind::Failed,
@@ -98,15 +98,10 @@ impl Job<'_> {
         (OutcomeKind::Planned, text, None)
     }
 
-    /// Nothing that an image holds was on the board already. Blank sectors do not count: on a new
-    /// board they match.
+    /// No sector was on the board already; on a new one blank ones are.
     fn everything_was_written(&self) -> bool {
-        self.survey.regions.iter().all(|region| {
-            let sector_len = fbuild_loader::SECTOR_LEN as usize;
-            let pieces = region.image.bytes.chunks(sector_len);
-            let n_filled = pieces.filter(|sector| !is_blank(sector)).count();
-            region.sectors_written() as usize >= n_filled
-        })
+        let mut regions = self.survey.regions.iter();
+        regions.all(|region| !region.written.contains(&false))
     }
 
     fn verified(&self) -> (OutcomeKind, String, Option<Failure>) {

@@ -135,7 +135,9 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
         OpenError::NotFound { port }
     // Windows has no other word for a port that somebody holds.
     } else if has("PermissionError(13") || has("[Errno 11]") || has("[Errno 16]") {
-        OpenError::Busy { port }
+        // Who that is, whoever asked may look for.
+        let holders = Vec::new();
+        OpenError::Busy { port, holders }
     } else if has("[Errno 13]") {
         OpenError::Permission { port }
     } else {

@@ -60,7 +60,7 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
     let choice = || target.regions.iter().chain(&target.on_request);
     let known: Vec<_> = choice().map(|region| region.name.clone()).collect();
     if let Some(name) = first_duplicate(&known) {
-        return Err(duplicate(name, format!("in {}", target.found_in.display())));
+        return Err(duplicate(name, target.found_in.display().to_string()));
     }
     let Some(names) = names else {
         return Ok(target.regions.iter().collect());
@@ -69,7 +69,7 @@ fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Re
         return Err(InputError::EmptySelection { known });
     }
     if let Some(name) = first_duplicate(names) {
-        return Err(duplicate(name, "in the choice of regions".to_owned()));
+        return Err(duplicate(name, "the choice of regions".to_owned()));
     }
     names
         .iter()

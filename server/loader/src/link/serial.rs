@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serialport::{ClearBuffer, SerialPort, SerialPortType};
 
+use super::holder::holders;
 use super::{Lines, LinesReach, Link, UsbId};
 use crate::error::OpenError;
 
@@ -126,15 +127,29 @@ impl Drop for SerialLink {
     }
 }
 
-/// `/dev/serial/by-id/…` and the like are links to the listed name, macOS has two names for each
-/// port, and Windows takes `com5` and `\\.\COM5` for `COM5`.
+/// A name for the port that is the same for every way of writing it: `/dev/serial/by-id/…` and the
+/// like are links to the listed name, macOS has two names for each port, and Windows takes `com5` and
+/// `\\.\COM5` for `COM5`.
+#[must_use]
+pub fn identity(port: &str) -> String {
+    if cfg!(windows) {
+        return windows_identity(port);
+    }
+    let canonical = std::fs::canonicalize(port).ok();
+    let path = canonical.as_deref().and_then(std::path::Path::to_str);
+    let path = path.unwrap_or(port);
+    match path.strip_prefix("/dev/tty.") {
+        Some(name) => format!("/dev/cu.{name}"),
+        None => path.to_owned(),
+    }
+}
+
+fn windows_identity(port: &str) -> String {
+    port.trim_start_matches(r"\\.\").to_ascii_uppercase()
+}
+
 fn same_port(listed: &str, asked: &str) -> bool {
-    let call_out = asked.strip_prefix("/dev/tty.");
-    listed == asked
-        || call_out.is_some_and(|name| listed.strip_prefix("/dev/cu.") == Some(name))
-        || cfg!(windows) && listed.eq_ignore_ascii_case(asked.trim_start_matches(r"\\.\"))
-        || std::fs::canonicalize(asked)
-            .is_ok_and(|path| path.as_os_str() == std::ffi::OsStr::new(listed))
+    listed == asked || identity(listed) == identity(asked)
 }
 
 /// Where an adapter is now: one that vanished may come back under another name.
@@ -178,7 +193,8 @@ fn open_error(name: &str, error: &serialport::Error) -> OpenError {
         // serialport 4.10 says so on Unix of a port that is locked, on Windows of one that is not
         // there and of one that another program holds ("access denied", in the system's language).
         serialport::ErrorKind::NoDevice if cfg!(unix) || is_listed(name) => {
-            OpenError::Busy { port }
+            let holders = holders(name);
+            OpenError::Busy { port, holders }
         }
         serialport::ErrorKind::NoDevice | serialport::ErrorKind::Io(io::ErrorKind::NotFound) => {
             OpenError::NotFound { port }
@@ -333,6 +349,9 @@ mod tests {
         assert!(!same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem12"));
         assert_eq!(same_port("COM5", "com5"), cfg!(windows));
         assert_eq!(same_port("COM5", r"\\.\COM5"), cfg!(windows));
+        for name in ["COM5", "com5", r"\\.\COM5", r"\\.\com5"] {
+            assert_eq!(windows_identity(name), "COM5");
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -364,7 +383,11 @@ mod tests {
             let (master, path) = pty();
             let mut link = SerialLink::open(&path).unwrap();
             let second = SerialLink::open(&path).unwrap_err();
-            assert!(matches!(second, OpenError::Busy { .. }), "{second:?}");
+            let OpenError::Busy { holders, .. } = &second else {
+                panic!("{second:?}");
+            };
+            let pids: Vec<u32> = holders.iter().map(|holder| holder.pid).collect();
+            assert_eq!(pids, [std::process::id()], "{second}");
             link.reopen().unwrap();
             rustix::io::write(&master, b"hello").unwrap();
             let mut buffer = [0; 16];

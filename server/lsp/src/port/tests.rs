@@ -165,6 +165,11 @@ fn different_spellings_of_one_simulated_board_are_one_port() {
     assert_eq!(identity(&plain), identity(&longer));
     assert_ne!(identity(&plain), identity("sim:other.bin"));
     assert_eq!(identity("socket://a:1"), "socket://a:1");
+    // A job on one of macOS's two names for a port is a job on the other.
+    assert_eq!(
+        identity("/dev/tty.usbmodem1"),
+        identity("/dev/cu.usbmodem1")
+    );
 }
 
 #[cfg(unix)]

@@ -160,7 +160,7 @@ impl Erase {
         &self,
         stand: &Stand<'_>,
         port: &mut Option<String>,
-        done_bytes: &mut u32,
+        board_state: &mut String,
     ) -> Result<Erased, Stop> {
         let name = port.insert(self.place.choose(stand, "erase")?);
         stand.claim(&format!("erase of {}", self.what()), name)?;
@@ -190,8 +190,8 @@ impl Erase {
                 stand.view(|view| view.chip = Some(erased.chip.name()));
                 Ok(erased)
             }
-            Err(NotErased::Cancelled { done_bytes: done }) => {
-                *done_bytes = done;
+            Err(NotErased::Cancelled { board_state: state }) => {
+                *board_state = state;
                 Err(Stop::Cancelled)
             }
             Err(NotErased::Failed(failure)) => Err(failure.into()),
@@ -227,18 +227,16 @@ impl Work for Erase {
     }
 
     fn run(&self, stand: &Stand<'_>) -> Self::Done {
-        let (mut port, mut done_bytes) = (None, 0);
-        let result = self.story(stand, &mut port, &mut done_bytes);
+        let mut port = None;
+        let mut board_state = "nothing was erased".to_owned();
+        let result = self.story(stand, &mut port, &mut board_state);
         let message = match &result {
             Ok(erased) => format!(
                 "erased {} at {:#x}",
                 amount(erased.len_bytes.into()),
                 erased.offset
             ),
-            Err(Stop::Cancelled) if done_bytes > 0 => {
-                format!("erase cancelled; {} were erased", amount(done_bytes.into()))
-            }
-            Err(Stop::Cancelled) => "erase cancelled".to_owned(),
+            Err(Stop::Cancelled) => format!("erase cancelled; {board_state}"),
             Err(Stop::Failed(failure)) => format!("erase failed: {}", failure.what),
         };
         Done {
