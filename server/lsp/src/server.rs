@@ -6,9 +6,10 @@
 //! [`configuration`] which settings count, [`background`] what the client is told unasked, [`editing`]
 //! the help with files that are open.
 //!
-//! tower-lsp stays at this module's edge: [`backend`] (requests), [`input`] and [`gate`] (what
-//! tower-lsp would get wrong on the way in), [`editing`] and [`editor`] (the way out) name it, and [`serve`] puts them together.
-//! [`jobs`] and [`job`] know of no protocol.
+//! tower-lsp is named by [`backend`] (requests), [`input`] and [`gate`] (what it would get wrong on
+//! the way in), [`editing`], [`editor`] and [`uri`] (the way out), [`background`] and [`desk`], and
+//! [`serve`] puts them together. [`commands`], [`jobs`], [`job`], [`report`] and all that is
+//! remembered or set know of no protocol.
 
 mod arguments;
 mod backend;

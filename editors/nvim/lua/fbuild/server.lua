@@ -21,9 +21,9 @@ local asked = {}
 local n_asked = 0
 local is_restarting = false
 
---- How the server that is just ending ended.
----@type {code: integer, signal: integer}?
-local ending
+--- How servers ended, by their client's configuration, which is all that a `cmd` knows of it.
+---@type table<vim.lsp.ClientConfig, {code: integer, signal: integer}>
+local endings = setmetatable({}, { __mode = 'k' })
 
 --- Starts the process; the `cmd` of the configuration.
 ---@param dispatchers vim.lsp.rpc.Dispatchers
@@ -34,7 +34,7 @@ function M.spawn(dispatchers, config)
   -- Neovim reports a crash in a line that is longer than many screens are wide, and so stops at a
   -- hit-enter prompt. `on_exit` below reports it instead.
   dispatchers.on_exit = function(code, signal)
-    ending = { code = code, signal = signal }
+    endings[config] = { code = code, signal = signal }
     tell(0, 0)
   end
   local command = { require('fbuild.options').read().server }
@@ -78,8 +78,8 @@ end
 ---@param signal integer
 ---@param client_id integer
 function M.on_exit(code, signal, client_id)
-  local how = ending or { code = code, signal = signal }
-  ending = nil
+  local client = vim.lsp.get_client_by_id(client_id)
+  local how = client and endings[client.config] or { code = code, signal = signal }
   vim.schedule(function()
     M.ended(how, client_id)
   end)

@@ -97,10 +97,10 @@ export function withSettings(
   folder: Folder | undefined,
   setting: Facts["setting"],
 ): Facts {
-  const isSame =
-    folder?.path !== facts.folder?.path ||
-    (setting.port === facts.setting.port && setting.target === facts.setting.target);
-  return { ...facts, folder, setting, latest: isSame ? facts.latest : undefined };
+  const isOld =
+    folder?.path === facts.folder?.path &&
+    (setting.port !== facts.setting.port || setting.target !== facts.setting.target);
+  return { ...facts, folder, setting, latest: isOld ? undefined : facts.latest };
 }
 
 /** The server is well, or not. Without it nothing runs, and what it knew is not known any more. */

@@ -161,6 +161,11 @@ impl Editor {
         self.bounded(self.client.log_message(kind, text)).await;
     }
 
+    /// Puts what a build printed into the client's log.
+    pub(crate) async fn log_build(&self, lines: String) {
+        self.log_as(MessageType::LOG, lines).await;
+    }
+
     /// Where a job stands, for clients that asked for it.
     pub(crate) async fn status(&self, status: Value) {
         self.bounded(self.client.send_notification::<custom::Status>(status))

@@ -44,6 +44,7 @@ impl Subject {
         Protocol {
             text: &self.snapshot.text,
             encoding: desk.documents.encoding(),
+            texts: &self.facts.files.texts,
         }
     }
 
@@ -81,6 +82,7 @@ pub(super) fn diagnostics(
     let protocol = Protocol {
         text: &snapshot.text,
         encoding: desk.documents.encoding(),
+        texts: &facts.files.texts,
     };
     let uri = Url::parse(&snapshot.uri).ok()?;
     Some(found.iter().map(|d| protocol.diagnostic(d, &uri)).collect())

@@ -1,9 +1,9 @@
 //! The values of [`crate::editing`] as the protocol spells them, and the protocol's places as byte
 //! offsets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
-use fbuild_deploy::file::{self, TEXT_LIMIT};
 use tower_lsp::lsp_types::{
     self as lsp, CodeAction, CodeActionKind, CodeLens, Command, CompletionItem, CompletionItemKind,
     CompletionTextEdit, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag,
@@ -22,6 +22,8 @@ use crate::server::uri;
 pub(super) struct Protocol<'a> {
     pub(super) text: &'a Text,
     pub(super) encoding: Encoding,
+    /// The project's other texts: those that the format looked at, so that places are right in them.
+    pub(super) texts: &'a BTreeMap<PathBuf, String>,
 }
 
 impl Protocol<'_> {
@@ -64,8 +66,7 @@ impl Protocol<'_> {
         let (uri, range) = match &related.path {
             None => (document.clone(), self.range(&related.span)),
             Some(path) => {
-                // Another file: its text is needed to count columns, and seldom at hand.
-                let text = Text::new(file::read_text(path, TEXT_LIMIT).unwrap_or_default());
+                let text = Text::new(self.texts.get(path)?.clone());
                 let position = |at| position_in(&text, at, self.encoding);
                 let range = Range::new(position(related.span.start), position(related.span.end));
                 (uri::of(path)?, range)

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::process_group::Group;
 use fbuild_deploy::target::Target;
-use tower_lsp::lsp_types::MessageType;
 
 use super::stand::{Stand, Stop};
 use crate::server::settings::BuildCommand;
@@ -49,11 +48,15 @@ pub(super) fn run(stand: &Stand<'_>, command: &BuildCommand, target: &Target) ->
 
 fn prepared(command: &BuildCommand, target: &Target) -> Command {
     let mut child = match command {
-        BuildCommand::Shell(line) if cfg!(windows) => {
+        #[cfg(windows)]
+        BuildCommand::Shell(line) => {
+            use std::os::windows::process::CommandExt as _;
             let mut shell = Command::new("cmd");
-            shell.args(["/C", line]);
+            // As it is: `args` would escape quotes in a way that cmd does not read.
+            shell.raw_arg(cmd_arguments(line));
             shell
         }
+        #[cfg(not(windows))]
         BuildCommand::Shell(line) => {
             let mut shell = Command::new("/bin/sh");
             shell.args(["-c", line]);
@@ -74,6 +77,13 @@ fn prepared(command: &BuildCommand, target: &Target) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     child
+}
+
+/// What cmd runs exactly as it is written: with `/S` it takes off the first quote and the last one
+/// and looks at no other (`cmd /?`).
+#[cfg(any(windows, test))]
+fn cmd_arguments(line: &str) -> String {
+    format!("/D /S /C \"{line}\"")
 }
 
 /// Passes on what a pipe says, line by line, until it ends.
@@ -145,13 +155,23 @@ fn follow(
 }
 
 fn tell(stand: &Stand<'_>, lines: &mut Vec<String>) {
+    if let Some((last, text)) = take(lines) {
+        stand.says("building", format!("building: {last}"));
+        stand.send(stand.desk.editor.log_build(text));
+    }
+}
+
+/// The last line that says something, and all of them. Blank ones wait for one that does, which they
+/// set apart from what was before: one is enough for that.
+fn take(lines: &mut Vec<String>) -> Option<(String, String)> {
     let Some(last) = lines.iter().rfind(|line| !line.trim().is_empty()) else {
-        return;
+        lines.truncate(1);
+        return None;
     };
-    stand.says("building", format!("building: {}", last.trim()));
+    let last = last.trim().to_owned();
     let text = lines.join("\n");
     lines.clear();
-    stand.send(stand.desk.editor.log_as(MessageType::LOG, text));
+    Some((last, text))
 }
 
 fn could_not_start(command: &BuildCommand, error: &std::io::Error) -> Failure {
@@ -171,5 +191,33 @@ fn failed(command: &BuildCommand, status: ExitStatus) -> Failure {
         what: format!("the build failed ({status}): {command}"),
         board_state: "the board was not touched".to_owned(),
         remedy: "read its output in the log".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_lines_wait_for_one_that_says_something_and_do_not_pile_up() {
+        let mut lines = Vec::new();
+        for _ in 0..100_000 {
+            lines.push(String::new());
+            assert_eq!(take(&mut lines), None);
+        }
+        assert_eq!(lines.len(), 1);
+        lines.push(" [1/2] main.c".to_owned());
+        lines.push(String::new());
+        let all = "\n [1/2] main.c\n".to_owned();
+        assert_eq!(take(&mut lines), Some(("[1/2] main.c".to_owned(), all)));
+        assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn cmd_gets_a_line_with_its_quotes() {
+        assert_eq!(
+            cmd_arguments(r#""C:\Program Files\pio.exe" run -e "my env""#),
+            r#"/D /S /C ""C:\Program Files\pio.exe" run -e "my env"""#
+        );
     }
 }
