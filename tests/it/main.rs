@@ -18,6 +18,7 @@ mod main_job;
 mod memory;
 mod mock_board;
 mod native_usb;
+mod one_bit;
 mod predictions;
 mod rates;
 mod reports;
