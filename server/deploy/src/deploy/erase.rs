@@ -2,13 +2,14 @@
 
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
-use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{ConnectOptions, Session};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 use super::Open;
+use super::on_board::OnBoard as _;
 use crate::amount::amount;
 use crate::failure::{BoardState, DeployError};
+use crate::image::THREE_BYTE_END;
 use crate::outcome::Failure;
 
 /// Erased in one request. Small enough for a cancel to be heard soon: four block erases of 150 ms
@@ -150,9 +151,6 @@ fn erase_on(
         return Err(Stopped::Refused(secured_board(port, what)));
     }
     let mac = super::connect::mac_text(session.mac()?);
-    if session.stub_obstacle()?.is_none() {
-        session.start_stub()?;
-    }
     session.attach_flash()?;
     let known_len = session.flash_id()?.len_bytes;
     let (offset, len_bytes) = match (stretch, known_len) {
@@ -164,8 +162,14 @@ fn erase_on(
     if known_len.is_some_and(|flash_len| end > u64::from(flash_len)) || end > 1 << 32 {
         return Err(Stopped::Refused(out_of_range(port, end, known_len)));
     }
+    // The ROM erases by FLASH_BEGIN. On the stub, one flipped bit makes of a request to erase a part
+    // one to erase everything; it is used only for what a ROM does not reach.
+    if end > u64::from(THREE_BYTE_END) && session.stub_obstacle()?.is_none() {
+        session.start_stub()?;
+        session.attach_flash()?;
+    }
     session.set_flash_size(known_len.unwrap_or_else(|| offset.saturating_add(len_bytes)))?;
-    erase_steps(session, offset, len_bytes, progress)?;
+    erase_steps(session, port, offset, len_bytes, progress)?;
     Ok(Erased {
         chip: session.chip(),
         mac,
@@ -174,17 +178,30 @@ fn erase_on(
     })
 }
 
+/// Erases and looks at what was erased. A step that did not take is tried once more.
 fn erase_steps(
     session: &mut Session,
+    port: &str,
     offset: u32,
     len_bytes: u32,
     progress: &mut dyn FnMut(u32, u32),
-) -> Result<(), LoaderError> {
+) -> Result<(), Stopped> {
     let mut done = 0;
     progress(done, len_bytes);
     while done < len_bytes {
         let step = STEP_LEN.min(len_bytes - done);
-        session.erase_region(offset + done, step)?;
+        let at = offset + done;
+        let end = at.saturating_add(step);
+        if end <= THREE_BYTE_END {
+            session.bound_flash(end)?;
+        }
+        session.erase_region(at, step)?;
+        if session.are_blank(&[(at, step)])? != [true] {
+            session.erase_region(at, step)?;
+            if session.are_blank(&[(at, step)])? != [true] {
+                return Err(Stopped::Refused(not_erased(port, at, step)));
+            }
+        }
         done += step;
         progress(done, len_bytes);
     }
@@ -224,6 +241,22 @@ fn out_of_range(port: &str, end: u64, flash_len: Option<u32>) -> Failure {
         format!("the region ends at {end:#x}, behind the flash of the board on {port} ({size})"),
         "give an offset and a size within the flash",
     )
+}
+
+fn not_erased(port: &str, offset: u32, len_bytes: u32) -> Failure {
+    Failure {
+        code: "not-erased",
+        is_input: false,
+        what: format!(
+            "{port}: {} at {offset:#x} were erased twice and are not blank",
+            amount(len_bytes.into())
+        ),
+        board_state:
+            "what lies before that was erased; the board may not start until the next deploy"
+                .to_owned(),
+        remedy: "the flash chip may be worn out or badly powered: try another cable and supply"
+            .to_owned(),
+    }
 }
 
 fn not_sectors(offset: u32, len_bytes: u32) -> Failure {
