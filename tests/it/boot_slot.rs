@@ -224,6 +224,22 @@ fn firmware_for_the_second_slot() {
     bench.assert_runs(SECOND_SLOT);
 }
 
+/// A slot without an app does not go on running.
+#[test]
+fn a_blank_slot_that_is_selected() {
+    let build = Build::new(&[
+        bootloader(),
+        (TABLE_AT, table(TWO_SLOTS)),
+        (OTADATA_AT, otadata(Some(1), None)),
+        (SECOND_SLOT, app(2)),
+    ]);
+    let bench = Bench::new(Board::builder(CHIP));
+    let deployed = bench.deploy(&build.request());
+    let words = ["selects ota_0", "where there is no app", "those behind it"];
+    assert_one_warning(&deployed, &words);
+    bench.assert_runs(SECOND_SLOT);
+}
+
 /// otadata among the regions that selects another slot than the one that is written.
 #[test]
 fn otadata_among_the_regions_may_be_wrong() {
@@ -306,7 +322,9 @@ fn a_board_whose_table_has_no_app_there() {
 #[test]
 fn a_board_without_a_table() {
     let build = project(TWO_SLOTS);
-    let bench = Bench::new(Board::builder(CHIP));
+    let mut flash = vec![0xFF; FLASH_LEN];
+    put(&mut flash, bootloader().0, &bootloader().1);
+    let bench = Bench::new(Board::builder(CHIP).flash_contents(flash));
     let deployed = bench.deploy(&build.subset(&["firmware"]));
     assert_eq!(deployed.outcome(), OutcomeKind::SelectiveFlash);
     assert_one_warning(&deployed, &["no partition table at 0x8000"]);
@@ -326,6 +344,9 @@ fn a_file_without_a_project() {
 
     let blank = Bench::new(Board::builder(CHIP));
     let deployed = blank.deploy(&file.request());
-    assert_eq!(deployed.report.warnings, [""; 0]);
+    let warnings = deployed.report.warnings.join("\n");
+    for words in ["no boot loader at 0x1000", "no partition table at 0x8000"] {
+        assert!(warnings.contains(words), "no '{words}' in: {warnings}");
+    }
     deployed.assert_holds(&file);
 }

@@ -15,7 +15,7 @@ use fbuild_sim::{Board, BoardBuilder};
 
 use crate::bench::{Bench, Deployed};
 use crate::firmware::{
-    APP_AT, Build, FACTORY, NVS, SECTOR, TABLE_AT, image_of_sectors, noise, table,
+    APP_AT, Build, FACTORY, NVS, SECTOR, TABLE_AT, image_of_sectors, noise, sized, table,
 };
 
 /// Which loader did the writing.
@@ -54,10 +54,11 @@ const LARGE: Sizes = Sizes {
 
 fn build(chip: Chip, sizes: Sizes) -> Build {
     let assets = ("assets", 1, 0x82, sizes.assets_at, 0x10_0000);
+    let flash_bytes = (assets.3 + assets.4).next_power_of_two().max(4 << 20);
     Build::new(&[
         (
             chip.facts().bootloader_offset,
-            image_of_sectors(chip, 1, sizes.bootloader),
+            sized(image_of_sectors(chip, 1, sizes.bootloader), flash_bytes),
         ),
         (TABLE_AT, table(&[NVS, FACTORY, assets])),
         (APP_AT, image_of_sectors(chip, 2, sizes.app)),

@@ -76,6 +76,17 @@ pub(crate) fn image_of_sectors(chip: Chip, seed: u64, sectors: usize) -> Vec<u8>
     image
 }
 
+/// The image with this flash size in its header: a power of two, from 1 MiB on.
+pub(crate) fn sized(mut image: Vec<u8>, flash_bytes: u32) -> Vec<u8> {
+    const FREQUENCY: u8 = 0x0F;
+    const DIGEST: usize = 32;
+    image[3] = (((flash_bytes >> 20).trailing_zeros() as u8) << 4) | (image[3] & FREQUENCY);
+    let end = image.len() - DIGEST;
+    let digest = Sha256::digest(&image[..end]);
+    image[end..].copy_from_slice(&digest);
+    image
+}
+
 /// The image with a signature block of secure boot V2 behind it; by no real key.
 ///
 /// Source: ESP-IDF documentation, "Secure Boot V2", signature block format.

@@ -24,4 +24,5 @@ mod rates;
 mod reports;
 mod requests;
 mod security;
+mod starts;
 mod table_change;

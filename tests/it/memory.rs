@@ -9,7 +9,9 @@ use std::time::Duration;
 use fbuild_loader::chip::Chip;
 use serde_json::Value;
 
-use crate::firmware::{APP_AT, FACTORY, NVS, Row, TABLE_AT, code, image_of_sectors, noise, table};
+use crate::firmware::{
+    APP_AT, FACTORY, NVS, Row, TABLE_AT, code, image_of_sectors, noise, sized, table,
+};
 use crate::harness::{self, assert_in_flash};
 
 /// The one chip of the popular ones whose loaders reach behind 16 MiB.
@@ -93,7 +95,7 @@ fn a_large_image_is_held_once() {
     // One half shrinks as code does, the other not at all.
     let mut assets = code(3, MIB).repeat(8);
     assets.extend(noise(4, MIB).repeat(8));
-    let bootloader = image_of_sectors(CHIP, 1, 5);
+    let bootloader = sized(image_of_sectors(CHIP, 1, 5), 32 << 20);
     let app = image_of_sectors(CHIP, 2, 200);
     let images = [
         file(folder.path(), CHIP.facts().bootloader_offset, &bootloader),

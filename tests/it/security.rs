@@ -12,7 +12,7 @@ use fbuild_sim::{Board, BoardBuilder, Encryption, Faults};
 use crate::bench::{Bench, Deployed};
 use crate::firmware::{
     APP_AT, Build, FACTORY, NVS, Row, SECTOR, TABLE_AT, image_of_sectors, noise, signed_v1,
-    signed_v2, table,
+    signed_v2, sized, table,
 };
 
 /// Behind the 2 MiB that a ROM takes for granted.
@@ -154,6 +154,7 @@ fn secure_download_mode_on_a_large_flash() {
     let mut images = plain_images(chip, 2);
     images[3].0 = 0xE0_0000;
     images[1].1 = table(&[NVS, FACTORY, ("assets", 1, 0x82, 0xE0_0000, 0x10_0000)]);
+    images[0].1 = sized(images[0].1.clone(), 16 << 20);
     let build = Build::new(&images);
     let bench = Bench::new(Board::builder(chip).secure_download().flash_size(16 << 20));
     let deployed = bench.deploy(&build.request());

@@ -3,6 +3,7 @@
 mod again;
 mod beside;
 mod boot_slot;
+mod chain;
 mod climb;
 mod compare;
 mod connect;
@@ -58,7 +59,8 @@ pub struct Request {
     pub after: After,
     /// File in which the baud rates that worked are remembered.
     pub rate_memory: Option<PathBuf>,
-    /// Go on where eFuses say that the board may not start afterwards.
+    /// Go on where the board may not start afterwards, as far as its eFuses or what it is going to
+    /// hold tell.
     pub force: bool,
     /// Stop before writing where a new partition table makes the firmware lose data on the board;
     /// otherwise that is a warning.
@@ -237,6 +239,7 @@ impl Job<'_> {
         self.survey = Survey::new(images, session, &facts, &self.survey);
         self.survey.prepare_flash(session, &facts, self.request)?;
         self.compare(session)?;
+        self.check_chain(session, loaded, &facts)?;
         self.look_after_data(session, loaded, &facts)?;
         self.select_boot_slot(session, loaded, &facts)?;
         if self.request.mode == Mode::Verify {

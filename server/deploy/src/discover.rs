@@ -27,7 +27,7 @@ mod stale;
 mod zephyr;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 pub use environment::Environment;
@@ -292,6 +292,25 @@ fn parse_offset(text: &str) -> Option<u32> {
         Some(hex) => u32::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
     }
+}
+
+/// A file that a build names by an absolute path. Those into the build directory are wrong after a
+/// move, or after a build in a container: then it is the file in this build directory whose path ends
+/// like the one that is named, the longest end first.
+#[must_use]
+pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
+    if path.exists() {
+        return path.to_owned();
+    }
+    let names: Vec<_> = path
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .collect();
+    let ends = (0..names.len()).map(|start| names[start..].iter().collect::<PathBuf>());
+    let mut candidates = ends.map(|end| build_dir.join(end));
+    candidates
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// The chip id in the header of a file that begins like an image.

@@ -175,7 +175,7 @@ impl Job<'_> {
         }
     }
 
-    /// As the native backend: what a new table costs, and which slot starts. What esptool cannot find
+    /// As the native backend: whether it will start, what a new table costs, and which slot starts. What esptool cannot find
     /// out is said, and where data is to be kept it ends the deploy.
     fn look_with(
         &mut self,
@@ -183,6 +183,13 @@ impl Job<'_> {
         loaded: &LoadedImages,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
+        if let Err(error) = self.check_chain(esptool, loaded, facts) {
+            let why = unread(error)?;
+            self.note(format!(
+                "what this deploy leaves to the board could not be looked at ({why}): whether it \
+                 starts afterwards is not known"
+            ));
+        }
         if let Err(error) = self.look_after_data(esptool, loaded, facts) {
             let why = unread(error)?;
             self.keep_data_or_note(format!(

@@ -8,20 +8,23 @@ mod board;
 mod check;
 mod elf;
 mod esp_image;
+pub mod flash_size;
 mod layout;
 mod load;
 mod loaded;
 mod patch;
+mod start;
 
 use std::sync::Arc;
 
-pub(crate) use board::THREE_BYTE_END;
 pub use board::{BoardFacts, BoardSecurity, Standing};
+pub(crate) use board::{CONFIGURED, THREE_BYTE_END};
 pub(crate) use elf::{elf_chip, parse_table};
 pub(crate) use esp_image::peek_chip_id;
 pub use esp_image::{EspImage, ImageFault};
 pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
+pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is_app};
 
 /// Size of a flash in bytes, from its name in build tools (`4MB`).
 #[must_use]

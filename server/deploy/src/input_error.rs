@@ -167,6 +167,8 @@ pub enum InputError {
         needed: String,
         /// What the board has, `v0.4`.
         found: String,
+        /// What to do: another board, or another build.
+        remedy: String,
     },
     /// The app does not fit into its partition.
     #[error(
@@ -305,6 +307,22 @@ pub enum InputError {
         path: PathBuf,
         /// What espflash said.
         why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The boot loader's header does not agree with the partition table.
+    #[error("{what}")]
+    HeaderFlashSize {
+        /// Whose header, what it says, and what follows.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Something that has to be there for a start is not.
+    #[error("{what}")]
+    NotBootable {
+        /// What is missing, and where.
+        what: String,
         /// What to do.
         remedy: String,
     },

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use fbuild_deploy::deploy::{Mode, Request, deploy};
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
+use fbuild_deploy::target::Setting;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::chip::Chip;
 use fbuild_loader::error::OpenError;
@@ -19,7 +20,7 @@ use super::side_by_side::Pair;
 use super::{esptools, newer};
 use crate::firmware::{
     APP_AT, Build, FACTORY, NEW_LAYOUT, NVS, OLD_LAYOUT, OTA_0, OTA_1, OTADATA, OTADATA_AT, Row,
-    STORAGE, TABLE_AT, image_of_sectors, noise, otadata, table,
+    STORAGE, TABLE_AT, image_of_sectors, noise, otadata, sized, table,
 };
 
 const CHIP: Chip = Chip::Esp32;
@@ -28,6 +29,7 @@ const TWO_SLOTS: &[Row] = &[NVS, OTADATA, OTA_0, OTA_1];
 
 fn build(rows: &[Row], more: &[(u32, Vec<u8>)]) -> Build {
     let mut files = vec![
+        (CHIP.facts().bootloader_offset, image_of_sectors(CHIP, 1, 2)),
         (TABLE_AT, table(rows)),
         (APP_AT, image_of_sectors(CHIP, 2, 4)),
     ];
@@ -154,7 +156,10 @@ fn what_cannot_be_put_right_is_said() {
     for request in [verify, plain.request(), plain.subset(&["firmware"])] {
         let (report, looks) = boards.deploy(&request);
         assert_one_warning(&report, &["ota_0", "ota_1", "erase otadata", "0xd000"]);
-        assert_eq!(looks, ["read-flash"]);
+        assert_eq!(
+            looks, ["read-flash"; 2],
+            "otadata, and the slot that it selects"
+        );
     }
     // Otadata that is deployed, and selects the other slot.
     let wrong = build(TWO_SLOTS, &[(OTADATA_AT, otadata(Some(1), Some(2)))]);
@@ -170,7 +175,7 @@ fn a_table_that_stays_on_the_board() {
     let boards = Watched::new(project.flashed(FLASH_LEN), &program);
     let (same, looks) = boards.deploy(&project.subset(&["firmware"]));
     assert_eq!(same.warnings, [""; 0]);
-    assert_eq!(looks, [""; 0]);
+    assert_eq!(looks, ["read-flash"], "the boot loader's header");
     // Another one, with slots; its otadata comes along with it.
     let mut flash = updated(&build(TWO_SLOTS, &[]));
     let boards = Watched::new(flash.clone(), &program);
@@ -180,12 +185,12 @@ fn a_table_that_stays_on_the_board() {
         warnings.contains("is not the project's") && warnings.contains("goes on running"),
         "{warnings}"
     );
-    assert_eq!(looks, ["read-flash"]);
+    assert_eq!(looks, ["read-flash"; 2]);
     // A file of which nothing is known but its place.
     let file = Build::new(&[(APP_AT, image_of_sectors(CHIP, 5, 4))]);
     let (alone, looks) = boards.deploy(&file.request());
     assert_one_warning(&alone, &["ota_0", "ota_1", "erase otadata"]);
-    assert_eq!(looks, ["read-flash"]);
+    assert_eq!(looks, ["read-flash"; 2]);
     // None.
     put(&mut flash, TABLE_AT, &[0xFF; 0xC00]);
     let boards = Watched::new(flash, &program);
@@ -296,4 +301,37 @@ fn what_esptool_cannot_read_is_not_claimed_to_be_known() {
     // Without that wish it goes on, to where this one fails.
     let failed = report(Mode::Auto, false).error.unwrap();
     assert_eq!(failed.code, "esptool-failed", "{failed:?}");
+}
+
+/// What keeps a board from starting is refused, or told, in the same words by both.
+#[test]
+fn whether_it_starts() {
+    let Some(program) = newer() else { return };
+    let blank = || vec![0xFF; FLASH_LEN];
+    let project = build(&[NVS, FACTORY], &[]);
+    let boards = Watched::new(blank(), &program);
+    let (alone, looks) = boards.deploy(&project.subset(&["firmware"]));
+    let warnings = alone.warnings.join("\n");
+    for words in ["no boot loader at 0x1000", "no partition table at 0x8000"] {
+        assert!(warnings.contains(words), "no '{words}' in {warnings}");
+    }
+    assert_eq!(looks, ["read-flash"]);
+    // The board's own boot loader, and a table that it refuses.
+    let (boot_loader_at, small) = (CHIP.facts().bootloader_offset, 2 << 20);
+    let small = sized(image_of_sectors(CHIP, 1, 2), small);
+    let mut flash = project.flashed(FLASH_LEN);
+    put(&mut flash, boot_loader_at, &small);
+    let mut beyond = build(&[NVS, FACTORY, STORAGE], &[]);
+    beyond.target.flash.size = Setting::Set("2MB".to_owned());
+    let boards = Watched::new(flash.clone(), &program);
+    for (request, header) in [
+        (beyond.subset(&["partitions"]), "the board's boot loader"),
+        (beyond.request(), "the boot loader's header in"),
+    ] {
+        let (refused, _) = boards.deploy(&request);
+        let error = refused.error.unwrap();
+        assert_eq!(error.code, "header-flash-size");
+        assert!(error.what.contains(header), "{error}");
+        assert!(boards.pair.flash() == flash);
+    }
 }

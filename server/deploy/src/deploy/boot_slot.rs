@@ -10,12 +10,12 @@ use super::on_board::OnBoard;
 use super::survey::Region;
 use super::{Job, Mode};
 use crate::failure::DeployError;
-use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::otadata;
 use crate::outcome::Verdict;
 use crate::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
 use crate::search::is_blank;
-use crate::target::{RegionKind, Tool};
+use crate::target::Tool;
 
 /// An otadata entry is read with this much, the unit of the ROM's slow read.
 const ENTRY_READ_LEN: u32 = 64;
@@ -32,13 +32,7 @@ impl Job<'_> {
         loaded: &LoadedImages,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
-        let apps: Vec<u32> = self
-            .survey
-            .regions
-            .iter()
-            .filter(|region| region.image.region.kind == RegionKind::App)
-            .map(|region| region.image.region.offset)
-            .collect();
+        let apps = self.apps_brought(loaded);
         let Some(&app) = apps.first() else {
             return Ok(());
         };
@@ -84,7 +78,10 @@ impl Job<'_> {
             Some(initial) if !self.deploys_to(otadata) => {
                 self.write_along(initial, facts, &selected, slot);
             }
-            _ => self.note(warning(&table, otadata, &selected, slot)),
+            _ => {
+                let holds_app = self.holds_app(board, &selected)?;
+                self.note(warning(&table, otadata, &selected, slot, holds_app));
+            }
         }
         Ok(())
     }
@@ -182,12 +179,12 @@ impl Job<'_> {
         board: &mut dyn OnBoard,
         loaded: &LoadedImages,
     ) -> Result<Option<PartitionTable>, DeployError> {
-        let mut regions = self.survey.regions.iter();
         let project = loaded.table();
-        if regions.any(|region| region.image.region.kind == RegionKind::PartitionTable) {
-            return Ok(project.cloned());
-        }
         let offset = loaded.table_offset();
+        let images = self.survey.regions.iter().map(|region| &region.image);
+        if let Some(brought) = brought_table(images, offset) {
+            return Ok(Some(brought));
+        }
         let Some(project) = project else {
             // Of tools that know their table, only Zephyr has none; files say nothing about it.
             return if loaded.target().tool == Tool::Files {
@@ -226,10 +223,15 @@ fn warning(
     otadata: &Partition,
     selected: &Partition,
     slot: &Partition,
+    holds_app: bool,
 ) -> String {
+    let follows = if holds_app {
+        "and what is there goes on running"
+    } else {
+        "where there is no app: the boot loader tries the slots before it, then those behind it"
+    };
     let what = format!(
-        "the firmware is in {} ({:#x}), but otadata selects {} ({:#x}), and what is there goes on \
-         running",
+        "the firmware is in {} ({:#x}), but otadata selects {} ({:#x}), {follows}",
         slot.label, slot.offset, selected.label, selected.offset
     );
     let is_default = table
@@ -258,7 +260,7 @@ pub(super) enum TableOnBoard {
 }
 
 impl TableOnBoard {
-    fn valid(self) -> Option<PartitionTable> {
+    pub(super) fn valid(self) -> Option<PartitionTable> {
         match self {
             Self::Valid(table) => Some(table),
             Self::Blank | Self::Unreadable(_) => None,

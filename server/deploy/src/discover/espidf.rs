@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::flasher_args::{FlasherArgs, Named, Placed};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, Unbuilt, read_table, regions, relative_name};
+use super::{Discovery, Look, Unbuilt, here, read_table, regions, relative_name};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
@@ -219,7 +219,7 @@ fn files(
             .find(|image| image.offset.value == offset)
             .or_else(|| named.next());
         found.push(region(
-            dir.join(file),
+            here(&dir.join(file), dir),
             offset,
             entry,
             table.as_ref(),

@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::platformio_board::Board;
 use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, Unbuilt, image_chip, parse_offset, read_table, regions};
+use super::{Discovery, Look, Unbuilt, here, image_chip, parse_offset, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
@@ -79,7 +79,7 @@ fn find_env(
         return Ok(());
     }
     let dir = config.dir("build_dir")?.join(env);
-    let idedata = IdeData::read(&dir.join("idedata.json"), &dir, look);
+    let idedata = IdeData::read(&dir.join("idedata.json"), &dir, root, look);
     let app = idedata.as_ref().and_then(|data| data.app.clone());
     let app = app.unwrap_or_else(|| dir.join("firmware.bin"));
     let platform = config
@@ -128,35 +128,26 @@ struct IdeData {
 
 impl IdeData {
     /// A file that is not there, or is damaged, leaves the rules of the platform.
-    fn read(path: &Path, build_dir: &Path, look: &Look) -> Option<Self> {
+    fn read(path: &Path, build_dir: &Path, root: &Path, look: &Look) -> Option<Self> {
         let json = look.json(path)?;
         let extra = json.get("extra")?;
         let image = |entry: &Value| {
             let offset = parse_offset(entry.get("offset")?.as_str()?)?;
             Some((
                 offset,
-                here(Path::new(entry.get("path")?.as_str()?), build_dir),
+                here(&root.join(entry.get("path")?.as_str()?), build_dir),
             ))
         };
         let images = extra.get("flash_images")?.as_array()?;
         let elf = json.get("prog_path").and_then(Value::as_str).map(Path::new);
         Some(Self {
             images: images.iter().filter_map(image).collect(),
-            app: elf.map(|elf| here(&elf.with_extension("bin"), build_dir)),
+            app: elf.map(|elf| here(&root.join(elf.with_extension("bin")), build_dir)),
             app_offset: extra
                 .get("application_offset")
                 .and_then(Value::as_str)
                 .and_then(parse_offset),
         })
-    }
-}
-
-/// Paths in `idedata.json` are absolute; those into the build directory are wrong after a move.
-fn here(path: &Path, build_dir: &Path) -> PathBuf {
-    let moved = path.file_name().map(|name| build_dir.join(name));
-    match moved {
-        Some(moved) if !path.exists() && moved.exists() => moved,
-        _ => path.to_owned(),
     }
 }
 

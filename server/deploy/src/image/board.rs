@@ -114,6 +114,7 @@ pub(super) fn check_revision(
         return Ok(());
     };
     let text = |revision: u16| format!("v{}.{}", revision / 100, revision % 100);
+    let mut is_too_new = false;
     let needed = if parsed.max_revision == 0 {
         let legacy = u16::from(parsed.min_revision_legacy);
         let (found, minimum) = match board.chip {
@@ -124,6 +125,7 @@ pub(super) fn check_revision(
     } else if revision < parsed.min_revision {
         Some(format!("{} or newer", text(parsed.min_revision)))
     } else if revision > parsed.max_revision {
+        is_too_new = true;
         Some(format!("{} or older", text(parsed.max_revision)))
     } else {
         None
@@ -135,9 +137,33 @@ pub(super) fn check_revision(
             path: image.region.source.path().to_owned(),
             needed,
             found: text(revision),
+            remedy: revision_remedy(board.chip, is_too_new).to_owned(),
         }),
     }
 }
+
+/// Builds for the P4 are for revisions below v3 or for the others, never for both.
+fn revision_remedy(chip: Chip, board_is_too_new: bool) -> &'static str {
+    match (chip, board_is_too_new) {
+        (Chip::Esp32P4, true) => {
+            "The board is newer than what this is built for: build for v3 and newer \
+             (CONFIG_ESP32P4_SELECTS_REV_LESS_V3 off), or use an older board."
+        }
+        (Chip::Esp32P4, false) => {
+            "The board is older than what this is built for: build for revisions below v3 \
+             (CONFIG_ESP32P4_SELECTS_REV_LESS_V3 on) or lower the minimum revision, or use a newer \
+             board."
+        }
+        (_, true) => {
+            "The board is newer than what this is built for: raise the maximum chip revision of the \
+             build, or use an older board."
+        }
+        (_, false) => "Use a newer board, or lower the minimum chip revision of the build.",
+    }
+}
+
+/// Whose flash it is where the board's own does not decide.
+pub(crate) const CONFIGURED: &str = "that the build is configured for";
 
 /// The image must end before the flash does.
 pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<(), InputError> {

@@ -13,7 +13,7 @@ use super::loaded::LoadedImages;
 use super::{Image, elf, layout};
 use crate::file::{self, ELF_LIMIT, IMAGE_LIMIT, ReadError};
 use crate::input_error::InputError;
-use crate::target::{ElfSource, Region, RegionKind, Source, Target};
+use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 
 /// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
 pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
@@ -154,11 +154,29 @@ fn not_empty(
 
 /// What to do about a missing or damaged file of `region`.
 fn remedy(target: &Target, region: &Region) -> String {
-    let outside = !region.source.path().starts_with(&target.root);
-    if outside && region.kind == RegionKind::OtaData {
-        return "This file comes with the Arduino framework; install it with the project's own \
-                tool, or choose the other regions with --regions."
-            .to_owned();
+    let path = region.source.path();
+    let is_elsewhere = !path.starts_with(&target.root);
+    let has_folder = path.parent().is_some_and(Path::is_dir);
+    let is_made_here = |other: &Region| other.source.path().parent() == path.parent();
+    // PlatformIO's and Arduino's builds put what they make into one folder.
+    let is_brought_along = matches!(target.tool, Tool::PlatformIo | Tool::Arduino)
+        && matches!(region.kind, RegionKind::OtaData | RegionKind::Data)
+        && !target.firmware().is_some_and(is_made_here);
+    if is_brought_along {
+        let others = target.regions.iter().map(|other| other.name.as_str());
+        let others: Vec<_> = others.filter(|name| *name != region.name).collect();
+        return format!(
+            "No build makes this file: it comes with the framework or with the board's description. \
+             Install it with the project's own tool, or deploy the other regions: --regions {}",
+            others.join(",")
+        );
+    }
+    if is_elsewhere && !has_folder && target.tool != Tool::Files {
+        return format!(
+            "This path is one of another machine, or of the container that the build ran in. Build \
+             here: {}",
+            target.build_command()
+        );
     }
     target.build_remedy()
 }

@@ -6,7 +6,8 @@ use fbuild_loader::chip::Chip;
 
 use super::Image;
 use super::board::{
-    BoardFacts, Standing, check_chip, check_end, check_reach, check_revision, check_security,
+    BoardFacts, CONFIGURED, Standing, check_chip, check_end, check_reach, check_revision,
+    check_security,
 };
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
@@ -14,6 +15,7 @@ use super::esp_image::EspImage;
 use super::layout::{self, Placed};
 use super::load::{elf_source, part, read};
 use super::patch::{patch_header, size_bytes};
+use super::start::brought_table;
 use crate::file::{self, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{Partition, PartitionTable, csv};
@@ -64,8 +66,8 @@ impl LoadedImages {
             .collect()
     }
 
-    /// Whether these images would leave the board able to start: chip revision, security state, and
-    /// a table that fits the flash.
+    /// Whether these images would leave the board able to start: chip revision, security state, a
+    /// table that fits the flash, and what they say about each other.
     pub fn check_board(&self, images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
         for (image, (_, contents)) in images.iter().zip(&self.images) {
             let Contents::Image(parsed) = contents else {
@@ -77,7 +79,8 @@ impl LoadedImages {
             check_revision(image, made.flatten().as_ref().unwrap_or(parsed), board)?;
         }
         check_security(images, self.target.flash_encryption, board)?;
-        Self::check_table_fits(images, board)
+        self.check_start(images, board)?;
+        self.check_table_fits(images, board)
     }
 
     fn finish(
@@ -107,7 +110,7 @@ impl LoadedImages {
             (Some(bytes), _) => check_end(&image, bytes, "of the board")?,
             (None, Setting::Set(name)) => {
                 if let Some(bytes) = size_bytes(name) {
-                    check_end(&image, bytes, "that the build is configured for")?;
+                    check_end(&image, bytes, CONFIGURED)?;
                 }
             }
             (None, _) => {}
@@ -154,11 +157,8 @@ impl LoadedImages {
     /// The boot loader refuses a table with a partition past the end of the flash.
     ///
     /// Source: ESP-IDF `flash_partitions.c`, `esp_partition_table_verify` (v6.0).
-    fn check_table_fits(images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
-        let written = images
-            .iter()
-            .find(|image| image.region.kind == RegionKind::PartitionTable);
-        let table = written.and_then(|image| PartitionTable::parse(&image.bytes).ok());
+    fn check_table_fits(&self, images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
+        let table = brought_table(images, self.table_offset());
         let (Some(table), Some(flash)) = (table, board.flash_size) else {
             return Ok(());
         };

@@ -15,7 +15,7 @@ use crate::target::{FlashParams, Setting};
 const MODES: &[(&str, u8)] = &[("qio", 0), ("qout", 1), ("dio", 2), ("dout", 3)];
 
 /// Names of flash sizes, in the order of the header's nibble.
-const SIZES: &[&str] = &["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
+pub(super) const SIZES: &[&str] = &["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
 
 /// Size of a flash in bytes, from its name in build tools (`4MB`).
 pub(super) fn size_bytes(name: &str) -> Option<u32> {

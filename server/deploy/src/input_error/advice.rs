@@ -1,6 +1,7 @@
 //! For each [`InputError`] its stable code, and what to do about it.
 
 use super::InputError;
+use crate::image::CONFIGURED;
 
 impl InputError {
     /// Stable code of the cause, for programs.
@@ -30,6 +31,8 @@ impl InputError {
             Self::TableUnreadable { .. } => "table-unreadable",
             Self::TableStale { .. } => "table-stale",
             Self::Elf { .. } => "elf",
+            Self::HeaderFlashSize { .. } => "header-flash-size",
+            Self::NotBootable { .. } => "not-bootable",
             Self::FlashSetting { .. } => "flash-setting",
             Self::NoTarget { .. } => "no-target",
             Self::UnknownTarget { .. } => "unknown-target",
@@ -60,6 +63,9 @@ impl InputError {
             | Self::TableUnreadable { remedy, .. }
             | Self::TableStale { remedy, .. }
             | Self::Elf { remedy, .. }
+            | Self::Revision { remedy, .. }
+            | Self::HeaderFlashSize { remedy, .. }
+            | Self::NotBootable { remedy, .. }
             | Self::NoTarget { remedy, .. }
             | Self::UnknownTarget { remedy, .. } => remedy.clone(),
             Self::FileUnreadable { why, .. } => why.remedy().to_owned(),
@@ -76,9 +82,6 @@ impl InputError {
                 "Name the chip in the project (a feature of esp-hal, or `--chip` in the runner)."
                     .to_owned()
             }
-            Self::Revision { .. } => {
-                "Use a newer board, or lower the minimum chip revision of the build.".to_owned()
-            }
             Self::AppExceedsPartition { .. } => {
                 "Make the app smaller, or its partition larger.".to_owned()
             }
@@ -94,6 +97,10 @@ impl InputError {
             Self::RegionsOverlap { .. } => "Correct the offsets, and build again.".to_owned(),
             Self::MisalignedOffset { .. } => {
                 "Flash is erased in sectors of 4 KiB: use an offset that ends in 000.".to_owned()
+            }
+            Self::PastFlashEnd { whose, .. } if whose == CONFIGURED => {
+                "Correct the flash size that the project is configured for, or the offset."
+                    .to_owned()
             }
             Self::PastFlashEnd { .. } => {
                 "Use a board with more flash, or build for the flash that the board has.".to_owned()

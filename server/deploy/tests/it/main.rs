@@ -11,4 +11,5 @@ mod header_patch;
 mod layouts;
 mod placing;
 mod refusals;
+mod remedies;
 mod workspaces;

@@ -133,7 +133,12 @@ fn check_regions(workspace: &Workspace, target: &Target, expected: &[Value]) {
 
 #[test]
 fn every_good_workspace_loads() {
-    for workspace in workspaces("loading", |name| !name.starts_with("bad/")) {
+    let mut refused = Vec::new();
+    let found = workspaces("loading", |name| !name.starts_with("bad/"));
+    if found.is_empty() {
+        return;
+    }
+    for workspace in found {
         let target = target_of(&workspace);
         let loaded =
             image::load(&target, None).unwrap_or_else(|e| panic!("{}: {e}", workspace.name));
@@ -141,7 +146,10 @@ fn every_good_workspace_loads() {
             flash_size: Some(0x40_0000),
             ..BoardFacts::new(target.chip.unwrap())
         };
-        let images = loaded.for_board(&board, false).unwrap();
+        if let Err(error) = loaded.for_board(&board, false) {
+            refused.push((workspace.name.clone(), error.code()));
+        }
+        let images = loaded.for_board(&board, true).unwrap();
         assert_eq!(images.len(), target.regions.len());
         for image in &images {
             assert_eq!(image.bytes.len() % 4, 0);
@@ -172,6 +180,11 @@ fn every_good_workspace_loads() {
             loaded.warnings()
         );
     }
+    // These were put together from parts: their boot loader is for 2 MB, and their table for 4 MB.
+    let mixed = ["esp32s3/arduino", "esp32s3/platformio-arduino"];
+    let mixed = mixed.map(|name| (name.to_owned(), "header-flash-size"));
+    refused.sort();
+    assert_eq!(refused, mixed);
 }
 
 #[test]

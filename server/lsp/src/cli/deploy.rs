@@ -33,7 +33,8 @@ pub(crate) struct DeployArguments {
     #[arg(long)]
     dry_run: bool,
 
-    /// Write where it is refused for safety (secured boards); the board may not start afterwards
+    /// Write where it is refused for safety (secured boards, sizes that do not agree, nothing that
+    /// boots); the board may not start afterwards
     #[arg(long)]
     force: bool,
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use fbuild_deploy::discover::Environment;
 use fbuild_deploy::discover::platformio_config::{Files, TooWide};
 use fbuild_deploy::file::ReadError;
+use fbuild_deploy::partitions::PartitionTable;
 
 use super::Severity;
 
@@ -44,6 +45,8 @@ pub(crate) struct Judged {
     pub(crate) refusal_of_board: Option<Refusal>,
     /// What is newer than the firmware.
     pub(crate) stale: Vec<PathBuf>,
+    /// The partition table that was built.
+    pub(crate) table: Option<PartitionTable>,
 }
 
 /// Why a build cannot be deployed.

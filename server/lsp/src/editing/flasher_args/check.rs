@@ -1,5 +1,6 @@
 //! What a deploy of this file would refuse, and what does not fit the board.
 
+use fbuild_deploy::image::flash_size::{Sizes, conflicts};
 use fbuild_deploy::image::flash_size_bytes;
 use fbuild_loader::chip::Chip;
 
@@ -20,6 +21,7 @@ pub(super) fn check(document: &Document<'_>) -> Vec<Diagnostic> {
     files(document, &mut found);
     places(document, &mut found);
     names(document, &mut found);
+    table(document, &mut found);
     board(document, &mut found);
     judged(document, &mut found);
     found
@@ -146,6 +148,39 @@ fn names(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
                 message,
             ));
         }
+    }
+}
+
+/// The size that goes into the boot loader's header against the table that was built.
+fn table(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    let judged = &document.view.facts.files.judged;
+    let judged = document
+        .build()
+        .and_then(|build| judged.get(&build.target.name));
+    let Some((size, table)) = document
+        .args
+        .size
+        .as_ref()
+        .zip(judged.and_then(|it| it.table.as_ref()))
+    else {
+        return;
+    };
+    let sizes = Sizes {
+        header: flash_size_bytes(&size.value),
+        table: Some(table),
+        board: None,
+    };
+    for conflict in conflicts(&sizes) {
+        let message = format!(
+            "{}.",
+            conflict.text("This becomes the boot loader's header, which")
+        );
+        found.push(Diagnostic::new(
+            &size.span,
+            Severity::Error,
+            "header-flash-size",
+            message,
+        ));
     }
 }
 

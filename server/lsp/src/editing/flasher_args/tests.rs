@@ -1,3 +1,4 @@
+use fbuild_deploy::partitions::csv;
 use proptest::prelude::*;
 
 use super::super::facts::Facts;
@@ -139,8 +140,8 @@ fn built(refusal: Option<Refusal>) -> Facts {
     };
     let judged = Judged {
         refusal,
-        refusal_of_board: None,
         stale: vec!["/p/main/main.c".into()],
+        ..Judged::default()
     };
     facts.files.judged.insert("espidf:build".to_owned(), judged);
     facts
@@ -168,6 +169,31 @@ fn what_a_deploy_refuses_stands_on_the_file_that_is_to_blame() {
         found[0].message,
         "main/main.c is newer than the firmware: idf.py build"
     );
+}
+
+/// The boot loader refuses a table that ends behind the size in its header.
+#[test]
+fn the_flash_size_has_to_reach_to_the_end_of_the_table() {
+    let text = "nvs,data,nvs,0x9000,0x4000\napp,app,factory,0x10000,1M\nfs,data,spiffs,2M,2M\n";
+    let table = csv::compile(text, &csv::Options::default()).unwrap();
+    let mut facts = built(None);
+    let judged = facts.files.judged.get_mut("espidf:build").unwrap();
+    judged.stale.clear();
+    judged.table = Some(table);
+    let found = FlasherArgs.diagnostics(view(TEXT, &facts));
+    assert_eq!(check(TEXT, &facts), [("header-flash-size", "\"2MB\"")]);
+    assert_eq!(found[0].severity, Severity::Error);
+    assert!(
+        found[0]
+            .message
+            .contains("says 2 MB of flash, and the partition 'fs' ends at 0x400000"),
+        "{}",
+        found[0].message
+    );
+    for large_enough in ["4MB", "8MB", "keep"] {
+        let text = TEXT.replace("\"2MB\"", &format!("\"{large_enough}\""));
+        assert_eq!(check(&text, &facts), []);
+    }
 }
 
 #[test]

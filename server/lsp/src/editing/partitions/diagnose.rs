@@ -43,7 +43,8 @@ fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
     }
     if problem.code == "flash-overflow" && table.is_arduino() {
         message.push_str(
-            " The Arduino build does not check this; what lies behind the end does not work.",
+            " The Arduino build does not check this: its boot loader refuses the whole table, and \
+             nothing starts.",
         );
         severity = Severity::Warning;
     }

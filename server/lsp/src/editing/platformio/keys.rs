@@ -12,6 +12,10 @@ const fn key(name: &'static str, text: &'static str, values: &'static [&'static 
     Key { name, text, values }
 }
 
+/// Looks like the option for the size of the flash, and is read by nobody. Source: the builders of
+/// `platform-espressif32` 6.13.0 and pioarduino 55.03.311.
+pub(super) const DEAD_FLASH_SIZE: &str = "board_build.flash_size";
+
 const FLASH_SIZES: &[&str] = &["2MB", "4MB", "8MB", "16MB", "32MB"];
 
 /// Sources: PlatformIO documentation ("Environment options", "Espressif 32"), and how discovery and
@@ -78,9 +82,10 @@ static KEYS: &[Key] = &[
         FLASH_SIZES,
     ),
     key(
-        "board_build.flash_size",
-        "The size of the flash, for some boards' scripts.",
-        FLASH_SIZES,
+        DEAD_FLASH_SIZE,
+        "Without effect: neither PlatformIO's nor pioarduino's platform reads it. The size of the \
+         flash is board_upload.flash_size.",
+        &[],
     ),
     key(
         "board_build.flash_mode",
@@ -150,5 +155,5 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 pub(super) fn of_boards() -> impl Iterator<Item = &'static str> {
     KEYS.iter()
         .map(|key| key.name)
-        .filter(|name| name.starts_with("board_"))
+        .filter(|name| name.starts_with("board_") && *name != DEAD_FLASH_SIZE)
 }

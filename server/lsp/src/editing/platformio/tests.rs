@@ -6,6 +6,8 @@ mod features;
 
 use std::path::Path;
 
+use fbuild_deploy::discover::Environment;
+use fbuild_deploy::discover::configuration::configurations;
 use fbuild_loader::link::serial::PortInfo;
 use proptest::prelude::*;
 
@@ -234,14 +236,12 @@ fn what_a_deploy_says_about_a_build_stands_on_its_environment() {
     };
     let judged = Judged {
         refusal: Some(refusal),
-        refusal_of_board: None,
-        stale: Vec::new(),
+        ..Judged::default()
     };
     facts.files.judged.insert("platformio:b".to_owned(), judged);
     let stale = Judged {
-        refusal: None,
-        refusal_of_board: None,
         stale: vec!["/p/src/main.cpp".into(), "/p/src/b.cpp".into()],
+        ..Judged::default()
     };
     facts.files.judged.insert("platformio:a".to_owned(), stale);
     let found = diagnostics(text, &facts);
@@ -255,6 +255,94 @@ fn what_a_deploy_says_about_a_build_stands_on_its_environment() {
     assert_eq!(
         found[0].message,
         "src/main.cpp and 1 more are newer than the firmware: pio run -e a"
+    );
+}
+
+/// The option that everybody tries first, and that nobody reads.
+#[test]
+fn board_build_flash_size_has_no_effect() {
+    let text = "[env:a]\nplatform = espressif32\nboard_build.flash_size = 16MB\n";
+    let found = diagnostics(text, &Facts::default());
+    assert_eq!(
+        marked(text, &found),
+        [("dead-option", "board_build.flash_size")]
+    );
+    assert_eq!(found[0].severity, Severity::Warning);
+    assert!(found[0].message.contains("board_upload.flash_size"));
+    assert_eq!(
+        fixed(text),
+        "[env:a]\nplatform = espressif32\nboard_upload.flash_size = 16MB\n"
+    );
+    // One that is there already is not written twice.
+    let both = format!("{text}board_upload.flash_size = 4MB\n");
+    let found = diagnostics(&both, &Facts::default());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].fixes.is_empty());
+    let other = text.replace("espressif32", "espressif8266");
+    assert_eq!(diagnostics(&other, &Facts::default()), []);
+}
+
+/// Nothing starts with a table that ends behind the size that goes into the boot loader's header.
+#[test]
+fn the_table_has_to_end_within_the_flash_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let board = r#"{"build": {"mcu": "esp32s3"}, "upload": {"flash_size": "8MB"}}"#;
+    write("boards/mys3.json", board);
+    let table = "nvs,data,nvs,0x9000,0x5000\napp0,app,ota_0,0x10000,0x640000\n\
+                 spiffs,data,spiffs,0xc90000,0x370000\n";
+    write("p16.csv", table);
+    let check = |more: &str| {
+        let ini = format!(
+            "[env:dev]\nplatform = espressif32\nboard = mys3\nframework = arduino\n\
+             board_build.partitions = p16.csv\n{more}"
+        );
+        write("platformio.ini", &ini);
+        let environment = Environment::from_pairs([]);
+        let mut facts = Facts {
+            root: dir.path().to_owned(),
+            configurations: configurations(dir.path(), &environment),
+            ..Facts::default()
+        };
+        let path = dir.path().join("p16.csv");
+        facts.files.tables.insert(path.clone());
+        facts.files.texts.insert(path, table.to_owned());
+        let path = dir.path().join("platformio.ini");
+        let (text, facts) = (&*ini, &facts);
+        let path = &*path;
+        let found = PlatformIo.diagnostics(View { path, text, facts });
+        let marked: Vec<_> = marked(text, &found)
+            .iter()
+            .map(|(code, text)| format!("{code} {text}"))
+            .collect();
+        let messages: Vec<String> = found.into_iter().map(|it| it.message).collect();
+        (marked, messages.concat())
+    };
+    let (marked, message) = check("");
+    assert_eq!(marked, ["header-flash-size p16.csv"]);
+    for words in [
+        "says 8 MB of flash",
+        "'spiffs' ends at 0x1000000",
+        "nothing starts",
+        "board_upload.flash_size changes it",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+    let (marked, _) = check("board_upload.flash_size = 4MB\n");
+    assert_eq!(marked, ["header-flash-size 4MB"]);
+    assert_eq!(check("board_upload.flash_size = 16MB\n").0, [""; 0]);
+    // The wrong key changes nothing about it.
+    let (marked, _) = check("board_build.flash_size = 16MB\n");
+    assert_eq!(
+        marked,
+        [
+            "header-flash-size p16.csv",
+            "dead-option board_build.flash_size"
+        ]
     );
 }
 

@@ -1,11 +1,16 @@
 //! What PlatformIO takes and a deploy stumbles over: ports, tables, flash sizes, builds.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
+use fbuild_deploy::discover::configuration::Configuration;
 use fbuild_deploy::discover::glob;
+use fbuild_deploy::image::flash_size::{Sizes, conflicts};
 use fbuild_deploy::image::flash_size_bytes;
+use fbuild_deploy::partitions::{DEFAULT_TABLE_OFFSET, csv};
 
 use super::check::replace;
+use super::keys::DEAD_FLASH_SIZE;
 use super::{Project, closest};
 use crate::editing::{Diagnostic, Severity};
 
@@ -66,7 +71,9 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for env in project.config.envs() {
         port(project, env, &mut new);
         table(project, env, &mut new);
+        dead_flash_size(project, env, &mut new);
         flash_size(project, env, &mut new);
+        table_end(project, env, &mut new);
         filesystem(project, env, &mut new);
     }
     for (env, section) in project.envs() {
@@ -128,10 +135,11 @@ fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     found.push(wrong);
 }
 
+const TABLE: &str = "board_build.partitions";
+
 fn table(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
-    const OPTION: &str = "board_build.partitions";
     let section = format!("env:{env}");
-    let Some((name, option)) = project.text_here(&section, OPTION) else {
+    let Some((name, option)) = project.text_here(&section, TABLE) else {
         return;
     };
     if name.contains("${") || !project.is_for_esp32(env) {
@@ -200,10 +208,92 @@ pub(super) fn project_tables(project: &Project<'_>) -> Vec<String> {
     project.files().tables.iter().filter_map(inside).collect()
 }
 
-fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
-    const OPTION: &str = "board_upload.flash_size";
+const FLASH_SIZE: &str = "board_upload.flash_size";
+
+/// The option that everybody tries first.
+fn dead_flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     let section = format!("env:{env}");
-    let Some((size, option)) = project.text_here(&section, OPTION) else {
+    let Some(option) = project.option_here(&section, DEAD_FLASH_SIZE) else {
+        return;
+    };
+    if !project.is_for_esp32(env) {
+        return;
+    }
+    let message = format!(
+        "{DEAD_FLASH_SIZE} has no effect: the size of the flash, which goes into the boot loader's \
+         header, is {FLASH_SIZE}."
+    );
+    let span = option.name_span.clone();
+    let code = "dead-option";
+    let mut dead = Diagnostic::new(span.clone(), Severity::Warning, code, message);
+    if project.text(&section, FLASH_SIZE).is_none() {
+        dead.fixes.push(replace(
+            format!("Rename it to {FLASH_SIZE}"),
+            span,
+            FLASH_SIZE,
+        ));
+    }
+    found.push(dead);
+}
+
+/// The table that the environment chooses against the flash size that goes into the boot loader's
+/// header. It is said on whichever of the two stands in this file.
+fn table_end(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    let section = format!("env:{env}");
+    let Some((name, table)) = project.text_here(&section, TABLE) else {
+        return;
+    };
+    let facts = project.view.facts;
+    let is_env = |it: &&Configuration| it.env.as_deref() == Some(env);
+    let Some(configuration) = facts.configurations.iter().find(is_env) else {
+        return;
+    };
+    let size = project.text_here(&section, FLASH_SIZE);
+    let header = match &size {
+        Some((size, _)) => flash_size_bytes(size),
+        None => configuration.flash_bytes,
+    };
+    let path = clean(&project.config.project().join(&name));
+    let Some(text) = project.files().texts.get(&path) else {
+        return;
+    };
+    let options = csv::Options {
+        table_offset: configuration.table_offset.unwrap_or(DEFAULT_TABLE_OFFSET),
+        bootloader_offset: configuration
+            .chip
+            .map(|chip| chip.facts().bootloader_offset),
+        ..csv::Options::default()
+    };
+    let Ok(rows) = csv::compile_unverified(text, &options) else {
+        return;
+    };
+    let sizes = Sizes {
+        header,
+        table: Some(&rows),
+        board: None,
+    };
+    for conflict in conflicts(&sizes) {
+        let message = format!("{}.", conflict.text("The boot loader's header"));
+        let option = size.as_ref().map_or(table, |(_, size)| size);
+        let mut wrong = Diagnostic::new(
+            option.value_span(),
+            Severity::Error,
+            "header-flash-size",
+            message,
+        );
+        if size.is_none() {
+            let _ = write!(
+                wrong.message,
+                " The size comes from the board's file; {FLASH_SIZE} changes it."
+            );
+        }
+        found.push(wrong);
+    }
+}
+
+fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    let section = format!("env:{env}");
+    let Some((size, option)) = project.text_here(&section, FLASH_SIZE) else {
         return;
     };
     if size == "detect" || size == "keep" {

@@ -1,5 +1,6 @@
 //! The partition table that the options lead to.
 
+use fbuild_deploy::image::flash_size::{Sizes, conflicts};
 use fbuild_deploy::partitions::csv;
 use fbuild_deploy::partitions::{PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_deploy::target::RegionKind;
@@ -140,17 +141,13 @@ fn end(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     let (Some((flash, entry)), Some(table)) = (config.flash(), table(config)) else {
         return;
     };
-    let ends = table
-        .partitions
-        .iter()
-        .max_by_key(|partition| partition.end());
-    if let Some(last) = ends.filter(|last| last.end() > u64::from(flash)) {
-        let message = format!(
-            "The partition table ends at {:#x} ('{}'), behind the end of {} MB of flash.",
-            last.end(),
-            last.label,
-            flash >> 20
-        );
+    let sizes = Sizes {
+        header: Some(flash),
+        table: Some(&table),
+        board: None,
+    };
+    for conflict in conflicts(&sizes) {
+        let message = format!("{}.", conflict.text("The boot loader's header"));
         let code = "flash-overflow";
         found.push(Diagnostic::new(&entry.span, Severity::Error, code, message));
     }

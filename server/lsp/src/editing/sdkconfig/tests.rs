@@ -235,8 +235,7 @@ fn an_app_that_outgrew_a_table_of_esp_idf_is_said_where_that_is_chosen() {
     };
     let judged = Judged {
         refusal: Some(refusal),
-        refusal_of_board: None,
-        stale: Vec::new(),
+        ..Judged::default()
     };
     facts.files.judged.insert("espidf:build".to_owned(), judged);
     let text = "CONFIG_PARTITION_TABLE_SINGLE_APP=y\n";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fbuild_deploy::partitions::csv;
 use serde_json::{Value, json};
 
-use super::harness::{Builder, Client};
+use super::harness::{Builder, Client, flash_without_app};
 use crate::boards::LocalBoards;
 
 const OLD: &str = "nvs,data,nvs,0x9000,0x4000\napp,app,factory,0x10000,0x100000\n";
@@ -38,7 +38,7 @@ async fn start(state: &Path) -> Client {
     };
     let client = Builder::new(Arc::new(boards)).start().await;
     let folder = client.folder.path();
-    let mut flash = vec![0xFF; 4 << 20];
+    let mut flash = flash_without_app();
     flash[0x8000..][..0xC00].copy_from_slice(&table(OLD));
     flash[0x9000..][..7].copy_from_slice(b"my data");
     std::fs::write(folder.join("board.bin"), flash).unwrap();

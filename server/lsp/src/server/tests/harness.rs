@@ -148,6 +148,20 @@ impl Builder {
     }
 }
 
+/// Flash of an ESP32 that has what an app needs to start: the example's boot loader and table.
+pub(super) fn flash_without_app() -> Vec<u8> {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/example/build");
+    let mut flash = vec![0xFF; 4 << 20];
+    for (offset, name) in [
+        (0x1000, "bootloader/bootloader.bin"),
+        (0x8000, "partition_table/partition-table.bin"),
+    ] {
+        let bytes = std::fs::read(build.join(name)).unwrap();
+        flash[offset..offset + bytes.len()].copy_from_slice(&bytes);
+    }
+    flash
+}
+
 pub(super) fn file_uri(path: &Path) -> String {
     tower_lsp::lsp_types::Url::from_file_path(path)
         .unwrap()

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::{Builder, Client};
+use super::harness::{Builder, Client, flash_without_app};
 use crate::boards::LocalBoards;
 
 const STALE: &str = "main/main.c is newer than the firmware of espidf:build";
@@ -86,6 +86,8 @@ async fn what_is_deployed_all_the_same_is_warned_of_once() {
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     make_stale(client.folder.path());
+    let board = client.folder.path().join("board.bin");
+    std::fs::write(board, flash_without_app()).unwrap();
     let argument = json!({"port": "sim:board.bin"});
     let id = client.command("deploy", &argument).await;
     let (asked, _) = question(&mut client).await;

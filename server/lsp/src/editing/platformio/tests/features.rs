@@ -1,7 +1,5 @@
 //! Hover, completion, lenses and symbols.
 
-use fbuild_deploy::discover::Environment;
-
 use super::*;
 
 const MARK: char = '‸';

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::flasher_args::FlasherArgs;
 use fbuild_deploy::discover::platformio_config::{Files, OnDisk, ProjectConfig, TooWide};
-use fbuild_deploy::discover::{Discovery, Environment};
+use fbuild_deploy::discover::{Discovery, Environment, here};
 use fbuild_deploy::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
 use fbuild_deploy::image;
 use fbuild_deploy::input_error::InputError;
@@ -79,6 +79,8 @@ fn judge(target: &Target, board: Option<&Board>) -> Judged {
     match image::load(target, None) {
         Err(error) => judged.refusal = Some(refusal(&error)),
         Ok(loaded) => {
+            judged.table = loaded.table().cloned();
+            judged.refusal = loaded.check_unseen().err().as_ref().map(refusal);
             let board = board.and_then(Board::facts);
             let refused = board.and_then(|board| loaded.for_board(&board, false).err());
             judged.refusal_of_board = refused.as_ref().map(refusal);
@@ -210,7 +212,10 @@ fn flasher_args(path: &Path, files: &mut ProjectFiles) {
     for entry in FlasherArgs::parse(&text).files {
         let Some(file) = entry.file else { continue };
         let path = dir.join(file);
-        let size = path.metadata().ok().filter(std::fs::Metadata::is_file);
+        let size = here(&path, dir)
+            .metadata()
+            .ok()
+            .filter(std::fs::Metadata::is_file);
         files.sizes.insert(path, size.map(|it| it.len()));
     }
 }
