@@ -6,6 +6,7 @@ mod bench;
 mod boot_slot;
 mod boundaries;
 mod chips;
+mod codes;
 mod esptool;
 mod example;
 mod failures;
