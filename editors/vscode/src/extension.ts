@@ -12,6 +12,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { Model } from "./model.ts";
 import type { DeployArguments } from "./protocol.ts";
 import { Command } from "./protocol.ts";
+import * as say from "./say.ts";
 import { Server } from "./server/connection.ts";
 import { Subscribers } from "./subscribers.ts";
 import { taskProvider } from "./tasks/provider.ts";
@@ -91,7 +92,7 @@ export async function deactivate(): Promise<void> {
 }
 
 async function sayNoServer(why: string, log: vscode.LogOutputChannel): Promise<void> {
-  switch (await vscode.window.showErrorMessage(`fbuild: ${why}.`, "Open Settings", "Show Log")) {
+  switch (await say.failure(`fbuild: ${why}.`, "Open Settings", "Show Log")) {
     case "Open Settings":
       await vscode.commands.executeCommand("workbench.action.openSettings", "fbuild.server.path");
       return;

@@ -7,6 +7,7 @@ import { root } from "../desk.ts";
 import { buttons, message } from "../jobs/failureButtons.ts";
 import type { Board, BoardInfo, Erased, Failure } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import * as say from "../say.ts";
 import { shortPort, size } from "../view/words.ts";
 import { choosePort } from "./choose.ts";
 
@@ -27,7 +28,8 @@ export async function boardInformation(desk: Desk): Promise<BoardInfo> {
 
 async function showBoard(board: Board): Promise<void> {
   const line = (icon: string, label: string, description: string) => ({
-    label: `$(${icon}) ${label}`,
+    icon,
+    label,
     description,
   });
   const { flash, security } = board;
@@ -40,7 +42,7 @@ async function showBoard(board: Board): Promise<void> {
     line("lock", "Secure Download Mode", onOff(security.secureDownload)),
   ];
   const title = `Board on ${shortPort(board.port)}`;
-  const pick = await vscode.window.showQuickPick(items, {
+  const pick = await say.pick(items, {
     title,
     placeHolder: "Enter copies a line",
   });
@@ -64,7 +66,7 @@ export async function eraseFlash(desk: Desk): Promise<Erased> {
   } else {
     // Whatever was deployed is not there any more.
     desk.model.update((facts) => ({ ...facts, latest: undefined }));
-    vscode.window.setStatusBarMessage(`$(check) ${erased.message}`, 10_000);
+    say.done(erased.message);
   }
   return erased;
 }
@@ -79,7 +81,7 @@ async function tell(
   const offered = buttons(failure).filter(
     (button) => button === "Retry" || button === "Choose Port" || button === "Show Log",
   );
-  const button = await vscode.window.showErrorMessage(message(title, failure), ...offered);
+  const button = await say.failure(message(title, failure), ...offered);
   if (button === "Retry") await again();
   if (button === "Choose Port" && (await choosePort(desk)) !== undefined) await again();
   if (button === "Show Log") desk.log.show(true);

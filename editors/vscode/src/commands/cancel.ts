@@ -1,10 +1,9 @@
 /** Cancel Deploy: the job that is running, or the one of several that is meant. */
 
-import * as vscode from "vscode";
-
 import type { Desk } from "../desk.ts";
 import type { Jobs } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import * as say from "../say.ts";
 
 export async function cancel(desk: Desk): Promise<void> {
   const { jobs } = await desk.server.run<Jobs>(Command.jobs, {});
@@ -12,13 +11,13 @@ export async function cancel(desk: Desk): Promise<void> {
     await desk.server.run(Command.cancel, {});
     return;
   }
-  const items: (vscode.QuickPickItem & { argument: object })[] = jobs.map((job) => ({
+  const items: (say.Choice & { argument: object })[] = jobs.map((job) => ({
     label: job.what,
     description: job.port ?? "",
     detail: job.message,
     argument: { job: job.job },
   }));
   items.push({ label: "All of them", argument: {} });
-  const pick = await vscode.window.showQuickPick(items, { title: "What to cancel" });
+  const pick = await say.pick(items, { title: "What to cancel" });
   if (pick) await desk.server.run(Command.cancel, pick.argument);
 }

@@ -6,10 +6,11 @@ import type { Desk } from "../desk.ts";
 import { root } from "../desk.ts";
 import type { Port, Ports, Selection, Targets } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import * as say from "../say.ts";
 import { withChoice } from "../view/facts.ts";
 import { ago } from "../view/words.ts";
 
-interface Choice<T> extends vscode.QuickPickItem {
+interface Choice<T> extends say.Choice {
   value?: T;
 }
 
@@ -41,12 +42,10 @@ export async function chooseTarget(desk: Desk): Promise<boolean> {
     value: null,
   });
   const title = "What to deploy";
-  const pick = await vscode.window.showQuickPick(items, { title, matchOnDetail: true });
+  const pick = await say.pick(items, { title, matchOnDetail: true });
   if (!pick) return false;
   if (pick.value === undefined) {
-    void vscode.window.showInformationMessage(
-      `${pick.label} is not built yet: ${pick.detail ?? ""}`,
-    );
+    say.information(`${pick.label} is not built yet: ${pick.detail ?? ""}`);
     return false;
   }
   await select(desk, Command.selectTarget, { ...where, target: pick.value });
@@ -98,13 +97,13 @@ export async function pickPort(
     },
     { label: "Other…", iconPath: new vscode.ThemeIcon("edit") },
   );
-  const pick = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
+  const pick = await say.pick(items, { title, matchOnDescription: true });
   if (!pick) return undefined;
   return pick.value ?? (await typePort(title));
 }
 
 async function typePort(title: string): Promise<string | undefined> {
-  const typed = await vscode.window.showInputBox({
+  const typed = await say.question({
     title,
     placeHolder: "/dev/ttyUSB0, COM5, socket://host:port, sim:board.bin?chip=esp32c3",
     ignoreFocusOut: true,

@@ -6,9 +6,10 @@ import * as vscode from "vscode";
 import type { Desk } from "../desk.ts";
 import type { History, PastDeploy } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import * as say from "../say.ts";
 import { ago, shortPort } from "../view/words.ts";
 
-interface Item extends vscode.QuickPickItem {
+interface Item extends say.Choice {
   deploy?: PastDeploy;
   port?: string;
 }
@@ -29,11 +30,10 @@ export async function deployHistory(desk: Desk): Promise<void> {
     ];
   });
   if (items.length === 0) items.push({ label: "Nothing was deployed yet" });
-  const picker = vscode.window.createQuickPick<Item>();
+  const picker = say.picker<Item>(items);
   picker.title = "Deploy history";
   picker.placeholder = "Enter copies a line";
   picker.matchOnDescription = picker.matchOnDetail = true;
-  picker.items = items;
   picker.onDidTriggerItemButton(({ item: { deploy, port } }) => {
     picker.hide();
     if (!deploy || port === undefined) return;
@@ -52,7 +52,8 @@ export async function deployHistory(desk: Desk): Promise<void> {
 
 function item(deploy: PastDeploy, port: string): Item {
   return {
-    label: `$(${icon(deploy)}) ${short(deploy.message)}`,
+    icon: icon(deploy),
+    label: short(deploy.message),
     description: ago(deploy.whenMs, Date.now()),
     detail: `${deploy.target} in ${path.basename(deploy.root)}`,
     buttons: [AGAIN],

@@ -3,10 +3,11 @@
 import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
+import * as say from "../say.ts";
 import { chosenPort, chosenTarget } from "../view/chosen.ts";
 import { shortPort } from "../view/words.ts";
 
-interface Item extends vscode.QuickPickItem {
+interface Item extends say.Choice {
   command?: string;
 }
 
@@ -15,7 +16,8 @@ export async function showMenu({ model }: Desk): Promise<void> {
   const port = chosenPort(facts);
   const target = chosenTarget(facts);
   const entry = (icon: string, label: string, command: string, description = ""): Item => ({
-    label: `$(${icon}) ${label}`,
+    icon,
+    label,
     description,
     command: `fbuild.${command}`,
   });
@@ -44,6 +46,6 @@ export async function showMenu({ model }: Desk): Promise<void> {
     entry("output", "Show Log", "showLog"),
     entry("refresh", "Restart Server", "restartServer"),
   ];
-  const pick = await vscode.window.showQuickPick(items, { title: "fbuild" });
+  const pick = await say.pick(items, { title: "fbuild" });
   if (pick?.command) await vscode.commands.executeCommand(pick.command);
 }

@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import type { DeployArguments } from "../protocol.ts";
+import * as say from "../say.ts";
 import { NoServer } from "../server/connection.ts";
 import { boardInformation, eraseFlash } from "./board.ts";
 import { cancel } from "./cancel.ts";
@@ -73,7 +74,7 @@ async function sayWhy(desk: Desk, isGone: boolean, why: string): Promise<void> {
   const { health } = desk.model.facts;
   const text = isGone && health.kind === "stopped" ? health.why : why;
   const choices = isGone ? GONE : (["Show Log"] as const);
-  switch (await vscode.window.showErrorMessage(`fbuild: ${text}`, ...choices)) {
+  switch (await say.failure<(typeof GONE)[number]>(`fbuild: ${text}`, ...choices)) {
     case "Restart Server":
       await desk.server.restart();
       return;

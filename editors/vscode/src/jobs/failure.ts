@@ -6,6 +6,7 @@ import { choosePort, chooseTarget } from "../commands/choose.ts";
 import type { Desk } from "../desk.ts";
 import type { DeployArguments, Outcome } from "../protocol.ts";
 import { Command } from "../protocol.ts";
+import * as say from "../say.ts";
 import type { Button } from "./failureButtons.ts";
 import { buttons, message } from "./failureButtons.ts";
 import type { DeployKind } from "./jobs.ts";
@@ -19,10 +20,7 @@ export async function showFailure(
 ): Promise<void> {
   if (!error) return;
   const text = message(title, error);
-  const button = await vscode.window.showErrorMessage(
-    text,
-    ...buttons(error, vscode.workspace.isTrusted),
-  );
+  const button = await say.failure(text, ...buttons(error, vscode.workspace.isTrusted));
   if (button) await act(desk, button, port, kind, given);
 }
 

@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import type { WorkDoneProgressReport } from "vscode-languageclient/node";
 
+import * as say from "../say.ts";
 import { sentence } from "../view/words.ts";
 
 /** A job that is over sooner shows nothing but the status bar's spinner. */
@@ -71,11 +72,10 @@ async function open(
   source: vscode.CancellationTokenSource,
   ready: (draw: Step) => void,
 ): Promise<void> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  await vscode.window.withProgress(options, async (progress, cancel) => {
+  await say.progress(title, async (report, cancel) => {
     cancel.onCancellationRequested(() => {
       source.cancel();
-      progress.report({ message: "stopping" });
+      report({ message: "stopping" });
     });
     let shown = 0;
     ready((step) => {
@@ -83,7 +83,7 @@ async function open(
       const percent = step.percentage ?? shown;
       const increment = Math.max(0, percent - shown);
       shown = Math.max(shown, percent);
-      progress.report({ message: sentence(step.message ?? ""), increment });
+      report({ message: sentence(step.message ?? ""), increment });
     });
     // How it ended is for whoever started it.
     await job.catch(() => undefined);

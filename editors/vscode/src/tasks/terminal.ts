@@ -4,6 +4,7 @@ import * as path from "node:path";
 import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
+import { line as plain } from "../view/plain.ts";
 import type { Definition } from "./lines.ts";
 import { argumentsOf, describedBy, ending, Steps } from "./lines.ts";
 
@@ -68,6 +69,6 @@ export class DeployTerminal implements vscode.Pseudoterminal {
   }
 
   private print(line: string): void {
-    this.text.fire(`${line.replaceAll("\n", "\r\n")}\r\n`);
+    for (const part of line.split("\n")) this.text.fire(`${plain(part)}\r\n`);
   }
 }

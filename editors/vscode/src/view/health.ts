@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import type { Model } from "../model.ts";
 import { known } from "../server/documents.ts";
 import type { Health } from "./facts.ts";
+import { label, message } from "./plain.ts";
 
 export function healthItem(model: Model): vscode.Disposable {
   const item = vscode.languages.createLanguageStatusItem("fbuild.health", known);
@@ -31,18 +32,18 @@ function show(item: vscode.LanguageStatusItem, health: Health): void {
       item.detail = "";
       return;
     case "ready":
-      item.text = `fbuild-lsp ${health.version}`;
-      item.detail = `from ${health.from}`;
+      item.text = label(`fbuild-lsp ${health.version}`);
+      item.detail = message(`from ${health.from}`);
       item.command = SHOW_LOG;
       return;
     case "restarting":
       item.text = "fbuild-lsp starts again";
-      item.detail = health.why;
+      item.detail = message(health.why);
       item.severity = vscode.LanguageStatusSeverity.Warning;
       return;
     case "stopped":
       item.text = "fbuild-lsp is not running";
-      item.detail = health.why;
+      item.detail = message(health.why);
       item.severity = vscode.LanguageStatusSeverity.Error;
       return;
   }

@@ -1,6 +1,7 @@
 /** A plan as a page of plain text. */
 
 import type { Outcome, Region } from "../protocol.ts";
+import { line } from "./plain.ts";
 import { address, duration, shortPort, size } from "./words.ts";
 
 export function planText(outcome: Outcome): string {
@@ -19,7 +20,7 @@ export function planText(outcome: Outcome): string {
       ? `A deploy would take about ${duration(plan.predictedMs)}.`
       : "The board holds this firmware already: there is nothing to write.";
   const warnings = outcome.warnings.map((text) => `Warning: ${text}`);
-  return [...head, ...aligned(rows), "", total, ...warnings, ""].join("\n");
+  return [...head, ...aligned(rows), "", total, ...warnings, ""].map(line).join("\n");
 }
 
 function row(region: Region, { plan }: Outcome): string[] {

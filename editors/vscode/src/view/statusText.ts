@@ -3,6 +3,7 @@
 import type { Failure, Outcome, Status } from "../protocol.ts";
 import { chosenPort, chosenTarget } from "./chosen.ts";
 import type { Facts, Finished } from "./facts.ts";
+import { label } from "./plain.ts";
 import { count, duration, shortPort } from "./words.ts";
 
 export interface StatusText {
@@ -43,7 +44,7 @@ function step(job: Status): string {
     case "writing":
     case "checking":
     case "erasing": {
-      const what = job.region ? `${job.phase} ${job.region}` : job.phase;
+      const what = job.region ? `${job.phase} ${label(job.region)}` : job.phase;
       return `${what} ${job.percent} %`;
     }
     case "asking":
@@ -57,7 +58,7 @@ function step(job: Status): string {
 }
 
 function result({ outcome, folder }: Finished, hasFolders: boolean): StatusText {
-  const where = hasFolders && folder ? `${folder.name}: ` : "";
+  const where = hasFolders && folder ? `${label(folder.name)}: ` : "";
   const warned = outcome.warnings.length > 0 ? " $(warning)" : "";
   const good = (words: string): StatusText => ({
     text: `$(check) ${where}${words}${warned}`,
@@ -90,7 +91,7 @@ function result({ outcome, folder }: Finished, hasFolders: boolean): StatusText 
 function written(outcome: Outcome): string {
   const regions = outcome.regions.filter((region) => region.written);
   const sectors = regions.reduce((sum, region) => sum + region.sectorsWritten, 0);
-  const names = regions.length <= 2 ? regions.map(({ name }) => name).join(", ") : undefined;
+  const names = regions.length <= 2 ? regions.map(({ name }) => label(name)).join(", ") : undefined;
   return `${names ?? count(regions.length, "region")} · ${count(sectors, "sector")}`;
 }
 
@@ -124,5 +125,5 @@ function idle(facts: Facts): StatusText {
   const target = chosenTarget(facts);
   if (!target) return plain("$(zap)", "fbuild: nothing built");
   const port = chosenPort(facts);
-  return plain("$(zap)", `${target} · ${port ? shortPort(port) : "no board"}`);
+  return plain("$(zap)", `${label(target)} · ${port ? label(shortPort(port)) : "no board"}`);
 }

@@ -3,19 +3,20 @@
 import type { Outcome, Region } from "../protocol.ts";
 import { chosenPort, chosenTarget } from "./chosen.ts";
 import type { Facts } from "./facts.ts";
-import { address, count, duration, escaped, size } from "./words.ts";
+import { line, markdown } from "./plain.ts";
+import { address, count, duration, size } from "./words.ts";
 
 export function tooltip(facts: Facts): string {
   const { health, latest, running } = facts;
   if (running.length > 0) {
-    return running.map((job) => escaped(`${job.kind}: ${job.summary}`)).join("\n\n") + MENU;
+    return running.map((job) => markdown(`${job.kind}: ${job.summary}`)).join("\n\n") + MENU;
   }
   switch (health.kind) {
     case "starting":
       return "fbuild-lsp is starting";
     case "restarting":
     case "stopped":
-      return escaped(health.why) + MENU;
+      return markdown(health.why) + MENU;
     case "ready":
       return (latest ? describe(latest.outcome) : idle(facts)) + MENU;
   }
@@ -25,13 +26,13 @@ const MENU = "\n\n---\n\nClick for all actions";
 
 /** What happened: message, table of the regions, board and time. */
 export function describe(outcome: Outcome): string {
-  const parts = [`**${escaped(capital(outcome.message))}**`];
+  const parts = [`**${markdown(capital(outcome.message))}**`];
   const { error } = outcome;
   if (error) {
     const more = [error.boardState, error.remedy].filter((text) => text !== null && text !== "");
-    parts.push(...more.map((text) => escaped(capital(text ?? ""))));
+    parts.push(...more.map((text) => markdown(capital(text ?? ""))));
   }
-  parts.push(...outcome.warnings.map((text) => `$(warning) ${escaped(text)}`));
+  parts.push(...outcome.warnings.map((text) => `$(warning) ${markdown(text)}`));
   if (outcome.regions.length > 0) parts.push(table(outcome.regions));
   const board = [
     outcome.chip?.toUpperCase(),
@@ -39,8 +40,8 @@ export function describe(outcome: Outcome): string {
     outcome.port && `on ${port(outcome.port)}`,
   ];
   const facts = [
-    outcome.target && `Target: ${escaped(outcome.target)}`,
-    outcome.chip && `Board: ${escaped(board.filter(Boolean).join(" "))}`,
+    outcome.target && `Target: ${markdown(outcome.target)}`,
+    outcome.chip && `Board: ${markdown(board.filter(Boolean).join(" "))}`,
     `Time: ${duration(outcome.durationMs)}${outcome.backend === "esptool" ? ", by esptool" : ""}`,
   ];
   parts.push(facts.filter(Boolean).join("  \n"));
@@ -58,7 +59,7 @@ function port(name: string): string {
 function table(regions: readonly Region[]): string {
   const rows = regions.map(
     (region) =>
-      `| ${escaped(region.name)} | ${GAP}${address(region.offset)} | ${GAP}${verdict(region)} ` +
+      `| ${markdown(region.name)} | ${GAP}${address(region.offset)} | ${GAP}${verdict(region)} ` +
       `| ${GAP}${sectors(region)} | ${GAP}${region.bytesSent > 0 ? size(region.bytesSent) : "–"} |`,
   );
   return [
@@ -93,13 +94,13 @@ function idle(facts: Facts): string {
     const hints = (facts.targets?.unbuilt ?? []).map((unbuilt) => unbuilt.buildHint);
     const hint = hints[0];
     return hint
-      ? `Nothing is built yet. Build it with \`${hint.replaceAll("`", "")}\`.`
+      ? `Nothing is built yet. Build it with \`${line(hint).replaceAll("`", "")}\`.`
       : "There is nothing to deploy in this workspace yet.";
   }
   const chip = facts.targets?.targets.find(({ name }) => name === target)?.chip;
   return [
-    `Target: ${escaped(target)}${chip ? ` (${escaped(chip.toUpperCase())})` : ""}`,
-    `Board: ${chosen ? escaped(port(chosen)) : "none, or not chosen yet"}`,
+    `Target: ${markdown(target)}${chip ? ` (${markdown(chip.toUpperCase())})` : ""}`,
+    `Board: ${chosen ? markdown(port(chosen)) : "none, or not chosen yet"}`,
   ].join("  \n");
 }
 

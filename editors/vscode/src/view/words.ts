@@ -46,11 +46,6 @@ export function shortPort(port: string): string {
   return port;
 }
 
-/** Text as Markdown shows it literally. */
-export function escaped(text: string): string {
-  return text.replace(/[\\`*_[\]<>|#!&$()~]/g, "\\$&");
-}
-
 /**
  * The server's words without their percentage, which is the region's own: the bar shows the job's.
  * `firmware: writing 43 %, 512 of 1180 KiB` becomes `writing firmware, 512 of 1180 KiB`.

@@ -1,5 +1,7 @@
 /** One window of VS Code, as a person uses it: keys in, words and pictures out. */
 
+/// <reference lib="dom" />
+
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
@@ -163,6 +165,26 @@ export class Window {
   async answer(notification: string | RegExp, button: string): Promise<void> {
     const toast = await this.notified(notification);
     await toast.locator(".monaco-button", { hasText: button }).first().click();
+  }
+
+  /** Clicks in the middle of some words, whatever element they are in. */
+  async clickWords(around: Locator, words: string): Promise<void> {
+    const at = await around.evaluate((element, wanted) => {
+      const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+        const start = node.textContent?.indexOf(wanted) ?? -1;
+        if (start < 0) continue;
+        const range = document.createRange();
+        range.setStart(node, start);
+        range.setEnd(node, start + wanted.length);
+        // The first line of them, where they are broken.
+        const box = range.getClientRects()[0];
+        return box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+      }
+      return undefined;
+    }, words);
+    if (!at) throw new Error(`there is no text "${words}" to click on`);
+    await this.page.mouse.click(at.x, at.y);
   }
 
   /**

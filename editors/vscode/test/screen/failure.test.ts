@@ -88,6 +88,29 @@ describe("a deploy that does not go well", () => {
     await window.says("cancelled");
   });
 
+  test("a file that is called like a link to a command is text, and a click on it runs nothing", async () => {
+    const words = "Install the driver";
+    const name = `[${words}](command:workbench.action.toggleStatusbarVisibility).bin`;
+    const listed = path.join(blink.path, "build/flasher_args.json");
+    const before = fs.readFileSync(listed, "utf8");
+    blink.write("build/flasher_args.json", before.replaceAll("example.bin", name));
+    try {
+      await window.command("fbuild: Deploy");
+      const toast = await window.notified(new RegExp(`${words}.*does not exist`));
+      const text = toast.locator(".notification-list-item-message");
+      assert.match(await text.innerText(), /\/\[Install the driver\] \(command:workbench\.action/);
+      assert.equal(await text.locator("a").count(), 0, "a link in the message");
+      await window.clickWords(text, words);
+      // Another command runs after whatever the click may have run.
+      await window.palette("fbuild: Sel", "fbuild: Select Port");
+      await window.page.keyboard.press("Escape");
+      assert.ok(await window.status.isVisible(), "the status bar was hidden by the click");
+      await window.command("Notifications: Clear All Notifications");
+    } finally {
+      blink.write("build/flasher_args.json", before);
+    }
+  });
+
   test("erasing asks first", async () => {
     await window.command("fbuild: Erase Flash");
     await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
