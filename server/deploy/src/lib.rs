@@ -21,6 +21,7 @@ pub mod image;
 pub mod input_error;
 pub mod otadata;
 pub mod outcome;
+pub mod own_file;
 pub mod partitions;
 pub mod plan;
 pub mod process_group;

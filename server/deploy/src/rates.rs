@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use fbuild_loader::link::UsbId;
 use serde::{Deserialize, Serialize};
 
-use crate::file::{self, ReadError, STATE_LIMIT};
+use crate::file::ReadError;
+use crate::own_file;
 
 /// Rates that are tried, slowest first. What bridges on boards can do lies between: CP2102 921600,
 /// CH340 2 M, CP2102N, CH343 and FT232R 3 M.
@@ -121,7 +122,7 @@ fn read(path: &Path) -> Contents {
         version: VERSION,
         ..Contents::default()
     };
-    let text = match file::read(path, STATE_LIMIT) {
+    let text = match own_file::read(path) {
         Ok(text) => text,
         Err(ReadError::NotFound) => return fresh,
         Err(error) => {
@@ -143,14 +144,11 @@ fn read(path: &Path) -> Contents {
     }
 }
 
-/// Written beside the file and renamed over it, so that a reader sees the old or the new contents.
 fn write(path: &Path, contents: &Contents) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        own_file::directory(folder)?;
     }
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&beside, serde_json::to_vec_pretty(contents)?)?;
-    std::fs::rename(&beside, path)
+    own_file::replace(path, &serde_json::to_vec_pretty(contents)?)
 }
 
 #[cfg(test)]

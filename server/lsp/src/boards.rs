@@ -39,15 +39,15 @@ pub(crate) trait Boards: Send + Sync + 'static {
         cancel: &CancelToken,
     ) -> Result<Erased, NotErased>;
 
-    /// Where things are remembered between runs.
-    fn state_dir(&self) -> &Path;
+    /// Where things are remembered between runs, if anywhere.
+    fn state_dir(&self) -> Option<&Path>;
 }
 
 /// The boards on this machine's ports, on the network, and simulated ones.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalBoards {
     /// Where `sim:` without a file keeps its flash, and where things are remembered.
-    pub(crate) state_dir: PathBuf,
+    pub(crate) state_dir: Option<PathBuf>,
 }
 
 impl Boards for LocalBoards {
@@ -61,12 +61,12 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        let mut open = || port::open(&request.port, &self.state_dir);
+        let mut open = || port::open(&request.port, self.state_dir());
         if request.backend == Backend::Esptool && is_sim_port(&request.port) {
             // esptool knows devices only. The board goes when this returns.
             let mut board = None;
             let mut serve = || {
-                let server = port::serve(&request.port, &self.state_dir)?;
+                let server = port::serve(&request.port, self.state_dir())?;
                 let address = server.address().to_owned();
                 board = Some(server);
                 Ok(address)
@@ -74,14 +74,14 @@ impl Boards for LocalBoards {
             return esptool::deploy_served(request, &mut serve, events, cancel);
         }
         let request = Request {
-            rate_memory: Some(self.state_dir.join("rates.json")),
+            rate_memory: self.state_dir().map(|dir| dir.join("rates.json")),
             ..request.clone()
         };
         deploy::deploy(&request, &mut open, events, cancel)
     }
 
     fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
-        deploy::board_info(port, &mut || port::open(port, &self.state_dir), cancel)
+        deploy::board_info(port, &mut || port::open(port, self.state_dir()), cancel)
     }
 
     fn erase(
@@ -91,11 +91,11 @@ impl Boards for LocalBoards {
         progress: &mut dyn FnMut(u32, u32),
         cancel: &CancelToken,
     ) -> Result<Erased, NotErased> {
-        let mut open = || port::open(port, &self.state_dir);
+        let mut open = || port::open(port, self.state_dir());
         erase(port, stretch, &mut open, progress, cancel)
     }
 
-    fn state_dir(&self) -> &Path {
-        &self.state_dir
+    fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
     }
 }

@@ -1,7 +1,8 @@
 //! The command line: one file per subcommand.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 success, 1
-//! failed, 2 wrong usage or input, 130 cancelled.
+//! failed, 2 wrong usage or input, 130 cancelled. A success whose result could not be written has
+//! failed; where a pipe was closed it ends as by SIGPIPE.
 
 mod bars;
 mod board;
@@ -29,6 +30,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// 128 + SIGINT, as shells have it.
 const CANCELLED: u8 = 130;
+/// 128 + SIGPIPE, likewise.
+const PIPE_CLOSED: u8 = 141;
 
 /// Options of every subcommand stand behind its own in its help.
 const LAST: usize = 900;
@@ -100,7 +103,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(log) => log,
         Err(error) => {
             let path = log_file.unwrap_or(Path::new("")).display();
-            terminal.note(&format!("error: cannot log to {path}: {error}"));
+            terminal.note(format!("error: cannot log to {path}: {error}"));
             return ExitCode::from(USAGE);
         }
     };
@@ -124,7 +127,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Board(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
     };
-    ExitCode::from(code)
+    ExitCode::from(terminal.exit_code(code))
 }
 
 /// Says what went wrong; the exit code for it.

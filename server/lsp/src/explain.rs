@@ -2,6 +2,8 @@
 
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 
+use crate::plain;
+
 /// The outcome in the first line; cause, state of the board and remedy, and warnings in further
 /// ones.
 pub(crate) fn explain(report: &Report) -> String {
@@ -15,6 +17,7 @@ pub(crate) fn explain(report: &Report) -> String {
             .iter()
             .map(|warning| format!("warning: {warning}")),
     );
+    let lines: Vec<_> = lines.iter().map(|line| plain::line(line)).collect();
     lines.join("\n")
 }
 
@@ -42,11 +45,7 @@ pub(crate) fn summary(report: &Report) -> String {
 
 /// A finished deploy in Markdown: what happened, and a table of its regions.
 pub(crate) fn detail(report: &Report) -> String {
-    let mut text = explain(report)
-        .lines()
-        .map(escaped)
-        .collect::<Vec<_>>()
-        .join("  \n");
+    let mut text = paragraph(&explain(report));
     if report.regions.is_empty() {
         return text;
     }
@@ -66,7 +65,7 @@ fn row(region: &RegionReport) -> String {
     };
     format!(
         "\n| {} | {:#x} | {verdict} | {} of {} | {} KiB |",
-        escaped(&region.name),
+        plain::markdown(&region.name),
         region.offset,
         region.sectors_written,
         region.sectors,
@@ -74,19 +73,10 @@ fn row(region: &RegionReport) -> String {
     )
 }
 
-/// Text as Markdown shows it literally. Names come from the project's files.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!' | '&'
-        ) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
+/// Lines of text as lines of Markdown.
+pub(crate) fn paragraph(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(plain::markdown).collect();
+    lines.join("  \n")
 }
 
 /// What happened, what state the board is in, what to do: one line each, empty ones left out.
@@ -185,11 +175,11 @@ mod tests {
     fn details_are_a_table_that_names_cannot_break() {
         assert_eq!(
             detail(&deployed()),
-            "deploy succeeded (selective flash: a\\_b)  \nwarning: x\n\n\
+            "deploy succeeded (selective flash: a_b)  \nwarning: x\n\n\
              | region | offset | on the board | sectors written | sent |\n\
              | --- | ---: | --- | ---: | ---: |\n\
              | boot | 0x1000 | matched | 0 of 2 | 2 KiB |\n\
-             | a\\_b\\| | 0x8000 | differed | 1 of 2 | 2 KiB |"
+             | a_b\\| | 0x8000 | differed | 1 of 2 | 2 KiB |"
         );
     }
 }

@@ -1,16 +1,20 @@
 //! The shapes that leave this process: the command line's `--json` and the language server's
 //! results are the same objects. Twins of the domain's types, converted by hand, so that a change
-//! inside never changes what programs read. The contract is `docs/protocol.md`.
+//! inside never changes what programs read. The contract is `docs/protocol.md`. Names and paths are
+//! as they are, for programs that open them; sentences are for people, and pass [`plain::line`].
 
 mod board;
 mod lists;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use fbuild_deploy::event::{PlanSummary, PlannedWrite};
 use fbuild_deploy::input_error::InputError;
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 use serde::Serialize;
+
+use crate::plain;
 
 pub(crate) use board::{Board, BoardAnswer, revision};
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
@@ -21,7 +25,7 @@ pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 #[allow(clippy::struct_field_names)] // the contract's names
 pub(crate) struct Outcome<'r> {
     outcome: &'static str,
-    message: &'r str,
+    message: Cow<'r, str>,
     backend: &'static str,
     target: &'r str,
     port: &'r str,
@@ -30,7 +34,7 @@ pub(crate) struct Outcome<'r> {
     duration_ms: u64,
     regions: Vec<Region<'r>>,
     plan: Option<Plan<'r>>,
-    warnings: &'r [String],
+    warnings: Vec<Cow<'r, str>>,
     error: Option<Problem>,
 }
 
@@ -82,7 +86,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
     fn from(report: &'r Report) -> Self {
         Self {
             outcome: outcome_name(report.outcome),
-            message: &report.message,
+            message: plain::line(&report.message),
             backend: report.backend.name(),
             target: &report.target,
             port: &report.port,
@@ -91,7 +95,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
             duration_ms: milliseconds(report.duration),
             regions: report.regions.iter().map(Region::from).collect(),
             plan: report.plan.as_ref().map(Plan::from),
-            warnings: &report.warnings,
+            warnings: report.warnings.iter().map(|it| plain::line(it)).collect(),
             error: report.error.as_ref().map(Problem::from),
         }
     }
@@ -158,10 +162,10 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
 
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
-        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let said = |text: &String| (!text.is_empty()).then(|| plain::line(text).into_owned());
         Self {
             code: failure.code,
-            message: failure.what.clone(),
+            message: plain::line(&failure.what).into_owned(),
             board_state: said(&failure.board_state),
             remedy: said(&failure.remedy),
             is_input: failure.is_input,

@@ -15,9 +15,14 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::plain;
 
 /// Lines that wait for the client, and for whoever reads standard error; more are dropped.
 const WAITING_MAX: usize = 256;
@@ -115,7 +120,7 @@ impl<S: Subscriber> Layer<S> for Tap {
         event.record(&mut words);
         self.offer(Line {
             level: *about.level(),
-            text: words.message + &words.fields,
+            text: plain::line(&(words.message + &words.fields)).into_owned(),
         });
     }
 }
@@ -137,6 +142,19 @@ impl Visit for Words {
             write!(self.fields, " {}={value:?}", field.name())
         };
     }
+}
+
+/// Messages and fields with names in them, as lines that can be printed.
+fn fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
+    debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        let value = plain::line(&value);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    })
+    .delimited(" ")
 }
 
 /// Standard error on a thread of its own. A client that starts a server need not read what it says
@@ -196,6 +214,7 @@ pub(crate) fn start(
     let stderr = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(is_colourful)
+        .fmt_fields(fields())
         .with_filter(level);
     let file = match file {
         None => None,
@@ -206,6 +225,7 @@ pub(crate) fn start(
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(Mutex::new(file))
                 .with_ansi(false)
+                .fmt_fields(fields())
                 .with_filter(level);
             Some(layer)
         }
@@ -216,7 +236,10 @@ pub(crate) fn start(
         .with(tap.clone())
         .init();
     // Whoever looks for the reason of an internal error looks into the log.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        // Place and reason, which stand on two lines.
+        tracing::error!("{}", panic.to_string().replace('\n', " "));
+    }));
     Ok(tap)
 }
 

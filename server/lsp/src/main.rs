@@ -16,6 +16,7 @@ mod explain;
 mod json;
 mod log;
 mod order;
+mod plain;
 mod port;
 mod progress;
 mod remember;

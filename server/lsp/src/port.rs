@@ -7,11 +7,12 @@ use std::path::Path;
 
 use fbuild_deploy::discover::glob;
 use fbuild_deploy::outcome::Failure;
+use fbuild_deploy::own_file;
 use fbuild_loader::error::OpenError;
 use fbuild_loader::link::memory::Time;
 use fbuild_loader::link::serial::PortInfo;
 use fbuild_loader::link::{self, ESPRESSIF_VID, Link};
-use fbuild_sim::port::{SimPort, is_sim_port};
+use fbuild_sim::port::{self as sim, SimPort, is_sim_port};
 use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, Timing};
 
@@ -196,12 +197,32 @@ pub(crate) fn anchored(port: &str, base: &Path) -> String {
     format!("sim:{}{options}", base.join(file).display())
 }
 
+/// A simulated board by its name. One without a file has its flash in the state directory, and in
+/// memory where there is none.
+pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, sim::ParseError> {
+    let names_file = !matches!(port.strip_prefix("sim:"), Some(rest) if rest.is_empty() || rest.starts_with('?'));
+    match state_dir {
+        Some(dir) => {
+            if !names_file && let Err(error) = own_file::directory(dir) {
+                // Whoever opens the flash in it fails.
+                tracing::warn!(path = %dir.display(), %error, "the state directory");
+            }
+            SimPort::parse(port, dir)
+        }
+        None if names_file => SimPort::parse(port, Path::new("")),
+        None => {
+            let sign = if port.contains('?') { '&' } else { '?' };
+            SimPort::parse(&format!("{port}{sign}file=0"), Path::new(""))
+        }
+    }
+}
+
 /// Opens any port by its name.
-pub(crate) fn open(port: &str, state_dir: &Path) -> Result<Box<dyn Link>, OpenError> {
+pub(crate) fn open(port: &str, state_dir: Option<&Path>) -> Result<Box<dyn Link>, OpenError> {
     if !is_sim_port(port) {
         return link::open(port);
     }
-    let sim = SimPort::parse(port, state_dir).map_err(|error| OpenError::BadName {
+    let sim = sim_port(port, state_dir).map_err(|error| OpenError::BadName {
         port: port.to_owned(),
         why: error.to_string(),
     })?;
@@ -223,12 +244,12 @@ pub(crate) fn open(port: &str, state_dir: &Path) -> Result<Box<dyn Link>, OpenEr
 }
 
 /// Serves a simulated board as a device that other programs can open.
-pub(crate) fn serve(port: &str, state_dir: &Path) -> Result<Server, OpenError> {
+pub(crate) fn serve(port: &str, state_dir: Option<&Path>) -> Result<Server, OpenError> {
     let bad = |why: String| OpenError::BadName {
         port: port.to_owned(),
         why,
     };
-    let sim = SimPort::parse(port, state_dir).map_err(|error| bad(error.to_string()))?;
+    let sim = sim_port(port, state_dir).map_err(|error| bad(error.to_string()))?;
     // Nothing can reset a board on a pty.
     let mut builder = sim.builder().start_in_download_mode();
     if sim.time() == Time::Accounted {

@@ -7,12 +7,13 @@ pub(crate) mod history;
 pub(crate) mod selections;
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fbuild_deploy::file::{self, ReadError, STATE_LIMIT};
+use fbuild_deploy::file::ReadError;
+use fbuild_deploy::own_file;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -31,26 +32,30 @@ struct Contents<T> {
 /// One file.
 #[derive(Debug)]
 pub(crate) struct Store<T> {
-    path: PathBuf,
+    /// `None`: nothing is kept.
+    path: Option<PathBuf>,
     /// Held while the file is read and replaced, so that changes of this process are not lost.
     changing: Mutex<std::marker::PhantomData<T>>,
 }
 
 impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: impl Into<Option<PathBuf>>) -> Self {
         Self {
-            path,
+            path: path.into(),
             changing: Mutex::default(),
         }
     }
 
     /// What is kept.
     pub(crate) fn read(&self) -> T {
-        let text = match file::read(&self.path, STATE_LIMIT) {
+        let Some(path) = &self.path else {
+            return T::default();
+        };
+        let text = match own_file::read(path) {
             Ok(text) => text,
             Err(error) => {
                 if error != ReadError::NotFound {
-                    tracing::warn!(path = %self.path.display(), %error, "not remembered");
+                    tracing::warn!(path = %path.display(), %error, "not remembered");
                 }
                 return T::default();
             }
@@ -59,11 +64,11 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
             Ok(contents) if contents.version == VERSION => contents.kept,
             Ok(contents) => {
                 let version = contents.version;
-                tracing::warn!(path = %self.path.display(), version, "of another version; ignored");
+                tracing::warn!(path = %path.display(), version, "of another version; ignored");
                 T::default()
             }
             Err(error) => {
-                tracing::warn!(path = %self.path.display(), %error, "unreadable; ignored");
+                tracing::warn!(path = %path.display(), %error, "unreadable; ignored");
                 T::default()
             }
         }
@@ -71,8 +76,11 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
 
     /// Changes what is kept.
     pub(crate) fn change(&self, change: impl FnOnce(&mut T)) {
+        let Some(path) = &self.path else {
+            return;
+        };
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let _turn = turn(&self.path);
+        let _turn = turn(path);
         let before = self.read();
         let mut kept = before.clone();
         change(&mut kept);
@@ -83,16 +91,16 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
             version: VERSION,
             kept,
         };
-        if let Err(error) = replace(&self.path, &contents) {
-            tracing::warn!(path = %self.path.display(), %error, "not remembered");
+        if let Err(error) = replace(path, &contents) {
+            tracing::warn!(path = %path.display(), %error, "not remembered");
         }
     }
 }
 
 /// Keeps other processes from changing a file, until this is dropped.
 fn turn(path: &Path) -> Option<File> {
-    std::fs::create_dir_all(path.parent()?).ok()?;
-    let lock = File::create(path.with_extension("lock")).ok()?;
+    own_file::directory(path.parent()?).ok()?;
+    let lock = own_file::lock_of(path).ok()?;
     let begun = Instant::now();
     loop {
         match lock.try_lock() {
@@ -109,13 +117,8 @@ fn replace(path: &Path, contents: &impl Serialize) -> io::Result<()> {
     let dir = path
         .parent()
         .ok_or_else(|| io::Error::other("a file without a directory"))?;
-    std::fs::create_dir_all(dir)?;
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec_pretty(contents)?)?;
-    file.sync_data()?;
-    drop(file);
-    std::fs::rename(&new, path)
+    own_file::directory(dir)?;
+    own_file::replace(path, &serde_json::to_vec_pretty(contents)?)
 }
 
 /// Milliseconds since 1970, UTC.

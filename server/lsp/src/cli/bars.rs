@@ -9,6 +9,7 @@ use fbuild_deploy::event::{Event, Phase};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
+use crate::plain::{self, Line};
 use crate::progress::{doing, done, planned_text};
 
 /// Draws events.
@@ -38,7 +39,7 @@ impl Bars {
     pub(crate) fn hear(&mut self, event: &Event) {
         if let Event::Note(note) = event {
             self.notes.push(note.clone());
-            self.voice()(&self.terminal.warning_line(note));
+            self.voice()(self.terminal.warning_line(note));
             return;
         }
         match &mut self.drawn {
@@ -48,12 +49,12 @@ impl Bars {
     }
 
     /// The way to say a line while bars are drawn, from any thread.
-    pub(crate) fn voice(&self) -> impl Fn(&str) + Send + 'static {
+    pub(crate) fn voice(&self) -> impl Fn(Line) + Send + 'static {
         let terminal = self.terminal;
         let drawn = self.drawn.as_ref().map(|drawn| drawn.all.clone());
         move |line| match &drawn {
             // A terminal that cannot be written to is gone, and so is whoever would read this.
-            Some(bars) => drop(bars.println(line)),
+            Some(bars) => drop(bars.println(line.to_string())),
             None => terminal.note(line),
         }
     }
@@ -90,7 +91,8 @@ impl Drawn {
     fn hear(&mut self, event: &Event) {
         match event {
             Event::Connecting { port } => {
-                self.headline.set_message(format!("connecting to {port}"));
+                let message = format!("connecting to {}", plain::line(port));
+                self.headline.set_message(message);
             }
             Event::Connected(board) => {
                 let mac = board.mac.as_deref().unwrap_or_default();
@@ -101,7 +103,7 @@ impl Drawn {
                     bar.finish();
                 }
                 // As in `voice`.
-                let _ = self.all.println(planned_text(plan));
+                let _ = self.all.println(plain::line(&planned_text(plan)));
             }
             Event::Progress {
                 region,
@@ -112,7 +114,7 @@ impl Drawn {
                 let bar = self.regions.entry(region.clone()).or_insert_with(|| {
                     let bar = self.all.add(ProgressBar::new(*total_bytes));
                     bar.with_style(self.style.clone())
-                        .with_prefix(region.to_string())
+                        .with_prefix(plain::line(region).into_owned())
                 });
                 let word = doing(*phase);
                 if bar.is_finished() || bar.message() != word {
@@ -136,23 +138,23 @@ impl Drawn {
 
 fn plain(terminal: Terminal, event: &Event) {
     match event {
-        Event::Connecting { port } => terminal.note(&format!("connecting to {port}")),
+        Event::Connecting { port } => terminal.note(format!("connecting to {port}")),
         Event::Connected(board) => {
             let mac = board
                 .mac
                 .as_deref()
                 .map(|mac| format!(", {mac}"))
                 .unwrap_or_default();
-            terminal.note(&format!("connected: {}{mac}", board.chip));
+            terminal.note(format!("connected: {}{mac}", board.chip));
         }
-        Event::Planned(plan) => terminal.note(&planned_text(plan)),
+        Event::Planned(plan) => terminal.note(planned_text(plan)),
         Event::Progress {
             region,
             phase,
             done_bytes,
             total_bytes,
         } if done_bytes == total_bytes => {
-            terminal.note(&finished_phase(region, *phase, *total_bytes));
+            terminal.note(finished_phase(region, *phase, *total_bytes));
         }
         Event::Progress { .. } | Event::Note(_) | Event::Finished(_) => {}
     }

@@ -54,7 +54,7 @@ impl Arguments {
             Ok(_) if self.json => SUCCESS,
             Ok((_, info)) => {
                 for line in lines(&info) {
-                    terminal.result(&line);
+                    terminal.result(line);
                 }
                 SUCCESS
             }

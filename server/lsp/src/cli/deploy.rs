@@ -161,7 +161,7 @@ impl Arguments {
         let order = match self.order(mode, care.force) {
             Ok(order) => order,
             Err(message) => {
-                terminal.note(&format!("error: {message}"));
+                terminal.note(format!("error: {message}"));
                 return USAGE;
             }
         };
@@ -177,7 +177,7 @@ impl Arguments {
             Ok(mut request) => {
                 request.keep_data = care.keep_data;
                 // Of several targets the newest is taken: a person wants to know which that was.
-                bars.voice()(&format!("{} of {}", order.verb(), request.target.name));
+                bars.voice()(format!("{} of {}", order.verb(), request.target.name).into());
                 let mut hear = |event: Event| match event {
                     // Its table says more.
                     Event::Planned(_) if mode == Mode::Plan => {}
@@ -229,7 +229,7 @@ fn tell(report: &Report, bars: &Bars, as_json: bool, terminal: Terminal) {
         .iter()
         .filter(|warning| !bars.has_noted(warning))
     {
-        terminal.note(&terminal.warning_line(warning));
+        terminal.note(terminal.warning_line(warning));
     }
     if let Some(failure) = &report.error {
         terminal.failure(failure);
@@ -239,10 +239,12 @@ fn tell(report: &Report, bars: &Bars, as_json: bool, terminal: Terminal) {
     } else if report.outcome == OutcomeKind::Cancelled {
         terminal.note(&report.message);
     } else if let (OutcomeKind::Planned, Some(plan)) = (report.outcome, &report.plan) {
-        terminal.result(&plan_table(plan));
+        for line in plan_table(plan) {
+            terminal.result(line);
+        }
     } else if report.error.is_none() {
         let seconds = report.duration.as_secs_f64();
-        terminal.result(&format!("{} in {seconds:.1} s", report.message));
+        terminal.result(format!("{} in {seconds:.1} s", report.message));
     }
 }
 

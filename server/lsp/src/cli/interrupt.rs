@@ -4,9 +4,10 @@
 use fbuild_loader::cancel::CancelToken;
 
 use super::CANCELLED;
+use crate::plain::Line;
 
 /// A token that a signal raises; `say` tells the person so.
-pub(crate) fn token(say: impl Fn(&str) + Send + 'static) -> CancelToken {
+pub(crate) fn token(say: impl Fn(Line) + Send + 'static) -> CancelToken {
     let token = CancelToken::new();
     let raised = token.clone();
     let heard = ctrlc::set_handler(move || {
@@ -14,7 +15,7 @@ pub(crate) fn token(say: impl Fn(&str) + Send + 'static) -> CancelToken {
             std::process::exit(i32::from(CANCELLED));
         }
         raised.cancel();
-        say("stopping at the next block; again to stop at once");
+        say("stopping at the next block; again to stop at once".into());
     });
     if let Err(error) = heard {
         tracing::warn!(%error, "signals will end this process at once");

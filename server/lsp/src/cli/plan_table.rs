@@ -2,16 +2,18 @@
 
 use fbuild_deploy::event::PlanSummary;
 
+use crate::plain;
+
 /// The table's lines.
-pub(crate) fn plan_table(plan: &PlanSummary) -> String {
+pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
     if plan.writes.is_empty() {
-        return "nothing to write".to_owned();
+        return vec!["nothing to write".to_owned()];
     }
     let mut rows = vec![["region", "sectors", "runs", "KiB sent", "seconds"].map(str::to_owned)];
     let (mut sectors, mut runs, mut wire_bytes) = (0, 0, 0);
     for write in &plan.writes {
         rows.push([
-            write.region.to_string(),
+            plain::line(&write.region).into_owned(),
             format!("{} of {}", write.sectors, write.sectors_total),
             write.runs.to_string(),
             write.wire_bytes.div_ceil(1024).to_string(),
@@ -35,7 +37,7 @@ pub(crate) fn plan_table(plan: &PlanSummary) -> String {
             line + &cell
         })
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -64,12 +66,12 @@ mod tests {
             predicted: Duration::from_millis(1520),
         };
         assert_eq!(
-            plan_table(&plan),
+            plan_table(&plan).join("\n"),
             "region      sectors  runs  KiB sent  seconds\n\
              firmware   3 of 366     1         5     0.31\n\
              nvs       10 of 366     1        98     1.21\n\
              all              13     2       102     1.52"
         );
-        assert_eq!(plan_table(&PlanSummary::default()), "nothing to write");
+        assert_eq!(plan_table(&PlanSummary::default()), ["nothing to write"]);
     }
 }

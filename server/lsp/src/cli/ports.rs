@@ -34,7 +34,7 @@ impl Arguments {
             let what = port::describe(info)
                 .map(|what| format!("  {what}"))
                 .unwrap_or_default();
-            terminal.result(&format!("{}{what}{mark}", info.name));
+            terminal.result(format!("{}{what}{mark}", info.name));
         }
         if ports.is_empty() {
             terminal.note("no serial ports");

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::chip::Chip;
-use fbuild_sim::port::SimPort;
 use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, Timing};
 
@@ -58,7 +57,7 @@ impl Arguments {
         let board = match self.board(boards) {
             Ok(board) => board,
             Err(message) => {
-                terminal.note(&format!("error: {message}"));
+                terminal.note(format!("error: {message}"));
                 return USAGE;
             }
         };
@@ -76,18 +75,18 @@ impl Arguments {
         } else {
             ""
         };
-        terminal.result(&format!("{scheme}{}", server.address()));
+        terminal.result(format!("{scheme}{}", server.address()));
         match server.wait() {
             Ok(()) => SUCCESS,
             Err(error) => {
-                terminal.note(&format!("error: the simulated board failed: {error}"));
+                terminal.note(format!("error: the simulated board failed: {error}"));
                 FAILED
             }
         }
     }
 
     fn board(&self, boards: &LocalBoards) -> Result<Board, String> {
-        let port = SimPort::parse(&self.port_name(), &boards.state_dir);
+        let port = port::sim_port(&self.port_name(), boards.state_dir.as_deref());
         let port = port.map_err(|error| error.to_string())?;
         if let Some(parent) = port.flash_path().and_then(|path| path.parent()) {
             std::fs::create_dir_all(parent)

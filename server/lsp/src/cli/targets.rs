@@ -48,25 +48,25 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
             .chip
             .map(|chip| format!("  {chip}"))
             .unwrap_or_default();
-        terminal.result(&format!("{}{chip}", target.name));
+        terminal.result(format!("{}{chip}", target.name));
         for region in &target.regions {
             let file = region.source.path();
             let file = file.strip_prefix(&discovery.root).unwrap_or(file).display();
-            terminal.result(&format!(
+            terminal.result(format!(
                 "  {:#010x} {:<12} {file}",
                 region.offset, region.name
             ));
         }
         for region in &target.on_request {
             let name = &region.name;
-            terminal.result(&format!(
+            terminal.result(format!(
                 "  {:#010x} {name:<12} only with --regions {name}",
                 region.offset
             ));
         }
     }
     for unbuilt in &discovery.unbuilt {
-        terminal.note(&format!(
+        terminal.note(format!(
             "{} is not built yet: {}",
             unbuilt.name, unbuilt.build_hint
         ));

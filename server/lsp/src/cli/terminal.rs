@@ -1,14 +1,20 @@
 //! What a person sees: results on standard output, the rest on standard error, colours only where
 //! somebody looks.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use fbuild_deploy::outcome::Failure;
 use serde::Serialize;
 
+use super::{FAILED, PIPE_CLOSED, SUCCESS};
 use crate::explain;
+use crate::plain::Line;
 
-/// Where messages go.
+/// Why the first part of the result that was not written was not.
+static NOT_WRITTEN: OnceLock<ErrorKind> = OnceLock::new();
+
+/// Where messages go. What is shown is a [`Line`], in which names do nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terminal {
     is_colourful: bool,
@@ -45,37 +51,57 @@ impl Terminal {
         self.is_colourful
     }
 
-    /// A line of the result. Whoever closed the pipe has read enough: errors are not.
-    pub(crate) fn result(self, text: &str) {
-        let _ = writeln!(io::stdout(), "{text}");
-        let _ = io::stdout().flush();
+    /// A line of the result.
+    pub(crate) fn result(self, line: impl Into<Line>) {
+        self.write(&line.into().to_string());
     }
 
-    /// The result as one JSON object.
+    /// The result as one JSON object, which escapes in its own way and keeps names as they are.
     pub(crate) fn json(self, object: &impl Serialize) {
         match serde_json::to_string(object) {
-            Ok(text) => self.result(&text),
-            Err(error) => self.note(&format!("error: {error}")),
+            Ok(text) => self.write(&text),
+            Err(error) => self.note(format!("error: {error}")),
+        }
+    }
+
+    fn write(self, text: &str) {
+        let written = writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+        let Err(error) = written else { return };
+        let is_first = NOT_WRITTEN.set(error.kind()).is_ok();
+        // Whoever closed a pipe has read enough, and need not be told.
+        if is_first && error.kind() != ErrorKind::BrokenPipe {
+            self.note(format!(
+                "error: the result cannot be written to standard output: {error}"
+            ));
+        }
+    }
+
+    /// The exit code of a command that ended with `code`: a success that nobody can read is none.
+    pub(crate) fn exit_code(self, code: u8) -> u8 {
+        match NOT_WRITTEN.get() {
+            Some(ErrorKind::BrokenPipe) if code == SUCCESS => PIPE_CLOSED,
+            Some(_) if code == SUCCESS => FAILED,
+            _ => code,
         }
     }
 
     /// A line that is not the result.
-    pub(crate) fn note(self, text: &str) {
-        let _ = writeln!(io::stderr(), "{text}");
+    pub(crate) fn note(self, line: impl Into<Line>) {
+        let _ = writeln!(io::stderr(), "{}", line.into());
     }
 
-    pub(crate) fn warning_line(self, text: &str) -> String {
-        format!("{} {text}", self.paint("33", "warning:"))
+    pub(crate) fn warning_line(self, text: &str) -> Line {
+        Line::labelled(&self.paint("33", "warning:"), text)
     }
 
     /// What happened, what state the board is in, what to do.
     pub(crate) fn failure(self, failure: &Failure) {
         let mut lines = explain::failure_lines(failure);
         if let Some(what) = lines.next() {
-            self.note(&format!("{} {what}", self.paint("1;31", "error:")));
+            self.note(Line::labelled(&self.paint("1;31", "error:"), &what));
         }
         for line in lines {
-            self.note(&format!("  {line}"));
+            self.note(format!("  {line}"));
         }
     }
 

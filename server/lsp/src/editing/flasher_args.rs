@@ -12,6 +12,7 @@ use serde_json::json;
 use super::facts::Build;
 use super::format::{Format, View};
 use super::{Diagnostic, Hover, Lens, Symbol, SymbolKind};
+use crate::plain;
 
 /// The format of flasher_args.json.
 pub(crate) struct FlasherArgs;
@@ -112,7 +113,11 @@ fn hover(document: &Document<'_>, at: usize) -> Option<Hover> {
         .named(entry)
         .map_or("an image without a name", |image| &image.name.value);
     let offset = entry.offset.value.as_str();
-    let mut markdown = format!("**{name}** at {offset}");
+    let mut markdown = format!(
+        "**{}** at {}",
+        plain::markdown(name),
+        plain::markdown(offset)
+    );
     match document.file(entry) {
         OnDisk::Bytes(bytes) => {
             let _ = write!(markdown, "\n\n{bytes} bytes ({})", amount(bytes));

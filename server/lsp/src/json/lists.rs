@@ -9,6 +9,7 @@ use fbuild_loader::link::serial::PortInfo;
 use serde::Serialize;
 
 use super::Problem;
+use crate::plain;
 use crate::port;
 use crate::remember::selections::Selection;
 
@@ -98,7 +99,7 @@ impl TargetList {
             .extend(discovery.unbuilt.iter().map(|unbuilt| UnbuiltEntry {
                 name: unbuilt.name.clone(),
                 looked_for: text(&unbuilt.looked_for),
-                build_hint: unbuilt.build_hint.clone(),
+                build_hint: plain::line(&unbuilt.build_hint).into_owned(),
             }));
         self.problems
             .extend(discovery.problems.iter().map(Problem::from));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, now_ms};
 use crate::json;
+use crate::plain;
 use crate::port;
 
 /// Deploys that are kept for each board, and boards that are kept.
@@ -131,7 +132,7 @@ impl Boards {
             target: report.target.clone(),
             root: request.target.root.display().to_string(),
             outcome: json::outcome_name(report.outcome).to_owned(),
-            message: report.message.clone(),
+            message: plain::line(&report.message).into_owned(),
             duration_ms: json::milliseconds(report.duration),
             regions: report.regions.iter().map(Region::from).collect(),
         };

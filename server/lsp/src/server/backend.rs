@@ -25,6 +25,8 @@ use super::ending::Reason;
 use super::jobs::Handle;
 use super::parent;
 use super::session::Capabilities;
+use super::uri;
+use crate::plain;
 
 pub(crate) struct Backend {
     desk: Arc<Desk>,
@@ -134,13 +136,13 @@ fn folders(params: &InitializeParams) -> Vec<PathBuf> {
     if let Some(folders) = &params.workspace_folders {
         return folders
             .iter()
-            .filter_map(|folder| folder.uri.to_file_path().ok())
+            .filter_map(|folder| uri::to_path(folder.uri.as_str()))
             .collect();
     }
     let root = params
         .root_uri
         .as_ref()
-        .and_then(|uri| uri.to_file_path().ok());
+        .and_then(|uri| uri::to_path(uri.as_str()));
     root.or_else(|| params.root_path.as_ref().map(PathBuf::from))
         .into_iter()
         .collect()
@@ -183,7 +185,7 @@ fn to_protocol(error: &CommandError) -> Error {
     };
     Error {
         code,
-        message: error.to_string().into(),
+        message: plain::line(&error.to_string()).into_owned().into(),
         data: None,
     }
 }

@@ -79,6 +79,6 @@ async fn log(desk: Arc<Desk>) {
             Level::INFO => MessageType::INFO,
             Level::DEBUG | Level::TRACE => MessageType::LOG,
         };
-        desk.editor.log_as(kind, line.text).await;
+        desk.editor.log_as(kind, &line.text).await;
     }
 }

@@ -170,7 +170,7 @@ fn take(desk: &Arc<Desk>, whole: &Value, folders: &[(PathBuf, Value)]) {
     // Not from here: this may be the task that reads the client's messages.
     tokio::spawn(async move {
         for wrong in wrong {
-            editor.warn(wrong.to_string()).await;
+            editor.warn(&wrong.to_string()).await;
         }
     });
 }

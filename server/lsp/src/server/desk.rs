@@ -61,11 +61,12 @@ impl Desk {
         patience: Patience,
         ending: Ending,
     ) -> Self {
+        let kept = |name: &str| boards.state_dir().map(|dir| dir.join(name));
         Self {
             jobs: Jobs::new(),
             requests: Arc::default(),
-            selections: Selections::new(boards.state_dir().join("selections.json")),
-            history: History::new(boards.state_dir().join("history.json")),
+            selections: Selections::new(kept("selections.json")),
+            history: History::new(kept("history.json")),
             boards,
             configuration: Configuration::default(),
             targets_changed: tokio::sync::Notify::new(),

@@ -1,5 +1,5 @@
 //! The way out to the client. Nothing here waits longer than the client's patience allows: some
-//! clients never answer a request, and some stop reading.
+//! clients never answer a request, and some stop reading. What is for people passes [`plain`] here.
 
 mod custom;
 
@@ -21,6 +21,7 @@ use tower_lsp::lsp_types::{
 };
 
 use super::uri;
+use crate::plain;
 
 /// Names one progress.
 pub(crate) type Token = NumberOrString;
@@ -65,9 +66,10 @@ impl Editor {
             title: title.clone(),
             properties: std::collections::HashMap::default(),
         };
+        let actions: Vec<String> = actions.iter().map(|title| plain::message(title)).collect();
         let params = ShowMessageRequestParams {
             typ: kind,
-            message: text.to_owned(),
+            message: plain::message(text),
             actions: Some(actions.iter().map(item).collect()),
         };
         match self
@@ -145,24 +147,27 @@ impl Editor {
     }
 
     /// Shows a failure to the person.
-    pub(crate) async fn alert(&self, text: String) {
+    pub(crate) async fn alert(&self, text: &str) {
+        let text = plain::message(text);
         self.bounded(self.client.show_message(MessageType::ERROR, text))
             .await;
     }
 
     /// Shows something that the person should put right.
-    pub(crate) async fn warn(&self, text: String) {
+    pub(crate) async fn warn(&self, text: &str) {
+        let text = plain::message(text);
         self.bounded(self.client.show_message(MessageType::WARNING, text))
             .await;
     }
 
     /// Puts lines of this kind into the client's log.
-    pub(crate) async fn log_as(&self, kind: MessageType, text: String) {
+    pub(crate) async fn log_as(&self, kind: MessageType, text: &str) {
+        let text = plain::lines(text);
         self.bounded(self.client.log_message(kind, text)).await;
     }
 
     /// Puts what a build printed into the client's log.
-    pub(crate) async fn log_build(&self, lines: String) {
+    pub(crate) async fn log_build(&self, lines: &str) {
         self.log_as(MessageType::LOG, lines).await;
     }
 
@@ -195,9 +200,9 @@ impl Editor {
 
     pub(crate) async fn begin(&self, token: &Token, title: &str, message: &str) {
         let begin = WorkDoneProgressBegin {
-            title: title.to_owned(),
+            title: plain::message(title),
             cancellable: Some(true),
-            message: Some(message.to_owned()).filter(|text| !text.is_empty()),
+            message: Some(plain::message(message)).filter(|text| !text.is_empty()),
             percentage: Some(0),
         };
         self.progress(token, WorkDoneProgress::Begin(begin)).await;
@@ -206,19 +211,20 @@ impl Editor {
     pub(crate) async fn step(&self, token: &Token, message: &str, percent: u32) {
         let report = WorkDoneProgressReport {
             cancellable: Some(true),
-            message: Some(message.to_owned()),
+            message: Some(plain::message(message)),
             percentage: Some(percent),
         };
         self.progress(token, WorkDoneProgress::Report(report)).await;
     }
 
-    pub(crate) async fn end(&self, token: &Token, message: Option<String>) {
+    pub(crate) async fn end(&self, token: &Token, message: Option<&str>) {
+        let message = message.map(plain::message);
         let end = WorkDoneProgressEnd { message };
         self.progress(token, WorkDoneProgress::End(end)).await;
     }
 
     /// Puts a line into the client's log.
-    pub(crate) async fn log(&self, is_error: bool, text: String) {
+    pub(crate) async fn log(&self, is_error: bool, text: &str) {
         let level = if is_error {
             MessageType::ERROR
         } else {

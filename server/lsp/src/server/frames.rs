@@ -3,7 +3,8 @@
 //! tower-lsp 0.20 stops serving at the first byte that it cannot make sense of, and a write that is
 //! under way would end with it. So what a client sends is taken apart here first: whole messages
 //! are passed on as they are, everything between them is dropped with a word in the log. No I/O;
-//! memory is bounded by [`BODY_MAX`].
+//! memory is bounded by [`BODY_MAX`]. After a header that makes no sense the stream is searched for
+//! the next one, which nothing in JSON looks like: in a text the ends of lines are escaped.
 
 use tower_lsp::jsonrpc::{Request, Response};
 
@@ -22,8 +23,8 @@ pub(crate) struct Frames {
     received: Vec<u8>,
     /// Length of the body that follows, once its header was read.
     body_len: Option<usize>,
-    /// Bytes of a body that is too long and still to be dropped.
-    to_skip: usize,
+    /// What comes now belongs to nothing, which has been said.
+    is_lost: bool,
 }
 
 /// What was found in the stream.
@@ -43,16 +44,20 @@ impl Frames {
 
     /// The next piece; `None`: more bytes are needed.
     pub(crate) fn take(&mut self) -> Option<Piece> {
-        let n_skipped = self.to_skip.min(self.received.len());
-        self.received.drain(..n_skipped);
-        self.to_skip -= n_skipped;
         if self.received.is_empty() && self.received.capacity() > IDLE_CAPACITY {
             self.received = Vec::new();
         }
         let Some(len) = self.body_len else {
             match self.header()? {
-                Ok(len) => self.body_len = Some(len),
-                Err(why) => return Some(Piece::Dropped(why)),
+                Ok(len) => {
+                    self.body_len = Some(len);
+                    self.is_lost = false;
+                }
+                Err(_) if self.is_lost => {}
+                Err(why) => {
+                    self.is_lost = true;
+                    return Some(Piece::Dropped(why));
+                }
             }
             return self.take();
         };
@@ -90,14 +95,16 @@ impl Frames {
         let text = value
             .and_then(|value| std::str::from_utf8(value).ok())
             .map(str::trim);
-        let Some(len) = text.and_then(|text| text.parse::<usize>().ok()) else {
+        let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let Some(text) = text.filter(is_number) else {
             return Some(Err("a header without Content-Length".to_owned()));
         };
-        if len > BODY_MAX {
-            self.to_skip = len;
-            return Some(Err(format!("a message of {len} bytes, which is too long")));
-        }
-        Some(Ok(len))
+        Some(match text.parse::<usize>() {
+            Ok(len) if len <= BODY_MAX => Ok(len),
+            _ => Err(format!(
+                "a message of {text} bytes, where {BODY_MAX} are the most"
+            )),
+        })
     }
 }
 
@@ -195,6 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_makes_no_sense_deafens_nobody() {
+        let message = frame(REQUEST);
+        for len in [
+            "18446744073709551615",
+            "99999999999999999999999",
+            "67108865",
+            "1e3",
+        ] {
+            let stream = format!("Content-Length: {len}\r\n\r\n{message}{message}");
+            check(&stream, &[REQUEST; 2], 1);
+            // What was announced may also come.
+            let body = "[\"\\r\\n\\r\\nContent-Length: 3\",\r\n\r\n1]".repeat(1000);
+            let stream = format!("Content-Length: {len}\r\n\r\n{body}{message}");
+            check(&stream, &[REQUEST], 1);
+        }
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let mut frames = Frames::default();
         for _ in 0..1000 {
@@ -204,10 +229,9 @@ mod tests {
         }
         frames.push(format!("\r\nContent-Length: {}\r\n\r\n", usize::MAX).as_bytes());
         for _ in 0..1000 {
-            while frames.take().is_some() {}
             frames.push(&[b'x'; 1000]);
+            while frames.take().is_some() {}
+            assert!(frames.received.len() <= HEADER_MAX);
         }
-        while frames.take().is_some() {}
-        assert!(frames.received.is_empty());
     }
 }

@@ -4,22 +4,34 @@
 //! it. So this reader tells [`Ending`] when the client closed the pipe, and shows tower-lsp an end
 //! of input as soon as the session ends for any reason. Answers under way are then still written.
 //! What is no message is kept from tower-lsp, too: see [`super::frames`].
+//!
+//! tower-lsp asks for no input while it waits for a client to read its output. One that closes the
+//! pipe instead must not be waited for, so a task of its own reads ahead, up to a limit.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::ending::{Ending, Reason};
 use super::frames::{Frames, Piece};
 
-/// How much is read from the pipe at once.
+/// How much is read from the pipe at once, and how many such pieces ahead: 64 MiB, as much as the
+/// largest message.
 const CHUNK_LEN: usize = 8 << 10;
+const CHUNKS_MAX: usize = 8 << 10;
+/// After the pipe was closed, for how long tower-lsp may take nothing of what is left.
+const STUCK: Duration = Duration::from_millis(400);
 
-pub(crate) struct Input<R> {
-    inner: R,
+pub(crate) struct Input {
+    chunks: Receiver<Vec<u8>>,
+    n_taken: Arc<AtomicUsize>,
     ending: Ending,
     ended: Pin<Box<dyn Future<Output = Reason> + Send>>,
     is_over: bool,
@@ -29,12 +41,46 @@ pub(crate) struct Input<R> {
     n_handed: usize,
 }
 
-impl<R> Input<R> {
-    pub(crate) fn new(inner: R, ending: Ending) -> Self {
+/// Reads until the pipe is closed. The end that this leads to is [`Input`]'s, behind the last
+/// message; this one's only if nobody comes for that.
+async fn read_ahead(
+    mut inner: impl AsyncRead + Unpin,
+    chunks: Sender<Vec<u8>>,
+    n_taken: Arc<AtomicUsize>,
+    ending: Ending,
+) {
+    let mut chunk = vec![0; CHUNK_LEN];
+    while let Ok(len) = inner.read(&mut chunk).await
+        && len > 0
+    {
+        if chunks.send(chunk[..len].to_vec()).await.is_err() {
+            return;
+        }
+    }
+    drop(chunks);
+    let mut before = None;
+    loop {
+        let now = Some(n_taken.load(Ordering::Relaxed));
+        if now == before {
+            break;
+        }
+        before = now;
+        tokio::time::sleep(STUCK).await;
+    }
+    ending.raise(Reason::InputClosed);
+}
+
+impl Input {
+    /// To be called on the runtime that serves the client.
+    pub(crate) fn new(inner: impl AsyncRead + Unpin + Send + 'static, ending: Ending) -> Self {
+        let (sender, chunks) = channel(CHUNKS_MAX);
+        let n_taken = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(read_ahead(inner, sender, n_taken.clone(), ending.clone()));
         let waiting = ending.clone();
         let ended = Box::pin(async move { waiting.wait().await });
         Self {
-            inner,
+            chunks,
+            n_taken,
             ending,
             ended,
             is_over: false,
@@ -71,7 +117,7 @@ impl<R> Input<R> {
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
+impl AsyncRead for Input {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -88,15 +134,13 @@ impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
             if self.next_message() {
                 continue;
             }
-            let mut chunk = [0; CHUNK_LEN];
-            let mut read = ReadBuf::new(&mut chunk);
-            let result = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read));
-            if result.is_err() || read.filled().is_empty() {
+            let Some(chunk) = ready!(self.chunks.poll_recv(cx)) else {
                 self.is_over = true;
                 self.ending.raise(Reason::InputClosed);
                 return Poll::Ready(Ok(()));
-            }
-            self.frames.push(read.filled());
+            };
+            self.n_taken.fetch_add(1, Ordering::Relaxed);
+            self.frames.push(&chunk);
         }
     }
 }

@@ -22,9 +22,12 @@ impl<W> Output<W> {
         }
     }
 
-    fn watched<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// An error ends the session, and is kept from tower-lsp: it would stop writing alone, and panic
+    /// at the next answer.
+    fn watched<T>(&self, result: Poll<io::Result<T>>, as_if: T) -> Poll<io::Result<T>> {
         if let Poll::Ready(Err(_)) = &result {
             self.ending.raise(Reason::OutputClosed);
+            return Poll::Ready(Ok(as_if));
         }
         result
     }
@@ -37,16 +40,16 @@ impl<W: AsyncWrite> AsyncWrite for Output<W> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = self.inner.as_mut().poll_write(cx, bytes);
-        self.watched(result)
+        self.watched(result, bytes.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = self.inner.as_mut().poll_flush(cx);
-        self.watched(result)
+        self.watched(result, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = self.inner.as_mut().poll_shutdown(cx);
-        self.watched(result)
+        self.watched(result, ())
     }
 }

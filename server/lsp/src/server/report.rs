@@ -70,7 +70,7 @@ pub(crate) async fn follow(
     let last = view.borrow().clone();
     if let Some(token) = &token {
         let first_line = last.ended.as_ref().and_then(|end| end.text.lines().next());
-        desk.editor.end(token, first_line.map(str::to_owned)).await;
+        desk.editor.end(token, first_line).await;
     }
     if desk.session.capabilities().wants.status {
         let status = status::of(&about, &last);
@@ -107,9 +107,11 @@ async fn finish(desk: &Desk, end: Ended) {
         let first = lines.next().unwrap_or_default();
         let remedy = lines.find(|line| line.starts_with("try"));
         let text = [Some(first), remedy].into_iter().flatten();
-        desk.editor.alert(text.collect::<Vec<_>>().join("; ")).await;
+        desk.editor
+            .alert(&text.collect::<Vec<_>>().join("; "))
+            .await;
     }
-    desk.editor.log(end.is_failure, end.text).await;
+    desk.editor.log(end.is_failure, &end.text).await;
 }
 
 /// Reports every new step until the job is over. A progress has begun with what was `said`, however

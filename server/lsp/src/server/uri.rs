@@ -4,13 +4,21 @@ use std::path::{Path, PathBuf};
 
 use tower_lsp::lsp_types::Url;
 
+/// Longest path that any system opens, but for some that nobody has. Each folder of a longer one
+/// would be looked at in vain.
+const PATH_MAX: usize = 4096;
+
 /// The path of a `file:` URI; `None` for every other text.
 pub(crate) fn to_path(uri: &str) -> Option<PathBuf> {
     let url = Url::parse(uri).ok()?;
     if url.scheme() != "file" {
         return None;
     }
-    url.to_file_path().ok()
+    url.to_file_path().ok().filter(|path| fits(path))
+}
+
+fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= PATH_MAX
 }
 
 /// The path of a `file:` URI, or the absolute path itself.
@@ -19,6 +27,7 @@ pub(crate) fn or_path(text: &str) -> Option<PathBuf> {
         Some(text)
             .filter(|t| Path::new(t).is_absolute())
             .map(PathBuf::from)
+            .filter(|path| fits(path))
     })
 }
 

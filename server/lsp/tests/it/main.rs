@@ -8,6 +8,7 @@ mod editing;
 mod endurance;
 #[cfg(unix)]
 mod large_projects;
+mod names;
 mod project;
 mod pygls;
 mod stdio;
@@ -15,6 +16,7 @@ mod stdio;
 mod strange_files;
 #[cfg(unix)]
 mod terminal;
+mod unread;
 
 use std::process::Command;
 use std::time::Duration;

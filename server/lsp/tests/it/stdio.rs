@@ -86,6 +86,25 @@ impl Server {
         }
     }
 
+    /// Bytes that are no message.
+    pub(crate) fn send_raw(&mut self, bytes: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(bytes.as_bytes()).unwrap();
+    }
+
+    /// Everything up to the answer to request `id`, which is last.
+    pub(crate) fn until_answer(&self, id: i64) -> Vec<Value> {
+        let mut said = Vec::new();
+        loop {
+            let message = self.messages.recv_timeout(LONG).expect("no answer");
+            let is_answer = message["id"] == id && message["method"].is_null();
+            said.push(message);
+            if is_answer {
+                return said;
+            }
+        }
+    }
+
     pub(crate) fn initialize(&mut self, process_id: Option<u32>) {
         let folder = self.folder.path().to_owned();
         self.initialize_with(process_id, &[folder]);

@@ -8,13 +8,14 @@ use fbuild_deploy::partitions::csv::{Column, Row, Rules, type_name};
 use super::table::Table;
 use crate::editing::Hover;
 use crate::editing::facts::Image;
+use crate::plain::{code, markdown};
 
 pub(super) fn hover(table: &Table<'_>, at: usize) -> Option<Hover> {
     let row = table
         .rows
         .iter()
         .find(|row| row.span.start <= at && at <= row.span.end)?;
-    let mut text = format!("**{}**{}\n\n", row.name, about(table, row));
+    let mut text = format!("**{}**{}\n\n", markdown(&row.name), about(table, row));
     // No table, which editors in terminals show as it is written. Two spaces end a line.
     let mut line = |what: &str, value: String| {
         let _ = writeln!(text, "{what}: {value}  ");
@@ -60,9 +61,9 @@ fn about(table: &Table<'_>, row: &Row) -> String {
 }
 
 fn built(row: &Row, image: &Image) -> String {
-    let name = &image.region.name;
+    let name = markdown(&image.region.name);
     let path = image.region.source.path();
-    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let file = code(&path.file_name().unwrap_or_default().to_string_lossy());
     match (image.len_bytes, row.size) {
         (Some(len), Some(size)) if size > 0 => {
             let percent = len.saturating_mul(100) / u64::from(size);
@@ -71,13 +72,10 @@ fn built(row: &Row, image: &Image) -> String {
                 || "too large".to_owned(),
                 |free| format!("{} free", amount(free)),
             );
-            format!(
-                "{name}: {}, {percent} % full, {free} (`{file}`)",
-                amount(len)
-            )
+            format!("{name}: {}, {percent} % full, {free} ({file})", amount(len))
         }
-        (None, _) => format!("{name}, made from `{file}` when it is deployed"),
-        (Some(len), _) => format!("{name}: {} (`{file}`)", amount(len)),
+        (None, _) => format!("{name}, made from {file} when it is deployed"),
+        (Some(len), _) => format!("{name}: {} ({file})", amount(len)),
     }
 }
 
@@ -100,7 +98,7 @@ fn board(table: &Table<'_>, image: &Image) -> Option<String> {
         ("differs", _) => "differed, and was not written",
         _ => "could not be compared",
     };
-    let board = board.mac.as_ref().unwrap_or(&board.port);
+    let board = markdown(board.mac.as_ref().unwrap_or(&board.port));
     let is_newer = image.built_ms.is_some_and(|built| built > deploy.when_ms);
     let since = if is_newer { "; built again since" } else { "" };
     Some(format!(

@@ -10,20 +10,27 @@ use fbuild_deploy::discover::platformio_config::{Origin, ProjectConfig, referenc
 use super::check::origin_text;
 use super::{Project, keys};
 use crate::editing::{Hover, Span};
+use crate::plain::{self, cell, code, markdown};
 
 pub(super) fn hover(project: &Project<'_>, at: usize) -> Option<Hover> {
     let ini = project.ini();
     let section = ini.section_at(at)?;
     if touches(&section.header, at) {
-        let markdown = of_section(project, &section.name)?;
+        let text = of_section(project, &section.name)?;
         let span = section.header.clone();
-        return Some(Hover { span, markdown });
+        return Some(Hover {
+            span,
+            markdown: text,
+        });
     }
     let option = section.options.iter().find(|it| touches(&it.span, at))?;
     if touches(&option.name_span, at) {
         let span = option.name_span.clone();
-        let markdown = of_option(project, section, option);
-        return Some(Hover { span, markdown });
+        let text = of_option(project, section, option);
+        return Some(Hover {
+            span,
+            markdown: text,
+        });
     }
     of_reference(project, section, option, at)
         .or_else(|| of_item(project, option, at))
@@ -56,15 +63,21 @@ fn of_reference(
         .find(|(_, span)| touches(span, at))?;
     let name = reference.name;
     let resolved = project.config.resolve(&section.name, &option.name, name);
-    let mut markdown = match &resolved {
+    let mut text = match &resolved {
         Ok(_) if is_secret(name) => {
-            format!("`${{{name}}}` is a variable of the environment that this program runs in.")
+            format!(
+                "{} is a variable of the environment that this program runs in.",
+                code(&format!("${{{name}}}"))
+            )
         }
         Ok(value) if *value == format!("${{{name}}}") => {
-            format!("`${{{name}}}` is filled in by the build.")
+            format!(
+                "{} is filled in by the build.",
+                code(&format!("${{{name}}}"))
+            )
         }
         Ok(value) => shown(&format!("${{{name}}}"), value),
-        Err(problem) => problem.to_string(),
+        Err(problem) => markdown(&problem.to_string()),
     };
     let from = reference.parts().map(|(from, wanted)| match from {
         "this" => (section.name.as_str(), wanted),
@@ -72,9 +85,16 @@ fn of_reference(
     });
     let origin = from.and_then(|(from, wanted)| project.config.origin(from, wanted));
     if let Some(origin) = origin.filter(|_| resolved.is_ok()) {
-        let _ = write!(markdown, "\n\nFrom {}.", origin_text(project, &origin));
+        let _ = write!(
+            text,
+            "\n\nFrom {}.",
+            markdown(&origin_text(project, &origin))
+        );
     }
-    Some(Hover { span, markdown })
+    Some(Hover {
+        span,
+        markdown: text,
+    })
 }
 
 /// Values of environment variables can be passwords.
@@ -91,8 +111,11 @@ fn of_item(project: &Project<'_>, option: &OptionText, at: usize) -> Option<Hove
         "extends" => item,
         _ => return None,
     };
-    let markdown = of_section(project, &section)?;
-    Some(Hover { span, markdown })
+    let text = of_section(project, &section)?;
+    Some(Hover {
+        span,
+        markdown: text,
+    })
 }
 
 /// What a section says about a deploy.
@@ -112,7 +135,7 @@ fn of_section(project: &Project<'_>, name: &str) -> Option<String> {
     if !project.config.has_section(name) {
         return None;
     }
-    let mut markdown = format!("**[{name}]**\n");
+    let mut text = format!("**\\[{}\\]**\n", markdown(name));
     let mut rows = String::new();
     for option in SHOWN {
         let Some(value) = project.text(name, option) else {
@@ -120,23 +143,23 @@ fn of_section(project: &Project<'_>, name: &str) -> Option<String> {
         };
         let from = match project.config.origin(name, option) {
             Some(Origin::File { section, .. }) if section.name == name => String::new(),
-            Some(Origin::File { section, .. }) => format!("[{}]", section.name),
-            Some(Origin::Variable(variable)) => variable.to_owned(),
+            Some(Origin::File { section, .. }) => markdown(&format!("[{}]", section.name)),
+            Some(Origin::Variable(variable)) => markdown(variable),
             Some(Origin::Default) | None => "default".to_owned(),
         };
-        let value = value.replace('\n', ", ").replace('|', "\\|");
-        let _ = writeln!(rows, "| {option} | `{value}` | {from} |");
+        let value = cell(&value.replace('\n', ", "));
+        let _ = writeln!(rows, "| {option} | {value} | {from} |");
     }
     if !rows.is_empty() {
         let _ = write!(
-            markdown,
+            text,
             "\n| option | value | from |\n| --- | --- | --- |\n{rows}"
         );
     }
     if let Some(env) = name.strip_prefix("env:") {
-        let _ = write!(markdown, "\n{}", build_text(project, env));
+        let _ = write!(text, "\n{}", build_text(project, env));
     }
-    Some(markdown)
+    Some(text)
 }
 
 /// What is known of the build of an environment.
@@ -145,7 +168,7 @@ fn build_text(project: &Project<'_>, env: &str) -> String {
     let mut builds = project.view.facts.builds.iter();
     let Some(build) = builds.find(|build| build.target.name == target) else {
         return if project.is_for_esp32(env) {
-            format!("Not built yet: `pio run -e {env}`")
+            format!("Not built yet: {}", code(&format!("pio run -e {env}")))
         } else {
             "Not for an ESP32 board: there is nothing to deploy.".to_owned()
         };
@@ -159,7 +182,8 @@ fn build_text(project: &Project<'_>, env: &str) -> String {
             .len_bytes
             .map_or_else(|| "not built".to_owned(), amount);
         let region = &image.region;
-        let _ = writeln!(text, "{} at {:#x}: {size}  ", region.name, region.offset);
+        let name = markdown(&region.name);
+        let _ = writeln!(text, "{name} at {:#x}: {size}  ", region.offset);
     }
     text
 }
@@ -167,45 +191,58 @@ fn build_text(project: &Project<'_>, env: &str) -> String {
 /// An option: what it comes to, where that comes from, and what it is for.
 fn of_option(project: &Project<'_>, section: &SectionText, option: &OptionText) -> String {
     let name = ProjectConfig::renamed(&section.name, &option.name).unwrap_or(&option.name);
-    let mut markdown = match project.config.get(&section.name, &option.name) {
+    let mut text = match project.config.get(&section.name, &option.name) {
         Ok(value) => shown(name, &value.map(|it| it.to_text()).unwrap_or_default()),
-        Err(problem) => format!("**{name}**: {problem}"),
+        Err(problem) => format!("**{}**: {}", markdown(name), markdown(&problem.to_string())),
     };
     let value = option.value(project.view.text);
     if references(&value).any(|reference| is_secret(reference.name)) {
-        markdown = format!("**{name}** depends on the environment that PlatformIO runs in.");
+        text = format!(
+            "**{}** depends on the environment that PlatformIO runs in.",
+            markdown(name)
+        );
     }
     match project.config.origin(&section.name, &option.name) {
         Some(Origin::File {
             file, option: from, ..
         }) if file.path == project.view.path && from.span == option.span => {}
         Some(origin) => {
-            let _ = write!(markdown, "\n\nFrom {}.", origin_text(project, &origin));
+            let _ = write!(
+                text,
+                "\n\nFrom {}.",
+                markdown(&origin_text(project, &origin))
+            );
         }
         None => {}
     }
     if let Some(key) = keys::find(name) {
-        let _ = write!(markdown, "\n\n{}", key.text);
+        let _ = write!(text, "\n\n{}", key.text);
     }
     if name == "upload_port" {
-        ports(project, &section.name, &mut markdown);
+        ports(project, &section.name, &mut text);
     }
-    inheritors(project, section, &option.name, &mut markdown);
-    markdown
+    inheritors(project, section, &option.name, &mut text);
+    text
 }
 
 fn shown(name: &str, value: &str) -> String {
+    let name = markdown(name);
     if value.contains('\n') {
-        format!("**{name}**\n```\n{}\n```", value.trim())
+        // Indented by four: no line of the value can end such a block.
+        let lines = value
+            .trim()
+            .lines()
+            .map(|line| format!("    {}", plain::line(line)));
+        format!("**{name}**\n\n{}", lines.collect::<Vec<_>>().join("\n"))
     } else if value.is_empty() {
         format!("**{name}** is empty")
     } else {
-        format!("**{name}** = `{value}`")
+        format!("**{name}** = {}", code(value))
     }
 }
 
 /// The environments that take this value from a section that is none.
-fn inheritors(project: &Project<'_>, section: &SectionText, option: &str, markdown: &mut String) {
+fn inheritors(project: &Project<'_>, section: &SectionText, option: &str, text: &mut String) {
     if section.name.starts_with("env:") || section.name == "platformio" {
         return;
     }
@@ -216,12 +253,12 @@ fn inheritors(project: &Project<'_>, section: &SectionText, option: &str, markdo
     };
     let envs: Vec<&str> = project.config.envs().filter(takes).collect();
     if !envs.is_empty() {
-        let _ = write!(markdown, "\n\nUsed by {}.", envs.join(", "));
+        let _ = write!(text, "\n\nUsed by {}.", markdown(&envs.join(", ")));
     }
 }
 
 /// Which ports there are for it.
-fn ports(project: &Project<'_>, section: &str, markdown: &mut String) {
+fn ports(project: &Project<'_>, section: &str, text: &mut String) {
     let Some(wanted) = project.text(section, "upload_port") else {
         return;
     };
@@ -232,7 +269,7 @@ fn ports(project: &Project<'_>, section: &str, markdown: &mut String) {
         .filter(|name| *name == wanted || glob::matches(&wanted, name))
         .collect();
     let _ = match matching.as_slice() {
-        [] => write!(markdown, "\n\nNot plugged in."),
-        names => write!(markdown, "\n\nPlugged in: {}.", names.join(", ")),
+        [] => write!(text, "\n\nNot plugged in."),
+        names => write!(text, "\n\nPlugged in: {}.", markdown(&names.join(", "))),
     };
 }

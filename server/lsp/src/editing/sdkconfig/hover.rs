@@ -6,14 +6,17 @@ use fbuild_deploy::image::BoardSecurity;
 
 use super::{Config, Role, keys};
 use crate::editing::Hover;
+use crate::plain;
 
 pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
     let mut entries = config.text.entries.iter();
     let entry = entries.find(|entry| entry.span.start <= at && at <= entry.span.end)?;
     let key = keys::find(&entry.name)?;
     let mut markdown = format!(
-        "**CONFIG_{}** = `{}`\n\n{}",
-        entry.name, entry.value, key.text
+        "**CONFIG_{}** = {}\n\n{}",
+        plain::markdown(&entry.name),
+        plain::code(&entry.value),
+        key.text
     );
     let is_about_flash = entry.name.starts_with("ESPTOOLPY_FLASHSIZE");
     let is_about_security = entry.name.starts_with("SECURE_");
@@ -21,8 +24,9 @@ pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
         .board()
         .filter(|_| is_about_flash || is_about_security || entry.name == "IDF_TARGET")
     {
-        let chip = board.chip.as_deref().unwrap_or("unknown chip");
-        let _ = write!(markdown, "\n\nDeployed to last: {} ({chip}", board.name());
+        let chip = plain::markdown(board.chip.as_deref().unwrap_or("unknown chip"));
+        let name = plain::markdown(&board.name());
+        let _ = write!(markdown, "\n\nDeployed to last: {name} ({chip}");
         if let Some(flash) = board.flash_bytes {
             let _ = write!(markdown, ", {} MB of flash", flash >> 20);
         }
@@ -33,7 +37,8 @@ pub(super) fn hover(config: &Config<'_>, at: usize) -> Option<Hover> {
     }
     if entry.name == "PARTITION_TABLE_OFFSET" {
         for build in config.builds() {
-            let (name, offset) = (&build.target.name, build.target.table_offset);
+            let name = plain::markdown(&build.target.name);
+            let offset = build.target.table_offset;
             let _ = write!(markdown, "\n\nBuilt in {name}: {offset:#x}.");
         }
     }

@@ -16,7 +16,7 @@ struct DebugInfo {
     version: &'static str,
     system: String,
     executable: Option<String>,
-    state_dir: String,
+    state_dir: Option<String>,
     client: Value,
     capabilities: Value,
     folders: Vec<Folder>,
@@ -52,7 +52,7 @@ fn gather(desk: &Desk) -> DebugInfo {
         version: env!("CARGO_PKG_VERSION"),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         executable: executable.map(|path| path.display().to_string()),
-        state_dir: desk.boards.state_dir().display().to_string(),
+        state_dir: desk.boards.state_dir().map(|dir| dir.display().to_string()),
         client: desk.session.client(),
         capabilities: json!({
             "workDoneProgress": capabilities.work_done_progress,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{CommandError, blocking, to_value};
 use crate::json::milliseconds;
+use crate::plain;
 use crate::server::desk::Desk;
 use crate::server::jobs::Listed;
 
@@ -32,10 +33,10 @@ impl From<Listed> for Job {
     fn from(listed: Listed) -> Self {
         Self {
             id: listed.id,
-            what: listed.what,
+            what: plain::line(&listed.what).into_owned(),
             target: listed.view.target,
             port: listed.view.port,
-            message: listed.view.step.text,
+            message: plain::line(&listed.view.step.text).into_owned(),
             percent: listed.view.step.percent,
             running_ms: milliseconds(listed.running),
         }

@@ -16,6 +16,7 @@ use crate::editing::{
     Completion, CompletionKind, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Related, Severity,
     Span, Symbol, SymbolKind,
 };
+use crate::plain;
 use crate::server::uri;
 
 /// One document as its client counts in it.
@@ -55,7 +56,7 @@ impl Protocol<'_> {
             severity: Some(severity(found.severity)),
             code: Some(NumberOrString::String(found.code.to_owned())),
             source: Some("fbuild".to_owned()),
-            message: found.message.clone(),
+            message: shown(&found.message),
             related_information: Some(related).filter(|related| !related.is_empty()),
             tags: found.is_deprecated.then(|| vec![DiagnosticTag::DEPRECATED]),
             ..lsp::Diagnostic::default()
@@ -74,7 +75,7 @@ impl Protocol<'_> {
         };
         Some(DiagnosticRelatedInformation {
             location: Location { uri, range },
-            message: related.message.clone(),
+            message: shown(&related.message),
         })
     }
 
@@ -91,7 +92,7 @@ impl Protocol<'_> {
             None => CodeActionKind::REFACTOR_REWRITE,
         };
         CodeAction {
-            title: fix.title.clone(),
+            title: shown(&fix.title),
             kind: Some(kind),
             diagnostics: cause.map(|(found, _)| vec![self.diagnostic(found, document)]),
             edit: Some(WorkspaceEdit {
@@ -125,9 +126,9 @@ impl Protocol<'_> {
         };
         let documentation = item.documentation.as_deref().map(markdown);
         CompletionItem {
-            label: item.text.clone(),
+            label: shown(&item.text),
             kind: Some(kind),
-            detail: Some(item.detail.clone()).filter(|detail| !detail.is_empty()),
+            detail: Some(shown(&item.detail)).filter(|detail| !detail.is_empty()),
             documentation: documentation.map(Documentation::MarkupContent),
             sort_text: Some(format!("{number:04}")),
             filter_text: Some(item.text.clone()),
@@ -142,10 +143,14 @@ impl Protocol<'_> {
     pub(super) fn inlay_hint(&self, hint: &InlayHint) -> lsp::InlayHint {
         lsp::InlayHint {
             position: self.position(hint.at),
-            label: InlayHintLabel::String(hint.label.clone()),
+            label: InlayHintLabel::String(shown(&hint.label)),
             kind: None,
             text_edits: None,
-            tooltip: hint.tooltip.clone().map(InlayHintTooltip::String),
+            tooltip: hint
+                .tooltip
+                .as_deref()
+                .map(shown)
+                .map(InlayHintTooltip::String),
             padding_left: Some(true),
             padding_right: None,
             data: None,
@@ -156,7 +161,7 @@ impl Protocol<'_> {
         CodeLens {
             range: self.range(&lens.span),
             command: Some(Command {
-                title: lens.title.clone(),
+                title: shown(&lens.title),
                 command: lens.command.to_owned(),
                 arguments: Some(vec![lens.arguments.clone()]),
             }),
@@ -174,10 +179,10 @@ impl Protocol<'_> {
         let children: Vec<_> = symbol.children.iter().map(|c| self.symbol(c)).collect();
         DocumentSymbol {
             // Clients refuse symbols without a name.
-            name: Some(symbol.name.clone())
+            name: Some(shown(&symbol.name))
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| "(no name)".to_owned()),
-            detail: Some(symbol.detail.clone()).filter(|detail| !detail.is_empty()),
+            detail: Some(shown(&symbol.detail)).filter(|detail| !detail.is_empty()),
             kind,
             tags: None,
             deprecated: None,
@@ -212,6 +217,11 @@ fn severity(severity: Severity) -> DiagnosticSeverity {
 fn markdown(text: &str) -> MarkupContent {
     MarkupContent {
         kind: MarkupKind::Markdown,
-        value: text.to_owned(),
+        value: plain::lines(text).into_owned(),
     }
+}
+
+/// Names in a document, in a line of text for people.
+fn shown(text: &str) -> String {
+    plain::line(text).into_owned()
 }

@@ -11,7 +11,8 @@ use fbuild_deploy::outcome::Failure;
 use super::Work;
 use super::stand::Stand;
 pub(crate) use super::stand::Stop;
-use crate::explain::{escaped, failure_lines};
+use crate::explain::{failure_lines, paragraph};
+use crate::plain;
 use crate::port::Wishes;
 use crate::progress::Step;
 use crate::server::editor::Answer;
@@ -62,11 +63,13 @@ impl<T> Done<T> {
             Err(Stop::Cancelled) => ("cancelled", Vec::new()),
             Err(Stop::Failed(failure)) => ("failed", failure_lines(failure).skip(1).collect()),
         };
-        let text = [vec![self.message.clone()], lines].concat().join("\n");
+        let lines = [vec![self.message.clone()], lines].concat();
+        let lines: Vec<_> = lines.iter().map(|line| plain::line(line)).collect();
+        let text = lines.join("\n");
         Ended {
             outcome,
             is_failure: outcome == "failed",
-            detail: text.lines().map(escaped).collect::<Vec<_>>().join("  \n"),
+            detail: paragraph(&text),
             text,
             summary: self.message.clone(),
             duration: self.duration,

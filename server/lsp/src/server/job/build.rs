@@ -157,7 +157,7 @@ fn follow(
 fn tell(stand: &Stand<'_>, lines: &mut Vec<String>) {
     if let Some((last, text)) = take(lines) {
         stand.says("building", format!("building: {last}"));
-        stand.send(stand.desk.editor.log_build(text));
+        stand.send(stand.desk.editor.log_build(&text));
     }
 }
 

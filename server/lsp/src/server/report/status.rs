@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::About;
 use crate::json::milliseconds;
+use crate::plain;
 use crate::server::jobs::View;
 
 #[derive(Serialize)]
@@ -49,9 +50,9 @@ pub(super) fn of(about: &About, view: &View) -> Value {
         left_ms: step.left.filter(|_| !is_over).map(milliseconds),
         outcome: end.map(|end| end.outcome),
         summary: match (end, &step.region) {
-            (Some(end), _) => end.summary.clone(),
-            (None, Some(region)) => format!("{region} {} %", step.percent),
-            (None, None) => step.text.clone(),
+            (Some(end), _) => plain::line(&end.summary).into_owned(),
+            (None, Some(region)) => format!("{} {} %", plain::line(region), step.percent),
+            (None, None) => plain::line(&step.text).into_owned(),
         },
         detail: end.map(|end| end.detail.as_str()),
         duration_ms: end.map(|end| milliseconds(end.duration)),

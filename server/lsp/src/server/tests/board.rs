@@ -10,7 +10,7 @@ use crate::boards::LocalBoards;
 
 fn builder(state: &Path) -> Builder {
     Builder::new(Arc::new(LocalBoards {
-        state_dir: state.to_owned(),
+        state_dir: Some(state.to_owned()),
     }))
 }
 

@@ -34,7 +34,7 @@ fn with_table(root: &Path, csv: &str) {
 /// A board on which the firmware has stored something, and a project whose table moves it.
 async fn start(state: &Path) -> Client {
     let boards = LocalBoards {
-        state_dir: state.to_owned(),
+        state_dir: Some(state.to_owned()),
     };
     let client = Builder::new(Arc::new(boards)).start().await;
     let folder = client.folder.path();

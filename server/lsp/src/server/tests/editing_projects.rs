@@ -156,7 +156,7 @@ async fn an_environment_is_deployed_from_its_lens() {
 async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
     let state = tempfile::tempdir().unwrap();
     let boards = LocalBoards {
-        state_dir: state.path().to_owned(),
+        state_dir: Some(state.path().to_owned()),
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     let name = "sdkconfig";
@@ -182,7 +182,7 @@ async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
 async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
     let state = tempfile::tempdir().unwrap();
     let boards = LocalBoards {
-        state_dir: state.path().to_owned(),
+        state_dir: Some(state.path().to_owned()),
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     let text = "# 😀\nCONFIG_IDF_TARGET=\"esp32\"\n# CONFIG_SECURE_BOOT is not set\n";

@@ -51,7 +51,7 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 
 async fn start(state: &Path, settings: &Value, trusted: bool) -> Client {
     let boards = LocalBoards {
-        state_dir: state.to_owned(),
+        state_dir: Some(state.to_owned()),
     };
     let options = json!({"settings": settings, "workspaceTrusted": trusted});
     let builder = Builder::new(Arc::new(boards)).with_progress();

@@ -210,7 +210,7 @@ impl Boards for FakeBoards {
         })
     }
 
-    fn state_dir(&self) -> &std::path::Path {
-        self.state.path()
+    fn state_dir(&self) -> Option<&std::path::Path> {
+        Some(self.state.path())
     }
 }

@@ -182,7 +182,7 @@ async fn a_step_made_while_the_progress_begins_is_shown() {
     initialize(&mut gate).await;
     // Messages that nobody reads: whoever sends one more waits.
     for _ in 0..4 {
-        let mut log = std::pin::pin!(desk.editor.log(false, "line".to_owned()));
+        let mut log = std::pin::pin!(desk.editor.log(false, "line"));
         let _ = std::future::poll_fn(|cx| Poll::Ready(log.as_mut().poll(cx))).await;
     }
     let view = watch::Sender::new(View::default());

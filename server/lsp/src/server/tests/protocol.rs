@@ -151,7 +151,7 @@ async fn an_erase_is_answered_as_shown() {
 async fn a_board_is_described_as_shown() {
     let state = tempfile::tempdir().unwrap();
     let boards = LocalBoards {
-        state_dir: state.path().to_owned(),
+        state_dir: Some(state.path().to_owned()),
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     let mut request = example(|value| value["command"] == "fbuild.server.boardInfo");

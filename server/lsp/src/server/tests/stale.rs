@@ -82,7 +82,7 @@ async fn settings_and_requests_decide_instead() {
 async fn what_is_deployed_all_the_same_is_warned_of_once() {
     let state = tempfile::tempdir().unwrap();
     let boards = LocalBoards {
-        state_dir: state.path().to_owned(),
+        state_dir: Some(state.path().to_owned()),
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     make_stale(client.folder.path());

@@ -58,12 +58,12 @@ fn they_get_the_same_help_as_a_part_of_the_project() {
         hover.markdown.contains("= `espressif32`")
             && hover
                 .markdown
-                .contains("From [env], platformio.ini line 5."),
+                .contains("From \\[env\\], platformio.ini line 5."),
         "{hover:?}"
     );
     let section = format.hover(view, 3).unwrap().markdown;
     assert!(
-        section.contains("| platform | `espressif32` | [env] |"),
+        section.contains("| platform | `espressif32` | \\[env\\] |"),
         "{section}"
     );
     let lenses = format.lenses(view);
@@ -91,7 +91,7 @@ fn what_overrides_a_value_is_told_where_it_is_overridden() {
     let hover = PlatformIo.hover(view, MAIN.find("upload_speed").unwrap());
     let hover = hover.unwrap().markdown;
     assert!(
-        hover.contains("= `921600`") && hover.contains("From [env], boards/s3.ini line 2."),
+        hover.contains("= `921600`") && hover.contains("From \\[env\\], boards/s3.ini line 2."),
         "{hover}"
     );
 }

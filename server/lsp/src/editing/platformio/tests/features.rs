@@ -24,7 +24,7 @@ fn hover_shows_what_a_value_comes_to_and_where_it_comes_from() {
     let base = "[secrets]\nport = COM7\n[env]\nboard = esp32dev\nupload_speed = 9";
     assert!(
         show("[a]\nx = 1\n[env:e]\ncustom_y = ${‸a.x}2\n")
-            .contains("= `1`\n\nFrom [a], platformio.ini line 2.")
+            .contains("= `1`\n\nFrom \\[a\\], platformio.ini line 2.")
     );
     assert!(show("[a]\nx = 1\n[env:e]\ncustom_‸y = ${a.x}2\n").contains("**custom_y** = `12`"));
     let port = show(&format!(
@@ -37,7 +37,7 @@ fn hover_shows_what_a_value_comes_to_and_where_it_comes_from() {
     let section = show(&format!("{base}\n[env‸:e]\nboard = c3\n"));
     assert!(section.contains("| board | `c3` |  |"), "{section}");
     assert!(
-        section.contains("| upload_speed | `9` | [env] |"),
+        section.contains("| upload_speed | `9` | \\[env\\] |"),
         "{section}"
     );
     let used = show("[env]\nbo‸ard = esp32dev\n[env:a]\n[env:b]\nboard = x\n");
@@ -46,7 +46,7 @@ fn hover_shows_what_a_value_comes_to_and_where_it_comes_from() {
         "{used}"
     );
     let named = show("[platformio]\ndefault_envs = a, ‸b\n[env:a]\n[env:b]\nboard = x\n");
-    assert!(named.starts_with("**[env:b]**"), "{named}");
+    assert!(named.starts_with("**\\[env:b\\]**"), "{named}");
     assert_eq!(hover("[env:a]\nx = 1\n\n‸\n", &facts), None);
 }
 
