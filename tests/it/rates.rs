@@ -140,9 +140,50 @@ fn the_fastest_rate_that_carries_full_blocks_is_found_and_remembered() {
     let expected = Adapter {
         works: Some(1_500_000),
         fails: Some(2_000_000),
+        good_since: 1,
     };
     assert_eq!(known, expected);
     assert_eq!(deploy_once(), 1_500_000, "what is known is not tried again");
+}
+
+/// What an adapter does not carry is not tried, and not warned of, at each deploy again.
+#[test]
+fn a_rate_below_the_usual_one_is_remembered() {
+    for (max_baud, driver_max_baud) in [(460_800, u32::MAX), (u32::MAX, 460_800)] {
+        let folder = tempfile::tempdir().unwrap();
+        let usb_id = UsbId {
+            vid: 0x1A86,
+            pid: 0x7523,
+            ..UsbId::default()
+        };
+        let request = Request {
+            mode: Mode::Full,
+            rate_memory: Some(folder.path().join("rates.json")),
+            ..example()
+        };
+        let board = Arc::new(Mutex::new(Board::builder(Chip::Esp32).build().unwrap()));
+        let highest_and_warnings = || {
+            let highest = Arc::new(Mutex::new(0));
+            let mut open = || {
+                let inner = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted)
+                    .with_usb_id(usb_id.clone());
+                let link = Limited {
+                    max_baud,
+                    driver_max_baud,
+                    ..Limited::over(inner, &highest)
+                };
+                Ok(Box::new(link) as Box<dyn Link>)
+            };
+            let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+            assert!(report.error.is_none(), "{report:#?}");
+            let highest = *highest.lock().unwrap();
+            (highest, report.warnings)
+        };
+        highest_and_warnings();
+        for _ in 0..2 {
+            assert_eq!(highest_and_warnings(), (460_800, vec![]));
+        }
+    }
 }
 
 /// The chip's own USB behind something that hides its id: an answer that took less than its bits

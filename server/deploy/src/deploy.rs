@@ -206,6 +206,9 @@ impl Job<'_> {
                 .map_err(DeployError::from)
                 .and_then(|()| self.run_on_board(&mut session, &loaded));
         }
+        if result.is_ok() && self.state != BoardState::Untouched {
+            self.remember_rate(&session);
+        }
         let opened = opened.unwrap_or_default();
         self.elapsed = session.link().now().saturating_sub(opened);
         self.part(session, result)

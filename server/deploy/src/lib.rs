@@ -27,4 +27,5 @@ pub mod plan;
 pub mod process_group;
 pub mod rates;
 pub mod search;
+pub mod store;
 pub mod target;

@@ -1,16 +1,12 @@
 //! Baud rates: the ladder, and what is remembered about each adapter.
-//!
-//! The memory is one small JSON file. It is replaced atomically, carries a version, and is ignored
-//! (with a log line) when it cannot be read: it only saves time.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fbuild_loader::link::UsbId;
 use serde::{Deserialize, Serialize};
 
-use crate::file::ReadError;
-use crate::own_file;
+use crate::store::Store;
 
 /// Rates that are tried, slowest first. What bridges on boards can do lies between: CP2102 921600,
 /// CH340 2 M, CP2102N, CH343 and FT232R 3 M.
@@ -32,11 +28,12 @@ pub fn step_down(baud: u32) -> Option<u32> {
     LADDER.into_iter().rev().find(|&rate| rate < baud)
 }
 
-const VERSION: u32 = 1;
+/// After so many deploys that ended well below a rate that had failed, it may be tried again: a bad
+/// cable is not for ever.
+const FORGIVEN_AFTER: u32 = 20;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Contents {
-    version: u32,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Rates {
     adapters: BTreeMap<String, Adapter>,
 }
 
@@ -47,12 +44,27 @@ pub struct Adapter {
     pub works: Option<u32>,
     /// Lowest rate that did not.
     pub fails: Option<u32>,
+    /// Deploys that ended well since then.
+    #[serde(default)]
+    pub good_since: u32,
+}
+
+impl Adapter {
+    /// The rate to begin with, where `usual` is that of an adapter that nothing is known of.
+    #[must_use]
+    pub fn start(&self, usual: u32) -> u32 {
+        let start = self.works.unwrap_or(usual);
+        match self.fails {
+            Some(fails) if start >= fails => step_down(fails).unwrap_or(start.min(fails)),
+            _ => start,
+        }
+    }
 }
 
 /// What is remembered of adapters, in a file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RateMemory {
-    path: Option<PathBuf>,
+    store: Store<Rates>,
     adapter: Option<String>,
 }
 
@@ -66,7 +78,7 @@ impl RateMemory {
             format!("{:04x}:{:04x}:{serial_number}", usb.vid, usb.pid)
         };
         Self {
-            path: path.map(Path::to_owned),
+            store: Store::new(path.map(Path::to_owned)),
             adapter: usb_id.map(name),
         }
     }
@@ -74,21 +86,28 @@ impl RateMemory {
     /// What is known of the adapter.
     #[must_use]
     pub fn recall(&self) -> Adapter {
-        let (Some(path), Some(adapter)) = (&self.path, &self.adapter) else {
-            return Adapter::default();
-        };
-        read(path)
-            .adapters
-            .get(adapter)
-            .copied()
-            .unwrap_or_default()
+        let known = |name| self.store.read().adapters.get(name).copied();
+        self.adapter.as_ref().and_then(known).unwrap_or_default()
     }
 
-    /// A rate worked.
+    /// A rate carried full blocks.
     pub fn worked(&self, baud: u32) {
         self.change(|adapter| {
             adapter.works = Some(adapter.works.map_or(baud, |known| known.max(baud)));
             adapter.fails = adapter.fails.filter(|&fails| fails > baud);
+        });
+    }
+
+    /// A deploy that wrote something ended well at this rate.
+    pub fn ended_well(&self, baud: u32) {
+        self.worked(baud);
+        self.change(|adapter| {
+            if adapter.fails.is_some() {
+                adapter.good_since += 1;
+            }
+            if adapter.good_since >= FORGIVEN_AFTER {
+                (adapter.fails, adapter.good_since) = (None, 0);
+            }
         });
     }
 
@@ -97,58 +116,16 @@ impl RateMemory {
         self.change(|adapter| {
             adapter.fails = Some(adapter.fails.map_or(baud, |known| known.min(baud)));
             adapter.works = adapter.works.filter(|&works| works < baud);
+            adapter.good_since = 0;
         });
     }
 
     fn change(&self, change: impl FnOnce(&mut Adapter)) {
-        let (Some(path), Some(name)) = (&self.path, &self.adapter) else {
-            return;
-        };
-        let mut contents = read(path);
-        let adapter = contents.adapters.entry(name.clone()).or_default();
-        let before = *adapter;
-        change(adapter);
-        if *adapter == before {
-            return;
-        }
-        if let Err(error) = write(path, &contents) {
-            tracing::warn!(path = %path.display(), %error, "baud rates are not remembered");
+        if let Some(name) = &self.adapter {
+            self.store
+                .change(|rates| change(rates.adapters.entry(name.clone()).or_default()));
         }
     }
-}
-
-fn read(path: &Path) -> Contents {
-    let fresh = Contents {
-        version: VERSION,
-        ..Contents::default()
-    };
-    let text = match own_file::read(path) {
-        Ok(text) => text,
-        Err(ReadError::NotFound) => return fresh,
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "remembered baud rates are ignored");
-            return fresh;
-        }
-    };
-    match serde_json::from_slice::<Contents>(&text) {
-        Ok(contents) if contents.version == VERSION => contents,
-        Ok(contents) => {
-            let version = contents.version;
-            tracing::warn!(path = %path.display(), version, "remembered baud rates are ignored");
-            fresh
-        }
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "remembered baud rates are ignored");
-            fresh
-        }
-    }
-}
-
-fn write(path: &Path, contents: &Contents) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        own_file::directory(folder)?;
-    }
-    own_file::replace(path, &serde_json::to_vec_pretty(contents)?)
 }
 
 #[cfg(test)]
@@ -176,6 +153,7 @@ mod tests {
         let known = Adapter {
             works: Some(2_000_000),
             fails: Some(3_000_000),
+            good_since: 0,
         };
         assert_eq!(RateMemory::new(Some(&path), Some(&one)).recall(), known);
         assert_eq!(
@@ -188,9 +166,49 @@ mod tests {
             memory.recall(),
             Adapter {
                 works: None,
-                fails: Some(2_000_000)
+                fails: Some(2_000_000),
+                good_since: 0,
             }
         );
+    }
+
+    #[test]
+    fn it_begins_below_what_failed_and_tries_that_again_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rates.json");
+        let memory = RateMemory::new(Some(&path), Some(&adapter("1")));
+        assert_eq!(memory.recall().start(START), START);
+        memory.failed(921_600);
+        for _ in 1..FORGIVEN_AFTER {
+            assert_eq!(memory.recall().start(START), 460_800);
+            memory.ended_well(460_800);
+        }
+        assert_eq!(memory.recall().fails, Some(921_600));
+        memory.ended_well(460_800);
+        assert_eq!(
+            (memory.recall().fails, memory.recall().works),
+            (None, Some(460_800))
+        );
+    }
+
+    #[test]
+    fn boards_that_are_deployed_to_at_once_are_all_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rates.json");
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    let adapter = adapter(&n.to_string());
+                    RateMemory::new(Some(path), Some(&adapter)).worked(2_000_000);
+                });
+            }
+        });
+        for n in 0..8 {
+            let adapter = adapter(&n.to_string());
+            let known = RateMemory::new(Some(&path), Some(&adapter)).recall();
+            assert_eq!(known.works, Some(2_000_000), "{n}");
+        }
     }
 
     #[test]

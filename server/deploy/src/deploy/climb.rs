@@ -72,4 +72,11 @@ impl Job<'_> {
         self.survey.measured.round_trip = session.round_trip();
         Ok(())
     }
+
+    /// After a deploy that wrote something and was right: its rate carries full blocks.
+    pub(super) fn remember_rate(&self, session: &Session) {
+        if self.request.baud == Baud::Auto && session.has_baud_rate() {
+            rate_memory(self.request, session).ended_well(session.baud());
+        }
+    }
 }

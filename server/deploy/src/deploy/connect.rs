@@ -62,7 +62,7 @@ fn raise_baud(
             Baud::Fixed(rate) => rate,
             Baud::Auto => {
                 let start = request.target.baud.unwrap_or(rates::START);
-                let rate = memory.recall().works.unwrap_or(start);
+                let rate = memory.recall().start(start);
                 limit.map_or(rate, |limit| rate.min(limit))
             }
         };

@@ -1,12 +1,15 @@
 //! The last deploys to each board.
 
+use std::path::PathBuf;
+
 use fbuild_deploy::deploy::Request;
 use fbuild_deploy::event;
 use fbuild_deploy::image::{BoardFacts, BoardSecurity};
 use fbuild_deploy::outcome::{RegionReport, Report};
+use fbuild_deploy::store::Store;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, now_ms};
+use super::now_ms;
 use crate::json;
 use crate::plain;
 use crate::port;
@@ -16,7 +19,8 @@ const DEPLOYS_MAX: usize = 20;
 const BOARDS_MAX: usize = 50;
 
 /// Every board's deploys.
-pub(crate) type History = Store<Boards>;
+#[derive(Debug)]
+pub(crate) struct History(Store<Boards>);
 
 /// The board that was used last is first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -144,10 +148,20 @@ impl Boards {
 }
 
 impl History {
+    /// In this file; without one nothing is kept.
+    pub(crate) fn new(path: impl Into<Option<PathBuf>>) -> Self {
+        Self(Store::new(path))
+    }
+
+    /// Every board's deploys.
+    pub(crate) fn read(&self) -> Boards {
+        self.0.read()
+    }
+
     /// Keeps a deploy, if a board answered, and what the board told of itself.
     pub(crate) fn note(&self, request: &Request, report: &Report, seen: Option<&event::Board>) {
         if report.chip.is_some() {
-            self.change(|kept| kept.put(request, report, seen));
+            self.0.change(|kept| kept.put(request, report, seen));
         }
     }
 }

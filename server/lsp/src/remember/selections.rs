@@ -1,18 +1,20 @@
 //! The target and the board that a person chose for a folder.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use fbuild_deploy::store::Store;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, now_ms};
+use super::now_ms;
 use crate::port::Remembered;
 
 /// Folders that are remembered; those used least lately are forgotten.
 const FOLDERS_MAX: usize = 200;
 
 /// Every folder's choice.
-pub(crate) type Selections = Store<Folders>;
+#[derive(Debug)]
+pub(crate) struct Selections(Store<Folders>);
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Folders {
@@ -31,15 +33,20 @@ pub(crate) struct Selection {
 }
 
 impl Selections {
+    /// In this file; without one nothing is kept.
+    pub(crate) fn new(path: impl Into<Option<PathBuf>>) -> Self {
+        Self(Store::new(path))
+    }
+
     /// The choice for a folder.
     pub(crate) fn of(&self, folder: &Path) -> Selection {
-        let mut folders = self.read().folders;
+        let mut folders = self.0.read().folders;
         folders.remove(&key(folder)).unwrap_or_default()
     }
 
     /// Changes the choice for a folder.
     pub(crate) fn select(&self, folder: &Path, change: impl FnOnce(&mut Selection)) {
-        self.change(|kept| {
+        self.0.change(|kept| {
             let folders = &mut kept.folders;
             let selection = folders.entry(key(folder)).or_default();
             change(selection);
@@ -83,7 +90,7 @@ mod tests {
         assert_eq!(kept, FOLDERS_MAX);
         selections.select(Path::new("/p/7"), |selection| selection.target = None);
         assert_eq!(of(7), None);
-        assert_eq!(selections.read().folders.len(), FOLDERS_MAX - 1);
+        assert_eq!(selections.0.read().folders.len(), FOLDERS_MAX - 1);
     }
 
     #[cfg(unix)]
