@@ -8,8 +8,10 @@ use std::{env, fs};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 use serde::Deserialize;
+
+#[path = "build/espflash_crate.rs"]
+mod espflash_crate;
 
 /// Stub file of each supported chip: variant of `Chip`, file name in espflash's `resources/stubs`.
 /// Early ESP32-P4 silicon has a stub of its own (`esp32p4rc1`); see `stub.rs`.
@@ -39,9 +41,10 @@ struct StubFile {
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/espflash_crate.rs");
     println!("cargo::rerun-if-changed=../../Cargo.lock");
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
-    let stubs_dir = espflash_dir()?.join("resources/stubs");
+    let stubs_dir = espflash_crate::folder()?.join("resources/stubs");
     let mut table = String::from("&[\n");
     for (variant, name) in STUBS {
         let path = stubs_dir.join(format!("{name}.toml"));
@@ -83,40 +86,4 @@ fn write_segment(
     let path = out_dir.join(format!("{name}.{segment}.bin"));
     fs::write(&path, BASE64.decode(base64)?)?;
     Ok(path)
-}
-
-/// Where cargo unpacked the pinned espflash.
-fn espflash_dir() -> Result<PathBuf, Box<dyn Error>> {
-    let metadata = metadata()?;
-    let espflash = metadata
-        .packages
-        .iter()
-        .find(|package| package.name.as_str() == "espflash")
-        .ok_or("Cargo.lock pins no espflash")?;
-    let manifest = espflash.manifest_path.as_std_path();
-    Ok(manifest
-        .parent()
-        .ok_or("espflash has no folder")?
-        .to_owned())
-}
-
-/// Offline and locked. Only where that fails (a crate that this build does not need was never
-/// downloaded) cargo may fetch what the lock file names.
-fn metadata() -> Result<Metadata, Box<dyn Error>> {
-    let query = |offline: bool| {
-        let mut options = vec!["--locked".to_owned()];
-        if offline {
-            options.push("--offline".to_owned());
-        }
-        options.extend([
-            "--filter-platform".to_owned(),
-            env::var("TARGET").unwrap_or_default(),
-        ]);
-        MetadataCommand::new()
-            .manifest_path("Cargo.toml")
-            .features(CargoOpt::SomeFeatures(Vec::new()))
-            .other_options(options)
-            .exec()
-    };
-    query(true).or_else(|_| query(false)).map_err(Into::into)
 }

@@ -50,8 +50,21 @@ fn arrows_point_one_way() {
             &["fbuild-deploy", "fbuild-lsp", "tower-lsp", "tokio"][..],
         ),
         (
+            "fbuild-monitor",
+            &[
+                "fbuild-loader",
+                "fbuild-deploy",
+                "fbuild-sim",
+                "fbuild-lsp",
+                "tower-lsp",
+                "tokio",
+                "serialport",
+            ][..],
+        ),
+        (
             "fbuild-deploy",
             &[
+                "fbuild-monitor",
                 "fbuild-sim",
                 "fbuild-lsp",
                 "tower-lsp",
@@ -135,4 +148,28 @@ fn tower_lsp_is_named_in_these_files_only() {
     let mut expected = expected.map(PathBuf::from);
     expected.sort();
     assert_eq!(files_with("tower_lsp::"), expected);
+}
+
+/// It takes bytes and times and gives values.
+#[test]
+fn the_monitor_does_no_io() {
+    for word in [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "Instant",
+        "SystemTime",
+        "stdin",
+        "stdout",
+        "stderr",
+    ] {
+        let users = files_with(word);
+        assert!(
+            !users.is_empty(),
+            "{word}: nobody uses it, so this sees nothing"
+        );
+        let monitor = users.iter().find(|path| path.starts_with("server/monitor"));
+        assert_eq!(monitor, None, "{word}");
+    }
 }

@@ -1,0 +1,136 @@
+//! Rust programs: esp-backtrace, esp-hal's exception handler, std on ESP-IDF.
+
+use super::Said;
+use crate::crash::{MAX_STACK, MAX_TEXT, Source};
+use crate::text::{bare_hex, hex, only_hex, shortened};
+
+pub(super) fn said(text: &str) -> Option<Said> {
+    if text.starts_with("====") && matches!(text.trim_matches('='), " PANIC " | " EXCEPTION ") {
+        return Some(Said::RustBanner);
+    }
+    if let Some(rest) = text.strip_prefix("!! A panic occured in '") {
+        // esp-backtrace before 0.15
+        let (file, rest) = rest.split_once("', at line ")?;
+        let (line, column) = rest.split_once(", column ")?;
+        let source = Source {
+            file: shortened(file, MAX_TEXT),
+            line: line.parse().ok()?,
+            column: column.trim_end_matches(':').parse().ok(),
+            function: None,
+        };
+        return Some(Said::RustPanic {
+            thread: None,
+            source: Some(source),
+            message: None,
+        });
+    }
+    if let Some(rest) = text.strip_prefix("STACKDUMP: ") {
+        return stack_dump(rest);
+    }
+    if let Some(address) = text.strip_prefix("0x").and_then(|_| only_hex(text)) {
+        return Some(Said::Address(address));
+    }
+    panic(text).or_else(|| exception(text))
+}
+
+/// `thread 'main' panicked at src/main.rs:27:9:`, `thread 'main' panicked at 'message', src/main.rs:27:9` before
+/// Rust 1.73, `panicked at src/bin/main.rs:41:22:` without std.
+fn panic(text: &str) -> Option<Said> {
+    let (thread, rest) = match text.strip_prefix("thread '") {
+        Some(rest) => {
+            let (thread, rest) = rest.split_once('\'')?;
+            // Since Rust 1.91 the thread's number stands behind its name.
+            let rest = rest.trim_start_matches(|c: char| {
+                c == ' ' || c == '(' || c == ')' || c.is_ascii_digit()
+            });
+            (Some(thread), rest)
+        }
+        None => (None, text),
+    };
+    let rest = rest.strip_prefix("panicked at ")?;
+    let old_form = rest
+        .strip_prefix('\'')
+        .and_then(|rest| rest.rsplit_once("', "));
+    let (message, place) = match old_form {
+        Some((message, place)) => (Some(message), place),
+        None => (None, rest.strip_suffix(':')?),
+    };
+    Some(Said::RustPanic {
+        thread: thread.map(|thread| shortened(thread, MAX_TEXT)),
+        source: Some(source(place)?),
+        message: message.map(|message| shortened(message, MAX_TEXT)),
+    })
+}
+
+/// `FILE:LINE:COLUMN`
+fn source(place: &str) -> Option<Source> {
+    let (place, column) = place.rsplit_once(':')?;
+    let (file, line) = place.rsplit_once(':')?;
+    Some(Source {
+        file: shortened(file, MAX_TEXT),
+        line: line.parse().ok()?,
+        column: Some(column.parse().ok()?),
+        function: None,
+    })
+}
+
+/// `[ProCpu] Exception 'Load access fault (5)' mepc=0x42001a3e, mtval=0x00000010`; on Xtensa `Exception occurred on
+/// ProCpu 'LoadProhibited'`.
+fn exception(text: &str) -> Option<Said> {
+    let core = |word: &str| match word {
+        "ProCpu" => Some(0),
+        "AppCpu" => Some(1),
+        _ => None,
+    };
+    let (cpu, rest) = match text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "))
+    {
+        Some((cpu, rest)) => (core(cpu), rest),
+        None => (None, text),
+    };
+    let rest = rest.strip_prefix("Exception ")?;
+    let (before, rest) = rest.split_once('\'')?;
+    if !matches!(
+        before,
+        "" | "occured " | "occurred " | "occurred on ProCpu " | "occurred on AppCpu "
+    ) {
+        return None;
+    }
+    let cpu = cpu.or_else(|| core(before.rsplit(' ').nth(1)?));
+    let (cause, rest) = rest.split_once('\'')?;
+    let cause = match cause.rsplit_once(" (") {
+        Some((name, number))
+            if number
+                .strip_suffix(')')
+                .is_some_and(|n| n.parse::<u32>().is_ok()) =>
+        {
+            name
+        }
+        _ => cause,
+    };
+    let value = |name: &str| {
+        rest.split_once(name)
+            .and_then(|(_, value)| hex(value))
+            .map(|(value, _)| value)
+    };
+    Some(Said::RustException {
+        core: cpu,
+        cause: shortened(cause, MAX_TEXT),
+        pc: value("mepc=").or_else(|| value("pc=")),
+        address: value("mtval=").or_else(|| value("excvaddr=")),
+    })
+}
+
+/// `42000072 00000000…`: a return address, and the stack's bytes.
+fn stack_dump(rest: &str) -> Option<Said> {
+    let (pc, rest) = bare_hex(rest)?;
+    let digits = rest.trim().as_bytes();
+    let digits = &digits[..digits.len().min(2 * MAX_STACK)];
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    for pair in digits.chunks_exact(2) {
+        let pair = str::from_utf8(pair).ok()?;
+        bytes.push(u8::from_str_radix(pair, 16).ok()?);
+    }
+    Some(Said::StackDump { pc, bytes })
+}

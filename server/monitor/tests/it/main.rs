@@ -1,0 +1,8 @@
+//! Crashes of every kind, as boards print them: `tests/panics`.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // all of this is test code
+
+mod cases;
+mod damage;
+mod fixtures;
+mod texts;
