@@ -7,6 +7,7 @@ mod boot_slot;
 mod boundaries;
 mod chips;
 mod codes;
+mod decode;
 mod esptool;
 mod example;
 mod failures;

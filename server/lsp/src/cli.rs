@@ -6,6 +6,7 @@
 
 mod bars;
 mod board;
+mod decode;
 mod deploy;
 mod interrupt;
 mod plan_table;
@@ -83,6 +84,9 @@ enum Command {
     Targets(targets::Arguments),
     /// Say who answers on a port
     Board(board::Arguments),
+    /// Show a board's log with the places in the sources that a crash's addresses stand for
+    #[command(before_help = "Example: fbuild-lsp decode --elf build/app.elf crash.log")]
+    Decode(decode::Arguments),
     /// Be a board: serve a simulated one to any tool that writes to a serial port
     #[command(before_help = "Example: fbuild-lsp sim --chip esp32c3 --flash board.bin")]
     Sim(sim::Arguments),
@@ -125,6 +129,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Ports(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Targets(arguments)) => arguments.run(terminal),
         Some(Command::Board(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Decode(arguments)) => arguments.run(terminal),
         Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
     };
     ExitCode::from(terminal.exit_code(code))

@@ -4,6 +4,7 @@
 //! as they are, for programs that open them; sentences are for people, and pass [`plain::line`].
 
 mod board;
+mod crashes;
 mod lists;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use crate::plain;
 
 pub(crate) use board::{Board, BoardAnswer, revision};
+pub(crate) use crashes::CrashList;
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 
 /// What a deploy or verify did.

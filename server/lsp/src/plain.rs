@@ -20,6 +20,13 @@ impl Line {
     pub(crate) fn labelled(label: &str, text: &str) -> Self {
         Self(format!("{label} {}", line(text)))
     }
+
+    /// A line of a board's log, with its tabulators, and with its colours if they are wanted.
+    pub(crate) fn of_log(text: &str, with_colours: bool) -> Self {
+        // No escape sequence but a colour is left in it.
+        let text = fbuild_monitor::text::for_terminal(text, with_colours);
+        Self(shown(&text, |c| matches!(c, '\t' | '\x1b')).into_owned())
+    }
 }
 
 impl From<&str> for Line {
