@@ -192,6 +192,68 @@ fn a_port_that_another_program_holds() {
     assert_eq!(run.json()["outcome"], "fullFlash", "{}", run.stderr);
 }
 
+/// Another run of this program is named with what it does, for as long as it does that.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_another_deploy_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::new(&folder.path().join("board.bin"));
+    let command = |args: &[&str]| {
+        let mut command = harness::command(args);
+        command.env("XDG_STATE_HOME", folder.path());
+        command
+    };
+    let args = ["deploy", &example(), "--port", &served.1];
+    let mut first = command(&args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its port is open and it says so; while it is stopped it stays at that.
+    let notes = || {
+        let kept = std::fs::read_dir(folder.path().join("fbuild-lsp")).into_iter();
+        let paths = kept.flatten().flatten().map(|file| file.path());
+        let is_note = |path: &std::path::PathBuf| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+                && path.file_name().is_some_and(|name| name != "rates.json")
+        };
+        paths.filter(is_note).count()
+    };
+    while notes() == 0 {
+        assert_eq!(first.try_wait().unwrap(), None, "it said nothing");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let signal = |name: &str| {
+        let pid = first.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    signal("-STOP");
+    let second = Run::of(&command(&args).output().unwrap());
+    signal("-CONT");
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    let said = format!(
+        "port {} is held by fbuild-lsp (pid {}), deploying {}",
+        served.1,
+        first.id(),
+        example()
+    );
+    assert!(second.stderr.contains(&said), "{said}: {}", second.stderr);
+    let remedy = "wait until it is done, or cancel it there";
+    assert!(second.stderr.contains(remedy), "{}", second.stderr);
+
+    // The refused run took nothing away, and the first takes its own note with it.
+    assert_eq!(notes(), 1);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(notes(), 0);
+}
+
 /// Returns as soon as the app's first bytes stand in flash.
 #[cfg(unix)]
 fn wait_for_first_write(flash: &Path) {

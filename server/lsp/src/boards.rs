@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch, erase};
-use fbuild_deploy::deploy::{self, BoardInfo, Request};
+use fbuild_deploy::deploy::{self, BoardInfo, Mode, Request};
 use fbuild_deploy::esptool;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, Failure, Report};
@@ -12,6 +12,7 @@ use fbuild_loader::link::serial::{self, PortInfo};
 
 use fbuild_sim::port::is_sim_port;
 
+use crate::holding::Holding;
 use crate::port;
 
 /// What the language server needs of the outside world. Its tests put something else here.
@@ -61,7 +62,6 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        let mut open = || port::open(&request.port, self.state_dir());
         if request.backend == Backend::Esptool && is_sim_port(&request.port) {
             // esptool knows devices only. The board goes when this returns.
             let mut board = None;
@@ -77,11 +77,19 @@ impl Boards for LocalBoards {
             rate_memory: self.state_dir().map(|dir| dir.join("rates.json")),
             ..request.clone()
         };
-        deploy::deploy(&request, &mut open, events, cancel)
+        let root = request.target.root.display();
+        let doing = match request.mode {
+            Mode::Auto | Mode::Full => format!("deploying {root}"),
+            Mode::Verify => format!("verifying {root}"),
+            Mode::Plan => format!("planning a deploy of {root}"),
+        };
+        let holding = self.holding(&request.port, doing);
+        deploy::deploy(&request, &mut || holding.open(), events, cancel)
     }
 
     fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
-        deploy::board_info(port, &mut || port::open(port, self.state_dir()), cancel)
+        let holding = self.holding(port, "asking the board who it is".to_owned());
+        deploy::board_info(port, &mut || holding.open(), cancel)
     }
 
     fn erase(
@@ -91,11 +99,17 @@ impl Boards for LocalBoards {
         progress: &mut dyn FnMut(u32, u32),
         cancel: &CancelToken,
     ) -> Result<Erased, NotErased> {
-        let mut open = || port::open(port, self.state_dir());
-        erase(port, stretch, &mut open, progress, cancel)
+        let holding = self.holding(port, "erasing the board's flash".to_owned());
+        erase(port, stretch, &mut || holding.open(), progress, cancel)
     }
 
     fn state_dir(&self) -> Option<&Path> {
         self.state_dir.as_deref()
+    }
+}
+
+impl LocalBoards {
+    fn holding(&self, port: &str, doing: String) -> Holding<'_> {
+        Holding::new(self.state_dir(), port, doing)
     }
 }

@@ -1,10 +1,10 @@
 //! `fbuild-lsp`: a language server that puts firmware onto boards, and the same work from a shell.
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
-//! way to the boards, [`progress`] the words for what is going on, [`json`] the shapes that leave
-//! this process, [`remember`] what is kept between runs, [`editing`] help with the files that decide a
-//! deploy. [`cli`] and [`server`] are the two front ends; neither decides what is written, that is
-//! `fbuild-deploy`'s.
+//! way to the boards ([`holding`] tells others who has one), [`progress`] the words for what is going
+//! on, [`json`] the shapes that leave this process, [`remember`] what is kept between runs,
+//! [`editing`] help with the files that decide a deploy. [`cli`] and [`server`] are the two front
+//! ends; neither decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -13,6 +13,7 @@ mod boards;
 mod cli;
 mod editing;
 mod explain;
+mod holding;
 mod json;
 mod log;
 mod order;

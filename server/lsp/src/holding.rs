@@ -1,0 +1,172 @@
+//! What this process does at a port, noted for another run of this program that finds it held.
+//!
+//! A note is in the state directory from the moment its port is open until the job ends. One that
+//! was left behind by a process that was killed misleads nobody: it counts only if the process that
+//! wrote it is among those that were seen to have the port open.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fbuild_deploy::own_file;
+use fbuild_loader::error::OpenError;
+use fbuild_loader::link::Link;
+use fbuild_loader::link::holder::Holder;
+use fbuild_sim::port::is_sim_port;
+use serde::{Deserialize, Serialize};
+
+use crate::port;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    pid: u32,
+    /// `deploying /home/me/blink`.
+    doing: String,
+}
+
+/// A job's note. Dropping it takes the note away.
+#[derive(Debug)]
+pub(crate) struct Holding<'d> {
+    state_dir: Option<&'d Path>,
+    port: String,
+    note: Note,
+}
+
+impl<'d> Holding<'d> {
+    /// For a job that is going to open `port`; nothing is noted yet.
+    pub(crate) fn new(state_dir: Option<&'d Path>, port: &str, doing: String) -> Self {
+        Self {
+            state_dir,
+            port: port.to_owned(),
+            note: Note {
+                pid: std::process::id(),
+                doing,
+            },
+        }
+    }
+
+    /// Opens the port and notes that, or says what its holder is doing.
+    pub(crate) fn open(&self) -> Result<Box<dyn Link>, OpenError> {
+        match port::open(&self.port, self.state_dir) {
+            Ok(link) => {
+                if let Some(file) = self.file()
+                    && let Err(error) = self.write(&file)
+                {
+                    tracing::debug!(path = %file.display(), %error, "could not note what is done");
+                }
+                Ok(link)
+            }
+            Err(OpenError::Busy { port, mut holders }) => {
+                if let Some(note) = self.file().and_then(|file| read(&file)) {
+                    tell(&note, &mut holders);
+                }
+                Err(OpenError::Busy { port, holders })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who holds a simulated board, or one that is on the network, is not seen.
+    fn file(&self) -> Option<PathBuf> {
+        let is_device = !is_sim_port(&self.port) && !self.port.contains("://");
+        let dir = self.state_dir.filter(|_| is_device)?;
+        Some(dir.join(file_name(&port::identity(&self.port))))
+    }
+
+    fn write(&self, file: &Path) -> io::Result<()> {
+        if let Some(dir) = self.state_dir {
+            own_file::directory(dir)?;
+        }
+        own_file::replace(file, &serde_json::to_vec(&self.note)?)
+    }
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        // The port was closed before: whoever has it by now has noted that.
+        if let Some(file) = self.file()
+            && read(&file).is_some_and(|note| note.pid == self.note.pid)
+        {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+fn read(file: &Path) -> Option<Note> {
+    serde_json::from_slice(&own_file::read(file).ok()?).ok()
+}
+
+/// Says of the holder that wrote the note what it is doing.
+fn tell(note: &Note, holders: &mut [Holder]) {
+    // lsof shortens names. A number that was this program's once can be another's now.
+    let is_ours = |program: &str| env!("CARGO_PKG_NAME").starts_with(program);
+    for holder in holders {
+        if holder.pid == note.pid && is_ours(&holder.program) {
+            holder.doing = Some(note.doing.clone());
+        }
+    }
+}
+
+/// A file name of its own for each port: what is no letter or digit is its number, between dashes.
+fn file_name(port: &str) -> String {
+    let escaped = port.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("-{:x}-", u32::from(c)),
+    });
+    format!("port-{}.json", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_port_has_a_file_name_of_its_own() {
+        assert_eq!(file_name("/dev/ttyUSB0"), "port--2f-dev-2f-ttyUSB0.json");
+        let names = ["a/b", "a-2f-b", "a_b", "a.b", "../b", "COM5", "COM55"].map(file_name);
+        for (n, name) in names.iter().enumerate() {
+            assert!(!names[..n].contains(name), "{name}");
+            assert_eq!(Path::new(name).components().count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_note_counts_for_the_process_that_wrote_it() {
+        let holder = |program: &str, pid| Holder {
+            program: program.to_owned(),
+            pid,
+            doing: None,
+        };
+        let note = Note {
+            pid: 7,
+            doing: "deploying /home/me/blink".to_owned(),
+        };
+        let mut holders = [
+            holder("fbuild-lsp", 7),
+            holder("fbuild-ls", 7),
+            holder("fbuild-lsp", 8),
+            holder("picocom", 7),
+        ];
+        tell(&note, &mut holders);
+        let said = holders.map(|holder| holder.doing.is_some());
+        assert_eq!(said, [true, true, false, false]);
+    }
+
+    #[test]
+    fn another_process_s_note_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let holding = |doing: &str| Holding::new(Some(dir.path()), "COM5", doing.to_owned());
+        let ours = holding("deploying /home/me/blink");
+        let file = ours.file().unwrap();
+        ours.write(&file).unwrap();
+        assert_eq!(read(&file).as_ref(), Some(&ours.note));
+        drop(ours);
+        assert_eq!(read(&file), None);
+
+        let mut theirs = holding("erasing its board");
+        theirs.note.pid += 1;
+        theirs.write(&file).unwrap();
+        drop(holding("deploying /home/me/blink"));
+        assert_eq!(read(&file).as_ref(), Some(&theirs.note));
+    }
+}
