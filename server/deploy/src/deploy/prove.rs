@@ -99,13 +99,19 @@ impl Job<'_> {
                  sector beside it was written"
             )));
         }
-        let damaged = session.resent_blocks() > 0;
-        Ok(damaged.then(|| "data arrived damaged and was sent again".to_owned()))
+        Ok(if self.survey.went_astray {
+            Some("what was written first is not where it was to go".to_owned())
+        } else if session.resent_blocks() > 0 {
+            Some("data arrived damaged and was sent again".to_owned())
+        } else {
+            None
+        })
     }
 }
 
 impl Survey {
-    fn holds(
+    /// Whether the board holds these sectors of the `n`-th region.
+    pub(super) fn holds(
         &mut self,
         session: &mut Session,
         n: usize,
