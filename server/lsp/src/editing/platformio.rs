@@ -10,11 +10,12 @@ mod keys;
 mod outline;
 mod values;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::discover::ini::{IniText, OptionText, SectionText};
 use fbuild_deploy::discover::platformio_config::{
-    Files, Origin, ProjectConfig, TooWide, list_items,
+    Files, Origin, ProblemKind, ProjectConfig, TooWide, list_items,
 };
 use fbuild_deploy::edit_distance::edit_distance;
 use fbuild_deploy::file::ReadError;
@@ -28,10 +29,7 @@ pub(crate) struct PlatformIo;
 
 impl Format for PlatformIo {
     fn diagnostics(&self, view: View<'_>) -> Vec<Diagnostic> {
-        let project = Project::new(view);
-        let mut found = check::check(&project);
-        values::check(&project, &mut found);
-        found
+        check::check(&Project::new(view))
     }
 
     fn hover(&self, view: View<'_>, at: usize) -> Option<Hover> {
@@ -55,9 +53,17 @@ impl Format for PlatformIo {
 struct Project<'v> {
     view: View<'v>,
     config: ProjectConfig<'v>,
-    /// The document alone.
+    /// The document alone; empty if it is too much.
     ini: IniText,
+    /// The configuration as a whole is more than belongs to a project: that is told, and nothing else
+    /// is said of it.
+    is_too_much: bool,
+    /// Pairs of letters that may yet be compared to guess what was meant.
+    guesses_left: Cell<usize>,
 }
+
+/// Pairs of letters that are compared for one look at a document: some thousand misspelt names.
+const MAX_GUESSED: usize = 4_000_000;
 
 /// The project's files, with the document as it is being edited.
 struct Edited<'v>(View<'v>);
@@ -89,8 +95,23 @@ impl<'v> Project<'v> {
         };
         let environment = &view.facts.files.environment;
         let config = ProjectConfig::read(root, environment, &Edited(view));
-        let ini = IniText::parse(view.text);
-        Self { view, config, ini }
+        let main = root.join("platformio.ini");
+        let is_too_much = config.faults().iter().any(|fault| {
+            let is_of_file = fault.kind == ProblemKind::TooMuch && fault.place.is_none();
+            is_of_file && (fault.file == view.path || fault.file == main)
+        });
+        let ini = if is_too_much {
+            IniText::default()
+        } else {
+            IniText::parse(view.text)
+        };
+        Self {
+            view,
+            config,
+            ini,
+            is_too_much,
+            guesses_left: Cell::new(MAX_GUESSED),
+        }
     }
 
     /// Whether the document is platformio.ini itself.
@@ -144,10 +165,37 @@ impl<'v> Project<'v> {
     /// The items of a list in the document with their places, as they are written.
     fn items(&self, option: &OptionText) -> Vec<(String, Span)> {
         let value = option.value(self.view.text);
-        let items = list_items(&value).into_iter();
-        items
-            .map(|span| (value[span.clone()].to_owned(), option.place(span)))
-            .collect()
+        let items = list_items(&value);
+        let places = option.places(&items);
+        let items = items.into_iter().map(|span| value[span].to_owned());
+        items.zip(places).collect()
+    }
+
+    /// The one of `known` that was probably meant. Where there is too much to compare, nothing is
+    /// guessed.
+    fn closest<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        let word = word.to_lowercase();
+        let len = word.chars().count();
+        let limit = 1 + len / 4;
+        let mut best = None;
+        for known in known {
+            let other = known.to_lowercase();
+            let other_len = other.chars().count();
+            // Words that differ more in length are further apart.
+            let is_near = len.abs_diff(other_len) <= limit;
+            let cost = 1 + other_len + if is_near { len * other_len } else { 0 };
+            let left = self.guesses_left.get().checked_sub(cost);
+            self.guesses_left.set(left.unwrap_or(0));
+            left?;
+            if !is_near {
+                continue;
+            }
+            let distance = edit_distance(&word, &other);
+            if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
+                best = Some((distance, known));
+            }
+        }
+        best.map(|(_, known)| known)
     }
 
     /// Whether an environment is for the chips that can be deployed to.
@@ -163,14 +211,6 @@ impl<'v> Project<'v> {
 fn is_main(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.eq_ignore_ascii_case("platformio.ini"))
-}
-
-/// The one of `known` that was probably meant.
-fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let distance = |known: &&str| edit_distance(&word.to_lowercase(), &known.to_lowercase());
-    let best = known.into_iter().min_by_key(distance)?;
-    let limit = 1 + word.chars().count() / 4;
-    (distance(&best) <= limit).then_some(best)
 }
 
 #[cfg(test)]

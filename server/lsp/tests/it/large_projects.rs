@@ -30,6 +30,11 @@ fn projects() -> Vec<(&'static str, String, &'static str)> {
         ),
         (
             "platformio.ini",
+            repeated(40_000, |n| format!("[env:e{n}]\n")),
+            "more than 30000 lines",
+        ),
+        (
+            "platformio.ini",
             repeated(20_000, |n| format!("[env:e{n}]\n")),
             "more than 1000 environments",
         ),
@@ -101,8 +106,35 @@ fn what_is_too_much_is_told_and_takes_no_memory() {
         let told = told.replace("\\\"", "\"");
         assert!(told.contains(expected), "{expected}: {told}");
     }
+    for (root, (name, text, expected)) in roots.iter().zip(&projects) {
+        // There is no help for a longer text.
+        if *name == "platformio.ini" && text.len() <= 1 << 20 {
+            opened(&mut server, &root.join(name), text, expected);
+        }
+    }
     let peak = server.peak_kib();
     assert!(peak < LIMIT_KIB, "{peak} KiB");
+}
+
+/// A document that is opened is told as too much, once.
+#[cfg(target_os = "linux")]
+fn opened(server: &mut Server, path: &std::path::Path, text: &str, expected: &str) {
+    let uri = format!("file://{}", path.display());
+    let document = json!({"uri": uri, "languageId": "ini", "version": 1, "text": text});
+    server.notify("textDocument/didOpen", &json!({"textDocument": document}));
+    let said = loop {
+        let said = server.message("textDocument/publishDiagnostics");
+        if said["params"]["uri"] == *uri {
+            break said["params"]["diagnostics"].clone();
+        }
+    };
+    let too_much = said.as_array().unwrap().iter();
+    let too_much: Vec<_> = too_much.filter(|it| it["code"] == "too-much").collect();
+    let [told] = *too_much else {
+        panic!("{expected}: {said}")
+    };
+    let message = told["message"].as_str().unwrap().to_lowercase();
+    assert!(message.contains(&expected.to_lowercase()), "{message}");
 }
 
 /// The first line of a file that a project only links to is nobody's business, nor is a variable.

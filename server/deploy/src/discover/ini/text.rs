@@ -58,6 +58,13 @@ pub struct IniFault {
     pub first: Option<Span>,
 }
 
+/// Lines of a value that lie before a place, and their bytes.
+#[derive(Default)]
+struct Lines {
+    count: usize,
+    bytes: usize,
+}
+
 impl OptionText {
     /// The value: its lines without empty ones at the end.
     #[must_use]
@@ -76,17 +83,30 @@ impl OptionText {
     /// The place in the text of a part of [`Self::value`].
     #[must_use]
     pub fn place(&self, part: Span) -> Span {
-        self.offset(part.start, false)..self.offset(part.end, true)
+        let mut lines = Lines::default();
+        self.offset(part.start, false, &mut lines)..self.offset(part.end, true, &mut lines)
     }
 
-    fn offset(&self, at: usize, is_end: bool) -> usize {
-        let mut before = 0;
-        for line in &self.lines {
+    /// The places of several parts, of which none begins before the one ahead of it ends.
+    #[must_use]
+    pub fn places(&self, parts: &[Span]) -> Vec<Span> {
+        let mut lines = Lines::default();
+        let place = |part: &Span| {
+            self.offset(part.start, false, &mut lines)..self.offset(part.end, true, &mut lines)
+        };
+        parts.iter().map(place).collect()
+    }
+
+    /// Looks no further back than `passed`.
+    fn offset(&self, at: usize, is_end: bool, passed: &mut Lines) -> usize {
+        while let Some(line) = self.lines.get(passed.count) {
             let len = line.len();
+            let before = passed.bytes;
             if at <= before + len && (is_end || at < before + len || len == 0) {
                 return line.start + (at - before);
             }
-            before += len + 1;
+            passed.count += 1;
+            passed.bytes += len + 1;
         }
         self.value_span().end
     }

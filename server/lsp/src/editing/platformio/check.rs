@@ -3,7 +3,7 @@
 //! Source: what PlatformIO Core 6.2.0 says on the corpus in `tests/platformio` (`pio project config
 //! --lint`); a test compares the two.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use fbuild_deploy::discover::glob;
 use fbuild_deploy::discover::ini::{IniError, IniFault, OptionText, SectionText};
@@ -11,29 +11,56 @@ use fbuild_deploy::discover::platformio_config::{
     ConfigProblem, Origin, ProblemKind, ProjectConfig, references,
 };
 
-use super::{Project, closest};
+use super::Project;
 use crate::editing::{Diagnostic, Edit, Fix, Related, Severity, Span};
 
 /// Environments that a message lists.
 const ENVS_SHOWN: usize = 50;
-/// Values that are told as wrong. Nobody reads more, and each is compared with those before it.
+/// Values that are told as wrong, and places in one of them. Nobody reads more.
 const MAX_VALUES_TOLD: usize = 500;
+const MAX_TOLD_OF_VALUE: usize = 50;
+/// Characters of a message that quotes a value.
+const MAX_MESSAGE: usize = 500;
+/// Environments whose name can be put right everywhere: each is looked for in the whole text.
+const MAX_RENAMED: usize = 20;
+/// What is told of one text.
+const MAX_TOLD: usize = 1000;
 
 pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
-    let mut found: Vec<Diagnostic> = project
-        .ini()
-        .faults
-        .iter()
-        .map(|fault| syntax(project, fault))
-        .collect();
+    let mut found = Vec::new();
+    if project.is_too_much {
+        too_much(project, &mut found);
+        return found;
+    }
+    syntax(project, &mut found);
     environments(project, &mut found);
     default_envs(project, &mut found);
     names(project, &mut found);
     extends(project, &mut found);
-    values(project, &mut found);
+    if values(project, &mut found) {
+        super::values::check(project, &mut found);
+    }
     other_files(project, &mut found);
     too_much(project, &mut found);
+    if found.len() > MAX_TOLD {
+        found.truncate(MAX_TOLD);
+        let message = format!("More than {MAX_TOLD} things are wrong here; the rest is not shown.");
+        found.push(of_file(project, message));
+    }
     found
+}
+
+/// Adds what is not told yet: environments that inherit a value find the same in one place.
+pub(super) fn add_new(new: Vec<Diagnostic>, found: &mut Vec<Diagnostic>) {
+    let key = |it: &Diagnostic| (it.span.start, it.span.end, it.code);
+    let mut told: HashSet<_> = found.iter().map(key).collect();
+    found.extend(new.into_iter().filter(|it| told.insert(key(it))));
+}
+
+/// Too much of something in the document as a whole: its first line stands for it.
+fn of_file(project: &Project<'_>, message: String) -> Diagnostic {
+    let first = project.view.text.lines().next().unwrap_or_default();
+    Diagnostic::new(0..first.len(), Severity::Error, "too-much", message)
 }
 
 /// Puts something else in place of what is wrong.
@@ -47,7 +74,24 @@ pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<Stri
     }
 }
 
-fn syntax(project: &Project<'_>, fault: &IniFault) -> Diagnostic {
+fn syntax(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+    let options = project.options();
+    let options: HashMap<usize, &OptionText> = options
+        .map(|(_, option)| (option.name_span.start, option))
+        .collect();
+    let faults = project.ini().faults.iter();
+    found.extend(faults.map(|fault| {
+        let twice = options.get(&fault.span.start).copied();
+        syntax_fault(project, fault, twice)
+    }));
+}
+
+/// `option` is what the fault is in.
+fn syntax_fault(
+    project: &Project<'_>,
+    fault: &IniFault,
+    option: Option<&OptionText>,
+) -> Diagnostic {
     let code = match fault.error {
         IniError::DuplicateSection { .. } => "duplicate-section",
         IniError::DuplicateOption { .. } => "duplicate-option",
@@ -74,10 +118,7 @@ fn syntax(project: &Project<'_>, fault: &IniFault) -> Diagnostic {
             message: "here".to_owned(),
         }));
     if matches!(fault.error, IniError::DuplicateOption { .. }) {
-        let twice = project
-            .options()
-            .find(|(_, option)| option.name_span == fault.span);
-        found.fixes.extend(twice.map(|(_, option)| Fix {
+        found.fixes.extend(option.map(|option| Fix {
             title: "Remove this one".to_owned(),
             edits: vec![Edit {
                 span: whole_lines(project.view.text, &option.span),
@@ -109,6 +150,7 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             message,
         ));
     }
+    let mut renamed = 0;
     for (env, section) in project.envs() {
         let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !env.is_empty() && env.chars().all(is_fine) {
@@ -119,7 +161,8 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             "'{env}' is no name of an environment: only letters, digits, _ and - are possible."
         );
         let mut wrong = Diagnostic::new(span.clone(), Severity::Error, "environment-name", message);
-        if !env.is_empty() {
+        if !env.is_empty() && renamed < MAX_RENAMED {
+            renamed += 1;
             let name: String = env
                 .chars()
                 .map(|c| if is_fine(c) { c } else { '_' })
@@ -184,7 +227,9 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         let meant = if is_list {
             Some(pieces.join(", "))
         } else {
-            closest(&item, known.iter().copied()).map(str::to_owned)
+            project
+                .closest(&item, known.iter().copied())
+                .map(str::to_owned)
         };
         wrong
             .fixes
@@ -212,7 +257,7 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             );
             let mut unknown =
                 Diagnostic::new(span.clone(), Severity::Warning, "unknown-option", message);
-            let meant = closest(&option.name, ProjectConfig::known_options(&section.name));
+            let meant = project.closest(&option.name, ProjectConfig::known_options(&section.name));
             unknown
                 .fixes
                 .extend(meant.map(|name| replace(format!("Change to {name}"), span, name)));
@@ -236,32 +281,40 @@ fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             let code = "extends-nothing";
             let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, code, message);
             let others = project.config.sections().filter(|s| *s != section.name);
-            wrong
-                .fixes
-                .extend(closest(&item, others).map(|s| replace(format!("Change to {s}"), span, s)));
+            wrong.fixes.extend(
+                project
+                    .closest(&item, others)
+                    .map(|s| replace(format!("Change to {s}"), span, s)),
+            );
             found.push(wrong);
         }
     }
 }
 
-/// Values that cannot be read, each where it is written.
-fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
+/// Values that cannot be read, each where it is written. `false`: they are too much to read, and
+/// those that follow were left out.
+fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) -> bool {
     let config = &project.config;
     let mut problems = Vec::new();
+    let is_too_much = |problem: &ConfigProblem| problem.kind == ProblemKind::TooMuch;
     for section in config.sections() {
         match config.values(section) {
             Ok(values) => problems.extend(values.into_iter().filter_map(|(_, value)| value.err())),
             Err(problem) => problems.push(problem),
         }
-    }
-    for problem in problems.into_iter().take(MAX_VALUES_TOLD) {
-        for new in located(project, &problem) {
-            let is_known = |old: &Diagnostic| old.span == new.span && old.code == new.code;
-            if !found.iter().any(is_known) {
-                found.push(new);
-            }
+        if let Some(at) = problems.iter().position(is_too_much) {
+            problems.truncate(at + 1);
+            break;
+        }
+        if problems.len() > MAX_VALUES_TOLD {
+            problems.truncate(MAX_VALUES_TOLD);
+            break;
         }
     }
+    let is_all = !problems.last().is_some_and(is_too_much);
+    let new = problems.iter().flat_map(|it| located(project, it));
+    add_new(new.collect(), found);
+    is_all
 }
 
 fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
@@ -283,6 +336,7 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
     match problem.kind {
         ProblemKind::Percent => percents(&value)
             .into_iter()
+            .take(MAX_TOLD_OF_VALUE)
             .map(|span| {
                 let span = text.place(span);
                 let mut wrong =
@@ -300,6 +354,7 @@ fn located(project: &Project<'_>, problem: &ConfigProblem) -> Vec<Diagnostic> {
                 let span = text.place(reference.span.clone());
                 Some(unresolved(project, &reference, span, &problem))
             })
+            .take(MAX_TOLD_OF_VALUE)
             .collect(),
         _ => vec![Diagnostic::new(
             text.value_span(),
@@ -328,10 +383,12 @@ fn unresolved(
         // One that is there and cannot be read itself is no misspelling.
         let names: Vec<String> = names.filter(|name| name != wanted).collect();
         let option = start + from.len() + 1;
-        closest(wanted, names.iter().map(String::as_str))
+        project
+            .closest(wanted, names.iter().map(String::as_str))
             .map(|name| (option..option + wanted.len(), name.to_owned()))
     } else {
-        closest(from, project.config.sections())
+        project
+            .closest(from, project.config.sections())
             .map(|name| (start..start + from.len(), name.to_owned()))
     };
     wrong
@@ -366,7 +423,11 @@ fn percents(value: &str) -> Vec<Span> {
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().into_iter().flat_map(char::to_uppercase);
-    format!("{}{}.", first.collect::<String>(), rest.as_str())
+    let first: String = first.collect();
+    match rest.as_str().char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{first}{} …", &rest.as_str()[..end]),
+        None => format!("{first}{}.", rest.as_str()),
+    }
 }
 
 /// What is wrong with files that this one includes.
@@ -430,12 +491,9 @@ fn too_much(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for fault in project.config.faults().iter().filter(is_here) {
         let located = located(project, fault);
         if located.is_empty() {
-            let first = project.ini().sections.first();
-            let span = first.map_or(0..0, |section| section.header.clone());
-            let message = sentence(&fault.message);
-            found.push(Diagnostic::new(span, Severity::Error, "too-much", message));
+            found.push(of_file(project, sentence(&fault.message)));
         }
-        found.extend(located);
+        add_new(located, found);
     }
 }
 

@@ -9,9 +9,9 @@ use fbuild_deploy::image::flash_size::{Sizes, conflicts};
 use fbuild_deploy::image::flash_size_bytes;
 use fbuild_deploy::partitions::{DEFAULT_TABLE_OFFSET, csv};
 
+use super::Project;
 use super::check::replace;
 use super::keys::DEAD_FLASH_SIZE;
-use super::{Project, closest};
 use crate::editing::{Diagnostic, Severity};
 
 /// Names of tables that the Arduino framework brings. Source: `tools/partitions` of arduino-esp32
@@ -79,13 +79,7 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for (env, section) in project.envs() {
         build(project, env, &section.header, &mut new);
     }
-    for new in new {
-        // Environments that inherit a value find the same in one place.
-        let is_known = |old: &Diagnostic| old.span == new.span && old.code == new.code;
-        if !found.iter().any(is_known) {
-            found.push(new);
-        }
-    }
+    super::check::add_new(new, found);
 }
 
 /// Whether a port means an update over the network.
@@ -177,9 +171,11 @@ fn table(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
         .iter()
         .map(String::as_str)
         .chain(framework_tables(project));
-    wrong
-        .fixes
-        .extend(closest(&name, known).map(|it| replace(format!("Change to {it}"), span, it)));
+    wrong.fixes.extend(
+        project
+            .closest(&name, known)
+            .map(|it| replace(format!("Change to {it}"), span, it)),
+    );
     found.push(wrong);
 }
 
@@ -352,7 +348,7 @@ fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
         known.join(", ")
     );
     let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "filesystem", message);
-    let meant = closest(&name, known.iter().copied());
+    let meant = project.closest(&name, known.iter().copied());
     wrong
         .fixes
         .extend(meant.map(|it| replace(format!("Change to {it}"), span, it)));
