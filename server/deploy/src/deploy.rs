@@ -8,7 +8,6 @@ mod climb;
 mod compare;
 mod connect;
 pub mod erase;
-mod held;
 mod on_board;
 mod predict;
 mod prove;
@@ -253,7 +252,6 @@ impl Job<'_> {
         if self.request.mode == Mode::Plan {
             return Ok(());
         }
-        self.overwrite_what_is_held(session, &plan)?;
         self.write(session, &plan)?;
         self.prove(session, &plan)?;
         let can_prove_all = self.survey.regions.iter().all(|region| region.provable);

@@ -99,19 +99,13 @@ impl Job<'_> {
                  sector beside it was written"
             )));
         }
-        Ok(if self.survey.went_astray {
-            Some("what was written first is not where it was to go".to_owned())
-        } else if session.resent_blocks() > 0 {
-            Some("data arrived damaged and was sent again".to_owned())
-        } else {
-            None
-        })
+        let damaged = session.resent_blocks() > 0;
+        Ok(damaged.then(|| "data arrived damaged and was sent again".to_owned()))
     }
 }
 
 impl Survey {
-    /// Whether the board holds these sectors of the `n`-th region.
-    pub(super) fn holds(
+    fn holds(
         &mut self,
         session: &mut Session,
         n: usize,

@@ -116,8 +116,6 @@ pub(crate) struct Survey {
     /// Sectors that belong to no region and lie beside one that is written, by their offset, and what
     /// they held before.
     pub(super) beside: BTreeMap<u32, [u8; 16]>,
-    /// Something was written that is not where it was to go.
-    pub(super) went_astray: bool,
 }
 
 impl Default for Survey {
@@ -134,7 +132,6 @@ impl Default for Survey {
             measured,
             flash_size: None,
             beside: BTreeMap::new(),
-            went_astray: false,
         }
     }
 }
@@ -168,7 +165,6 @@ impl Survey {
             measured: measured(session),
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),
-            went_astray: false,
         }
     }
 
@@ -180,7 +176,6 @@ impl Survey {
             measured,
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),
-            went_astray: false,
         }
     }
 
