@@ -158,12 +158,12 @@ fn an_erase_says_what_it_left_behind() {
         board_state(sound().mute_at(When::command(1)), None),
         nothing
     );
-    let first = sound().mute_at(When::op(op::ERASE_REGION));
+    let first = sound().mute_at(When::op(op::FLASH_BEGIN));
     assert_eq!(
         board_state(first, None),
         "at most the first part was erased"
     );
-    let second = sound().mute_at(When::nth_op(op::ERASE_REGION, 2));
+    let second = sound().mute_at(When::nth_op(op::FLASH_BEGIN, 2));
     let part = "256 KiB were erased; the board may not start until the next deploy";
     assert_eq!(board_state(second, None), part);
     assert_eq!(board_state(sound(), Some(256 << 10)), part);
