@@ -95,8 +95,8 @@ impl Job<'_> {
         }
         if let Some(offset) = self.survey.changed_beside(session)? {
             return Ok(Some(format!(
-                "the sector at {offset:#x}, which no region of this deploy covers, changed while the \
-                 sector beside it was written"
+                "the sector at {offset:#x}, which no region of this deploy covers, changed while \
+                 this deploy wrote"
             )));
         }
         let damaged = session.resent_blocks() > 0;
