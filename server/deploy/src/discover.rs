@@ -17,6 +17,7 @@ pub mod glob;
 pub mod ini;
 mod json_text;
 mod look;
+mod named;
 mod platformio;
 mod platformio_board;
 pub mod platformio_config;
@@ -24,6 +25,7 @@ mod platformio_options;
 mod regions;
 pub mod sdkconfig;
 mod stale;
+mod survey;
 mod zephyr;
 
 use std::collections::{HashMap, HashSet};
@@ -32,6 +34,7 @@ use std::time::SystemTime;
 
 pub use environment::Environment;
 use look::Look;
+use survey::Survey;
 
 use crate::file;
 use crate::input_error::InputError;
@@ -48,8 +51,22 @@ pub struct Discovery {
     pub problems: Vec<InputError>,
     /// What the project could build and has not.
     pub unbuilt: Vec<Unbuilt>,
-    /// Names of targets that their own tool would not choose (`default_envs`).
+    /// What was looked at and is no target, and why.
+    pub passed: Vec<Passed>,
+    /// Builds for what this program does not deploy to, as `env:uno is for atmelavr`.
+    foreign: Vec<String>,
+    /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
+    /// project below one with targets of its own.
     not_default: Vec<String>,
+}
+
+/// Something that was looked at and not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// What was looked at.
+    pub place: PathBuf,
+    /// Why it is no target.
+    pub why: String,
 }
 
 /// Something that a project could build and has not.
@@ -79,27 +96,49 @@ const PROJECT_FILES: [&str; 10] = [
 
 /// More targets than a person could choose from.
 const MAX_TARGETS: usize = 1000;
+/// Things that were passed over and are told, and builds for other chips.
+const MAX_PASSED: usize = 200;
+/// Projects below the workspace that were not built and are told.
+const MAX_UNBUILT_BELOW: usize = 20;
 
 /// Find the targets of the workspace `root`.
 #[must_use]
 pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-    let mut found = Discovery {
-        root: root.clone(),
-        ..Discovery::default()
-    };
     let look = Look::default();
-    // What stands in the place of a project's file and is none is told, whoever would read it.
-    for name in PROJECT_FILES {
-        look.has(&root.join(name));
+    let mut found = of_project(&root, environment, &look);
+    // What the usual places hold was found; the rest is looked for below them.
+    let survey = Survey::of(&root);
+    let (all, below) = (found.targets.len(), found.unbuilt.len());
+    let is_alone = all == 0 && below == 0 && found.problems.is_empty();
+    for project in &survey.projects {
+        let inner = of_project(project, environment, &look);
+        found.take_in(project, inner, is_alone);
     }
-    // The order of strength: what says most about its build comes first.
-    espidf::find(&root, environment, &look, &mut found);
-    fbuild::find(&root, environment, &look, &mut found);
-    platformio::find(&root, environment, &look, &mut found);
-    zephyr::find(&root, &look, &mut found);
-    cargo::find(&root, environment, &look, &mut found);
-    arduino::find(&root, environment, &look, &mut found);
+    for build in &survey.builds {
+        let is_known = |path: &Path| path.starts_with(build);
+        if found
+            .targets
+            .iter()
+            .any(|target| is_known(&target.found_in))
+            || found.passed.iter().any(|passed| is_known(&passed.place))
+            || found
+                .unbuilt
+                .iter()
+                .any(|unbuilt| is_known(&unbuilt.looked_for))
+        {
+            continue;
+        }
+        let owner = survey.owner(&root, build);
+        let mut inner = Discovery::of(owner);
+        espidf::add(owner, build, environment, &look, &mut inner);
+        zephyr::add(owner, build, &look, &mut inner);
+        arduino::add(owner, build, environment, &look, &mut inner);
+        found.take_in(owner, inner, true);
+    }
+    if let Some(why) = survey.cut {
+        found.pass(&root, why);
+    }
     found.problems.extend(look.problems(&root));
     if found.targets.len() > MAX_TARGETS {
         found.targets.truncate(MAX_TARGETS);
@@ -110,6 +149,115 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     make_names_unique(&mut found.targets);
     found
+}
+
+/// What stands in the usual places of the project in `root`.
+fn of_project(root: &Path, environment: &Environment, look: &Look) -> Discovery {
+    let mut found = Discovery::of(root);
+    // What stands in the place of a project's file and is none is told, whoever would read it.
+    for name in PROJECT_FILES {
+        look.has(&root.join(name));
+    }
+    // The order of strength: what says most about its build comes first.
+    espidf::find(root, environment, look, &mut found);
+    fbuild::find(root, environment, look, &mut found);
+    platformio::find(root, environment, look, &mut found);
+    zephyr::find(root, look, &mut found);
+    cargo::find(root, environment, look, &mut found);
+    arduino::find(root, environment, look, &mut found);
+    found
+}
+
+impl Discovery {
+    fn of(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Remembers what was looked at and not taken.
+    fn pass(&mut self, place: &Path, why: impl Into<String>) {
+        if self.passed.len() < MAX_PASSED {
+            self.passed.push(Passed {
+                place: place.to_owned(),
+                why: why.into(),
+            });
+        }
+    }
+
+    /// Remembers a build for something that this program does not deploy to.
+    fn pass_foreign(&mut self, place: &Path, name: &str, what_for: &str) {
+        if self.foreign.len() < MAX_PASSED {
+            self.foreign.push(format!("{name} is for {what_for}"));
+        }
+        self.pass(
+            place,
+            format!("{name} is for {what_for}, which is not deployed to"),
+        );
+    }
+
+    /// Adds what was found in a project below this one, by names that begin with its place. What is
+    /// wrong there or not built is told where that is all there is (`is_told`): the examples of a
+    /// library are nobody's task.
+    fn take_in(&mut self, project: &Path, inner: Self, is_told: bool) {
+        let place = relative_name(&self.root, project);
+        let named = |name: &str| match name.split_once(':') {
+            Some((tool, rest)) if place != "." => format!("{tool}:{place}/{rest}"),
+            _ => name.to_owned(),
+        };
+        let is_below = project != self.root;
+        let has_own = self.targets.iter().any(|target| target.root == self.root);
+        for mut target in inner.targets {
+            let is_same = |known: &Target| known.firmware() == target.firmware();
+            // A member of a workspace of cargo's has its programs in the workspace's directory.
+            if let Some(known) = self.targets.iter().find(|known| is_same(known)) {
+                let why = format!("its {} is that of {}", target.name, known.name);
+                self.pass(project, why);
+                continue;
+            }
+            let is_other = inner.not_default.contains(&target.name);
+            target.name = named(&target.name);
+            if is_other || (is_below && has_own) {
+                self.not_default.push(target.name.clone());
+            }
+            self.targets.push(target);
+        }
+        for mut unbuilt in inner.unbuilt {
+            unbuilt.name = named(&unbuilt.name);
+            if is_below {
+                unbuilt.build_hint = format!("{} (in {place})", unbuilt.build_hint);
+            }
+            if is_told && self.unbuilt.len() < MAX_UNBUILT_BELOW {
+                self.unbuilt.push(unbuilt);
+            } else {
+                let why = format!("{} is not built: {}", unbuilt.name, unbuilt.build_hint);
+                self.pass(&unbuilt.looked_for, why);
+            }
+        }
+        for problem in inner.problems {
+            if self.problems.contains(&problem) {
+                continue;
+            }
+            if is_told {
+                self.problems.push(problem);
+            } else {
+                self.pass(project, problem.to_string());
+            }
+        }
+        for passed in inner.passed {
+            self.pass(&passed.place, passed.why);
+        }
+        let room = MAX_PASSED.saturating_sub(self.foreign.len());
+        let foreign = inner.foreign.into_iter().take(room);
+        self.foreign.extend(foreign.map(|what| {
+            if is_below {
+                format!("{what} (in {place})")
+            } else {
+                what
+            }
+        }));
+    }
 }
 
 /// Two targets of one name (two triples of one cargo project) get their place appended.
@@ -227,10 +375,17 @@ impl Discovery {
                 None => "Open the directory of the project, and build it first.".to_owned(),
             },
         };
+        if self.unbuilt.is_empty() && !self.foreign.is_empty() {
+            return InputError::ForeignTargets {
+                root: self.root.clone(),
+                what: self.foreign.join(", "),
+            };
+        }
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
              .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
-             target (cargo), build/*/*.ino.bin (Arduino)"
+             target (cargo), build/*/*.ino.bin (Arduino), and for builds of \
+             these tools in the directories up to three levels below"
                 .to_owned()
         } else {
             let places = self
@@ -295,14 +450,18 @@ fn parse_offset(text: &str) -> Option<u32> {
 }
 
 /// A file that a build names by an absolute path. Those into the build directory are wrong after a
-/// move, or after a build in a container: then it is the file in this build directory whose path ends
-/// like the one that is named, the longest end first.
+/// move, or after a build in a container or on another system: then it is the file in this build
+/// directory whose path ends like the one that is named, the longest end first.
 #[must_use]
 pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
     if path.exists() {
         return path.to_owned();
     }
-    let names: Vec<_> = path
+    let local = path.to_str().map_or_else(|| path.to_owned(), local_path);
+    if local.is_file() {
+        return local;
+    }
+    let names: Vec<_> = local
         .components()
         .filter(|part| matches!(part, Component::Normal(_)))
         .collect();
@@ -311,6 +470,14 @@ pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
     candidates
         .find(|candidate| candidate.is_file())
         .unwrap_or_else(|| path.to_owned())
+}
+
+/// A path as a build on any system writes it: `out\\boot.bin` is a file in a directory everywhere.
+fn local_path(text: &str) -> PathBuf {
+    if cfg!(windows) {
+        return PathBuf::from(text);
+    }
+    PathBuf::from(text.replace('\\', "/"))
 }
 
 /// The chip id in the header of a file that begins like an image.

@@ -348,6 +348,14 @@ pub enum InputError {
         /// What to do.
         remedy: String,
     },
+    /// All that was found is for other chips.
+    #[error("nothing to deploy was found in {}: {what}", root.display())]
+    ForeignTargets {
+        /// The workspace.
+        root: PathBuf,
+        /// What each is for.
+        what: String,
+    },
     /// No target has this name.
     #[error("there is no target '{name}'")]
     UnknownTarget {

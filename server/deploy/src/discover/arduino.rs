@@ -3,15 +3,17 @@
 //! Source: arduino-cli 5994c5d3 (`getDefaultSketchBuildPath`) and the upload recipe of arduino-esp32
 //! 3.1.1: offsets are literals, and the header keeps what the build put there.
 
+mod sketch_yaml;
+
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::{Discovery, Look, image_chip, regions};
+use super::{Discovery, Look, image_chip, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
-use crate::target::{Target, Tool};
+use crate::target::{Region, Target, Tool};
 
 const OTADATA_OFFSET: u32 = 0xe000;
 const FIRMWARE_OFFSET: u32 = 0x1_0000;
@@ -22,18 +24,11 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     if !has_sketch(root, look) {
         return;
     }
-    // Exported: the directory is named by the FQBN without options, with dots.
-    for dir in look.subdirectories(&root.join("build"), |_| true) {
-        let Some(sketch) = built_sketch(&dir, look) else {
-            continue;
-        };
-        let board = dir
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        found
-            .targets
-            .extend(read(root, &dir, &sketch, &board, "", environment, look));
+    // `--output-dir build` puts everything there; exported, the directory is named by the board.
+    let output = root.join("build");
+    add(root, &output, environment, look, found);
+    for dir in look.subdirectories(&output, |_| true) {
+        add(root, &dir, environment, look, found);
     }
     let sketch_hash = cache_name(root);
     for cache in environment.arduino_build_caches() {
@@ -44,16 +39,52 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
         let Some(board) = board_of_build(&dir, look) else {
             continue;
         };
-        found.targets.extend(read(
+        let build = Build {
             root,
-            &dir,
-            &sketch,
-            &board,
-            "/cache",
-            environment,
-            look,
-        ));
+            dir: &dir,
+            sketch: &sketch,
+            board: &board,
+            name: format!("{board}/cache"),
+        };
+        build.add(environment, look, found);
     }
+}
+
+/// Adds what a build directory of Arduino's holds, if it is one.
+pub(super) fn add(
+    root: &Path,
+    dir: &Path,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
+    let Some(sketch) = built_sketch(dir, look) else {
+        return;
+    };
+    let last = dir
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let last = last.unwrap_or_default();
+    // The directory is named by the FQBN without options, with dots; any other name is a person's.
+    let is_board = last.matches('.').count() == 2;
+    let board = if is_board {
+        last.clone()
+    } else {
+        board_of_build(dir, look).unwrap_or_default()
+    };
+    let name = if is_board {
+        last
+    } else {
+        relative_name(root, dir)
+    };
+    let build = Build {
+        root,
+        dir,
+        sketch: &sketch,
+        board: &board,
+        name,
+    };
+    build.add(environment, look, found);
 }
 
 fn has_sketch(root: &Path, look: &Look) -> bool {
@@ -91,47 +122,85 @@ fn board_of_build(dir: &Path, look: &Look) -> Option<String> {
     Some(fqbn.split(':').take(3).collect::<Vec<_>>().join("."))
 }
 
-fn read(
-    root: &Path,
-    dir: &Path,
-    sketch: &str,
-    board: &str,
-    suffix: &str,
-    environment: &Environment,
-    look: &Look,
-) -> Option<Target> {
-    let mut parts = board.split('.');
-    let vendor = parts.next().unwrap_or_default();
-    let firmware = dir.join(format!("{sketch}.bin"));
-    let bootloader = dir.join(format!("{sketch}.bootloader.bin"));
-    let chip = image_chip(&firmware).or_else(|| image_chip(&bootloader));
-    let is_esp32 = parts.next() == Some(ARCHITECTURE) || chip.is_some();
-    if !is_esp32 {
-        return None;
+/// A sketch that was built.
+struct Build<'b> {
+    root: &'b Path,
+    dir: &'b Path,
+    /// `blink.ino`.
+    sketch: &'b str,
+    /// FQBN without options, with dots; empty where nothing says it.
+    board: &'b str,
+    name: String,
+}
+
+impl Build<'_> {
+    fn add(self, environment: &Environment, look: &Look, found: &mut Discovery) {
+        let Self {
+            root, dir, sketch, ..
+        } = self;
+        let mut parts = self.board.split('.');
+        let vendor = parts.next().filter(|vendor| !vendor.is_empty());
+        let firmware = dir.join(format!("{sketch}.bin"));
+        let bootloader = dir.join(format!("{sketch}.bootloader.bin"));
+        let chip = image_chip(&firmware).or_else(|| image_chip(&bootloader));
+        let architecture = parts.next();
+        if architecture != Some(ARCHITECTURE) && (chip.is_none() || architecture == Some("esp8266"))
+        {
+            let what_for = architecture.unwrap_or("no ESP32");
+            return found.pass_foreign(&firmware, &self.name, what_for);
+        }
+        let mut target = Target::new(
+            format!("arduino:{}", self.name),
+            Tool::Arduino,
+            root,
+            &firmware,
+        );
+        let board = if self.board.is_empty() {
+            &self.name
+        } else {
+            self.board
+        };
+        target.env = Some(board.to_owned());
+        target.chip = chip;
+        let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
+        let table = dir.join(format!("{sketch}.partitions.bin"));
+        let vendor = vendor.unwrap_or(ARCHITECTURE);
+        target.regions = vec![
+            regions::bootloader(bootloader_at, bootloader),
+            regions::otadata(OTADATA_OFFSET, boot_app0(dir, vendor, environment, look)),
+            regions::firmware(FIRMWARE_OFFSET, firmware),
+        ];
+        target.regions.extend(extra_images(dir, &table));
+        target
+            .regions
+            .push(regions::partitions(DEFAULT_TABLE_OFFSET, table));
+        target.regions = regions::tidy(target.regions);
+        // A table beside the sketch is used in preference to the menu's.
+        target.partitions_csv = Some(root.join("partitions.csv")).filter(|path| path.is_file());
+        target.inputs = vec![root.to_owned()];
+        target.port = sketch_yaml::port(root, look);
+        found.targets.push(target);
     }
-    let mut target = Target::new(
-        format!("arduino:{board}{suffix}"),
-        Tool::Arduino,
-        root,
-        &firmware,
-    );
-    target.env = Some(board.to_owned());
-    target.chip = chip;
-    let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
-    target.regions = regions::tidy(vec![
-        regions::bootloader(bootloader_at, bootloader),
-        regions::partitions(
-            DEFAULT_TABLE_OFFSET,
-            dir.join(format!("{sketch}.partitions.bin")),
-        ),
-        regions::otadata(OTADATA_OFFSET, boot_app0(dir, vendor, environment, look)),
-        regions::firmware(FIRMWARE_OFFSET, firmware),
-    ]);
-    // A table beside the sketch is used in preference to the menu's.
-    target.partitions_csv = Some(root.join("partitions.csv")).filter(|path| path.is_file());
-    target.inputs = vec![root.to_owned()];
-    target.port = sketch_port(root, look);
-    Some(target)
+}
+
+/// What the menu of partition schemes adds to an upload: a file that the build has put beside the
+/// program, at a place that the scheme's table has a partition for.
+///
+/// Source: `upload.extra_flags` in arduino-esp32's boards.txt: `{build.path}/srmodels.bin` of the
+/// scheme for speech recognition, `{build.variant.path}/tinyuf2.bin` of those with TinyUF2.
+fn extra_images(dir: &Path, table: &Path) -> Vec<Region> {
+    const IMAGES: [(&str, &str); 2] = [("srmodels.bin", "model"), ("tinyuf2.bin", "uf2")];
+    let table = read_table(table);
+    let mut found = Vec::new();
+    for (file, label) in IMAGES {
+        let path = dir.join(file);
+        let rows = table.iter().flat_map(|table| &table.partitions);
+        let row = rows.clone().find(|row| row.label == label);
+        if let Some(row) = row.filter(|_| path.is_file()) {
+            found.push(regions::data(row.offset, path, table.as_ref()));
+        }
+    }
+    found
 }
 
 /// The core's `boot_app0.bin`; the newest of several installed versions (all hold the same bytes).
@@ -175,14 +244,4 @@ fn version_numbers(boot_app0: &Path) -> Vec<u32> {
         .split(['.', '-'])
         .map(|part| part.parse().unwrap_or(0))
         .collect()
-}
-
-/// `default_port` of `sketch.yaml`, a file of plain lines in this part.
-fn sketch_port(root: &Path, look: &Look) -> Option<String> {
-    let text = look.text(&root.join("sketch.yaml"))?;
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix("default_port:"))?;
-    let port = value.trim().trim_matches(['"', '\'']);
-    (!port.is_empty()).then(|| port.to_owned())
 }

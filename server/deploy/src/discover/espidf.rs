@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::flasher_args::{FlasherArgs, Named, Placed};
+use super::flasher_args::{self, FlasherArgs, Placed};
+use super::named::{self, Named};
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, Unbuilt, here, read_table, regions, relative_name};
 use crate::input_error::InputError;
@@ -21,63 +22,84 @@ const DESCRIPTION: &str = "project_description.json";
 const MAX_COMPONENTS: usize = 500;
 
 pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
-    for dir in build_directories(root, look) {
-        let flasher_args = dir.join(FLASHER_ARGS);
-        if !look.has(&flasher_args) {
-            found.unbuilt.push(Unbuilt {
-                name: format!("espidf:{}", build_name(root, &dir)),
-                looked_for: flasher_args,
-                build_hint: "idf.py build".to_owned(),
-            });
-            continue;
-        }
-        match read(root, &dir, &flasher_args, environment, look) {
-            Ok(target) => found.targets.push(target),
-            Err(problem) => found.problems.push(problem),
-        }
+    for dir in build_directories(root, environment, look, found) {
+        add(root, &dir, environment, look, found);
     }
 }
 
-fn is_build_directory(dir: &Path, look: &Look) -> bool {
-    look.has(&dir.join(FLASHER_ARGS)) || look.has(&dir.join(DESCRIPTION))
+/// Adds what a build directory of ESP-IDF's holds, if it is one.
+pub(super) fn add(
+    root: &Path,
+    dir: &Path,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
+    if !is_build_directory(dir, look) {
+        return;
+    }
+    let flasher_args = dir.join(FLASHER_ARGS);
+    if !look.has(&flasher_args) {
+        let hint = match build_name(root, dir).as_str() {
+            "build" => "idf.py build".to_owned(),
+            name => format!("idf.py -B {name} build"),
+        };
+        return found.unbuilt.push(Unbuilt {
+            name: format!("espidf:{}", build_name(root, dir)),
+            looked_for: flasher_args,
+            build_hint: hint,
+        });
+    }
+    match read(root, dir, &flasher_args, environment, look) {
+        Ok(target) => found.targets.push(target),
+        Err(problem) => found.problems.push(problem),
+    }
 }
 
-/// The workspace itself, `build*`, one level below (`build/esp32s3`), and where VS Code's
-/// extension was told to build.
-fn build_directories(root: &Path, look: &Look) -> Vec<PathBuf> {
+/// PlatformIO lets ESP-IDF's CMake work in the directory of an environment, and flashes by itself.
+fn is_build_directory(dir: &Path, look: &Look) -> bool {
+    let is_built = look.has(&dir.join(FLASHER_ARGS)) || look.has(&dir.join(DESCRIPTION));
+    let beside = dir.parent().map(|parent| parent.join("project.checksum"));
+    is_built && !beside.is_some_and(|path| path.is_file())
+}
+
+/// The workspace itself, `build*`, one level below (`build/esp32s3`), and what settings name.
+fn build_directories(
+    root: &Path,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) -> Vec<PathBuf> {
     if is_build_directory(root, look) {
         return vec![root.to_owned()];
     }
-    let mut found = Vec::new();
-    let configured = vs_code_build_path(root, look);
-    let configured = configured.filter(|dir| !dir.starts_with(root.join("build")));
-    for dir in look
-        .subdirectories(root, |name| name.starts_with("build"))
-        .into_iter()
-        .chain(configured)
-    {
+    let mut dirs = Vec::new();
+    for dir in look.subdirectories(root, |name| name.starts_with("build")) {
         // Below a build directory lies the boot loader's own, which is no target.
         if is_build_directory(&dir, look) {
-            found.push(dir);
+            dirs.push(dir);
         } else {
-            found.extend(
-                look.subdirectories(&dir, |_| true)
-                    .into_iter()
-                    .filter(|d| is_build_directory(d, look)),
-            );
+            let inner = look.subdirectories(&dir, |_| true).into_iter();
+            dirs.extend(inner.filter(|dir| is_build_directory(dir, look)));
         }
     }
-    found.dedup();
-    found
-}
-
-/// `idf.buildPath` of `.vscode/settings.json`.
-fn vs_code_build_path(root: &Path, look: &Look) -> Option<PathBuf> {
-    // Comments are allowed there and rare; a file with some is left alone.
-    let settings = look.json(&root.join(".vscode/settings.json"))?;
-    let path = settings.get("idf.buildPath")?.as_str()?;
-    let path = path.replace("${workspaceFolder}", &root.display().to_string());
-    Some(root.join(path)).filter(|path| path.is_dir())
+    for Named { dir, by } in named::directories(root, environment, look) {
+        if dirs.contains(&dir) {
+            continue;
+        }
+        if is_build_directory(&dir, look) {
+            dirs.push(dir);
+        } else {
+            let is_there = dir.is_dir();
+            let what = if is_there {
+                "holds no build of ESP-IDF's"
+            } else {
+                "does not exist"
+            };
+            found.pass(&dir, format!("{what}; named by {}", by.display()));
+        }
+    }
+    dirs
 }
 
 fn build_name(root: &Path, dir: &Path) -> String {
@@ -212,7 +234,7 @@ fn files(
             .file
             .as_deref()
             .ok_or_else(|| wrong(format!("the file at {written} is no text")))?;
-        let is_this = |image: &&Named| image.file.value == file;
+        let is_this = |image: &&flasher_args::Named| image.file.value == file;
         let mut named = args.named.iter().filter(is_this);
         let entry = named
             .clone()
@@ -240,7 +262,7 @@ fn line_at(text: &str, at: usize) -> usize {
 fn region(
     path: PathBuf,
     offset: u32,
-    entry: Option<&Named>,
+    entry: Option<&flasher_args::Named>,
     table: Option<&PartitionTable>,
     target: &Target,
 ) -> Region {

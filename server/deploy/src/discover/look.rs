@@ -78,6 +78,14 @@ impl Look {
             .then(|| serde_json::from_str(&text).ok())?
     }
 
+    /// The same of a file in which an editor allows comments and a comma too many.
+    pub(super) fn jsonc(&self, path: &Path) -> Option<Value> {
+        let text = without_comments(&self.text(path)?);
+        let values = text.matches([',', '[', '{']).count();
+        self.has_room(path, "values", values)
+            .then(|| serde_json::from_str(&text).ok())?
+    }
+
     /// A TOML file, if it can be read as such.
     pub(super) fn toml(&self, path: &Path) -> Option<toml::Table> {
         let text = self.text(path)?;
@@ -192,6 +200,57 @@ impl Look {
     }
 }
 
+/// JSON as VS Code reads its settings, made into JSON: comments become spaces, as does a comma before a
+/// closing bracket and a byte order mark.
+fn without_comments(text: &str) -> String {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    let mut comma = None;
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
+    while let [first, ..] = *rest {
+        let find = |end: &[u8]| rest.windows(end.len()).position(|it| it == end);
+        let len = match rest {
+            [b'"', ..] => string_len(rest),
+            [b'/', b'/', ..] => find(b"\n").unwrap_or(rest.len()),
+            [b'/', b'*', ..] => rest[2..]
+                .windows(2)
+                .position(|it| it == b"*/")
+                .map_or(rest.len(), |at| at + 4),
+            _ => 1,
+        };
+        let (piece, after) = rest.split_at(len);
+        rest = after;
+        match first {
+            b'/' if len > 1 => out.push(b' '),
+            b',' => {
+                comma = Some(out.len());
+                out.push(b',');
+            }
+            _ if first.is_ascii_whitespace() => out.push(first),
+            _ => {
+                if let (b']' | b'}', Some(at)) = (first, comma) {
+                    out[at] = b' ';
+                }
+                comma = None;
+                out.extend_from_slice(piece);
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The length of a string that begins a text, with its quotes.
+fn string_len(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 /// Something in a directory.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -199,4 +258,28 @@ pub(super) struct Entry {
     pub(super) path: PathBuf,
     /// A directory, and no link to one.
     pub(super) is_plain_dir: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_trailing_commas_are_no_part_of_json() {
+        for (text, expected) in [
+            (
+                "\u{feff}{ // one\n \"a\": \"x // no, /* neither */ \\\" ä\", /* two */ \"b\": [1, 2,\n],\n}",
+                r#"{"a":"x // no, /* neither */ \" ä","b":[1,2]}"#,
+            ),
+            ("{\"a\": 1} // end", r#"{"a":1}"#),
+            ("[1,/**/]", "[1]"),
+        ] {
+            let read: Value = serde_json::from_str(&without_comments(text)).unwrap();
+            assert_eq!(read.to_string(), expected);
+        }
+        for broken in ["/", "/*", "\"", "\"\\", "{,", "[1,,]", "//"] {
+            let read = serde_json::from_str::<Value>(&without_comments(broken));
+            assert!(read.is_err(), "{broken}");
+        }
+    }
 }

@@ -78,7 +78,7 @@ fn find_env(
     if !look.spend(ENTRIES_PER_ENV) {
         return Ok(());
     }
-    let dir = config.dir("build_dir")?.join(env);
+    let dir = build_dir(config, env, root, look)?;
     let idedata = IdeData::read(&dir.join("idedata.json"), &dir, root, look);
     let app = idedata.as_ref().and_then(|data| data.app.clone());
     let app = app.unwrap_or_else(|| dir.join("firmware.bin"));
@@ -86,6 +86,12 @@ fn find_env(
         .text(&format!("env:{env}"), "platform")?
         .unwrap_or_default();
     if !platform.contains("espressif32") && image_chip(&app).is_none() {
+        let what_for = if platform.is_empty() {
+            "no platform"
+        } else {
+            &platform
+        };
+        found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), what_for);
         return Ok(());
     }
     let name = format!("platformio:{env}");
@@ -117,6 +123,28 @@ fn find_env(
     env.fill(&mut target, idedata)?;
     found.targets.push(target);
     Ok(())
+}
+
+/// Where an environment was built: where the configuration says, and else where a variable that is no
+/// longer set said. ESPHome builds into `.pioenvs`.
+fn build_dir(
+    config: &ProjectConfig<'_>,
+    env: &str,
+    root: &Path,
+    look: &Look,
+) -> Result<PathBuf, ConfigProblem> {
+    let configured = config.dir("build_dir")?.join(env);
+    if configured.is_dir() {
+        return Ok(configured);
+    }
+    let workspaces = look.subdirectories(root, |name| name.starts_with(".pio"));
+    let places = workspaces
+        .iter()
+        .flat_map(|dir| [dir.join("build").join(env), dir.join(env)]);
+    let built = places.filter(|dir| dir.is_dir());
+    Ok(built
+        .max_by_key(|dir| super::modified(dir))
+        .unwrap_or(configured))
 }
 
 /// The parts of `idedata.json` that say what goes where.

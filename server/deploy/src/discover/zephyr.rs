@@ -7,44 +7,59 @@
 use std::path::{Path, PathBuf};
 
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, image_chip, parse_offset, read_start, regions, relative_name};
+use super::{Discovery, Look, here, image_chip, parse_offset, read_start, regions, relative_name};
 use crate::input_error::InputError;
+use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
 
 /// An ESP has two: the boot loader and the app.
 const MAX_DOMAINS: usize = 64;
 
+/// Where west's runner puts what no option places, whatever the chip.
+const BOOT_ADDRESS: u32 = 0x1000;
+const APP_ADDRESS: u32 = 0x1_0000;
+
 /// Begins an image for MCUboot. Source: MCUboot documentation, `image_header.ih_magic`.
 const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
 
 pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
-    let is_build = |dir: &PathBuf| {
-        look.has(&dir.join("domains.yaml")) || look.has(&dir.join("zephyr/runners.yaml"))
-    };
-    let dirs = look.subdirectories(root, |name| name.starts_with("build"));
-    for dir in dirs.into_iter().filter(is_build) {
-        found.targets.extend(read(root, &dir, look));
+    for dir in look.subdirectories(root, |name| name.starts_with("build")) {
+        add(root, &dir, look, found);
+    }
+}
+
+/// Adds what a build directory of Zephyr's holds, if it is one.
+pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
+    if look.has(&dir.join("domains.yaml")) || look.has(&dir.join("zephyr/runners.yaml")) {
+        let target = read(root, dir, look, found);
+        found.targets.extend(target);
     }
 }
 
 /// What `runners.yaml` of one domain says.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Runner {
+    /// `flash-runner`: the one that `west flash` uses.
+    name: Option<String>,
     bin_file: Option<String>,
+    /// Whether it can be flashed by the runner for ESPs.
+    is_esp: bool,
     /// `--esp-name=value`, without `--esp-`.
     options: Vec<(String, String)>,
 }
 
 impl Runner {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Self {
         let mut runner = Self::default();
-        let mut is_esp32 = false;
         for line in text.lines() {
             let line = line.trim();
+            let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
             if let Some(file) = line.strip_prefix("bin_file:") {
-                runner.bin_file = Some(file.trim().trim_matches(['"', '\'']).to_owned());
+                runner.bin_file = Some(value(file));
+            } else if let Some(name) = line.strip_prefix("flash-runner:") {
+                runner.name = Some(value(name));
             }
-            is_esp32 |= line == "flash-runner: esp32" || line == "esp32:";
+            runner.is_esp |= line == "esp32:";
             let option = line
                 .strip_prefix("- ")
                 .map(|item| item.trim().trim_matches(['"', '\'']));
@@ -53,7 +68,8 @@ impl Runner {
                 runner.options.push((name.to_owned(), value.to_owned()));
             }
         }
-        is_esp32.then_some(runner)
+        runner.is_esp |= runner.name.as_deref() == Some("esp32");
+        runner
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -63,20 +79,25 @@ impl Runner {
             .filter(|value| !value.is_empty())
     }
 
-    fn offset(&self, name: &str) -> Option<u32> {
-        self.get(name).and_then(parse_offset)
+    fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|(option, _)| option == name)
     }
 
-    fn setting(&self, name: &str) -> Setting<String> {
-        match self.get(name) {
-            None | Some("keep") => Setting::Keep,
-            Some("detect") => Setting::Detect,
-            Some(value) => Setting::Set(value.to_owned()),
+    /// An offset, and where west's runner puts it if nothing is said.
+    fn offset(&self, name: &str, usual: u32) -> u32 {
+        self.get(name).and_then(parse_offset).unwrap_or(usual)
+    }
+
+    fn setting(&self, name: &str, usual: &str) -> Setting<String> {
+        match self.get(name).unwrap_or(usual) {
+            "keep" => Setting::Keep,
+            "detect" => Setting::Detect,
+            value => Setting::Set(value.to_owned()),
         }
     }
 }
 
-fn read(root: &Path, dir: &Path, look: &Look) -> Option<Target> {
+fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Option<Target> {
     let runners_yaml = dir.join("zephyr/runners.yaml");
     let name = relative_name(root, dir);
     let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
@@ -84,10 +105,17 @@ fn read(root: &Path, dir: &Path, look: &Look) -> Option<Target> {
     let mut found = Vec::new();
     for (domain, domain_dir) in domains(dir, look) {
         let path = domain_dir.join("zephyr/runners.yaml");
-        let Some(runner) = look.lines(&path).and_then(|text| Runner::parse(&text)) else {
+        let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
+            discovery.pass(&path, "does not exist: not built");
             continue;
         };
         let config = SdkConfig::read(&domain_dir.join("zephyr/.config"), look);
+        if !runner.is_esp {
+            let board = config.get("BOARD").or_else(|| config.get("SOC"));
+            let board = board.or(runner.name.as_deref()).unwrap_or("another chip");
+            discovery.pass_foreign(&path, &relative_name(root, &domain_dir), board);
+            continue;
+        }
         found.extend(images(&domain, &domain_dir, &runner));
         target.chip = target
             .chip
@@ -96,13 +124,12 @@ fn read(root: &Path, dir: &Path, look: &Look) -> Option<Target> {
             .baud
             .or_else(|| runner.get("baud-rate").and_then(|b| b.parse().ok()));
         target.flash = FlashParams {
-            mode: runner.setting("flash-mode"),
-            freq: runner.setting("flash-freq"),
-            size: runner.setting("flash-size"),
+            mode: runner.setting("flash-mode", "dio"),
+            freq: runner.setting("flash-freq", "40m"),
+            size: runner.setting("flash-size", "detect"),
         };
-        if let Some(offset) = runner.offset("partition-table-address") {
-            target.table_offset = offset;
-        }
+        target.table_offset = runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET);
+        target.flash_encryption |= runner.has("encrypt");
     }
     if found.is_empty() {
         return None;
@@ -153,7 +180,7 @@ fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
 fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
     let mut found = Vec::new();
     let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
-    let app_at = runner.offset("app-address").unwrap_or_default();
+    let app_at = runner.offset("app-address", APP_ADDRESS);
     let app = dir.join("zephyr").join(bin);
     found.push(if domain == "mcuboot" {
         regions::bootloader(app_at, app)
@@ -167,15 +194,26 @@ fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
         regions::firmware(app_at, app)
     });
     // Older trees flash ESP-IDF's boot loader and table with the app.
-    if let (Some(path), Some(at)) = (
-        runner.get("flash-bootloader"),
-        runner.offset("boot-address"),
-    ) {
-        found.push(regions::bootloader(at, dir.join(path)));
-    }
-    let table_at = runner.offset("partition-table-address");
-    if let (Some(path), Some(at)) = (runner.get("flash-partition_table"), table_at) {
-        found.push(regions::partitions(at, dir.join(path)));
+    let older = [
+        (
+            "flash-bootloader",
+            runner.offset("boot-address", BOOT_ADDRESS),
+        ),
+        (
+            "flash-partition_table",
+            runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET),
+        ),
+    ];
+    for (option, at) in older {
+        let Some(path) = runner.get(option) else {
+            continue;
+        };
+        let path = here(&dir.join(path), dir);
+        found.push(if option == "flash-bootloader" {
+            regions::bootloader(at, path)
+        } else {
+            regions::partitions(at, path)
+        });
     }
     found
 }
@@ -189,13 +227,15 @@ mod tests {
         let runner = Runner::parse(
             "runners:\n- esp32\nflash-runner: esp32\nconfig:\n  bin_file: zephyr.signed.bin\nargs:\n  \
              esp32:\n    - --esp-app-address=0x20000\n    - --esp-encrypt\n    - '--esp-flash-size=8MB'\n",
-        )
-        .unwrap();
+        );
         assert_eq!(runner.bin_file.as_deref(), Some("zephyr.signed.bin"));
-        assert_eq!(runner.offset("app-address"), Some(0x2_0000));
-        assert_eq!(runner.setting("flash-size"), Setting::Set("8MB".into()));
-        assert_eq!(runner.setting("flash-mode"), Setting::Keep);
-        assert_eq!(Runner::parse("flash-runner: openocd\n"), None);
+        assert_eq!(runner.offset("app-address", 0), 0x2_0000);
+        assert_eq!(
+            runner.setting("flash-size", "detect"),
+            Setting::Set("8MB".into())
+        );
+        assert_eq!(runner.setting("flash-mode", "keep"), Setting::Keep);
+        assert!(runner.is_esp && !Runner::parse("flash-runner: openocd\n").is_esp);
     }
 
     #[test]
@@ -229,7 +269,13 @@ mod tests {
             );
             write(&format!("build/{domain}/zephyr/{file}"), &start);
         }
-        let target = read(dir.path(), &dir.path().join("build"), &Look::default()).unwrap();
+        let target = read(
+            dir.path(),
+            &dir.path().join("build"),
+            &Look::default(),
+            &mut Discovery::default(),
+        )
+        .unwrap();
         assert_eq!(target.name, "zephyr:build");
         let regions: Vec<_> = target
             .regions

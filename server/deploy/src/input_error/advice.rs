@@ -34,7 +34,7 @@ impl InputError {
             Self::HeaderFlashSize { .. } => "header-flash-size",
             Self::NotBootable { .. } => "not-bootable",
             Self::FlashSetting { .. } => "flash-setting",
-            Self::NoTarget { .. } => "no-target",
+            Self::NoTarget { .. } | Self::ForeignTargets { .. } => "no-target",
             Self::UnknownTarget { .. } => "unknown-target",
             Self::AmbiguousTarget { .. } => "ambiguous-target",
             Self::UnknownRegion { .. } => "unknown-region",
@@ -74,6 +74,11 @@ impl InputError {
                     .to_owned()
             }
             Self::Cancelled => String::new(),
+            Self::ForeignTargets { .. } => {
+                "Deploy it with the tool that built it; only chips of the ESP32 family are deployed to \
+                 here."
+                    .to_owned()
+            }
             Self::Config { .. } => "Correct the file.".to_owned(),
             Self::ChipMismatch { .. } => {
                 "Connect the right board, or build for the chip that is connected.".to_owned()

@@ -7,10 +7,10 @@ use fbuild_deploy::target::Setting;
 use fbuild_loader::chip::Chip;
 
 /// A directory with these files; `@` in a text stands for it.
-struct Files(tempfile::TempDir);
+pub(crate) struct Files(tempfile::TempDir);
 
 impl Files {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let made = Self(tempfile::tempdir().unwrap());
         for (name, text) in files {
             made.write(
@@ -21,25 +21,25 @@ impl Files {
         made
     }
 
-    fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.root().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
     /// The start of an image for `chip`.
-    fn image(&self, name: &str, chip: Chip) {
+    pub(crate) fn image(&self, name: &str, chip: Chip) {
         let mut bytes = vec![0; 24];
         bytes[0] = 0xE9;
         bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
         self.write(name, &bytes);
     }
 
-    fn discover(&self, variables: &[(&str, &str)]) -> Discovery {
+    pub(crate) fn discover(&self, variables: &[(&str, &str)]) -> Discovery {
         let variables = variables.iter().map(|(name, value)| {
             (
                 (*name).to_owned(),
@@ -50,7 +50,7 @@ impl Files {
     }
 }
 
-fn names(found: &Discovery) -> Vec<&str> {
+pub(crate) fn names(found: &Discovery) -> Vec<&str> {
     found
         .targets
         .iter()
@@ -59,7 +59,7 @@ fn names(found: &Discovery) -> Vec<&str> {
 }
 
 /// A flasher_args.json with an app and a partition's image.
-const FLASHER_ARGS: &str = r#"{
+pub(crate) const FLASHER_ARGS: &str = r#"{
     "flash_settings" : { "flash_mode": "dio", "flash_size": "detect", "flash_freq": "keep" },
     "flash_files" : { "0x10000" : "app.bin", "0x110000" : "storage.bin" },
     "app" : { "offset" : "0x10000", "file" : "app.bin", "encrypted" : "false" },

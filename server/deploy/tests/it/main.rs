@@ -10,6 +10,7 @@ mod fixtures;
 mod header_patch;
 mod layouts;
 mod placing;
+mod projects;
 mod refusals;
 mod remedies;
 mod workspaces;

@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Say what was looked at and not taken, and why
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 impl Arguments {
@@ -33,12 +37,28 @@ impl Arguments {
             terminal.json(&targets);
         } else {
             tell(&discovery, terminal);
+            if self.verbose {
+                tell_passed(&discovery, terminal);
+            }
         }
         if discovery.targets.is_empty() {
             USAGE
         } else {
             SUCCESS
         }
+    }
+}
+
+fn tell_passed(discovery: &Discovery, terminal: Terminal) {
+    for passed in &discovery.passed {
+        let place = passed.place.strip_prefix(&discovery.root);
+        let place = place.unwrap_or(&passed.place).display().to_string();
+        let place = if place.is_empty() {
+            ".".to_owned()
+        } else {
+            place
+        };
+        terminal.note(format!("not taken: {place}: {}", passed.why));
     }
 }
 

@@ -1,0 +1,153 @@
+//! Where in a workspace there are projects and builds: a search three levels deep, for what is not in
+//! the usual places.
+//!
+//! It reads names only. What it may look at is its own share: a workspace that is large is no fault,
+//! and leaves the usual places what they need.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// Directories below the workspace that are looked at, in levels.
+const LEVELS: usize = 3;
+/// Entries of directories that are looked at.
+const MAX_ENTRIES: usize = 8_000;
+/// Projects and builds that are taken.
+const MAX_FOUND: usize = 100;
+
+/// Directories of sources that are somebody else's, of tools, and of what is no build's result.
+const SKIPPED: &[&str] = &[
+    "node_modules",
+    "managed_components",
+    "esp-idf",
+    "venv",
+    "__pycache__",
+    "libdeps",
+    "CMakeFiles",
+];
+
+/// What was found, nearest first.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Directories below the workspace that look like projects.
+    pub(super) projects: Vec<PathBuf>,
+    /// Directories that look like a build's, wherever they are.
+    pub(super) builds: Vec<PathBuf>,
+    /// Why it ended early, if it did.
+    pub(super) cut: Option<String>,
+}
+
+impl Survey {
+    pub(super) fn of(root: &Path) -> Self {
+        let mut found = Self::default();
+        let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
+        let mut left = MAX_ENTRIES;
+        while let Some((dir, level)) = waiting.pop_front() {
+            let Some(names) = Names::of(&dir, &mut left) else {
+                found.cut = Some(format!(
+                    "there are more than {MAX_ENTRIES} files and directories to look at; {} and what \
+                     follows it was left out",
+                    dir.display()
+                ));
+                break;
+            };
+            if found.projects.len() + found.builds.len() >= MAX_FOUND {
+                found.cut = Some(format!(
+                    "there are more than {MAX_FOUND} projects and builds; the rest was left out"
+                ));
+                break;
+            }
+            if level > 0 && names.is_build(&dir) {
+                // What lies below it belongs to it: the boot loader's own build, for one.
+                found.builds.push(dir);
+                continue;
+            }
+            if level > 0 && names.is_project(&dir) {
+                found.projects.push(dir.clone());
+            }
+            if names.has_dir(".esphome") {
+                waiting.push_back((dir.join(".esphome/build"), level));
+            }
+            if level < LEVELS && !names.is_cargo_target() {
+                let inner = names
+                    .dirs
+                    .iter()
+                    .filter(|name| !name.starts_with('.') && !SKIPPED.contains(&name.as_str()));
+                waiting.extend(inner.map(|name| (dir.join(name), level + 1)));
+            }
+        }
+        found
+    }
+
+    /// The project around a build: the nearest one, or the workspace.
+    pub(super) fn owner<'s>(&'s self, root: &'s Path, build: &Path) -> &'s Path {
+        let around = self.projects.iter().filter(|dir| build.starts_with(dir));
+        around
+            .max_by_key(|dir| dir.components().count())
+            .map_or(root, PathBuf::as_path)
+    }
+}
+
+/// What is in one directory, in alphabetical order.
+struct Names {
+    dirs: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Names {
+    /// `None`: that would be more than is looked at.
+    fn of(dir: &Path, left: &mut usize) -> Option<Self> {
+        let mut found = Self {
+            dirs: Vec::new(),
+            files: Vec::new(),
+        };
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            *left = left.checked_sub(1)?;
+            // Links are not followed: they can lead in circles.
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            // A name that is no Unicode is none that is looked for.
+            if let Ok(name) = entry.file_name().into_string() {
+                let list = if kind.is_dir() {
+                    &mut found.dirs
+                } else {
+                    &mut found.files
+                };
+                list.push(name);
+            }
+        }
+        found.dirs.sort();
+        Some(found)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|file| file == name)
+    }
+
+    fn has_dir(&self, name: &str) -> bool {
+        self.dirs.iter().any(|dir| dir == name)
+    }
+
+    fn is_build(&self, dir: &Path) -> bool {
+        self.has("flasher_args.json")
+            || self.has("project_description.json")
+            || self.has("domains.yaml")
+            || self.has_dir("zephyr") && dir.join("zephyr/runners.yaml").is_file()
+            || self.files.iter().any(|name| name.ends_with(".ino.bin"))
+    }
+
+    fn is_project(&self, dir: &Path) -> bool {
+        let sketch = dir.file_name().and_then(|name| name.to_str());
+        self.has("platformio.ini")
+            || self.has("prj.conf")
+            || self.has("Cargo.toml")
+            || self.has_dir(".fbuild")
+            || self.has("CMakeLists.txt")
+                && (self.has("sdkconfig") || self.has("sdkconfig.defaults") || self.has_dir("main"))
+            || sketch.is_some_and(|name| self.has(&format!("{name}.ino")))
+    }
+
+    fn is_cargo_target(&self) -> bool {
+        self.has("CACHEDIR.TAG") && self.has(".rustc_info.json")
+    }
+}

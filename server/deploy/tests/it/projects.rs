@@ -1,0 +1,337 @@
+//! Projects as people have them, from public reports: what is found, and what goes where. A row is
+//! files, and the lines that are found.
+
+use fbuild_deploy::discover::{Discovery, Environment, discover};
+use fbuild_deploy::partitions::csv;
+use fbuild_loader::chip::Chip;
+
+use crate::layouts::{FLASHER_ARGS, Files, names};
+
+/// Files, and what is found in them.
+type Row<'r> = (&'r [(&'r str, &'r str)], &'r [&'r str]);
+
+/// Files of a build, by the end of their names: what is not text is made here.
+fn lay_out(files: &[(&str, &str)]) -> Files {
+    let made = Files::new(&[]);
+    for (name, text) in files {
+        match *text {
+            "<image>" => made.image(name, Chip::Esp32),
+            "<s3>" => made.image(name, Chip::Esp32S3),
+            rows if rows.starts_with("<table>") => {
+                let table = csv::compile(&rows["<table>".len()..], &csv::Options::default());
+                made.write(name, &table.unwrap().to_bytes());
+            }
+            text => {
+                let text = text.replace('@', made.root().to_str().unwrap());
+                made.write(name, text.as_bytes());
+            }
+        }
+    }
+    made
+}
+
+/// `name: region offset, …`, a line for each target.
+fn lines(found: &Discovery) -> Vec<String> {
+    let regions = |target: &fbuild_deploy::target::Target| {
+        let regions = target.regions.iter();
+        let shown = regions.map(|it| format!("{} {:#x}", it.name, it.offset));
+        shown.collect::<Vec<_>>().join(", ")
+    };
+    let targets = found.targets.iter();
+    targets
+        .map(|target| format!("{}: {}", target.name, regions(target)))
+        .collect()
+}
+
+const fn idf(place: &str) -> (&str, &str) {
+    (place, FLASHER_ARGS)
+}
+
+#[track_caller]
+fn assert_found(rows: &[Row<'_>]) {
+    for (files, expected) in rows {
+        let found = lay_out(files).discover(&[]);
+        assert_eq!(found.problems, [], "{expected:?}");
+        let mut actual = names(&found);
+        actual.sort_unstable();
+        assert_eq!(actual, *expected);
+    }
+}
+
+#[test]
+fn builds_of_esp_idf_are_found_where_they_are() {
+    let rows: &[Row<'_>] = &[
+        // Below the workspace, up to three levels; what lies in a build belongs to it.
+        (
+            &[
+                idf("firmware/gateway/build/flasher_args.json"),
+                ("firmware/gateway/CMakeLists.txt", ""),
+                ("firmware/gateway/sdkconfig", ""),
+                idf("firmware/gateway/build/bootloader/flasher_args.json"),
+                idf("node_modules/x/flasher_args.json"),
+                idf("a/managed_components/x/flasher_args.json"),
+                idf(".git/x/flasher_args.json"),
+                idf("1/2/3/4/flasher_args.json"),
+            ],
+            &["espidf:firmware/gateway/build"],
+        ),
+        // The project of three levels has its own usual places.
+        (
+            &[
+                idf("a/b/größe 1/build/flasher_args.json"),
+                ("a/b/größe 1/CMakeLists.txt", ""),
+                ("a/b/größe 1/main/main.c", ""),
+            ],
+            &["espidf:a/b/größe 1/build"],
+        ),
+        // Names, in files with comments.
+        (
+            &[
+                idf("o/u/t/deep/flasher_args.json"),
+                (
+                    ".vscode/settings.json",
+                    "{ // where\n \"idf.buildPath\": \"${workspaceFolder}/o/u/t/deep\",\n}",
+                ),
+            ],
+            &["espidf:o/u/t/deep"],
+        ),
+        (
+            &[
+                idf("o/u/t/prod x/flasher_args.json"),
+                idf("o/u/t/dev/flasher_args.json"),
+                (
+                    "esp_idf_project_configuration.json",
+                    r#"{"prod": {"build": {"buildDirectoryPath": "o/u/t/prod x"}},
+                        "dev": {"build": {"buildDirectoryPath": "@/o/u/t/dev"}}}"#,
+                ),
+            ],
+            &["espidf:o/u/t/dev", "espidf:o/u/t/prod x"],
+        ),
+        (
+            &[
+                idf("o/u/t/dev/flasher_args.json"),
+                idf("o/u/t/rel/flasher_args.json"),
+                (
+                    "CMakePresets.json",
+                    r#"{"include": ["cmake/more.json"], "configurePresets": [{"name": "base", "hidden": true,
+                        "binaryDir": "${sourceDir}/o/u/t/${presetName}"}, {"name": "dev", "inherits": "base"}]}"#,
+                ),
+                (
+                    "cmake/more.json",
+                    r#"{"configurePresets": [{"name": "x", "binaryDir": "$penv{NONE}/y"},
+                        {"name": "rel", "binaryDir": "o\\u\\t\\rel"}]}"#,
+                ),
+            ],
+            &["espidf:o/u/t/dev", "espidf:o/u/t/rel"],
+        ),
+        // A release's folder, opened at its parent.
+        (&[idf("Binaries/flasher_args.json")], &["espidf:Binaries"]),
+    ];
+    assert_found(rows);
+}
+
+#[test]
+fn builds_of_other_tools_are_found_where_they_are() {
+    let rows: &[Row<'_>] = &[
+        // PlatformIO below, and ESPHome's.
+        (
+            &[
+                ("fw/platformio.ini", "[env:dev]\nplatform = espressif32\n"),
+                ("fw/.pio/build/dev/firmware.bin", "<image>"),
+                ("kiln.yaml", ""),
+                (
+                    ".esphome/build/kiln/platformio.ini",
+                    "[env:kiln]\nplatform = espressif32\n",
+                ),
+                (".esphome/build/kiln/.pioenvs/kiln/firmware.bin", "<image>"),
+            ],
+            &["platformio:.esphome/build/kiln/kiln", "platformio:fw/dev"],
+        ),
+        // What PlatformIO's builder left there is PlatformIO's.
+        (
+            &[
+                (
+                    "platformio.ini",
+                    "[platformio]\nbuild_dir = out\n[env:a]\nplatform = espressif32\n",
+                ),
+                ("out/project.checksum", ""),
+                idf("out/a/flasher_args.json"),
+                ("out/a/firmware.bin", "<image>"),
+            ],
+            &["platformio:a"],
+        ),
+        (
+            &[
+                ("apps/x/prj.conf", ""),
+                ("apps/x/out/zephyr/runners.yaml", "flash-runner: esp32\n"),
+                ("apps/x/out/zephyr/zephyr.bin", "<image>"),
+            ],
+            &["zephyr:apps/x/out"],
+        ),
+        (
+            &[
+                ("blink/blink.ino", ""),
+                ("blink/build/blink.ino.bin", "<image>"),
+                ("x/out/other.ino.bin", "<image>"),
+            ],
+            &["arduino:blink/build", "arduino:x/out"],
+        ),
+    ];
+    assert_found(rows);
+}
+
+/// The examples of a library do not take the place of the project itself.
+#[test]
+fn what_lies_below_is_chosen_by_name() {
+    let files = lay_out(&[
+        ("platformio.ini", "[env:dev]\nplatform = espressif32\n"),
+        (".pio/build/dev/firmware.bin", "<image>"),
+        (
+            "examples/a/platformio.ini",
+            "[env:dev]\nplatform = espressif32\n[env:b]\nplatform = espressif32\n",
+        ),
+        ("examples/a/.pio/build/dev/firmware.bin", "<image>"),
+        ("examples/b/platformio.ini", "broken\n"),
+    ]);
+    let found = files.discover(&[]);
+    assert_eq!(found.default_target().unwrap().name, "platformio:dev");
+    let below = found.target("platformio:examples/a/dev").unwrap();
+    assert_eq!(below.root, files.root().join("examples/a"));
+    assert_eq!((found.unbuilt.len(), found.problems.len()), (0, 0));
+    let passed: Vec<_> = found.passed.iter().map(|it| it.why.as_str()).collect();
+    assert!(
+        passed.contains(&"platformio:examples/a/b is not built: pio run -e b (in examples/a)"),
+        "{passed:?}"
+    );
+    assert!(
+        passed.iter().any(|why| why.contains("broken")),
+        "{passed:?}"
+    );
+    // Where there is nothing else, they are told.
+    let inner = discover(&files.root().join("examples"), &Environment::default());
+    assert_eq!(inner.default_target().unwrap().name, "platformio:a/dev");
+    assert_eq!(inner.unbuilt[0].build_hint, "pio run -e b (in a)");
+    assert_eq!(inner.problems.len(), 1);
+}
+
+#[test]
+fn a_folder_of_builds_for_other_chips_says_which() {
+    let files = lay_out(&[
+        (
+            "platformio.ini",
+            "[env:uno]\nplatform = atmelavr\n[env:d1]\nplatform = espressif8266\n",
+        ),
+        ("blink/blink.ino", ""),
+        ("blink/build/arduino.avr.uno/blink.ino.bin", "x"),
+        ("z/build/zephyr/runners.yaml", "flash-runner: nrfutil\n"),
+        ("z/build/zephyr/.config", "CONFIG_BOARD=\"nrf52840dk\"\n"),
+        ("z/prj.conf", ""),
+    ]);
+    let found = files.discover(&[]);
+    let error = found.default_target().unwrap_err();
+    assert_eq!(error.code(), "no-target");
+    let said = error.to_string();
+    for what in [
+        "env:uno is for atmelavr",
+        "env:d1 is for espressif8266",
+        "arduino.avr.uno is for avr (in blink)",
+        "build is for nrf52840dk (in z)",
+    ] {
+        assert!(said.contains(what), "no '{what}' in: {said}");
+    }
+    assert!(
+        !error.remedy().contains("Build it first"),
+        "{}",
+        error.remedy()
+    );
+    assert_eq!(found.passed.len(), 4, "{:?}", found.passed);
+    // What is broken is told once.
+    let broken = lay_out(&[("build/flasher_args.json", "{")]);
+    assert_eq!(broken.discover(&[]).problems.len(), 1);
+}
+
+#[test]
+fn what_is_named_and_not_there_is_told_by_name() {
+    let files = lay_out(&[(".vscode/settings.json", r#"{"idf.buildPath": "out"}"#)]);
+    let found = files.discover(&[]);
+    let [passed] = found.passed.as_slice() else {
+        panic!("{:?}", found.passed)
+    };
+    assert_eq!(passed.place, files.root().join("out"));
+    assert!(
+        passed.why.starts_with("does not exist; named by "),
+        "{}",
+        passed.why
+    );
+}
+
+/// Everything below a workspace is a project: there is an end, and it is said.
+#[test]
+fn a_search_ends() {
+    let files = lay_out(&[]);
+    for n in 0..150 {
+        files.write(
+            &format!("p{n}/platformio.ini"),
+            b"[env:a]\nplatform = atmelavr\n",
+        );
+    }
+    for n in 0..9000 {
+        files.write(&format!("p0/x/{n}"), b"");
+    }
+    let found = files.discover(&[]);
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let last = found.passed.last().unwrap();
+    assert!(last.why.contains("more than 100 projects"), "{last:?}");
+    let found = discover(&files.root().join("p0"), &Environment::default());
+    let last = found.passed.last().unwrap();
+    assert!(last.why.contains("more than 8000 files"), "{last:?}");
+}
+
+/// What the tool of each writes where nothing is said, and besides the program.
+#[test]
+fn defaults_and_extra_images_are_those_of_the_tool() {
+    let rows: &[Row<'_>] = &[
+        // west's runner.
+        (
+            &[
+                ("build/zephyr/runners.yaml", "flash-runner: esp32\n"),
+                ("build/zephyr/zephyr.bin", "<image>"),
+            ],
+            &["zephyr:build: firmware 0x10000"],
+        ),
+        (
+            &[
+                (
+                    "build/zephyr/runners.yaml",
+                    "flash-runner: esp32\nargs:\n  esp32:\n    - --esp-boot-address=0x1000\n    \
+                     - --esp-flash-bootloader=/gone/build/esp-idf/boot.bin\n    \
+                     - --esp-flash-partition_table=esp-idf/t.bin\n",
+                ),
+                ("build/zephyr/zephyr.bin", "<image>"),
+                ("build/esp-idf/boot.bin", "<image>"),
+                ("build/esp-idf/t.bin", "<table>app,app,factory,,1M\n"),
+            ],
+            &["zephyr:build: bootloader 0x1000, partitions 0x8000, firmware 0x10000"],
+        ),
+        // The menu of Arduino's core.
+        (
+            &[
+                ("s.ino", ""),
+                ("build/esp32.esp32.esp32s3/s.ino.bin", "<s3>"),
+                (
+                    "build/esp32.esp32.esp32s3/s.ino.partitions.bin",
+                    "<table>a,app,factory,,1M\nmodel,data,spiffs,0xD10000,1M\n",
+                ),
+                ("build/esp32.esp32.esp32s3/srmodels.bin", "x"),
+                ("build/esp32.esp32.esp32s3/tinyuf2.bin", "x"),
+            ],
+            &[
+                "arduino:esp32.esp32.esp32s3: bootloader 0x0, partitions 0x8000, otadata 0xe000, \
+                 firmware 0x10000, model 0xd10000",
+            ],
+        ),
+    ];
+    for (files, expected) in rows {
+        assert_eq!(lines(&lay_out(files).discover(&[])), *expected);
+    }
+}
