@@ -23,7 +23,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use fbuild_loader::chip::{Chip, Deflate};
+use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN, slip, stub};
 use fbuild_sim::flash::PAGE_LEN;

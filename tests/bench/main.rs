@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
 use crate::contestant::contestants;
 use crate::parameters::{CHIPS, HASH_FACTORS, LINKS, Link, Rates};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_sim::Connection;
 use fbuild_sim::timing::{FlashTiming, LinkTiming, LoaderTiming, Timing};
 

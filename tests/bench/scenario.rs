@@ -10,7 +10,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use fbuild_deploy::deploy::{Request, deploy};
 use fbuild_deploy::event::{Event, Phase, PlanSummary};
 use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, BoardBuilder, Connection, Faults, State};
 

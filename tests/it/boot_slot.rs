@@ -1,10 +1,10 @@
 //! What is written is what boots: OTA slots, the otadata that selects between them, and the tables
 //! that say where they are.
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_deploy::target::{Region, RegionKind, Source};
-use fbuild_loader::chip::Chip;
+use fbuild_project::target::{Region, RegionKind, Source};
 use fbuild_sim::Board;
 
 use crate::bench::{Bench, Deployed};

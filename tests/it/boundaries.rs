@@ -32,56 +32,72 @@ fn dependencies(package: &str) -> Vec<String> {
         .collect()
 }
 
+/// What each crate of ours depends on, of ours. Whoever adds an arrow draws it in ARCHITECTURE.md, too.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("chip", &[]),
+    ("link", &[]),
+    ("monitor", &[]),
+    ("project", &["chip"]),
+    ("loader", &["chip", "link"]),
+    ("editing", &["chip", "project"]),
+    ("sim", &["chip", "link", "loader"]),
+    ("deploy", &["chip", "link", "loader", "project"]),
+    (
+        "lsp",
+        &[
+            "chip", "deploy", "editing", "link", "loader", "monitor", "project", "sim",
+        ],
+    ),
+];
+
 #[test]
 fn arrows_point_one_way() {
-    let forbidden = [
-        (
-            "fbuild-loader",
-            &[
-                "fbuild-deploy",
-                "fbuild-sim",
-                "fbuild-lsp",
-                "tower-lsp",
-                "tokio",
-            ][..],
-        ),
-        (
-            "fbuild-sim",
-            &["fbuild-deploy", "fbuild-lsp", "tower-lsp", "tokio"][..],
-        ),
-        (
-            "fbuild-monitor",
-            &[
-                "fbuild-loader",
-                "fbuild-deploy",
-                "fbuild-sim",
-                "fbuild-lsp",
-                "tower-lsp",
-                "tokio",
-                "serialport",
-            ][..],
-        ),
-        (
-            "fbuild-deploy",
-            &[
-                "fbuild-monitor",
-                "fbuild-sim",
-                "fbuild-lsp",
-                "tower-lsp",
-                "lsp-types",
-                "tokio",
-            ][..],
-        ),
-    ];
-    for (package, unwanted) in forbidden {
-        let found = dependencies(package);
-        assert!(found.contains(&package.to_owned()), "{found:?}");
-        for name in unwanted {
-            assert!(
-                !found.contains(&(*name).to_owned()),
-                "{package} depends on {name}"
-            );
+    for (name, arrows) in ARROWS {
+        let found = dependencies(&format!("fbuild-{name}"));
+        let mut ours: Vec<&str> = found
+            .iter()
+            .filter_map(|found| found.strip_prefix("fbuild-"))
+            .filter(|found| *found != name)
+            .collect();
+        ours.sort_unstable();
+        ours.dedup();
+        assert_eq!(ours, arrows, "{name}");
+    }
+    let folders = std::fs::read_dir(root().join("server")).unwrap();
+    assert_eq!(folders.count(), ARROWS.len(), "a crate without a row");
+}
+
+/// What a crate never hears of, of others' crates.
+#[test]
+fn what_is_not_a_crates_subject_is_not_in_its_tree() {
+    let editor = &["tower-lsp", "lsp-types", "tokio"][..];
+    let ports = &["serialport", "rustix"][..];
+    for (name, unwanted) in [
+        ("chip", [editor, ports].concat()),
+        ("link", editor.to_vec()),
+        ("loader", editor.to_vec()),
+        ("project", [editor, &["serialport"]].concat()),
+        ("deploy", [editor, &["clap"]].concat()),
+        ("monitor", [editor, ports].concat()),
+        ("editing", [editor, &["serialport"]].concat()),
+        ("sim", editor.to_vec()),
+    ] {
+        let found = dependencies(&format!("fbuild-{name}"));
+        for unwanted in unwanted {
+            let is_there = found.iter().any(|found| found == unwanted);
+            assert!(!is_there, "fbuild-{name} depends on {unwanted}");
         }
+    }
+    let lsp = dependencies("fbuild-lsp");
+    for known in [
+        "tower-lsp",
+        "lsp-types",
+        "tokio",
+        "serialport",
+        "rustix",
+        "clap",
+    ] {
+        assert!(lsp.iter().any(|it| it == known), "{known} is not seen");
     }
 }
 
@@ -120,7 +136,7 @@ fn programs_are_started_in_four_places() {
     let expected = [
         "server/deploy/src/esptool/run.rs",
         "server/deploy/src/process_group.rs",
-        "server/loader/src/link/holder.rs",
+        "server/link/src/holder.rs",
         "server/lsp/src/server/job/build.rs",
     ];
     assert_eq!(starters, expected.map(PathBuf::from));
@@ -150,12 +166,29 @@ fn tower_lsp_is_named_in_these_files_only() {
     assert_eq!(files_with("tower_lsp::"), expected);
 }
 
-/// It takes bytes and times and gives values.
+/// Whether only crates other than `names` say one of `words`; each word is said somewhere, or this
+/// would see nothing.
+fn nobody_says(names: &[&str], words: &[&str]) {
+    for word in words {
+        let users = files_with(word);
+        assert!(!users.is_empty(), "{word}: nobody says it");
+        for name in names {
+            let folder = root().join("server").join(name);
+            assert!(folder.is_dir(), "{name}");
+            let user = users
+                .iter()
+                .find(|path| path.starts_with(format!("server/{name}/")));
+            assert_eq!(user, None, "{word}");
+        }
+    }
+}
+
+/// They take bytes, texts, facts and times and give values.
 #[test]
-fn the_monitor_does_no_io() {
-    for word in [
+fn chip_monitor_and_editing_do_no_io() {
+    let words = [
         "std::fs",
-        "std::net",
+        "TcpStream",
         "std::process",
         "std::env",
         "Instant",
@@ -163,13 +196,25 @@ fn the_monitor_does_no_io() {
         "stdin",
         "stdout",
         "stderr",
-    ] {
-        let users = files_with(word);
-        assert!(
-            !users.is_empty(),
-            "{word}: nobody uses it, so this sees nothing"
-        );
-        let monitor = users.iter().find(|path| path.starts_with("server/monitor"));
-        assert_eq!(monitor, None, "{word}");
-    }
+        ".metadata()",
+        ".is_file()",
+        ".is_dir()",
+        "file::read",
+    ];
+    nobody_says(&["chip", "monitor", "editing"], &words);
+}
+
+/// It reads what strangers wrote.
+#[test]
+fn project_never_writes_or_runs() {
+    let words = [
+        "fs::write",
+        "create_dir",
+        "fs::rename",
+        "remove_file",
+        ".write(true)",
+        "std::process",
+        "TcpStream",
+    ];
+    nobody_says(&["project"], &words);
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Request};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::reset::Before;
 use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::{Board, BoardBuilder};

@@ -7,8 +7,8 @@ use crate::harness::root;
 
 /// Where codes are rules of an editor's diagnostics, which docs/protocol.md lists.
 const OF_DIAGNOSTICS: [&str; 3] = [
-    "server/deploy/src/partitions/csv",
-    "server/lsp/src/editing",
+    "server/project/src/partitions/csv",
+    "server/editing/src",
     "server/lsp/src/server/editing",
 ];
 

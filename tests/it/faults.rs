@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
-use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{OutcomeKind, Report};
-use fbuild_deploy::target::Target;
+use fbuild_link::Link;
+use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::Link;
-use fbuild_loader::link::memory::{MemoryLink, Time};
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::target::Target;
 use fbuild_sim::{Board, Faults, State, When};
 
 use crate::harness::root;

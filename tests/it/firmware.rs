@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::Request;
-use fbuild_deploy::target::{Region, Target};
-use fbuild_loader::chip::Chip;
+use fbuild_project::target::{Region, Target};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 

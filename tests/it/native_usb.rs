@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+use fbuild_link::{Lines, LinesReach, Link, UsbId};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
 use fbuild_loader::session::{ConnectOptions, Left, Session};
 use fbuild_sim::Board;
 

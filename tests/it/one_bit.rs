@@ -21,7 +21,7 @@ mod setting;
 use std::collections::BTreeMap;
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
 use cases::Cases;
 use fault::Fault;

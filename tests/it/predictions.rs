@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Request, deploy};
 use fbuild_deploy::event::{Event, Phase};
-use fbuild_deploy::target::Target;
+use fbuild_link::memory::{Device as _, MemoryLink, Time};
+use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::memory::{Device as _, MemoryLink, Time};
-use fbuild_loader::link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
+use fbuild_project::target::Target;
 use fbuild_sim::{Board, Connection, Timing};
 
 use crate::harness;

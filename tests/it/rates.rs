@@ -4,14 +4,14 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
-use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_deploy::rates::{Adapter, RateMemory};
+use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_link::{ESPRESSIF_VID, Lines, LinesReach, Link, UsbId};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{ESPRESSIF_VID, Lines, LinesReach, Link, UsbId};
+use fbuild_project::discover::{Environment, discover};
 use fbuild_sim::timing::Timing;
 use fbuild_sim::{Board, State};
 

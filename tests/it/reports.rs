@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::erase::{NotErased, Stretch, erase};
 use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, Faults, When};
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Request, board_info};
+use fbuild_link::Link;
+use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::Link;
-use fbuild_loader::link::memory::{MemoryLink, Time};
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, Timing};
 

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::outcome::{OutcomeKind, Verdict};
-use fbuild_loader::chip::Chip;
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, BoardBuilder, Encryption, Faults};
 
@@ -431,7 +431,7 @@ fn signed_images_go_onto_a_board_with_secure_boot() {
 /// A changed header would break the signature.
 #[test]
 fn a_signed_boot_loader_is_not_patched() {
-    use fbuild_deploy::target::{FlashParams, Setting};
+    use fbuild_project::target::{FlashParams, Setting};
     let mut build = signed_build(Chip::Esp32S3, 2, signed_v2);
     build.target.flash = FlashParams {
         mode: Setting::Set("qio".to_owned()),

@@ -1,10 +1,10 @@
 //! A success starts: the flash size in the boot loader's header, and the chain from boot ROM to app,
 //! whatever of it is deployed and however it is named.
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Mode, Request};
-use fbuild_deploy::target::{Setting, Tool};
-use fbuild_loader::chip::Chip;
 use fbuild_loader::packet::op;
+use fbuild_project::target::{Setting, Tool};
 use fbuild_sim::Board;
 
 use crate::bench::{Bench, Deployed};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fbuild_loader::chip::{Chip, Deflate};
+use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::session::LoaderKind;
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 

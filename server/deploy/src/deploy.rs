@@ -20,9 +20,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fbuild_link::Link;
+use fbuild_link::error::OpenError;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::error::OpenError;
-use fbuild_loader::link::Link;
 use fbuild_loader::reset::{After, Before};
 use fbuild_loader::session::Session;
 
@@ -33,7 +33,7 @@ use crate::image::{self, BoardFacts, Image, LoadedImages};
 use crate::outcome::{Backend, Report};
 use crate::plan::{Plan, Surveyed, plan};
 use crate::search::Sector;
-use crate::target::Target;
+use fbuild_project::target::Target;
 
 pub(crate) use connect::board_security;
 pub use connect::{BoardInfo, board_info};

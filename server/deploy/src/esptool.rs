@@ -30,10 +30,10 @@ mod write;
 use std::io;
 use std::time::Instant;
 
+use fbuild_link::LinesReach;
+use fbuild_link::error::OpenError;
+use fbuild_link::holder::holders;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::error::OpenError;
-use fbuild_loader::link::LinesReach;
-use fbuild_loader::link::holder::holders;
 use fbuild_loader::reset::{self, After};
 
 use self::arguments::Work;

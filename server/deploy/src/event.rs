@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::image::BoardSecurity;
+use fbuild_chip::security::BoardSecurity;
+
 use crate::outcome::Report;
 
 /// What is being done to a region.
@@ -21,7 +22,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
     /// The chip.
-    pub chip: fbuild_loader::chip::Chip,
+    pub chip: fbuild_chip::Chip,
     /// Factory MAC address as people write it, where it can be read.
     pub mac: Option<String>,
     /// Chip revision, major * 100 + minor, where it can be read.

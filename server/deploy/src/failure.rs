@@ -1,9 +1,10 @@
 //! Why a deploy ended early, and how that is told to a person.
 
-use fbuild_loader::error::{LoaderError, OpenError};
+use fbuild_link::error::OpenError;
+use fbuild_loader::error::LoaderError;
+use fbuild_project::input_error::InputError;
 
 use crate::esptool::{EsptoolError, only_esptool_opens};
-use crate::input_error::InputError;
 use crate::outcome::Failure;
 
 /// Code of the failure of a deploy that was to keep the data on the board and could not.

@@ -7,42 +7,27 @@
 mod board;
 mod check;
 mod elf;
-mod esp_image;
-pub mod flash_size;
 mod layout;
 mod load;
 mod loaded;
+#[cfg(test)]
+mod made;
 mod patch;
 mod start;
 
 use std::sync::Arc;
 
-pub use board::{BoardFacts, BoardSecurity, Standing};
-pub(crate) use board::{CONFIGURED, THREE_BYTE_END};
-pub(crate) use elf::{elf_chip, parse_table};
-pub(crate) use esp_image::peek_chip_id;
-pub use esp_image::{EspImage, ImageFault};
+pub(crate) use board::THREE_BYTE_END;
+pub use board::{BoardFacts, Standing};
 pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
 pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is_app};
-
-/// Size of a flash in bytes, from its name in build tools (`4MB`).
-#[must_use]
-pub fn flash_size_bytes(name: &str) -> Option<u32> {
-    patch::size_bytes(name)
-}
-
-/// Name of a flash size in build tools, for the sizes that a header can hold.
-#[must_use]
-pub fn flash_size_name(bytes: u32) -> Option<&'static str> {
-    patch::size_name(bytes)
-}
 
 /// A region's bytes as they will stand in flash: header patched, padded with FF.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     /// The region it is for.
-    pub region: crate::target::Region,
+    pub region: fbuild_project::target::Region,
     /// Its bytes, and FF behind them up to the end of their last sector, which is what erasing
     /// leaves there. Shared: there is one copy of them, however often a deploy starts over.
     pub bytes: Arc<Vec<u8>>,

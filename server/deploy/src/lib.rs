@@ -1,31 +1,22 @@
 //! Decide what should be on a board, and put it there.
 //!
-//! Read in this order: [`target`] is what a workspace offers ([`discover`] finds it), [`image`] the
-//! bytes as they will stand in flash (checked before any board is touched), [`plan`] the decision,
-//! [`deploy`] the whole story of one deploy, [`outcome`] what it says at the end. Nothing here knows
-//! of LSP, editors or command lines.
+//! Read in this order: [`image`] is a target's bytes as they will stand in flash (checked before any
+//! board is touched), [`plan`] the decision, [`deploy`] the whole story of one deploy, [`outcome`] what
+//! it says at the end. Nothing here knows of LSP, editors or command lines.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-pub mod amount;
 pub mod cost;
 pub mod deploy;
-pub mod discover;
-pub mod edit_distance;
 pub mod esptool;
 pub mod event;
 pub mod failure;
-pub mod file;
 pub mod image;
-pub mod input_error;
-pub mod otadata;
 pub mod outcome;
 pub mod own_file;
-pub mod partitions;
 pub mod plan;
 pub mod process_group;
 pub mod rates;
 pub mod search;
 pub mod store;
-pub mod target;

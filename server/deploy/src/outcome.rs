@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::input_error::InputError;
 
 use crate::event::PlanSummary;
 
@@ -132,5 +133,17 @@ impl fmt::Display for Failure {
             }
         }
         Ok(())
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Self {
+            code: error.code(),
+            is_input: true,
+            what: error.to_string(),
+            board_state: String::new(),
+            remedy: error.remedy(),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::file::{self, ReadError, STATE_LIMIT};
+use fbuild_project::file::{self, ReadError, STATE_LIMIT};
 
 /// Makes the directory, and nobody else's.
 pub fn directory(path: &Path) -> io::Result<()> {

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use fbuild_loader::SECTOR_LEN;
+use fbuild_project::target::RegionKind;
 
 use crate::search::{SECTORS_PER_BLOCK, Sector, in_bytes};
-use crate::target::RegionKind;
 
 /// What is known of one region when the plan is made.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fbuild_loader::link::UsbId;
+use fbuild_link::UsbId;
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;

@@ -1,15 +1,12 @@
 //! Talk to the loader of an ESP32-family chip: its boot ROM, or the flasher stub in its RAM.
 //!
 //! Read in this order: [`slip`] and [`packet`] are the codec (bytes in, values out, no I/O),
-//! [`chip`] the facts about each chip, [`link`] the byte pipes, [`reset`] the dances on the control
-//! lines, [`session`] everything a host says to a loader. Nothing here knows of projects, regions,
-//! plans or editors.
+//! [`reset`] the dances on a link's control lines, [`session`] everything a host says to a loader.
+//! Nothing here knows of projects, regions, plans or editors.
 
 pub mod boot_log;
 pub mod cancel;
-pub mod chip;
 pub mod error;
-pub mod link;
 pub mod packet;
 pub mod reset;
 pub mod session;

@@ -10,7 +10,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::link::{ESPRESSIF_VID, Lines, LinesReach, Link};
+use fbuild_link::{ESPRESSIF_VID, Lines, LinesReach, Link};
 
 /// How to get a board into download mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,7 +83,7 @@ pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
     ];
     if link
         .usb_id()
-        .is_some_and(crate::link::UsbId::is_serial_jtag)
+        .is_some_and(fbuild_link::UsbId::is_serial_jtag)
     {
         &[Strategy::UsbSerialJtag]
     } else if cfg!(windows) {
@@ -168,7 +168,7 @@ pub fn start_firmware(link: &mut dyn Link) -> io::Result<LinesReach> {
 
 fn has_fixed_flow_control(link: &dyn Link) -> bool {
     link.usb_id()
-        .is_some_and(crate::link::UsbId::has_fixed_flow_control)
+        .is_some_and(fbuild_link::UsbId::has_fixed_flow_control)
 }
 
 fn run(link: &mut dyn Link, steps: &[Step]) -> io::Result<LinesReach> {
@@ -200,8 +200,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::link::memory::{Device, MemoryLink, Time, Transmission};
-    use crate::link::{USB_SERIAL_JTAG_PID, UsbId};
+    use fbuild_link::memory::{Device, MemoryLink, Time, Transmission};
+    use fbuild_link::{USB_SERIAL_JTAG_PID, UsbId};
 
     /// Remembers what the lines were set to, and when, in milliseconds.
     #[derive(Default)]

@@ -24,11 +24,11 @@ pub use identify::{FlashId, Security};
 pub use leave::Left;
 
 use crate::cancel::CancelToken;
-use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use crate::packet::{self, Packet, op_name};
 use crate::slip::{self, Decoder, Piece};
+use fbuild_chip::Chip;
+use fbuild_link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use patience::{Patience, Work, usual};
 
 /// Wait for an ordinary answer. This and the other figures for waiting are esptool 5.6.0's.

@@ -3,7 +3,7 @@
 //! They come from the espflash crate at build time (see `build.rs`). espflash 4.7.0 carries the same
 //! stubs as esptool 5.6.0.
 
-use crate::chip::Chip;
+use fbuild_chip::Chip;
 
 /// A stub: two RAM segments and where to jump.
 #[derive(Debug)]

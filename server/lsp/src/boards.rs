@@ -7,8 +7,8 @@ use fbuild_deploy::deploy::{self, BoardInfo, Mode, Request};
 use fbuild_deploy::esptool;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, Failure, Report};
+use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::link::serial::{self, PortInfo};
 
 use fbuild_sim::port::is_sim_port;
 

@@ -2,7 +2,7 @@
 
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 
-use crate::plain;
+use fbuild_project::plain;
 
 /// The outcome in the first line; cause, state of the board and remedy, and warnings in further
 /// ones.

@@ -9,9 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::own_file;
-use fbuild_loader::error::OpenError;
-use fbuild_loader::link::Link;
-use fbuild_loader::link::holder::Holder;
+use fbuild_link::Link;
+use fbuild_link::error::OpenError;
+use fbuild_link::holder::Holder;
 use fbuild_sim::port::is_sim_port;
 use serde::{Deserialize, Serialize};
 

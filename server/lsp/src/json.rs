@@ -11,11 +11,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use fbuild_deploy::event::{PlanSummary, PlannedWrite};
-use fbuild_deploy::input_error::InputError;
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_project::input_error::InputError;
 use serde::Serialize;
 
-use crate::plain;
+use fbuild_project::plain;
 
 pub(crate) use board::{Board, BoardAnswer, revision};
 pub(crate) use crashes::CrashList;
@@ -92,7 +92,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
             backend: report.backend.name(),
             target: &report.target,
             port: &report.port,
-            chip: report.chip.map(fbuild_loader::chip::Chip::name),
+            chip: report.chip.map(fbuild_chip::Chip::name),
             mac: report.mac.as_deref(),
             duration_ms: milliseconds(report.duration),
             regions: report.regions.iter().map(Region::from).collect(),
@@ -195,7 +195,7 @@ mod tests {
             backend: Backend::Esptool,
             target: "espidf:build".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
-            chip: Some(fbuild_loader::chip::Chip::Esp32C3),
+            chip: Some(fbuild_chip::Chip::Esp32C3),
             mac: Some("24:0a:c4:00:01:10".to_owned()),
             duration: Duration::from_micros(1_234_567),
             regions: vec![RegionReport {

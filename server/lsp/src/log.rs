@@ -22,7 +22,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::plain;
+use fbuild_project::plain;
 
 /// Lines that wait for the client, and for whoever reads standard error; more are dropped.
 const WAITING_MAX: usize = 256;

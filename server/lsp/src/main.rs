@@ -11,7 +11,6 @@
 
 mod boards;
 mod cli;
-mod editing;
 mod explain;
 mod holding;
 mod json;

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fbuild_deploy::deploy::{Baud, Mode, Request};
-use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
-use fbuild_deploy::target::Target;
-use fbuild_loader::link::serial::PortInfo;
+use fbuild_link::serial::PortInfo;
 use fbuild_loader::reset::{After, Before};
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::target::Target;
 
 use crate::port::{self, Wishes};
 

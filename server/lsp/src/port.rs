@@ -5,13 +5,13 @@ mod remembered;
 use std::io;
 use std::path::Path;
 
-use fbuild_deploy::discover::glob;
 use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::own_file;
-use fbuild_loader::error::OpenError;
-use fbuild_loader::link::memory::Time;
-use fbuild_loader::link::serial::PortInfo;
-use fbuild_loader::link::{self, ESPRESSIF_VID, Link};
+use fbuild_link::error::OpenError;
+use fbuild_link::memory::Time;
+use fbuild_link::serial::PortInfo;
+use fbuild_link::{ESPRESSIF_VID, Link};
+use fbuild_project::discover::glob;
 use fbuild_sim::port::{self as sim, SimPort, is_sim_port};
 use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, Timing};
@@ -181,7 +181,7 @@ pub(crate) fn identity(port: &str) -> String {
     if port.contains("://") {
         return port.to_owned();
     }
-    link::serial::identity(port)
+    fbuild_link::serial::identity(port)
 }
 
 /// A simulated board's flash file is looked for in `base` if its path is relative; every other
@@ -220,7 +220,7 @@ pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, 
 /// Opens any port by its name.
 pub(crate) fn open(port: &str, state_dir: Option<&Path>) -> Result<Box<dyn Link>, OpenError> {
     if !is_sim_port(port) {
-        return link::open(port);
+        return fbuild_link::open(port);
     }
     let sim = sim_port(port, state_dir).map_err(|error| OpenError::BadName {
         port: port.to_owned(),

@@ -1,4 +1,4 @@
-//! The board: chip, flash, reset circuit and cable, as one [`fbuild_loader::link::memory::Device`].
+//! The board: chip, flash, reset circuit and cable, as one [`fbuild_link::memory::Device`].
 
 mod builder;
 mod device;
@@ -6,7 +6,7 @@ mod device;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::packet;
 
 use crate::boot::log::{self, Cause};

@@ -6,7 +6,7 @@ pub(crate) mod log;
 mod otadata;
 mod table;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
 use crate::flash::Nor;
 use crate::security;

@@ -9,7 +9,7 @@
 use std::io;
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 use md5::{Digest, Md5};
 

@@ -2,7 +2,7 @@
 //!
 //! [`board::Board`] is a state machine without threads or clocks of its own: bytes and control lines
 //! go in with the time, bytes come out stamped with the time at which they arrive. It runs in this
-//! process behind a [`fbuild_loader::link::memory::MemoryLink`] ([`port`] makes such links from
+//! process behind a [`fbuild_link::memory::MemoryLink`] ([`port`] makes such links from
 //! `sim:` port names), or in real time on a pty or a TCP port ([`serve`]) for programs of others.
 //!
 //! What it models: NOR flash ([`flash`]), the boot ROM's loader and the flasher stub with their

@@ -16,9 +16,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
+use fbuild_chip::Chip;
+use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 
 use crate::board::{Board, BoardBuilder, BuildError};
 use crate::reset_circuit::Connection;

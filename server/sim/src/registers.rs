@@ -10,7 +10,7 @@ mod spi;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fbuild_loader::chip::{Chip, ChipFacts};
+use fbuild_chip::{Chip, ChipFacts};
 
 use crate::flash::Nor;
 use crate::security::Security;

@@ -1,6 +1,6 @@
 //! From control lines to reset and boot pin.
 
-use fbuild_loader::link::Lines;
+use fbuild_link::Lines;
 
 /// How the board hangs on its cable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

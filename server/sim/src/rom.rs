@@ -10,7 +10,7 @@ mod receiver;
 
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::packet::{self, op};
 
 use crate::hardware::Hardware;

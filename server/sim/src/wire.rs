@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use fbuild_loader::link::memory::Transmission;
+use fbuild_link::memory::Transmission;
 use fbuild_loader::slip;
 
 use crate::stats::Stats;

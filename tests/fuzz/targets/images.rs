@@ -4,11 +4,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
-use fbuild_deploy::image::{self, EspImage};
-use fbuild_deploy::partitions::PartitionTable;
-use fbuild_deploy::target::{ElfSource, Source, Target};
-use fbuild_deploy::otadata;
-use fbuild_loader::chip::Chip;
+use fbuild_deploy::image;
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::partitions::PartitionTable;
+use fbuild_project::target::{ElfSource, Source, Target};
+use fbuild_project::otadata;
+use fbuild_chip::Chip;
 use libfuzzer_sys::fuzz_target;
 
 static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));

@@ -1,8 +1,8 @@
 //! Any text as a partition table, by the rules of any version; any bytes as a binary table.
 #![no_main]
 
-use fbuild_deploy::partitions::PartitionTable;
-use fbuild_deploy::partitions::csv::{self, IdfVersion, Options, SecureBoot};
+use fbuild_project::partitions::PartitionTable;
+use fbuild_project::partitions::csv::{self, IdfVersion, Options, SecureBoot};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

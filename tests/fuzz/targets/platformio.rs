@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fbuild_deploy::discover::Environment;
-use fbuild_deploy::discover::ini::IniText;
-use fbuild_deploy::discover::platformio_config::{Files, ProjectConfig, TooWide};
-use fbuild_deploy::file::ReadError;
+use fbuild_project::discover::Environment;
+use fbuild_project::discover::ini::IniText;
+use fbuild_project::discover::platformio_config::{Files, ProjectConfig, TooWide};
+use fbuild_project::file::ReadError;
 use libfuzzer_sys::fuzz_target;
 
 struct Two<'t>(&'t str, &'t str);

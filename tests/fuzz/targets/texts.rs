@@ -1,13 +1,13 @@
 //! Any text as each of the small formats: sdkconfig, flasher_args.json, esptool's output, boot logs.
 #![no_main]
 
-use fbuild_deploy::discover::flasher_args::FlasherArgs;
-use fbuild_deploy::discover::glob;
-use fbuild_deploy::discover::sdkconfig::{SdkConfig, SdkConfigText};
+use fbuild_project::discover::flasher_args::FlasherArgs;
+use fbuild_project::discover::glob;
+use fbuild_project::discover::sdkconfig::{SdkConfig, SdkConfigText};
 use fbuild_deploy::esptool::fault::{fault, is_mismatch};
 use fbuild_deploy::esptool::output::{Lines, Said};
 use fbuild_deploy::esptool::version::Version;
-use fbuild_deploy::partitions::csv::{ExtraSubtype, IdfVersion};
+use fbuild_project::partitions::csv::{ExtraSubtype, IdfVersion};
 use fbuild_loader::boot_log;
 use libfuzzer_sys::fuzz_target;
 

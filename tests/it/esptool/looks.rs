@@ -7,12 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Mode, Request, deploy};
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
-use fbuild_deploy::target::Setting;
+use fbuild_link::error::OpenError;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::error::OpenError;
+use fbuild_project::target::Setting;
 use fbuild_sim::Board;
 use tempfile::TempDir;
 

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fbuild_loader::link::memory::{MemoryLink, Time};
-use fbuild_loader::link::{Lines, Link};
+use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_link::{Lines, Link};
 use fbuild_sim::{Board, BoardBuilder, Timing};
 
 const IAC: u8 = 255;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_sim::{Board, State};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::esptool::deploy_served;
 use fbuild_deploy::event::{Event, Phase};
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report, Verdict};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_sim::serve::{self, PtyOptions, Server};
 use fbuild_sim::{Board, BoardBuilder, Encryption, Timing};
 
@@ -361,7 +361,7 @@ fn a_board_that_starts_signed_images_only() {
 /// finds it.
 #[test]
 fn a_patched_boot_loader_matches_the_next_time() {
-    use fbuild_deploy::target::{FlashParams, Setting};
+    use fbuild_project::target::{FlashParams, Setting};
     for program in esptools() {
         let pair = Pair::new(&Board::builder(Chip::Esp32), &program);
         let mut build = build(Chip::Esp32);

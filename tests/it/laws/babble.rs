@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_link::memory::{Device, MemoryLink, Time, Transmission};
+use fbuild_link::{Lines, Link};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::memory::{Device, MemoryLink, Time, Transmission};
-use fbuild_loader::link::{Lines, Link};
 use fbuild_loader::packet::{self, Packet, op};
 use fbuild_loader::slip::{self, Decoder, Piece};
 use proptest::collection::vec;

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+use fbuild_link::Link as _;
+use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::Link as _;
-use fbuild_loader::link::memory::{MemoryLink, Time};
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::reset::Before;
 use fbuild_loader::session::{ConnectOptions, LoaderKind, Session};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fbuild_loader::link::{Lines, LinesReach, Link, UsbId};
+use fbuild_link::{Lines, LinesReach, Link, UsbId};
 use fbuild_loader::packet::HEADER_LEN;
 use fbuild_loader::slip::{Decoder, Piece};
 

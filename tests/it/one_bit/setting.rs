@@ -5,14 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::deploy::{Baud, Mode, Request, board_info, deploy};
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_deploy::target::Region;
+use fbuild_link::Link;
+use fbuild_link::memory::{Device as _, MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::Link;
-use fbuild_loader::link::memory::{Device as _, MemoryLink, Time};
 use fbuild_loader::packet::op;
+use fbuild_project::target::Region;
 use fbuild_sim::{Board, Timing};
 
 use super::fault::{Fault, Frame};

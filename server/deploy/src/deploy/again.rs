@@ -1,7 +1,7 @@
 //! Whether a deploy starts over after an error on the link, and how.
 
+use fbuild_link::LinesReach;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::link::LinesReach;
 use fbuild_loader::session::Session;
 
 use super::connect::rate_memory;

@@ -5,17 +5,17 @@
 //! success and the old firmware would run.
 
 use fbuild_loader::SECTOR_LEN;
+use fbuild_project::otadata;
+use fbuild_project::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
+use fbuild_project::target::Tool;
 
 use super::on_board::OnBoard;
 use super::survey::Region;
 use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
-use crate::otadata;
 use crate::outcome::Verdict;
-use crate::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
 use crate::search::is_blank;
-use crate::target::Tool;
 
 /// An otadata entry is read with this much, the unit of the ROM's slow read.
 const ENTRY_READ_LEN: u32 = 64;

@@ -6,17 +6,18 @@
 //! or files asks for a part, and may bring the rest afterwards: they are told. So is a build of an app
 //! alone.
 
+use fbuild_project::flash_size::{Sizes, conflicts, header_flash_size};
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::{Partition, PartitionTable};
+use fbuild_project::target::{RegionKind, Tool};
+
 use super::boot_slot::read_table;
 use super::on_board::OnBoard;
 use super::{Job, Mode};
 use crate::failure::DeployError;
-use crate::image::flash_size::{Sizes, conflicts, header_flash_size};
 use crate::image::{
     BoardFacts, Found, Image, LoadedImages, START_BYTES, brought, brought_table, header_of, is_app,
 };
-use crate::input_error::InputError;
-use crate::partitions::{Partition, PartitionTable};
-use crate::target::{RegionKind, Tool};
 
 /// Begins every image.
 const IMAGE_MAGIC: [u8; 1] = [0xE9];

@@ -1,7 +1,8 @@
 //! From a port to a board that is known.
 
+use fbuild_chip::Chip;
+use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
 
@@ -9,7 +10,7 @@ use super::{Baud, Job, Open, Request};
 use crate::cost::Measured;
 use crate::event::{Board, Event};
 use crate::failure::{BoardState, DeployError};
-use crate::image::{BoardFacts, BoardSecurity, LoadedImages};
+use crate::image::{BoardFacts, LoadedImages};
 use crate::outcome::Failure;
 use crate::rates::{self, RateMemory};
 

@@ -1,13 +1,13 @@
 //! Erasing flash on request: a stretch of it, or all.
 
+use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::session::{ConnectOptions, Session};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_project::amount::amount;
 
 use super::Open;
 use super::on_board::OnBoard as _;
-use crate::amount::amount;
 use crate::failure::{BoardState, DeployError};
 use crate::image::THREE_BYTE_END;
 use crate::outcome::Failure;

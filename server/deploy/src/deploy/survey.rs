@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
+use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session, md5_of};
+use fbuild_project::target::Setting;
 
 use super::connect::measured;
 use super::{Name, Request};
@@ -15,7 +16,6 @@ use crate::cost::Measured;
 use crate::image::{BoardFacts, Image, Standing, THREE_BYTE_END};
 use crate::outcome::Verdict;
 use crate::search::Sector;
-use crate::target::Setting;
 
 /// Least flash size to work with where the board does not tell. What a loader assumes by itself is less.
 const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
@@ -50,7 +50,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    pub(super) fn new(image: Image, security: crate::image::BoardSecurity) -> Self {
+    pub(super) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
         let encrypt = image.standing == Standing::Encrypted;
         Self {
             name: image.region.name.as_str().into(),
@@ -205,7 +205,7 @@ impl Survey {
     /// A board in Secure Download Mode does not tell it; the build may.
     pub(crate) fn take_flash_size_of(&mut self, request: &Request) {
         self.flash_size = match &request.target.flash.size {
-            Setting::Set(text) => crate::image::flash_size_bytes(text),
+            Setting::Set(text) => fbuild_project::flash_size::size_bytes(text),
             Setting::Keep | Setting::Detect => None,
         };
     }

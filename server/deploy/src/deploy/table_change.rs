@@ -1,13 +1,14 @@
 //! A new partition table must not silently make the firmware lose what it has stored.
 
+use fbuild_project::partitions::loss::{Fate, Loss, losses, losses_text};
+use fbuild_project::target::RegionKind;
+
 use super::boot_slot::{TableOnBoard, read_table};
 use super::on_board::OnBoard;
 use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, LoadedImages};
 use crate::outcome::Verdict;
-use crate::partitions::loss::{Fate, Loss, losses, losses_text};
-use crate::target::RegionKind;
 
 /// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
 /// dozen with the slowest ROM. What lies behind it counts as data.

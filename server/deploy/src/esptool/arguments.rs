@@ -1,7 +1,7 @@
 //! What esptool is called with. Pure: nothing passes through a shell, and nothing is left to
 //! esptool's own defaults, which differ between versions and can be set by its configuration file.
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::reset::{After, Before};
 
 use super::version::Spelling;

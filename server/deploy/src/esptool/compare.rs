@@ -1,5 +1,7 @@
 //! Ask the board, through esptool, what it holds: before writing, and where a proof is missing.
 
+use fbuild_project::target::RegionKind;
+
 use super::arguments::{Placed, Work};
 use super::error::EsptoolError;
 use super::fault::{fault, is_mismatch};
@@ -12,7 +14,6 @@ use crate::failure::DeployError;
 use crate::image::LoadedImages;
 use crate::outcome::Verdict;
 use crate::search::Sector;
-use crate::target::RegionKind;
 
 impl Job<'_> {
     /// Gives every region that can be compared its verdict. What esptool did not give one is written.

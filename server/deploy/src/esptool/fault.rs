@@ -6,8 +6,9 @@
 use std::io;
 use std::sync::LazyLock;
 
+use fbuild_link::error::OpenError;
 use fbuild_loader::boot_log::BootState;
-use fbuild_loader::error::{LoaderError, OpenError};
+use fbuild_loader::error::LoaderError;
 use regex::{Captures, Regex};
 
 use super::arguments::CONNECT_ATTEMPTS;

@@ -5,8 +5,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::discover::Environment;
-use crate::target::Tool;
+use fbuild_project::discover::Environment;
+use fbuild_project::target::Tool;
 
 /// One way to start esptool.
 #[derive(Debug, Clone, PartialEq, Eq)]

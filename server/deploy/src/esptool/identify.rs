@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::reset::After;
 use fbuild_loader::session::LoaderKind;
+use fbuild_project::file::{self, STATE_LIMIT};
 
 use super::arguments::Work;
 use super::efuses;
@@ -17,8 +19,7 @@ use crate::cost::Measured;
 use crate::deploy::{Job, Survey};
 use crate::event::{Board, Event};
 use crate::failure::DeployError;
-use crate::file::{self, STATE_LIMIT};
-use crate::image::{BoardFacts, BoardSecurity, Image};
+use crate::image::{BoardFacts, Image};
 
 /// For predictions: one exchange over a usual adapter. Nothing is measured through esptool.
 const ROUND_TRIP: Duration = Duration::from_millis(3);

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use fbuild_project::file::{self, IMAGE_LIMIT};
+
 use super::arguments::Work;
 use super::error::EsptoolError;
 use super::fault::{fault, is_mismatch};
@@ -10,7 +12,6 @@ use super::tool::Esptool;
 use super::verdicts::{Span, verdicts};
 use crate::deploy::OnBoard;
 use crate::failure::DeployError;
-use crate::file::{self, IMAGE_LIMIT};
 use crate::outcome::Verdict;
 
 /// The rest of this much comes along with what is fetched: a table and the otadata behind it stand

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::chip::Chip;
 use fbuild_loader::reset::{After, Before};
+use fbuild_project::discover::Environment;
 use tempfile::TempDir;
 
 use super::arguments::{Connection, Placed, Work, arguments};
@@ -17,7 +18,6 @@ use super::run::{Ran, run};
 use super::verdicts::Span;
 use super::version::{Spelling, Version};
 use crate::deploy::{Baud, Region, Request};
-use crate::discover::Environment;
 use crate::failure::DeployError;
 
 /// Baud rate where nobody says one: what ESP-IDF flashes with. esptool does not step down from a

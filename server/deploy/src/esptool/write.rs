@@ -1,6 +1,7 @@
 //! Carry out a plan through esptool.
 
 use fbuild_loader::reset::After;
+use fbuild_project::flash_size::size_name;
 
 use super::arguments::{Placed, Work};
 use super::fault::fault;
@@ -9,7 +10,6 @@ use super::tool::{Esptool, placed, span};
 use crate::deploy::{Job, Region};
 use crate::event::{Event, Phase};
 use crate::failure::{BoardState, DeployError};
-use crate::image::flash_size_name;
 use crate::plan::Plan;
 
 impl Job<'_> {
@@ -57,7 +57,7 @@ impl Job<'_> {
         let size = esptool.secure_download.then(|| self.survey.flash_bytes());
         let work = Work::Write {
             files: &files,
-            flash_size: size.and_then(flash_size_name),
+            flash_size: size.and_then(size_name),
             encrypt: group.iter().any(|&n| self.survey.regions[n].encrypt),
             force: self.request.force,
         };

@@ -1,14 +1,14 @@
 //! What is known of a board, and whether the images may go onto it.
 
+use fbuild_chip::Chip;
+use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::chip::Chip;
-use serde::{Deserialize, Serialize};
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::input_error::InputError;
+use fbuild_project::target::{Region, RegionKind};
 
 use super::Image;
-use super::esp_image::EspImage;
 use super::layout::span_text;
-use crate::input_error::InputError;
-use crate::target::{Region, RegionKind};
 
 /// What was read from the board that the images are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,45 +35,6 @@ impl BoardFacts {
             flash_size: None,
             crystal_mhz: None,
             security: BoardSecurity::default(),
-        }
-    }
-}
-
-/// Security state of a board. Everything off is the state of a new one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[allow(clippy::struct_excessive_bools)] // eFuse bits, independent of each other
-pub struct BoardSecurity {
-    /// The chip decrypts what it reads from flash.
-    pub flash_encryption: bool,
-    /// Download mode may no longer encrypt (release mode).
-    pub encrypted_download_disabled: bool,
-    /// The chip boots signed images only.
-    pub secure_boot: bool,
-    /// By the ESP32's first version of secure boot.
-    pub secure_boot_v1: bool,
-    /// Secure Download Mode: nothing can be read back.
-    pub secure_download: bool,
-}
-
-impl BoardSecurity {
-    /// Why no build at all may go onto the board, unless it is forced.
-    #[must_use]
-    pub fn refuses_every_build(&self) -> Option<&'static str> {
-        if !self.flash_encryption {
-            None
-        } else if self.secure_download {
-            Some(
-                "the board's flash is encrypted, and in Secure Download Mode it does not tell whether \
-                 it still encrypts what it is sent",
-            )
-        } else if self.encrypted_download_disabled {
-            Some(
-                "the board's flash encryption is in release mode: it encrypts nothing that comes over \
-                 the serial line, and plain images would not start",
-            )
-        } else {
-            None
         }
     }
 }
@@ -161,9 +122,6 @@ fn revision_remedy(chip: Chip, board_is_too_new: bool) -> &'static str {
         (_, false) => "Use a newer board, or lower the minimum chip revision of the build.",
     }
 }
-
-/// Whose flash it is where the board's own does not decide.
-pub(crate) const CONFIGURED: &str = "that the build is configured for";
 
 /// The image must end before the flash does.
 pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<(), InputError> {

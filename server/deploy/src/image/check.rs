@@ -1,10 +1,10 @@
 //! Checks of one region's bytes by what they should be.
 
-use super::esp_image::{EspImage, ImageFault};
-use crate::input_error::InputError;
-use crate::otadata::OTADATA_BYTES;
-use crate::partitions::PartitionTable;
-use crate::target::{Region, RegionKind};
+use fbuild_project::esp_image::{EspImage, ImageFault};
+use fbuild_project::input_error::InputError;
+use fbuild_project::otadata::OTADATA_BYTES;
+use fbuild_project::partitions::PartitionTable;
+use fbuild_project::target::{Region, RegionKind};
 
 /// What the bytes of a region turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,17 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use espflash::flasher::{FlashData, FlashFrequency, FlashMode, FlashSettings, FlashSize};
-use espflash::image_format::Metadata;
 use espflash::image_format::idf::{IdfBootloaderFormat, check_idf_bootloader};
 use espflash::target::{Chip as EspflashChip, XtalFrequency};
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
-use super::esp_image::EspImage;
-use super::patch::size_name;
-use crate::file::{self, IMAGE_LIMIT, TABLE_TEXT_LIMIT};
-use crate::input_error::InputError;
-use crate::partitions::{PartitionTable, csv};
-use crate::target::{ElfSource, FlashParams, RegionKind, Setting};
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::file::{self, IMAGE_LIMIT, TABLE_TEXT_LIMIT};
+use fbuild_project::flash_size::size_name;
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::parse_table;
+use fbuild_project::target::{ElfSource, FlashParams, RegionKind, Setting};
 
 /// What decides how an ELF file is converted, apart from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,17 +112,6 @@ pub(super) fn convert(
     }
 }
 
-/// The chip that esp-hal wrote into the ELF file.
-pub(crate) fn elf_chip(elf: &[u8]) -> Option<Chip> {
-    // See `convert` for why the crate is not trusted with damaged files.
-    let name = catch_unwind(|| {
-        Metadata::from_bytes(Some(elf))
-            .chip_name()
-            .map(str::to_owned)
-    });
-    name.ok()??.parse().ok()
-}
-
 enum Failure {
     Descriptor(String),
     Espflash(Box<espflash::Error>),
@@ -135,10 +123,10 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
     if let Some(path) = &source.bootloader {
         let bytes = file::read(path, IMAGE_LIMIT)
             .map_err(|why| InputError::unread("bootloader", path, why, remedy))?;
-        let region = crate::target::Region {
+        let region = fbuild_project::target::Region {
             name: "bootloader".to_owned(),
             offset: 0,
-            source: crate::target::Source::File(path.clone()),
+            source: fbuild_project::target::Source::File(path.clone()),
             kind: RegionKind::Bootloader,
             encrypted: false,
         };
@@ -155,15 +143,6 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
         })?;
     }
     Ok(())
-}
-
-/// A partition table in either form.
-pub(crate) fn parse_table(bytes: &[u8]) -> Result<PartitionTable, String> {
-    if bytes.starts_with(&[0xAA, 0x50]) {
-        return PartitionTable::parse(bytes).map_err(|error| error.to_string());
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    csv::compile_unverified(text, &csv::Options::default()).map_err(|error| error.to_string())
 }
 
 fn flash_data(params: &FlashParams, conditions: Conditions) -> Result<FlashData, InputError> {

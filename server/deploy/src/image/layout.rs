@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
-use crate::input_error::InputError;
-use crate::partitions::{Partition, PartitionTable, TABLE_SECTOR_BYTES};
-use crate::target::{Region, RegionKind};
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::{Partition, PartitionTable, TABLE_SECTOR_BYTES};
+use fbuild_project::target::{Region, RegionKind};
 
 /// Erase unit of flash.
 const SECTOR_BYTES: u32 = 0x1000;
@@ -179,7 +179,7 @@ fn exceeds(region: &Placed, partition: &Partition) -> Result<(), InputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partitions::csv;
+    use fbuild_project::partitions::csv;
 
     fn placed(name: &str, kind: RegionKind, offset: u32, len_bytes: u64) -> Placed {
         Placed {

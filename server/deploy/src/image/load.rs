@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::chip::Chip;
+use fbuild_project::file::{self, ELF_LIMIT, IMAGE_LIMIT, ReadError};
+use fbuild_project::input_error::InputError;
+use fbuild_project::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 
 use super::board::{Standing, chip_text};
 use super::check::{Contents, check};
 use super::elf::{Conditions, Part, convert};
 use super::loaded::LoadedImages;
 use super::{Image, elf, layout};
-use crate::file::{self, ELF_LIMIT, IMAGE_LIMIT, ReadError};
-use crate::input_error::InputError;
-use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 
 /// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
 pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
@@ -116,7 +116,7 @@ fn read_elf(target: &Target, is_cancelled: &dyn Fn() -> bool) -> Result<ElfAndPa
     let chip = target.chip.ok_or_else(|| InputError::ChipUnknown {
         target: target.name.clone(),
     })?;
-    if let Some(found) = elf::elf_chip(&bytes).filter(|found| *found != chip) {
+    if let Some(found) = fbuild_project::elf::elf_chip(&bytes).filter(|found| *found != chip) {
         return Err(InputError::ChipMismatch {
             region: "firmware".to_owned(),
             path: source.elf.clone(),

@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::file::{self, TABLE_TEXT_LIMIT};
+use fbuild_project::flash_size::size_bytes;
+use fbuild_project::input_error::CONFIGURED;
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::{Partition, PartitionTable, csv};
+use fbuild_project::target::{Region, RegionKind, Setting, Source, Target};
 
 use super::Image;
 use super::board::{
-    BoardFacts, CONFIGURED, Standing, check_chip, check_end, check_reach, check_revision,
-    check_security,
+    BoardFacts, Standing, check_chip, check_end, check_reach, check_revision, check_security,
 };
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
-use super::esp_image::EspImage;
 use super::layout::{self, Placed};
 use super::load::{elf_source, part, read};
-use super::patch::{patch_header, size_bytes};
+use super::patch::patch_header;
 use super::start::brought_table;
-use crate::file::{self, TABLE_TEXT_LIMIT};
-use crate::input_error::InputError;
-use crate::partitions::{Partition, PartitionTable, csv};
-use crate::target::{Region, RegionKind, Setting, Source, Target};
 
 /// Flash writes are padded to this with FF. Source: esptool 5.6.0 `write-flash`.
 const PADDING_BYTES: usize = 4;

@@ -5,33 +5,15 @@
 //! is patched, only where a setting is not `keep`, and its appended SHA-256 is computed anew. With
 //! secure boot or in Secure Download Mode nothing is patched.
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::esp_image::{EspImage, MODE_AT, SIZE_FREQ_AT};
+use fbuild_project::flash_size::{SIZES, size_name};
+use fbuild_project::input_error::InputError;
+use fbuild_project::target::{FlashParams, Setting};
 
 use super::board::BoardFacts;
-use super::esp_image::{EspImage, MODE_AT, SIZE_FREQ_AT};
-use crate::input_error::InputError;
-use crate::target::{FlashParams, Setting};
 
 const MODES: &[(&str, u8)] = &[("qio", 0), ("qout", 1), ("dio", 2), ("dout", 3)];
-
-/// Names of flash sizes, in the order of the header's nibble.
-pub(super) const SIZES: &[&str] = &["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
-
-/// Size of a flash in bytes, from its name in build tools (`4MB`).
-pub(super) fn size_bytes(name: &str) -> Option<u32> {
-    let nibble = SIZES
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(name))?;
-    Some(0x10_0000 << nibble)
-}
-
-/// The name of a flash size, for the sizes that a header can hold.
-pub(super) fn size_name(bytes: u32) -> Option<&'static str> {
-    SIZES
-        .iter()
-        .copied()
-        .find(|name| size_bytes(name) == Some(bytes))
-}
 
 /// Patch `bytes`, an image for `offset`, in place.
 pub(super) fn patch_header(
@@ -120,7 +102,7 @@ fn size_nibble(name: &str, chip: Chip) -> Result<u8, InputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::esp_image::tests::image;
+    use crate::image::made::image;
 
     fn set(mode: &str, freq: &str, size: &str) -> FlashParams {
         let setting = |text: &str| match text {
@@ -187,7 +169,7 @@ mod tests {
         assert!(patched(&board, 0x1000, &set("keep", "keep", "keep")).2);
         board.security.secure_boot = true;
         assert!(patched(&board, 0x1000, &params).2, "signed");
-        board.security = super::super::BoardSecurity {
+        board.security = fbuild_chip::security::BoardSecurity {
             secure_download: true,
             ..Default::default()
         };

@@ -1,16 +1,18 @@
 //! Whether a board can start what stands in its flash: what the boot ROM finds, and what follows
 //! from the images of a deploy alone. What needs a look at the board is in `deploy::chain`.
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::esp_image::peek_chip_id;
+use fbuild_project::flash_size::size_bytes;
+use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size};
+use fbuild_project::input_error::CONFIGURED;
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
+use fbuild_project::target::{RegionKind, Setting};
 
-use super::board::{BoardFacts, CONFIGURED, check_end, chip_text};
-use super::esp_image::EspImage;
-use super::flash_size::{Conflict, Sizes, conflicts, header_flash_size};
-use super::patch::size_bytes;
-use super::{Image, LoadedImages, peek_chip_id};
-use crate::input_error::InputError;
-use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
-use crate::target::{RegionKind, Setting};
+use super::board::{BoardFacts, check_end, chip_text};
+use super::{Image, LoadedImages};
 
 /// So much of what stands at the boot loader's place is looked at: its header, and whether it is blank.
 pub(crate) const START_BYTES: u32 = 64;
@@ -213,8 +215,8 @@ fn check_boot_loader(image: &Image, bytes: &[u8], chip: Chip) -> Result<(), Inpu
 
 #[cfg(test)]
 mod tests {
-    use super::super::esp_image::tests::image;
     use super::*;
+    use crate::image::made::image;
 
     #[test]
     fn tells_a_boot_loader_from_what_is_none() {

@@ -1,9 +1,10 @@
 //! ELF files become what espflash makes of them.
 
-use fbuild_deploy::image::{self, BoardFacts, EspImage, Image};
-use fbuild_deploy::partitions::PartitionTable;
-use fbuild_deploy::target::Target;
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_deploy::image::{self, BoardFacts, Image};
+use fbuild_project::esp_image::EspImage;
+use fbuild_project::partitions::PartitionTable;
+use fbuild_project::target::Target;
 
 use crate::fixtures::{Workspace, shared, workspace};
 

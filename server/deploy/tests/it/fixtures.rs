@@ -7,7 +7,7 @@ use std::io::Write as _; // straight to stderr: the test runner hides what passi
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use fbuild_deploy::discover::Environment;
+use fbuild_project::discover::Environment;
 use serde_json::Value;
 
 /// Root of the repository.
@@ -128,8 +128,8 @@ impl Workspace {
         ])
     }
 
-    pub(crate) fn discover(&self) -> fbuild_deploy::discover::Discovery {
-        fbuild_deploy::discover::discover(&self.root, &self.environment())
+    pub(crate) fn discover(&self) -> fbuild_project::discover::Discovery {
+        fbuild_project::discover::discover(&self.root, &self.environment())
     }
 }
 

@@ -5,9 +5,9 @@ use std::io::Write as _; // straight to stderr: the test runner hides what passi
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
-use fbuild_deploy::target::{FlashParams, Setting, Target};
-use fbuild_loader::chip::Chip;
+use fbuild_project::target::{FlashParams, Setting, Target};
 
 use crate::fixtures::shared;
 

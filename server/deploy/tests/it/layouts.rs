@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use fbuild_deploy::discover::{Discovery, Environment, discover};
-use fbuild_deploy::target::Setting;
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::discover::{Discovery, Environment, discover};
+use fbuild_project::target::Setting;
 
 /// A directory with these files; `@` in a text stands for it.
 pub(crate) struct Files(tempfile::TempDir);
@@ -177,9 +177,9 @@ fn platformio_without_idedata_follows_the_rules_of_the_platform() {
                platform = https://github.com/pioarduino/platform-espressif32.git\n\
                board_build.partitions = t.csv\n[env:c]\nplatform = ststm32\n";
     let files = Files::new(&[("platformio.ini", ini), ("t.csv", "")]);
-    let table = fbuild_deploy::partitions::csv::compile(
+    let table = fbuild_project::partitions::csv::compile(
         "nvs,data,nvs,,20K\notadata,data,ota,,8K\na,app,ota_0,0x30000,1M\n",
-        &fbuild_deploy::partitions::csv::Options::default(),
+        &fbuild_project::partitions::csv::Options::default(),
     )
     .unwrap();
     for env in ["a", "b"] {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests: a failed unwrap is a failed test
 
-mod corpus_partitions;
-mod corpus_platformio;
 mod elf;
 mod esptool_output;
 mod fixtures;

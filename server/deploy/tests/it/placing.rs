@@ -1,8 +1,10 @@
 //! Files of any bytes at any place: what is refused, and what is written exactly.
 
+use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
-use fbuild_deploy::target::Target;
-use fbuild_loader::chip::Chip;
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::partitions::csv;
+use fbuild_project::target::Target;
 
 /// A target of files of this length, named after the letters of the alphabet.
 fn target(files: &[(u32, usize)]) -> (tempfile::TempDir, Target) {
@@ -57,4 +59,37 @@ fn what_is_written_is_whole_words() {
     let images = loaded.for_board(&BoardFacts::new(Chip::Esp32), false);
     let content = images.unwrap()[0].content().to_vec();
     assert_eq!(content, [7, 7, 7, 7, 7, 0xFF, 0xFF, 0xFF]);
+}
+
+/// PlatformIO's `upload` does not write it, so a deploy does not either, unless it is named.
+#[test]
+fn a_file_system_is_deployed_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let build = dir.path().join(".pio/build/uno");
+    std::fs::create_dir_all(&build).unwrap();
+    let rows = "app,app,factory,0x10000,1M\nfs,data,spiffs,0x290000,64K\n";
+    let table = csv::compile(rows, &csv::Options::default());
+    let table = table.unwrap().to_bytes();
+    let ini = "[env:uno]\nplatform = espressif32\nframework = arduino\n";
+    for (path, bytes) in [
+        (dir.path().join("platformio.ini"), ini.as_bytes()),
+        (build.join("firmware.bin"), &[0xE9; 24]),
+        (build.join("partitions.bin"), &table),
+        (build.join("spiffs.bin"), &[7; 5000]),
+        // Of another time: the project says, or means, spiffs.
+        (build.join("littlefs.bin"), &[8; 5000]),
+    ] {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let found = discover(dir.path(), &Environment::default());
+    let target = found.default_target().unwrap();
+    assert!(target.region("fs").is_none(), "{target:#?}");
+    let choice = ["fs".to_owned()];
+    let loaded = image::load(target, Some(&choice)).unwrap();
+    assert!(loaded.is_subset());
+    let board = BoardFacts::new(Chip::Esp32);
+    let images = loaded.for_board(&board, false).unwrap();
+    assert_eq!(images.len(), 1);
+    assert_eq!(images[0].region.offset, 0x29_0000);
+    assert_eq!(images[0].content(), [7; 5000]);
 }

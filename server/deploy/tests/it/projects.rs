@@ -1,9 +1,9 @@
 //! Projects as people have them, from public reports: what is found, and what goes where. A row is
 //! files, and the lines that are found.
 
-use fbuild_deploy::discover::{Discovery, Environment, discover};
-use fbuild_deploy::partitions::csv;
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
+use fbuild_project::discover::{Discovery, Environment, discover};
+use fbuild_project::partitions::csv;
 
 use crate::layouts::{FLASHER_ARGS, Files, names};
 
@@ -32,7 +32,7 @@ fn lay_out(files: &[(&str, &str)]) -> Files {
 
 /// `name: region offset, …`, a line for each target.
 fn lines(found: &Discovery) -> Vec<String> {
-    let regions = |target: &fbuild_deploy::target::Target| {
+    let regions = |target: &fbuild_project::target::Target| {
         let regions = target.regions.iter();
         let shown = regions.map(|it| format!("{} {:#x}", it.name, it.offset));
         shown.collect::<Vec<_>>().join(", ")

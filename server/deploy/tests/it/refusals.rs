@@ -1,11 +1,12 @@
 //! What is refused before any board is touched: the broken workspaces of the shared manifest, and
 //! workspaces broken here in one place each.
 
-use fbuild_deploy::image::{self, BoardFacts, BoardSecurity, LoadedImages};
-use fbuild_deploy::input_error::InputError;
+use fbuild_chip::Chip;
+use fbuild_chip::security::BoardSecurity;
+use fbuild_deploy::image::{self, BoardFacts, LoadedImages};
 use fbuild_deploy::outcome::Failure;
-use fbuild_deploy::target::{Source, Target};
-use fbuild_loader::chip::Chip;
+use fbuild_project::input_error::InputError;
+use fbuild_project::target::{Source, Target};
 
 use crate::fixtures::{Workspace, workspace, workspaces};
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fbuild_deploy::discover::{Environment, discover};
+use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
-use fbuild_deploy::target::{Source, Target};
-use fbuild_loader::chip::Chip;
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::target::{Source, Target};
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = dir.join(name);

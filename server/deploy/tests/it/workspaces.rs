@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
-use fbuild_deploy::target::{Source, Target};
-use fbuild_loader::chip::Chip;
+use fbuild_project::target::{Source, Target};
 use serde_json::Value;
 
 use crate::fixtures::{Workspace, workspace, workspaces};
@@ -281,7 +281,8 @@ fn the_table_and_the_slot_are_known() {
     let otadata = loaded.initial_otadata_image(&board).unwrap().unwrap();
     assert_eq!(otadata.region.offset, 0xe000);
     let boots = |bytes: &[u8]| {
-        fbuild_deploy::otadata::selected_slot(table, bytes).map(|partition| partition.label.clone())
+        fbuild_project::otadata::selected_slot(table, bytes)
+            .map(|partition| partition.label.clone())
     };
     assert_eq!(boots(&otadata.bytes).as_deref(), Some("app0"));
     // The board had taken an update over the air: entry two with the next number.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+
 use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
-use crate::chip::Chip;
 use crate::error::LoaderError;
 use crate::packet::{self, Packet, op};
 

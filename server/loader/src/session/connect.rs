@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+use fbuild_link::{LinesReach, Link};
+
 use super::{FRAME_LIMIT, LoaderKind, Session, Traffic};
 use crate::boot_log;
 use crate::cancel::CancelToken;
-use crate::chip::Chip;
 use crate::error::LoaderError;
-use crate::link::{LinesReach, Link};
 use crate::packet::{self, Packet, op};
 use crate::reset::{self, Before};
 use crate::slip::{Decoder, END, Piece};

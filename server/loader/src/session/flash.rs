@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use fbuild_chip::Deflate;
 use md5::{Digest as _, Md5};
 
 use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
-use crate::chip::Deflate;
 use crate::error::LoaderError;
 use crate::packet::{self, checksum, data_block, op};
 use crate::{BLOCK_LEN, SECTOR_LEN};

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+
 use super::Session;
-use crate::chip::Chip;
 use crate::error::LoaderError;
 
 const REVISIONS_WITHOUT_POWER: [u16; 2] = [301, 302];

@@ -1,8 +1,9 @@
 //! Which chip, which revision, which MAC, how secured, how much flash.
 
+use fbuild_chip::{Chip, WATCHDOG_KEY};
+
 use super::flash::{ERASE_PER_MB, STUB_BLOCK_LEN};
 use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
-use crate::chip::{Chip, WATCHDOG_KEY};
 use crate::error::LoaderError;
 use crate::packet::{self, op, word_at};
 use crate::{BLOCK_LEN, SECTOR_LEN};

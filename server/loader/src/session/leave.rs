@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use fbuild_chip::WATCHDOG_KEY;
+use fbuild_link::LinesReach;
+
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
-use crate::chip::WATCHDOG_KEY;
 use crate::error::LoaderError;
-use crate::link::LinesReach;
 use crate::packet::{self, op};
 use crate::reset;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use fbuild_chip::Chip;
+
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
-use crate::chip::Chip;
 use crate::error::LoaderError;
 use crate::packet::{self, checksum, data_block, op};
 use crate::stub::{self, Stub};

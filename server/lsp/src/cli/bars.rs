@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_deploy::event::{Event, Phase};
+use fbuild_project::plain;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::Terminal;
-use crate::plain::{self, Line};
+use crate::plain::Line;
 use crate::progress::{doing, done, planned_text};
 
 /// Draws events.

@@ -1,8 +1,8 @@
 //! `board`.
 
 use clap::Args;
-use fbuild_deploy::amount::amount;
 use fbuild_deploy::deploy::BoardInfo;
+use fbuild_project::amount::amount;
 
 use super::terminal::Terminal;
 use super::{CANCELLED, SUCCESS, fail, interrupt};

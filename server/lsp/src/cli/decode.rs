@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use fbuild_deploy::discover::{Environment, discover};
-use fbuild_deploy::file::{self, ELF_LIMIT};
 use fbuild_monitor::crash::{Crash, Kind};
 use fbuild_monitor::elf::{Elf, choose};
 use fbuild_monitor::line::{Line, Lines};
 use fbuild_monitor::trace::{Build, Frame, Trace, trace};
 use fbuild_monitor::watch::{Event, Watch};
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::file::{self, ELF_LIMIT};
 
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fbuild_deploy::deploy::{Baud, Mode};
-use fbuild_deploy::discover::Environment;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
 use fbuild_loader::reset::{After, Before};
+use fbuild_project::discover::Environment;
 
 use super::bars::Bars;
 use super::plan_table::plan_table;

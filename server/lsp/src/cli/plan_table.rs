@@ -2,7 +2,7 @@
 
 use fbuild_deploy::event::PlanSummary;
 
-use crate::plain;
+use fbuild_project::plain;
 
 /// The table's lines.
 pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {

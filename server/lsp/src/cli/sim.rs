@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use fbuild_chip::Chip;
 use fbuild_deploy::outcome::Failure;
-use fbuild_loader::chip::Chip;
 use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, Timing};
 

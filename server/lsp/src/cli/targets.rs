@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fbuild_deploy::discover::{Discovery, Environment, discover};
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::discover::{Discovery, Environment, discover};
 
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE};

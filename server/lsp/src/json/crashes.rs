@@ -4,7 +4,7 @@ use fbuild_monitor::crash::{Crash, Dump, Source};
 use fbuild_monitor::trace::{Blame, Build, Frame, Stop, Trace};
 use serde::Serialize;
 
-use crate::plain;
+use fbuild_project::plain;
 
 /// What a log holds.
 #[derive(Debug, Serialize, Default)]

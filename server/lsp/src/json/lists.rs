@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use fbuild_deploy::discover::Discovery;
-use fbuild_deploy::target::{Region, Target};
-use fbuild_loader::link::serial::PortInfo;
+use fbuild_link::serial::PortInfo;
+use fbuild_project::discover::Discovery;
+use fbuild_project::plain;
+use fbuild_project::target::{Region, Target};
 use serde::Serialize;
 
 use super::Problem;
-use crate::plain;
 use crate::port;
 use crate::remember::selections::Selection;
 
@@ -141,7 +141,7 @@ impl From<&Target> for TargetEntry {
             tool: target.tool.name(),
             env: target.env.clone(),
             profile: target.profile.clone(),
-            chip: target.chip.map(fbuild_loader::chip::Chip::name),
+            chip: target.chip.map(fbuild_chip::Chip::name),
             root: text(&target.root),
             found_in: text(&target.found_in),
             port: target.port.clone(),

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use fbuild_loader::link::serial::PortInfo;
+use fbuild_link::serial::PortInfo;
 use fbuild_sim::port::is_sim_port;
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ fn location_in(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use fbuild_loader::link::UsbId;
+    use fbuild_link::UsbId;
 
     use super::*;
 

@@ -1,4 +1,4 @@
-use fbuild_loader::link::UsbId;
+use fbuild_link::UsbId;
 
 use super::*;
 

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
+use fbuild_chip::security::BoardSecurity;
 use fbuild_deploy::deploy::Request;
 use fbuild_deploy::event;
-use fbuild_deploy::image::{BoardFacts, BoardSecurity};
+use fbuild_deploy::image::BoardFacts;
 use fbuild_deploy::outcome::{RegionReport, Report};
 use fbuild_deploy::store::Store;
+use fbuild_project::plain;
 use serde::{Deserialize, Serialize};
 
 use super::now_ms;
 use crate::json;
-use crate::plain;
 use crate::port;
 
 /// Deploys that are kept for each board, and boards that are kept.
@@ -88,14 +89,6 @@ impl From<&RegionReport> for Region {
 }
 
 impl Board {
-    /// How people call it.
-    pub(crate) fn name(&self) -> String {
-        match &self.mac {
-            Some(mac) => format!("{mac} on {}", self.port),
-            None => format!("on {}", self.port),
-        }
-    }
-
     /// What a deploy would find it to be, as far as it was seen.
     pub(crate) fn facts(&self) -> Option<BoardFacts> {
         let chip = self.chip.as_ref()?.parse().ok()?;
@@ -170,9 +163,9 @@ impl History {
 mod tests {
     use std::time::Duration;
 
+    use fbuild_chip::Chip;
     use fbuild_deploy::outcome::OutcomeKind;
-    use fbuild_deploy::target::Target;
-    use fbuild_loader::chip::Chip;
+    use fbuild_project::target::Target;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fbuild_project::plain;
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::lsp_types::{
@@ -26,7 +27,6 @@ use super::jobs::Handle;
 use super::parent;
 use super::session::Capabilities;
 use super::uri;
-use crate::plain;
 
 pub(crate) struct Backend {
     desk: Arc<Desk>,

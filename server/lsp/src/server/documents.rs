@@ -12,12 +12,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use fbuild_editing::format::Kind;
+use fbuild_editing::text::{Encoding, Place, Text};
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::uri;
-use crate::editing::format::Kind;
-use crate::editing::text::{Encoding, Place, Text};
 
 /// Texts larger than this are not helped with; what decides a deploy is far smaller.
 const TEXT_BYTES_MAX: usize = 1 << 20;

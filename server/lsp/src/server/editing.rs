@@ -25,7 +25,7 @@ pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses
 use super::background::WATCHED;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
-use crate::editing::facts::Facts;
+use fbuild_editing::facts::Facts;
 
 /// Further files that help while editing depends on.
 const WATCHED_TOO: [&str; 4] = [

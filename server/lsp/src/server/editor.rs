@@ -21,7 +21,7 @@ use tower_lsp::lsp_types::{
 };
 
 use super::uri;
-use crate::plain;
+use fbuild_project::plain;
 
 /// Names one progress.
 pub(crate) type Token = NumberOrString;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::chip::Chip;
 
 use super::{Board, Start};
 use crate::boot::log::usual_strapping;

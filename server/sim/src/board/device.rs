@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use fbuild_loader::link::Lines;
-use fbuild_loader::link::memory::{Device, Transmission};
+use fbuild_link::Lines;
+use fbuild_link::memory::{Device, Transmission};
 
 use super::{Board, Contact, Loader, State};
 use crate::boot::log::Cause;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
 use super::{Boot, Image, ImageFault};
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fbuild_loader::link::Lines;
+use fbuild_link::Lines;
 
 use super::*;
 use crate::board::State;

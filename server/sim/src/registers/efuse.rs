@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 
 use super::Identity;
 use crate::security::Encryption;

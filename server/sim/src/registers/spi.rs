@@ -2,7 +2,7 @@
 //! in W0. A "user command" (CMD bit 18) is whatever was written into the registers before; the
 //! controller makes "read JEDEC id" (CMD bit 28) itself (ESP-IDF, `spi_reg.h` and `spi_mem_reg.h`).
 
-use fbuild_loader::chip::{Chip, SpiRegisters};
+use fbuild_chip::{Chip, SpiRegisters};
 
 use crate::flash::Nor;
 

@@ -2,8 +2,8 @@
 //!
 //! The rules are those of recordings `*-p03-*` to `*-p10-*`, `*-p12-*` and `*-p16-*`.
 
+use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::chip::{Chip, Deflate};
 use fbuild_loader::packet;
 
 use super::error;

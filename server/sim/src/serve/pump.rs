@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use fbuild_loader::link::memory::{Device, Transmission};
+use fbuild_link::memory::{Device, Transmission};
 
 use super::{Stopper, with_board};
 use crate::board::Board;

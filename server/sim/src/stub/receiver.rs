@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::slip;
 
 use crate::hardware::Hardware;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use fbuild_loader::chip::Chip;
-use fbuild_loader::link::Lines;
-use fbuild_loader::link::memory::Device;
+use fbuild_chip::Chip;
+use fbuild_link::Lines;
+use fbuild_link::memory::Device;
 use fbuild_loader::packet;
 use fbuild_loader::slip;
 use fbuild_sim::{Board, Connection};

@@ -3,7 +3,7 @@
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
 use std::path::PathBuf;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_sim::{Board, BootFailure, State};
 
 fn shared() -> PathBuf {

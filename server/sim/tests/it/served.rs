@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::slip::{self, Piece};
 use fbuild_sim::{Board, State, serve};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use fbuild_project::plain;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{CommandError, blocking, to_value};
 use crate::json::milliseconds;
-use crate::plain;
 use crate::server::desk::Desk;
 use crate::server::jobs::Listed;
 

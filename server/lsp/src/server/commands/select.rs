@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fbuild_deploy::discover::{Environment, discover};
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::discover::{Environment, discover};
 use serde_json::Value;
 
 use super::{BadArguments, CommandError, blocking, roots, to_value};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fbuild_deploy::discover::{Environment, discover};
+use fbuild_project::discover::{Environment, discover};
 use serde_json::Value;
 
 use super::{CommandError, blocking, roots, to_value};

@@ -7,7 +7,7 @@ use tower_lsp::lsp_types::{
     WorkDoneProgressOptions,
 };
 
-use crate::editing::text::Encoding;
+use fbuild_editing::text::Encoding;
 
 /// Characters after which something can be completed: the next column, flag, value, variable.
 const COMPLETES_AFTER: [&str; 6] = [",", ":", "=", " ", "{", "."];

@@ -6,6 +6,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use fbuild_editing::facts::Facts;
+use fbuild_editing::format::{self, Format, View};
 use tower_lsp::lsp_types::{
     CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
     Hover, InlayHint, Position, Range, TextEdit, Url,
@@ -13,8 +15,6 @@ use tower_lsp::lsp_types::{
 
 use super::protocol::Protocol;
 use super::{Desk, Snapshot};
-use crate::editing::facts::Facts;
-use crate::editing::format::{self, Format, View};
 
 /// A document that there is help with.
 struct Subject {

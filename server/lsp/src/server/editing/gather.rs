@@ -6,13 +6,15 @@ mod project_files;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use fbuild_deploy::discover::configuration::configurations;
-use fbuild_deploy::discover::{Discovery, Environment, discover};
-use fbuild_deploy::target::{Region, Source, Target};
+use fbuild_link::serial::PortInfo;
+use fbuild_project::discover::configuration::configurations;
+use fbuild_project::discover::{Discovery, Environment, discover};
+use fbuild_project::target::{Region, Source, Target};
 
-use crate::editing::facts::{Build, Facts, Image};
+use crate::remember::history;
 use crate::server::desk::Desk;
 use crate::server::session::Session;
+use fbuild_editing::facts::{Board, Build, Deploy, Deployed, Facts, Image, Port};
 
 /// What marks the directory of a project. A CMakeLists.txt does not: every component has one.
 const MARKERS: [&str; 5] = [
@@ -61,8 +63,8 @@ pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
         configurations: configurations(root, &environment),
         default_target: default_target(&found, chosen.as_deref()),
         builds: found.targets.into_iter().map(build).collect(),
-        boards,
-        ports: desk.boards.ports(),
+        boards: boards.into_iter().map(Board::from).collect(),
+        ports: desk.boards.ports().into_iter().map(port).collect(),
         files,
     }
 }
@@ -90,5 +92,41 @@ fn image(region: &Region) -> Image {
             Source::Elf(_) => None,
         },
         built_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
+    }
+}
+
+fn port(info: PortInfo) -> Port {
+    Port {
+        name: info.name,
+        product: info.usb.and_then(|usb| usb.product),
+    }
+}
+
+impl From<history::Board> for Board {
+    fn from(board: history::Board) -> Self {
+        Self {
+            mac: board.mac,
+            port: board.port,
+            chip: board.chip,
+            flash_bytes: board.flash_bytes,
+            security: board.security,
+            deploys: board.deploys.into_iter().map(Deploy::from).collect(),
+        }
+    }
+}
+
+impl From<history::Deploy> for Deploy {
+    fn from(deploy: history::Deploy) -> Self {
+        let region = |region: history::Region| Deployed {
+            name: region.name,
+            verdict: region.verdict,
+            written: region.written,
+        };
+        Self {
+            when_ms: deploy.when_ms,
+            target: deploy.target,
+            outcome: deploy.outcome,
+            regions: deploy.regions.into_iter().map(region).collect(),
+        }
     }
 }

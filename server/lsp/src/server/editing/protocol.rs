@@ -4,6 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use fbuild_editing::text::{Encoding, Place, Text};
+use fbuild_editing::{
+    Completion, CompletionKind, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Related, Severity,
+    Span, Symbol, SymbolKind,
+};
+use fbuild_project::plain;
 use tower_lsp::lsp_types::{
     self as lsp, CodeAction, CodeActionKind, CodeLens, Command, CompletionItem, CompletionItemKind,
     CompletionTextEdit, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag,
@@ -11,12 +17,6 @@ use tower_lsp::lsp_types::{
     MarkupContent, MarkupKind, NumberOrString, Position, Range, TextEdit, Url, WorkspaceEdit,
 };
 
-use crate::editing::text::{Encoding, Place, Text};
-use crate::editing::{
-    Completion, CompletionKind, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Related, Severity,
-    Span, Symbol, SymbolKind,
-};
-use crate::plain;
 use crate::server::uri;
 
 /// One document as its client counts in it.

@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fbuild_deploy::amount::amount;
 use fbuild_deploy::deploy::BoardInfo;
 use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::amount::amount;
+use fbuild_project::plain;
 
 use super::Work;
 use super::stand::Stand;
-pub(crate) use super::stand::Stop;
 use crate::explain::{failure_lines, paragraph};
-use crate::plain;
 use crate::port::Wishes;
 use crate::progress::Step;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
+
+pub(crate) use super::stand::Stop;
 
 /// Which board.
 #[derive(Debug, Clone)]

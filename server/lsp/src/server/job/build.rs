@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::process_group::Group;
-use fbuild_deploy::target::Target;
+use fbuild_project::target::Target;
 
 use super::stand::{Stand, Stop};
 use crate::server::settings::BuildCommand;

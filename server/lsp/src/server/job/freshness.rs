@@ -1,7 +1,7 @@
 //! What to do about a firmware that is older than its sources.
 
 use fbuild_deploy::outcome::Failure;
-use fbuild_deploy::target::Target;
+use fbuild_project::target::Target;
 
 use super::build;
 use super::stand::{Stand, Stop};

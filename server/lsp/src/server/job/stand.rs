@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::link::serial::PortInfo;
 
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;

@@ -1,11 +1,11 @@
 //! `fbuild/status`: where a job stands, for clients with a status bar of their own.
 
+use fbuild_project::plain;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::About;
 use crate::json::milliseconds;
-use crate::plain;
 use crate::server::jobs::View;
 
 #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fbuild_deploy::partitions::csv;
+use fbuild_project::partitions::csv;
 use serde_json::{Value, json};
 
 use super::harness::{Builder, Client, flash_without_app};

@@ -8,9 +8,9 @@ use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::deploy::{BoardInfo, Request};
 use fbuild_deploy::event::{Event, Phase, PlanSummary, PlannedWrite};
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_link::UsbId;
+use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::link::UsbId;
-use fbuild_loader::link::serial::PortInfo;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::boards::Boards;
@@ -153,7 +153,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
         backend: request.backend,
         target: request.target.name.clone(),
         port: request.port.clone(),
-        chip: Some(fbuild_loader::chip::Chip::Esp32),
+        chip: Some(fbuild_chip::Chip::Esp32),
         mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(5),
         regions: vec![region()],
@@ -203,7 +203,7 @@ impl Boards for FakeBoards {
         };
         progress(len_bytes, len_bytes);
         Ok(Erased {
-            chip: fbuild_loader::chip::Chip::Esp32,
+            chip: fbuild_chip::Chip::Esp32,
             mac: "24:0a:c4:00:01:10".to_owned(),
             offset,
             len_bytes,

@@ -1,9 +1,9 @@
 //! Every way to cancel, at every phase of a job: it ends as cancelled, its progress ends once, and
 //! the port is free.
 
+use fbuild_chip::Chip;
 use fbuild_deploy::event::{Board, Event, Phase};
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_loader::chip::Chip;
 use serde_json::{Value, json};
 
 use super::fake::{FakeBoards, plan, progress, report};
@@ -25,7 +25,7 @@ fn phases() -> Vec<(Event, &'static str)> {
         mac: None,
         revision: None,
         flash_size: None,
-        security: fbuild_deploy::image::BoardSecurity::default(),
+        security: fbuild_chip::security::BoardSecurity::default(),
     };
     vec![
         (Event::Connecting { port }, "connecting to /dev/fake1"),

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_sim::Board;
 use fbuild_sim::serve::{self, PtyOptions, Server};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fbuild_loader::chip::Chip;
+use fbuild_chip::Chip;
 use fbuild_sim::serve::{self, PtyOptions, Server};
 use fbuild_sim::{Board, Stats};
 

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use fbuild_deploy::discover::flasher_args::FlasherArgs;
-use fbuild_deploy::discover::platformio_config::{Files, OnDisk, ProjectConfig, TooWide};
-use fbuild_deploy::discover::{Discovery, Environment, here};
-use fbuild_deploy::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
 use fbuild_deploy::image;
-use fbuild_deploy::input_error::InputError;
-use fbuild_deploy::target::{Source, Target};
+use fbuild_editing::project_files::{Judged, ProjectFiles, Refusal};
+use fbuild_project::discover::flasher_args::FlasherArgs;
+use fbuild_project::discover::platformio_config::{Files, OnDisk, ProjectConfig, TooWide};
+use fbuild_project::discover::{Discovery, Environment, here};
+use fbuild_project::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
+use fbuild_project::input_error::InputError;
+use fbuild_project::target::{Source, Target};
 
-use crate::editing::project_files::{Judged, ProjectFiles, Refusal};
 use crate::remember::history::Board;
 
 /// What is kept of the texts of tables, all together. One is a few hundred bytes long.

@@ -4,12 +4,12 @@
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
 use std::process::{Command, Stdio};
 
-use fbuild_deploy::discover::discover;
+use fbuild_editing::facts::{Build, Facts};
+use fbuild_editing::format::{self, View};
+use fbuild_editing::{Diagnostic, Severity};
+use fbuild_project::discover::discover;
 
 use super::*;
-use crate::editing::facts::{Build, Facts};
-use crate::editing::format::{self, View};
-use crate::editing::{Diagnostic, Severity};
 
 /// The workspaces of the shared fixtures, laid out; `None` where they are absent.
 fn workspaces(what: &str) -> Option<tempfile::TempDir> {

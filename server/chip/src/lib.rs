@@ -1,0 +1,128 @@
+//! Facts about each supported chip. One table; nothing else in the project knows an address.
+//!
+//! Constants and names only. Nothing here talks to a chip or reads a file, and nothing here knows how
+//! either is done.
+
+mod facts;
+pub mod security;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use facts::{
+    ChipFacts, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters, SuperWatchdog,
+    WATCHDOG_KEY, Watchdog,
+};
+
+/// A supported chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Chip {
+    Esp32,
+    Esp32S2,
+    Esp32S3,
+    Esp32C2,
+    Esp32C3,
+    Esp32C5,
+    Esp32C6,
+    Esp32C61,
+    Esp32H2,
+    Esp32P4,
+}
+
+impl Chip {
+    /// Every supported chip, in the order of this enum.
+    pub const ALL: [Self; 10] = [
+        Self::Esp32,
+        Self::Esp32S2,
+        Self::Esp32S3,
+        Self::Esp32C2,
+        Self::Esp32C3,
+        Self::Esp32C5,
+        Self::Esp32C6,
+        Self::Esp32C61,
+        Self::Esp32H2,
+        Self::Esp32P4,
+    ];
+
+    /// Name as build tools write it: `esp32c3`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Esp32 => "esp32",
+            Self::Esp32S2 => "esp32s2",
+            Self::Esp32S3 => "esp32s3",
+            Self::Esp32C2 => "esp32c2",
+            Self::Esp32C3 => "esp32c3",
+            Self::Esp32C5 => "esp32c5",
+            Self::Esp32C6 => "esp32c6",
+            Self::Esp32C61 => "esp32c61",
+            Self::Esp32H2 => "esp32h2",
+            Self::Esp32P4 => "esp32p4",
+        }
+    }
+
+    /// The chip that an image header's chip id (bytes 12 and 13) or GET_SECURITY_INFO names.
+    #[must_use]
+    pub fn from_image_id(id: u16) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|chip| chip.facts().image_id == id)
+    }
+
+    /// The chip whose register 0x40001000 reads `magic`.
+    #[must_use]
+    pub fn from_magic(magic: u32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|chip| chip.facts().magics.contains(&magic))
+    }
+}
+
+/// Name as Espressif writes it: `ESP32-C3`.
+impl fmt::Display for Chip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name().to_ascii_uppercase();
+        match name.strip_prefix("ESP32") {
+            Some(suffix) if !suffix.is_empty() => write!(f, "ESP32-{suffix}"),
+            _ => f.write_str(&name),
+        }
+    }
+}
+
+/// Why a text is no chip name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32p4"
+)]
+pub struct UnknownChip(pub String);
+
+/// Accepts every spelling that build tools use: `esp32c3`, `ESP32-C3`, `esp32_c3`.
+impl FromStr for Chip {
+    type Err = UnknownChip;
+
+    fn from_str(text: &str) -> Result<Self, UnknownChip> {
+        let plain: String = text.chars().filter(|c| !matches!(c, '-' | '_')).collect();
+        Self::ALL
+            .into_iter()
+            .find(|chip| chip.name().eq_ignore_ascii_case(&plain))
+            .ok_or_else(|| UnknownChip(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids_lead_back_to_the_chip() {
+        for chip in Chip::ALL {
+            assert_eq!(chip.name().parse(), Ok(chip));
+            assert_eq!(chip.to_string().parse(), Ok(chip));
+            assert_eq!(Chip::from_image_id(chip.facts().image_id), Some(chip));
+        }
+        assert_eq!(Chip::from_magic(0x00F0_1D83), Some(Chip::Esp32));
+        assert_eq!(Chip::from_magic(0x1B31_506F), Some(Chip::Esp32C3));
+        assert!("esp8266".parse::<Chip>().is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! What a file format offers while it is edited, and which document is of which format.
+
+use std::path::Path;
+
+use super::facts::Facts;
+use super::{Completion, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Span, Symbol};
+use super::{flasher_args, partitions, platformio, sdkconfig};
+
+/// A document as features see it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    pub path: &'a Path,
+    pub text: &'a str,
+    pub facts: &'a Facts,
+}
+
+/// A file format. Everything is pure and takes any text; what is not offered is left out.
+pub trait Format: Sync {
+    /// What is wrong, in any order.
+    fn diagnostics(&self, view: View<'_>) -> Vec<Diagnostic>;
+
+    /// The diagnostics that touch `span`, with their fixes. For formats whose fixes take time: they
+    /// are asked for by hand, [`Self::diagnostics`] come with every keystroke.
+    fn diagnostics_with_fixes(&self, view: View<'_>, span: Span) -> Vec<Diagnostic> {
+        let mut found = self.diagnostics(view);
+        found.retain(|diagnostic| touches(&diagnostic.span, &span));
+        found
+    }
+
+    /// What the user can choose on `span` besides the fixes of diagnostics.
+    fn actions(&self, _view: View<'_>, _span: Span) -> Vec<Fix> {
+        Vec::new()
+    }
+
+    fn hover(&self, _view: View<'_>, _at: usize) -> Option<Hover> {
+        None
+    }
+
+    fn completions(&self, _view: View<'_>, _at: usize) -> Vec<Completion> {
+        Vec::new()
+    }
+
+    fn inlay_hints(&self, _view: View<'_>) -> Vec<InlayHint> {
+        Vec::new()
+    }
+
+    fn lenses(&self, _view: View<'_>) -> Vec<Lens> {
+        Vec::new()
+    }
+
+    fn symbols(&self, _view: View<'_>) -> Vec<Symbol> {
+        Vec::new()
+    }
+
+    /// Edits that tidy the text without changing what it means.
+    fn tidy(&self, _view: View<'_>) -> Vec<Edit> {
+        Vec::new()
+    }
+}
+
+/// Whether two spans share a byte or an end.
+#[must_use]
+pub fn touches(a: &Span, b: &Span) -> bool {
+    a.start <= b.end && b.start <= a.end
+}
+
+/// What a document's name says about its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Partitions,
+    PlatformIo,
+    SdkConfig,
+    FlasherArgs,
+    /// A partition table if the project says so.
+    MaybePartitions,
+    /// A part of the project's configuration if its platformio.ini says so.
+    MaybePlatformIo,
+}
+
+impl Kind {
+    /// `None`: no help for it, whatever the project says.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let extension = Path::new(&name).extension().and_then(|e| e.to_str());
+        match (&*name, extension) {
+            ("platformio.ini", _) => Some(Self::PlatformIo),
+            (_, Some("ini")) => Some(Self::MaybePlatformIo),
+            ("flasher_args.json", _) => Some(Self::FlasherArgs),
+            ("sdkconfig", _) => Some(Self::SdkConfig),
+            (name, _)
+                if name.starts_with("sdkconfig.")
+                    && !matches!(extension, Some("old" | "h" | "cmake" | "json" | "rename")) =>
+            {
+                Some(Self::SdkConfig)
+            }
+            (name, Some("csv")) if name.contains("partition") => Some(Self::Partitions),
+            (_, Some("csv" | "txt") | None) => Some(Self::MaybePartitions),
+            _ => None,
+        }
+    }
+}
+
+/// Longer texts are no partition tables, whatever their name: 94 rows fit.
+const TABLE_TEXT_BYTES_MAX: usize = 128 << 10;
+
+/// The format of a document; `None` if it is none that there is help for.
+#[must_use]
+pub fn of(view: View<'_>) -> Option<&'static dyn Format> {
+    match Kind::of(view.path)? {
+        Kind::Partitions | Kind::MaybePartitions if view.text.len() > TABLE_TEXT_BYTES_MAX => None,
+        Kind::Partitions => Some(&partitions::Partitions),
+        Kind::MaybePartitions if view.facts.is_table(view.path) => Some(&partitions::Partitions),
+        Kind::MaybePlatformIo if view.facts.files.is_extra_config(view.path) => {
+            Some(&platformio::PlatformIo)
+        }
+        Kind::MaybePartitions | Kind::MaybePlatformIo => None,
+        Kind::PlatformIo => Some(&platformio::PlatformIo),
+        Kind::SdkConfig => Some(&sdkconfig::SdkConfig),
+        Kind::FlasherArgs => Some(&flasher_args::FlasherArgs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_format() {
+        for (name, kind) in [
+            ("partitions.csv", Some(Kind::Partitions)),
+            ("My_Partitions_4MB.CSV", Some(Kind::Partitions)),
+            ("default_16MB.csv", Some(Kind::MaybePartitions)),
+            ("table", Some(Kind::MaybePartitions)),
+            ("platformio.ini", Some(Kind::PlatformIo)),
+            ("local.ini", Some(Kind::MaybePlatformIo)),
+            ("sdkconfig", Some(Kind::SdkConfig)),
+            ("sdkconfig.defaults.esp32s3", Some(Kind::SdkConfig)),
+            ("sdkconfig.old", None),
+            ("sdkconfig.h", None),
+            ("flasher_args.json", Some(Kind::FlasherArgs)),
+            ("main.c", None),
+        ] {
+            assert_eq!(Kind::of(&Path::new("/p").join(name)), kind, "{name}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! What is wrong with a text, and what the fixes make of it.
+
+mod corpus;
+mod extra_configs;
+mod features;
+
+use std::path::Path;
+
+use crate::facts::Port;
+use fbuild_project::discover::Environment;
+use fbuild_project::discover::configuration::configurations;
+use proptest::prelude::*;
+
+use super::super::facts::Facts;
+use super::super::project_files::{Judged, Refusal};
+use super::*;
+use crate::{Edit, Severity, laws};
+
+fn diagnostics(text: &str, facts: &Facts) -> Vec<Diagnostic> {
+    let path = Path::new("/p/platformio.ini");
+    PlatformIo.diagnostics(View { path, text, facts })
+}
+
+/// Code and text of what is marked.
+fn marked<'t>(text: &'t str, found: &[Diagnostic]) -> Vec<(&'static str, &'t str)> {
+    let mut marked: Vec<_> = found
+        .iter()
+        .map(|it| (it.span.start, it.code, &text[it.span.clone()]))
+        .collect();
+    marked.sort_unstable();
+    marked
+        .into_iter()
+        .map(|(_, code, text)| (code, text))
+        .collect()
+}
+
+fn check(text: &str) -> Vec<(&'static str, &str)> {
+    marked(text, &diagnostics(text, &Facts::default()))
+}
+
+fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+    let mut text = text.to_owned();
+    for edit in edits {
+        text.replace_range(edit.span.clone(), &edit.text);
+    }
+    text
+}
+
+/// Takes the first fix of the first diagnostic until there is none left.
+fn fixed(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..9 {
+        let found = diagnostics(&text, &Facts::default());
+        let Some(fix) = found.iter().find_map(|it| it.fixes.first()) else {
+            return text;
+        };
+        text = apply(&text, &fix.edits);
+    }
+    panic!("never ends: {text}");
+}
+
+fn port(name: &str) -> Port {
+    Port {
+        name: name.to_owned(),
+        product: None,
+    }
+}
+
+#[test]
+fn each_fault_is_marked_where_it_stands() {
+    assert_eq!(
+        check("stray\n[env:a]\nboard esp32dev\nx = 1\r\nx = 2\n[env:a]\n"),
+        [
+            ("text-before-section", "stray"),
+            ("not-an-option", "board esp32dev"),
+            ("unknown-option", "x"),
+            ("duplicate-option", "x"),
+            ("unknown-option", "x"),
+            ("duplicate-section", "[env:a]"),
+        ]
+    );
+    assert_eq!(
+        check("[platformio]\ndefault_envs = a, 漢, b\n[env:a]\n[env:b]\n"),
+        [("unknown-environment", "漢")]
+    );
+    let no_space = "[platformio]\ndefault_envs = a,c\n[env:a]\n[env:b]\n";
+    let found = diagnostics(no_space, &Facts::default());
+    assert!(found[0].message.contains("put a space behind"), "{found:?}");
+    assert_eq!(
+        check(
+            "[env:a]\nbuild_flags =\n\t-DX=${c.flags} ; 😀\n\t-DY=50% ${this.board} -DZ\nboard = x\n[c]\nflag = 1\n"
+        ),
+        [("percent", "%")]
+    );
+    assert_eq!(
+        check(
+            "[env:a]\nbuild_flags =\n\t-DX=${c.flags} ; 😀\n\t${this.board} ${nope.x}\nboard = x\n[c]\nflag = 1\n"
+        ),
+        [("unresolved", "${c.flags}"), ("unresolved", "${nope.x}")]
+    );
+    assert_eq!(
+        check("[a]\nextends = b\n[b]\nextends = a\n[env:e]\nextends = nothing, a\n"),
+        [
+            ("extends-cycle", "b"),
+            ("extends-cycle", "a"),
+            ("extends-nothing", "nothing")
+        ]
+    );
+    // A value that is wrong for those who inherit it is marked where it is written.
+    assert_eq!(
+        check("[base]\nupload_speed = fast\n[env:a]\nextends = base\n[env:b]\nextends = base\n"),
+        [("bad-value", "fast")]
+    );
+}
+
+#[test]
+fn fixes_leave_nothing_to_fix() {
+    for (text, expected) in [
+        (
+            "[env:a]\r\nmonitor_baud = 1\r\nboard = x\r\n",
+            "[env:a]\r\nmonitor_speed = 1\r\nboard = x\r\n",
+        ),
+        (
+            "[env:a]\nx_speed = 1\nupload_sped = 1\n",
+            "[env:a]\nx_speed = 1\nupload_speed = 1\n",
+        ),
+        (
+            "[env:a]\nboard = 1\nboard = 2\nlib_deps = x\n",
+            "[env:a]\nboard = 1\nlib_deps = x\n",
+        ),
+        (
+            "[env:a]\ncustom_x = 5% ; 漢\n",
+            "[env:a]\ncustom_x = 5%% ; 漢\n",
+        ),
+        (
+            "[env:a]\ncustom_x = 5%% 6% 7%%\n",
+            "[env:a]\ncustom_x = 5%% 6%% 7%%\n",
+        ),
+        (
+            "[platformio]\ndefault_envs = a,b\n[env:a]\n[env:b]\n",
+            "[platformio]\ndefault_envs = a, b\n[env:a]\n[env:b]\n",
+        ),
+        (
+            "[platformio]\ndefault_envs = esp32-dev\n[env:esp32dev]\n",
+            "[platformio]\ndefault_envs = esp32dev\n[env:esp32dev]\n",
+        ),
+        (
+            "[platformio]\ndefault_envs = my env\n[env:my env]\n[env:b]\nextends = env:my env\n",
+            "[platformio]\ndefault_envs = my_env\n[env:my_env]\n[env:b]\nextends = env:my_env\n",
+        ),
+        (
+            "[common]\nflags = 1\n[env:a]\ncustom_x = ${comon.flags} ${common.flag}\n",
+            "[common]\nflags = 1\n[env:a]\ncustom_x = ${common.flags} ${common.flags}\n",
+        ),
+    ] {
+        assert_eq!(fixed(text), expected);
+    }
+}
+
+#[test]
+fn an_option_that_is_there_is_not_proposed_in_its_own_place() {
+    let text =
+        "[common]\nflags = ${none}${nope.x}\n[env:a]\ncustom_x = ${nope.y} ${common.flags}\n";
+    let found = diagnostics(text, &Facts::default());
+    let wrong = ["${nope.x}", "${nope.y}", "${common.flags}"].map(|it| ("unresolved", it));
+    assert_eq!(marked(text, &found), wrong);
+    assert!(found.iter().all(|it| it.fixes.is_empty()), "{found:?}");
+}
+
+#[test]
+fn ports_of_a_pattern_are_counted() {
+    let text = "[env:a]\nupload_port = /dev/ttyACM*\n[env:b]\nupload_port = 10.0.0.1\n";
+    let with = |names: &[&str]| Facts {
+        ports: names.iter().map(|name| port(name)).collect(),
+        ..Facts::default()
+    };
+    let codes = |facts: &Facts| marked(text, &diagnostics(text, facts));
+    assert_eq!(
+        codes(&with(&["/dev/ttyUSB0"])),
+        [("port-none", "/dev/ttyACM*")]
+    );
+    assert_eq!(codes(&with(&["/dev/ttyACM0"])), []);
+    let two = with(&["/dev/ttyACM0", "/dev/ttyACM1"]);
+    assert_eq!(codes(&two), [("port-several", "/dev/ttyACM*")]);
+    let found = diagnostics(text, &two);
+    assert!(
+        found[0].message.contains("PlatformIO takes /dev/ttyACM0"),
+        "{found:?}"
+    );
+    assert_eq!(found[0].fixes.len(), 2);
+}
+
+#[test]
+fn a_table_must_be_in_the_project_or_in_the_framework() {
+    let text = "[env]\nplatform = espressif32\n[env:a]\nboard_build.partitions = mine.csv\n\
+                [env:b]\nboard_build.partitions = huge_app.csv\n[env:c]\n\
+                board_build.partitions = tables/thing.csv\n[env:d]\nplatform = atmelavr\n\
+                board_build.partitions = none.csv\n";
+    let mut facts = Facts::default();
+    let codes = |facts: &Facts| {
+        let found = diagnostics(text, facts);
+        let severities: Vec<Severity> = found.iter().map(|it| it.severity).collect();
+        (marked(text, &found), severities)
+    };
+    let both = vec![
+        ("table-missing", "mine.csv"),
+        ("table-missing", "tables/thing.csv"),
+    ];
+    // Whether the framework has one of that name is not known while it is not installed.
+    assert_eq!(
+        codes(&facts),
+        (both, vec![Severity::Warning, Severity::Error])
+    );
+    facts.files.tables.insert("/p/mine.csv".into());
+    facts.files.tables.insert("/p/tables/things.csv".into());
+    let found = diagnostics(text, &facts);
+    assert_eq!(
+        marked(text, &found),
+        [("table-missing", "tables/thing.csv")]
+    );
+    let repaired = apply(text, &found[0].fixes[0].edits);
+    assert_eq!(diagnostics(&repaired, &facts), []);
+}
+
+#[test]
+fn what_a_deploy_says_about_a_build_stands_on_its_environment() {
+    let text = "[env:a]\n[env:b]\n";
+    let mut facts = Facts::default();
+    let refusal = Refusal {
+        code: "app-exceeds-partition",
+        message: "firmware is too large".to_owned(),
+        remedy: "Make it smaller.".to_owned(),
+        path: None,
+    };
+    let judged = Judged {
+        refusal: Some(refusal),
+        ..Judged::default()
+    };
+    facts.files.judged.insert("platformio:b".to_owned(), judged);
+    let stale = Judged {
+        stale: vec!["/p/src/main.cpp".into(), "/p/src/b.cpp".into()],
+        ..Judged::default()
+    };
+    facts.files.judged.insert("platformio:a".to_owned(), stale);
+    let found = diagnostics(text, &facts);
+    assert_eq!(
+        marked(text, &found),
+        [
+            ("stale-build", "[env:a]"),
+            ("app-exceeds-partition", "[env:b]")
+        ]
+    );
+    assert_eq!(
+        found[0].message,
+        "src/main.cpp and 1 more are newer than the firmware: pio run -e a"
+    );
+}
+
+/// The option that everybody tries first, and that nobody reads.
+#[test]
+fn board_build_flash_size_has_no_effect() {
+    let text = "[env:a]\nplatform = espressif32\nboard_build.flash_size = 16MB\n";
+    let found = diagnostics(text, &Facts::default());
+    assert_eq!(
+        marked(text, &found),
+        [("dead-option", "board_build.flash_size")]
+    );
+    assert_eq!(found[0].severity, Severity::Warning);
+    assert!(found[0].message.contains("board_upload.flash_size"));
+    assert_eq!(
+        fixed(text),
+        "[env:a]\nplatform = espressif32\nboard_upload.flash_size = 16MB\n"
+    );
+    // One that is there already is not written twice.
+    let both = format!("{text}board_upload.flash_size = 4MB\n");
+    let found = diagnostics(&both, &Facts::default());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].fixes.is_empty());
+    let other = text.replace("espressif32", "espressif8266");
+    assert_eq!(diagnostics(&other, &Facts::default()), []);
+}
+
+/// Nothing starts with a table that ends behind the size that goes into the boot loader's header.
+#[test]
+fn the_table_has_to_end_within_the_flash_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let board = r#"{"build": {"mcu": "esp32s3"}, "upload": {"flash_size": "8MB"}}"#;
+    write("boards/mys3.json", board);
+    let table = "nvs,data,nvs,0x9000,0x5000\napp0,app,ota_0,0x10000,0x640000\n\
+                 spiffs,data,spiffs,0xc90000,0x370000\n";
+    write("p16.csv", table);
+    let check = |more: &str| {
+        let ini = format!(
+            "[env:dev]\nplatform = espressif32\nboard = mys3\nframework = arduino\n\
+             board_build.partitions = p16.csv\n{more}"
+        );
+        write("platformio.ini", &ini);
+        let environment = Environment::from_pairs([]);
+        let mut facts = Facts {
+            root: dir.path().to_owned(),
+            configurations: configurations(dir.path(), &environment),
+            ..Facts::default()
+        };
+        let path = dir.path().join("p16.csv");
+        facts.files.tables.insert(path.clone());
+        facts.files.texts.insert(path, table.to_owned());
+        let path = dir.path().join("platformio.ini");
+        let (text, facts) = (&*ini, &facts);
+        let path = &*path;
+        let found = PlatformIo.diagnostics(View { path, text, facts });
+        let marked: Vec<_> = marked(text, &found)
+            .iter()
+            .map(|(code, text)| format!("{code} {text}"))
+            .collect();
+        let messages: Vec<String> = found.into_iter().map(|it| it.message).collect();
+        (marked, messages.concat())
+    };
+    let (marked, message) = check("");
+    assert_eq!(marked, ["header-flash-size p16.csv"]);
+    for words in [
+        "says 8 MB of flash",
+        "'spiffs' ends at 0x1000000",
+        "nothing starts",
+        "board_upload.flash_size changes it",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+    let (marked, _) = check("board_upload.flash_size = 4MB\n");
+    assert_eq!(marked, ["header-flash-size 4MB"]);
+    assert_eq!(check("board_upload.flash_size = 16MB\n").0, [""; 0]);
+    // The wrong key changes nothing about it.
+    let (marked, _) = check("board_build.flash_size = 16MB\n");
+    assert_eq!(
+        marked,
+        [
+            "header-flash-size p16.csv",
+            "dead-option board_build.flash_size"
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_will_do(text in "(\u{feff}|)((\\[(env|platformio|env:[ab漢]|a)\\]|[ \t]{0,2}(extends|default_envs|upload_port|board|board_build.partitions|upload_speed) ?= ?(a|env:[ab]|,|\\$\\{[a-z_.]{0,8}\\}?|[0-9%*]{1,3}|漢😀){0,3}| ;😀|[=\\[\\]#漢]{1,3})(\n|\r\n)){0,9}") {
+        let facts = Facts { ports: vec![port("COM1")], ..Facts::default() };
+        let path = Path::new("/p/platformio.ini");
+        let view = View { path, text: &text, facts: &facts };
+        laws::hold(view, 5);
+    }
+}

@@ -1,0 +1,121 @@
+//! A link: a byte pipe to a board with two control lines, a baud rate and a clock.
+//!
+//! It knows how to open a port by its name ([`open`]), which ports there are ([`serial::list`]), and who
+//! holds one ([`holder`]). What the bytes mean it never hears of: no protocol, no chip, no project.
+
+pub mod error;
+pub mod holder;
+pub mod memory;
+pub mod serial;
+pub mod tcp;
+
+use std::io;
+use std::time::Duration;
+
+use crate::error::OpenError;
+
+/// Opens a port by its name: a device path, `COM5`, or `socket://host:port`.
+pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
+    if let Some(host_port) = port.strip_prefix("socket://") {
+        return Ok(Box::new(tcp::TcpLink::open(port, host_port)?));
+    }
+    if port.is_empty() {
+        let why = "it is empty".to_owned();
+        return Err(OpenError::BadName {
+            port: port.to_owned(),
+            why,
+        });
+    }
+    if port.contains("://") {
+        let why = "of such ports only socket:// is known".to_owned();
+        return Err(OpenError::BadName {
+            port: port.to_owned(),
+            why,
+        });
+    }
+    Ok(Box::new(serial::SerialLink::open(port)?))
+}
+
+/// The two control lines, as the host asserts them (asserted means the pin is low).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Lines {
+    pub dtr: bool,
+    pub rts: bool,
+}
+
+/// Whether the control lines reach the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinesReach {
+    /// The lines were set.
+    Board,
+    /// This link has no lines (a pty, a TCP socket): somebody else put the board into download mode.
+    Nothing,
+}
+
+/// USB identity of the adapter behind a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct UsbId {
+    pub vid: u16,
+    pub pid: u16,
+    pub serial_number: Option<String>,
+    pub product: Option<String>,
+}
+
+/// USB vendor id of Espressif.
+pub const ESPRESSIF_VID: u16 = 0x303A;
+/// Product id of the USB-Serial/JTAG peripheral, the same in every chip that has one.
+pub const USB_SERIAL_JTAG_PID: u16 = 0x1001;
+
+impl UsbId {
+    /// The chip's own USB-Serial/JTAG peripheral, which wants its own reset sequence.
+    #[must_use]
+    pub fn is_serial_jtag(&self) -> bool {
+        self.vid == ESPRESSIF_VID && self.pid == USB_SERIAL_JTAG_PID
+    }
+
+    /// A Silicon Labs CP2102C, whose hardware flow control is always on. Source: esp-pylib,
+    /// `HARDWARE_FLOW_CONTROL_VID_PIDS`.
+    #[must_use]
+    pub fn has_fixed_flow_control(&self) -> bool {
+        (self.vid, self.pid) == (0x10C4, 0xEA64)
+    }
+}
+
+/// A byte pipe to one board. Blocking; one thread owns it.
+pub trait Link: Send {
+    /// What a person would call this port: `/dev/ttyUSB0`, `COM5`, `socket://…`.
+    fn name(&self) -> &str;
+
+    /// Reads what is there, waiting up to `timeout` for the first byte. `Ok(0)`: nothing came.
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize>;
+
+    /// Sends all of `bytes`.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Throws away what was received but not read.
+    fn discard_input(&mut self) -> io::Result<()>;
+
+    /// Changes the host's side of the baud rate. A link without one does nothing.
+    fn set_baud(&mut self, baud: u32) -> io::Result<()>;
+
+    /// Sets both control lines.
+    fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach>;
+
+    /// Who the adapter is, where that is known.
+    fn usb_id(&self) -> Option<&UsbId> {
+        None
+    }
+
+    /// Lets time pass. Links to a simulated board with accounted time do not really wait.
+    fn pause(&mut self, duration: Duration);
+
+    /// Time on the link's clock, whose origin means nothing. Deadlines are kept by this clock.
+    fn now(&self) -> Duration;
+
+    /// Closes and opens the port again, for adapters that vanish while the chip resets.
+    fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

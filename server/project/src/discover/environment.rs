@@ -1,0 +1,103 @@
+//! What discovery knows of the process it runs in: its environment variables, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Environment variables, captured once so that discovery itself depends on its arguments only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// The variables of this process. Those that are not Unicode are left out.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let unicode = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::from_pairs(unicode)
+    }
+
+    /// These variables and no others.
+    #[must_use]
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self {
+            variables: pairs.into_iter().collect(),
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// A variable that names a directory, if it is set and not empty.
+    #[must_use]
+    pub fn dir(&self, name: &str) -> Option<PathBuf> {
+        self.get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    }
+
+    /// The user's home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.dir("HOME").or_else(|| self.dir("USERPROFILE"))
+    }
+
+    /// Where arduino-cli and the IDE keep installed cores. Source: arduino-cli documentation,
+    /// "directories.data".
+    pub(super) fn arduino_data(&self) -> Vec<PathBuf> {
+        if let Some(dir) = self.dir("ARDUINO_DIRECTORIES_DATA") {
+            return vec![dir];
+        }
+        let home = self.home();
+        let local = self.dir("LOCALAPPDATA");
+        [
+            home.as_ref().map(|home| home.join(".arduino15")),
+            home.as_ref().map(|home| home.join("Library/Arduino15")),
+            local.map(|local| local.join("Arduino15")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Where arduino-cli keeps its builds. Source: arduino-cli documentation, "build_cache.path",
+    /// and the older place below the directory for temporary files.
+    pub(super) fn arduino_build_caches(&self) -> Vec<PathBuf> {
+        let home = self.home();
+        [
+            self.dir("ARDUINO_BUILD_CACHE_PATH"),
+            self.dir("XDG_CACHE_HOME")
+                .map(|cache| cache.join("arduino")),
+            home.as_ref().map(|home| home.join(".cache/arduino")),
+            home.as_ref()
+                .map(|home| home.join("Library/Caches/arduino")),
+            self.dir("LOCALAPPDATA").map(|local| local.join("arduino")),
+            self.dir("TMPDIR")
+                .or_else(|| self.dir("TEMP"))
+                .map(|tmp| tmp.join("arduino")),
+            Some(PathBuf::from("/tmp/arduino")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Names only: values hold tokens and passwords.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.variables.len())
+    }
+}

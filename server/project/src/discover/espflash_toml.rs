@@ -1,0 +1,222 @@
+//! How a cargo project wants its ELF file flashed: `espflash.toml`, and the options of a runner
+//! `espflash flash …`, which win.
+//!
+//! Source: espflash 4.7.0, `README.md` ("Configuration File") and `espflash flash --help`.
+
+use std::path::{Path, PathBuf};
+
+use fbuild_chip::Chip;
+use toml::{Table, Value};
+
+use super::Look;
+use super::environment::Environment;
+use crate::input_error::InputError;
+use crate::target::{FlashParams, Setting};
+
+const FILE_NAME: &str = "espflash.toml";
+
+/// Keys, and the tables that they belong under (the first is the usual name).
+const PLACES: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "bootloader",
+            "partition_table",
+            "partition_table_offset",
+            "target_app_partition",
+        ],
+        &["idf_format_args", "idf"],
+    ),
+    (&["size", "mode", "frequency"], &["flash"]),
+];
+
+/// Settings for converting and flashing an ELF file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct EspflashSettings {
+    pub(super) baud: Option<u32>,
+    pub(super) port: Option<String>,
+    pub(super) chip: Option<Chip>,
+    pub(super) bootloader: Option<PathBuf>,
+    pub(super) partition_table: Option<PathBuf>,
+    pub(super) partition_table_offset: Option<u32>,
+    pub(super) target_app_partition: Option<String>,
+    pub(super) flash: FlashParams,
+}
+
+impl EspflashSettings {
+    /// Read the `espflash.toml` that espflash would use, if there is one.
+    pub(super) fn read(
+        root: &Path,
+        environment: &Environment,
+        look: &Look,
+    ) -> Result<Self, InputError> {
+        let user = environment.dir("XDG_CONFIG_HOME");
+        let user = user.or_else(|| environment.home().map(|home| home.join(".config")));
+        let places = [
+            Some(root.join(FILE_NAME)),
+            root.parent().map(|parent| parent.join(FILE_NAME)),
+            user.map(|config| config.join("espflash").join(FILE_NAME)),
+        ];
+        let path = places.into_iter().flatten().find(|path| look.has(path));
+        let mut settings = Self::default();
+        // espflash takes the flash's own size where none is given.
+        settings.flash.size = Setting::Detect;
+        if let Some(path) = path {
+            settings.apply_file(&path, look)?;
+        }
+        Ok(settings)
+    }
+
+    fn apply_file(&mut self, path: &Path, look: &Look) -> Result<(), InputError> {
+        let config = |line, why: String| InputError::Config {
+            path: path.to_owned(),
+            line,
+            why,
+        };
+        let text = look.read(path).map_err(|why| InputError::FileUnreadable {
+            path: path.to_owned(),
+            why,
+        })?;
+        if !look.has_room(path, "values", text.matches([',', '[', '{', '=']).count()) {
+            return Ok(());
+        }
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text
+                .get(..start)
+                .map(|before| before.matches('\n').count() + 1);
+            config(line, error.message().to_owned())
+        })?;
+        if let Some((key, place)) = misplaced(&table) {
+            return Err(config(None, format!("'{key}' should be under [{place}]")));
+        }
+        let dir = path.parent().unwrap_or_else(|| Path::new("."));
+        let number = |value: &Value| value.as_integer().and_then(|n| u32::try_from(n).ok());
+        self.baud = table.get("baudrate").and_then(number);
+        let idf = table.get("idf_format_args").or_else(|| table.get("idf"));
+        let idf = |key: &str| idf.and_then(|idf| idf.get(key));
+        let file = |key: &str| idf(key).and_then(Value::as_str).map(|path| dir.join(path));
+        self.bootloader = file("bootloader");
+        self.partition_table = file("partition_table");
+        self.partition_table_offset = idf("partition_table_offset").and_then(number);
+        self.target_app_partition = idf("target_app_partition")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let flash = |key: &str| table.get("flash")?.get(key)?.as_str();
+        if let Some(mode) = flash("mode") {
+            self.flash.mode = Setting::Set(mode.to_owned());
+        }
+        if let Some(frequency) = flash("frequency") {
+            self.flash.freq = Setting::Set(megahertz(frequency));
+        }
+        if let Some(size) = flash("size") {
+            self.flash.size = Setting::Set(size.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Options of a cargo runner: `espflash flash --monitor --chip esp32c3`.
+    pub(super) fn apply_runner(&mut self, root: &Path, words: &[String]) {
+        let mut words = words.iter().map(String::as_str).peekable();
+        while let Some(word) = words.next() {
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (
+                    word,
+                    words
+                        .peek()
+                        .filter(|v| !v.starts_with('-'))
+                        .map(|v| (*v).to_owned()),
+                ),
+            };
+            let Some(value) = value else { continue };
+            match option {
+                "-c" | "--chip" => self.chip = value.parse().ok(),
+                "-B" | "--baud" => self.baud = value.parse().ok(),
+                "-p" | "--port" => self.port = Some(value),
+                "--bootloader" => self.bootloader = Some(root.join(value)),
+                "-T" | "--partition-table" => self.partition_table = Some(root.join(value)),
+                "--partition-table-offset" => {
+                    self.partition_table_offset = super::parse_offset(&value);
+                }
+                "--target-app-partition" => self.target_app_partition = Some(value),
+                "-s" | "--flash-size" => self.flash.size = Setting::Set(value.to_uppercase()),
+                "-m" | "--flash-mode" => self.flash.mode = Setting::Set(value),
+                "-f" | "--flash-freq" => self.flash.freq = Setting::Set(megahertz(&value)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `80MHz` as build tools name it in headers: `80m`.
+fn megahertz(text: &str) -> String {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    format!("{digits}m")
+}
+
+fn misplaced(table: &Table) -> Option<(&'static str, &'static str)> {
+    for (keys, places) in PLACES {
+        for key in *keys {
+            let in_other_table = table.iter().any(|(name, value)| {
+                let is_inside = value
+                    .as_table()
+                    .is_some_and(|inner| inner.contains_key(*key));
+                is_inside && !places.contains(&name.as_str())
+            });
+            if table.contains_key(*key) || in_other_table {
+                return Some((key, places[0]));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<EspflashSettings, InputError> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        EspflashSettings::read(dir.path(), &Environment::default(), &Look::default())
+    }
+
+    #[test]
+    fn reads_both_tables_and_the_runner_wins() {
+        let mut settings = read(
+            "baudrate = 921600\n[idf]\npartition_table_offset = 0x10000\n[flash]\nsize = \"8MB\"\n\
+             mode = \"qio\"\nfrequency = \"80MHz\"\n",
+        )
+        .unwrap();
+        assert_eq!(settings.baud, Some(921_600));
+        assert_eq!(settings.partition_table_offset, Some(0x1_0000));
+        assert_eq!(settings.flash.freq, Setting::Set("80m".into()));
+        let words = "espflash flash --monitor --chip esp32c6 -s 16mb --flash-freq=40mhz -T t.csv";
+        let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+        settings.apply_runner(Path::new("/p"), &words);
+        assert_eq!(settings.chip, Some(Chip::Esp32C6));
+        assert_eq!(settings.flash.size, Setting::Set("16MB".into()));
+        assert_eq!(settings.flash.freq, Setting::Set("40m".into()));
+        assert_eq!(
+            settings.partition_table.as_deref(),
+            Some(Path::new("/p/t.csv"))
+        );
+    }
+
+    #[test]
+    fn misplaced_keys_and_bad_toml_are_refused() {
+        let error = read("[idf]\nsize = \"4MB\"\n").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("espflash.toml: 'size' should be under [flash]"),
+            "{error}"
+        );
+        let error = read("[flash]\nsize = 4MB\n").unwrap_err();
+        assert!(
+            error.to_string().contains("espflash.toml, line 2: "),
+            "{error}"
+        );
+        assert_eq!(read("").unwrap().flash.size, Setting::Detect);
+    }
+}

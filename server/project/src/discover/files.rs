@@ -1,0 +1,180 @@
+//! An explicit list: pairs of an offset and a file, as esptool's `write-flash` takes them.
+
+use std::path::{Path, PathBuf};
+
+use super::{image_chip, parse_offset, read_start, read_table, regions};
+use crate::file::{self, IMAGE_LIMIT};
+use crate::input_error::InputError;
+use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
+use crate::target::{Region, RegionKind, Target, Tool};
+
+/// Begins every image.
+const IMAGE_MAGIC: u8 = 0xE9;
+/// Begins every row of a partition table.
+const TABLE_MAGIC: [u8; 2] = [0xAA, 0x50];
+
+impl Target {
+    /// A target of these files. What each is follows from its contents and its place.
+    pub fn from_files(pairs: &[(u32, PathBuf)]) -> Result<Self, InputError> {
+        if pairs.is_empty() {
+            return Err(InputError::BadArgument {
+                argument: String::new(),
+                why: "no file was given".to_owned(),
+            });
+        }
+        for (offset, path) in pairs {
+            file::check(path, IMAGE_LIMIT).map_err(|why| {
+                InputError::unread(&format!("{offset:#x}"), path, why, "Check the path.")
+            })?;
+        }
+        let found_in = pairs[0].1.clone();
+        let root = found_in
+            .parent()
+            .unwrap_or_else(|| Path::new("."))
+            .to_owned();
+        let mut target = Self::new("files".to_owned(), Tool::Files, &root, &found_in);
+        target.chip = pairs.iter().find_map(|(_, path)| image_chip(path));
+        let starts_as_table = |path: &Path| read_start(path, 2).as_deref() == Some(&TABLE_MAGIC);
+        let table = pairs.iter().find(|(_, path)| starts_as_table(path));
+        target.table_offset = table.map_or(DEFAULT_TABLE_OFFSET, |(offset, _)| *offset);
+        let table_rows = table.and_then(|(_, path)| read_table(path));
+        target.regions = regions::tidy(
+            pairs
+                .iter()
+                .map(|(offset, path)| region(*offset, path, &target, table_rows.as_ref()))
+                .collect(),
+        );
+        Ok(target)
+    }
+
+    /// The same from the words of a command line: `0x1000 bootloader.bin 0x10000 app.bin`.
+    pub fn from_arguments(words: &[String]) -> Result<Self, InputError> {
+        let bad = |argument: &str, why: &str| InputError::BadArgument {
+            argument: argument.to_owned(),
+            why: why.to_owned(),
+        };
+        let mut pairs = Vec::new();
+        for pair in words.chunks(2) {
+            let offset = parse_offset(&pair[0])
+                .ok_or_else(|| bad(&pair[0], "this should be an offset in flash"))?;
+            let file = pair
+                .get(1)
+                .ok_or_else(|| bad(&pair[0], "no file follows this offset"))?;
+            pairs.push((offset, PathBuf::from(file)));
+        }
+        Self::from_files(&pairs)
+    }
+}
+
+fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTable>) -> Region {
+    let path = path.to_owned();
+    let start = read_start(&path, 2).unwrap_or_default();
+    // There is one table; other files may begin with these two bytes by chance.
+    if start == TABLE_MAGIC && offset == target.table_offset {
+        return regions::partitions(offset, path);
+    }
+    let bootloader_at = target.chip.map(|chip| chip.facts().bootloader_offset);
+    let is_image = start.first() == Some(&IMAGE_MAGIC);
+    if is_image && bootloader_at == Some(offset) && !is_merged(&path, offset, target) {
+        return regions::bootloader(offset, path);
+    }
+    let region = regions::data(offset, path.clone(), table);
+    if region.kind == RegionKind::OtaData {
+        return region;
+    }
+    let partition = table.and_then(|table| table.at(offset));
+    let for_app = partition.is_none_or(crate::partitions::Partition::is_app);
+    if is_image && for_app && bootloader_at != Some(offset) {
+        return regions::firmware(offset, path);
+    }
+    region
+}
+
+/// Whether a file is an image of the whole flash: a partition table stands in it where one would
+/// stand on the board.
+fn is_merged(path: &Path, offset: u32, target: &Target) -> bool {
+    let Some(at) = target.table_offset.checked_sub(offset) else {
+        return false;
+    };
+    let start = read_start(path, u64::from(at) + 2).unwrap_or_default();
+    start.ends_with(&TABLE_MAGIC) && start.len() as u64 == u64::from(at) + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn image_start(chip_id: u16) -> Vec<u8> {
+        let mut bytes = vec![0; 24];
+        bytes[0] = IMAGE_MAGIC;
+        bytes[12..14].copy_from_slice(&chip_id.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn names_follow_from_contents_and_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = crate::partitions::csv::compile(
+            "nvs,data,nvs,,20K\notadata,data,ota,,8K\napp,app,ota_0,,1M\nfs,data,spiffs,,1M\n",
+            &crate::partitions::csv::Options::default(),
+        )
+        .unwrap();
+        let image = write(dir.path(), "i.bin", &image_start(0));
+        let pairs = [
+            (0x1_0000, image.clone()),
+            (0x1000, image),
+            (0x8000, write(dir.path(), "t.bin", &table.to_bytes())),
+            (0xe000, write(dir.path(), "boot_app0.bin", &[0xFF; 32])),
+            (0x11_0000, write(dir.path(), "spiffs.bin", b"fs")),
+            (0x30_0000, write(dir.path(), "certs.bin", b"\xAA\x50x")),
+        ];
+        let target = Target::from_files(&pairs).unwrap();
+        let names: Vec<_> = target
+            .regions
+            .iter()
+            .map(|r| (r.offset, r.name.as_str()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                (0x1000, "bootloader"),
+                (0x8000, "partitions"),
+                (0xe000, "otadata"),
+                (0x1_0000, "firmware"),
+                (0x11_0000, "fs"),
+                (0x30_0000, "certs"),
+            ]
+        );
+        assert_eq!(target.chip, Some(fbuild_chip::Chip::Esp32));
+    }
+
+    #[test]
+    fn an_image_of_the_whole_flash_is_one_region() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bytes = image_start(5);
+        bytes.resize(0x8000, 0xFF);
+        bytes.extend(TABLE_MAGIC);
+        let target = Target::from_files(&[(0, write(dir.path(), "merged.bin", &bytes))]).unwrap();
+        assert_eq!(target.regions[0].name, "merged");
+        assert_eq!(target.regions[0].kind, RegionKind::Data);
+    }
+
+    #[test]
+    fn arguments_are_pairs() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let code = |text: &str| Target::from_arguments(&words(text)).unwrap_err().code();
+        assert_eq!(code("app.bin 0x1000"), "bad-argument");
+        assert_eq!(code("0x1000"), "bad-argument");
+        assert_eq!(code("0x1000 /no/such/file.bin"), "file-missing");
+        assert_eq!(
+            Target::from_arguments(&[]).unwrap_err().code(),
+            "bad-argument"
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! What an environment of `platformio.ini` says about its board, with the board's own file beneath
+//! where that is installed.
+//!
+//! Source: PlatformIO documentation ("Custom Embedded Boards") and platform-espressif32 6.13.0,
+//! `builder/main.py`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use fbuild_chip::Chip;
+use serde_json::Value;
+
+use super::glob;
+use super::platformio_config::{ConfigProblem, ProjectConfig};
+use crate::target::{FlashParams, Setting};
+
+/// An environment with its board.
+pub(super) struct Board<'c> {
+    config: &'c ProjectConfig<'c>,
+    section: String,
+    /// The board's own file; `Null` where it is not installed.
+    json: Value,
+}
+
+impl<'c> Board<'c> {
+    pub(super) fn of_env(config: &'c ProjectConfig<'c>, env: &str) -> Result<Self, ConfigProblem> {
+        let section = format!("env:{env}");
+        let board = config.text(&section, "board")?.unwrap_or_default();
+        let json = board_file(config, &board)?;
+        Ok(Self {
+            config,
+            section,
+            json,
+        })
+    }
+
+    /// A value by its path in the board's file (`upload.flash_size`); `board_…` options override it.
+    pub(super) fn value(&self, path: &str) -> Result<Option<String>, ConfigProblem> {
+        if let Some(text) = self.config.text(&self.section, &format!("board_{path}"))? {
+            return Ok(Some(text));
+        }
+        let found = path
+            .split('.')
+            .try_fold(&self.json, |value, key| value.get(key));
+        Ok(found.and_then(|value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }))
+    }
+
+    pub(super) fn offset(&self, path: &str) -> Result<Option<u32>, ConfigProblem> {
+        Ok(self.value(path)?.as_deref().and_then(super::parse_offset))
+    }
+
+    pub(super) fn chip(&self) -> Result<Option<Chip>, ConfigProblem> {
+        Ok(self.value("build.mcu")?.and_then(|mcu| mcu.parse().ok()))
+    }
+
+    /// What an upload patches into the boot loader's header. Where the board's file is not
+    /// installed, the file keeps its values: the build has put the same ones there.
+    pub(super) fn flash_params(&self, is_pioarduino: bool) -> Result<FlashParams, ConfigProblem> {
+        let known = !self.json.is_null();
+        let mode = self
+            .value("build.flash_mode")?
+            .or_else(|| known.then(|| "dio".to_owned()));
+        // The ROM cannot start a boot loader in quad mode; it switches by itself later.
+        let mode = mode.map(|mode| match mode.as_str() {
+            "qio" | "qout" => "dio".to_owned(),
+            _ => mode,
+        });
+        let freq = match self.value("build.f_image")? {
+            Some(freq) => Some(freq),
+            None => self.value("build.f_flash")?,
+        };
+        let freq = freq.or_else(|| known.then(|| "40000000L".to_owned()));
+        let size = self.value("upload.flash_size")?;
+        let size = match size {
+            _ if is_pioarduino => Setting::Detect,
+            Some(size) if size == "detect" => Setting::Detect,
+            Some(size) => Setting::Set(size),
+            None if known => Setting::Detect,
+            None => Setting::Keep,
+        };
+        let set = |value: Option<String>| value.map_or(Setting::Keep, Setting::Set);
+        Ok(FlashParams {
+            mode: set(mode),
+            freq: set(freq.map(|freq| megahertz(&freq))),
+            size,
+        })
+    }
+}
+
+/// `80000000L` as header settings are named: `80m`.
+fn megahertz(hertz: &str) -> String {
+    let digits = hertz.trim_end_matches(['L', 'l', 'U', 'u']);
+    match digits.parse::<u64>() {
+        Ok(hertz) if hertz >= 1_000_000 => format!("{}m", hertz / 1_000_000),
+        _ => hertz.to_owned(),
+    }
+}
+
+/// The board's file: of the project, else of an installed platform.
+fn board_file(config: &ProjectConfig<'_>, board: &str) -> Result<Value, ConfigProblem> {
+    if board.is_empty() || board.contains(['/', '\\']) {
+        return Ok(Value::Null);
+    }
+    let file = format!("{board}.json");
+    let platforms = config.dir("platforms_dir")?;
+    let mut places: Vec<PathBuf> = vec![config.dir("boards_dir")?.join(&file)];
+    let pattern = format!("espressif32*/boards/{file}");
+    places.extend(glob::find(&platforms, &pattern, config.look()).unwrap_or_default());
+    Ok(places
+        .iter()
+        .find_map(|path| config.look().json(path))
+        .unwrap_or_default())
+}
+
+impl ProjectConfig<'_> {
+    /// Names of the boards that have a file: the project's own, and those of installed platforms.
+    #[must_use]
+    pub fn board_names(&self) -> BTreeSet<String> {
+        let places = [
+            ("boards_dir", "*.json"),
+            ("platforms_dir", "espressif32*/boards/*.json"),
+        ];
+        let files = places.into_iter().filter_map(|(dir, pattern)| {
+            let dir = self.dir(dir).ok()?;
+            glob::find(&dir, pattern, self.look()).ok()
+        });
+        let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
+        files.flatten().filter_map(name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::environment::Environment;
+    use super::*;
+
+    #[test]
+    fn options_override_the_board_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        std::fs::create_dir(dir.path().join("boards")).unwrap();
+        write(
+            "boards/mine.json",
+            r#"{"build":{"mcu":"esp32s3","flash_mode":"qio","f_flash":"80000000L"},
+               "upload":{"flash_size":"8MB","speed":460800}}"#,
+        );
+        write(
+            "platformio.ini",
+            "[env:a]\nboard = mine\n[env:b]\nboard = mine\nboard_upload.flash_size = 16MB\n\
+             board_build.flash_mode = dout\n[env:c]\nboard = other\n",
+        );
+        let environment = Environment::from_pairs([]);
+        let config = ProjectConfig::load(dir.path(), &environment).unwrap();
+        let board = |env| Board::of_env(&config, env).unwrap();
+        assert_eq!(board("a").chip().unwrap(), Some(Chip::Esp32S3));
+        let set = |text: &str| Setting::Set(text.to_owned());
+        assert_eq!(
+            board("a").flash_params(false).unwrap(),
+            FlashParams {
+                mode: set("dio"),
+                freq: set("80m"),
+                size: set("8MB")
+            }
+        );
+        assert_eq!(
+            board("b").flash_params(false).unwrap(),
+            FlashParams {
+                mode: set("dout"),
+                freq: set("80m"),
+                size: set("16MB")
+            }
+        );
+        assert_eq!(board("b").flash_params(true).unwrap().size, Setting::Detect);
+        assert_eq!(
+            board("c").flash_params(false).unwrap(),
+            FlashParams::default()
+        );
+        assert_eq!(board("c").chip().unwrap(), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Choosing among targets. What is found where is tested over whole workspaces in `tests/`.
+
+use std::time::Duration;
+
+use super::*;
+
+/// A workspace with fbuild outputs of these names, each an hour older than the next.
+fn workspace(places: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    for (age, place) in places.iter().rev().enumerate() {
+        let path = dir.path().join(place).join("firmware.bin");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, [0xE9; 24]).unwrap();
+        let hours = Duration::from_secs(3600 * u64::try_from(age).unwrap());
+        std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(now - hours)
+            .unwrap();
+    }
+    dir
+}
+
+fn found(dir: &tempfile::TempDir) -> Discovery {
+    discover(dir.path(), &Environment::default())
+}
+
+#[test]
+fn the_newest_build_is_the_default() {
+    let dir = workspace(&[".fbuild/build/b/release", ".fbuild/build/a/quick"]);
+    let found = found(&dir);
+    assert_eq!(found.default_target().unwrap().name, "fbuild:a/quick");
+    assert_eq!(found.target("b").unwrap().name, "fbuild:b/release");
+    assert_eq!(
+        found
+            .choose(Some("fbuild:b/release"))
+            .unwrap()
+            .env
+            .as_deref(),
+        Some("b")
+    );
+}
+
+#[test]
+fn default_envs_narrow_the_choice() {
+    let dir = workspace(&[".fbuild/build/b/release", ".fbuild/build/a/quick"]);
+    let ini = "[platformio]\ndefault_envs = b\n[env:a]\n[env:b]\n";
+    std::fs::write(dir.path().join("platformio.ini"), ini).unwrap();
+    assert_eq!(
+        found(&dir).default_target().unwrap().name,
+        "fbuild:b/release"
+    );
+}
+
+#[test]
+fn equal_times_are_ambiguous() {
+    let dir = workspace(&[".fbuild/build/a/quick", ".fbuild/build/a/release"]);
+    let same = SystemTime::now();
+    for profile in ["quick", "release"] {
+        let path = dir
+            .path()
+            .join(".fbuild/build/a")
+            .join(profile)
+            .join("firmware.bin");
+        std::fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(same)
+            .unwrap();
+    }
+    let found = found(&dir);
+    let error = found.default_target().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "several targets could be meant: fbuild:a/quick, fbuild:a/release"
+    );
+    assert_eq!(found.target("a").unwrap_err().code(), "ambiguous-target");
+    assert_eq!(
+        found.target("x").unwrap_err().remedy(),
+        "Known: fbuild:a/quick, fbuild:a/release."
+    );
+}
+
+#[test]
+fn an_empty_directory_says_what_was_looked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = found(&dir).default_target().unwrap_err();
+    assert_eq!(error.code(), "no-target");
+    assert!(
+        error
+            .to_string()
+            .contains("build*/flasher_args.json (ESP-IDF)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_project_that_was_not_built_says_how_to_build_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ini = "[env:esp32dev]\nplatform = espressif32\nboard = esp32dev\n[env:uno]\nplatform = atmelavr\n";
+    std::fs::write(dir.path().join("platformio.ini"), ini).unwrap();
+    let found = found(&dir);
+    assert_eq!(found.unbuilt.len(), 1);
+    let error = found.default_target().unwrap_err();
+    assert_eq!(error.code(), "no-target");
+    assert_eq!(error.remedy(), "Build it first: pio run -e esp32dev");
+    let error = found.target("platformio:esp32dev").unwrap_err();
+    assert!(
+        error
+            .remedy()
+            .ends_with("firmware.bin is missing): pio run -e esp32dev"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_broken_target_does_not_hide_the_others() {
+    let dir = workspace(&[".fbuild/build/a/release"]);
+    std::fs::create_dir(dir.path().join("build")).unwrap();
+    std::fs::write(
+        dir.path().join("build/flasher_args.json"),
+        "{\n  \"flash_files\" : {\n",
+    )
+    .unwrap();
+    let found = found(&dir);
+    assert_eq!(found.problems[0].code(), "json");
+    assert!(
+        found.problems[0]
+            .to_string()
+            .contains("flasher_args.json, line 3: ")
+    );
+    assert_eq!(found.default_target().unwrap().name, "fbuild:a/release");
+}
+
+#[test]
+fn somebody_in_the_wrong_directory_is_told_the_right_one() {
+    let dir = workspace(&[".fbuild/build/a"]);
+    let inner = dir.path().join("main/deep");
+    std::fs::create_dir_all(&inner).unwrap();
+    let remedy = |root: &Path| {
+        let found = discover(root, &Environment::default());
+        found.default_target().unwrap_err().remedy()
+    };
+    let expected = format!("The project is in {}: use that.", dir.path().display());
+    assert_eq!(remedy(&inner), expected);
+    let missing = remedy(&inner.join("misspelt"));
+    assert_eq!(missing, "There is no such directory: check the path.");
+}

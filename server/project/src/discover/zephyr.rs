@@ -1,0 +1,294 @@
+//! Zephyr: `build/zephyr/runners.yaml`, one a domain where sysbuild was used.
+//!
+//! Source: Zephyr `scripts/west_commands/runners/esp32.py` and
+//! `soc/espressif/common/CMakeLists.txt`. The files are YAML that Zephyr generates; the lines that
+//! count are plain.
+
+use std::path::{Path, PathBuf};
+
+use super::sdkconfig::SdkConfig;
+use super::{Discovery, Look, here, image_chip, parse_offset, read_start, regions, relative_name};
+use crate::input_error::InputError;
+use crate::partitions::DEFAULT_TABLE_OFFSET;
+use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
+
+/// An ESP has two: the boot loader and the app.
+const MAX_DOMAINS: usize = 64;
+
+/// Where west's runner puts what no option places, whatever the chip.
+const BOOT_ADDRESS: u32 = 0x1000;
+const APP_ADDRESS: u32 = 0x1_0000;
+
+/// Begins an image for MCUboot. Source: MCUboot documentation, `image_header.ih_magic`.
+const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
+
+pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
+    for dir in look.subdirectories(root, |name| name.starts_with("build")) {
+        add(root, &dir, look, found);
+    }
+}
+
+/// Adds what a build directory of Zephyr's holds, if it is one.
+pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
+    if look.has(&dir.join("domains.yaml")) || look.has(&dir.join("zephyr/runners.yaml")) {
+        let target = read(root, dir, look, found);
+        found.targets.extend(target);
+    }
+}
+
+/// What `runners.yaml` of one domain says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Runner {
+    /// `flash-runner`: the one that `west flash` uses.
+    name: Option<String>,
+    bin_file: Option<String>,
+    /// Whether it can be flashed by the runner for ESPs.
+    is_esp: bool,
+    /// `--esp-name=value`, without `--esp-`.
+    options: Vec<(String, String)>,
+}
+
+impl Runner {
+    fn parse(text: &str) -> Self {
+        let mut runner = Self::default();
+        for line in text.lines() {
+            let line = line.trim();
+            let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
+            if let Some(file) = line.strip_prefix("bin_file:") {
+                runner.bin_file = Some(value(file));
+            } else if let Some(name) = line.strip_prefix("flash-runner:") {
+                runner.name = Some(value(name));
+            }
+            runner.is_esp |= line == "esp32:";
+            let option = line
+                .strip_prefix("- ")
+                .map(|item| item.trim().trim_matches(['"', '\'']));
+            if let Some(option) = option.and_then(|option| option.strip_prefix("--esp-")) {
+                let (name, value) = option.split_once('=').unwrap_or((option, ""));
+                runner.options.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        runner.is_esp |= runner.name.as_deref() == Some("esp32");
+        runner
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.options.iter().find(|(option, _)| option == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|(option, _)| option == name)
+    }
+
+    /// An offset, and where west's runner puts it if nothing is said.
+    fn offset(&self, name: &str, usual: u32) -> u32 {
+        self.get(name).and_then(parse_offset).unwrap_or(usual)
+    }
+
+    fn setting(&self, name: &str, usual: &str) -> Setting<String> {
+        match self.get(name).unwrap_or(usual) {
+            "keep" => Setting::Keep,
+            "detect" => Setting::Detect,
+            value => Setting::Set(value.to_owned()),
+        }
+    }
+}
+
+fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Option<Target> {
+    let runners_yaml = dir.join("zephyr/runners.yaml");
+    let name = relative_name(root, dir);
+    let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
+    target.env = Some(name);
+    let mut found = Vec::new();
+    for (domain, domain_dir) in domains(dir, look) {
+        let path = domain_dir.join("zephyr/runners.yaml");
+        let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
+            discovery.pass(&path, "does not exist: not built");
+            continue;
+        };
+        let config = SdkConfig::read(&domain_dir.join("zephyr/.config"), look);
+        if !runner.is_esp {
+            let board = config.get("BOARD").or_else(|| config.get("SOC"));
+            let board = board.or(runner.name.as_deref()).unwrap_or("another chip");
+            discovery.pass_foreign(&path, &relative_name(root, &domain_dir), board);
+            continue;
+        }
+        found.extend(images(&domain, &domain_dir, &runner));
+        target.chip = target
+            .chip
+            .or_else(|| config.get("SOC").and_then(|soc| soc.parse().ok()));
+        target.baud = target
+            .baud
+            .or_else(|| runner.get("baud-rate").and_then(|b| b.parse().ok()));
+        target.flash = FlashParams {
+            mode: runner.setting("flash-mode", "dio"),
+            freq: runner.setting("flash-freq", "40m"),
+            size: runner.setting("flash-size", "detect"),
+        };
+        target.table_offset = runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET);
+        target.flash_encryption |= runner.has("encrypt");
+    }
+    if found.is_empty() {
+        return None;
+    }
+    target.regions = regions::tidy(found);
+    let firmware = target
+        .firmware()
+        .map(|region| region.source.path().to_owned());
+    target.chip = target.chip.or_else(|| image_chip(&firmware?));
+    target.inputs = ["src", "boards", "prj.conf", "CMakeLists.txt"]
+        .iter()
+        .map(|name| root.join(name))
+        .collect();
+    target.inputs.retain(|path| path.exists());
+    Some(target)
+}
+
+/// Name and directory of each domain; a build without sysbuild is one domain without a name.
+fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
+    let Some(text) = look.lines(&dir.join("domains.yaml")) else {
+        return vec![(String::new(), dir.to_owned())];
+    };
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix("- name:") {
+            if found.len() == MAX_DOMAINS {
+                look.tell(InputError::TooMuch {
+                    path: dir.join("domains.yaml"),
+                    what: format!("it has more than {MAX_DOMAINS} domains; the rest was left out"),
+                });
+                break;
+            }
+            let name = name.trim().trim_matches(['"', '\'']).to_owned();
+            let place = dir.join(&name);
+            found.push((name, place));
+        } else if let Some(place) = line.strip_prefix("build_dir:") {
+            let place = Path::new(place.trim().trim_matches(['"', '\'']));
+            // Absolute, and wrong after a move; then the directory of its name is meant.
+            if let Some(last) = found.last_mut().filter(|_| place.is_dir()) {
+                place.clone_into(&mut last.1);
+            }
+        }
+    }
+    found
+}
+
+fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
+    let mut found = Vec::new();
+    let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
+    let app_at = runner.offset("app-address", APP_ADDRESS);
+    let app = dir.join("zephyr").join(bin);
+    found.push(if domain == "mcuboot" {
+        regions::bootloader(app_at, app)
+    } else if read_start(&app, 4).is_some_and(|start| start == MCUBOOT_MAGIC) {
+        // A container of MCUboot's, which checks it by its own rules.
+        Region {
+            kind: RegionKind::Data,
+            ..regions::firmware(app_at, app)
+        }
+    } else {
+        regions::firmware(app_at, app)
+    });
+    // Older trees flash ESP-IDF's boot loader and table with the app.
+    let older = [
+        (
+            "flash-bootloader",
+            runner.offset("boot-address", BOOT_ADDRESS),
+        ),
+        (
+            "flash-partition_table",
+            runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET),
+        ),
+    ];
+    for (option, at) in older {
+        let Some(path) = runner.get(option) else {
+            continue;
+        };
+        let path = here(&dir.join(path), dir);
+        found.push(if option == "flash-bootloader" {
+            regions::bootloader(at, path)
+        } else {
+            regions::partitions(at, path)
+        });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_lines_that_count() {
+        let runner = Runner::parse(
+            "runners:\n- esp32\nflash-runner: esp32\nconfig:\n  bin_file: zephyr.signed.bin\nargs:\n  \
+             esp32:\n    - --esp-app-address=0x20000\n    - --esp-encrypt\n    - '--esp-flash-size=8MB'\n",
+        );
+        assert_eq!(runner.bin_file.as_deref(), Some("zephyr.signed.bin"));
+        assert_eq!(runner.offset("app-address", 0), 0x2_0000);
+        assert_eq!(
+            runner.setting("flash-size", "detect"),
+            Setting::Set("8MB".into())
+        );
+        assert_eq!(runner.setting("flash-mode", "keep"), Setting::Keep);
+        assert!(runner.is_esp && !Runner::parse("flash-runner: openocd\n").is_esp);
+    }
+
+    #[test]
+    fn sysbuild_gives_boot_loader_and_app() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        write("build/domains.yaml", b"default: app\ndomains:\n  - name: app\n    build_dir: /gone/app\n  - name: mcuboot\n    build_dir: /gone/mcuboot\n");
+        for (domain, file, address, start) in [
+            ("mcuboot", "zephyr.bin", "0x0", vec![0xE9u8; 4]),
+            (
+                "app",
+                "zephyr.signed.bin",
+                "0x20000",
+                MCUBOOT_MAGIC.to_vec(),
+            ),
+        ] {
+            let runners = format!(
+                "flash-runner: esp32\nconfig:\n  bin_file: {file}\nargs:\n  esp32:\n    - --esp-app-address={address}\n"
+            );
+            write(
+                &format!("build/{domain}/zephyr/runners.yaml"),
+                runners.as_bytes(),
+            );
+            write(
+                &format!("build/{domain}/zephyr/.config"),
+                b"CONFIG_SOC=\"esp32c3\"\n",
+            );
+            write(&format!("build/{domain}/zephyr/{file}"), &start);
+        }
+        let target = read(
+            dir.path(),
+            &dir.path().join("build"),
+            &Look::default(),
+            &mut Discovery::default(),
+        )
+        .unwrap();
+        assert_eq!(target.name, "zephyr:build");
+        let regions: Vec<_> = target
+            .regions
+            .iter()
+            .map(|r| (r.name.as_str(), r.offset, r.kind))
+            .collect();
+        assert_eq!(
+            regions,
+            [
+                ("bootloader", 0, RegionKind::Bootloader),
+                ("firmware", 0x2_0000, RegionKind::Data)
+            ]
+        );
+        assert_eq!(target.chip, Some(fbuild_chip::Chip::Esp32C3));
+    }
+}

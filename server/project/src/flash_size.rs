@@ -1,0 +1,234 @@
+//! The flash size in the boot loader's header, compared with everything that has to agree with it.
+//!
+//! The boot loader believes its own header and asks no flash chip: a partition that ends behind that
+//! size makes it refuse the whole table. The firmware asks the chip, and stops where that is smaller
+//! than the header says. Both are silent while writing.
+//!
+//! Source: ESP-IDF (v6.0) `flash_partitions.c`, `esp_partition_table_verify`, and
+//! `esp_flash_spi_init.c`; esptool 5.6.0 `write-flash` warns of the second and refuses images behind
+//! the size that it is told.
+
+use crate::amount::amount;
+use crate::esp_image::{MAGIC, SIZE_FREQ_AT};
+use crate::input_error::InputError;
+use crate::partitions::PartitionTable;
+use crate::target::Tool;
+
+/// Names of flash sizes, in the order of the header's nibble.
+pub const SIZES: &[&str] = &["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
+
+/// Size of a flash in bytes, from its name in build tools (`4MB`).
+#[must_use]
+pub fn size_bytes(name: &str) -> Option<u32> {
+    let nibble = SIZES
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(name))?;
+    Some(0x10_0000 << nibble)
+}
+
+/// The name of a flash size, for the sizes that a header can hold.
+#[must_use]
+pub fn size_name(bytes: u32) -> Option<&'static str> {
+    SIZES
+        .iter()
+        .copied()
+        .find(|name| size_bytes(name) == Some(bytes))
+}
+
+/// The flash size that a boot loader's header says; `None` for what is no image, and for the values
+/// that mean no size.
+#[must_use]
+pub fn header_flash_size(start: &[u8]) -> Option<u32> {
+    if start.first() != Some(&MAGIC) {
+        return None;
+    }
+    let nibble = usize::from(*start.get(SIZE_FREQ_AT)? >> 4);
+    size_bytes(SIZES.get(nibble)?)
+}
+
+/// What is known of sizes. What is not known disagrees with nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sizes<'a> {
+    /// What the boot loader's header says, or will say.
+    pub header: Option<u32>,
+    /// The table that this boot loader is going to read.
+    pub table: Option<&'a PartitionTable>,
+    /// The flash chip on the board.
+    pub board: Option<u32>,
+}
+
+/// A disagreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflict {
+    /// A partition ends behind what the header says: nothing starts.
+    Table {
+        /// Name of the partition that reaches farthest.
+        partition: String,
+        /// Where it ends.
+        end: u64,
+        /// What the header says.
+        header: u32,
+    },
+    /// The flash chip is smaller than the header says: firmware made with ESP-IDF 4 or newer stops.
+    Board {
+        /// What the header says.
+        header: u32,
+        /// Size of the chip.
+        board: u32,
+    },
+}
+
+/// Everything that disagrees.
+#[must_use]
+pub fn conflicts(sizes: &Sizes<'_>) -> Vec<Conflict> {
+    let Some(header) = sizes.header else {
+        return Vec::new();
+    };
+    let last = sizes
+        .table
+        .and_then(|table| table.partitions.iter().max_by_key(|it| it.end()))
+        .filter(|partition| partition.end() > u64::from(header));
+    let table = last.map(|partition| Conflict::Table {
+        partition: partition.label.clone(),
+        end: partition.end(),
+        header,
+    });
+    let board = sizes.board.filter(|board| *board < header);
+    let board = board.map(|board| Conflict::Board { header, board });
+    table.into_iter().chain(board).collect()
+}
+
+impl Conflict {
+    /// Whether it keeps every firmware from starting.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        matches!(self, Self::Table { .. })
+    }
+
+    /// What follows from it. `header` says whose header it is, at the beginning of the sentence.
+    #[must_use]
+    pub fn text(&self, header_of: &str) -> String {
+        match self {
+            Self::Table {
+                partition,
+                end,
+                header,
+            } => format!(
+                "{header_of} says {} of flash, and the partition '{partition}' ends at {end:#x}: the \
+                 boot loader refuses such a table, and nothing starts",
+                size_text(*header)
+            ),
+            Self::Board { header, board } => format!(
+                "{header_of} says {} of flash, and the board has {}: firmware made with ESP-IDF 4 or \
+                 newer stops at its start, and the board starts over and over",
+                size_text(*header),
+                size_text(*board)
+            ),
+        }
+    }
+
+    /// The refusal, where it is certain. `tool` made the build.
+    #[must_use]
+    pub fn refusal(&self, header_of: &str, tool: Tool) -> Option<InputError> {
+        let Self::Table { end, .. } = self else {
+            return None;
+        };
+        let needed = SIZES
+            .iter()
+            .find(|name| size_bytes(name).is_some_and(|bytes| u64::from(bytes) >= *end));
+        let needed = needed.map_or_else(String::new, |name| format!(" to {name}"));
+        Some(InputError::HeaderFlashSize {
+            what: self.text(header_of),
+            remedy: format!(
+                "Set the flash size of the project{needed} ({}) and deploy the boot loader, too; or \
+                 make the partition table smaller.",
+                setting(tool)
+            ),
+        })
+    }
+}
+
+/// `4 MB`, as build tools count.
+fn size_text(bytes: u32) -> String {
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{} MB", bytes >> 20)
+    } else {
+        amount(bytes.into())
+    }
+}
+
+/// Where a project says how large its flash is.
+fn setting(tool: Tool) -> &'static str {
+    match tool {
+        Tool::EspIdf => "idf.py menuconfig, Serial flasher config, Flash size",
+        Tool::PlatformIo | Tool::Fbuild => "board_upload.flash_size in platformio.ini",
+        Tool::Arduino => "the board's menu, Flash Size",
+        Tool::Cargo => "size under [flash] in espflash.toml",
+        Tool::Zephyr => "CONFIG_ESPTOOLPY_FLASHSIZE",
+        Tool::Files => "the one that the boot loader was made with",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitions::csv;
+
+    const MB: u32 = 1 << 20;
+
+    fn eight_mb() -> PartitionTable {
+        let text = "nvs,data,nvs,0x9000,0x4000\napp,app,factory,0x10000,1M\nfs,data,fat,2M,6M\n";
+        csv::compile(text, &csv::Options::default()).unwrap()
+    }
+
+    #[test]
+    fn the_size_is_the_upper_half_of_the_fourth_byte() {
+        assert_eq!(header_flash_size(&[0xE9, 1, 2, 0x20]), Some(4 * MB));
+        assert_eq!(header_flash_size(&[0xE9, 1, 2, 0x4F]), Some(16 * MB));
+        assert_eq!(header_flash_size(&[0xE9, 1, 2, 0xF0]), None);
+        assert_eq!(header_flash_size(&[0xE9, 1, 2]), None);
+        assert_eq!(header_flash_size(&[0xFF; 4]), None);
+    }
+
+    #[test]
+    fn a_table_must_end_within_the_header_and_the_header_within_the_chip() {
+        let table = eight_mb();
+        let of = |header, board| {
+            conflicts(&Sizes {
+                header,
+                table: Some(&table),
+                board,
+            })
+        };
+        assert_eq!(of(Some(8 * MB), Some(8 * MB)), []);
+        assert_eq!(of(Some(8 * MB), Some(16 * MB)), []);
+        assert_eq!(of(None, Some(MB)), []);
+        assert_eq!(of(Some(16 * MB), None), []);
+        let [small] = &of(Some(4 * MB), Some(8 * MB))[..] else {
+            panic!()
+        };
+        assert_eq!(
+            small.text("the header of a.bin"),
+            "the header of a.bin says 4 MB of flash, and the partition 'fs' ends at 0x800000: the \
+             boot loader refuses such a table, and nothing starts"
+        );
+        let refusal = small.refusal("it", Tool::PlatformIo).unwrap();
+        assert_eq!(refusal.code(), "header-flash-size");
+        assert!(
+            refusal
+                .remedy()
+                .contains("to 8MB (board_upload.flash_size in platformio.ini)"),
+            "{}",
+            refusal.remedy()
+        );
+        let [large] = &of(Some(16 * MB), Some(4 * MB))[..] else {
+            panic!()
+        };
+        assert!(!large.is_certain() && large.refusal("it", Tool::EspIdf).is_none());
+        assert!(
+            large
+                .text("it")
+                .contains("16 MB of flash, and the board has 4 MB")
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! What can be deployed: a target and its regions.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use fbuild_chip::Chip;
+
+/// The tool whose build output a target was found in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Tool {
+    EspIdf,
+    Fbuild,
+    PlatformIo,
+    Zephyr,
+    Cargo,
+    Arduino,
+    /// An explicit list of offset and file pairs.
+    Files,
+}
+
+impl Tool {
+    /// Stable lower-case name, for JSON and target names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EspIdf => "espidf",
+            Self::Fbuild => "fbuild",
+            Self::PlatformIo => "platformio",
+            Self::Zephyr => "zephyr",
+            Self::Cargo => "cargo",
+            Self::Arduino => "arduino",
+            Self::Files => "files",
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a region is, which decides how its file is checked and when it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegionKind {
+    /// Second-stage boot loader: an image, its header patched on the way.
+    Bootloader,
+    /// Binary partition table.
+    PartitionTable,
+    /// The application: an image.
+    App,
+    /// Initial OTA data (`ota_data_initial.bin`, `boot_app0.bin`).
+    OtaData,
+    /// Anything else: a file system, NVS, certificates.
+    Data,
+}
+
+/// A region as the workspace describes it: where it goes and where its bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// `bootloader`, `partitions`, `firmware`, `otadata`, or the partition's name.
+    pub name: String,
+    /// Byte offset in flash.
+    pub offset: u32,
+    /// Where its bytes come from.
+    pub source: Source,
+    /// What it is.
+    pub kind: RegionKind,
+    /// Whether the build says that this region stands encrypted in flash.
+    pub encrypted: bool,
+}
+
+/// Where a region's bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The file's bytes.
+    File(PathBuf),
+    /// A part of what espflash makes of an ELF file; the region's kind says which part.
+    Elf(ElfSource),
+}
+
+impl Source {
+    /// The file that a person would look at.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Elf(elf) => &elf.elf,
+        }
+    }
+}
+
+/// How an ELF file becomes a boot loader, a partition table and an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElfSource {
+    /// The ELF file.
+    pub elf: PathBuf,
+    /// Boot loader given by espflash.toml; else the one that espflash carries for the chip.
+    pub bootloader: Option<PathBuf>,
+    /// Partition table (CSV or binary) given by espflash.toml; else espflash's default.
+    pub partition_table: Option<PathBuf>,
+    /// Offset of the partition table given by espflash.toml.
+    pub partition_table_offset: Option<u32>,
+    /// Partition to put the app into, given by espflash.toml.
+    pub target_app_partition: Option<String>,
+}
+
+/// One of the three header fields that a write may patch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// Leave the file's value.
+    #[default]
+    Keep,
+    /// What the board turns out to have (flash size only).
+    Detect,
+    /// This value.
+    Set(T),
+}
+
+/// Flash parameters of the boot loader's header. Source: esptool's `--flash-mode`, `--flash-freq`,
+/// `--flash-size`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlashParams {
+    /// Header byte 2: `qio`, `qout`, `dio`, `dout`.
+    pub mode: Setting<String>,
+    /// Low nibble of header byte 3, as build tools write it: `40m`, `80m`.
+    pub freq: Setting<String>,
+    /// High nibble of header byte 3: `4MB`.
+    pub size: Setting<String>,
+}
+
+/// Something in the workspace that can be deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Stable name, unique in the workspace, for example `espidf:build` or `platformio:esp32dev`.
+    pub name: String,
+    /// The tool it was built with.
+    pub tool: Tool,
+    /// Environment, profile or build directory within the tool, for people.
+    pub env: Option<String>,
+    /// Profile, where the tool has such a thing (`release`).
+    pub profile: Option<String>,
+    /// The chip that the build is for, where something other than the image says so.
+    pub chip: Option<Chip>,
+    /// What to put where. Never empty.
+    pub regions: Vec<Region>,
+    /// Header fields to patch in the boot loader.
+    pub flash: FlashParams,
+    /// Project directory.
+    pub root: PathBuf,
+    /// The file that made discovery recognise it.
+    pub found_in: PathBuf,
+    /// Files and directories whose change makes the build stale: sources and configuration.
+    pub inputs: Vec<PathBuf>,
+    /// Table in CSV form that the binary table should agree with, if the project has one.
+    pub partitions_csv: Option<PathBuf>,
+    /// Where the partition table stands in flash.
+    pub table_offset: u32,
+    /// Baud rate that the project asks for (`upload_speed`).
+    pub baud: Option<u32>,
+    /// Port that the project asks for (`upload_port`).
+    pub port: Option<String>,
+    /// Whether the build says that the flash is encrypted.
+    pub flash_encryption: bool,
+    /// Whether the build says that the chip boots signed images only.
+    pub secure_boot: bool,
+    /// Otadata that makes the freshly written app boot, where the project has it and its tool does
+    /// not write it (so that it is not among [`Self::regions`]).
+    pub spare_otadata: Option<Region>,
+    /// What the project's tool writes only when it is asked to (a file system); here too, by name.
+    pub on_request: Vec<Region>,
+}
+
+impl Target {
+    /// A target without regions, for discovery to fill in.
+    pub(crate) fn new(name: String, tool: Tool, root: &Path, found_in: &Path) -> Self {
+        Self {
+            name,
+            tool,
+            env: None,
+            profile: None,
+            chip: None,
+            regions: Vec::new(),
+            flash: FlashParams::default(),
+            root: root.to_owned(),
+            found_in: found_in.to_owned(),
+            inputs: Vec::new(),
+            partitions_csv: None,
+            table_offset: crate::partitions::DEFAULT_TABLE_OFFSET,
+            baud: None,
+            port: None,
+            flash_encryption: false,
+            secure_boot: false,
+            spare_otadata: None,
+            on_request: Vec::new(),
+        }
+    }
+
+    /// The region of this name.
+    #[must_use]
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.regions.iter().find(|region| region.name == name)
+    }
+
+    /// The region of the app, if there is one: `firmware`, else the first of its kind.
+    #[must_use]
+    pub fn firmware(&self) -> Option<&Region> {
+        self.region("firmware").or_else(|| {
+            self.regions
+                .iter()
+                .find(|region| region.kind == RegionKind::App)
+        })
+    }
+
+    /// The command that builds it, as a person would type it.
+    #[must_use]
+    pub fn build_command(&self) -> String {
+        let env = self.env.as_deref().unwrap_or_default();
+        match self.tool {
+            Tool::EspIdf if env == "build" || env.is_empty() => "idf.py build".to_owned(),
+            Tool::EspIdf => format!("idf.py -B {env} build"),
+            Tool::Fbuild if env.is_empty() => "fbuild build".to_owned(),
+            Tool::Fbuild => format!("fbuild build -e {env}"),
+            Tool::PlatformIo if env.is_empty() => "pio run".to_owned(),
+            Tool::PlatformIo => format!("pio run -e {env}"),
+            Tool::Zephyr => "west build".to_owned(),
+            Tool::Cargo => match self.profile.as_deref() {
+                Some("debug") | None => "cargo build".to_owned(),
+                Some("release") => "cargo build --release".to_owned(),
+                Some(profile) => format!("cargo build --profile {profile}"),
+            },
+            Tool::Arduino => "arduino-cli compile --export-binaries".to_owned(),
+            Tool::Files => String::new(),
+        }
+    }
+
+    /// What to do about a file that is missing or damaged.
+    #[must_use]
+    pub fn build_remedy(&self) -> String {
+        match self.tool {
+            Tool::Files => "Check the file's path and how it was made.".to_owned(),
+            _ => format!("Build the project: {}", self.build_command()),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Readers over whole corpora.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests: a failed unwrap is a failed test
+
+mod corpus_partitions;
+mod corpus_platformio;
+mod fixtures;
