@@ -1,6 +1,7 @@
 /** package.json, the code and the server's contract name the same things. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
@@ -92,4 +93,24 @@ test("every step of the walkthrough has its page", () => {
   assert.equal(start?.steps.length, 4);
   for (const { media } of start.steps)
     assert.ok(fs.existsSync(path.join(extension, media.markdown)));
+});
+
+test("a Node that is too old is told so, and a new one is not", () => {
+  const start = (version: string) => {
+    const pretend = `Object.defineProperty(process.versions, "node", { value: "${version}" })`;
+    const imports = [`data:text/javascript,${pretend}`, "./scripts/needs-node.mjs"];
+    const options = imports.flatMap((name) => ["--import", name]);
+    const { status, stderr } = spawnSync(process.execPath, [...options, "-e", ""], {
+      cwd: extension,
+      encoding: "utf8",
+    });
+    return { status, stderr };
+  };
+  const old = start("20.20.2");
+  assert.equal(old.status, 1);
+  assert.match(old.stderr, /^Node 22\.18 or newer is needed, .*; this is Node 20\.20\.2 at /);
+  assert.equal(start("22.17.1").status, 1);
+  for (const version of ["22.18.0", "24.0.0"]) {
+    assert.deepEqual(start(version), { status: 0, stderr: "" });
+  }
 });
