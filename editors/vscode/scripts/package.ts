@@ -62,7 +62,7 @@ function stage(target: Target): void {
   const licences = ["LICENSE-MIT", "LICENSE-APACHE"].map((name) =>
     fs.readFileSync(path.join(repository, name), "utf8"),
   );
-  const choice = "MIT or Apache-2.0, as you like.";
+  const choice = "MIT or Apache-2.0, at your option.";
   fs.writeFileSync(path.join(staging, "LICENSE.txt"), [choice, ...licences].join("\n\n"));
   const inputs = fs.readFileSync(path.join(extension, "dist/inputs.json"), "utf8");
   const parts = [...bundled(JSON.parse(inputs) as string[]), ...crates(repository, target.rust)];
