@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use fbuild_deploy::deploy::{Request, deploy};
+use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::event::{Event, Phase, PlanSummary};
 use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::request::Request;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 use fbuild_loader::cancel::CancelToken;

@@ -2,8 +2,8 @@
 //! that say where they are.
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_project::target::{Region, RegionKind, Source};
 use fbuild_sim::Board;
 

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::request::{Baud, Request};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::Before;
 use fbuild_loader::session::{ConnectOptions, Left, Session};

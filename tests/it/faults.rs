@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
+use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::Link;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::Request;
+use fbuild_deploy::request::Request;
 use fbuild_project::target::{Region, Target};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Request, deploy};
+use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::event::{Event, Phase};
+use fbuild_deploy::request::{Baud, Request};
 use fbuild_link::memory::{Device as _, MemoryLink, Time};
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 use fbuild_loader::cancel::CancelToken;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Mode, Request, deploy};
+use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::outcome::OutcomeKind;
 use fbuild_deploy::rates::{Adapter, RateMemory};
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_link::{ESPRESSIF_VID, Lines, LinesReach, Link, UsbId};
 use fbuild_loader::cancel::CancelToken;

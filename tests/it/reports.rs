@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::erase::{NotErased, Stretch, erase};
-use fbuild_deploy::deploy::{Mode, Request};
+use fbuild_deploy::native::erase::{NotErased, Stretch, erase};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, Faults, When};

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Request, board_info};
+use fbuild_deploy::native::board_info;
+use fbuild_deploy::request::{Baud, Request};
 use fbuild_link::Link;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::outcome::{OutcomeKind, Verdict};
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, BoardBuilder, Encryption, Faults};
 

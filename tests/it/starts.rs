@@ -2,7 +2,7 @@
 //! whatever of it is deployed and however it is named.
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request};
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_loader::packet::op;
 use fbuild_project::target::{Setting, Tool};
 use fbuild_sim::Board;

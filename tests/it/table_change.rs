@@ -1,8 +1,8 @@
 //! A partition table that is replaced must not cost data on the board without a word.
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_sim::Board;
 
 use crate::bench::Bench;

@@ -1,7 +1,7 @@
 //! The second backend: Espressif's own esptool does the work, as a program of its own. For people
 //! who want it, and for ports that only it can open; never taken without being asked for.
 //!
-//! The story is `Job::run_with`. What is pure stands in a file each: [`find`] where an esptool may
+//! What is pure stands in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
 //! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
@@ -28,22 +28,21 @@ pub mod version;
 mod write;
 
 use std::io;
-use std::time::Instant;
 
 use fbuild_link::LinesReach;
 use fbuild_link::error::OpenError;
 use fbuild_link::holder::holders;
-use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::{self, After};
 
 use self::arguments::Work;
 pub use self::error::EsptoolError;
-use self::tool::Esptool;
-use crate::deploy::{Job, Mode, Open, Request, with_job};
-use crate::event::Event;
-use crate::failure::{BoardState, DeployError};
-use crate::image::{BoardFacts, LoadedImages};
-use crate::outcome::Report;
+pub(crate) use self::tool::Esptool;
+use crate::backend::Backend;
+use crate::failure::DeployError;
+use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::job::Job;
+use crate::plan::Plan;
+use crate::request::Open;
 
 /// Whether a port is of a kind that esptool's serial library opens and this program does not.
 #[must_use]
@@ -73,49 +72,96 @@ fn check_name(port: &str) -> Result<(), OpenError> {
 pub type Serve<'s> = dyn FnMut() -> Result<String, OpenError> + 's;
 
 /// How esptool gets at the board.
-pub(crate) enum Reach<'r, 'o> {
+pub(crate) enum Reach<'r> {
     /// By the request's port, which this program can open, too.
-    Port(&'r mut Open<'o>),
+    Port(&'r mut Open<'r>),
     /// By a device that is made for it.
-    Served(&'r mut Serve<'o>),
+    Served(&'r mut Serve<'r>),
 }
 
-/// As [`crate::deploy::deploy`], for a simulated board: esptool is given what `serve` makes of its
-/// port, once all input was checked.
-pub fn deploy_served(
-    request: &Request,
-    serve: &mut Serve<'_>,
-    events: &mut dyn FnMut(Event),
-    cancel: &CancelToken,
-) -> Report {
-    with_job(request, events, cancel, |job| {
-        job.run_esptool(Reach::Served(serve))
-    })
-}
-
-impl Job<'_> {
-    pub(crate) fn run_esptool(&mut self, reach: Reach<'_, '_>) -> Result<(), DeployError> {
-        let loaded = self.load()?;
-        check_name(&self.request.port)?;
-        let began = Instant::now();
-        let mut esptool = Esptool::find(self.request, self.cancel)?;
-        self.say_connecting();
-        let result = match reach {
-            Reach::Port(open) => {
-                let result = self.run_with(&mut esptool, &loaded);
-                if esptool.is_in_loader && self.request.after == After::Reset {
-                    self.start_firmware(open, &mut esptool);
-                }
-                result
-            }
+impl<'r> Esptool<'r> {
+    pub(crate) fn connect<'a: 'r>(
+        job: &mut Job<'a>,
+        reach: Reach<'r>,
+    ) -> Result<Self, DeployError> {
+        check_name(&job.request.port)?;
+        let mut esptool = Self::find(job.request, job.cancel)?;
+        job.journal.connecting(&job.request.port);
+        match reach {
+            Reach::Port(open) => esptool.open = Some(open),
             Reach::Served(serve) => {
                 esptool.device = serve()?;
                 // A pty: the board is in its loader, and is gone with it.
                 esptool.has_lines = false;
-                self.run_with(&mut esptool, &loaded)
             }
+        }
+        Ok(esptool)
+    }
+
+    /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
+    /// that found a difference. The lines of the port are ours as well, or else esptool's: the shortest
+    /// run that there is ends with a reset.
+    fn start_firmware(&mut self, job: &mut Job<'_>) {
+        let Some(open) = self.open.take() else {
+            return;
         };
-        self.elapsed = began.elapsed();
+        let is_started = if only_esptool_opens(&job.request.port) {
+            let ran = self.run_well(After::Reset, Work::ReadMac, &mut |_| {});
+            ran.is_ok()
+        } else {
+            let started = open().map(|mut link| reset::start_firmware(&mut *link));
+            matches!(started, Ok(Ok(LinesReach::Board)))
+        };
+        if !is_started {
+            job.journal.note(
+                "esptool left the board in its loader: press the board's reset button to start the \
+                 firmware"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+impl Backend for Esptool<'_> {
+    fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
+        identify::identify(job, self)
+    }
+
+    fn survey(
+        &mut self,
+        job: &mut Job<'_>,
+        images: Vec<Image>,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        identify::survey(job, images, facts);
+        Ok(self.lay_out(&job.survey.regions)?)
+    }
+
+    fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError> {
+        compare::compare(job, self, loaded)
+    }
+
+    fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        // Otadata may have been added.
+        self.lay_out(&job.survey.regions)?;
+        self.unproved = write::write(job, self, plan)?;
+        Ok(())
+    }
+
+    fn prove(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
+        let unproved = std::mem::take(&mut self.unproved);
+        compare::prove(job, self, &unproved)
+    }
+
+    fn leave(
+        mut self,
+        job: &mut Job<'_>,
+        result: Result<(), DeployError>,
+    ) -> Result<(), DeployError> {
+        if self.is_in_loader && job.request.after == After::Reset {
+            self.start_firmware(job);
+        }
+        job.journal.took(self.began.elapsed());
         result.map_err(|error| match error {
             // esptool does not look for it.
             DeployError::Open(OpenError::Busy { port, .. }) => {
@@ -124,95 +170,6 @@ impl Job<'_> {
             }
             error => error,
         })
-    }
-
-    fn run_with(
-        &mut self,
-        esptool: &mut Esptool<'_>,
-        loaded: &LoadedImages,
-    ) -> Result<(), DeployError> {
-        let facts = self.identify_with(esptool)?;
-        let images = self.images_for(loaded, &facts)?;
-        self.survey_for(images, &facts);
-        esptool.lay_out(&self.survey.regions)?;
-        self.compare_with(esptool, loaded)?;
-        self.look_with(esptool, loaded, &facts)?;
-        // Otadata may have been added.
-        esptool.lay_out(&self.survey.regions)?;
-        if self.request.mode == Mode::Verify {
-            return Ok(());
-        }
-        let plan = self.publish_plan();
-        if self.request.mode == Mode::Plan {
-            return Ok(());
-        }
-        let unproved = self.write_with(esptool, &plan)?;
-        self.prove_with(esptool, &unproved)?;
-        let can_prove_all = self.survey.regions.iter().all(|region| region.provable);
-        if self.state != BoardState::Untouched && can_prove_all {
-            self.state = BoardState::Proved;
-        }
-        Ok(())
-    }
-
-    /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
-    /// that found a difference. The lines of the port are ours as well, or else esptool's: the shortest
-    /// run that there is ends with a reset.
-    fn start_firmware(&mut self, open: &mut Open<'_>, esptool: &mut Esptool<'_>) {
-        let is_started = if only_esptool_opens(&self.request.port) {
-            let ran = esptool.run_well(After::Reset, Work::ReadMac, &mut |_| {});
-            ran.is_ok()
-        } else {
-            let started = open().map(|mut link| reset::start_firmware(&mut *link));
-            matches!(started, Ok(Ok(LinesReach::Board)))
-        };
-        if !is_started {
-            self.note(
-                "esptool left the board in its loader: press the board's reset button to start the \
-                 firmware"
-                    .to_owned(),
-            );
-        }
-    }
-
-    /// As the native backend: whether it will start, what a new table costs, and which slot starts. What esptool cannot find
-    /// out is said, and where data is to be kept it ends the deploy.
-    fn look_with(
-        &mut self,
-        esptool: &mut Esptool<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<(), DeployError> {
-        if let Err(error) = self.check_chain(esptool, loaded, facts) {
-            let why = unread(error)?;
-            self.note(format!(
-                "what this deploy leaves to the board could not be looked at ({why}): whether it \
-                 starts afterwards is not known"
-            ));
-        }
-        if let Err(error) = self.look_after_data(esptool, loaded, facts) {
-            let why = unread(error)?;
-            self.keep_data_or_note(format!(
-                "the partition table is replaced, and what the board has stored could not be looked \
-                 at ({why}): whether the firmware finds it again is not known"
-            ))?;
-        }
-        if let Err(error) = self.select_boot_slot(esptool, loaded, facts) {
-            let why = unread(error)?;
-            self.note(format!(
-                "otadata could not be read ({why}): whether the firmware that is written is the one \
-                 that starts is not known"
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Why something could not be read, if that is all that is wrong.
-fn unread(error: DeployError) -> Result<String, DeployError> {
-    match error {
-        DeployError::Esptool(error) if !error.is_local() => Ok(error.to_string()),
-        _ => Err(error),
     }
 }
 

@@ -7,16 +7,20 @@
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod backend;
 pub mod cost;
 pub mod deploy;
 pub mod esptool;
 pub mod event;
 pub mod failure;
 pub mod image;
+mod job;
+pub mod native;
 pub mod outcome;
 pub mod own_file;
 pub mod plan;
 pub mod process_group;
 pub mod rates;
+pub mod request;
 pub mod search;
 pub mod store;

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch, erase};
-use fbuild_deploy::deploy::{self, BoardInfo, Mode, Request};
-use fbuild_deploy::esptool;
+use fbuild_deploy::deploy;
 use fbuild_deploy::event::Event;
+use fbuild_deploy::native::erase::{Erased, NotErased, Stretch, erase};
+use fbuild_deploy::native::{BoardInfo, board_info};
 use fbuild_deploy::outcome::{Backend, Failure, Report};
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
 
@@ -71,7 +72,7 @@ impl Boards for LocalBoards {
                 board = Some(server);
                 Ok(address)
             };
-            return esptool::deploy_served(request, &mut serve, events, cancel);
+            return deploy::deploy_served(request, &mut serve, events, cancel);
         }
         let request = Request {
             rate_memory: self.state_dir().map(|dir| dir.join("rates.json")),
@@ -89,7 +90,7 @@ impl Boards for LocalBoards {
 
     fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
         let holding = self.holding(port, "asking the board who it is".to_owned());
-        deploy::board_info(port, &mut || holding.open(), cancel)
+        board_info(port, &mut || holding.open(), cancel)
     }
 
     fn erase(

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::serial::PortInfo;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::{Environment, discover};

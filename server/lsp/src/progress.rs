@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::event::{Event, Phase, PlanSummary, PlannedWrite};
+use fbuild_deploy::request::{Mode, Request};
 
 /// Share of the bar, in thousandths, for comparing where writing may follow. How long the writing
 /// takes is known only after it, so this one part of the bar is not by predicted time.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request};
 use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_loader::reset::After;
 use fbuild_sim::{Board, State};
 

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request, deploy};
+use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::error::OpenError;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::target::Setting;

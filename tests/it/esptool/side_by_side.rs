@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Mode, Request};
-use fbuild_deploy::esptool::deploy_served;
+use fbuild_deploy::deploy::deploy_served;
 use fbuild_deploy::event::{Event, Phase};
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report, Verdict};
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_sim::serve::{self, PtyOptions, Server};
 use fbuild_sim::{Board, BoardBuilder, Encryption, Timing};

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_deploy::deploy::{Baud, Mode, Request, board_info, deploy};
+use fbuild_deploy::deploy::deploy;
+use fbuild_deploy::native::board_info;
 use fbuild_deploy::outcome::OutcomeKind;
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::Link;
 use fbuild_link::memory::{Device as _, MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;

@@ -1,10 +1,10 @@
 //! What a board's eFuses say, from a copy of their registers. Pure.
 
 use fbuild_chip::Chip;
-use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::session::Security;
 
-use crate::deploy::board_security;
+use crate::native::board_security;
+use fbuild_chip::security::BoardSecurity;
 
 /// Registers that were copied: the first one's address, and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::reset::After;
 use fbuild_loader::session::LoaderKind;
-use fbuild_project::file::{self, STATE_LIMIT};
 
 use super::arguments::Work;
 use super::efuses;
@@ -16,87 +14,86 @@ use super::fault::fault;
 use super::output::Said;
 use super::tool::{Esptool, baud};
 use crate::cost::Measured;
-use crate::deploy::{Job, Survey};
-use crate::event::{Board, Event};
+use crate::event::Board;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image};
+use crate::job::Job;
+use crate::job::survey::Survey;
+use fbuild_chip::security::BoardSecurity;
+use fbuild_project::file::{self, STATE_LIMIT};
 
 /// For predictions: one exchange over a usual adapter. Nothing is measured through esptool.
 const ROUND_TRIP: Duration = Duration::from_millis(3);
 /// File that eFuse registers are copied to.
 const EFUSES: &str = "efuses.bin";
 
-impl Job<'_> {
-    /// Asks who is there. The chip is not named before: that it is the wrong one is said in the same
-    /// words as by the native backend.
-    pub(super) fn identify_with(
-        &mut self,
-        esptool: &mut Esptool<'_>,
-    ) -> Result<BoardFacts, DeployError> {
-        let mut name = None;
-        let mut board = Board {
-            chip: Chip::Esp32,
-            mac: None,
-            revision: None,
-            flash_size: None,
-            security: BoardSecurity::default(),
-        };
-        let mut secure_download = false;
-        let mut hear = |said: &Said| match said {
-            Said::Chip(chip) => name = Some(chip.clone()),
-            Said::Mac(mac) => board.mac = Some(mac.clone()),
-            Said::Revision(revision) => board.revision = Some(*revision),
-            Said::FlashSize(bytes) => board.flash_size = Some(*bytes),
-            Said::SecureDownload => secure_download = true,
-            _ => {}
-        };
-        let ran = esptool.run(After::NoReset, Work::Identify, &mut hear)?;
-        // In Secure Download Mode it says who is there, and fails then.
-        if !ran.status.success() && !secure_download {
-            return Err(fault(&ran.lines, &ran.how(), &self.request.port, ""));
-        }
-        let id = name.unwrap_or_else(|| "esptool does not name it".to_owned());
-        board.chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
-        // 4.8.1, told the chip, may end with a Python error in Secure Download Mode: its second
-        // attempt to ask for the chip's id passes its arguments in the wrong order.
-        esptool.chip = Some(board.chip).filter(|_| !secure_download);
-        esptool.secure_download = secure_download;
-        board.security = if secure_download {
-            BoardSecurity {
-                secure_download,
-                ..BoardSecurity::default()
-            }
-        } else {
-            security(esptool, board.chip)?
-        };
-        if board.flash_size.is_none() && !secure_download {
-            self.note(
-                "the flash chip does not tell its size in a way that esptool knows".to_owned(),
-            );
-        }
-        self.board = Some(board.clone());
-        (self.events)(Event::Connected(board.clone()));
-        Ok(BoardFacts {
-            revision: board.revision,
-            flash_size: board.flash_size,
-            security: board.security,
-            ..BoardFacts::new(board.chip)
-        })
+/// Asks who is there. The chip is not named before: that it is the wrong one is said in the same
+/// words as by the native backend.
+pub(super) fn identify(
+    job: &mut Job<'_>,
+    esptool: &mut Esptool<'_>,
+) -> Result<BoardFacts, DeployError> {
+    let mut name = None;
+    let mut board = Board {
+        chip: Chip::Esp32,
+        mac: None,
+        revision: None,
+        flash_size: None,
+        security: BoardSecurity::default(),
+    };
+    let mut secure_download = false;
+    let mut hear = |said: &Said| match said {
+        Said::Chip(chip) => name = Some(chip.clone()),
+        Said::Mac(mac) => board.mac = Some(mac.clone()),
+        Said::Revision(revision) => board.revision = Some(*revision),
+        Said::FlashSize(bytes) => board.flash_size = Some(*bytes),
+        Said::SecureDownload => secure_download = true,
+        _ => {}
+    };
+    let ran = esptool.run(After::NoReset, Work::Identify, &mut hear)?;
+    // In Secure Download Mode it says who is there, and fails then.
+    if !ran.status.success() && !secure_download {
+        return Err(fault(&ran.lines, &ran.how(), &job.request.port, ""));
     }
-
-    /// What is to be compared and written.
-    pub(super) fn survey_for(&mut self, images: Vec<Image>, facts: &BoardFacts) {
-        let measured = Measured {
-            chip: facts.chip,
-            kind: LoaderKind::Stub,
-            baud: Some(baud(self.request)),
-            round_trip: ROUND_TRIP,
-            hash_bytes_per_s: None,
-        };
-        self.survey = Survey::of(images, measured, facts);
-        if facts.security.secure_download {
-            self.survey.take_flash_size_of(self.request);
+    let id = name.unwrap_or_else(|| "esptool does not name it".to_owned());
+    board.chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
+    // 4.8.1, told the chip, may end with a Python error in Secure Download Mode: its second
+    // attempt to ask for the chip's id passes its arguments in the wrong order.
+    esptool.chip = Some(board.chip).filter(|_| !secure_download);
+    esptool.secure_download = secure_download;
+    board.security = if secure_download {
+        BoardSecurity {
+            secure_download,
+            ..BoardSecurity::default()
         }
+    } else {
+        security(esptool, board.chip)?
+    };
+    if board.flash_size.is_none() && !secure_download {
+        job.journal
+            .note("the flash chip does not tell its size in a way that esptool knows".to_owned());
+    }
+    job.journal.connected(board.clone());
+    Ok(BoardFacts {
+        revision: board.revision,
+        flash_size: board.flash_size,
+        security: board.security,
+        ..BoardFacts::new(board.chip)
+    })
+}
+
+/// What is to be compared and written.
+pub(super) fn survey(job: &mut Job<'_>, images: Vec<Image>, facts: &BoardFacts) {
+    let measured = Measured {
+        chip: facts.chip,
+        kind: LoaderKind::Stub,
+        baud: Some(baud(job.request)),
+        round_trip: ROUND_TRIP,
+        hash_bytes_per_s: None,
+    };
+    job.survey = Survey::new(images, measured, facts, &Survey::default());
+    if facts.security.secure_download {
+        job.survey.take_flash_size_of(job.request);
     }
 }
 

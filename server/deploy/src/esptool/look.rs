@@ -3,16 +3,15 @@
 
 use std::ops::Range;
 
-use fbuild_project::file::{self, IMAGE_LIMIT};
-
 use super::arguments::Work;
 use super::error::EsptoolError;
 use super::fault::{fault, is_mismatch};
 use super::tool::Esptool;
 use super::verdicts::{Span, verdicts};
-use crate::deploy::OnBoard;
 use crate::failure::DeployError;
+use crate::job::on_board::OnBoard;
 use crate::outcome::Verdict;
+use fbuild_project::file::{self, IMAGE_LIMIT};
 
 /// The rest of this much comes along with what is fetched: a table and the otadata behind it stand
 /// in the same 64 KiB nearly everywhere.

@@ -1,11 +1,11 @@
 //! An esptool that works: finding it, and one run of it.
 
 use std::path::Path;
+use std::time::Instant;
 
 use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::{After, Before};
-use fbuild_project::discover::Environment;
 use tempfile::TempDir;
 
 use super::arguments::{Connection, Placed, Work, arguments};
@@ -17,15 +17,17 @@ use super::output::Said;
 use super::run::{Ran, run};
 use super::verdicts::Span;
 use super::version::{Spelling, Version};
-use crate::deploy::{Baud, Region, Request};
 use crate::failure::DeployError;
+use crate::job::survey::Region;
+use crate::request::{Baud, Open, Request};
+use fbuild_project::discover::Environment;
 
 /// Baud rate where nobody says one: what ESP-IDF flashes with. esptool does not step down from a
 /// rate that the link does not carry.
 const USUAL_BAUD: u32 = 460_800;
 
 /// An esptool that works, and a folder to work in.
-pub(super) struct Esptool<'j> {
+pub(crate) struct Esptool<'j> {
     candidate: Candidate,
     spelling: Spelling,
     pub(super) folder: TempDir,
@@ -43,11 +45,17 @@ pub(super) struct Esptool<'j> {
     pub(super) has_lines: bool,
     /// The board's loader was started, and its firmware not.
     pub(super) is_in_loader: bool,
+    /// Opens the port, where this program can, too.
+    pub(super) open: Option<&'j mut Open<'j>>,
+    pub(super) began: Instant,
+    /// Regions that it wrote and did not prove.
+    pub(super) unproved: Vec<usize>,
 }
 
 impl<'j> Esptool<'j> {
     /// The first candidate that says a version that is known here.
     pub(super) fn find(request: &'j Request, cancel: &'j CancelToken) -> Result<Self, DeployError> {
+        let began = Instant::now();
         let folder = TempDir::with_prefix("fbuild-esptool-").map_err(EsptoolError::Files)?;
         let environment = Environment::from_process();
         let chosen = request.esptool.as_deref();
@@ -67,6 +75,9 @@ impl<'j> Esptool<'j> {
                         known: Known::default(),
                         has_lines: true,
                         is_in_loader: false,
+                        open: None,
+                        began,
+                        unproved: Vec::new(),
                     });
                 }
                 Err(DeployError::Esptool(error)) => {

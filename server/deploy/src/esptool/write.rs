@@ -1,82 +1,81 @@
 //! Carry out a plan through esptool.
 
 use fbuild_loader::reset::After;
-use fbuild_project::flash_size::size_name;
 
 use super::arguments::{Placed, Work};
 use super::fault::fault;
 use super::output::Said;
 use super::tool::{Esptool, placed, span};
-use crate::deploy::{Job, Region};
-use crate::event::{Event, Phase};
-use crate::failure::{BoardState, DeployError};
+use crate::event::Phase;
+use crate::failure::DeployError;
+use crate::job::Job;
+use crate::job::journal::Journal;
+use crate::job::survey::Region;
 use crate::plan::Plan;
+use fbuild_project::flash_size::size_name;
 
-impl Job<'_> {
-    /// Writes what is planned, in that order. Returns the regions that esptool did not prove.
-    pub(super) fn write_with(
-        &mut self,
-        esptool: &mut Esptool<'_>,
-        plan: &Plan,
-    ) -> Result<Vec<usize>, DeployError> {
-        let mut order: Vec<usize> = plan.runs.iter().map(|run| run.region).collect();
-        order.dedup();
-        let mut unproved = Vec::new();
-        let regions = &self.survey.regions;
-        // One run encrypts everything or nothing.
-        let groups: Vec<Vec<usize>> = order
-            .chunk_by(|&a, &b| regions[a].encrypt == regions[b].encrypt)
-            .map(<[usize]>::to_vec)
-            .collect();
-        for (n, group) in groups.iter().enumerate() {
-            let is_last = n + 1 == groups.len();
-            let after = if is_last {
-                self.request.after
-            } else {
-                After::NoReset
-            };
-            unproved.extend(self.write_group(esptool, group, after)?);
-        }
-        if !order.is_empty() {
-            self.state = BoardState::Written;
-        }
-        Ok(unproved)
-    }
-
-    fn write_group(
-        &mut self,
-        esptool: &mut Esptool<'_>,
-        group: &[usize],
-        after: After,
-    ) -> Result<Vec<usize>, DeployError> {
-        let files: Vec<Placed> = group
-            .iter()
-            .map(|&n| placed(&self.survey.regions[n]))
-            .collect();
-        // Without it the ROM refuses what lies behind the size that it takes for granted.
-        let size = esptool.secure_download.then(|| self.survey.flash_bytes());
-        let work = Work::Write {
-            files: &files,
-            flash_size: size.and_then(size_name),
-            encrypt: group.iter().any(|&n| self.survey.regions[n].encrypt),
-            force: self.request.force,
+/// Writes what is planned, in that order. Returns the regions that esptool did not prove.
+pub(super) fn write(
+    job: &mut Job<'_>,
+    esptool: &mut Esptool<'_>,
+    plan: &Plan,
+) -> Result<Vec<usize>, DeployError> {
+    let mut order: Vec<usize> = plan.runs.iter().map(|run| run.region).collect();
+    order.dedup();
+    let mut unproved = Vec::new();
+    let regions = &job.survey.regions;
+    // One run encrypts everything or nothing.
+    let groups: Vec<Vec<usize>> = order
+        .chunk_by(|&a, &b| regions[a].encrypt == regions[b].encrypt)
+        .map(<[usize]>::to_vec)
+        .collect();
+    for (n, group) in groups.iter().enumerate() {
+        let is_last = n + 1 == groups.len();
+        let after = if is_last {
+            job.request.after
+        } else {
+            After::NoReset
         };
-        let mut writing = Writing::new(group);
-        let (regions, state) = (&mut self.survey.regions, &mut self.state);
-        let events = &mut self.events;
-        let mut hear = |said: &Said| writing.hear(said, regions, state, events);
-        let ran = esptool.run(after, work, &mut hear)?;
-        if !ran.status.success() {
-            let region = &self.survey.regions[writing.now];
-            return Err(fault(
-                &ran.lines,
-                &ran.how(),
-                &self.request.port,
-                &region.name,
-            ));
-        }
-        Ok(writing.unproved)
+        unproved.extend(write_group(job, esptool, group, after)?);
     }
+    if !order.is_empty() {
+        job.journal.written();
+    }
+    Ok(unproved)
+}
+
+fn write_group(
+    job: &mut Job<'_>,
+    esptool: &mut Esptool<'_>,
+    group: &[usize],
+    after: After,
+) -> Result<Vec<usize>, DeployError> {
+    let files: Vec<Placed> = group
+        .iter()
+        .map(|&n| placed(&job.survey.regions[n]))
+        .collect();
+    // Without it the ROM refuses what lies behind the size that it takes for granted.
+    let size = esptool.secure_download.then(|| job.survey.flash_bytes());
+    let work = Work::Write {
+        files: &files,
+        flash_size: size.and_then(size_name),
+        encrypt: group.iter().any(|&n| job.survey.regions[n].encrypt),
+        force: job.request.force,
+    };
+    let mut writing = Writing::new(group);
+    let (regions, journal) = (&mut job.survey.regions, &mut job.journal);
+    let mut hear = |said: &Said| writing.hear(said, regions, journal);
+    let ran = esptool.run(after, work, &mut hear)?;
+    if !ran.status.success() {
+        let region = &job.survey.regions[writing.now];
+        return Err(fault(
+            &ran.lines,
+            &ran.how(),
+            &job.request.port,
+            &region.name,
+        ));
+    }
+    Ok(writing.unproved)
 }
 
 /// Follows one `write-flash`.
@@ -100,21 +99,11 @@ impl<'g> Writing<'g> {
         }
     }
 
-    fn hear(
-        &mut self,
-        said: &Said,
-        regions: &mut [Region],
-        state: &mut BoardState,
-        events: &mut dyn FnMut(Event),
-    ) {
+    fn hear(&mut self, said: &Said, regions: &mut [Region], journal: &mut Journal<'_>) {
         let mut tell = |region: &Region, phase, thousandths: u64| {
             let total_bytes = region.image.bytes.len() as u64;
-            events(Event::Progress {
-                region: region.name.clone(),
-                phase,
-                done_bytes: total_bytes * thousandths / 1000,
-                total_bytes,
-            });
+            let done_bytes = total_bytes * thousandths / 1000;
+            journal.progress(region, phase, done_bytes, total_bytes);
         };
         match said {
             Said::Touching => {}
@@ -158,9 +147,7 @@ impl<'g> Writing<'g> {
             }
             _ => return,
         }
-        *state = BoardState::Writing {
-            region: regions[self.now].name.to_string(),
-        };
+        journal.writing(&regions[self.now]);
     }
 
     /// esptool writes in the order that it is given. The end of one region may be the beginning of

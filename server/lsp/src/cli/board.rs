@@ -1,7 +1,7 @@
 //! `board`.
 
 use clap::Args;
-use fbuild_deploy::deploy::BoardInfo;
+use fbuild_deploy::native::BoardInfo;
 use fbuild_project::amount::amount;
 
 use super::terminal::Terminal;

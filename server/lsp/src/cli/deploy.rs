@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
+use fbuild_deploy::request::{Baud, Mode};
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 

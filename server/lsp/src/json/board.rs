@@ -1,6 +1,6 @@
 //! Who answered on a port.
 
-use fbuild_deploy::deploy::BoardInfo;
+use fbuild_deploy::native::BoardInfo;
 use serde::Serialize;
 
 use super::Problem;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use fbuild_chip::security::BoardSecurity;
-use fbuild_deploy::deploy::Request;
 use fbuild_deploy::event;
 use fbuild_deploy::image::BoardFacts;
 use fbuild_deploy::outcome::{RegionReport, Report};
+use fbuild_deploy::request::Request;
 use fbuild_deploy::store::Store;
 use fbuild_project::plain;
 use serde::{Deserialize, Serialize};

@@ -7,8 +7,8 @@ mod value;
 
 use std::path::PathBuf;
 
-use fbuild_deploy::deploy::Baud;
 use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::request::Baud;
 use fbuild_loader::reset::{After, Before};
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;

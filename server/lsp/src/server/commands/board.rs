@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fbuild_deploy::deploy::erase::Stretch;
+use fbuild_deploy::native::erase::Stretch;
 use fbuild_loader::SECTOR_LEN;
 use serde::Serialize;
 use serde_json::Value;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fbuild_deploy::deploy::{Baud, Mode};
 use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::request::{Baud, Mode};
 use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
 use serde_json::Value;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fbuild_deploy::deploy::BoardInfo;
-use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
+use fbuild_deploy::native::BoardInfo;
+use fbuild_deploy::native::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::amount::amount;
 use fbuild_project::plain;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fbuild_deploy::deploy::{Baud, Mode, Request};
 use fbuild_deploy::event::{Board, Event};
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
+use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 

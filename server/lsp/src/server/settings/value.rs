@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fbuild_deploy::deploy::Baud;
+use fbuild_deploy::request::Baud;
 use serde_json::Value;
 
 use super::{BuildCommand, Wrong};

@@ -4,10 +4,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fbuild_deploy::deploy::erase::{Erased, NotErased, Stretch};
-use fbuild_deploy::deploy::{BoardInfo, Request};
 use fbuild_deploy::event::{Event, Phase, PlanSummary, PlannedWrite};
+use fbuild_deploy::native::BoardInfo;
+use fbuild_deploy::native::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_deploy::request::Request;
 use fbuild_link::UsbId;
 use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;

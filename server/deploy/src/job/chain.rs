@@ -6,18 +6,18 @@
 //! or files asks for a part, and may bring the rest afterwards: they are told. So is a build of an app
 //! alone.
 
-use fbuild_project::flash_size::{Sizes, conflicts, header_flash_size};
-use fbuild_project::input_error::InputError;
-use fbuild_project::partitions::{Partition, PartitionTable};
-use fbuild_project::target::{RegionKind, Tool};
-
+use super::Job;
 use super::boot_slot::read_table;
 use super::on_board::OnBoard;
-use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{
     BoardFacts, Found, Image, LoadedImages, START_BYTES, brought, brought_table, header_of, is_app,
 };
+use crate::request::Mode;
+use fbuild_project::flash_size::{Sizes, conflicts, header_flash_size};
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::{Partition, PartitionTable};
+use fbuild_project::target::{RegionKind, Tool};
 
 /// Begins every image.
 const IMAGE_MAGIC: [u8; 1] = [0xE9];
@@ -57,7 +57,7 @@ impl Job<'_> {
                 // That was refused, or forced, by the files alone.
                 Some(_) if boot_loader.is_brought && table_is_brought => {}
                 Some(refusal) if is_any_brought => self.refuse(refusal)?,
-                _ => self.note(conflict.text(header_of)),
+                _ => self.journal.note(conflict.text(header_of)),
             }
         }
         match table {
@@ -82,7 +82,7 @@ impl Job<'_> {
         });
         if let Some(what) = brought {
             if is_app(&what.1) {
-                self.note(format!(
+                self.journal.note(format!(
                     "what goes to {place:#x}, where an {chip} starts its boot loader, looks like an \
                      app: most apps do not start without a boot loader"
                 ));
@@ -234,7 +234,7 @@ impl Job<'_> {
         .map(|(what, _)| what)
         .collect();
         if !missing.is_empty() {
-            self.note(format!(
+            self.journal.note(format!(
                 "a secured board does not tell what it holds: whether it has the {} that this app \
                  needs is not known",
                 missing.join(" and the ")
@@ -248,7 +248,7 @@ impl Job<'_> {
         let is_app_alone =
             !self.brings(RegionKind::Bootloader) && !self.brings(RegionKind::PartitionTable);
         if self.subset || is_app_alone || loaded.target().tool == Tool::Files {
-            self.note(what);
+            self.journal.note(what);
             return Ok(());
         }
         self.refuse(InputError::NotBootable {
@@ -265,7 +265,7 @@ impl Job<'_> {
             _ if self.request.force => "forced although",
             _ => return Err(refusal.into()),
         };
-        self.note(format!("{but}: {refusal}"));
+        self.journal.note(format!("{but}: {refusal}"));
         Ok(())
     }
 }

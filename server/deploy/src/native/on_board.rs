@@ -1,27 +1,16 @@
-//! Looking at what a board holds, for what is decided before it is written to. Each backend has its
-//! own way to look; what is decided is the same.
+//! Looking at a board through its loader.
 
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
+use super::Native;
 use crate::failure::DeployError;
+use crate::job::on_board::OnBoard;
 use crate::search::is_blank;
 
 /// What is large is looked at in steps of this, up to the first that is not blank. File systems and NVS
 /// keep what they start from at their beginning, so that one step is the rule.
 const STEP_BYTES: u32 = 256 * 1024;
-
-/// A board whose flash can be looked at.
-pub(crate) trait OnBoard {
-    /// So many bytes at this offset.
-    fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError>;
-
-    /// Whether these bytes stand at this offset.
-    fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError>;
-
-    /// Which of these stretches, byte offset and length, are erased.
-    fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError>;
-}
 
 /// How often something is read that does not have the digest that the board gives it.
 const READS: u32 = 3;
@@ -68,5 +57,19 @@ impl OnBoard for Session {
             Ok(true)
         };
         stretches.iter().map(&mut is_blank).collect()
+    }
+}
+
+impl OnBoard for Native {
+    fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError> {
+        self.session.read(offset, len_bytes)
+    }
+
+    fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError> {
+        self.session.holds(offset, bytes)
+    }
+
+    fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError> {
+        self.session.are_blank(stretches)
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use fbuild_loader::SECTOR_LEN;
 
-use super::prove::ranges_to_prove;
+use super::cycles::{compress, pays, pieces, ranges_to_prove};
 use super::survey::Survey;
-use super::write::{compress, pays, pieces};
 use crate::event::{PlanSummary, PlannedWrite};
 use crate::plan::{Plan, PlannedRun};
 

@@ -2,35 +2,32 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::{LoaderKind, Session, md5_of};
-use fbuild_project::target::Setting;
+use fbuild_loader::session::{LoaderKind, md5_of};
 
-use super::connect::measured;
-use super::{Name, Request};
 use crate::cost::Measured;
-use crate::image::{BoardFacts, Image, Standing, THREE_BYTE_END};
+use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
+use crate::request::Request;
 use crate::search::Sector;
+use fbuild_project::target::Setting;
 
 /// Least flash size to work with where the board does not tell. What a loader assumes by itself is less.
 const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
-/// Hashes of less say more about round trips than about hashing.
-const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 
 /// One region under way.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct Region {
-    pub(crate) name: Name,
+    pub(crate) name: Arc<str>,
     /// Whole sectors: what will stand in flash.
     pub(crate) image: Image,
     /// Length before that padding.
-    pub(super) len_bytes: u32,
+    pub(crate) len_bytes: u32,
     pub(crate) sectors: Vec<Sector>,
     pub(crate) verdict: Verdict,
     /// Whether a hash of the flash can be compared with the image.
@@ -39,18 +36,18 @@ pub(crate) struct Region {
     pub(crate) encrypt: bool,
     pub(crate) searched: bool,
     /// What differs is blank on the board, as far as is known.
-    pub(super) looks_blank: bool,
+    pub(crate) looks_blank: bool,
     /// Whether erasing or writing any of it was begun.
     pub(crate) touched: bool,
     /// Sectors that the loader took.
     pub(crate) written: Vec<bool>,
     pub(crate) sent_bytes: u64,
     /// Sectors whose bytes stand nowhere else in the images: their digest answers one question only.
-    is_unique: Vec<bool>,
+    pub(crate) is_unique: Vec<bool>,
 }
 
 impl Region {
-    pub(super) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
+    pub(crate) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
         let encrypt = image.standing == Standing::Encrypted;
         Self {
             name: image.region.name.as_str().into(),
@@ -75,12 +72,12 @@ impl Region {
     }
 
     /// Byte offset in flash of one of its sectors.
-    pub(super) fn sector_offset(&self, sector: usize) -> u32 {
+    pub(crate) fn sector_offset(&self, sector: usize) -> u32 {
         self.image.region.offset + sector as u32 * SECTOR_LEN
     }
 
     /// Sectors in flash, counted from its start.
-    pub(super) fn in_flash(&self, sectors: &Range<usize>) -> Range<usize> {
+    pub(crate) fn in_flash(&self, sectors: &Range<usize>) -> Range<usize> {
         let first = (self.image.region.offset / SECTOR_LEN) as usize;
         first + sectors.start..first + sectors.end
     }
@@ -115,7 +112,7 @@ pub(crate) struct Survey {
     flash_size: Option<u32>,
     /// Sectors that belong to no region and lie beside one that is written, by their offset, and what
     /// they held before.
-    pub(super) beside: BTreeMap<u32, [u8; 16]>,
+    pub(crate) beside: BTreeMap<u32, [u8; 16]>,
 }
 
 impl Default for Survey {
@@ -139,9 +136,9 @@ impl Default for Survey {
 impl Survey {
     /// A survey that knows nothing yet but what `earlier`, an attempt at the same deploy over a link
     /// that failed, has written.
-    pub(super) fn new(
+    pub(crate) fn new(
         images: Vec<Image>,
-        session: &Session,
+        measured: Measured,
         facts: &BoardFacts,
         earlier: &Self,
     ) -> Self {
@@ -162,44 +159,10 @@ impl Survey {
         mark_unique(&mut regions);
         Self {
             regions,
-            measured: measured(session),
-            flash_size: facts.flash_size,
-            beside: BTreeMap::new(),
-        }
-    }
-
-    /// The same for a loader that somebody else talks to.
-    pub(crate) fn of(images: Vec<Image>, measured: Measured, facts: &BoardFacts) -> Self {
-        let region = |image| Region::new(image, facts.security);
-        Self {
-            regions: images.into_iter().map(region).collect(),
             measured,
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),
         }
-    }
-
-    /// Tells the loader the flash size, without which a ROM refuses everything behind 2 MiB.
-    pub(super) fn prepare_flash(
-        &mut self,
-        session: &mut Session,
-        facts: &BoardFacts,
-        request: &Request,
-    ) -> Result<(), LoaderError> {
-        if facts.security.secure_download {
-            session.attach_flash()?;
-            self.take_flash_size_of(request);
-        }
-        session.set_flash_size(self.flash_bytes())?;
-        let needs_stub = |region: &Region| {
-            let end = region.sector_offset(region.sectors.len());
-            // Only the stub of an ESP32 can write encrypted.
-            (facts.chip == Chip::Esp32 && region.encrypt) || end > THREE_BYTE_END
-        };
-        if self.regions.iter().any(needs_stub) {
-            self.start_stub(session)?;
-        }
-        Ok(())
     }
 
     /// A board in Secure Download Mode does not tell it; the build may.
@@ -223,68 +186,8 @@ impl Survey {
     }
 
     /// Bytes of all sectors that are not known to match.
-    pub(super) fn bytes_to_write(&self) -> u64 {
+    pub(crate) fn bytes_to_write(&self) -> u64 {
         let sectors = self.regions.iter().flat_map(|region| &region.sectors);
         sectors.filter(|sector| sector.is_to_be_written()).count() as u64 * u64::from(SECTOR_LEN)
-    }
-
-    /// Changes from ROM to stub where that is cheaper for what is left.
-    pub(super) fn start_stub_if_it_pays(
-        &mut self,
-        session: &mut Session,
-        hash_bytes: u64,
-        write_bytes: u64,
-    ) -> Result<(), LoaderError> {
-        if self.measured.stub_pays(hash_bytes, write_bytes) && session.stub_obstacle()?.is_none() {
-            self.start_stub(session)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn start_stub(&mut self, session: &mut Session) -> Result<(), LoaderError> {
-        session.start_stub()?;
-        session.set_flash_size(self.flash_bytes())?;
-        self.measured.kind = LoaderKind::Stub;
-        self.measured.hash_bytes_per_s = None;
-        Ok(())
-    }
-
-    /// MD5 of sectors of the `n`-th region, which are to hold `bytes`. Where other sectors hold the
-    /// same, a digest that is right may be the answer to another question (one that came late, or one
-    /// for which the offset was damaged on the way): it is asked for twice.
-    pub(super) fn hash_sectors(
-        &mut self,
-        session: &mut Session,
-        n: usize,
-        sectors: Range<usize>,
-        bytes: &[u8],
-    ) -> Result<[u8; 16], LoaderError> {
-        let region = &self.regions[n];
-        let offset = region.sector_offset(sectors.start);
-        let is_unique = |sector: usize| region.is_unique.get(sector) == Some(&true);
-        let is_unique = sectors.clone().any(is_unique);
-        let len_bytes = sectors.len() as u32 * SECTOR_LEN;
-        let digest = self.hash(session, offset, len_bytes)?;
-        if is_unique || digest != md5_of(bytes) {
-            return Ok(digest);
-        }
-        self.hash(session, offset, len_bytes)
-    }
-
-    /// Hashes flash, and learns from how long it took.
-    pub(super) fn hash(
-        &mut self,
-        session: &mut Session,
-        offset: u32,
-        len_bytes: u32,
-    ) -> Result<[u8; 16], LoaderError> {
-        let start = session.link().now();
-        let digest = session.md5(offset, len_bytes)?;
-        let took = session.link().now().saturating_sub(start);
-        let hashing = took.saturating_sub(self.measured.round_trip).as_secs_f64();
-        if u64::from(len_bytes) >= MEASURED_FROM_BYTES && hashing > 0.0 {
-            self.measured.hash_bytes_per_s = Some(f64::from(len_bytes) / hashing);
-        }
-        Ok(digest)
     }
 }

@@ -1,8 +1,9 @@
 //! What was done, from the state that a deploy ended in.
 
-use super::{Job, Mode};
+use super::Job;
 use crate::failure::{self, DeployError};
 use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use crate::request::Mode;
 use crate::search::Sector;
 
 impl Job<'_> {
@@ -18,11 +19,11 @@ impl Job<'_> {
             Ok(()) => self.deployed(),
             Err(error) if error.is_cancelled() => (
                 OutcomeKind::Cancelled,
-                failure::cancelled(verb, &self.state),
+                failure::cancelled(verb, &self.journal.state),
                 None,
             ),
             Err(error) => {
-                let failure = error.into_failure(&self.request.port, &self.state);
+                let failure = error.into_failure(&self.request.port, &self.journal.state);
                 (
                     OutcomeKind::Failed,
                     format!("{verb} failed: {}", failure.what),
@@ -36,12 +37,16 @@ impl Job<'_> {
             backend: self.request.backend,
             target: self.request.target.name.clone(),
             port: self.request.port.clone(),
-            chip: self.board.as_ref().map(|board| board.chip),
-            mac: self.board.as_ref().and_then(|board| board.mac.clone()),
-            duration: self.elapsed,
+            chip: self.journal.board.as_ref().map(|board| board.chip),
+            mac: self
+                .journal
+                .board
+                .as_ref()
+                .and_then(|board| board.mac.clone()),
+            duration: self.journal.elapsed,
             regions: self.region_reports(),
-            plan: self.plan.take(),
-            warnings: std::mem::take(&mut self.warnings),
+            plan: self.journal.plan.take(),
+            warnings: std::mem::take(&mut self.journal.warnings),
             error,
         }
     }
@@ -80,7 +85,11 @@ impl Job<'_> {
     }
 
     fn planned(&self) -> (OutcomeKind, String, Option<Failure>) {
-        let writes = self.plan.as_ref().map_or(&[][..], |plan| &plan.writes);
+        let writes = self
+            .journal
+            .plan
+            .as_ref()
+            .map_or(&[][..], |plan| &plan.writes);
         let parts: Vec<String> = writes
             .iter()
             .map(|write| {

@@ -4,13 +4,13 @@ use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::session::{ConnectOptions, Session};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
-use fbuild_project::amount::amount;
 
-use super::Open;
-use super::on_board::OnBoard as _;
 use crate::failure::{BoardState, DeployError};
 use crate::image::THREE_BYTE_END;
+use crate::job::on_board::OnBoard as _;
 use crate::outcome::Failure;
+use crate::request::Open;
+use fbuild_project::amount::amount;
 
 /// Erased in one request. Small enough for a cancel to be heard soon: four block erases of 150 ms
 /// (Winbond W25Q32JV datasheet, typical).

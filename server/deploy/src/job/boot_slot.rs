@@ -5,17 +5,18 @@
 //! success and the old firmware would run.
 
 use fbuild_loader::SECTOR_LEN;
-use fbuild_project::otadata;
-use fbuild_project::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
-use fbuild_project::target::Tool;
 
+use super::Job;
 use super::on_board::OnBoard;
 use super::survey::Region;
-use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::outcome::Verdict;
+use crate::request::Mode;
 use crate::search::is_blank;
+use fbuild_project::otadata;
+use fbuild_project::partitions::{Partition, PartitionTable, TABLE_BYTES, TableError};
+use fbuild_project::target::Tool;
 
 /// An otadata entry is read with this much, the unit of the ROM's slow read.
 const ENTRY_READ_LEN: u32 = 64;
@@ -44,7 +45,7 @@ impl Job<'_> {
             return Ok(());
         };
         let Some(slot) = table.app_at(app) else {
-            self.note(format!(
+            self.journal.note(format!(
                 "the firmware is written to {app:#x}, where the partition table on the board has no \
                  app: it does not start before the project's own table is deployed"
             ));
@@ -61,7 +62,7 @@ impl Job<'_> {
             .iter()
             .any(otadata::Entry::is_damaged)
         {
-            self.note(format!(
+            self.journal.note(format!(
                 "otadata on the board ({:#x}) is neither blank nor valid: the boot loader ignores what \
                  is damaged of it",
                 otadata.offset
@@ -80,7 +81,8 @@ impl Job<'_> {
             }
             _ => {
                 let holds_app = self.holds_app(board, &selected)?;
-                self.note(warning(&table, otadata, &selected, slot, holds_app));
+                self.journal
+                    .note(warning(&table, otadata, &selected, slot, holds_app));
             }
         }
         Ok(())
@@ -91,7 +93,7 @@ impl Job<'_> {
             .table()
             .is_some_and(|table| table.otadata().is_some());
         if let Some(slot) = loaded.app_slot().filter(|_| has_otadata) {
-            self.note(format!(
+            self.journal.note(format!(
                 "otadata cannot be read on a secured board: whether {} is the slot that starts is \
                  not known",
                 slot.label
@@ -155,13 +157,13 @@ impl Job<'_> {
         slot: &Partition,
     ) {
         if self.request.mode == Mode::Verify {
-            self.note(format!(
+            self.journal.note(format!(
                 "the board starts {}, not {}; a deploy would write otadata so that it starts {}",
                 selected.label, slot.label, slot.label
             ));
             return;
         }
-        self.note(format!(
+        self.journal.note(format!(
             "the board would start {}; otadata is written so that it starts {}",
             selected.label, slot.label
         ));
@@ -200,7 +202,7 @@ impl Job<'_> {
             // Its bytes differ, and it says the same.
             Some(table) if table.partitions == project.partitions => Ok(Some(table)),
             Some(table) => {
-                self.note(
+                self.journal.note(
                     "the partition table on the board is not the project's, and it is not among the \
                      regions of this deploy"
                         .to_owned(),
@@ -208,7 +210,7 @@ impl Job<'_> {
                 Ok(Some(table))
             }
             None => {
-                self.note(format!(
+                self.journal.note(format!(
                     "the board has no partition table at {offset:#x}, and none is among the regions \
                      of this deploy: nothing starts before one is deployed"
                 ));

@@ -1,14 +1,14 @@
 //! A new partition table must not silently make the firmware lose what it has stored.
 
-use fbuild_project::partitions::loss::{Fate, Loss, losses, losses_text};
-use fbuild_project::target::RegionKind;
-
+use super::Job;
 use super::boot_slot::{TableOnBoard, read_table};
 use super::on_board::OnBoard;
-use super::{Job, Mode};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, LoadedImages};
 use crate::outcome::Verdict;
+use crate::request::Mode;
+use fbuild_project::partitions::loss::{Fate, Loss, losses, losses_text};
+use fbuild_project::target::RegionKind;
 
 /// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
 /// dozen with the slowest ROM. What lies behind it counts as data.
@@ -96,7 +96,7 @@ impl Job<'_> {
         if is_written && self.request.keep_data {
             return Err(DeployError::DataLoss { what });
         }
-        self.note(what);
+        self.journal.note(what);
         Ok(())
     }
 

@@ -1,18 +1,19 @@
 //! From a port to a board that is known.
 
 use fbuild_chip::Chip;
-use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
 
-use super::{Baud, Job, Open, Request};
 use crate::cost::Measured;
-use crate::event::{Board, Event};
+use crate::event::Board;
 use crate::failure::{BoardState, DeployError};
 use crate::image::{BoardFacts, LoadedImages};
+use crate::job::Job;
 use crate::outcome::Failure;
 use crate::rates::{self, RateMemory};
+use crate::request::{Baud, Open, Request};
+use fbuild_chip::security::BoardSecurity;
 
 /// Opens the port, finds a loader and raises the baud rate.
 pub(super) fn connect(
@@ -100,58 +101,55 @@ pub(super) fn measured(session: &Session) -> Measured {
     }
 }
 
-impl Job<'_> {
-    /// Asks the board everything that decides what may be written, and announces it.
-    pub(super) fn identify(
-        &mut self,
-        session: &mut Session,
-        loaded: &LoadedImages,
-    ) -> Result<BoardFacts, DeployError> {
-        let chip = session.chip();
-        let security = session.security()?;
-        let mut board = Board {
-            chip,
-            mac: None,
-            revision: None,
-            flash_size: None,
-            security: board_security(security),
-        };
-        let mut crystal_mhz = None;
-        if !security.secure_download {
-            board.mac = Some(mac_text(session.mac()?));
-            if loaded.limits_revision() {
-                board.revision = Some(session.revision()?);
-            }
-            if loaded.depends_on_crystal() {
-                // Before the stub runs, which drives its UART from another clock.
-                crystal_mhz = session.crystal_mhz()?;
-            }
-            // Asking for the flash takes fewer round trips with the stub, and none to attach it.
-            if measured(session).stub_surely_pays(loaded.len_bytes())
-                && session.stub_obstacle()?.is_none()
-            {
-                session.start_stub()?;
-            }
-            session.attach_flash()?;
-            let id = session.flash_id()?;
-            board.flash_size = id.len_bytes;
-            if id.len_bytes.is_none() {
-                self.note(format!(
-                    "flash chip {:#08x} does not tell its size in a known way; 4 MiB are assumed",
-                    id.jedec
-                ));
-            }
+/// Asks the board everything that decides what may be written, and announces it.
+pub(super) fn identify(
+    job: &mut Job<'_>,
+    session: &mut Session,
+    loaded: &LoadedImages,
+) -> Result<BoardFacts, DeployError> {
+    let chip = session.chip();
+    let security = session.security()?;
+    let mut board = Board {
+        chip,
+        mac: None,
+        revision: None,
+        flash_size: None,
+        security: board_security(security),
+    };
+    let mut crystal_mhz = None;
+    if !security.secure_download {
+        board.mac = Some(mac_text(session.mac()?));
+        if loaded.limits_revision() {
+            board.revision = Some(session.revision()?);
         }
-        self.board = Some(board.clone());
-        (self.events)(Event::Connected(board.clone()));
-        Ok(BoardFacts {
-            revision: board.revision,
-            flash_size: board.flash_size,
-            crystal_mhz,
-            security: board.security,
-            ..BoardFacts::new(chip)
-        })
+        if loaded.depends_on_crystal() {
+            // Before the stub runs, which drives its UART from another clock.
+            crystal_mhz = session.crystal_mhz()?;
+        }
+        // Asking for the flash takes fewer round trips with the stub, and none to attach it.
+        if measured(session).stub_surely_pays(loaded.len_bytes())
+            && session.stub_obstacle()?.is_none()
+        {
+            session.start_stub()?;
+        }
+        session.attach_flash()?;
+        let id = session.flash_id()?;
+        board.flash_size = id.len_bytes;
+        if id.len_bytes.is_none() {
+            job.journal.note(format!(
+                "flash chip {:#08x} does not tell its size in a known way; 4 MiB are assumed",
+                id.jedec
+            ));
+        }
     }
+    job.journal.connected(board.clone());
+    Ok(BoardFacts {
+        revision: board.revision,
+        flash_size: board.flash_size,
+        crystal_mhz,
+        security: board.security,
+        ..BoardFacts::new(chip)
+    })
 }
 
 pub(crate) fn board_security(security: Security) -> BoardSecurity {

@@ -11,9 +11,9 @@ use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
-use super::survey::Survey;
-use super::write::pieces;
 use crate::image::THREE_BYTE_END;
+use crate::job::cycles::pieces;
+use crate::job::survey::Survey;
 use crate::plan::{Plan, PlannedRun};
 use crate::search::{Sector, in_bytes};
 

@@ -1,0 +1,109 @@
+//! The story of one deploy, whoever carries it out. Start at [`Job::run`].
+
+use crate::failure::DeployError;
+use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::job::Job;
+use crate::job::on_board::OnBoard;
+use crate::plan::Plan;
+use crate::request::Mode;
+
+/// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
+const TRIES_AGAIN: u32 = 2;
+
+/// Who carries out the steps of a deploy: this program in the loader's own protocol, or esptool. It has
+/// the board from when it is made until it leaves.
+pub(crate) trait Backend: OnBoard {
+    /// Asks the board everything that decides what may be written, and tells the journal.
+    fn identify(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+    ) -> Result<BoardFacts, DeployError>;
+
+    /// Makes the job's survey of what is to be compared and written.
+    fn survey(
+        &mut self,
+        job: &mut Job<'_>,
+        images: Vec<Image>,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError>;
+
+    /// Gives every region of the survey that can be compared its verdict.
+    fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError>;
+
+    /// Gets ready to write what differs, where there is something to get ready: what a plan costs is
+    /// known afterwards.
+    fn prepare(&mut self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        let _ = job;
+        Ok(())
+    }
+
+    /// Erases and writes what the plan says, in its order.
+    fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError>;
+
+    /// Shows that the board holds what can be proved of what was written, or fails.
+    fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError>;
+
+    /// Gets the board back after an error, where that may help; `tried`: how often it was done before.
+    fn again(
+        &mut self,
+        job: &mut Job<'_>,
+        error: &DeployError,
+        tried: u32,
+    ) -> Option<Result<(), DeployError>> {
+        let _ = (job, error, tried);
+        None
+    }
+
+    /// Lets the firmware start where that was asked for, also after a failure: a board that was not
+    /// touched goes on with what it has. Tells the journal how long it all took.
+    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError>;
+}
+
+impl Job<'_> {
+    /// A deploy, from top to bottom. All input is checked before `connect` gets at the board.
+    pub(crate) fn run<B: Backend>(
+        &mut self,
+        connect: impl FnOnce(&mut Self) -> Result<B, DeployError>,
+    ) -> Result<(), DeployError> {
+        let loaded = self.load()?;
+        let mut backend = connect(self)?;
+        let mut result = self.run_on_board(&mut backend, &loaded);
+        for tried in 0..TRIES_AGAIN {
+            let Err(error) = &result else { break };
+            let Some(again) = backend.again(self, error, tried) else {
+                break;
+            };
+            // The comparison finds what was written already.
+            result = again.and_then(|()| self.run_on_board(&mut backend, &loaded));
+        }
+        backend.leave(self, result)
+    }
+
+    fn run_on_board(
+        &mut self,
+        backend: &mut impl Backend,
+        loaded: &LoadedImages,
+    ) -> Result<(), DeployError> {
+        let facts = backend.identify(self, loaded)?;
+        let images = self.images_for(loaded, &facts)?;
+        backend.survey(self, images, &facts)?;
+        backend.compare(self, loaded)?;
+        self.look(backend, loaded, &facts)?;
+        if self.request.mode == Mode::Verify {
+            return Ok(());
+        }
+        backend.prepare(self)?;
+        let plan = self.publish_plan();
+        if self.request.mode == Mode::Plan {
+            return Ok(());
+        }
+        backend.write(self, &plan)?;
+        backend.prove(self, &plan)?;
+        self.conclude();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! One deploy under way: what is known of it and what it decides is the same for every backend, and so is
+//! what it reports.
+
+mod boot_slot;
+mod chain;
+pub(crate) mod cycles;
+pub(crate) mod journal;
+pub(crate) mod on_board;
+mod predict;
+mod report;
+pub(crate) mod survey;
+mod table_change;
+
+use fbuild_loader::cancel::CancelToken;
+
+use self::journal::Journal;
+use self::on_board::OnBoard;
+use self::survey::Survey;
+use crate::event::Event;
+use crate::failure::DeployError;
+use crate::image::{self, BoardFacts, Image, LoadedImages};
+use crate::outcome::Report;
+use crate::plan::{Plan, Surveyed, plan};
+use crate::request::{Mode, Request};
+use crate::search::Sector;
+
+/// What a deploy knows.
+pub(crate) struct Job<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) cancel: &'a CancelToken,
+    /// What it has told and done.
+    pub(crate) journal: Journal<'a>,
+    /// What is to be written, and what is known of the board. Empty until the board is known.
+    pub(crate) survey: Survey,
+    /// Only a part of the build was asked for.
+    subset: bool,
+}
+
+impl<'a> Job<'a> {
+    /// One job from its beginning to its report, whatever it does in between. Ends with exactly one
+    /// [`Event::Finished`].
+    pub(crate) fn report_of(
+        request: &'a Request,
+        events: &'a mut dyn FnMut(Event),
+        cancel: &'a CancelToken,
+        run: impl FnOnce(&mut Self) -> Result<(), DeployError>,
+    ) -> Report {
+        let mut job = Self {
+            request,
+            cancel,
+            journal: Journal::new(events),
+            survey: Survey::default(),
+            subset: request.regions.is_some(),
+        };
+        let result = run(&mut job);
+        let report = job.report(result);
+        job.journal.finish(report.clone());
+        report
+    }
+
+    /// Reads all input and checks it, before anything else is done.
+    pub(crate) fn load(&mut self) -> Result<LoadedImages, DeployError> {
+        let regions = self.request.regions.as_deref();
+        let is_cancelled = || self.cancel.is_cancelled();
+        let loaded = image::load_unless(&self.request.target, regions, &is_cancelled)?;
+        self.subset = loaded.is_subset();
+        for warning in loaded.warnings() {
+            self.journal.note(warning.clone());
+        }
+        Ok(loaded)
+    }
+
+    /// The images as they are to be compared and written. A build that may not go onto this board is
+    /// refused here, before anything is erased; to compare it does no harm.
+    pub(crate) fn images_for(
+        &mut self,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        let (images, but) = match self.request.mode {
+            Mode::Verify => (
+                loaded.for_comparing(facts)?,
+                "a deploy of this build would be refused",
+            ),
+            Mode::Auto | Mode::Full | Mode::Plan => (
+                loaded.for_board(facts, self.request.force)?,
+                "forced although",
+            ),
+        };
+        if let Err(refusal) = loaded.check_board(&images, facts) {
+            self.journal.note(format!("{but}: {refusal}"));
+        }
+        Ok(images)
+    }
+
+    /// Looks at what the board holds besides the regions, where that decides something: whether it will
+    /// start, what a new table costs, and which slot starts. A backend that cannot look says so, and
+    /// where data is to be kept that ends the deploy.
+    pub(crate) fn look(
+        &mut self,
+        board: &mut dyn OnBoard,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        if let Err(error) = self.check_chain(board, loaded, facts) {
+            let why = unread(error)?;
+            self.journal.note(format!(
+                "what this deploy leaves to the board could not be looked at ({why}): whether it \
+                 starts afterwards is not known"
+            ));
+        }
+        if let Err(error) = self.look_after_data(board, loaded, facts) {
+            let why = unread(error)?;
+            self.keep_data_or_note(format!(
+                "the partition table is replaced, and what the board has stored could not be looked \
+                 at ({why}): whether the firmware finds it again is not known"
+            ))?;
+        }
+        if let Err(error) = self.select_boot_slot(board, loaded, facts) {
+            let why = unread(error)?;
+            self.journal.note(format!(
+                "otadata could not be read ({why}): whether the firmware that is written is the one \
+                 that starts is not known"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes the plan from what is known of the sectors, and publishes it.
+    pub(crate) fn publish_plan(&mut self) -> Plan {
+        let known = self.survey.regions.iter();
+        let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
+        let plan = self.plan_for(&known);
+        let is_exact = self.request.mode == Mode::Plan;
+        self.journal.planned(self.survey.summarize(&plan, is_exact));
+        plan
+    }
+
+    /// The plan that puts right what differs.
+    pub(crate) fn plan_for(&self, known: &[Vec<Sector>]) -> Plan {
+        let surveyed: Vec<Surveyed<'_>> = self
+            .survey
+            .regions
+            .iter()
+            .zip(known)
+            .map(|(region, sectors)| Surveyed {
+                kind: region.image.region.kind,
+                offset: region.image.region.offset,
+                sectors,
+            })
+            .collect();
+        plan(&surveyed, &self.survey.measured.write_costs())
+    }
+
+    /// Everything went well.
+    pub(crate) fn conclude(&mut self) {
+        if self.survey.regions.iter().all(|region| region.provable) {
+            self.journal.proved();
+        }
+    }
+}
+
+/// Why something could not be read, if that is all that is wrong.
+fn unread(error: DeployError) -> Result<String, DeployError> {
+    match error {
+        DeployError::Esptool(error) if !error.is_local() => Ok(error.to_string()),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,110 @@
+//! What one deploy has told so far, and what it has done to the board.
+
+use std::time::Duration;
+
+use crate::event::{Board, Event, Phase, PlanSummary};
+use crate::failure::BoardState;
+use crate::job::survey::Region;
+use crate::outcome::Report;
+
+/// What a deploy tells and remembers of itself, whoever carries it out.
+///
+/// A board that was touched is never untouched again, nothing is noted twice, and after
+/// [`Self::finish`] nothing is told.
+pub(crate) struct Journal<'a> {
+    events: &'a mut dyn FnMut(Event),
+    pub(super) state: BoardState,
+    pub(super) board: Option<Board>,
+    pub(super) plan: Option<PlanSummary>,
+    pub(super) warnings: Vec<String>,
+    pub(super) elapsed: Duration,
+}
+
+impl<'a> Journal<'a> {
+    pub(super) fn new(events: &'a mut dyn FnMut(Event)) -> Self {
+        Self {
+            events,
+            state: BoardState::Untouched,
+            board: None,
+            plan: None,
+            warnings: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// The port is about to be opened.
+    pub(crate) fn connecting(&mut self, port: &str) {
+        (self.events)(Event::Connecting { port: port.into() });
+    }
+
+    /// A board has answered.
+    pub(crate) fn connected(&mut self, board: Board) {
+        self.board = Some(board.clone());
+        (self.events)(Event::Connected(board));
+    }
+
+    /// What will be written is known.
+    pub(super) fn planned(&mut self, plan: PlanSummary) {
+        self.plan = Some(plan.clone());
+        (self.events)(Event::Planned(plan));
+    }
+
+    /// So much of a phase of a region is done.
+    pub(crate) fn progress(
+        &mut self,
+        region: &Region,
+        phase: Phase,
+        done_bytes: u64,
+        total_bytes: u64,
+    ) {
+        (self.events)(Event::Progress {
+            region: region.name.clone(),
+            phase,
+            done_bytes,
+            total_bytes,
+        });
+    }
+
+    /// Something that a person should know and that does not stop the deploy.
+    pub(crate) fn note(&mut self, text: String) {
+        // A deploy that starts over finds the same again.
+        if !self.warnings.contains(&text) {
+            (self.events)(Event::Note(text.clone()));
+            self.warnings.push(text);
+        }
+    }
+
+    /// Whether any byte of the board's flash may have been erased or written.
+    pub(crate) fn has_written(&self) -> bool {
+        self.state != BoardState::Untouched
+    }
+
+    /// Writing this region begins, or goes on.
+    pub(crate) fn writing(&mut self, region: &Region) {
+        self.state = BoardState::Writing {
+            region: region.name.to_string(),
+        };
+    }
+
+    /// Everything was written.
+    pub(crate) fn written(&mut self) {
+        self.state = BoardState::Written;
+    }
+
+    /// What was written, if anything was, is proved.
+    pub(super) fn proved(&mut self) {
+        if self.has_written() {
+            self.state = BoardState::Proved;
+        }
+    }
+
+    /// What the deploy took; by the link's clock, where there is one, which is also right for a simulated
+    /// board with accounted time.
+    pub(crate) fn took(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    pub(super) fn finish(self, report: Report) {
+        (self.events)(Event::Finished(Box::new(report)));
+    }
+}

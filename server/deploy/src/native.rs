@@ -1,0 +1,132 @@
+//! The backend that speaks the loader's own protocol.
+
+mod again;
+mod beside;
+mod climb;
+mod compare;
+mod connect;
+pub mod erase;
+mod loader;
+mod on_board;
+mod prove;
+mod write;
+
+use std::time::Duration;
+
+use fbuild_loader::reset::After;
+use fbuild_loader::session::{Left, Session};
+
+pub(crate) use self::connect::board_security;
+pub use self::connect::{BoardInfo, board_info};
+use crate::backend::Backend;
+use crate::failure::DeployError;
+use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::job::Job;
+use crate::job::survey::Survey;
+use crate::plan::Plan;
+use crate::request::Open;
+
+/// A board whose loader answers.
+pub(crate) struct Native {
+    session: Session,
+    /// When the port was opened, by the link's clock.
+    opened: Duration,
+}
+
+impl Native {
+    pub(crate) fn connect(job: &mut Job<'_>, open: &mut Open<'_>) -> Result<Self, DeployError> {
+        job.journal.connecting(&job.request.port);
+        let mut opened = None;
+        let mut open = || {
+            let link = open()?;
+            opened.get_or_insert(link.now());
+            Ok(link)
+        };
+        let session = connect::connect(job.request, &mut open, job.cancel)?;
+        Ok(Self {
+            session,
+            opened: opened.unwrap_or_default(),
+        })
+    }
+}
+
+impl Backend for Native {
+    fn identify(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+    ) -> Result<BoardFacts, DeployError> {
+        connect::identify(job, &mut self.session, loaded)
+    }
+
+    fn survey(
+        &mut self,
+        job: &mut Job<'_>,
+        images: Vec<Image>,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        let measured = connect::measured(&self.session);
+        job.survey = Survey::new(images, measured, facts, &job.survey);
+        job.survey
+            .prepare_flash(&mut self.session, facts, job.request)?;
+        Ok(())
+    }
+
+    fn compare(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
+        compare::compare(job, &mut self.session)
+    }
+
+    /// The stub and a faster link, where they pay.
+    fn prepare(&mut self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        let write_bytes = job.survey.bytes_to_write();
+        job.survey
+            .start_stub_if_it_pays(&mut self.session, 0, write_bytes)?;
+        let wire_bytes = job.survey.measured.usual_wire_bytes(write_bytes);
+        climb::climb(job, &mut self.session, wire_bytes)
+    }
+
+    fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        write::write(job, &mut self.session, plan)
+    }
+
+    fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        prove::prove(job, &mut self.session, plan)
+    }
+
+    fn again(
+        &mut self,
+        job: &mut Job<'_>,
+        error: &DeployError,
+        tried: u32,
+    ) -> Option<Result<(), DeployError>> {
+        let again = again::again(job, &self.session, error, tried)?;
+        let reconnected = connect::reconnect(job.request, &mut self.session, again.limit);
+        Some(reconnected.map_err(DeployError::from))
+    }
+
+    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
+        let Self { session, opened } = self;
+        if result.is_ok() && job.journal.has_written() {
+            climb::remember_rate(job, &session);
+        }
+        job.journal
+            .took(session.link().now().saturating_sub(opened));
+        match result {
+            Ok(()) if job.request.after == After::Reset => {
+                let name = session.link().name().to_owned();
+                if session.leave()? == Left::StillInLoader {
+                    job.journal.note(format!(
+                        "{name} has no control lines, and this chip cannot reset itself: press the \
+                         board's reset button to start the firmware"
+                    ));
+                }
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+            Err(error) => {
+                session.abandon();
+                Err(error)
+            }
+        }
+    }
+}

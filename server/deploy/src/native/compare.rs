@@ -1,0 +1,126 @@
+//! Ask the board what it holds.
+
+use std::ops::Range;
+
+use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::session::Session;
+
+use crate::event::Phase;
+use crate::failure::DeployError;
+use crate::job::Job;
+use crate::job::survey::Survey;
+use crate::outcome::Verdict;
+use crate::plan::Plan;
+use crate::request::Mode;
+use crate::search::{Found, Search, Sector, in_bytes};
+
+/// Gives every region that can be compared its verdict, sector by sector.
+pub(super) fn compare(job: &mut Job<'_>, session: &mut Session) -> Result<(), DeployError> {
+    if job.request.mode == Mode::Full {
+        return Ok(());
+    }
+    for n in 0..job.survey.regions.len() {
+        if !job.survey.regions[n].provable {
+            continue;
+        }
+        let left: u64 = job.survey.regions[n..]
+            .iter()
+            .map(|region| region.image.bytes.len() as u64)
+            .sum();
+        if job.survey.measured.hash_bytes_per_s.is_some() {
+            job.survey.start_stub_if_it_pays(session, left, 0)?;
+        }
+        compare_region(job, session, n)?;
+    }
+    Ok(())
+}
+
+fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<(), DeployError> {
+    let is_deploy = job.request.mode == Mode::Auto;
+    let write_costs = job.survey.measured.write_costs();
+    let search = Search {
+        chunk_sectors: job.survey.measured.chunk_sectors(),
+        // A verify shows how much differs; a deploy wants to get on.
+        sample: is_deploy,
+        enough: write_costs.sectors_for_a_block().filter(|_| is_deploy),
+    };
+    let found = search_board(job, session, n, search)?;
+    let region = &mut job.survey.regions[n];
+    region.looks_blank = found.looks_blank;
+    region.sectors = found.sectors;
+    region.searched = !region.sectors.contains(&Sector::Assumed);
+    region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
+        // What an earlier attempt of this deploy wrote did differ.
+        if region.touched {
+            Verdict::Differs
+        } else {
+            Verdict::Match
+        }
+    } else {
+        Verdict::Differs
+    };
+    Ok(())
+}
+
+/// Every sector of every region again, after something went wrong: the plan that puts right what
+/// differs now.
+pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<Plan, DeployError> {
+    let search = Search {
+        chunk_sectors: job.survey.measured.chunk_sectors(),
+        sample: false,
+        enough: None,
+    };
+    let mut found = Vec::new();
+    for n in 0..job.survey.regions.len() {
+        let region = &job.survey.regions[n];
+        found.push(if region.provable {
+            search_board(job, session, n, search)?.sectors
+        } else {
+            vec![Sector::Match; region.sectors.len()]
+        });
+    }
+    Ok(job.plan_for(&found))
+}
+
+fn search_board(
+    job: &mut Job<'_>,
+    session: &mut Session,
+    n: usize,
+    search: Search,
+) -> Result<Found, DeployError> {
+    let Job {
+        survey, journal, ..
+    } = job;
+    // Taken out while the survey is borrowed for hashing.
+    let bytes = std::mem::take(&mut survey.regions[n].image.bytes);
+    let offset = survey.regions[n].image.region.offset;
+    let total_bytes = bytes.len() as u64;
+    let mut progress = |survey: &Survey, done_bytes| {
+        journal.progress(&survey.regions[n], Phase::Verify, done_bytes, total_bytes);
+    };
+    // Stretches are asked about in order: what lies before one is settled. Single sectors are
+    // samples, or inside a block that differs.
+    let mut settled = 0;
+    progress(survey, settled);
+    let result = search.run(offset, &bytes, &mut |range: Range<usize>| {
+        let before = range.start as u64 * u64::from(SECTOR_LEN);
+        if range.len() > 1 && before > settled {
+            settled = before;
+            progress(survey, settled);
+        }
+        let was_measured = survey.measured.hash_bytes_per_s.is_some();
+        let expected = &bytes[in_bytes(&range)];
+        let digest = survey.hash_sectors(session, n, range.clone(), expected)?;
+        if !was_measured && survey.measured.hash_bytes_per_s.is_some() {
+            let hashed = range.end as u64 * u64::from(SECTOR_LEN);
+            survey.start_stub_if_it_pays(session, total_bytes - hashed, 0)?;
+        }
+        Ok::<_, LoaderError>(digest)
+    });
+    if result.is_ok() {
+        progress(survey, total_bytes);
+    }
+    survey.regions[n].image.bytes = bytes;
+    Ok(result?)
+}

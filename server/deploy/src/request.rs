@@ -1,0 +1,89 @@
+//! What a caller asks for.
+
+use std::path::PathBuf;
+
+use fbuild_link::Link;
+use fbuild_link::error::OpenError;
+use fbuild_loader::reset::{After, Before};
+
+use crate::outcome::Backend;
+use fbuild_project::target::Target;
+
+/// What to deploy, where, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to put onto the board.
+    pub target: Target,
+    /// Names of the regions to deploy; `None`: all of them.
+    pub regions: Option<Vec<String>>,
+    /// How much to compare and write.
+    pub mode: Mode,
+    /// Name of the port, for events and messages.
+    pub port: String,
+    /// Baud rate.
+    pub baud: Baud,
+    /// How to get the board into download mode.
+    pub before: Before,
+    /// What to do with it at the end.
+    pub after: After,
+    /// File in which the baud rates that worked are remembered.
+    pub rate_memory: Option<PathBuf>,
+    /// Go on where the board may not start afterwards, as far as its eFuses or what it is going to
+    /// hold tell.
+    pub force: bool,
+    /// Stop before writing where a new partition table makes the firmware lose data on the board;
+    /// otherwise that is a warning.
+    pub keep_data: bool,
+    /// Who talks to the board.
+    pub backend: Backend,
+    /// For [`Backend::Esptool`]: the program that a person named; `None`: the one that is found.
+    pub esptool: Option<PathBuf>,
+}
+
+impl Request {
+    /// A request with the usual settings.
+    #[must_use]
+    pub fn new(target: Target, port: impl Into<String>) -> Self {
+        Self {
+            target,
+            regions: None,
+            mode: Mode::Auto,
+            port: port.into(),
+            baud: Baud::Auto,
+            before: Before::Reset,
+            after: After::Reset,
+            rate_memory: None,
+            force: false,
+            keep_data: false,
+            backend: Backend::Native,
+            esptool: None,
+        }
+    }
+}
+
+/// How much to compare and write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Compare, write what differs, prove it.
+    #[default]
+    Auto,
+    /// Write everything without comparing, prove it.
+    Full,
+    /// Compare only.
+    Verify,
+    /// Compare, and say what would be written.
+    Plan,
+}
+
+/// Baud rate of the work after the first contact, which is always at 115200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Baud {
+    /// As fast as the link carries.
+    #[default]
+    Auto,
+    /// This and nothing else.
+    Fixed(u32),
+}
+
+/// Opens the port of a request.
+pub type Open<'o> = dyn FnMut() -> Result<Box<dyn Link>, OpenError> + 'o;
