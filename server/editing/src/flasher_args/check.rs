@@ -1,10 +1,11 @@
 //! What a deploy of this file would refuse, and what does not fit the board.
 
 use fbuild_chip::Chip;
+use fbuild_project::discover::flasher_args::Placed;
 use fbuild_project::flash_size::size_bytes;
 use fbuild_project::flash_size::{Sizes, conflicts};
 
-use super::{Document, OnDisk};
+use super::{Args, Document, OnDisk};
 use crate::{Diagnostic, Related, Severity};
 
 pub(super) fn check(document: &Document<'_>) -> Vec<Diagnostic> {
@@ -105,8 +106,8 @@ fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
         });
         found.push(wrong);
     }
-    let size = args.size.as_ref();
-    let Some((size, bytes)) = size.and_then(|it| Some((it, size_bytes(&it.value)?))) else {
+    let sizes = sizes(args).filter_map(|(size, _)| Some((size, size_bytes(&size.value)?)));
+    let Some((size, bytes)) = sizes.min_by_key(|(_, bytes)| *bytes) else {
         return;
     };
     for (_, end, entry) in placed.iter().filter(|(_, end, _)| *end > u64::from(bytes)) {
@@ -151,36 +152,58 @@ fn names(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The size that goes into the boot loader's header against the table that was built.
+/// Every flash size that the file gives, and what becomes of it, at the beginning of a sentence.
+fn sizes(args: &Args) -> impl Iterator<Item = (&Placed<String>, &'static str)> {
+    let setting = args.size.as_ref().map(|size| (size, "This becomes"));
+    let argument = args.size_argument.as_ref();
+    let argument = argument.map(|size| (size, "With idf.py flash this becomes"));
+    setting.into_iter().chain(argument)
+}
+
+/// The sizes that go into the boot loader's header: against the table that was built, and each other.
 fn table(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    let args = &document.args;
     let judged = &document.view.facts.files.judged;
     let judged = document
         .build()
         .and_then(|build| judged.get(&build.target.name));
-    let Some((size, table)) = document
-        .args
-        .size
-        .as_ref()
-        .zip(judged.and_then(|it| it.table.as_ref()))
-    else {
-        return;
-    };
-    let sizes = Sizes {
-        header: size_bytes(&size.value),
-        table: Some(table),
-        board: None,
-    };
-    for conflict in conflicts(&sizes) {
+    let table = judged.and_then(|it| it.table.as_ref());
+    for (size, becomes) in sizes(args) {
+        let sizes = Sizes {
+            header: size_bytes(&size.value),
+            table,
+            board: None,
+        };
+        for conflict in conflicts(&sizes) {
+            let header = format!("{becomes} the boot loader's header, which");
+            let message = format!("{}.", conflict.text(&header));
+            found.push(Diagnostic::new(
+                &size.span,
+                Severity::Error,
+                "header-flash-size",
+                message,
+            ));
+        }
+    }
+    if let (Some(setting), Some(argument)) = (&args.size, &args.size_argument)
+        && setting.value != argument.value
+    {
         let message = format!(
-            "{}.",
-            conflict.text("This becomes the boot loader's header, which")
+            "idf.py flash takes this; a deploy takes {} of flash_settings.",
+            setting.value
         );
-        found.push(Diagnostic::new(
-            &size.span,
-            Severity::Error,
-            "header-flash-size",
+        let mut differs = Diagnostic::new(
+            &argument.span,
+            Severity::Warning,
+            "flash-size-differs",
             message,
-        ));
+        );
+        differs.related.push(Related {
+            path: None,
+            span: setting.span.clone(),
+            message: "flash_settings".to_owned(),
+        });
+        found.push(differs);
     }
 }
 
@@ -207,10 +230,11 @@ fn board(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             message,
         ));
     }
-    if let Some(size) = &document.args.size
-        && let Some(flash) = board.flash_bytes
-        && size_bytes(&size.value).is_some_and(|bytes| bytes > flash)
-    {
+    let Some(flash) = board.flash_bytes else {
+        return;
+    };
+    let is_more = |size: &Placed<String>| size_bytes(&size.value) > Some(flash);
+    for (size, _) in sizes(&document.args).filter(|(size, _)| is_more(size)) {
         let message = format!(
             "The board that was deployed to last ({who}) has {} MB of flash: with this size its \
              firmware does not start.",

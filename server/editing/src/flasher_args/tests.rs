@@ -196,6 +196,51 @@ fn the_flash_size_has_to_reach_to_the_end_of_the_table() {
     }
 }
 
+/// `idf.py flash` gives esptool the size that stands among its arguments.
+#[test]
+fn the_flash_size_among_esptool_s_arguments_is_checked_like_the_setting() {
+    let table = "app,app,factory,0x10000,1M\nfs,data,spiffs,2M,2M\n";
+    let mut facts = built(None);
+    let judged = facts.files.judged.get_mut("espidf:build").unwrap();
+    judged.stale.clear();
+    judged.table = Some(csv::compile(table, &csv::Options::default()).unwrap());
+    for option in ["--flash_size", "--flash-size"] {
+        let with = |size: &str| {
+            let arguments = format!(
+                "{{ \"write_flash_args\": [\"--flash_mode\", \"dio\", \"{option}\", \"{size}\"],"
+            );
+            TEXT.replacen('{', &arguments, 1)
+                .replace("\"2MB\"", "\"4MB\"")
+        };
+        assert_eq!(check(&with("4MB"), &facts), []);
+        let small = with("1MB");
+        assert_eq!(
+            check(&small, &facts),
+            [
+                ("header-flash-size", "\"1MB\""),
+                ("flash-size-differs", "\"1MB\"")
+            ]
+        );
+        let found = FlasherArgs.diagnostics(view(&small, &facts));
+        assert!(
+            found[0].message.starts_with(
+                "With idf.py flash this becomes the boot loader's header, which says 1 MB"
+            ),
+            "{}",
+            found[0].message
+        );
+    }
+    // Cut off, or not a list at all.
+    for arguments in [
+        "[\"--flash_size\"]",
+        "\"--flash_size\"",
+        "[\"--flash_size\", 4]",
+    ] {
+        let text = TEXT.replacen('{', &format!("{{ \"write_flash_args\": {arguments},"), 1);
+        assert_eq!(check(&text.replace("\"2MB\"", "\"4MB\""), &facts), []);
+    }
+}
+
 #[test]
 fn the_list_of_files_can_be_deployed_by_a_click() {
     let facts = built(None);

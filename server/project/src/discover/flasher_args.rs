@@ -36,6 +36,9 @@ pub struct FlasherArgs {
     pub size: Option<Placed<String>>,
     /// `flash_settings`.
     pub freq: Option<Placed<String>>,
+    /// The flash size in `write_flash_args`: what `idf.py flash` gives esptool. A deploy takes
+    /// [`Self::size`].
+    pub size_argument: Option<Placed<String>>,
     /// `extra_esptool_args.chip`.
     pub chip: Option<Placed<String>>,
     /// The images by name, in the order of the text.
@@ -125,6 +128,8 @@ impl FlasherArgs {
             self.size = self.setting(&settings.value, "flash_size");
             self.freq = self.setting(&settings.value, "flash_freq");
         }
+        let arguments = root.get("write_flash_args");
+        self.size_argument = arguments.and_then(|member| size_argument(&member.value));
         let extra = root.get("extra_esptool_args");
         let chip = extra.and_then(|extra| extra.value.get("chip"));
         self.chip = chip.and_then(text_of);
@@ -175,6 +180,7 @@ impl FlasherArgs {
             &mut self.mode,
             &mut self.size,
             &mut self.freq,
+            &mut self.size_argument,
             &mut self.chip,
         ];
         for setting in settings.into_iter().flatten() {
@@ -188,10 +194,23 @@ impl FlasherArgs {
 }
 
 fn text_of(member: &Member) -> Option<Placed<String>> {
-    member.value.text().map(|text| Placed {
-        span: member.value.span.clone(),
+    placed_text(&member.value)
+}
+
+fn placed_text(node: &Node) -> Option<Placed<String>> {
+    node.text().map(|text| Placed {
+        span: node.span.clone(),
         value: text.to_owned(),
     })
+}
+
+/// The word behind `--flash_size`, which is `--flash-size` since ESP-IDF 6.0.
+fn size_argument(arguments: &Node) -> Option<Placed<String>> {
+    let JsonValue::Array(words) = &arguments.value else {
+        return None;
+    };
+    let is_option = |word: &Node| matches!(word.text(), Some("--flash_size" | "--flash-size"));
+    placed_text(words.get(words.iter().position(is_option)? + 1)?)
 }
 
 fn file_entry(member: &Member) -> FileEntry {
