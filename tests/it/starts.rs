@@ -37,11 +37,15 @@ fn build(chip: Chip, header_mb: u32, rows: &[Row]) -> Build {
 
 /// Everything from the boot loader to the app as one file's bytes.
 fn merged(chip: Chip, header_mb: u32, rows: &[Row]) -> Vec<u8> {
+    merged_with_table_at(TABLE_AT, chip, header_mb, rows)
+}
+
+fn merged_with_table_at(table_at: u32, chip: Chip, header_mb: u32, rows: &[Row]) -> Vec<u8> {
     let (at, boot_loader) = boot_loader(chip, header_mb);
     let mut bytes = vec![0xFF; (APP_AT - at) as usize];
     bytes[..boot_loader.len()].copy_from_slice(&boot_loader);
     let table = table(rows);
-    let table_at = (TABLE_AT - at) as usize;
+    let table_at = (table_at - at) as usize;
     bytes[table_at..table_at + table.len()].copy_from_slice(&table);
     bytes.extend(app(chip).1);
     bytes
@@ -250,6 +254,41 @@ fn an_image_of_the_whole_flash_is_looked_into() {
     let data = Build::new(&[(0, noise(3, 0x3000))]);
     let deployed = blank(Chip::Esp32, 4 * MB).deploy(&data.request());
     assert_refused(&deployed, "not-bootable", &["covers 0x1000", "ESP32"]);
+}
+
+/// Nothing but the image itself says where its table is.
+#[test]
+fn the_table_of_an_image_of_the_whole_flash_is_found_where_it_is() {
+    let rows = [("nvs", 1, 2, 0xF000, 0x1000), FACTORY, LARGE];
+    for (chip, table_at) in [
+        (Chip::Esp32, 0x9000),
+        (Chip::Esp32C3, 0xE000),
+        (Chip::Esp32P4, 0xB000),
+    ] {
+        let bytes = |header_mb, rows| merged_with_table_at(table_at, chip, header_mb, rows);
+        let at = chip.facts().bootloader_offset;
+        let small = Build::new(&[(at, bytes(4, &rows))]);
+        let deployed = blank(chip, 8 * MB).deploy(&small.request());
+        assert_refused(&deployed, "header-flash-size", &["says 4 MB", "0x800000"]);
+        let right = Build::new(&[(at, bytes(8, &rows))]);
+        assert_warned(&blank(chip, 8 * MB).deploy(&right.request()), &[]);
+        // At another place it is seen for what it is.
+        let misplaced = Build::new(&[(APP_AT, bytes(8, &rows))]);
+        let deployed = blank(chip, 8 * MB).deploy(&misplaced.request());
+        assert_refused(&deployed, "bootloader-misplaced", &[]);
+        // What names a place before its own end is data that looks like a table.
+        let early = [("nvs", 1, 2, table_at, 0x1000), FACTORY, LARGE];
+        let no_table = Build::new(&[(at, bytes(4, &early))]);
+        assert_warned(&blank(chip, 8 * MB).deploy(&no_table.request()), &[]);
+    }
+    // As merging tools make them, from the flash's beginning.
+    let padded = [
+        vec![0xFF; 0x1000],
+        merged_with_table_at(0x9000, Chip::Esp32, 4, &rows),
+    ];
+    let build = Build::new(&[(0, padded.concat())]);
+    let deployed = blank(Chip::Esp32, 8 * MB).deploy(&build.request());
+    assert_refused(&deployed, "header-flash-size", &["says 4 MB", "0x800000"]);
 }
 
 #[test]

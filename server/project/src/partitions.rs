@@ -26,6 +26,8 @@ const MD5_ROW_START: [u8; 16] = {
 
 const TYPE_APP: u8 = 0x00;
 const TYPE_DATA: u8 = 0x01;
+const TYPE_BOOTLOADER: u8 = 0x02;
+const TYPE_PARTITION_TABLE: u8 = 0x03;
 const APP_FACTORY: u8 = 0x00;
 const APP_OTA_MIN: u8 = 0x10;
 const APP_OTA_MAX: u8 = 0x1F;
@@ -72,6 +74,12 @@ impl Partition {
     #[must_use]
     pub fn is_otadata(&self) -> bool {
         self.kind == TYPE_DATA && self.subtype == DATA_OTA
+    }
+
+    /// Whether it names the boot loader or the table itself, as tables may since ESP-IDF 5.4.
+    #[must_use]
+    pub fn is_part_of_start(&self) -> bool {
+        matches!(self.kind, TYPE_BOOTLOADER | TYPE_PARTITION_TABLE)
     }
 
     /// First byte after it.

@@ -44,6 +44,7 @@ pub fn load_unless(
         elf,
     };
     loaded.find_table(parts.as_deref());
+    loaded.place_table();
     loaded.check_table_is_current()?;
     loaded.check_layout(parts.as_deref())?;
     loaded.warn_of_security();

@@ -8,8 +8,8 @@ use fbuild_project::flash_size::size_bytes;
 use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size};
 use fbuild_project::input_error::CONFIGURED;
 use fbuild_project::input_error::InputError;
-use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
-use fbuild_project::target::{RegionKind, Setting};
+use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
+use fbuild_project::target::{Region, RegionKind, Setting};
 
 use super::board::{BoardFacts, check_end, chip_text};
 use super::{Image, LoadedImages};
@@ -93,6 +93,38 @@ pub(crate) fn brought_table<'i>(
     PartitionTable::parse(brought(images, table_offset)?.1).ok()
 }
 
+/// No table is looked for behind this. The boot loader of an image of the whole flash has tens of KiB,
+/// and the table stands next to it.
+const TABLE_WITHIN: usize = 1 << 20;
+
+/// Where the table stands in an image of the whole flash that has none at `usual`. `bytes` begin with
+/// the boot loader, and go to `place`. The first that is found: behind the boot loader, and before
+/// all that it names.
+fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
+    let boot_loader = EspImage::parse(bytes).ok()?;
+    let offset = |at: usize| place + at as u32;
+    let table_at = |at: usize| {
+        let table = PartitionTable::parse(&bytes[at..]).ok();
+        let end = offset(at) + TABLE_SECTOR_BYTES;
+        table.filter(|table| {
+            let mut named = table.partitions.iter().filter(|it| !it.is_part_of_start());
+            named.all(|partition| partition.offset >= end)
+        })
+    };
+    let at_usual = usual.checked_sub(place).map(|at| at as usize);
+    if at_usual.is_some_and(|at| at < bytes.len() && table_at(at).is_some()) {
+        return Some(usual);
+    }
+    let first = boot_loader
+        .len_bytes()
+        .next_multiple_of(TABLE_SECTOR_BYTES as usize);
+    let sectors = first..bytes.len().min(TABLE_WITHIN);
+    sectors
+        .step_by(TABLE_SECTOR_BYTES as usize)
+        .find(|at| table_at(*at).is_some())
+        .map(offset)
+}
+
 /// Whose header it is, in a message.
 pub(crate) fn header_of(image: &Image) -> String {
     format!(
@@ -102,6 +134,26 @@ pub(crate) fn header_of(image: &Image) -> String {
 }
 
 impl LoadedImages {
+    /// Finds the table within an image of the whole flash: nothing else says where it is.
+    pub(super) fn place_table(&mut self) {
+        let usual = self.table_offset();
+        let has_own = |region: &Region| region.kind == RegionKind::PartitionTable;
+        if self.target.regions.iter().any(has_own) {
+            return;
+        }
+        let chips = self
+            .chip
+            .map_or_else(|| Chip::ALL.to_vec(), |chip| vec![chip]);
+        let found = chips.iter().find_map(|chip| {
+            let place = chip.facts().bootloader_offset;
+            let (_, bytes) = brought(self.images.iter().map(|(image, _)| image), place)?;
+            table_in(bytes, place, usual)
+        });
+        if let Some(offset) = found {
+            self.target.table_offset = offset;
+        }
+    }
+
     /// Whether this build can start on any board at all, as far as its files say.
     pub fn check_unseen(&self) -> Result<(), InputError> {
         let Some(board) = self.chip.map(BoardFacts::new) else {
@@ -168,11 +220,7 @@ fn check_place(image: &Image, table_offset: u32, chip: Chip) -> Result<(), Input
     let is_anothers = Chip::ALL
         .iter()
         .any(|other| other.facts().bootloader_offset == region.offset);
-    let holds_table = || {
-        let behind = (DEFAULT_TABLE_OFFSET - expected) as usize;
-        let table = image.content().get(behind..);
-        table.is_some_and(|table| PartitionTable::parse(table).is_ok())
-    };
+    let holds_table = || table_in(image.content(), expected, DEFAULT_TABLE_OFFSET).is_some();
     let may_start = is_low || region.kind == RegionKind::App;
     if (is_low && is_anothers) || (may_start && holds_table()) {
         return Err(InputError::BootloaderMisplaced {
