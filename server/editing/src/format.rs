@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use fbuild_project::amount::amount;
+
 use super::facts::Facts;
-use super::{Completion, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Span, Symbol};
+use super::{Completion, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Severity, Span, Symbol};
 use super::{flasher_args, partitions, platformio, sdkconfig};
 
 /// A document as features see it.
@@ -99,16 +101,36 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// A longer text is not looked at; what decides a deploy is far smaller. Of a table 94 rows fit.
+    #[must_use]
+    pub fn text_bytes_max(self) -> usize {
+        match self {
+            Self::Partitions | Self::MaybePartitions => 128 << 10,
+            Self::PlatformIo | Self::MaybePlatformIo | Self::SdkConfig | Self::FlasherArgs => {
+                TEXT_BYTES_MAX
+            }
+        }
+    }
 }
 
-/// Longer texts are no partition tables, whatever their name: 94 rows fit.
-const TABLE_TEXT_BYTES_MAX: usize = 128 << 10;
+/// The largest [`Kind::text_bytes_max`].
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// All that is said of a text that is too long.
+#[must_use]
+pub fn too_long(kind: Kind) -> Diagnostic {
+    let message = format!(
+        "This is longer than {}, and is not checked. Once it is shorter, open it again.",
+        amount(kind.text_bytes_max() as u64)
+    );
+    Diagnostic::new(0..0, Severity::Information, "too-long", message)
+}
 
 /// The format of a document; `None` if it is none that there is help for.
 #[must_use]
 pub fn of(view: View<'_>) -> Option<&'static dyn Format> {
     match Kind::of(view.path)? {
-        Kind::Partitions | Kind::MaybePartitions if view.text.len() > TABLE_TEXT_BYTES_MAX => None,
         Kind::Partitions => Some(&partitions::Partitions),
         Kind::MaybePartitions if view.facts.is_table(view.path) => Some(&partitions::Partitions),
         Kind::MaybePlatformIo if view.facts.files.is_extra_config(view.path) => {

@@ -32,6 +32,7 @@ mod report;
 mod requests;
 mod session;
 mod settings;
+mod shorten;
 mod uri;
 
 use std::sync::Arc;

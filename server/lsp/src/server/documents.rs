@@ -6,7 +6,8 @@
 //! what is known is ignored.
 //!
 //! An edit that makes no sense (no text, an end before its start) leaves nobody knowing what the
-//! client shows. Such a text is given up: there is no help with it until it arrives whole again.
+//! client shows. Such a text is given up: there is no help with it until it arrives whole again. So
+//! is one that is too long, and that is told.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,19 +18,34 @@ use fbuild_editing::text::{Encoding, Place, Text};
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::shorten::is_shortened;
 use super::uri;
-
-/// Texts larger than this are not helped with; what decides a deploy is far smaller.
-const TEXT_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Debug)]
 struct Document {
     version: i64,
     is_modified: bool,
     /// `None`: there is no help with it, or its text was given up.
-    text: Option<Arc<Text>>,
+    text: Option<Content>,
     /// Whether its diagnostics have to be looked at again.
     is_unchecked: bool,
+}
+
+/// What is kept of a text.
+#[derive(Debug, Clone)]
+enum Content {
+    Whole(Arc<Text>),
+    /// Nothing: there was more of it than is looked at.
+    TooLong,
+}
+
+impl Content {
+    fn new(text: &str, bytes_max: usize) -> Self {
+        if text.len() > bytes_max {
+            return Self::TooLong;
+        }
+        Self::Whole(Arc::new(Text::new(text.to_owned())))
+    }
 }
 
 /// A document at one moment.
@@ -39,7 +55,9 @@ pub(crate) struct Snapshot {
     pub(crate) uri: String,
     pub(crate) path: PathBuf,
     pub(crate) version: i64,
+    /// Empty where it is too long.
     pub(crate) text: Arc<Text>,
+    pub(crate) is_too_long: bool,
 }
 
 /// A document whose diagnostics have to be looked at again.
@@ -88,8 +106,8 @@ impl Documents {
         let name = uri::normal(name);
         let version = document["version"].as_i64();
         match what {
-            "Open" => self.did_open(name, version, &document["text"]),
-            "Change" => self.did_change(&name, version, &params["contentChanges"]),
+            "Open" => self.did_open(name, version, params),
+            "Change" => self.did_change(&name, version, params),
             "Save" => {
                 if let Some(document) = self.open().get_mut(&name) {
                     document.is_modified = false;
@@ -106,12 +124,14 @@ impl Documents {
         true
     }
 
-    fn did_open(&self, name: String, version: Option<i64>, text: &Value) {
-        let is_helped = uri::to_path(&name).is_some_and(|path| Kind::of(&path).is_some());
-        let text = text
-            .as_str()
-            .filter(|text| is_helped && text.len() <= TEXT_BYTES_MAX)
-            .map(|text| Arc::new(Text::new(text.to_owned())));
+    fn did_open(&self, name: String, version: Option<i64>, params: &Value) {
+        let text = text_bytes_max(&name).and_then(|bytes_max| {
+            if is_shortened(params) {
+                return Some(Content::TooLong);
+            }
+            let text = params["textDocument"]["text"].as_str()?;
+            Some(Content::new(text, bytes_max))
+        });
         let is_unchecked = text.is_some();
         let document = Document {
             version: version.unwrap_or_default(),
@@ -125,7 +145,7 @@ impl Documents {
         }
     }
 
-    fn did_change(&self, name: &str, version: Option<i64>, changes: &Value) {
+    fn did_change(&self, name: &str, version: Option<i64>, params: &Value) {
         let mut open = self.open();
         let Some(document) = open.get_mut(name) else {
             return;
@@ -136,12 +156,16 @@ impl Documents {
         }
         document.version = version;
         document.is_modified = true;
-        let is_helped = uri::to_path(name).is_some_and(|path| Kind::of(&path).is_some());
-        if !is_helped {
+        let Some(bytes_max) = text_bytes_max(name) else {
             return;
-        }
+        };
         let had_text = document.text.is_some();
-        document.text = edited(document.text.take(), changes, self.encoding());
+        let text = document.text.take();
+        document.text = if is_shortened(params) {
+            Some(Content::TooLong)
+        } else {
+            edited(text, &params["contentChanges"], self.encoding(), bytes_max)
+        };
         document.is_unchecked = document.text.is_some();
         let is_lost = had_text && document.text.is_none();
         drop(open);
@@ -218,33 +242,57 @@ impl Documents {
 }
 
 fn snapshot(name: &str, document: &Document) -> Option<Snapshot> {
+    let content = document.text.clone()?;
+    let is_too_long = matches!(content, Content::TooLong);
     Some(Snapshot {
         uri: name.to_owned(),
         path: uri::to_path(name)?,
         version: document.version,
-        text: document.text.clone()?,
+        text: match content {
+            Content::Whole(text) => text,
+            Content::TooLong => Arc::new(Text::new(String::new())),
+        },
+        is_too_long,
     })
+}
+
+/// How much of a document's text is looked at; `None`: there is no help with it.
+fn text_bytes_max(name: &str) -> Option<usize> {
+    Some(Kind::of(&uri::to_path(name)?)?.text_bytes_max())
 }
 
 /// A text after some changes, each of which sees what the ones before it made; `None` if nobody
 /// knows any more.
-fn edited(text: Option<Arc<Text>>, changes: &Value, encoding: Encoding) -> Option<Arc<Text>> {
+fn edited(
+    text: Option<Content>,
+    changes: &Value,
+    encoding: Encoding,
+    bytes_max: usize,
+) -> Option<Content> {
     let mut text = text;
     for change in changes.as_array()? {
         let new = change["text"].as_str()?;
         if change["range"].is_null() {
-            text = Some(Arc::new(Text::new(new.to_owned())));
+            text = Some(Content::new(new, bytes_max));
             continue;
         }
+        let whole = match text.as_mut()? {
+            Content::Whole(whole) => whole,
+            // Of what was given up nothing is left that could be edited.
+            Content::TooLong => continue,
+        };
         // Shared only while somebody still looks at the state before.
-        let edited = Arc::make_mut(text.as_mut()?);
+        let edited = Arc::make_mut(whole);
         let (from, to) = (
             place(&change["range"]["start"])?,
             place(&change["range"]["end"])?,
         );
         edited.replace(edited.range(from, to, encoding)?, new);
+        if edited.as_str().len() > bytes_max {
+            text = Some(Content::TooLong);
+        }
     }
-    text.filter(|text| text.as_str().len() <= TEXT_BYTES_MAX)
+    text
 }
 
 fn place(value: &Value) -> Option<Place> {

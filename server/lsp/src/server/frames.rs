@@ -8,6 +8,8 @@
 
 use tower_lsp::jsonrpc::{Request, Response};
 
+use super::shorten::shortened;
+
 /// Longest message that is taken; editors send documents of this size to nobody.
 const BODY_MAX: usize = 64 << 20;
 /// Longest run of bytes that may be a header; the protocol's two fields take less than 100.
@@ -65,14 +67,16 @@ impl Frames {
             return None;
         }
         self.body_len = None;
-        let body: Vec<u8> = self.received.drain(..len).collect();
-        Some(match unreadable(&body) {
-            None => {
-                let header = format!("Content-Length: {len}\r\n\r\n");
-                Piece::Message([header.as_bytes(), &body].concat())
-            }
-            Some(why) => Piece::Dropped(why),
-        })
+        let body = &self.received[..len];
+        let piece = match shortened(body) {
+            Some(left) => Piece::Message(framed(&left)),
+            None => match unreadable(body) {
+                None => Piece::Message(framed(body)),
+                Some(why) => Piece::Dropped(why),
+            },
+        };
+        self.received.drain(..len);
+        Some(piece)
     }
 
     /// Reads a header; the length of its body, or why there is none.
@@ -106,6 +110,11 @@ impl Frames {
             )),
         })
     }
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    let header = format!("Content-Length: {}\r\n\r\n", body.len());
+    [header.as_bytes(), body].concat()
 }
 
 /// Why tower-lsp could not read this message, if so.

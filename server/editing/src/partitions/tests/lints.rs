@@ -172,7 +172,4 @@ fn what_is_no_table_is_not_commented_line_by_line() {
     let found = diagnostics(&rows, &Facts::default());
     assert!(found.iter().any(|d| d.code == "too-many-entries"));
     assert!(found.len() < 1000, "{}", found.len());
-    assert!(crate::format::of(view(&rows, &Facts::default())).is_some());
-    let long = rows.repeat(3);
-    assert!(crate::format::of(view(&long, &Facts::default())).is_none());
 }

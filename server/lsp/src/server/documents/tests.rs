@@ -133,8 +133,6 @@ fn only_texts_that_there_is_help_with_are_kept() {
     let params = json!({"textDocument": {"uri": uri, "version": 1, "text": "int main;"}});
     documents.apply("textDocument/didOpen", Some(&params));
     assert!(documents.snapshot(uri).is_none() && !documents.has_texts());
-    open(&documents, &"x".repeat(TEXT_BYTES_MAX + 1));
-    assert!(!documents.has_texts());
     open(&documents, "x");
     assert!(documents.has_texts());
     documents.release(TABLE);
@@ -144,6 +142,38 @@ fn only_texts_that_there_is_help_with_are_kept() {
         &json!([{"range": range((0, 0), (0, 0)), "text": "y"}]),
     );
     assert!(!documents.has_texts() && documents.unchecked().is_empty());
+}
+
+#[test]
+fn a_text_that_is_too_long_is_not_kept_and_that_is_known() {
+    let documents = Documents::default();
+    let is_too_long = || documents.snapshot(TABLE).unwrap().is_too_long;
+    let most = "x".repeat(Kind::Partitions.text_bytes_max());
+    open(&documents, &most);
+    assert!(!is_too_long());
+    let insert = json!({"range": range((0, 0), (0, 0)), "text": "y"});
+    change(&documents, 2, &json!([insert]));
+    assert!(is_too_long() && text(&documents).unwrap().is_empty());
+    assert!(matches!(&documents.unchecked()[..], [Unchecked::Open(seen)] if seen.is_too_long));
+    // What an edit leaves of it, nobody knows.
+    change(
+        &documents,
+        3,
+        &json!([{"range": range((0, 0), (0, 9)), "text": ""}]),
+    );
+    assert!(is_too_long());
+    change(&documents, 4, &json!([{"text": "short"}, insert]));
+    assert!(!is_too_long());
+    assert_eq!(text(&documents).unwrap(), "yshort");
+    change(&documents, 5, &json!([{"text": most.clone() + "x"}]));
+    assert!(is_too_long());
+    open(&documents, &(most + "x"));
+    assert!(is_too_long());
+    // A message that was shortened on its way in.
+    open(&documents, "x");
+    let params = json!({"textDocument": {"uri": TABLE, "version": 2}, "isTextTooLong": true});
+    documents.apply("textDocument/didChange", Some(&params));
+    assert!(is_too_long());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fbuild_editing::facts::Facts;
-use fbuild_editing::format::{self, Format, View};
+use fbuild_editing::format::{self, Format, Kind, View};
 use tower_lsp::lsp_types::{
     CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
     Hover, InlayHint, Position, Range, TextEdit, Url,
@@ -27,6 +27,9 @@ impl Subject {
     /// `None`: it is not open, or no format that there is help with.
     async fn of(desk: &Arc<Desk>, uri: &Url) -> Option<Self> {
         let snapshot = desk.documents.snapshot(uri.as_str())?;
+        if snapshot.is_too_long {
+            return None;
+        }
         let facts = super::facts(desk, &snapshot.path).await;
         let format = format::of(view(&snapshot, &facts))?;
         Some(Self {
@@ -78,7 +81,11 @@ pub(super) fn diagnostics(
 ) -> Option<Vec<Diagnostic>> {
     let view = view(snapshot, facts);
     let format = format::of(view)?;
-    let found = guarded(snapshot, || format.diagnostics(view));
+    let found = if snapshot.is_too_long {
+        vec![format::too_long(Kind::of(&snapshot.path)?)]
+    } else {
+        guarded(snapshot, || format.diagnostics(view))
+    };
     let protocol = Protocol {
         text: &snapshot.text,
         encoding: desk.documents.encoding(),

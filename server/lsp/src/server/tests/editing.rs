@@ -350,6 +350,54 @@ async fn an_edit_that_makes_no_sense_is_survived() {
     client.leave().await;
 }
 
+/// Of each kind of file, also where the text is left out of the message on its way in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_text_that_is_too_long_that_is_said_and_nothing_else() {
+    const KIB: usize = 1024;
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    configure(&client, "table.csv", "4MB");
+    for (name, line, len) in [
+        ("partitions.csv", "a, apps\n", 129 * KIB),
+        ("table.csv", "a, apps\n", 129 * KIB),
+        ("platformio.ini", "[env:a]\n", 1025 * KIB),
+        ("sdkconfig.defaults", "CONFIG_A=\n", 1025 * KIB),
+        ("flasher_args.json", "{\n", 7 * KIB * KIB),
+    ] {
+        client.open(name, &line.repeat(len / line.len() + 1)).await;
+        let (version, found) = client.diagnostics().await;
+        assert_eq!(
+            (version, &found[..]),
+            (json!(1), &["too-long 0:0-0".to_owned()][..]),
+            "{name}"
+        );
+        for (method, more) in [
+            ("codeLens", json!({})),
+            ("hover", json!({"position": at(0, 1)})),
+            (
+                "formatting",
+                json!({"options": {"tabSize": 4, "insertSpaces": true}}),
+            ),
+        ] {
+            assert_eq!(
+                client.ask(method, name, &more).await,
+                Value::Null,
+                "{name}, {method}"
+            );
+        }
+        client.change(name, 2, &json!([{"text": line}])).await;
+        let (version, found) = client.diagnostics().await;
+        assert_eq!(version, json!(2));
+        assert!(
+            !found.iter().any(|it| it.starts_with("too-long")),
+            "{found:?}"
+        );
+        let document = json!({"textDocument": {"uri": uri(&client, name)}});
+        client.notify("textDocument/didClose", &document).await;
+        client.diagnostics().await;
+    }
+    client.leave().await;
+}
+
 /// Keystrokes that arrive faster than anybody looks: the last one counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_keystrokes_ends_with_the_last_one() {
