@@ -17,7 +17,7 @@ use crate::{Diagnostic, Edit, Fix, Related, Severity, Span};
 /// Environments that a message lists.
 const ENVS_SHOWN: usize = 50;
 /// Values that are told as wrong, and places in one of them. Nobody reads more.
-const MAX_VALUES_TOLD: usize = 500;
+const MAX_VALUES_TOLD: usize = 100;
 const MAX_TOLD_OF_VALUE: usize = 50;
 /// Characters of a message that quotes a value.
 const MAX_MESSAGE: usize = 500;
@@ -241,6 +241,9 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
 /// Options that are ignored or have a new name.
 fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for (section, option) in project.options() {
+        if found.len() > MAX_TOLD {
+            return;
+        }
         let span = option.name_span.clone();
         if let Some(name) = ProjectConfig::renamed(&section.name, &option.name) {
             let message = format!("'{}' is called {name} now.", option.name);
@@ -269,6 +272,9 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
 /// Names in `extends` that there is no section for.
 fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for (section, option) in project.options() {
+        if found.len() > MAX_TOLD {
+            return;
+        }
         if option.name != "extends" {
             continue;
         }
@@ -308,6 +314,10 @@ fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) -> bool {
         }
         if problems.len() > MAX_VALUES_TOLD {
             problems.truncate(MAX_VALUES_TOLD);
+            let message = format!(
+                "More than {MAX_VALUES_TOLD} values cannot be read; the rest is not shown."
+            );
+            found.push(of_file(project, message));
             break;
         }
     }
@@ -378,13 +388,12 @@ fn unresolved(
     };
     let start = wrong.span.start + "${".len();
     let meant = if project.config.has_section(from) {
-        let options = project.config.values(from).unwrap_or_default();
-        let names = options.into_iter().map(|(name, _)| name);
+        let names = project.config.option_names(from).unwrap_or_default();
         // One that is there and cannot be read itself is no misspelling.
-        let names: Vec<String> = names.filter(|name| name != wanted).collect();
+        let names = names.into_iter().filter(|name| *name != wanted);
         let option = start + from.len() + 1;
         project
-            .closest(wanted, names.iter().map(String::as_str))
+            .closest(wanted, names)
             .map(|name| (option..option + wanted.len(), name.to_owned()))
     } else {
         project

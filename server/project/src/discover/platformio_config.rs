@@ -5,6 +5,7 @@
 //! corpus in `tests/platformio`. One difference: Core never returns from a cycle in `extends`, here
 //! it is an error.
 
+mod inherited;
 mod origin;
 mod problems;
 mod reference;
@@ -18,10 +19,11 @@ use std::rc::Rc;
 use super::environment::Environment;
 use super::glob;
 pub use super::glob::TooWide;
-use super::ini::{Ini, IniError, IniText, OptionText, PercentError, Place, SectionText};
+use super::ini::{Ini, IniError, IniText, OptionText, PercentError, SectionText};
 use super::look::Look;
 use super::platformio_options::{self as options, Kind, OptionFacts};
 use crate::file::ReadError;
+use inherited::Inherited;
 pub use origin::Origin;
 pub use reference::{Reference, references};
 pub use value::{ConfigProblem, ProblemKind, Value, list_items};
@@ -35,15 +37,9 @@ const MAX_NESTING: usize = 32;
 const MAX_REPLACEMENTS: usize = 10_000;
 /// Bytes that `${…}` are replaced by for one option, at most.
 const MAX_REPLACED: usize = 1 << 20;
-/// Sections that one extends through others, at most.
-const MAX_EXTENDS: usize = 64;
-/// Options looked at for one section with all that it extends, at most.
-const MAX_INHERITED: usize = 10_000;
-/// Sections whose inherited options are kept, at most this many options together.
-const MAX_KEPT: usize = 100_000;
 /// Options and bytes looked at for all values together, at most. The largest project that was seen
-/// (three hundred environments) takes a hundredth.
-const MAX_STEPS: usize = 20_000_000;
+/// (three hundred environments) takes a twentieth.
+const MAX_STEPS: usize = 4_000_000;
 /// Environments that are looked at; three times as many as of any project that was seen.
 const MAX_ENVS: usize = 1000;
 /// Lines of all files together, at most.
@@ -73,9 +69,6 @@ impl<'c> Nesting<'c> {
     }
 }
 
-/// Sections and options in the order in which a value is looked for.
-type Places = Rc<Vec<Place>>;
-
 /// A read `platformio.ini` with its extra files.
 #[derive(Debug)]
 pub struct ProjectConfig<'e> {
@@ -89,7 +82,7 @@ pub struct ProjectConfig<'e> {
     look: Look,
     /// What all values together have taken.
     steps: Cell<usize>,
-    kept: RefCell<HashMap<String, Places>>,
+    kept: RefCell<HashMap<String, Rc<Inherited>>>,
     n_kept: Cell<usize>,
 }
 
@@ -352,9 +345,25 @@ impl<'e> ProjectConfig<'e> {
     /// The same, where an option that cannot be read does not hide the others.
     pub fn values(&self, section: &str) -> Result<Vec<(String, OptionValue)>, ConfigProblem> {
         let places = self.walk(section)?;
+        let value =
+            |name: &str| self.value(section, name, &places, Nesting::new(&Taken::default()));
+        Ok(self
+            .names_in(section, &places)
+            .into_iter()
+            .map(|name| (name.to_owned(), value(name)))
+            .collect())
+    }
+
+    /// The names of a section's options, inherited ones included.
+    pub fn option_names(&self, section: &str) -> Result<Vec<&str>, ConfigProblem> {
+        let places = self.walk(section)?;
+        Ok(self.names_in(section, &places))
+    }
+
+    fn names_in(&self, section: &str, places: &Inherited) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         let mut seen = HashSet::new();
-        for place in places.iter() {
+        for place in &places.order {
             let (_, option) = self.ini.names(*place);
             if seen.insert(option) {
                 names.push(option);
@@ -368,12 +377,7 @@ impl<'e> ProjectConfig<'e> {
                 names.push(facts.name);
             }
         }
-        let value =
-            |name: &str| self.value(section, name, &places, Nesting::new(&Taken::default()));
-        Ok(names
-            .into_iter()
-            .map(|name| (name.to_owned(), value(name)))
-            .collect())
+        names
     }
 
     /// The value of an option, inherited, interpolated and typed; its default if it is not there.
@@ -407,7 +411,8 @@ impl<'e> ProjectConfig<'e> {
         option: &str,
         nesting: Nesting<'_>,
     ) -> Result<Option<Value>, ConfigProblem> {
-        self.value(section, option, &self.walk(section)?, nesting)
+        let places = self.walk(section)?;
+        self.value(section, option, &places, nesting)
     }
 
     /// What an option comes to. `places` are those of its section.
@@ -415,10 +420,10 @@ impl<'e> ProjectConfig<'e> {
         &self,
         section: &str,
         option: &str,
-        places: &[Place],
+        places: &Inherited,
         nesting: Nesting<'_>,
     ) -> OptionValue {
-        self.step(places.len() + 1, section, option)?;
+        self.step(1, section, option)?;
         let facts = options::facts(section, option);
         let hit = self.hit(places, option, facts);
         let mut raw = hit.map_or(Ok(None), |(from, name)| self.raw(from, name))?;
@@ -437,21 +442,6 @@ impl<'e> ProjectConfig<'e> {
         self.typed(section, facts, text, shown).map(Some)
     }
 
-    /// The first place that has an option, by its name of today or an older one.
-    fn hit(
-        &self,
-        places: &[Place],
-        option: &str,
-        facts: Option<&OptionFacts>,
-    ) -> Option<(&str, &str)> {
-        let means = |name: &str| {
-            name == option
-                || facts.is_some_and(|facts| facts.name == name || facts.old_names.contains(&name))
-        };
-        let mut names = places.iter().map(|place| self.ini.names(*place));
-        names.find(|(_, name)| means(name))
-    }
-
     fn raw(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
         self.ini
             .get(section, option)
@@ -459,69 +449,6 @@ impl<'e> ProjectConfig<'e> {
                 let message = format!("option '{option}' in [{section}]: {error}");
                 self.problem_in(section, option, ProblemKind::Percent, message)
             })
-    }
-
-    /// Sections and options in the order in which a value is looked for.
-    fn walk(&self, root: &str) -> Result<Places, ConfigProblem> {
-        if let Some(places) = self.kept.borrow().get(root) {
-            return Ok(Rc::clone(places));
-        }
-        let mut found = Vec::new();
-        self.visit(root, &mut Vec::new(), &mut found)?;
-        if root.starts_with("env:") {
-            self.visit("env", &mut Vec::new(), &mut found)?;
-        }
-        let places = Rc::new(found);
-        let mut kept = self.kept.borrow_mut();
-        self.n_kept.set(self.n_kept.get() + places.len() + 1);
-        if self.n_kept.get() > MAX_KEPT {
-            kept.clear();
-            self.n_kept.set(places.len() + 1);
-        }
-        kept.insert(root.to_owned(), Rc::clone(&places));
-        Ok(places)
-    }
-
-    /// Goes down at most [`MAX_EXTENDS`] times.
-    fn visit(
-        &self,
-        section: &str,
-        path: &mut Vec<String>,
-        found: &mut Vec<Place>,
-    ) -> Result<(), ConfigProblem> {
-        self.step(path.len() + 1, section, "extends")?;
-        if !self.ini.has_section(section) {
-            // PlatformIO ignores a missing section in `extends`.
-            return Ok(());
-        }
-        let refuse = |kind, message| Err(self.problem_in(section, "extends", kind, message));
-        if path.iter().any(|visited| visited == section) {
-            let message = format!(
-                "[{section}] extends itself: {} -> {section}",
-                path.join(" -> ")
-            );
-            return refuse(ProblemKind::ExtendsCycle, message);
-        }
-        let first = path.first().map_or(section, String::as_str);
-        if path.len() > MAX_EXTENDS {
-            let message = format!("[{first}] extends through more than {MAX_EXTENDS} sections");
-            return refuse(ProblemKind::TooMuch, message);
-        }
-        self.ini.places(section, found);
-        if found.len() > MAX_INHERITED {
-            let message = format!("[{first}] has more than {MAX_INHERITED} options");
-            return refuse(ProblemKind::TooMuch, message);
-        }
-        if let Some(extends) = self.raw(section, "extends")? {
-            self.step(extends.len(), section, "extends")?;
-            path.push(section.to_owned());
-            // The last name wins.
-            for base in split_list(&extends).iter().rev() {
-                self.visit(base, path, found)?;
-            }
-            path.pop();
-        }
-        Ok(())
     }
 
     fn overridden(&self, raw: Option<String>, facts: &OptionFacts) -> Option<String> {
