@@ -254,6 +254,64 @@ fn a_port_that_another_deploy_holds() {
     assert_eq!(notes(), 0);
 }
 
+/// So is one of this program's that esptool works for: what holds the port is the esptool.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_the_esptool_of_another_deploy_holds() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::new(&folder.path().join("board.bin"));
+    let esptool = folder.path().join("esptool");
+    let held = folder.path().join("held");
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" version \"*) echo 'esptool v5.6.0'; exit;; esac\n\
+         exec flock --no-fork --exclusive {} sh -c 'echo $$ >{}; exec sleep 60'\n",
+        served.1,
+        held.display()
+    );
+    std::fs::write(&esptool, script).unwrap();
+    std::fs::set_permissions(&esptool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = |args: &[&str]| {
+        let mut command = harness::command(args);
+        command.env("XDG_STATE_HOME", folder.path());
+        command
+    };
+    let example = example();
+    let by_esptool = [
+        "--backend",
+        "esptool",
+        "--esptool",
+        esptool.to_str().unwrap(),
+    ];
+    let mut first = command(&["deploy", &example, "--port", &served.1])
+        .args(by_esptool)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = loop {
+        let pid = std::fs::read_to_string(&held).unwrap_or_default();
+        if pid.ends_with('\n') {
+            break pid.trim().to_owned();
+        }
+        assert_eq!(first.try_wait().unwrap(), None, "esptool was not run");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    let second = Run::of(
+        &command(&["deploy", &example, "--port", &served.1])
+            .output()
+            .unwrap(),
+    );
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    first.wait().unwrap();
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    let said = format!(
+        "port {} is held by sleep (pid {pid}), deploying {example}",
+        served.1
+    );
+    assert!(second.stderr.contains(&said), "{said}: {}", second.stderr);
+}
+
 /// Returns as soon as the app's first bytes stand in flash.
 #[cfg(unix)]
 fn wait_for_first_write(flash: &Path) {

@@ -46,6 +46,32 @@ pub(crate) fn sentence(holders: &[Holder]) -> String {
     format!("is held by {}{and_more}", names.join(" and "))
 }
 
+/// The process that started another one, where that can be seen.
+#[must_use]
+pub fn started_by(pid: u32) -> Option<Holder> {
+    #[cfg(target_os = "linux")]
+    let found = linux::parent(std::path::Path::new("/proc"), pid);
+    #[cfg(not(target_os = "linux"))]
+    let found = {
+        let _ = pid;
+        None
+    };
+    found
+}
+
+/// A running process by its number, where that can be seen.
+#[must_use]
+pub fn process(pid: u32) -> Option<Holder> {
+    #[cfg(target_os = "linux")]
+    let found = linux::process(std::path::Path::new("/proc"), pid);
+    #[cfg(not(target_os = "linux"))]
+    let found = {
+        let _ = pid;
+        None
+    };
+    found
+}
+
 /// The programs that have a port open, as far as this user may see them.
 #[must_use]
 pub fn holders(port: &str) -> Vec<Holder> {
@@ -121,6 +147,21 @@ mod linux {
             .collect();
         found.sort_by_key(|holder| holder.pid);
         found
+    }
+
+    pub(super) fn process(proc: &Path, pid: u32) -> Option<Holder> {
+        Some(Holder {
+            program: name(&proc.join(pid.to_string()))?,
+            pid,
+            doing: None,
+        })
+    }
+
+    #[allow(clippy::disallowed_methods)] // what Linux makes of a process, and of no workspace
+    pub(super) fn parent(proc: &Path, pid: u32) -> Option<Holder> {
+        let status = fs::read_to_string(proc.join(pid.to_string()).join("status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+        process(proc, parent.trim().parse().ok()?)
     }
 
     #[allow(clippy::disallowed_methods)] // what Linux makes of a process, and of no workspace

@@ -85,6 +85,9 @@ impl Boards for LocalBoards {
             Mode::Plan => format!("planning a deploy of {root}"),
         };
         let holding = self.holding(&request.port, doing);
+        if request.backend == Backend::Esptool {
+            holding.note_for_child();
+        }
         deploy::deploy(&request, &mut || holding.open(), events, cancel)
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use fbuild_deploy::own_file;
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
-use fbuild_link::holder::Holder;
+use fbuild_link::holder::{self, Holder};
 use fbuild_sim::port::is_sim_port;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,19 @@ impl<'d> Holding<'d> {
         }
     }
 
+    /// Notes it for a program of its own that opens the port for this process, unless another of our
+    /// processes has a note there: it may well have the port.
+    pub(crate) fn note_for_child(&self) {
+        let Some(file) = self.file() else { return };
+        let other = read(&file).and_then(|note| holder::process(note.pid));
+        if other.is_some_and(|other| is_ours(&other)) {
+            return;
+        }
+        if let Err(error) = self.write(&file) {
+            tracing::debug!(path = %file.display(), %error, "could not note what is done");
+        }
+    }
+
     /// Who holds a simulated board, or one that is on the network, is not seen.
     fn file(&self) -> Option<PathBuf> {
         let is_device = !is_sim_port(&self.port) && !self.port.contains("://");
@@ -96,12 +109,20 @@ fn read(file: &Path) -> Option<Note> {
     serde_json::from_slice(&own_file::read(file).ok()?).ok()
 }
 
-/// Says of the holder that wrote the note what it is doing.
+/// lsof shortens names. A number that was this program's once can be another's now.
+fn is_ours(process: &Holder) -> bool {
+    env!("CARGO_PKG_NAME").starts_with(&process.program)
+}
+
+/// Says of the holder that wrote the note what it is doing, and of a program that it has started for
+/// that (esptool, which may start another).
 fn tell(note: &Note, holders: &mut [Holder]) {
-    // lsof shortens names. A number that was this program's once can be another's now.
-    let is_ours = |program: &str| env!("CARGO_PKG_NAME").starts_with(program);
+    const GENERATIONS: usize = 4;
     for holder in holders {
-        if holder.pid == note.pid && is_ours(&holder.program) {
+        let itself = Some(holder.clone());
+        let mut line =
+            std::iter::successors(itself, |it| holder::started_by(it.pid)).take(GENERATIONS);
+        if line.any(|it| it.pid == note.pid && is_ours(&it)) {
             holder.doing = Some(note.doing.clone());
         }
     }
