@@ -398,6 +398,40 @@ async fn of_a_text_that_is_too_long_that_is_said_and_nothing_else() {
     client.leave().await;
 }
 
+/// Places in other files are those of the text that was looked at before: no file is opened, or waited
+/// for, while somebody types.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_in_another_file_is_found_without_reading_it_again() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let other = client.folder.path().join("other.ini");
+    std::fs::write(&other, "[env:b]\n\nnonsense\n").unwrap();
+    let text = "[platformio]\nextra_configs = other.ini\n[env:a]\n";
+    client.open("platformio.ini", text).await;
+    for version in 1..4 {
+        let said = client.message("textDocument/publishDiagnostics").await["params"].clone();
+        assert_eq!(said["version"], version);
+        let mut found = said["diagnostics"].as_array().unwrap().iter();
+        let wrong = found.find(|it| it["code"] == "extra-config").unwrap();
+        let place = &wrong["relatedInformation"][0]["location"];
+        assert_eq!(place["uri"], uri(&client, "other.ini"));
+        assert_eq!(place["range"], range((2, 0), (2, 8)));
+        if version == 1 {
+            // Whoever opens it now waits for ever.
+            std::fs::remove_file(&other).unwrap();
+            let made = std::process::Command::new("mkfifo").arg(&other).status();
+            assert!(made.unwrap().success());
+        }
+        if version == 3 {
+            break;
+        }
+        let text = format!("{text}; {version}\n");
+        let changes = json!([{"text": text}]);
+        client.change("platformio.ini", version + 1, &changes).await;
+    }
+    client.leave().await;
+}
+
 /// Keystrokes that arrive faster than anybody looks: the last one counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_keystrokes_ends_with_the_last_one() {
