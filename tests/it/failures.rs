@@ -77,13 +77,19 @@ fn wrong_requests_name_what_would_be_right() {
     );
     deploy(&["--regions", ""], &["region"]);
     deploy(&["--target", "release"], &["release", "espidf:build"]);
-    deploy(&["--baud", "fast"], &["--baud", "auto"]);
+    for rate in ["fast", "7", "6000000"] {
+        refused(
+            &["deploy", &example, "--port", port, "--baud", rate],
+            2,
+            &["--baud", "\"auto\" or a number from 9600 to 5000000"],
+        );
+    }
     deploy(&["--no-such-option"], &["--no-such-option"]);
     // What such a chip does not have, and what no option means.
     for options in ["secure-download=1", "speed=1"] {
         let port = format!("{port}?{options}");
         let args = ["deploy", &example, "--port", &port];
-        refused(&args, 2, &["correct the options after the '?'"]);
+        refused(&args, 2, &["sim:FILE?option=value", "options that exist"]);
     }
     let empty = folder.path().to_str().unwrap();
     refused(&["deploy", empty, "--port", port], 2, &["build"]);
@@ -107,6 +113,34 @@ fn a_port_that_does_not_exist() {
         2,
         &["/dev/does-not-exist does not exist", "fbuild-lsp ports"],
     );
+}
+
+/// Whatever else a name leads to, it is told and left alone.
+#[cfg(unix)]
+#[test]
+fn what_is_no_serial_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    for path in [Path::new("/dev/null"), &fifo, &file, folder.path()] {
+        let port = path.to_str().unwrap();
+        let said = format!("'{port}' is not a port: what is there is not a serial port");
+        refused(&["deploy", &example(), "--port", port], 2, &[&said]);
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"x");
+    for path in [Path::new("/dev/zero"), &fifo] {
+        let port = format!("sim:{}", path.display());
+        let words = ["not a regular file", "with a regular file"];
+        refused(&["deploy", &example(), "--port", &port], 2, &words);
+    }
 }
 
 #[test]

@@ -132,7 +132,10 @@ impl DeployError {
             )
             | Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Esptool(error) if error.is_local() => self.to_string(),
-            Self::Loader(_) | Self::Esptool(_) => format!("{port}: {self}"),
+            // A simulated board's name may end with a colon of its own.
+            Self::Loader(_) | Self::Esptool(_) => {
+                format!("{}: {self}", port.strip_suffix(':').unwrap_or(port))
+            }
         };
         let board_state = match &self {
             Self::Input(_) | Self::Open(_) if *state == BoardState::Untouched => String::new(),
@@ -212,7 +215,8 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
         OpenError::BadName { port, .. } if port.starts_with("sim:") => (
             "port-name",
             true,
-            "correct the options after the '?' in the port's name".to_owned(),
+            "name it as sim:FILE?option=value, with a regular file and options that exist"
+                .to_owned(),
         ),
         OpenError::BadName { .. } => (
             "port-name",

@@ -85,5 +85,18 @@ pub enum Baud {
     Fixed(u32),
 }
 
+impl Baud {
+    /// Rates that a board and an adapter may do.
+    pub const POSSIBLE: std::ops::RangeInclusive<u32> = 9600..=5_000_000;
+    /// What a baud rate is, for people.
+    pub const EXPECTED: &str = "\"auto\" or a number from 9600 to 5000000";
+
+    /// A fixed rate, if it is a possible one.
+    #[must_use]
+    pub fn fixed(rate: u32) -> Option<Self> {
+        Self::POSSIBLE.contains(&rate).then_some(Self::Fixed(rate))
+    }
+}
+
 /// Opens the port of a request.
 pub type Open<'o> = dyn FnMut() -> Result<Box<dyn Link>, OpenError> + 'o;

@@ -200,6 +200,11 @@ fn open_error(name: &str, error: &serialport::Error) -> OpenError {
             OpenError::NotFound { port }
         }
         serialport::ErrorKind::InvalidInput => OpenError::BadName { port, why: text },
+        #[cfg(unix)]
+        _ if lines::is_something_else(name) => OpenError::BadName {
+            port,
+            why: "what is there is not a serial port".to_owned(),
+        },
         kind => OpenError::Other {
             port,
             source: match kind {
@@ -401,7 +406,7 @@ mod tests {
             let missing = open("/dev/no-such-port");
             assert!(matches!(missing, OpenError::NotFound { .. }), "{missing:?}");
             let no_port = open("/dev/null");
-            assert!(matches!(no_port, OpenError::Other { .. }), "{no_port:?}");
+            assert!(matches!(no_port, OpenError::BadName { .. }), "{no_port:?}");
         }
     }
 }

@@ -197,10 +197,20 @@ pub(crate) fn anchored(port: &str, base: &Path) -> String {
     format!("sim:{}{options}", base.join(file).display())
 }
 
+/// Whether the name of a simulated board says which file its flash is in.
+fn names_file(port: &str) -> bool {
+    !matches!(port.strip_prefix("sim:"), Some(rest) if rest.is_empty() || rest.starts_with('?'))
+}
+
+/// Whether a simulated board is gone when its port is closed, although nobody asked for that.
+pub(crate) fn is_lost(port: &str, state_dir: Option<&Path>) -> bool {
+    state_dir.is_none() && !names_file(port) && !port.contains("file=0")
+}
+
 /// A simulated board by its name. One without a file has its flash in the state directory, and in
 /// memory where there is none.
 pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, sim::ParseError> {
-    let names_file = !matches!(port.strip_prefix("sim:"), Some(rest) if rest.is_empty() || rest.starts_with('?'));
+    let names_file = names_file(port);
     match state_dir {
         Some(dir) => {
             if !names_file && let Err(error) = own_file::directory(dir) {

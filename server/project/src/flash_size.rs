@@ -127,23 +127,33 @@ impl Conflict {
         }
     }
 
-    /// The refusal, where it is certain. `tool` made the build.
+    /// The refusal, where it is certain. `tool` made the build; `board` has so much flash.
     #[must_use]
-    pub fn refusal(&self, header_of: &str, tool: Tool) -> Option<InputError> {
+    pub fn refusal(&self, header_of: &str, tool: Tool, board: Option<u32>) -> Option<InputError> {
         let Self::Table { end, .. } = self else {
             return None;
         };
         let needed = SIZES
             .iter()
             .find(|name| size_bytes(name).is_some_and(|bytes| u64::from(bytes) >= *end));
-        let needed = needed.map_or_else(String::new, |name| format!(" to {name}"));
-        Some(InputError::HeaderFlashSize {
-            what: self.text(header_of),
-            remedy: format!(
-                "Set the flash size of the project{needed} ({}) and deploy the boot loader, too; or \
-                 make the partition table smaller.",
+        let needed = needed.map(|name| name.replace("MB", " MB"));
+        let remedy = match board.filter(|board| u64::from(*board) < *end) {
+            Some(board) => format!(
+                "Make the partition table smaller than the {} of flash that this board has, or use a \
+                 board with {}.",
+                size_text(board),
+                needed.unwrap_or_else(|| "more".to_owned())
+            ),
+            None => format!(
+                "Set the flash size of the project{} ({}) and deploy the boot loader, too; or make the \
+                 partition table smaller.",
+                needed.map_or_else(String::new, |size| format!(" to {size}")),
                 setting(tool)
             ),
+        };
+        Some(InputError::HeaderFlashSize {
+            what: self.text(header_of),
+            remedy,
         })
     }
 }
@@ -212,19 +222,26 @@ mod tests {
             "the header of a.bin says 4 MB of flash, and the partition 'fs' ends at 0x800000: the \
              boot loader refuses such a table, and nothing starts"
         );
-        let refusal = small.refusal("it", Tool::PlatformIo).unwrap();
+        let refusal = small.refusal("it", Tool::PlatformIo, Some(8 * MB)).unwrap();
         assert_eq!(refusal.code(), "header-flash-size");
         assert!(
             refusal
                 .remedy()
-                .contains("to 8MB (board_upload.flash_size in platformio.ini)"),
+                .contains("to 8 MB (board_upload.flash_size in platformio.ini)"),
             "{}",
             refusal.remedy()
+        );
+        // A larger size would not help on a board that has less.
+        let refusal = small.refusal("it", Tool::PlatformIo, Some(4 * MB)).unwrap();
+        assert_eq!(
+            refusal.remedy(),
+            "Make the partition table smaller than the 4 MB of flash that this board has, or use a \
+             board with 8 MB."
         );
         let [large] = &of(Some(16 * MB), Some(4 * MB))[..] else {
             panic!()
         };
-        assert!(!large.is_certain() && large.refusal("it", Tool::EspIdf).is_none());
+        assert!(!large.is_certain() && large.refusal("it", Tool::EspIdf, None).is_none());
         assert!(
             large
                 .text("it")

@@ -199,7 +199,8 @@ impl LoadedImages {
             table: table.as_ref(),
             board: None,
         };
-        let refusal = |conflict: Conflict| conflict.refusal(&header_of(image), target.tool);
+        let refusal =
+            |conflict: Conflict| conflict.refusal(&header_of(image), target.tool, board.flash_size);
         conflicts(&sizes)
             .into_iter()
             .find_map(refusal)

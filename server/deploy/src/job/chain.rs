@@ -53,7 +53,7 @@ impl Job<'_> {
             board: facts.flash_size,
         };
         for conflict in conflicts(&sizes) {
-            match conflict.refusal(header_of, loaded.target().tool) {
+            match conflict.refusal(header_of, loaded.target().tool, facts.flash_size) {
                 // That was refused, or forced, by the files alone.
                 Some(_) if boot_loader.is_brought && table_is_brought => {}
                 Some(refusal) if is_any_brought => self.refuse(refusal)?,

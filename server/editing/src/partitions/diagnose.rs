@@ -46,7 +46,6 @@ fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
             " The Arduino build does not check this: its boot loader refuses the whole table, and \
              nothing starts.",
         );
-        severity = Severity::Warning;
     }
     if problem.code == "subtype-unknown" && problem.replacement.is_none() && may_be_added(table) {
         message.push_str(

@@ -24,6 +24,18 @@ pub(super) fn do_not_block(port: &Native) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(unix::descriptor(port), true)?)
 }
 
+/// Whether a name leads to something, and that is no terminal: a file, a directory, `/dev/null`.
+#[cfg(unix)]
+pub(super) fn is_something_else(name: &str) -> bool {
+    use rustix::fs::{FileType, Mode, OFlags, open, stat};
+    let Ok(it) = stat(name) else { return false };
+    if FileType::from_raw_mode(it.st_mode) != FileType::CharacterDevice {
+        return true;
+    }
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
+    open(name, flags, Mode::empty()).is_ok_and(|device| !rustix::termios::isatty(device))
+}
+
 /// Has the lines stay as they are when the port is closed.
 #[cfg(unix)]
 pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {

@@ -17,6 +17,7 @@ use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
 use crate::json::Outcome;
 use crate::order::Order;
+use crate::port;
 
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -115,10 +116,8 @@ fn parse_baud(text: &str) -> Result<Baud, String> {
     if text == "auto" {
         return Ok(Baud::Auto);
     }
-    match text.parse() {
-        Ok(baud) if baud > 0 => Ok(Baud::Fixed(baud)),
-        _ => Err("expected 'auto' or a number, as in 921600".to_owned()),
-    }
+    let rate = text.parse().ok().and_then(Baud::fixed);
+    rate.ok_or_else(|| format!("expected {}, as in 921600", Baud::EXPECTED))
 }
 
 /// An offset as people write them: hexadecimal with 0x, else decimal.
@@ -172,10 +171,12 @@ impl Arguments {
         } else {
             Vec::new()
         };
+        let mut is_lost = false;
         let report = match order.resolve(&ports, &Environment::from_process()) {
             Err(failure) => order.refused(failure, Duration::ZERO),
             Ok(mut request) => {
                 request.keep_data = care.keep_data;
+                is_lost = port::is_lost(&request.port, boards.state_dir());
                 // Of several targets the newest is taken: a person wants to know which that was.
                 bars.voice()(format!("{} of {}", order.verb(), request.target.name).into());
                 let mut hear = |event: Event| match event {
@@ -187,6 +188,12 @@ impl Arguments {
             }
         };
         tell(&report, &bars, as_json, terminal);
+        if is_lost {
+            terminal.note(
+                "the simulated board is not kept, as there is no home directory to keep it in: name a \
+                 file for it, as in sim:board.bin",
+            );
+        }
         exit_code(&report)
     }
 
@@ -274,6 +281,8 @@ mod tests {
         }
         assert_eq!(parse_baud("auto"), Ok(Baud::Auto));
         assert_eq!(parse_baud("921600"), Ok(Baud::Fixed(921_600)));
-        assert!(parse_baud("0").is_err() && parse_baud("fast").is_err());
+        for wrong in ["0", "7", "9599", "5000001", "fast", ""] {
+            assert!(parse_baud(wrong).is_err(), "{wrong}");
+        }
     }
 }

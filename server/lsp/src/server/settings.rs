@@ -219,9 +219,13 @@ mod tests {
             (
                 "baud",
                 json!("fast"),
-                "expected \"auto\" or a number, got \"fast\"",
+                "expected \"auto\" or a number from 9600 to 5000000, got \"fast\"",
             ),
-            ("baud", json!(0), "expected \"auto\" or a number, got 0"),
+            (
+                "baud",
+                json!(7),
+                "expected \"auto\" or a number from 9600 to 5000000, got 7",
+            ),
             ("target", json!(["a"]), "expected a text, got [\"a\"]"),
             (
                 "backend",

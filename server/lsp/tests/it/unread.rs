@@ -224,6 +224,11 @@ fn without_a_home_nothing_is_kept_anywhere() {
             1,
             "{warned}"
         );
+        let last = warned.lines().last().unwrap();
+        assert!(
+            last.starts_with("the simulated board is not kept"),
+            "{warned}"
+        );
     }
     assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(root).unwrap().count(), before);

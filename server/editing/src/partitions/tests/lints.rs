@@ -104,7 +104,7 @@ fn arduino_is_told_what_its_build_does_not_check() {
     assert_eq!(
         listed(table, &found),
         "1 warning boot-app0-clobbers 'nvs, data, nvs, 0x9000, 0x8000'\n\
-         2 warning app-not-at-fixed-offset '0x20000'\n2 warning flash-overflow '4M'\n"
+         2 warning app-not-at-fixed-offset '0x20000'\n2 error flash-overflow '4M'\n"
     );
     let beyond = found.iter().find(|it| it.code == "flash-overflow");
     let message = &beyond.unwrap().message;

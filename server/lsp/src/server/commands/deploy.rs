@@ -95,7 +95,13 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
     let baud = match fields.get("baud")? {
         None => None,
         Some(BaudArgument::Auto(AutoWord::Auto)) => Some(Baud::Auto),
-        Some(BaudArgument::Fixed(baud)) => Some(Baud::Fixed(baud)),
+        Some(BaudArgument::Fixed(rate)) => {
+            let impossible = || BadArguments::Field {
+                field: "baud",
+                why: format!("expected {}", Baud::EXPECTED),
+            };
+            Some(Baud::fixed(rate).ok_or_else(impossible)?)
+        }
     };
     let stale_build = fields.get("staleBuild")?.map(|argument| match argument {
         StaleArgument::Warn => StaleBuild::Warn,

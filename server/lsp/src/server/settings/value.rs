@@ -52,12 +52,11 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn baud(&mut self, key: &'static str) -> Option<Baud> {
-        self.value(key, "\"auto\" or a number", |value| {
+        self.value(key, Baud::EXPECTED, |value| {
             if value == "auto" {
                 return Some(Baud::Auto);
             }
-            let baud = u32::try_from(value.as_u64()?).ok()?;
-            (baud > 0).then_some(Baud::Fixed(baud))
+            Baud::fixed(u32::try_from(value.as_u64()?).ok()?)
         })
     }
 

@@ -82,6 +82,7 @@ async fn wrong_arguments_are_named() {
         ("deploy", json!({"regions": "firmware"}), "'regions'"),
         ("deploy", json!({"mode": "quick"}), "'mode'"),
         ("deploy", json!({"baud": "fast"}), "'baud'"),
+        ("deploy", json!({"baud": 7}), "from 9600 to 5000000"),
         ("deploy", json!({"force": 1}), "'force'"),
         ("deploy", json!({"dryRun": "yes"}), "'dryRun'"),
         ("verify", json!({"root": 1}), "'root'"),

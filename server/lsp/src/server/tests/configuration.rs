@@ -113,7 +113,7 @@ async fn a_wrong_setting_is_reported_once() {
     assert_eq!(report["params"]["type"], 2);
     assert_eq!(
         report["params"]["message"],
-        "setting fbuild.baud: expected \"auto\" or a number, got \"fast\"; it is not used"
+        "setting fbuild.baud: expected \"auto\" or a number from 9600 to 5000000, got \"fast\"; it is not used"
     );
     // `leave` finds a second report.
     assert_eq!(
