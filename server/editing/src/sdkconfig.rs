@@ -108,7 +108,7 @@ impl<'v> Config<'v> {
     }
 
     fn table_offset(&self) -> u32 {
-        let offset = self.values.number("PARTITION_TABLE_OFFSET");
+        let offset = self.values.hex("PARTITION_TABLE_OFFSET");
         offset.unwrap_or(DEFAULT_TABLE_OFFSET)
     }
 

@@ -6,6 +6,7 @@
 
 mod arduino;
 mod cargo;
+mod choose;
 pub mod configuration;
 mod environment;
 mod espflash_toml;
@@ -18,10 +19,12 @@ pub mod ini;
 mod json_text;
 mod look;
 mod named;
+mod paths;
 mod platformio;
 mod platformio_board;
 pub mod platformio_config;
 mod platformio_options;
+mod programs;
 mod regions;
 pub mod sdkconfig;
 mod stale;
@@ -29,16 +32,19 @@ mod survey;
 mod zephyr;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Component, Path, PathBuf};
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
 pub use environment::Environment;
 use look::Look;
+pub use paths::here;
+use paths::{
+    image_chip, local_path, modified, parse_offset, read_start, read_table, relative_name,
+};
 use survey::Survey;
 
-use crate::file;
 use crate::input_error::InputError;
-use crate::target::Target;
+use crate::partitions::{Partition, TABLE_SECTOR_BYTES};
+use crate::target::{RegionKind, Source, Target};
 
 /// What a workspace offers.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +154,39 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         });
     }
     make_names_unique(&mut found.targets);
+    for target in &mut found.targets {
+        let remark = misplaced_table(target);
+        target.remarks.extend(remark);
+    }
     found
+}
+
+/// A table is made for a place, and everything in it lies behind that.
+fn misplaced_table(target: &Target) -> Option<String> {
+    let mut tables = target.regions.iter();
+    let region = tables.find(|region| region.kind == RegionKind::PartitionTable)?;
+    let Source::File(path) = &region.source else {
+        return None;
+    };
+    let table = read_table(path)?;
+    let end = region.offset.checked_add(TABLE_SECTOR_BYTES)?;
+    // Rows for the boot loader and for the table itself come before it.
+    let of_data = |row: &&Partition| row.kind <= 1;
+    let first = table
+        .partitions
+        .iter()
+        .filter(of_data)
+        .min_by_key(|row| row.offset)?;
+    (first.offset < end).then(|| {
+        format!(
+            "{} goes to {:#x}, but was made for another place: its partition '{}' begins at {:#x}, \
+             before the table ends",
+            path.display(),
+            region.offset,
+            first.label,
+            first.offset
+        )
+    })
 }
 
 /// What stands in the usual places of the project in `root`.
@@ -272,230 +310,6 @@ fn make_names_unique(targets: &mut [Target]) {
             *number += 1;
         }
     }
-}
-
-impl Discovery {
-    /// The target to deploy where none was named: the one whose app was built last. Where that does
-    /// not decide, the stronger tool; where that does not either, an error with the names.
-    pub fn default_target(&self) -> Result<&Target, InputError> {
-        let wanted = |target: &&Target| !self.not_default.contains(&target.name);
-        let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
-        let candidates = if by_tool.is_empty() {
-            self.targets.iter().collect()
-        } else {
-            by_tool
-        };
-        let newest = candidates
-            .iter()
-            .filter_map(|target| built_at(target))
-            .max();
-        let last: Vec<_> = candidates
-            .into_iter()
-            .filter(|target| built_at(target) == newest)
-            .collect();
-        let strongest = last.first().map(|target| target.tool);
-        let last: Vec<_> = last
-            .into_iter()
-            .filter(|target| Some(target.tool) == strongest)
-            .collect();
-        match last.as_slice() {
-            [target] => Ok(target),
-            [] => Err(self.nothing_found()),
-            several => Err(InputError::AmbiguousTarget {
-                names: several.iter().map(|target| target.name.clone()).collect(),
-            }),
-        }
-    }
-
-    /// The target of this name, or of which this is an unambiguous part: its environment, or its
-    /// name without the tool.
-    pub fn target(&self, name: &str) -> Result<&Target, InputError> {
-        if let Some(target) = self.targets.iter().find(|target| target.name == name) {
-            return Ok(target);
-        }
-        let after_tool = |target: &Target| {
-            target
-                .name
-                .split_once(':')
-                .is_some_and(|(_, rest)| rest == name)
-        };
-        let is_meant = |target: &&Target| after_tool(target) || target.env.as_deref() == Some(name);
-        let meant: Vec<_> = self.targets.iter().filter(is_meant).collect();
-        match meant.as_slice() {
-            [target] => Ok(target),
-            [] => Err(self.unknown(name)),
-            several => Err(InputError::AmbiguousTarget {
-                names: several.iter().map(|target| target.name.clone()).collect(),
-            }),
-        }
-    }
-
-    /// [`Self::target`] of a name, [`Self::default_target`] without one.
-    pub fn choose(&self, name: Option<&str>) -> Result<&Target, InputError> {
-        name.map_or_else(|| self.default_target(), |name| self.target(name))
-    }
-
-    fn unknown(&self, name: &str) -> InputError {
-        let unbuilt = self.unbuilt.iter().find(|unbuilt| {
-            unbuilt.name == name
-                || unbuilt
-                    .name
-                    .split_once(':')
-                    .is_some_and(|(_, rest)| rest == name)
-        });
-        let names: Vec<_> = self
-            .targets
-            .iter()
-            .map(|target| target.name.as_str())
-            .collect();
-        let remedy = match unbuilt {
-            Some(unbuilt) => format!(
-                "It has not been built ({} is missing): {}",
-                unbuilt.looked_for.display(),
-                unbuilt.build_hint
-            ),
-            None if names.is_empty() => self.nothing_found().remedy(),
-            None => format!("Known: {}.", names.join(", ")),
-        };
-        InputError::UnknownTarget {
-            name: name.to_owned(),
-            remedy,
-        }
-    }
-
-    fn nothing_found(&self) -> InputError {
-        if let Some(problem) = self.problems.first() {
-            return problem.clone();
-        }
-        let remedy = match self.unbuilt.first() {
-            Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
-            None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
-            None => match around(&self.root) {
-                Some(project) => format!("The project is in {}: use that.", project.display()),
-                None => "Open the directory of the project, and build it first.".to_owned(),
-            },
-        };
-        if self.unbuilt.is_empty() && !self.foreign.is_empty() {
-            return InputError::ForeignTargets {
-                root: self.root.clone(),
-                what: self.foreign.join(", "),
-            };
-        }
-        let looked_for = if self.unbuilt.is_empty() {
-            "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
-             .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
-             target (cargo), build/*/*.ino.bin (Arduino), and for builds of \
-             these tools in the directories up to three levels below"
-                .to_owned()
-        } else {
-            let places = self
-                .unbuilt
-                .iter()
-                .map(|u| u.looked_for.display().to_string());
-            places.collect::<Vec<_>>().join(", ")
-        };
-        InputError::NoTarget {
-            root: self.root.clone(),
-            looked_for,
-            remedy,
-        }
-    }
-}
-
-/// The directory that `inner` is a part of, if that looks like a project.
-///
-/// It is named and not taken: in a shared directory it may be somebody else's.
-fn around(inner: &Path) -> Option<&Path> {
-    const SIGNS: [&str; 4] = [
-        "build/flasher_args.json",
-        "platformio.ini",
-        ".fbuild/build",
-        "build/zephyr/runners.yaml",
-    ];
-    let is_project = |outer: &&Path| SIGNS.iter().any(|sign| outer.join(sign).exists());
-    inner.ancestors().skip(1).find(is_project)
-}
-
-/// When a target's app was written; `None` if it is not there.
-fn built_at(target: &Target) -> Option<SystemTime> {
-    modified(target.firmware()?.source.path())
-}
-
-/// When a file was changed last.
-fn modified(path: &Path) -> Option<SystemTime> {
-    path.metadata().ok()?.modified().ok()
-}
-
-/// `path` below `root` with `/` on every system, for names.
-fn relative_name(root: &Path, path: &Path) -> String {
-    let relative = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = relative
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
-    if parts.is_empty() {
-        ".".to_owned()
-    } else {
-        parts.join("/")
-    }
-}
-
-/// A number as build tools write offsets: `0x10000`, `65536`.
-fn parse_offset(text: &str) -> Option<u32> {
-    let text = text.trim();
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
-    }
-}
-
-/// A file that a build names by an absolute path. Those into the build directory are wrong after a
-/// move, or after a build in a container or on another system: then it is the file in this build
-/// directory whose path ends like the one that is named, the longest end first.
-#[must_use]
-pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
-    if path.exists() {
-        return path.to_owned();
-    }
-    let local = path.to_str().map_or_else(|| path.to_owned(), local_path);
-    if local.is_file() {
-        return local;
-    }
-    let names: Vec<_> = local
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .collect();
-    let ends = (0..names.len()).map(|start| names[start..].iter().collect::<PathBuf>());
-    let mut candidates = ends.map(|end| build_dir.join(end));
-    candidates
-        .find(|candidate| candidate.is_file())
-        .unwrap_or_else(|| path.to_owned())
-}
-
-/// A path as a build on any system writes it: `out\\boot.bin` is a file in a directory everywhere.
-fn local_path(text: &str) -> PathBuf {
-    if cfg!(windows) {
-        return PathBuf::from(text);
-    }
-    PathBuf::from(text.replace('\\', "/"))
-}
-
-/// The chip id in the header of a file that begins like an image.
-fn image_chip(path: &Path) -> Option<fbuild_chip::Chip> {
-    let start = read_start(path, 24)?;
-    fbuild_chip::Chip::from_image_id(crate::esp_image::peek_chip_id(&start)?)
-}
-
-/// Up to `len` bytes from the start of a file.
-fn read_start(path: &Path, len: u64) -> Option<Vec<u8>> {
-    file::read_start(path, len).ok()
-}
-
-/// The partition table in a file, if it is readable.
-fn read_table(path: &Path) -> Option<crate::partitions::PartitionTable> {
-    // A table fills a sector at most.
-    let bytes = read_start(path, 0x1000)?;
-    crate::partitions::PartitionTable::parse(&bytes).ok()
 }
 
 #[cfg(test)]

@@ -170,6 +170,8 @@ pub struct Target {
     pub spare_otadata: Option<Region>,
     /// What the project's tool writes only when it is asked to (a file system); here too, by name.
     pub on_request: Vec<Region>,
+    /// What its files contradict each other in, and what was taken.
+    pub remarks: Vec<String>,
 }
 
 impl Target {
@@ -194,6 +196,7 @@ impl Target {
             secure_boot: false,
             spare_otadata: None,
             on_request: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

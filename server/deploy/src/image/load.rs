@@ -40,7 +40,7 @@ pub fn load_unless(
         images,
         table: None,
         chip,
-        warnings: Vec::new(),
+        warnings: target.remarks.clone(),
         elf,
     };
     loaded.find_table(parts.as_deref());

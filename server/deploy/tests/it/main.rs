@@ -8,6 +8,7 @@ mod fixtures;
 mod header_patch;
 mod layouts;
 mod placing;
+mod project_settings;
 mod projects;
 mod refusals;
 mod remedies;

@@ -11,7 +11,7 @@ use crate::layouts::{FLASHER_ARGS, Files, names};
 type Row<'r> = (&'r [(&'r str, &'r str)], &'r [&'r str]);
 
 /// Files of a build, by the end of their names: what is not text is made here.
-fn lay_out(files: &[(&str, &str)]) -> Files {
+pub(crate) fn lay_out(files: &[(&str, &str)]) -> Files {
     let made = Files::new(&[]);
     for (name, text) in files {
         match *text {
@@ -31,7 +31,7 @@ fn lay_out(files: &[(&str, &str)]) -> Files {
 }
 
 /// `name: region offset, …`, a line for each target.
-fn lines(found: &Discovery) -> Vec<String> {
+pub(crate) fn lines(found: &Discovery) -> Vec<String> {
     let regions = |target: &fbuild_project::target::Target| {
         let regions = target.regions.iter();
         let shown = regions.map(|it| format!("{} {:#x}", it.name, it.offset));
@@ -43,7 +43,7 @@ fn lines(found: &Discovery) -> Vec<String> {
         .collect()
 }
 
-const fn idf(place: &str) -> (&str, &str) {
+pub(crate) const fn idf(place: &str) -> (&str, &str) {
     (place, FLASHER_ARGS)
 }
 

@@ -106,6 +106,7 @@ fn built(len_bytes: u64) -> Facts {
         secure_boot: false,
         spare_otadata: None,
         on_request: Vec::new(),
+        remarks: Vec::new(),
     };
     let image = Image {
         region,

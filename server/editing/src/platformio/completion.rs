@@ -122,7 +122,7 @@ fn references(project: &Project<'_>, start: usize, at: usize) -> Vec<Completion>
     let sections = seen
         .into_iter()
         .map(|name| completion(&span, format!("{name}."), CompletionKind::Section));
-    let variables = ["PROJECT_DIR", "UNIX_TIME"];
+    let variables = ["PROJECT_DIR", "PROJECT_HASH", "UNIX_TIME"];
     let variables = variables
         .iter()
         .map(|name| completion(&span, format!("{name}{close}"), CompletionKind::Value));

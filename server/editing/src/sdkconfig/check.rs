@@ -1,7 +1,7 @@
 //! Lines that do nothing, chips and flash sizes that do not fit.
 
 use fbuild_chip::Chip;
-use fbuild_project::discover::sdkconfig::{self, Entry};
+use fbuild_project::discover::sdkconfig::{self, Entry, SdkConfigText};
 
 use super::keys::{self, Holds};
 use super::{Config, Role};
@@ -18,13 +18,21 @@ pub(super) fn check(config: &Config<'_>) -> Vec<Diagnostic> {
 
 fn lines(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     for span in &config.text.faults {
-        let message = "This line is neither CONFIG_NAME=value nor a comment; it does nothing.";
-        found.push(Diagnostic::new(
-            span,
-            Severity::Warning,
-            "no-option",
-            message,
-        ));
+        let line = &config.view.text[span.clone()];
+        let tight = without_spaces(line);
+        let message = match tight {
+            Some(_) => "A space before CONFIG_ or around = makes the line do nothing.",
+            None => "This line is neither CONFIG_NAME=value nor a comment; it does nothing.",
+        };
+        let mut lost = Diagnostic::new(span, Severity::Warning, "no-option", message);
+        lost.fixes.extend(tight.map(|text| Fix {
+            title: format!("Write {text}"),
+            edits: vec![Edit {
+                span: span.clone(),
+                text,
+            }],
+        }));
+        found.push(lost);
     }
     let text = config.view.text;
     let entries = &config.text.entries;
@@ -56,6 +64,14 @@ fn lines(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         });
         found.push(twice);
     }
+}
+
+/// The option that a line would be without its spaces.
+fn without_spaces(line: &str) -> Option<String> {
+    let (name, value) = line.split_once('=')?;
+    let text = format!("{}={}", name.trim(), value.trim());
+    let is_option = SdkConfigText::parse(&text).entries.len() == 1;
+    is_option.then_some(text)
 }
 
 fn replace(entry: &Entry, value: &str) -> Fix {
@@ -90,16 +106,26 @@ fn values(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
                 let meant = format!("\"{}\"", written.trim_matches('"'));
                 (is_quoted, "a text in quotes", Some(meant))
             }
-            Holds::Number(_) => {
-                let digits = written
-                    .strip_prefix("0x")
-                    .or_else(|| written.strip_prefix("0X"));
-                let is_number = match digits {
-                    Some(digits) => u64::from_str_radix(digits, 16).is_ok(),
-                    None => written.parse::<i64>().is_ok(),
-                };
-                (is_number, "a number", None)
+            Holds::Number(_) if key.is_hex() => {
+                let value = sdkconfig::parse_hex(written);
+                // As IDEs save it. Kconfig takes it for what it is; a person may not.
+                let digits = written.trim_start_matches(['0', 'x', 'X']);
+                if let Some(value) =
+                    value.filter(|_| !digits.is_empty() && !written.contains(['x', 'X']))
+                {
+                    let message = format!(
+                        "CONFIG_{} is hexadecimal, with 0x or without: this is {value:#x}.",
+                        entry.name
+                    );
+                    let span = &entry.value_span;
+                    let mut plain =
+                        Diagnostic::new(span, Severity::Hint, "hex-without-0x", message);
+                    plain.fixes.push(replace(entry, &format!("{value:#x}")));
+                    found.push(plain);
+                }
+                (value.is_some(), "a hexadecimal number", None)
             }
+            Holds::Number(_) => (written.trim().parse::<i64>().is_ok(), "a number", None),
         };
         if is_fine {
             continue;

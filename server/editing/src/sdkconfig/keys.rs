@@ -22,6 +22,13 @@ pub(super) struct Key {
     pub(super) text: &'static str,
 }
 
+impl Key {
+    /// Whether Kconfig reads it as hexadecimal.
+    pub(super) fn is_hex(&self) -> bool {
+        matches!(self.holds, Holds::Number(_)) && self.name.contains("OFFSET")
+    }
+}
+
 const fn flag(name: &'static str, text: &'static str) -> Key {
     let holds = Holds::Flag;
     Key { name, holds, text }

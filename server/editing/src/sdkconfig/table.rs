@@ -78,7 +78,7 @@ fn offset(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     let Some(entry) = config.entry("PARTITION_TABLE_OFFSET") else {
         return;
     };
-    let Some(offset) = config.values.number("PARTITION_TABLE_OFFSET") else {
+    let Some(offset) = config.values.hex("PARTITION_TABLE_OFFSET") else {
         return;
     };
     let mut say = |severity, code, message: String| {

@@ -85,6 +85,12 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
             ));
         }
     }
+    for target in &discovery.targets {
+        for remark in &target.remarks {
+            let text = format!("{}: {remark}", target.name);
+            terminal.note(terminal.warning_line(&text));
+        }
+    }
     for unbuilt in &discovery.unbuilt {
         terminal.note(format!(
             "{} is not built yet: {}",

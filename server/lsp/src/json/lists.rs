@@ -49,6 +49,7 @@ struct TargetEntry {
     built_ms: Option<u64>,
     regions: Vec<TargetRegion>,
     on_request: Vec<TargetRegion>,
+    remarks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,6 +150,7 @@ impl From<&Target> for TargetEntry {
             built_ms: built_ms(target),
             regions: target.regions.iter().map(TargetRegion::from).collect(),
             on_request: target.on_request.iter().map(TargetRegion::from).collect(),
+            remarks: target.remarks.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::environment::Environment;
-use super::{Discovery, Look, image_chip, read_table, regions, relative_name};
+use super::{Discovery, Look, image_chip, modified, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Region, Target, Tool};
 
@@ -107,12 +107,14 @@ fn hex_digits(byte: u8) -> [char; 2] {
     })
 }
 
-/// `blink.ino`, if `dir` holds `blink.ino.bin`.
+/// `blink.ino`, if `dir` holds `blink.ino.bin`: of a sketch that was renamed the newer one.
 fn built_sketch(dir: &Path, look: &Look) -> Option<String> {
-    look.entries(dir).iter().find_map(|entry| {
-        let stem = entry.name.strip_suffix(".ino.bin")?;
-        Some(format!("{stem}.ino"))
-    })
+    let entries = look.entries(dir);
+    let built = entries
+        .iter()
+        .filter(|entry| entry.name.ends_with(".ino.bin"));
+    let newest = built.max_by_key(|entry| modified(&entry.path))?;
+    Some(newest.name.strip_suffix(".bin")?.to_owned())
 }
 
 /// FQBN of `build.options.json`, without options and with dots.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::environment::Environment;
 use super::look::Look;
-use super::platformio::ARDUINO_APP;
+use super::platformio::{ARDUINO_APP, looks_slot_up, sdkconfig_path};
 use super::platformio_board::Board;
 use super::platformio_config::{ConfigProblem, FILE_NAME, ProjectConfig};
 use super::sdkconfig::SdkConfig;
@@ -117,8 +117,8 @@ fn from_sdkconfig(root: &Path, file: &Path, look: &Look) -> Configuration {
         fixed_app_offset: None,
         chip: config.get("IDF_TARGET").and_then(|chip| chip.parse().ok()),
         flash_bytes: config.get("ESPTOOLPY_FLASHSIZE").and_then(flash_bytes),
-        table_offset: config.number("PARTITION_TABLE_OFFSET"),
-        recovery_offset: config.number("BOOTLOADER_RECOVERY_OFFSET"),
+        table_offset: config.hex("PARTITION_TABLE_OFFSET"),
+        recovery_offset: config.hex("BOOTLOADER_RECOVERY_OFFSET"),
         idf_version: version_of(file).or_else(|| IdfVersion::find(config.get("IDF_INIT_VERSION")?)),
         secure_boot,
         has_md5: config.get("PARTITION_TABLE_MD5") != Some("n"),
@@ -179,14 +179,14 @@ fn of_env(
     let board = Board::of_env(config, env)?;
     let frameworks = config.list(&section, "framework")?;
     let is_arduino = frameworks.iter().any(|framework| framework == "arduino");
-    let sdkconfig = root.join(format!("sdkconfig.{env}"));
+    let sdkconfig = sdkconfig_path(&board, root, env)?;
     let mut found = from_sdkconfig(root, &sdkconfig, look);
     found.env = Some(env.to_owned());
     found.file = root.join(FILE_NAME);
     found.is_arduino = is_arduino;
     // pioarduino looks the slot up in the table; the other platform does not.
     let platform = config.text(&section, "platform")?.unwrap_or_default();
-    let is_fixed = is_arduino && !platform.contains("pioarduino");
+    let is_fixed = is_arduino && !looks_slot_up(config, &platform)?;
     found.fixed_app_offset = is_fixed.then_some(ARDUINO_APP);
     let table = config.text(&section, "board_build.partitions")?;
     found.table = table.map(|name| root.join(name)).or(found.table);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::flasher_args::{self, FlasherArgs, Placed};
 use super::named::{self, Named};
+use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, Unbuilt, here, read_table, regions, relative_name};
 use crate::input_error::InputError;
@@ -164,7 +165,7 @@ fn read(
         .iter()
         .find(|image| image.name.value == "partition-table")
         .map(|image| image.offset.value)
-        .or_else(|| sdkconfig.number("PARTITION_TABLE_OFFSET"))
+        .or_else(|| sdkconfig.hex("PARTITION_TABLE_OFFSET"))
         .unwrap_or(DEFAULT_TABLE_OFFSET);
     target.regions = files(dir, flasher_args, &text, &args, &target)?;
     target.flash = flash_params(&args);
@@ -179,6 +180,9 @@ fn read(
     .any(|option| sdkconfig.is_set(option));
     target.partitions_csv = custom_table(&project, &sdkconfig, look);
     target.inputs = inputs(&project, &description, sdkconfig_path);
+    target
+        .remarks
+        .extend(older_program(&target, FLASHER_ARGS, look));
     target.port = environment.get("ESPPORT").map(str::to_owned);
     target.baud = environment
         .get("ESPBAUD")

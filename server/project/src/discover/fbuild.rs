@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::platformio_config::{FILE_NAME, ProjectConfig};
+use super::programs::older_program;
 use super::{Discovery, Look, image_chip, read_table, regions};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Target, Tool};
@@ -52,7 +53,10 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
         .into_iter()
         .filter(|(.., dir)| dir.join("firmware.bin").is_file())
     {
-        let target = read(root, env, profile, &dir, config.as_ref());
+        let mut target = read(root, env, profile, &dir, config.as_ref());
+        target
+            .remarks
+            .extend(older_program(&target, "fbuild", look));
         let is_default = target.env.as_ref().is_none_or(|env| defaults.contains(env));
         if !defaults.is_empty() && !is_default {
             found.not_default.push(target.name.clone());

@@ -5,18 +5,23 @@
 //! `builder/frameworks/espidf.py`), arduino-esp32 `tools/platformio-build.py`, pioarduino's
 //! platform-espressif32 55.03.
 
+mod built;
+mod extra;
+mod platform;
+
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::environment::Environment;
+use super::flasher_args::FlasherArgs;
 use super::platformio_board::Board;
 use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig};
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, Unbuilt, here, image_chip, parse_offset, read_table, regions};
+use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
 use crate::input_error::InputError;
-use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
+use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
+use built::{IdeData, Program, build_dir, program};
+use platform::Platform;
 
 /// Where the Arduino framework puts `boot_app0.bin` and the app, whatever the table says.
 const ARDUINO_OTADATA: u32 = 0xe000;
@@ -27,7 +32,8 @@ const ENTRIES_PER_ENV: usize = 4;
 /// Problems that are told of one platformio.ini.
 const MAX_PROBLEMS: usize = 100;
 
-const BOOT_APP0: &str = "framework-arduinoespressif32/tools/partitions/boot_app0.bin";
+const FRAMEWORK: &str = "framework-arduinoespressif32";
+const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
 
 pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
     if !look.has(&root.join(FILE_NAME)) {
@@ -79,9 +85,10 @@ fn find_env(
         return Ok(());
     }
     let dir = build_dir(config, env, root, look)?;
-    let idedata = IdeData::read(&dir.join("idedata.json"), &dir, root, look);
+    let framework = config.dir("packages_dir")?.join(FRAMEWORK);
+    let idedata = IdeData::read(&dir, root, &framework, look);
     let app = idedata.as_ref().and_then(|data| data.app.clone());
-    let app = app.unwrap_or_else(|| dir.join("firmware.bin"));
+    let Program { path: app, remark } = program(&dir, app, look);
     let platform = config
         .text(&format!("env:{env}"), "platform")?
         .unwrap_or_default();
@@ -112,11 +119,13 @@ fn find_env(
     }
     let mut target = Target::new(name, Tool::PlatformIo, root, &root.join(FILE_NAME));
     target.env = Some(env.to_owned());
+    target.remarks.extend(remark);
     let env = Env {
         config,
         section: format!("env:{env}"),
-        platform,
+        is_pioarduino: Platform::of(config, &platform)?.is_pioarduino,
         dir,
+        framework,
         app,
         look,
     };
@@ -125,65 +134,32 @@ fn find_env(
     Ok(())
 }
 
-/// Where an environment was built: where the configuration says, and else where a variable that is no
-/// longer set said. ESPHome builds into `.pioenvs`.
-fn build_dir(
+/// Whether the platform looks the app's slot up in the table.
+pub(super) fn looks_slot_up(
     config: &ProjectConfig<'_>,
-    env: &str,
+    platform: &str,
+) -> Result<bool, ConfigProblem> {
+    Ok(Platform::of(config, platform)?.is_pioarduino)
+}
+
+/// `sdkconfig.ENV`, unless the environment names another file.
+pub(super) fn sdkconfig_path(
+    board: &Board<'_>,
     root: &Path,
-    look: &Look,
+    env: &str,
 ) -> Result<PathBuf, ConfigProblem> {
-    let configured = config.dir("build_dir")?.join(env);
-    if configured.is_dir() {
-        return Ok(configured);
-    }
-    let workspaces = look.subdirectories(root, |name| name.starts_with(".pio"));
-    let places = workspaces
-        .iter()
-        .flat_map(|dir| [dir.join("build").join(env), dir.join(env)]);
-    let built = places.filter(|dir| dir.is_dir());
-    Ok(built
-        .max_by_key(|dir| super::modified(dir))
-        .unwrap_or(configured))
-}
-
-/// The parts of `idedata.json` that say what goes where.
-struct IdeData {
-    images: Vec<(u32, PathBuf)>,
-    app: Option<PathBuf>,
-    app_offset: Option<u32>,
-}
-
-impl IdeData {
-    /// A file that is not there, or is damaged, leaves the rules of the platform.
-    fn read(path: &Path, build_dir: &Path, root: &Path, look: &Look) -> Option<Self> {
-        let json = look.json(path)?;
-        let extra = json.get("extra")?;
-        let image = |entry: &Value| {
-            let offset = parse_offset(entry.get("offset")?.as_str()?)?;
-            Some((
-                offset,
-                here(&root.join(entry.get("path")?.as_str()?), build_dir),
-            ))
-        };
-        let images = extra.get("flash_images")?.as_array()?;
-        let elf = json.get("prog_path").and_then(Value::as_str).map(Path::new);
-        Some(Self {
-            images: images.iter().filter_map(image).collect(),
-            app: elf.map(|elf| here(&root.join(elf.with_extension("bin")), build_dir)),
-            app_offset: extra
-                .get("application_offset")
-                .and_then(Value::as_str)
-                .and_then(parse_offset),
-        })
-    }
+    let named = board.value("build.esp-idf.sdkconfig_path")?;
+    let usual = format!("sdkconfig.{env}");
+    Ok(root.join(named.unwrap_or(usual)))
 }
 
 struct Env<'c> {
     config: &'c ProjectConfig<'c>,
     section: String,
-    platform: String,
+    is_pioarduino: bool,
     dir: PathBuf,
+    /// The Arduino framework, if it is installed.
+    framework: PathBuf,
     app: PathBuf,
     look: &'c Look,
 }
@@ -192,18 +168,21 @@ impl Env<'_> {
     fn fill(&self, target: &mut Target, idedata: Option<IdeData>) -> Result<(), ConfigProblem> {
         let env = target.env.clone().unwrap_or_default();
         let board = Board::of_env(self.config, &env)?;
-        let is_pioarduino = self.platform.contains("pioarduino");
+        let frameworks = self.config.list(&self.section, "framework")?;
         target.chip = board.chip()?.or_else(|| image_chip(&self.app));
-        target.flash = board.flash_params(is_pioarduino)?;
+        target.flash = board.flash_params(self.is_pioarduino, &frameworks)?;
         let table = self.dir.join("partitions.bin");
         let rows = read_table(&table);
-        let with_offsets = idedata.and_then(|data| Some((data.app_offset?, data.images)));
-        let mut found = if let Some((app_offset, images)) = with_offsets {
-            let mut found = self.named(&images, target, rows.as_ref());
+        let with_offsets = idedata.and_then(|data| Some((data.app_offset?, data)));
+        let computed = || self.computed(&board, target, &frameworks, rows.as_ref());
+        let mut found = if let Some((app_offset, data)) = with_offsets {
+            let mut found = self.named(&data.images, target, rows.as_ref());
             found.push(regions::firmware(app_offset, self.app.clone()));
+            let (found, remark) = self.settled(found, computed()?, &data, rows.as_ref())?;
+            target.remarks.extend(remark);
             found
         } else {
-            self.computed(&board, target, rows.as_ref(), is_pioarduino)?
+            computed()?
         };
         found = regions::tidy(found);
         let placed = found
@@ -211,7 +190,7 @@ impl Env<'_> {
             .find(|region| region.kind == RegionKind::PartitionTable);
         target.table_offset = placed.map_or(DEFAULT_TABLE_OFFSET, |region| region.offset);
         target.regions = found;
-        target.on_request = self.file_system(rows.as_ref(), is_pioarduino)?;
+        target.on_request = self.file_system(rows.as_ref())?;
         target.partitions_csv = self.partitions_csv(&target.root)?;
         target.inputs = self.inputs()?;
         target.baud = match self.config.get(&self.section, "upload_speed")? {
@@ -221,7 +200,7 @@ impl Env<'_> {
                 .and_then(|speed| speed.parse().ok()),
         };
         target.port = self.serial_port()?;
-        let sdkconfig = SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")), self.look);
+        let sdkconfig = SdkConfig::read(&sdkconfig_path(&board, &target.root, &env)?, self.look);
         target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED");
         target.secure_boot = sdkconfig.is_set("SECURE_BOOT");
         Ok(())
@@ -258,33 +237,103 @@ impl Env<'_> {
             .collect()
     }
 
+    /// What `idedata.json` says, unless it was written before what it is about: then what follows
+    /// from the project, with the images that scripts had added.
+    fn settled(
+        &self,
+        said: Vec<Region>,
+        computed: Vec<Region>,
+        idedata: &IdeData,
+        table: Option<&PartitionTable>,
+    ) -> Result<(Vec<Region>, Option<String>), ConfigProblem> {
+        let is_newer = |path: &Path| modified(path) > idedata.written;
+        let offset_of = |regions: &[Region], name: &str| {
+            let found = regions.iter().find(|region| region.name == name);
+            found.map(|region| region.offset)
+        };
+        let differs = |name: &&&str| {
+            let (said, computed) = (offset_of(&said, name), offset_of(&computed, name));
+            said != computed && computed.is_some()
+        };
+        let fixed = [
+            regions::BOOTLOADER,
+            regions::PARTITIONS,
+            regions::OTADATA,
+            regions::FIRMWARE,
+        ];
+        let differing = fixed.iter().find(differs);
+        let is_table_newer = is_newer(&self.dir.join("partitions.bin"));
+        let is_older = is_table_newer || self.config.files().any(is_newer);
+        // Without a table there is nothing that it could contradict.
+        let (Some(name), Some(table)) = (differing.filter(|_| is_older), table) else {
+            return Ok((said, None));
+        };
+        // What scripts set is known only from there.
+        let has_scripts = !self.config.list(&self.section, "extra_scripts")?.is_empty();
+        let text = |offset: Option<u32>| {
+            offset.map_or_else(|| "nowhere".to_owned(), |offset| format!("{offset:#x}"))
+        };
+        let remark = format!(
+            "idedata.json is older than the project's files: it puts {name} to {}, and they put it to \
+             {}, which is deployed; `pio run -t idedata` writes it anew",
+            text(offset_of(&said, name)),
+            text(offset_of(&computed, name)),
+        );
+        let app = offset_of(&said, regions::FIRMWARE);
+        let is_possible = table.apps().any(|row| Some(row.offset) == app);
+        if has_scripts && (is_possible || !is_table_newer) {
+            let remark = remark.replace(", which is deployed", "; what it says is deployed");
+            return Ok((said, Some(remark)));
+        }
+        let mut settled = computed;
+        for region in said {
+            let is_extra = region.kind == RegionKind::Data
+                && settled.iter().all(|known| known.offset != region.offset);
+            if is_extra {
+                settled.push(region);
+            }
+        }
+        Ok((settled, Some(remark)))
+    }
+
     /// Offsets as the platform computes them.
     fn computed(
         &self,
         board: &Board<'_>,
         target: &Target,
+        frameworks: &[String],
         table: Option<&PartitionTable>,
-        is_pioarduino: bool,
     ) -> Result<Vec<Region>, ConfigProblem> {
-        let frameworks = self.config.list(&self.section, "framework")?;
         let is_arduino = frameworks.iter().any(|framework| framework == "arduino");
         let is_espidf = frameworks.iter().any(|framework| framework == "espidf");
         let env = target.env.as_deref().unwrap_or_default();
         let sdkconfig = if is_espidf {
-            SdkConfig::read(&target.root.join(format!("sdkconfig.{env}")), self.look)
+            SdkConfig::read(&sdkconfig_path(board, &target.root, env)?, self.look)
         } else {
             SdkConfig::default()
+        };
+        // What ESP-IDF's own build decided, in which all its configuration has gone.
+        let built = if is_espidf {
+            let text = self.look.text(&self.dir.join("flasher_args.json"));
+            FlasherArgs::parse(&text.unwrap_or_default())
+        } else {
+            FlasherArgs::default()
+        };
+        let built = |name: &str| {
+            let image = built.named.iter().find(|image| image.name.value == name);
+            image.map(|image| image.offset.value)
         };
         let bootloader_path = self.dir.join("bootloader.bin");
         let chip = target.chip.or_else(|| image_chip(&bootloader_path));
         let bootloader_at = board
             .offset("upload.bootloader_offset")?
-            .or_else(|| sdkconfig.number("BOOTLOADER_OFFSET_IN_FLASH"))
+            .or_else(|| sdkconfig.hex("BOOTLOADER_OFFSET_IN_FLASH"))
             .or_else(|| chip.map(|chip| chip.facts().bootloader_offset))
             .unwrap_or_default();
         let table_at = board
             .offset("upload.partition_table_offset")?
-            .or_else(|| sdkconfig.number("PARTITION_TABLE_OFFSET"))
+            .or_else(|| built("partition-table"))
+            .or_else(|| sdkconfig.hex("PARTITION_TABLE_OFFSET"))
             .unwrap_or(DEFAULT_TABLE_OFFSET);
         let mut found = vec![regions::partitions(
             table_at,
@@ -294,18 +343,29 @@ impl Env<'_> {
         if bootloader_path.is_file() || !sdkconfig.is_set("SECURE_BOOT") {
             found.push(regions::bootloader(bootloader_at, bootloader_path));
         }
-        let app_at = if is_espidf && !is_arduino {
-            let initial = self.dir.join("ota_data_initial.bin");
+        let app_at = if is_espidf {
+            // With Arduino as a component pioarduino takes its initial otadata.
+            let initial = if is_arduino && self.is_pioarduino {
+                self.framework.join(BOOT_APP0)
+            } else {
+                self.dir.join("ota_data_initial.bin")
+            };
             let otadata = table
                 .and_then(PartitionTable::otadata)
                 .filter(|_| initial.is_file());
-            found.extend(otadata.map(|partition| regions::otadata(partition.offset, initial)));
+            if let Some(partition) = otadata {
+                let moved = board.offset("upload.ota_partition_offset")?;
+                let offset = moved.unwrap_or(partition.offset);
+                found.push(regions::otadata(offset, initial));
+            }
             regions::default_app_offset(table)
         } else {
-            let packages = self.config.dir("packages_dir")?;
-            found.push(regions::otadata(ARDUINO_OTADATA, packages.join(BOOT_APP0)));
+            found.push(regions::otadata(
+                ARDUINO_OTADATA,
+                self.framework.join(BOOT_APP0),
+            ));
             // pioarduino looks the slot up; the other platform does not look at the table.
-            let slot = table.filter(|_| is_pioarduino).and_then(|table| {
+            let slot = table.filter(|_| self.is_pioarduino).and_then(|table| {
                 table
                     .ota_slots()
                     .into_iter()
@@ -318,36 +378,47 @@ impl Env<'_> {
             )?
             .unwrap_or(ARDUINO_APP)
         };
+        if is_arduino && (!is_espidf || self.is_pioarduino) {
+            let extra = extra::images(board, &self.framework)?.into_iter();
+            found.extend(extra.map(|(offset, path)| regions::data(offset, path, table)));
+        }
         found.push(regions::firmware(app_at, self.app.clone()));
         Ok(found)
     }
 
     /// The file system's image, if `buildfs` made one: `upload` leaves it out, `uploadfs` writes it
     /// into the last partition for file systems.
-    fn file_system(
-        &self,
-        table: Option<&PartitionTable>,
-        is_pioarduino: bool,
-    ) -> Result<Vec<Region>, ConfigProblem> {
+    fn file_system(&self, table: Option<&PartitionTable>) -> Result<Vec<Region>, ConfigProblem> {
         const FAT: u8 = 0x81;
         const SPIFFS: u8 = 0x82;
         const LITTLEFS: u8 = 0x83;
         /// PlatformIO's FAT images begin behind the sector that wear levelling keeps for itself.
         const FAT_OFFSET: u32 = 0x1000;
-        let usual = if is_pioarduino { "littlefs" } else { "spiffs" };
+        let usual = if self.is_pioarduino {
+            "littlefs"
+        } else {
+            "spiffs"
+        };
         let kind = self
             .config
             .text(&self.section, "board_build.filesystem")?
             .unwrap_or_else(|| usual.to_owned());
         let path = self.dir.join(format!("{kind}.bin"));
+        let named = self
+            .config
+            .text(&self.section, "board_build.filesystem_partition")?;
+        let named = named.filter(|_| self.is_pioarduino);
         let partition = table.and_then(|table| {
-            let mut rows = table.partitions.iter().rev();
-            rows.find(|row| row.kind == 1 && matches!(row.subtype, FAT | SPIFFS | LITTLEFS))
+            let is_for_files =
+                |row: &&Partition| row.kind == 1 && matches!(row.subtype, FAT | SPIFFS | LITTLEFS);
+            let mut rows = table.partitions.iter().rev().filter(is_for_files);
+            let by_name = rows.clone().find(|row| Some(&row.label) == named.as_ref());
+            by_name.or_else(|| rows.next())
         });
         let Some(partition) = partition.filter(|_| path.is_file()) else {
             return Ok(Vec::new());
         };
-        let is_behind = kind == "fatfs" && !is_pioarduino;
+        let is_behind = kind == "fatfs" && !self.is_pioarduino;
         let ahead = if is_behind { FAT_OFFSET } else { 0 };
         let offset = partition.offset.saturating_add(ahead);
         Ok(vec![regions::data(offset, path, table)])
@@ -359,11 +430,7 @@ impl Env<'_> {
         let Some(name) = self.config.text(&self.section, "board_build.partitions")? else {
             return Ok(None);
         };
-        let framework = self
-            .config
-            .dir("packages_dir")?
-            .join(BOOT_APP0)
-            .with_file_name(&name);
+        let framework = self.framework.join(BOOT_APP0).with_file_name(&name);
         let path = root.join(&name);
         Ok((!framework.is_file() && path.is_file()).then_some(path))
     }
@@ -374,6 +441,14 @@ impl Env<'_> {
             inputs.push(self.config.dir(dir)?);
         }
         inputs.extend(self.config.files().map(Path::to_owned));
+        // `pre:name.py`, which may set what the program is called.
+        let scripts = self.config.list(&self.section, "extra_scripts")?;
+        inputs.extend(scripts.iter().map(|script| {
+            let path = script
+                .split_once(':')
+                .map_or(script.as_str(), |(_, path)| path);
+            self.config.project().join(path)
+        }));
         inputs.retain(|path| path.exists());
         Ok(inputs)
     }

@@ -18,6 +18,7 @@ use crate::target::{FlashParams, Setting};
 pub(super) struct Board<'c> {
     config: &'c ProjectConfig<'c>,
     section: String,
+    name: String,
     /// The board's own file; `Null` where it is not installed.
     json: Value,
 }
@@ -30,8 +31,20 @@ impl<'c> Board<'c> {
         Ok(Self {
             config,
             section,
+            name: board,
             json,
         })
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the board's file has at a path.
+    pub(super) fn json(&self, path: &str) -> Option<&Value> {
+        path.split('.')
+            .try_fold(&self.json, |value, key| value.get(key))
     }
 
     /// A value by its path in the board's file (`upload.flash_size`); `board_…` options override it.
@@ -39,10 +52,7 @@ impl<'c> Board<'c> {
         if let Some(text) = self.config.text(&self.section, &format!("board_{path}"))? {
             return Ok(Some(text));
         }
-        let found = path
-            .split('.')
-            .try_fold(&self.json, |value, key| value.get(key));
-        Ok(found.and_then(|value| match value {
+        Ok(self.json(path).and_then(|value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
@@ -59,7 +69,11 @@ impl<'c> Board<'c> {
 
     /// What an upload patches into the boot loader's header. Where the board's file is not
     /// installed, the file keeps its values: the build has put the same ones there.
-    pub(super) fn flash_params(&self, is_pioarduino: bool) -> Result<FlashParams, ConfigProblem> {
+    pub(super) fn flash_params(
+        &self,
+        is_pioarduino: bool,
+        frameworks: &[String],
+    ) -> Result<FlashParams, ConfigProblem> {
         let known = !self.json.is_null();
         let mode = self
             .value("build.flash_mode")?
@@ -69,6 +83,11 @@ impl<'c> Board<'c> {
             "qio" | "qout" => "dio".to_owned(),
             _ => mode,
         });
+        let mode = if self.has_octal_flash(is_pioarduino, frameworks)? {
+            Some("dout".to_owned())
+        } else {
+            mode
+        };
         let freq = match self.value("build.f_image")? {
             Some(freq) => Some(freq),
             None => self.value("build.f_flash")?,
@@ -88,6 +107,30 @@ impl<'c> Board<'c> {
             freq: set(freq.map(|freq| megahertz(&freq))),
             size,
         })
+    }
+}
+
+impl Board<'_> {
+    /// Octal flash starts in DOUT. PlatformIO's own platform asks only where Arduino is all there is.
+    fn has_octal_flash(
+        &self,
+        is_pioarduino: bool,
+        frameworks: &[String],
+    ) -> Result<bool, ConfigProblem> {
+        if !is_pioarduino && frameworks != ["arduino"] {
+            return Ok(false);
+        }
+        let of_frameworks = format!("build.{}.memory_type", frameworks.join("_"));
+        for path in ["build.memory_type", &of_frameworks] {
+            if let Some(kind) = self.value(path)? {
+                return Ok(kind == "opi_opi" || kind == "opi_qspi");
+            }
+        }
+        // What the flash mode and the kind of PSRAM come to otherwise.
+        let mode = self.value("build.flash_mode")?;
+        let psram = self.value("build.psram_type")?;
+        let psram = psram.as_deref().unwrap_or("qspi");
+        Ok(mode.as_deref() == Some("opi") && matches!(psram, "opi" | "qspi"))
     }
 }
 
@@ -159,7 +202,7 @@ mod tests {
         assert_eq!(board("a").chip().unwrap(), Some(Chip::Esp32S3));
         let set = |text: &str| Setting::Set(text.to_owned());
         assert_eq!(
-            board("a").flash_params(false).unwrap(),
+            board("a").flash_params(false, &[]).unwrap(),
             FlashParams {
                 mode: set("dio"),
                 freq: set("80m"),
@@ -167,16 +210,19 @@ mod tests {
             }
         );
         assert_eq!(
-            board("b").flash_params(false).unwrap(),
+            board("b").flash_params(false, &[]).unwrap(),
             FlashParams {
                 mode: set("dout"),
                 freq: set("80m"),
                 size: set("16MB")
             }
         );
-        assert_eq!(board("b").flash_params(true).unwrap().size, Setting::Detect);
         assert_eq!(
-            board("c").flash_params(false).unwrap(),
+            board("b").flash_params(true, &[]).unwrap().size,
+            Setting::Detect
+        );
+        assert_eq!(
+            board("c").flash_params(false, &[]).unwrap(),
             FlashParams::default()
         );
         assert_eq!(board("c").chip().unwrap(), None);

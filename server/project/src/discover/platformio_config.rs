@@ -431,7 +431,10 @@ impl<'e> ProjectConfig<'e> {
             raw = self.overridden(raw, facts);
             raw = raw.or_else(|| facts.default.map(str::to_owned));
         }
-        let Some(raw) = raw else { return Ok(None) };
+        // The older way to write it; everything else without braces is the build's own.
+        let Some(raw) = raw.map(|raw| raw.replace("$PROJECT_HASH", "${PROJECT_HASH}")) else {
+            return Ok(None);
+        };
         self.step(raw.len(), section, option)?;
         let text = self.interpolate(section, option, &raw, nesting)?;
         let Some(facts) = facts else {

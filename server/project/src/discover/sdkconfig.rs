@@ -1,5 +1,8 @@
 //! `sdkconfig` and Zephyr's `.config`: lines `CONFIG_X=y`, `CONFIG_X="text"`, `CONFIG_X=0x8000`,
 //! `# CONFIG_X is not set`.
+//!
+//! What is a line, and what is a number, is what esp-idf-kconfig 3.14 takes for one: no space before
+//! `CONFIG_` or around `=`, and hexadecimal options are hexadecimal with `0x` or without.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -56,12 +59,11 @@ impl SdkConfigText {
                 start += line.len() - rest.len();
                 line = rest;
             }
-            start += line.len() - line.trim_start().len();
-            let line = line.trim();
+            let line = line.trim_end();
             let span = start..start + line.len();
             match entry(line, start) {
                 Some(entry) => found.entries.push(entry),
-                None if line.is_empty() || line.starts_with('#') => {}
+                None if line.is_empty() || line.trim_start().starts_with('#') => {}
                 None => found.faults.push(span),
             }
         }
@@ -98,7 +100,7 @@ fn entry(line: &str, start: usize) -> Option<Entry> {
     };
     let span = start..start + line.len();
     if let Some(name) = line.strip_prefix(PREFIX) {
-        let (name, value) = name.split_once('=')?;
+        let (name, value) = name.split_once('=').filter(|(name, _)| is_name(name))?;
         let name_end = start + PREFIX.len() + name.len();
         return Some(Entry {
             name: name.to_owned(),
@@ -154,11 +156,22 @@ impl SdkConfig {
         self.get(name) == Some("y")
     }
 
-    /// The value of an option that is a number.
+    /// The value of a hexadecimal option, which needs no `0x`.
     #[must_use]
-    pub fn number(&self, name: &str) -> Option<u32> {
-        self.get(name).and_then(super::parse_offset)
+    pub fn hex(&self, name: &str) -> Option<u32> {
+        self.get(name).and_then(parse_hex)
     }
+}
+
+/// A hexadecimal number as Kconfig reads it. A comment may follow.
+#[must_use]
+pub fn parse_hex(text: &str) -> Option<u32> {
+    let text = text.split(" #").next().unwrap_or_default().trim();
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    // A sign is none of its digits.
+    let digits = digits.unwrap_or(text);
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
 fn unquote(value: &str) -> String {
@@ -193,13 +206,13 @@ mod tests {
         );
         assert!(!config.is_set("A") && config.is_set("B"));
         assert_eq!(config.get("C"), Some("x \"y\""));
-        assert_eq!(config.number("D"), Some(0x8000));
+        assert_eq!(config.hex("D"), Some(0x8000));
         assert_eq!(config.get("E"), None);
     }
 
     #[test]
     fn everything_has_its_place_with_crlf_bom_and_other_scripts() {
-        let text = "\u{feff}# 漢字 😀\r\n\tCONFIG_A=\"値\"\r\n# CONFIG_B is not set\r\nnoise\r\nCONFIG_A=\"x\"";
+        let text = "\u{feff}# 漢字 😀\r\nCONFIG_A=\"値\"\r\n# CONFIG_B is not set\r\nnoise\r\nCONFIG_A=\"x\"";
         let read = SdkConfigText::parse(text);
         let places: Vec<_> = read
             .entries
@@ -223,6 +236,37 @@ mod tests {
         assert_eq!(&text[read.faults[0].clone()], "noise");
         assert_eq!(read.entry("A").map(|entry| entry.value.as_str()), Some("x"));
         assert_eq!(read.config().get("A"), Some("x"));
+    }
+
+    /// Each of them as esp-idf-kconfig 3.14.0 reads it.
+    #[test]
+    fn numbers_and_lines_are_those_of_kconfig() {
+        for (value, expected) in [
+            ("10000", Some(0x1_0000)),
+            ("0x10000", Some(0x1_0000)),
+            ("c000", Some(0xC000)),
+            ("0XC000", Some(0xC000)),
+            ("65536", Some(0x6_5536)),
+            (" 0x9000", Some(0x9000)),
+            ("0x9000 ", Some(0x9000)),
+            ("0x9000 # why", Some(0x9000)),
+            ("-1", None),
+            ("0xzz", None),
+            ("", None),
+        ] {
+            let config = SdkConfig::parse(&format!("CONFIG_X={value}\n"));
+            assert_eq!(config.hex("X"), expected, "{value}");
+        }
+        for line in [
+            "CONFIG_X = y",
+            "CONFIG_X =y",
+            " CONFIG_X=y",
+            "\tCONFIG_X=y",
+            "X=y",
+        ] {
+            let read = SdkConfigText::parse(line);
+            assert_eq!((read.entries.len(), read.faults.len()), (0, 1), "{line}");
+        }
     }
 
     #[test]

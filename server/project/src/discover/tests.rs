@@ -1,6 +1,6 @@
 //! Choosing among targets. What is found where is tested over whole workspaces in `tests/`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, here, image_chip, parse_offset, read_start, regions, relative_name};
 use crate::input_error::InputError;
@@ -135,6 +136,9 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         return None;
     }
     target.regions = regions::tidy(found);
+    target
+        .remarks
+        .extend(older_program(&target, "runners.yaml", look));
     let firmware = target
         .firmware()
         .map(|region| region.source.path().to_owned());

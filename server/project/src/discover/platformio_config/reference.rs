@@ -1,5 +1,9 @@
 //! `${…}` in a value, and what stands for it.
 
+use std::path::Path;
+
+use sha1::{Digest as _, Sha1};
+
 use super::super::ini::Span;
 use super::{
     ConfigProblem, Kind, MAX_NESTING, MAX_REPLACED, MAX_REPLACEMENTS, Nesting, ProblemKind,
@@ -164,9 +168,33 @@ impl ProjectConfig<'_> {
                 let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
                 Some(now.map_or(0, |since| since.as_secs()).to_string())
             }
-            // ${PROJECT_HASH} needs SHA-1 for directory names that no ESP project has been seen
-            // with; it stays as it is, like a variable of the build.
+            "PROJECT_HASH" => {
+                // As a process sees it that works there: without links.
+                let real = self.project.canonicalize().ok().filter(|_| !cfg!(windows));
+                Some(project_hash(real.as_ref().unwrap_or(&self.project)))
+            }
             _ => None,
         }
+    }
+}
+
+/// The name of the project's directory, and the SHA-1 of its path.
+fn project_hash(project: &Path) -> String {
+    let digest = Sha1::digest(project.as_os_str().as_encoded_bytes());
+    let start = digest.iter().take(5);
+    let hash = start.fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    let name = project.file_name().unwrap_or_default().to_string_lossy();
+    format!("{name}-{hash:010x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What PlatformIO Core 6.2.0 makes of this path.
+    #[test]
+    fn the_hash_of_a_project_is_platformios() {
+        let project = Path::new("/home/me/größe 1/kiln");
+        assert_eq!(project_hash(project), "kiln-70a75152ab");
     }
 }

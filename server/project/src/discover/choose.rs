@@ -1,0 +1,155 @@
+//! The target that is meant, by name or without one, and what is said where there is none.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::{Discovery, modified};
+use crate::input_error::InputError;
+use crate::target::Target;
+
+impl Discovery {
+    /// The target to deploy where none was named: the one whose app was built last. Where that does
+    /// not decide, the stronger tool; where that does not either, an error with the names.
+    pub fn default_target(&self) -> Result<&Target, InputError> {
+        let wanted = |target: &&Target| !self.not_default.contains(&target.name);
+        let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
+        let candidates = if by_tool.is_empty() {
+            self.targets.iter().collect()
+        } else {
+            by_tool
+        };
+        let newest = candidates
+            .iter()
+            .filter_map(|target| built_at(target))
+            .max();
+        let last: Vec<_> = candidates
+            .into_iter()
+            .filter(|target| built_at(target) == newest)
+            .collect();
+        let strongest = last.first().map(|target| target.tool);
+        let last: Vec<_> = last
+            .into_iter()
+            .filter(|target| Some(target.tool) == strongest)
+            .collect();
+        match last.as_slice() {
+            [target] => Ok(target),
+            [] => Err(self.nothing_found()),
+            several => Err(InputError::AmbiguousTarget {
+                names: several.iter().map(|target| target.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// The target of this name, or of which this is an unambiguous part: its environment, or its
+    /// name without the tool.
+    pub fn target(&self, name: &str) -> Result<&Target, InputError> {
+        if let Some(target) = self.targets.iter().find(|target| target.name == name) {
+            return Ok(target);
+        }
+        let after_tool = |target: &Target| {
+            target
+                .name
+                .split_once(':')
+                .is_some_and(|(_, rest)| rest == name)
+        };
+        let is_meant = |target: &&Target| after_tool(target) || target.env.as_deref() == Some(name);
+        let meant: Vec<_> = self.targets.iter().filter(is_meant).collect();
+        match meant.as_slice() {
+            [target] => Ok(target),
+            [] => Err(self.unknown(name)),
+            several => Err(InputError::AmbiguousTarget {
+                names: several.iter().map(|target| target.name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// [`Self::target`] of a name, [`Self::default_target`] without one.
+    pub fn choose(&self, name: Option<&str>) -> Result<&Target, InputError> {
+        name.map_or_else(|| self.default_target(), |name| self.target(name))
+    }
+
+    fn unknown(&self, name: &str) -> InputError {
+        let unbuilt = self.unbuilt.iter().find(|unbuilt| {
+            unbuilt.name == name
+                || unbuilt
+                    .name
+                    .split_once(':')
+                    .is_some_and(|(_, rest)| rest == name)
+        });
+        let names: Vec<_> = self
+            .targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect();
+        let remedy = match unbuilt {
+            Some(unbuilt) => format!(
+                "It has not been built ({} is missing): {}",
+                unbuilt.looked_for.display(),
+                unbuilt.build_hint
+            ),
+            None if names.is_empty() => self.nothing_found().remedy(),
+            None => format!("Known: {}.", names.join(", ")),
+        };
+        InputError::UnknownTarget {
+            name: name.to_owned(),
+            remedy,
+        }
+    }
+
+    fn nothing_found(&self) -> InputError {
+        if let Some(problem) = self.problems.first() {
+            return problem.clone();
+        }
+        let remedy = match self.unbuilt.first() {
+            Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
+            None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
+            None => match around(&self.root) {
+                Some(project) => format!("The project is in {}: use that.", project.display()),
+                None => "Open the directory of the project, and build it first.".to_owned(),
+            },
+        };
+        if self.unbuilt.is_empty() && !self.foreign.is_empty() {
+            return InputError::ForeignTargets {
+                root: self.root.clone(),
+                what: self.foreign.join(", "),
+            };
+        }
+        let looked_for = if self.unbuilt.is_empty() {
+            "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
+             .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
+             target (cargo), build/*/*.ino.bin (Arduino), and for builds of \
+             these tools in the directories up to three levels below"
+                .to_owned()
+        } else {
+            let places = self
+                .unbuilt
+                .iter()
+                .map(|u| u.looked_for.display().to_string());
+            places.collect::<Vec<_>>().join(", ")
+        };
+        InputError::NoTarget {
+            root: self.root.clone(),
+            looked_for,
+            remedy,
+        }
+    }
+}
+
+/// The directory that `inner` is a part of, if that looks like a project.
+///
+/// It is named and not taken: in a shared directory it may be somebody else's.
+fn around(inner: &Path) -> Option<&Path> {
+    const SIGNS: [&str; 4] = [
+        "build/flasher_args.json",
+        "platformio.ini",
+        ".fbuild/build",
+        "build/zephyr/runners.yaml",
+    ];
+    let is_project = |outer: &&Path| SIGNS.iter().any(|sign| outer.join(sign).exists());
+    inner.ancestors().skip(1).find(is_project)
+}
+
+/// When a target's app was written; `None` if it is not there.
+fn built_at(target: &Target) -> Option<SystemTime> {
+    modified(target.firmware()?.source.path())
+}

@@ -1,0 +1,83 @@
+//! Paths as builds and people write them, and what files say of themselves.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::file;
+
+/// When a file was changed last.
+pub(super) fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// `path` below `root` with `/` on every system, for names.
+pub(super) fn relative_name(root: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = relative
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    if parts.is_empty() {
+        ".".to_owned()
+    } else {
+        parts.join("/")
+    }
+}
+
+/// A number as build tools write offsets: `0x10000`, `65536`.
+pub(super) fn parse_offset(text: &str) -> Option<u32> {
+    let text = text.trim();
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// A file that a build names by an absolute path. Those into the build directory are wrong after a
+/// move, or after a build in a container or on another system: then it is the file in this build
+/// directory whose path ends like the one that is named, the longest end first.
+#[must_use]
+pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
+    if path.exists() {
+        return path.to_owned();
+    }
+    let local = path.to_str().map_or_else(|| path.to_owned(), local_path);
+    if local.is_file() {
+        return local;
+    }
+    let names: Vec<_> = local
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .collect();
+    let ends = (0..names.len()).map(|start| names[start..].iter().collect::<PathBuf>());
+    let mut candidates = ends.map(|end| build_dir.join(end));
+    candidates
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| path.to_owned())
+}
+
+/// A path as a build on any system writes it: `out\\boot.bin` is a file in a directory everywhere.
+pub(super) fn local_path(text: &str) -> PathBuf {
+    if cfg!(windows) {
+        return PathBuf::from(text);
+    }
+    PathBuf::from(text.replace('\\', "/"))
+}
+
+/// The chip id in the header of a file that begins like an image.
+pub(super) fn image_chip(path: &Path) -> Option<fbuild_chip::Chip> {
+    let start = read_start(path, 24)?;
+    fbuild_chip::Chip::from_image_id(crate::esp_image::peek_chip_id(&start)?)
+}
+
+/// Up to `len` bytes from the start of a file.
+pub(super) fn read_start(path: &Path, len: u64) -> Option<Vec<u8>> {
+    file::read_start(path, len).ok()
+}
+
+/// The partition table in a file, if it is readable.
+pub(super) fn read_table(path: &Path) -> Option<crate::partitions::PartitionTable> {
+    // A table fills a sector at most.
+    let bytes = read_start(path, 0x1000)?;
+    crate::partitions::PartitionTable::parse(&bytes).ok()
+}

@@ -1,0 +1,124 @@
+//! What a build directory of PlatformIO's holds: where it is, its program, and what `idedata.json` says.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
+use crate::discover::{Look, here, modified, parse_offset, programs};
+
+/// Where an environment was built: where the configuration says, and else where a variable that is no
+/// longer set said. ESPHome builds into `.pioenvs`.
+pub(super) fn build_dir(
+    config: &ProjectConfig<'_>,
+    env: &str,
+    root: &Path,
+    look: &Look,
+) -> Result<PathBuf, ConfigProblem> {
+    let configured = config.dir("build_dir")?.join(env);
+    if configured.is_dir() {
+        return Ok(configured);
+    }
+    let workspaces = look.subdirectories(root, |name| name.starts_with(".pio"));
+    let places = workspaces
+        .iter()
+        .flat_map(|dir| [dir.join("build").join(env), dir.join(env)]);
+    let built = places.filter(|dir| dir.is_dir());
+    Ok(built
+        .max_by_key(|dir| super::modified(dir))
+        .unwrap_or(configured))
+}
+
+/// The program of a build directory.
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    pub(super) remark: Option<String>,
+}
+
+/// The program that `idedata.json` names, or `firmware.bin`; where that is not there, or another one
+/// was built after it, the newest: scripts may set PROGNAME.
+pub(super) fn program(dir: &Path, named: Option<PathBuf>, look: &Look) -> Program {
+    let usual = named.unwrap_or_else(|| dir.join("firmware.bin"));
+    let mut remark = None;
+    let path = if usual.is_file() {
+        let newer = programs::newer_than(&usual, look);
+        remark = newer.as_ref().map(|newer| {
+            format!(
+                "{} is newer than {} and is deployed: a script sets PROGNAME, or one of them was left \
+                 over",
+                newer.display(),
+                usual.display()
+            )
+        });
+        newer
+    } else if dir.is_dir() {
+        let found = programs::in_directory(dir, look);
+        remark = (found.len() > 1).then(|| {
+            let files: Vec<_> = found
+                .iter()
+                .filter_map(|it| it.file_name()?.to_str())
+                .collect();
+            format!(
+                "there are several programs in {}; the newest is deployed: {}",
+                dir.display(),
+                files.join(", ")
+            )
+        });
+        found.into_iter().next()
+    } else {
+        None
+    };
+    Program {
+        path: path.unwrap_or(usual),
+        remark,
+    }
+}
+
+/// The parts of `idedata.json` that say what goes where.
+pub(super) struct IdeData {
+    pub(super) images: Vec<(u32, PathBuf)>,
+    pub(super) app: Option<PathBuf>,
+    pub(super) app_offset: Option<u32>,
+    pub(super) written: Option<SystemTime>,
+}
+
+impl IdeData {
+    /// A file that is not there, or is damaged, leaves the rules of the platform.
+    pub(super) fn read(
+        build_dir: &Path,
+        root: &Path,
+        framework: &Path,
+        look: &Look,
+    ) -> Option<Self> {
+        let file = build_dir.join("idedata.json");
+        let json = look.json(&file)?;
+        let extra = json.get("extra")?;
+        let image = |entry: &Value| {
+            let offset = parse_offset(entry.get("offset")?.as_str()?)?;
+            let written = entry.get("path")?.as_str()?;
+            let path = here(&root.join(written), build_dir);
+            // Images of a board's file are named within the framework.
+            let inside = framework.join(written);
+            Some((
+                offset,
+                if path.is_file() || !inside.is_file() {
+                    path
+                } else {
+                    inside
+                },
+            ))
+        };
+        let images = extra.get("flash_images")?.as_array()?;
+        let elf = json.get("prog_path").and_then(Value::as_str).map(Path::new);
+        Some(Self {
+            images: images.iter().filter_map(image).collect(),
+            app: elf.map(|elf| here(&root.join(elf.with_extension("bin")), build_dir)),
+            app_offset: extra
+                .get("application_offset")
+                .and_then(Value::as_str)
+                .and_then(parse_offset),
+            written: modified(&file),
+        })
+    }
+}
