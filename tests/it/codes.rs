@@ -14,8 +14,8 @@ const OF_DIAGNOSTICS: [&str; 3] = [
 
 /// Where a failure takes its code from what it is given, which is itself looked through.
 const PASSED_ON: [&str; 5] = [
-    "server/deploy/src/deploy/erase.rs",
-    "server/deploy/src/deploy/report.rs",
+    "server/deploy/src/native/erase.rs",
+    "server/deploy/src/job/report.rs",
     "server/deploy/src/failure.rs",
     "server/lsp/src/server/job/freshness.rs",
     "server/lsp/src/server/job/stand.rs",
