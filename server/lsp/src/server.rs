@@ -6,13 +6,10 @@
 //! [`configuration`] which settings count, [`background`] what the client is told unasked, [`editing`]
 //! the help with files that are open.
 //!
-//! tower-lsp is named by [`backend`] (requests), [`input`] and [`gate`] (what it would get wrong on
-//! the way in), [`editing`], [`editor`] and [`uri`] (the way out), [`background`] and [`desk`], and
-//! [`serve`] puts them together. [`commands`], [`jobs`], [`job`], [`report`] and all that is
-//! remembered or set know of no protocol.
+//! tower-lsp is named by [`tower`] alone, which hands over requests and is the way to the client.
+//! [`commands`], [`jobs`], [`job`], [`report`] and all that is remembered or set know of no protocol.
 
 mod arguments;
-mod backend;
 mod background;
 mod commands;
 mod configuration;
@@ -21,38 +18,26 @@ mod documents;
 mod editing;
 mod editor;
 mod ending;
-mod frames;
-mod gate;
-mod input;
 mod job;
 mod jobs;
-mod output;
 mod parent;
 mod report;
 mod requests;
 mod session;
 mod settings;
 mod shorten;
+mod tower;
 mod uri;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tower_lsp::{LspService, Server};
 
-use self::backend::Backend;
 use self::desk::Desk;
 use self::ending::{Ending, Reason};
-use self::gate::Gate;
-use self::input::Input;
-use self::output::Output;
 use crate::boards::{Boards, LocalBoards};
 use crate::log::Tap;
-
-/// Messages of the client that may be under way at once. tower-lsp's default of 4 makes a cancel
-/// wait behind four running deploys, and deadlocks when four handlers wait for the client.
-const CONCURRENT_MESSAGES: usize = 1024;
 
 /// How long things may take that others decide about.
 #[derive(Debug, Clone, Copy)]
@@ -100,21 +85,10 @@ where
     I: AsyncRead + Unpin + Send + 'static,
     O: AsyncWrite + Send + 'static,
 {
-    let mut desk: Option<Arc<Desk>> = None;
-    let (service, socket) = LspService::build(|client| {
-        let made = Arc::new(Desk::new(client, boards, log, patience, ending.clone()));
-        desk = Some(made.clone());
-        Backend::new(made)
-    })
-    .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
-    .finish();
-    let Some(desk) = desk else { return 1 };
-
-    let input = Input::new(input, ending.clone());
-    let output = Output::new(output, ending.clone());
-    let server = Server::new(input, output, socket)
-        .concurrency_level(CONCURRENT_MESSAGES)
-        .serve(Gate::new(service, desk.clone()));
+    let end = ending.clone();
+    let (desk, server) = tower::serve(input, output, &ending, move |client| {
+        Desk::new(client, boards, log, patience, end)
+    });
     let mut serving = tokio::spawn(server);
 
     let reason = tokio::select! {

@@ -6,8 +6,8 @@ mod targets;
 
 use std::sync::Arc;
 
+use lsp_types::{MessageType, Registration};
 use serde_json::json;
-use tower_lsp::lsp_types::{MessageType, Registration};
 use tracing::Level;
 
 use super::configuration;

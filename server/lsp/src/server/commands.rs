@@ -21,7 +21,7 @@ use super::desk::Desk;
 use super::editor::Token;
 use super::job::{self, NotStarted, Work};
 use super::report::Place;
-use super::{gate, uri};
+use super::{requests, uri};
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
@@ -143,7 +143,7 @@ async fn run_job<W: Work>(
         None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
         None => Place::Nowhere,
     };
-    let running = job::start(desk, work, gate::current_cancel(), place);
+    let running = job::start(desk, work, requests::current_cancel(), place);
     let running = running.map_err(|why| match why {
         NotStarted::Closed => CommandError::Closed,
         NotStarted::NoThread(error) => CommandError::Internal(format!(

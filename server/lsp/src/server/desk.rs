@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
-use tower_lsp::Client;
 
 use super::Patience;
 use super::configuration::Configuration;
@@ -14,6 +13,7 @@ use super::ending::Ending;
 use super::jobs::Jobs;
 use super::requests::Requests;
 use super::session::Session;
+use super::tower::client::Client;
 use crate::boards::Boards;
 use crate::log::Tap;
 use crate::remember::history::History;

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use lsp_types::{Diagnostic, Registration, Url};
 use serde_json::json;
-use tower_lsp::lsp_types::{Diagnostic, Registration, Url};
 
 pub(crate) use self::capabilities::{announce, encoding};
 pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses, symbols, tidy};

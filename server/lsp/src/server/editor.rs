@@ -6,20 +6,20 @@ mod custom;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
-use tower_lsp::Client;
-use tower_lsp::lsp_types::notification::Progress;
-use tower_lsp::lsp_types::request::{
+use lsp_types::notification::{Progress, PublishDiagnostics};
+use lsp_types::request::{
     CodeLensRefresh, InlayHintRefreshRequest, RegisterCapability, Request, ShowMessageRequest,
     WorkDoneProgressCreate, WorkspaceConfiguration,
 };
-use tower_lsp::lsp_types::{
+use lsp_types::{
     ConfigurationItem, ConfigurationParams, Diagnostic, MessageActionItem, MessageType,
-    NumberOrString, ProgressParams, ProgressParamsValue, Registration, RegistrationParams,
-    ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressBegin,
+    NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams, Registration,
+    RegistrationParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressBegin,
     WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
 };
+use serde_json::Value;
 
+use super::tower::client::Client;
 use super::uri;
 use fbuild_project::plain;
 
@@ -121,49 +121,45 @@ impl Editor {
     }
 
     /// A request to the client; `None`: it refused, or did not answer in time.
-    ///
-    /// In a task of its own, which waits for the answer as long as it takes: tower-lsp panics on one
-    /// that nobody waits for any more, and that would be the end of the server.
     async fn request<R>(&self, params: R::Params, patience: Duration) -> Option<R::Result>
     where
         R: Request,
         R::Params: Send + 'static,
         R::Result: Send + 'static,
     {
-        let client = self.client.clone();
-        let answer = tokio::spawn(async move { client.send_request::<R>(params).await });
-        match tokio::time::timeout(patience, answer).await {
-            Ok(Ok(Ok(result))) => return Some(result),
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "the client refused {}", R::METHOD),
-            Ok(Err(_)) | Err(_) => tracing::warn!("the client did not answer {}", R::METHOD),
+        match tokio::time::timeout(patience, self.client.request::<R>(params)).await {
+            Ok(Some(Ok(result))) => return Some(result),
+            Ok(Some(Err(error))) => tracing::warn!(%error, "the client refused {}", R::METHOD),
+            Ok(None) | Err(_) => tracing::warn!("the client did not answer {}", R::METHOD),
         }
         None
     }
 
     /// Everything that is wrong in a document, as of `version`.
     pub(crate) async fn diagnostics(&self, uri: Url, found: Vec<Diagnostic>, version: Option<i32>) {
-        self.bounded(self.client.publish_diagnostics(uri, found, version))
+        let params = PublishDiagnosticsParams::new(uri, found, version);
+        self.bounded(self.client.notify::<PublishDiagnostics>(params))
             .await;
     }
 
     /// Shows a failure to the person.
     pub(crate) async fn alert(&self, text: &str) {
         let text = plain::message(text);
-        self.bounded(self.client.show_message(MessageType::ERROR, text))
+        self.bounded(self.client.show(MessageType::ERROR, &text))
             .await;
     }
 
     /// Shows something that the person should put right.
     pub(crate) async fn warn(&self, text: &str) {
         let text = plain::message(text);
-        self.bounded(self.client.show_message(MessageType::WARNING, text))
+        self.bounded(self.client.show(MessageType::WARNING, &text))
             .await;
     }
 
     /// Puts lines of this kind into the client's log.
     pub(crate) async fn log_as(&self, kind: MessageType, text: &str) {
         let text = plain::lines(text);
-        self.bounded(self.client.log_message(kind, text)).await;
+        self.bounded(self.client.log(kind, &text)).await;
     }
 
     /// Puts what a build printed into the client's log.
@@ -173,19 +169,19 @@ impl Editor {
 
     /// Where a job stands, for clients that asked for it.
     pub(crate) async fn status(&self, status: Value) {
-        self.bounded(self.client.send_notification::<custom::Status>(status))
+        self.bounded(self.client.notify::<custom::Status>(status))
             .await;
     }
 
     /// The ports of this machine, for clients that asked for it.
     pub(crate) async fn ports(&self, ports: Value) {
-        self.bounded(self.client.send_notification::<custom::Ports>(ports))
+        self.bounded(self.client.notify::<custom::Ports>(ports))
             .await;
     }
 
     /// What can be deployed, for clients that asked for it.
     pub(crate) async fn targets(&self, targets: Value) {
-        self.bounded(self.client.send_notification::<custom::Targets>(targets))
+        self.bounded(self.client.notify::<custom::Targets>(targets))
             .await;
     }
 
@@ -239,8 +235,7 @@ impl Editor {
             token: token.clone(),
             value,
         };
-        self.bounded(self.client.send_notification::<Progress>(params))
-            .await;
+        self.bounded(self.client.notify::<Progress>(params)).await;
     }
 
     async fn bounded(&self, sending: impl Future<Output = ()>) {

@@ -10,6 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fbuild_loader::cancel::CancelToken;
 use serde_json::Value;
 
+tokio::task_local! {
+    /// Raised when the client cancels the request that the current handler serves.
+    pub(super) static CANCEL: CancelToken;
+}
+
+/// Raised when the client cancels the request that the calling handler serves.
+pub(crate) fn current_cancel() -> CancelToken {
+    CANCEL.try_with(Clone::clone).unwrap_or_default()
+}
+
 /// Tokens of the requests under way, by the JSON text of their id.
 #[derive(Debug, Default)]
 pub(crate) struct Requests(Mutex<HashMap<String, CancelToken>>);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tower_lsp::lsp_types::Url;
+use lsp_types::Url;
 
 /// Longest path that any system opens, but for some that nobody has. Each folder of a longer one
 /// would be looked at in vain.

@@ -1,11 +1,11 @@
 //! What help while editing announces, and how the client counts columns.
 
-use serde_json::Value;
-use tower_lsp::lsp_types::{
+use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions,
     CompletionOptions, HoverProviderCapability, OneOf, PositionEncodingKind, ServerCapabilities,
     WorkDoneProgressOptions,
 };
+use serde_json::Value;
 
 use fbuild_editing::text::Encoding;
 

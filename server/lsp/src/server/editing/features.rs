@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fbuild_editing::facts::Facts;
 use fbuild_editing::format::{self, Format, Kind, View};
-use tower_lsp::lsp_types::{
+use lsp_types::{
     CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
     Hover, InlayHint, Position, Range, TextEdit, Url,
 };

@@ -10,7 +10,7 @@ use fbuild_editing::{
     Span, Symbol, SymbolKind,
 };
 use fbuild_project::plain;
-use tower_lsp::lsp_types::{
+use lsp_types::{
     self as lsp, CodeAction, CodeActionKind, CodeLens, Command, CompletionItem, CompletionItemKind,
     CompletionTextEdit, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag,
     DocumentSymbol, Documentation, HoverContents, InlayHintLabel, InlayHintTooltip, Location,

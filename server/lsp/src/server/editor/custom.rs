@@ -1,7 +1,7 @@
 //! Notifications that only this server sends; see `docs/protocol.md`.
 
+use lsp_types::notification::Notification;
 use serde_json::Value;
-use tower_lsp::lsp_types::notification::Notification;
 
 /// Where a job stands.
 pub(super) enum Status {}

@@ -163,9 +163,7 @@ pub(super) fn flash_without_app() -> Vec<u8> {
 }
 
 pub(super) fn file_uri(path: &Path) -> String {
-    tower_lsp::lsp_types::Url::from_file_path(path)
-        .unwrap()
-        .to_string()
+    lsp_types::Url::from_file_path(path).unwrap().to_string()
 }
 
 async fn read_messages(from_server: DuplexStream, sender: UnboundedSender<Value>) {

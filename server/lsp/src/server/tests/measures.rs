@@ -11,10 +11,11 @@ use tower_service::Service;
 use super::fake::{FakeBoards, adapter};
 use super::harness::{Builder, LONG};
 use crate::server::Patience;
-use crate::server::backend::Backend;
 use crate::server::desk::Desk;
 use crate::server::ending::Ending;
-use crate::server::gate::Gate;
+use crate::server::tower;
+use crate::server::tower::backend::Backend;
+use crate::server::tower::gate::Gate;
 
 /// More than tower-lsp's default of handlers that run at once.
 const MANY: usize = 8;
@@ -170,19 +171,8 @@ pub(super) fn service(
     std::sync::Arc<Desk>,
     tower_lsp::ClientSocket,
 ) {
-    let mut desk = None;
-    let (service, socket) = LspService::new(|client| {
-        let made = Desk::new(
-            client,
-            boards,
-            crate::log::Tap::default(),
-            Patience::default(),
-            Ending::new(),
-        );
-        Backend::new(desk.insert(std::sync::Arc::new(made)).clone())
-    });
-    let desk = desk.unwrap();
-    (Gate::new(service, desk.clone()), desk, socket)
+    let log = crate::log::Tap::default();
+    tower::service(|client| Desk::new(client, boards, log, Patience::default(), Ending::new()))
 }
 
 pub(super) async fn initialize(gate: &mut Gate<LspService<Backend>>) {

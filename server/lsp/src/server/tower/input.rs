@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::ending::{Ending, Reason};
 use super::frames::{Frames, Piece};
+use crate::server::ending::{Ending, Reason};
 
 /// How much is read from the pipe at once, and how many such pieces ahead: 64 MiB, as much as the
 /// largest message.

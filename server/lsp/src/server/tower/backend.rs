@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_project::plain;
-use serde_json::Value;
-use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
-use tower_lsp::lsp_types::{
+use lsp_types::{
     CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams,
     CompletionResponse, DocumentFormattingParams, DocumentSymbolParams, DocumentSymbolResponse,
     ExecuteCommandOptions, ExecuteCommandParams, Hover, HoverParams, InitializeParams,
@@ -15,18 +13,20 @@ use tower_lsp::lsp_types::{
     TextDocumentSyncOptions, TextDocumentSyncSaveOptions, TextEdit, WorkDoneProgressCancelParams,
     WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::{LanguageServer, async_trait};
 
-use super::background;
-use super::commands::{self, CommandError};
-use super::configuration;
-use super::desk::Desk;
-use super::editing;
-use super::ending::Reason;
-use super::jobs::Handle;
-use super::parent;
-use super::session::Capabilities;
-use super::uri;
+use crate::server::background;
+use crate::server::commands::{self, CommandError};
+use crate::server::configuration;
+use crate::server::desk::Desk;
+use crate::server::editing;
+use crate::server::ending::Reason;
+use crate::server::jobs::Handle;
+use crate::server::parent;
+use crate::server::session::Capabilities;
+use crate::server::uri;
 
 pub(crate) struct Backend {
     desk: Arc<Desk>,

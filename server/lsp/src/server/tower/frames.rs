@@ -8,7 +8,7 @@
 
 use tower_lsp::jsonrpc::{Request, Response};
 
-use super::shorten::shortened;
+use crate::server::shorten::shortened;
 
 /// Longest message that is taken; editors send documents of this size to nobody.
 const BODY_MAX: usize = 64 << 20;

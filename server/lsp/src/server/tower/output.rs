@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-use super::ending::{Ending, Reason};
+use crate::server::ending::{Ending, Reason};
 
 pub(crate) struct Output<W> {
     inner: Pin<Box<W>>,

@@ -12,26 +12,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use fbuild_loader::cancel::CancelToken;
 use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
-use super::commands;
-use super::configuration;
-use super::desk::Desk;
-use super::editing;
-use super::ending::Reason;
-
-tokio::task_local! {
-    /// Raised when the client cancels the request that the current handler serves.
-    static CANCEL: CancelToken;
-}
-
-/// Raised when the client cancels the request that the calling handler serves.
-pub(crate) fn current_cancel() -> CancelToken {
-    CANCEL.try_with(Clone::clone).unwrap_or_default()
-}
+use crate::server::commands;
+use crate::server::configuration;
+use crate::server::desk::Desk;
+use crate::server::editing;
+use crate::server::ending::Reason;
+use crate::server::requests;
 
 /// A service in front of tower-lsp's.
 pub(crate) struct Gate<S> {
@@ -144,7 +134,7 @@ where
             None => answer,
             Some(entry) => Box::pin(async move {
                 // The entry lives as long as the request does.
-                CANCEL.scope(entry.cancel.clone(), answer).await
+                requests::CANCEL.scope(entry.cancel.clone(), answer).await
             }),
         }
     }
