@@ -28,6 +28,7 @@ mod settings;
 mod shorten;
 mod tower;
 mod uri;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;

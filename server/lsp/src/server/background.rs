@@ -1,6 +1,7 @@
 //! What the client is asked for and told without having asked: settings, ports and targets that
 //! change, and this program's log. All of it begins at `initialized`.
 
+pub(crate) mod configuration;
 mod ports;
 mod targets;
 
@@ -10,22 +11,9 @@ use lsp_types::{MessageType, Registration};
 use serde_json::json;
 use tracing::Level;
 
-use super::configuration;
 use super::desk::Desk;
 use super::editing;
-
-/// Files whose change may mean that there is something else to deploy: what build tools leave
-/// behind, and what they are configured by.
-pub(super) const WATCHED: [&str; 8] = [
-    "**/flasher_args.json",
-    "**/platformio.ini",
-    "**/runners.yaml",
-    "**/Cargo.toml",
-    "**/espflash.toml",
-    "**/*.bin",
-    "**/*.elf",
-    "**/.fbuild/build/**",
-];
+use super::watched::WATCHED;
 
 /// Starts everything that the client can take part in.
 pub(crate) fn start(desk: &Arc<Desk>) {

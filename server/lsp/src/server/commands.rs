@@ -21,6 +21,7 @@ use super::desk::Desk;
 use super::editor::Token;
 use super::job::{self, NotStarted, Work};
 use super::report::Place;
+use super::session::Session;
 use super::{requests, uri};
 use crate::port;
 
@@ -80,15 +81,15 @@ pub(crate) async fn run(
         "fbuild.server.deploy" => deploy::deploy(desk, fields, given).await,
         "fbuild.server.verify" => deploy::verify(desk, fields, given).await,
         "fbuild.server.plan" => deploy::plan(desk, fields, given).await,
-        "fbuild.server.cancel" => cancel::cancel(desk, fields),
+        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields),
         "fbuild.server.targets" => targets::targets(desk, fields).await,
         "fbuild.server.selectTarget" => select::target(desk, fields).await,
-        "fbuild.server.ports" => ports::ports(desk).await,
+        "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
         "fbuild.server.selectPort" => select::port(desk, fields).await,
         "fbuild.server.boardInfo" => board::info(desk, fields, given).await,
         "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, given).await,
         "fbuild.server.eraseRegion" => board::erase_region(desk, fields, given).await,
-        "fbuild.server.jobs" => lists::jobs(desk),
+        "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,
         unknown => Err(CommandError::Unknown {
@@ -99,7 +100,7 @@ pub(crate) async fn run(
 
 /// Folders to look for targets in: the one that `root` names, else the open folder around the
 /// document `uri`, else every open folder.
-fn roots(desk: &Desk, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments> {
+fn roots(session: &Session, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments> {
     let wrong = |field, text: &str| BadArguments::Field {
         field,
         why: format!("'{text}' is neither a file URI nor an absolute path"),
@@ -113,11 +114,11 @@ fn roots(desk: &Desk, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments>
     }
     if let Some(text) = document {
         let path = uri::or_path(&text).ok_or_else(|| wrong("uri", &text))?;
-        if let Some(folder) = desk.session.folder_of(&path) {
+        if let Some(folder) = session.folder_of(&path) {
             return Ok(vec![folder]);
         }
     }
-    Ok(desk.session.folders())
+    Ok(session.folders())
 }
 
 /// The port that was asked for.

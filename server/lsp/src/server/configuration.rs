@@ -1,22 +1,15 @@
-//! Which settings are in effect, and how they come from the client.
-//!
-//! Three ways, as clients differ: `initializationOptions.settings`, `workspace/configuration` (asked
-//! for at the start and after every change, per folder), and the settings that
-//! `workspace/didChangeConfiguration` carries where the client cannot be asked. A job begins only
-//! when every change that was announced before it is known.
+//! Which settings are in effect. A job begins only when every change that was announced before it is
+//! known. How settings come from the client: [`super::background::configuration`].
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
-use super::desk::Desk;
 use super::settings::{Settings, Wrong};
-
-const SECTION: &str = "fbuild";
 
 /// Settings in effect.
 #[derive(Debug, Default)]
@@ -67,7 +60,7 @@ impl Configuration {
 
     /// Takes a section; what is wrong with it and was not said before. `null` is how the protocol
     /// spells that the client has nothing to say: then the next wider scope counts.
-    fn take(&self, whole: &Value, folders: &[(PathBuf, Value)]) -> Vec<Wrong> {
+    pub(crate) fn take(&self, whole: &Value, folders: &[(PathBuf, Value)]) -> Vec<Wrong> {
         let mut known = self.known();
         let or = |section: &Value, wider: &Value| match section {
             Value::Null => wider.clone(),
@@ -93,84 +86,30 @@ impl Configuration {
         let _ = self.n_known.subscribe().wait_for(|n| *n >= goal).await;
     }
 
-    fn announce(&self) {
+    /// Notes that there is a change which is not known yet.
+    pub(crate) fn announce(&self) {
         self.n_announced.fetch_add(1, Ordering::AcqRel);
         self.announced.notify_one();
+    }
+
+    /// Waits for a change; its number, for [`Self::note_known`].
+    pub(crate) async fn announced(&self) -> u64 {
+        self.announced.notified().await;
+        self.n_announced.load(Ordering::Acquire)
+    }
+
+    /// Every change up to this number is known.
+    pub(crate) fn note_known(&self, number: u64) {
+        self.n_known.send_replace(number);
+    }
+
+    /// What counts where the client has nothing to say.
+    pub(crate) fn set_initial(&self, settings: Value) {
+        self.known().initial = settings;
     }
 
     /// Every change is a few whole assignments.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes what `initialize` said.
-pub(crate) fn begin(desk: &Arc<Desk>, options: &Value) {
-    desk.configuration
-        .set_trusted(options["workspaceTrusted"] == true);
-    if options["settings"].is_object() {
-        desk.configuration.known().initial = options["settings"].clone();
-        take(desk, &Value::Null, &[]);
-    }
-}
-
-/// Deals with notifications that change settings, while they are read. `false`: it is none.
-pub(crate) fn apply(desk: &Arc<Desk>, method: &str, params: Option<&Value>) -> bool {
-    let can_ask = desk.session.capabilities().configuration;
-    match method {
-        "workspace/didChangeConfiguration" if can_ask => desk.configuration.announce(),
-        "workspace/didChangeConfiguration" => {
-            let section = params.map(|params| &params["settings"][SECTION]);
-            if let Some(section) = section.filter(|section| section.is_object()) {
-                take(desk, section, &[]);
-            }
-        }
-        "fbuild/didChangeTrust" => {
-            let is_trusted = params.is_some_and(|params| params["trusted"] == true);
-            desk.configuration.set_trusted(is_trusted);
-        }
-        // Both go on to others.
-        "initialized" | "workspace/didChangeWorkspaceFolders" if can_ask => {
-            desk.configuration.announce();
-            return false;
-        }
-        _ => return false,
-    }
-    true
-}
-
-/// Asks the client for its settings whenever they may have changed.
-pub(crate) async fn follow(desk: Arc<Desk>) {
-    loop {
-        desk.configuration.announced.notified().await;
-        let goal = desk.configuration.n_announced.load(Ordering::Acquire);
-        let folders = desk.session.folders();
-        let scopes: Vec<Option<&Path>> = std::iter::once(None)
-            .chain(folders.iter().map(|folder| Some(folder.as_path())))
-            .collect();
-        if let Some(mut sections) = desk.editor.configuration(SECTION, &scopes).await
-            && !sections.is_empty()
-        {
-            let whole = sections.remove(0);
-            let folders: Vec<_> = folders.into_iter().zip(sections).collect();
-            take(&desk, &whole, &folders);
-        }
-        desk.configuration.n_known.send_replace(goal);
-    }
-}
-
-fn take(desk: &Arc<Desk>, whole: &Value, folders: &[(PathBuf, Value)]) {
-    let wrong = desk.configuration.take(whole, folders);
-    desk.log
-        .set_level(desk.configuration.settings(&[]).log_level);
-    if wrong.is_empty() {
-        return;
-    }
-    let editor = desk.editor.clone();
-    // Not from here: this may be the task that reads the client's messages.
-    tokio::spawn(async move {
-        for wrong in wrong {
-            editor.warn(&wrong.to_string()).await;
-        }
-    });
 }

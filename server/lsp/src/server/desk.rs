@@ -1,13 +1,13 @@
-//! Everything one server holds. Created once; every part owns its own state.
+//! The parts of one server, as a list: every part owns its own state, and none needs another.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::Patience;
 use super::configuration::Configuration;
 use super::documents::Documents;
-use super::editing::Editing;
+use super::editing::projects::Projects;
 use super::editor::Editor;
 use super::ending::Ending;
 use super::jobs::Jobs;
@@ -31,7 +31,7 @@ pub(crate) struct Desk {
     /// Which documents are open, and the texts of those that there is help with.
     pub(crate) documents: Documents,
     /// What is known around them.
-    pub(crate) editing: Editing,
+    pub(crate) projects: Projects,
     /// The user's settings.
     pub(crate) configuration: Configuration,
     /// What was chosen for which folder.
@@ -49,7 +49,6 @@ pub(crate) struct Desk {
     /// The end of the session.
     pub(crate) ending: Ending,
     pub(crate) patience: Patience,
-    last_error: Mutex<Option<String>>,
 }
 
 impl Desk {
@@ -72,28 +71,12 @@ impl Desk {
             targets_changed: tokio::sync::Notify::new(),
             log,
             runtime: Handle::current(),
-            last_error: Mutex::default(),
             session: Session::default(),
             documents: Documents::default(),
-            editing: Editing::default(),
+            projects: Projects::default(),
             editor: Editor::new(client, patience.client, patience.person),
             ending,
             patience,
         }
-    }
-
-    /// Keeps what went wrong last, for whoever asks what is the matter.
-    pub(crate) fn note_error(&self, text: &str) {
-        let mut last = self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *last = Some(text.to_owned());
-    }
-
-    /// What went wrong last.
-    pub(crate) fn last_error(&self) -> Option<String> {
-        let last = self.last_error.lock();
-        last.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,7 +1,7 @@
 //! Help while editing: keeps the facts around documents fresh, and the client's diagnostics in step
 //! with its texts.
 //!
-//! [`crate::editing`] knows what to say; here is when. One task looks at every document that has
+//! [`fbuild_editing`] knows what to say; here is when. One task looks at every document that has
 //! changed ([`follow`]); what arrives while it is busy is looked at once, in its newest state.
 //! Keystrokes use the facts that are there: [`gather`] looks at the disk on a thread of its own,
 //! and documents are looked at again only if the facts turn out to have changed.
@@ -9,93 +9,22 @@
 mod capabilities;
 mod features;
 mod gather;
+pub(super) mod projects;
 mod protocol;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use lsp_types::{Diagnostic, Registration, Url};
 use serde_json::json;
 
 pub(crate) use self::capabilities::{announce, encoding};
 pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses, symbols, tidy};
-use super::background::WATCHED;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
+use super::watched::{WATCHED, WATCHED_TOO};
 use fbuild_editing::facts::Facts;
-
-/// Further files that help while editing depends on.
-const WATCHED_TOO: [&str; 4] = [
-    "**/sdkconfig*",
-    "**/*.csv",
-    "**/*.ini",
-    "**/project_description.json",
-];
-
-/// Facts of the projects whose files are open, by the project's directory.
-#[derive(Debug, Default)]
-pub(crate) struct Editing {
-    projects: Mutex<HashMap<PathBuf, Project>>,
-    /// How often something has changed, for those who were looking meanwhile.
-    n_changes: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Project {
-    facts: Arc<Facts>,
-    gathered: Instant,
-    gathering: Gathering,
-}
-
-/// Whether somebody is looking at the disk for a project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gathering {
-    No,
-    Yes,
-    /// And something has changed since it began.
-    Again,
-}
-
-impl Editing {
-    /// Every change is a single step, so the map is whole even after a panic elsewhere.
-    fn projects(&self) -> MutexGuard<'_, HashMap<PathBuf, Project>> {
-        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Marks a project as being looked at; `false`: it is already, and will be once more.
-    fn begin_gathering(&self, root: &Path) -> bool {
-        let mut projects = self.projects();
-        let Some(project) = projects.get_mut(root) else {
-            return false;
-        };
-        let may_begin = project.gathering == Gathering::No;
-        project.gathering = if may_begin {
-            Gathering::Yes
-        } else {
-            Gathering::Again
-        };
-        may_begin
-    }
-
-    /// Takes what was found; whether it is news, and whether to look again.
-    fn end_gathering(&self, root: &Path, found: Facts) -> (bool, bool) {
-        let mut projects = self.projects();
-        let Some(project) = projects.get_mut(root) else {
-            return (false, false);
-        };
-        let is_news = *project.facts != found;
-        if is_news {
-            project.facts = Arc::new(found);
-        }
-        project.gathered = Instant::now();
-        let again = project.gathering == Gathering::Again;
-        project.gathering = if again { Gathering::Yes } else { Gathering::No };
-        (is_news, again)
-    }
-}
 
 /// Looks at every document that changes, until the session ends.
 pub(crate) async fn follow(desk: Arc<Desk>) {
@@ -126,7 +55,7 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
             }
         }
         if !desk.documents.has_texts() {
-            desk.editing.projects().clear();
+            desk.projects.clear();
         }
     }
 }
@@ -148,30 +77,16 @@ async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) -> Option<(Vec<Diagnostic>
 /// looked at again afterwards.
 async fn facts(desk: &Arc<Desk>, path: &Path) -> Arc<Facts> {
     let root = gather::root_of(&desk.session, path);
-    let known = {
-        let projects = desk.editing.projects();
-        let known = projects.get(&root);
-        known.map(|project| (project.facts.clone(), project.gathered.elapsed()))
-    };
-    if let Some((facts, age)) = known {
+    if let Some((facts, age)) = desk.projects.get(&root) {
         if age > desk.patience.targets_poll {
             refresh(desk, root);
         }
         return facts;
     }
-    let n_changes = desk.editing.n_changes.load(Ordering::Acquire);
+    let n_changes = desk.projects.changes();
     let found = Arc::new(gathered(desk, root.clone()).await);
-    // Somebody else may have been faster.
-    let facts = {
-        let mut projects = desk.editing.projects();
-        let project = projects.entry(root.clone()).or_insert(Project {
-            facts: found,
-            gathered: Instant::now(),
-            gathering: Gathering::No,
-        });
-        project.facts.clone()
-    };
-    if desk.editing.n_changes.load(Ordering::Acquire) != n_changes {
+    let facts = desk.projects.put(&root, found);
+    if desk.projects.changes() != n_changes {
         refresh(desk, root);
     }
     facts
@@ -188,15 +103,14 @@ async fn gathered(desk: &Arc<Desk>, root: PathBuf) -> Facts {
 
 /// Looks at the disk again, because something has changed there or on a board.
 pub(crate) fn look_again(desk: &Arc<Desk>) {
-    desk.editing.n_changes.fetch_add(1, Ordering::AcqRel);
-    let roots: Vec<PathBuf> = desk.editing.projects().keys().cloned().collect();
-    for root in roots {
+    desk.projects.note_change();
+    for root in desk.projects.roots() {
         refresh(desk, root);
     }
 }
 
 fn refresh(desk: &Arc<Desk>, root: PathBuf) {
-    if !desk.editing.begin_gathering(&root) {
+    if !desk.projects.begin_gathering(&root) {
         return;
     }
     let desk = desk.clone();
@@ -204,7 +118,7 @@ fn refresh(desk: &Arc<Desk>, root: PathBuf) {
     runtime.spawn(async move {
         loop {
             let found = gathered(&desk, root.clone()).await;
-            let (is_news, again) = desk.editing.end_gathering(&root, found);
+            let (is_news, again) = desk.projects.end_gathering(&root, found);
             if is_news {
                 desk.documents.uncheck();
                 // Some clients never answer; nobody waits for that.

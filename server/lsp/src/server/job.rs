@@ -141,7 +141,7 @@ fn thread<W: Work>(desk: &Desk, work: &W, slot: Slot, sender: oneshot::Sender<W:
         "job ended"
     );
     if ended.is_failure {
-        desk.note_error(&ended.text);
+        desk.jobs.note_error(&ended.text);
     }
     let view = slot.view.clone();
     // The port is free before anybody hears of the end.

@@ -87,6 +87,7 @@ struct Table {
 pub(crate) struct Jobs {
     table: Mutex<Table>,
     n_running: watch::Sender<usize>,
+    last_error: Mutex<Option<String>>,
 }
 
 /// A job's place in the table.
@@ -116,6 +117,7 @@ impl Jobs {
         Arc::new(Self {
             table: Mutex::default(),
             n_running: watch::Sender::new(0),
+            last_error: Mutex::default(),
         })
     }
 
@@ -194,6 +196,22 @@ impl Jobs {
 
     /// A panic while the table was locked would be a bug of this file alone; the table is still
     /// whole, since every change to it is a single step.
+    /// Keeps what went wrong last, for whoever asks what is the matter.
+    pub(crate) fn note_error(&self, text: &str) {
+        *self.error() = Some(text.to_owned());
+    }
+
+    /// What went wrong last.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.error().clone()
+    }
+
+    fn error(&self) -> MutexGuard<'_, Option<String>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

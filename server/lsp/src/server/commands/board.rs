@@ -29,7 +29,7 @@ struct EraseResult<'r> {
 }
 
 fn place(desk: &Desk, fields: &mut Fields) -> Result<Place, BadArguments> {
-    let roots = roots(desk, fields)?;
+    let roots = roots(&desk.session, fields)?;
     Ok(Place {
         port: port(fields, &roots)?,
         roots,

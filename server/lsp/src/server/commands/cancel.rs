@@ -4,16 +4,20 @@ use serde_json::{Value, json};
 
 use super::{CommandError, port, roots};
 use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::jobs::Handle;
+use crate::server::jobs::{Handle, Jobs};
+use crate::server::session::Session;
 
-pub(super) fn cancel(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
-    let roots = roots(desk, &mut fields)?;
+pub(super) fn cancel(
+    jobs: &Jobs,
+    session: &Session,
+    mut fields: Fields,
+) -> Result<Value, CommandError> {
+    let roots = roots(session, &mut fields)?;
     let (job, port) = (fields.get("job")?, port(&mut fields, &roots)?);
     let handle = match (job, port) {
         (Some(job), _) => Handle::Job(job),
         (None, Some(port)) => Handle::Port(port),
         (None, None) => Handle::All,
     };
-    Ok(json!({ "cancelled": desk.jobs.cancel(&handle) }))
+    Ok(json!({ "cancelled": jobs.cancel(&handle) }))
 }

@@ -67,7 +67,7 @@ fn gather(desk: &Desk) -> DebugInfo {
         folders: folders.collect(),
         settings: desk.configuration.settings(&[]).in_effect(),
         workspace_trusted: desk.configuration.is_trusted(),
-        jobs: job_list(desk),
-        last_error: desk.last_error(),
+        jobs: job_list(&desk.jobs),
+        last_error: desk.jobs.last_error(),
     }
 }

@@ -91,7 +91,7 @@ pub(super) async fn plan(
 }
 
 fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArguments> {
-    let roots: Vec<PathBuf> = roots(desk, &mut fields)?;
+    let roots: Vec<PathBuf> = roots(&desk.session, &mut fields)?;
     let baud = match fields.get("baud")? {
         None => None,
         Some(BaudArgument::Auto(AutoWord::Auto)) => Some(Baud::Auto),

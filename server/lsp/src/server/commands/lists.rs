@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{CommandError, blocking, to_value};
 use crate::json::milliseconds;
 use crate::server::desk::Desk;
-use crate::server::jobs::Listed;
+use crate::server::jobs::{Jobs, Listed};
 
 #[derive(Serialize)]
 pub(super) struct JobList {
@@ -44,14 +44,14 @@ impl From<Listed> for Job {
 }
 
 /// The jobs that are running.
-pub(super) fn job_list(desk: &Desk) -> JobList {
+pub(super) fn job_list(jobs: &Jobs) -> JobList {
     JobList {
-        jobs: desk.jobs.list().into_iter().map(Job::from).collect(),
+        jobs: jobs.list().into_iter().map(Job::from).collect(),
     }
 }
 
-pub(super) fn jobs(desk: &Desk) -> Result<Value, CommandError> {
-    to_value(job_list(desk))
+pub(super) fn jobs(jobs: &Jobs) -> Result<Value, CommandError> {
+    to_value(job_list(jobs))
 }
 
 pub(super) async fn history(desk: &Arc<Desk>) -> Result<Value, CommandError> {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{CommandError, blocking, to_value};
+use crate::boards::Boards;
 use crate::json::PortList;
-use crate::server::desk::Desk;
 
-pub(super) async fn ports(desk: &Arc<Desk>) -> Result<Value, CommandError> {
-    let boards = desk.boards.clone();
+pub(super) async fn ports(boards: Arc<dyn Boards>) -> Result<Value, CommandError> {
     let ports = blocking(move || boards.ports()).await?;
     to_value(PortList::from(ports.as_slice()))
 }

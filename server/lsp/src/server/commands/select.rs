@@ -13,9 +13,10 @@ use crate::json::SelectionEntry;
 use crate::port;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
+use crate::server::session::Session;
 
 pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(desk, &mut fields)?;
+    let root = one_root(&desk.session, &mut fields)?;
     let name: Option<String> = fields.get("target")?;
     let desk = desk.clone();
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
@@ -42,7 +43,7 @@ pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value
 }
 
 pub(super) async fn port(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(desk, &mut fields)?;
+    let root = one_root(&desk.session, &mut fields)?;
     let name = super::port(&mut fields, std::slice::from_ref(&root))?;
     let desk = desk.clone();
     let selected = blocking(move || {
@@ -59,8 +60,8 @@ pub(super) async fn port(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, 
 }
 
 /// The folder that a choice is for.
-fn one_root(desk: &Desk, fields: &mut Fields) -> Result<PathBuf, BadArguments> {
-    let mut roots = roots(desk, fields)?;
+fn one_root(session: &Session, fields: &mut Fields) -> Result<PathBuf, BadArguments> {
+    let mut roots = roots(session, fields)?;
     match (roots.pop(), roots.is_empty()) {
         (Some(only), true) => Ok(only),
         (last, _) => Err(BadArguments::Field {

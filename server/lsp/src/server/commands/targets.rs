@@ -8,22 +8,23 @@ use serde_json::Value;
 
 use super::{CommandError, blocking, roots, to_value};
 use crate::json::TargetList;
+use crate::remember::selections::Selections;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 
 pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let roots = roots(desk, &mut fields)?;
+    let roots = roots(&desk.session, &mut fields)?;
     let looking = desk.clone();
-    to_value(blocking(move || list_targets(&looking, &roots)).await?)
+    to_value(blocking(move || list_targets(&looking.selections, &roots)).await?)
 }
 
 /// The targets of some folders, and what was chosen for each. Looks at the disk.
-pub(crate) fn list_targets(desk: &Desk, roots: &[PathBuf]) -> TargetList {
+pub(crate) fn list_targets(selections: &Selections, roots: &[PathBuf]) -> TargetList {
     let environment = Environment::from_process();
     let mut targets = TargetList::default();
     for root in roots {
         targets.add(&discover(root, &environment));
-        targets.add_selection(root, &desk.selections.of(root));
+        targets.add_selection(root, &selections.of(root));
     }
     targets
 }

@@ -36,7 +36,7 @@ impl Place {
             [only] => Some(only.as_path()),
             _ => None,
         };
-        let board = folder.and_then(|folder| stand.desk.board_of(folder));
+        let board = folder.and_then(|folder| stand.board_of(folder));
         let wishes = Wishes {
             asked: self.port.as_deref(),
             remembered: board.as_ref(),

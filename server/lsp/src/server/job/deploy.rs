@@ -95,9 +95,7 @@ impl Deploy {
         self.apply(stand, &settings, order)?;
 
         let target = self.freshen(stand, order, target, &settings)?;
-        let board = folder
-            .as_deref()
-            .and_then(|folder| stand.desk.board_of(folder));
+        let board = folder.as_deref().and_then(|folder| stand.board_of(folder));
         let wishes = Wishes {
             asked: order.port.as_deref(),
             remembered: board.as_ref(),

@@ -1,11 +1,10 @@
 //! What work may use while it runs: the desk, its place in the table of jobs, and questions to the
 //! person in front of the client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
-use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;
 
 use crate::port::{self, Chosen, Wishes};
@@ -171,13 +170,27 @@ impl<'j> Stand<'j> {
             Answer::Chosen(number) => {
                 let name = candidates[number].name.clone();
                 if let Some(folder) = folder {
-                    self.desk.select_board(folder, &name, &ports);
+                    let board = port::Remembered::of(&name, &ports, &port::usb_location);
+                    self.desk
+                        .selections
+                        .select(folder, |selection| selection.board = Some(board));
                 }
                 Ok(name.into())
             }
             Answer::Dismissed => Err(Stop::Cancelled),
             Answer::Silence => Err(failure.into()),
         }
+    }
+
+    /// The board that was chosen for a folder, or for the open folder that it is a part of.
+    pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
+        let Desk {
+            selections,
+            session,
+            ..
+        } = &*self.desk;
+        let own = selections.of(folder).board;
+        own.or_else(|| selections.of(&session.folder_of(folder)?).board)
     }
 
     /// Takes the port for this job.
@@ -190,20 +203,5 @@ impl<'j> Stand<'j> {
             board_state: String::new(),
             remedy: "wait for it to end, or cancel it".to_owned(),
         })
-    }
-}
-
-impl crate::server::desk::Desk {
-    /// The board that was chosen for a folder, or for the open folder that it is a part of.
-    pub(crate) fn board_of(&self, folder: &std::path::Path) -> Option<port::Remembered> {
-        let own = self.selections.of(folder).board;
-        own.or_else(|| self.selections.of(&self.session.folder_of(folder)?).board)
-    }
-
-    /// Remembers the board on a port for a folder.
-    pub(crate) fn select_board(&self, folder: &std::path::Path, name: &str, ports: &[PortInfo]) {
-        let board = port::Remembered::of(name, ports, &port::usb_location);
-        self.selections
-            .select(folder, |selection| selection.board = Some(board));
     }
 }

@@ -18,8 +18,8 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::{LanguageServer, async_trait};
 
 use crate::server::background;
+use crate::server::background::configuration;
 use crate::server::commands::{self, CommandError};
-use crate::server::configuration;
 use crate::server::desk::Desk;
 use crate::server::editing;
 use crate::server::ending::Reason;

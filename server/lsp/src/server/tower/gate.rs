@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
+use crate::server::background::configuration;
 use crate::server::commands;
-use crate::server::configuration;
 use crate::server::desk::Desk;
 use crate::server::editing;
 use crate::server::ending::Reason;
