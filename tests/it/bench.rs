@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fbuild_deploy::deploy::deploy;
-use fbuild_deploy::event::{Event, Phase, PlanSummary};
+use fbuild_deploy::event::{Event, Phase};
+use fbuild_deploy::outcome::PlanSummary;
 use fbuild_deploy::outcome::{OutcomeKind, Report};
 use fbuild_deploy::request::Request;
 use fbuild_link::memory::{MemoryLink, Time};

@@ -152,7 +152,7 @@ fn tower_lsp_is_named_in_one_module() {
         .iter()
         .filter(|path| !path.starts_with(module) && !path.ends_with("server/tower.rs"))
         .collect();
-    assert_eq!(elsewhere, [&PathBuf::new(); 0]);
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
 }
 
 /// Whether only crates other than `names` say one of `words`; each word is said somewhere, or this

@@ -6,6 +6,7 @@ mod bench;
 mod boot_slot;
 mod boundaries;
 mod chips;
+mod circles;
 mod codes;
 mod decode;
 mod esptool;

@@ -19,6 +19,7 @@ pub mod error;
 pub mod fault;
 pub mod find;
 mod identify;
+mod known;
 mod look;
 pub mod output;
 mod run;

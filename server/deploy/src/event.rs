@@ -1,11 +1,10 @@
 //! What a deploy tells while it runs. Facts only; words, percent and rate limits are the listener's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fbuild_chip::security::BoardSecurity;
 
-use crate::outcome::Report;
+use crate::outcome::{PlanSummary, Report};
 
 /// What is being done to a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,30 +65,4 @@ pub enum Event {
     Note(String),
     /// The end.
     Finished(Box<Report>),
-}
-
-/// A plan, for people: what will be written, and what that is expected to take.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct PlanSummary {
-    /// One entry per region that will be written to, in the order of writing.
-    pub writes: Vec<PlannedWrite>,
-    /// Expected time for writing and proving everything.
-    pub predicted: Duration,
-}
-
-/// What will be written to one region.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct PlannedWrite {
-    /// The region.
-    pub region: Arc<str>,
-    /// Sectors to be rewritten.
-    pub sectors: u32,
-    /// Sectors that the region has.
-    pub sectors_total: u32,
-    /// Begin/data cycles.
-    pub runs: u32,
-    /// Expected payload bytes on the wire, after compression.
-    pub wire_bytes: u64,
-    /// Expected time for writing and proving it.
-    pub predicted: Duration,
 }

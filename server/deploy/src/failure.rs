@@ -4,7 +4,8 @@ use fbuild_link::error::OpenError;
 use fbuild_loader::error::LoaderError;
 use fbuild_project::input_error::InputError;
 
-use crate::esptool::{EsptoolError, only_esptool_opens};
+use crate::esptool::error::EsptoolError;
+use crate::esptool::only_esptool_opens;
 use crate::outcome::Failure;
 
 /// Code of the failure of a deploy that was to keep the data on the board and could not.

@@ -13,6 +13,7 @@ mod loaded;
 #[cfg(test)]
 mod made;
 mod patch;
+mod read;
 mod start;
 
 use std::sync::Arc;

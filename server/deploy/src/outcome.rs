@@ -1,11 +1,11 @@
 //! What was done, in words and numbers that stay stable.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_project::input_error::InputError;
-
-use crate::event::PlanSummary;
 
 /// What a deploy did, or why it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,6 +80,32 @@ pub struct RegionReport {
     pub sectors_written: u32,
 }
 
+/// A plan, for people: what will be written, and what that is expected to take.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PlanSummary {
+    /// One entry per region that will be written to, in the order of writing.
+    pub writes: Vec<PlannedWrite>,
+    /// Expected time for writing and proving everything.
+    pub predicted: Duration,
+}
+
+/// What will be written to one region.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PlannedWrite {
+    /// The region.
+    pub region: Arc<str>,
+    /// Sectors to be rewritten.
+    pub sectors: u32,
+    /// Sectors that the region has.
+    pub sectors_total: u32,
+    /// Begin/data cycles.
+    pub runs: u32,
+    /// Expected payload bytes on the wire, after compression.
+    pub wire_bytes: u64,
+    /// Expected time for writing and proving it.
+    pub predicted: Duration,
+}
+
 /// Everything a front end shows about one finished deploy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -98,7 +124,7 @@ pub struct Report {
     /// Factory MAC address.
     pub mac: Option<String>,
     /// From the start of the request to the firmware started.
-    pub duration: std::time::Duration,
+    pub duration: Duration,
     /// Per region, in order of offset.
     pub regions: Vec<RegionReport>,
     /// What was, or would have been, planned; `None` if it did not come to that.

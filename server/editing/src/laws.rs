@@ -2,14 +2,15 @@
 
 use fbuild_project::partitions::csv;
 
-use crate::format::{self, Format, View};
+use crate::format::{Format, View};
+use crate::formats;
 use crate::text::{Encoding, Text};
 use crate::{Diagnostic, Edit, Fix, Span, Symbol, applied};
 
 /// Asks a document for everything, at every `step`th place. Panics where something said of it cannot
 /// be.
 pub(crate) fn hold(view: View<'_>, step: usize) {
-    let Some(format) = format::of(view) else {
+    let Some(format) = formats::of(view) else {
         return;
     };
     let document = Document {

@@ -1,7 +1,7 @@
 //! Help while editing the files that decide a deploy: what is wrong, and what would help.
 //!
-//! Pure: a text and the [`facts`] around it in, values out; [`format`](mod@format) says what is offered for
-//! which document. Nothing here hears of LSP, of a port or of a deploy going on, and nothing reads a disk:
+//! Pure: a text and the [`facts`] around it in, values out; [`mod@format`] says what can be offered, and
+//! [`formats`] for which document. Nothing here hears of LSP, of a port or of a deploy going on, and nothing reads a disk:
 //! who calls it gathers the facts and speaks the protocol. Positions are byte offsets into the text, so
 //! that no part of this has to know how a client counts.
 
@@ -13,6 +13,7 @@
 pub mod facts;
 mod flasher_args;
 pub mod format;
+pub mod formats;
 #[cfg(test)]
 mod laws;
 mod partitions;

@@ -11,6 +11,7 @@ mod outline;
 mod values;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use fbuild_project::discover::ini::{IniText, OptionText, SectionText};
@@ -23,6 +24,7 @@ use fbuild_project::file::ReadError;
 use super::format::{Format, View};
 use super::project_files::ProjectFiles;
 use super::{Completion, Diagnostic, Hover, Lens, Span, Symbol};
+use crate::{Edit, Fix};
 
 /// The format of platformio.ini.
 pub(crate) struct PlatformIo;
@@ -211,6 +213,24 @@ impl<'v> Project<'v> {
 fn is_main(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.eq_ignore_ascii_case("platformio.ini"))
+}
+
+/// Puts something else in place of what is wrong.
+pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
+    Fix {
+        title: title.into(),
+        edits: vec![Edit {
+            span,
+            text: text.into(),
+        }],
+    }
+}
+
+/// Adds what is not told yet: environments that inherit a value find the same in one place.
+pub(super) fn add_new(new: Vec<Diagnostic>, found: &mut Vec<Diagnostic>) {
+    let key = |it: &Diagnostic| (it.span.start, it.span.end, it.code);
+    let mut told: HashSet<_> = found.iter().map(key).collect();
+    found.extend(new.into_iter().filter(|it| told.insert(key(it))));
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ mod lists;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use fbuild_deploy::event::{PlanSummary, PlannedWrite};
+use fbuild_deploy::outcome::PlanSummary;
+use fbuild_deploy::outcome::PlannedWrite;
 use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 use fbuild_project::input_error::InputError;
 use serde::Serialize;

@@ -6,22 +6,30 @@
 use std::sync::{Arc, OnceLock};
 
 use addr2line::Context;
-use gimli::{EndianArcSlice, LittleEndian, SectionId};
+use gimli::{LittleEndian, SectionId};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, SymbolKind};
 use sha2::{Digest as _, Sha256};
 
+use crate::call_frames::{CallFrames, Reader};
 use crate::crash::Crash;
 use crate::names;
-use crate::trace::Place;
-use crate::unwind::CallFrames;
+
+/// A place in the sources, as the debug information has it: the root may be that of another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line, from 1. Optimised code may belong to no line.
+    pub line: Option<u32>,
+    /// The column, from 1.
+    pub column: Option<u32>,
+}
 
 /// Most inlined functions that are listed at one address.
 const MAX_INLINED: usize = 64;
 
 /// Most labels that may stand in one function before it is no longer found by its length.
 const MAX_LABELS: usize = 64;
-
-pub(crate) type Reader = EndianArcSlice<LittleEndian>;
 
 /// An ELF file.
 pub struct Elf {

@@ -19,10 +19,12 @@ pub mod filter;
 pub mod line;
 pub mod log;
 pub mod rom;
+pub mod stop;
 pub mod text;
 pub mod trace;
 pub mod watch;
 
+mod call_frames;
 mod names;
 mod said;
 mod unwind;

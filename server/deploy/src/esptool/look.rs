@@ -19,23 +19,6 @@ const TOGETHER: u32 = 0x1_0000;
 /// File that flash is read into.
 const CONTENT: &str = "content";
 
-/// Stretches of flash whose bytes are known.
-#[derive(Debug, Default)]
-pub(super) struct Known(Vec<(u32, Vec<u8>)>);
-
-impl Known {
-    pub(super) fn add(&mut self, offset: u32, bytes: Vec<u8>) {
-        self.0.push((offset, bytes));
-    }
-
-    fn get(&self, offset: u32, len_bytes: u32) -> Option<&[u8]> {
-        self.0.iter().find_map(|(start, bytes)| {
-            let at = offset.checked_sub(*start)? as usize;
-            bytes.get(at..at.checked_add(len_bytes as usize)?)
-        })
-    }
-}
-
 /// What is fetched to know so much.
 fn fetched(offset: u32, len_bytes: u32) -> Range<u32> {
     let end = offset.saturating_add(len_bytes);
@@ -88,6 +71,7 @@ impl OnBoard for Esptool<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::esptool::known::Known;
 
     #[test]
     fn a_table_and_otadata_are_fetched_together_and_once() {

@@ -12,7 +12,7 @@ use super::arguments::{Connection, Placed, Work, arguments};
 use super::error::EsptoolError;
 use super::fault::fault;
 use super::find::{Candidate, candidates};
-use super::look::Known;
+use super::known::Known;
 use super::output::Said;
 use super::run::{Ran, run};
 use super::verdicts::Span;

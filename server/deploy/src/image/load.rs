@@ -1,19 +1,16 @@
 //! Reading a target's regions, and every check that needs no board.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use fbuild_chip::Chip;
-use fbuild_loader::SECTOR_LEN;
-use fbuild_project::file::{self, ELF_LIMIT, IMAGE_LIMIT, ReadError};
+use fbuild_project::file::{self, ELF_LIMIT};
 use fbuild_project::input_error::InputError;
-use fbuild_project::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
+use fbuild_project::target::{Region, Target};
 
-use super::board::{Standing, chip_text};
-use super::check::{Contents, check};
+use super::Image;
+use super::board::chip_text;
+use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
 use super::loaded::LoadedImages;
-use super::{Image, elf, layout};
+use super::read::{elf_source, not_empty, read};
 
 /// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
 pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
@@ -95,16 +92,6 @@ fn first_duplicate(names: &[String]) -> Option<&str> {
         .map(|(_, name)| name.as_str())
 }
 
-pub(super) fn elf_source(target: &Target) -> Option<&ElfSource> {
-    target
-        .regions
-        .iter()
-        .find_map(|region| match &region.source {
-            Source::Elf(source) => Some(source),
-            Source::File(_) => None,
-        })
-}
-
 type ElfAndParts = (Option<Vec<u8>>, Option<Vec<Part>>);
 
 fn read_elf(target: &Target, is_cancelled: &dyn Fn() -> bool) -> Result<ElfAndParts, InputError> {
@@ -134,97 +121,6 @@ fn read_elf(target: &Target, is_cancelled: &dyn Fn() -> bool) -> Result<ElfAndPa
     };
     let parts = convert(&bytes, source, &target.flash, conditions)?;
     Ok((Some(bytes), Some(parts)))
-}
-
-fn not_empty(
-    region: &str,
-    path: &Path,
-    bytes: Result<Vec<u8>, ReadError>,
-    remedy: &str,
-) -> Result<Vec<u8>, InputError> {
-    let bytes = bytes.map_err(|why| InputError::unread(region, path, why, remedy))?;
-    if bytes.is_empty() {
-        return Err(InputError::FileEmpty {
-            region: region.to_owned(),
-            path: path.to_owned(),
-            remedy: remedy.to_owned(),
-        });
-    }
-    Ok(bytes)
-}
-
-/// What to do about a missing or damaged file of `region`.
-fn remedy(target: &Target, region: &Region) -> String {
-    let path = region.source.path();
-    let is_elsewhere = !path.starts_with(&target.root);
-    let has_folder = path.parent().is_some_and(Path::is_dir);
-    let is_made_here = |other: &Region| other.source.path().parent() == path.parent();
-    // PlatformIO's and Arduino's builds put what they make into one folder.
-    let is_brought_along = matches!(target.tool, Tool::PlatformIo | Tool::Arduino)
-        && matches!(region.kind, RegionKind::OtaData | RegionKind::Data)
-        && !target.firmware().is_some_and(is_made_here);
-    if is_brought_along {
-        let others = target.regions.iter().map(|other| other.name.as_str());
-        let others: Vec<_> = others.filter(|name| *name != region.name).collect();
-        return format!(
-            "No build makes this file: it comes with the framework or with the board's description. \
-             Install it with the project's own tool, or deploy the other regions: --regions {}",
-            others.join(",")
-        );
-    }
-    if is_elsewhere && !has_folder && target.tool != Tool::Files {
-        return format!(
-            "This path is one of another machine, or of the container that the build ran in. Build \
-             here: {}",
-            target.build_command()
-        );
-    }
-    target.build_remedy()
-}
-
-pub(super) fn read(
-    target: &Target,
-    region: &Region,
-    parts: Option<&[Part]>,
-    is_cancelled: &dyn Fn() -> bool,
-) -> Result<(Image, Contents), InputError> {
-    layout::check_alignment(region)?;
-    let remedy = remedy(target, region);
-    let mut region = region.clone();
-    let bytes = match &region.source {
-        Source::File(path) => {
-            let bytes = file::read_unless(path, IMAGE_LIMIT, is_cancelled);
-            not_empty(&region.name, path, bytes, &remedy)?
-        }
-        Source::Elf(source) => {
-            let part = part(parts, region.kind).filter(|part| elf::is_image(part));
-            let part = part.ok_or_else(|| InputError::Elf {
-                path: source.elf.clone(),
-                why: format!("espflash makes no {} of it", region.name),
-                remedy: remedy.clone(),
-            })?;
-            region.offset = part.offset;
-            part.bytes.clone()
-        }
-    };
-    let contents = check(&region, &bytes, &remedy)?;
-    Ok((image(region, bytes), contents))
-}
-
-/// An image of these bytes, its last sector filled up with FF.
-pub(super) fn image(region: Region, mut bytes: Vec<u8>) -> Image {
-    let len_bytes = bytes.len();
-    bytes.resize(len_bytes.next_multiple_of(SECTOR_LEN as usize), 0xFF);
-    Image {
-        region,
-        bytes: Arc::new(bytes),
-        len_bytes,
-        standing: Standing::Plain,
-    }
-}
-
-pub(super) fn part(parts: Option<&[Part]>, kind: RegionKind) -> Option<&Part> {
-    parts?.iter().find(|part| part.kind == kind)
 }
 
 /// The chip that the build says, checked against every image, or the one that the images name.

@@ -18,8 +18,8 @@ use super::board::{
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
 use super::layout::{self, Placed};
-use super::load::{elf_source, part, read};
 use super::patch::patch_header;
+use super::read::{elf_source, part, read};
 use super::start::brought_table;
 
 /// Flash writes are padded to this with FF. Source: esptool 5.6.0 `write-flash`.
@@ -95,7 +95,7 @@ impl LoadedImages {
         let is_elf = matches!(image.region.source, Source::Elf(_));
         if let Some(part) = part(parts, image.region.kind).filter(|_| is_elf) {
             image.region.offset = part.offset;
-            image = super::load::image(image.region, part.bytes.clone());
+            image = super::read::image(image.region, part.bytes.clone());
         }
         if let Contents::Image(parsed) = contents {
             check_chip(&image, parsed, board.chip)?;

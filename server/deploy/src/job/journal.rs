@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::event::{Board, Event, Phase, PlanSummary};
+use crate::event::{Board, Event, Phase};
 use crate::failure::BoardState;
 use crate::job::survey::Region;
+use crate::outcome::PlanSummary;
 use crate::outcome::Report;
 
 /// What a deploy tells and remembers of itself, whoever carries it out.

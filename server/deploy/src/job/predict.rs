@@ -7,7 +7,8 @@ use fbuild_loader::SECTOR_LEN;
 
 use super::cycles::{compress, pays, pieces, ranges_to_prove};
 use super::survey::Survey;
-use crate::event::{PlanSummary, PlannedWrite};
+use crate::outcome::PlanSummary;
+use crate::outcome::PlannedWrite;
 use crate::plan::{Plan, PlannedRun};
 
 /// As much of a cycle is compressed to guess how the whole of it shrinks.

@@ -11,7 +11,7 @@ use fbuild_project::discover::platformio_config::{
     ConfigProblem, Origin, ProblemKind, ProjectConfig, references,
 };
 
-use super::Project;
+use super::{Project, add_new, replace};
 use crate::{Diagnostic, Edit, Fix, Related, Severity, Span};
 
 /// Environments that a message lists.
@@ -50,28 +50,10 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// Adds what is not told yet: environments that inherit a value find the same in one place.
-pub(super) fn add_new(new: Vec<Diagnostic>, found: &mut Vec<Diagnostic>) {
-    let key = |it: &Diagnostic| (it.span.start, it.span.end, it.code);
-    let mut told: HashSet<_> = found.iter().map(key).collect();
-    found.extend(new.into_iter().filter(|it| told.insert(key(it))));
-}
-
 /// Too much of something in the document as a whole: its first line stands for it.
 fn of_file(project: &Project<'_>, message: String) -> Diagnostic {
     let first = project.view.text.lines().next().unwrap_or_default();
     Diagnostic::new(0..first.len(), Severity::Error, "too-much", message)
-}
-
-/// Puts something else in place of what is wrong.
-pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
-    Fix {
-        title: title.into(),
-        edits: vec![Edit {
-            span,
-            text: text.into(),
-        }],
-    }
 }
 
 fn syntax(project: &Project<'_>, found: &mut Vec<Diagnostic>) {

@@ -9,9 +9,8 @@ use fbuild_project::flash_size::size_bytes;
 use fbuild_project::flash_size::{Sizes, conflicts};
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, csv};
 
-use super::Project;
-use super::check::replace;
 use super::keys::DEAD_FLASH_SIZE;
+use super::{Project, replace};
 use crate::{Diagnostic, Severity};
 
 /// Names of tables that the Arduino framework brings. Source: `tools/partitions` of arduino-esp32
@@ -79,7 +78,7 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for (env, section) in project.envs() {
         build(project, env, &section.header, &mut new);
     }
-    super::check::add_new(new, found);
+    super::add_new(new, found);
 }
 
 /// Whether a port means an update over the network.

@@ -1,6 +1,6 @@
 //! A plan as a table: a line per region, and the sum.
 
-use fbuild_deploy::event::PlanSummary;
+use fbuild_deploy::outcome::PlanSummary;
 
 use fbuild_project::plain;
 
@@ -44,7 +44,7 @@ pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use fbuild_deploy::event::PlannedWrite;
+    use fbuild_deploy::outcome::PlannedWrite;
 
     use super::*;
 

@@ -1,7 +1,8 @@
 //! Crashes, and what their addresses mean.
 
 use fbuild_monitor::crash::{Crash, Dump, Source};
-use fbuild_monitor::trace::{Blame, Build, Frame, Stop, Trace};
+use fbuild_monitor::stop::Stop;
+use fbuild_monitor::trace::{Blame, Build, Frame, Trace};
 use serde::Serialize;
 
 use fbuild_project::plain;

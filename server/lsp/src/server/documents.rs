@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use fbuild_editing::format::Kind;
+use fbuild_editing::formats::Kind;
 use fbuild_editing::text::{Encoding, Place, Text};
 use serde_json::Value;
 use tokio::sync::Notify;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use fbuild_editing::format::TEXT_BYTES_MAX;
+use fbuild_editing::formats::TEXT_BYTES_MAX;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;

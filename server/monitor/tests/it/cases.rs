@@ -2,7 +2,8 @@
 
 use fbuild_monitor::crash::Kind;
 use fbuild_monitor::elf::{Choice, Elf, choose};
-use fbuild_monitor::trace::{Frame, Stop, Trace, trace};
+use fbuild_monitor::stop::Stop;
+use fbuild_monitor::trace::{Frame, Trace, trace};
 use serde_json::Value;
 
 use crate::fixtures::{folder, json, number, shared, watch};

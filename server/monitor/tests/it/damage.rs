@@ -2,7 +2,8 @@
 //! in between, cut off, and with bytes changed.
 
 use fbuild_monitor::elf::{Elf, choose};
-use fbuild_monitor::trace::{Stop, Trace, trace};
+use fbuild_monitor::stop::Stop;
+use fbuild_monitor::trace::{Trace, trace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -1,6 +1,6 @@
 //! Files that `extra_configs` names are a part of their project.
 
-use super::super::super::format;
+use super::super::super::formats;
 use super::*;
 
 const MAIN: &str = "[platformio]\nextra_configs = boards/*.ini, local.ini, gone.ini\n\
@@ -42,7 +42,7 @@ fn they_get_the_same_help_as_a_part_of_the_project() {
     let text = "[env:s3]\nboard = esp32-s3-devkitc-1\nupload_speed = fast\nbord = x\n\
                 custom_a = ${env.platform} ${env.plattform}\n";
     let view = in_extra(text, &facts);
-    let format = format::of(view).expect("help with it");
+    let format = formats::of(view).expect("help with it");
     let found = format.diagnostics(view);
     // Not that default_envs is wrong: that stands in the other file.
     assert_eq!(
@@ -77,7 +77,7 @@ fn they_get_the_same_help_as_a_part_of_the_project() {
 fn a_file_that_nobody_names_is_none_of_the_project() {
     let mut facts = project("");
     facts.files.patterns.clear();
-    assert!(format::of(in_extra("[env:s3]\n", &facts)).is_none());
+    assert!(formats::of(in_extra("[env:s3]\n", &facts)).is_none());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fbuild_editing::facts::Facts;
-use fbuild_editing::format::{self, Format, Kind, View};
+use fbuild_editing::format::{Format, View};
+use fbuild_editing::formats::{self, Kind};
 use lsp_types::{
     CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
     Hover, InlayHint, Position, Range, TextEdit, Url,
@@ -31,7 +32,7 @@ impl Subject {
             return None;
         }
         let facts = super::facts(desk, &snapshot.path).await;
-        let format = format::of(view(&snapshot, &facts))?;
+        let format = formats::of(view(&snapshot, &facts))?;
         Some(Self {
             snapshot,
             facts,
@@ -80,9 +81,9 @@ pub(super) fn diagnostics(
     facts: &Facts,
 ) -> Option<Vec<Diagnostic>> {
     let view = view(snapshot, facts);
-    let format = format::of(view)?;
+    let format = formats::of(view)?;
     let found = if snapshot.is_too_long {
-        vec![format::too_long(Kind::of(&snapshot.path)?)]
+        vec![formats::too_long(Kind::of(&snapshot.path)?)]
     } else {
         guarded(snapshot, || format.diagnostics(view))
     };

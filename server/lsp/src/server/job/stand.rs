@@ -188,7 +188,7 @@ impl<'j> Stand<'j> {
             selections,
             session,
             ..
-        } = &*self.desk;
+        } = self.desk;
         let own = selections.of(folder).board;
         own.or_else(|| selections.of(&session.folder_of(folder)?).board)
     }

@@ -5,7 +5,8 @@ use std::io::Write as _; // straight to stderr: the test runner hides what passi
 use std::process::{Command, Stdio};
 
 use fbuild_editing::facts::{Build, Facts};
-use fbuild_editing::format::{self, View};
+use fbuild_editing::format::View;
+use fbuild_editing::formats;
 use fbuild_editing::{Diagnostic, Severity};
 use fbuild_project::discover::discover;
 
@@ -58,7 +59,7 @@ fn errors(path: &Path, facts: &Facts) -> Vec<Diagnostic> {
         text: &text,
         facts,
     };
-    let mut found = format::of(view).unwrap().diagnostics(view);
+    let mut found = formats::of(view).unwrap().diagnostics(view);
     found.retain(|it| it.severity == Severity::Error);
     found
 }
