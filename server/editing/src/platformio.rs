@@ -8,6 +8,7 @@ mod completion;
 mod hover;
 mod keys;
 mod outline;
+mod syntax;
 mod values;
 
 use std::cell::Cell;

@@ -90,7 +90,7 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
     let name = match (wishes.setting, wishes.project.and_then(matching)) {
         (Some(setting), _) => setting.to_owned(),
         (None, Some(port)) => port.name.clone(),
-        (None, None) => only_plausible(ports)?,
+        (None, None) => only_plausible(ports).map_err(|none| with_wish(none, wishes.project))?,
     };
     let warning = warning.map(|missing| {
         format!("the board chosen for this folder ({missing}) is not plugged in; used {name}")
@@ -108,6 +108,32 @@ pub(crate) fn candidates(ports: &[PortInfo]) -> Vec<&PortInfo> {
         return ports.iter().filter(|port| port.usb.is_some()).collect();
     }
     likely
+}
+
+/// The same with the port that the project asks for, which is not there.
+fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
+    let Some(project) = project else {
+        return failure;
+    };
+    let is_address = project.contains("://");
+    let why = if is_address {
+        "is used only if it is named"
+    } else {
+        "is not there"
+    };
+    failure.what = format!(
+        "{}; the project asks for {project}, which {why}",
+        failure.what
+    );
+    if is_address {
+        let with = if project.starts_with("rfc2217:") {
+            "name it; esptool opens it: --backend esptool"
+        } else {
+            "name it:"
+        };
+        failure.remedy = format!("{with} --port {project}");
+    }
+    failure
 }
 
 fn only_plausible(ports: &[PortInfo]) -> Result<String, Failure> {

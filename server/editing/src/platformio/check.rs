@@ -3,14 +3,15 @@
 //! Source: what PlatformIO Core 6.2.0 says on the corpus in `tests/platformio` (`pio project config
 //! --lint`); a test compares the two.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use fbuild_project::discover::glob;
-use fbuild_project::discover::ini::{IniError, IniFault, OptionText, SectionText};
+use fbuild_project::discover::ini::{OptionText, SectionText};
 use fbuild_project::discover::platformio_config::{
     ConfigProblem, Origin, ProblemKind, ProjectConfig, references,
 };
 
+use super::syntax::{self, sentence};
 use super::{Project, add_new, replace};
 use crate::{Diagnostic, Edit, Fix, Related, Severity, Span};
 
@@ -19,8 +20,6 @@ const ENVS_SHOWN: usize = 50;
 /// Values that are told as wrong, and places in one of them. Nobody reads more.
 const MAX_VALUES_TOLD: usize = 100;
 const MAX_TOLD_OF_VALUE: usize = 50;
-/// Characters of a message that quotes a value.
-const MAX_MESSAGE: usize = 500;
 /// Environments whose name can be put right everywhere: each is looked for in the whole text.
 const MAX_RENAMED: usize = 20;
 /// What is told of one text.
@@ -32,7 +31,7 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
         too_much(project, &mut found);
         return found;
     }
-    syntax(project, &mut found);
+    syntax::check(project, &mut found);
     environments(project, &mut found);
     default_envs(project, &mut found);
     names(project, &mut found);
@@ -54,70 +53,6 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
 fn of_file(project: &Project<'_>, message: String) -> Diagnostic {
     let first = project.view.text.lines().next().unwrap_or_default();
     Diagnostic::new(0..first.len(), Severity::Error, "too-much", message)
-}
-
-fn syntax(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
-    let options = project.options();
-    let options: HashMap<usize, &OptionText> = options
-        .map(|(_, option)| (option.name_span.start, option))
-        .collect();
-    let faults = project.ini().faults.iter();
-    found.extend(faults.map(|fault| {
-        let twice = options.get(&fault.span.start).copied();
-        syntax_fault(project, fault, twice)
-    }));
-}
-
-/// `option` is what the fault is in.
-fn syntax_fault(
-    project: &Project<'_>,
-    fault: &IniFault,
-    option: Option<&OptionText>,
-) -> Diagnostic {
-    let code = match fault.error {
-        IniError::DuplicateSection { .. } => "duplicate-section",
-        IniError::DuplicateOption { .. } => "duplicate-option",
-        IniError::MissingSectionHeader { .. } => "text-before-section",
-        IniError::Parsing { .. } => "not-an-option",
-    };
-    let message = match fault.error {
-        IniError::Parsing { .. } | IniError::MissingSectionHeader { .. } => {
-            sentence(&fault.error.to_string())
-        }
-        IniError::DuplicateSection { ref section, .. } => {
-            format!("[{section}] stands in this file already; PlatformIO reads none of it.")
-        }
-        IniError::DuplicateOption { ref option, .. } => {
-            format!("'{option}' stands in this section already; PlatformIO reads none of the file.")
-        }
-    };
-    let mut found = Diagnostic::new(fault.span.clone(), Severity::Error, code, message);
-    found
-        .related
-        .extend(fault.first.clone().map(|span| Related {
-            path: None,
-            span,
-            message: "here".to_owned(),
-        }));
-    if matches!(fault.error, IniError::DuplicateOption { .. }) {
-        found.fixes.extend(option.map(|option| Fix {
-            title: "Remove this one".to_owned(),
-            edits: vec![Edit {
-                span: whole_lines(project.view.text, &option.span),
-                text: String::new(),
-            }],
-        }));
-    }
-    found
-}
-
-/// A span with its lines up to their ends, so that nothing of them stays.
-fn whole_lines(text: &str, span: &Span) -> Span {
-    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[span.end..]
-        .find('\n')
-        .map_or(text.len(), |at| span.end + at + 1);
-    start..end
 }
 
 fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
@@ -409,16 +344,6 @@ fn percents(value: &str) -> Vec<Span> {
         found.extend(value.find("%(").map(|at| at..at + 1));
     }
     found
-}
-
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let first = rest.next().into_iter().flat_map(char::to_uppercase);
-    let first: String = first.collect();
-    match rest.as_str().char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{first}{} …", &rest.as_str()[..end]),
-        None => format!("{first}{}.", rest.as_str()),
-    }
 }
 
 /// What is wrong with files that this one includes.

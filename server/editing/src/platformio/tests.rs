@@ -108,6 +108,10 @@ fn each_fault_is_marked_where_it_stands() {
             ("extends-nothing", "nothing")
         ]
     );
+    assert_eq!(
+        check("\u{feff}[env:a]\nupload_port = rfc2217://h:4000?ign_set_control\n"),
+        [("byte-order-mark", "\u{feff}")]
+    );
     // A value that is wrong for those who inherit it is marked where it is written.
     assert_eq!(
         check("[base]\nupload_speed = fast\n[env:a]\nextends = base\n[env:b]\nextends = base\n"),

@@ -91,7 +91,8 @@ fn port(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     let Some((port, option)) = project.text_here(&section, "upload_port") else {
         return;
     };
-    if is_network(&port) || !glob::is_pattern(&port) {
+    // An address is none of the ports of this machine, whatever signs are in it.
+    if is_network(&port) || port.contains("://") || !glob::is_pattern(&port) {
         return;
     }
     let ports = project.view.facts.ports.iter();

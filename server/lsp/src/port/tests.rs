@@ -136,6 +136,33 @@ fn a_project_cannot_send_us_to_a_port_that_is_not_there() {
 }
 
 #[test]
+fn an_error_names_what_the_project_asks_for() {
+    let ports = [plain("/dev/ttyS0")];
+    for (wish, what, remedy) in [
+        (
+            "/dev/ttyACM7",
+            "asks for /dev/ttyACM7, which is not there",
+            "name the port",
+        ),
+        (
+            "rfc2217://h:4000?ign_set_control",
+            "asks for rfc2217://h:4000?ign_set_control",
+            "--backend esptool --port rfc2217://h:4000?ign_set_control",
+        ),
+        (
+            "socket://h:1",
+            "asks for socket://h:1",
+            "name it: --port socket://h:1",
+        ),
+    ] {
+        let failure = choose(None, Some(wish), &ports).unwrap_err();
+        assert_eq!(failure.code, "no-port");
+        assert!(failure.what.contains(what), "{}", failure.what);
+        assert!(failure.remedy.contains(remedy), "{}", failure.remedy);
+    }
+}
+
+#[test]
 fn errors_list_the_candidates() {
     let several = [
         usb("/dev/ttyUSB0", 0x10C4),

@@ -169,10 +169,19 @@ impl Build<'_> {
         let vendor = vendor.unwrap_or(ARCHITECTURE);
         target.regions = vec![
             regions::bootloader(bootloader_at, bootloader),
-            regions::otadata(OTADATA_OFFSET, boot_app0(dir, vendor, environment, look)),
             regions::firmware(FIRMWARE_OFFSET, firmware),
         ];
-        target.regions.extend(extra_images(dir, &table));
+        let otadata = boot_app0(dir, vendor, environment, look);
+        // `VERSION/tools/partitions/boot_app0.bin`
+        let core = otadata.ancestors().nth(3).map(|core| core.join("variants"));
+        let variant =
+            core.map(|variants| variants.join(self.board.rsplit('.').next().unwrap_or_default()));
+        target
+            .regions
+            .extend(extra_images(dir, variant.as_deref(), &table));
+        target
+            .regions
+            .push(regions::otadata(OTADATA_OFFSET, otadata));
         target
             .regions
             .push(regions::partitions(DEFAULT_TABLE_OFFSET, table));
@@ -186,19 +195,23 @@ impl Build<'_> {
 }
 
 /// What the menu of partition schemes adds to an upload: a file that the build has put beside the
-/// program, at a place that the scheme's table has a partition for.
+/// program or that the board's variant has, at a place that the scheme's table has a partition for.
 ///
 /// Source: `upload.extra_flags` in arduino-esp32's boards.txt: `{build.path}/srmodels.bin` of the
 /// scheme for speech recognition, `{build.variant.path}/tinyuf2.bin` of those with TinyUF2.
-fn extra_images(dir: &Path, table: &Path) -> Vec<Region> {
+fn extra_images(dir: &Path, variant: Option<&Path>, table: &Path) -> Vec<Region> {
     const IMAGES: [(&str, &str); 2] = [("srmodels.bin", "model"), ("tinyuf2.bin", "uf2")];
     let table = read_table(table);
     let mut found = Vec::new();
     for (file, label) in IMAGES {
-        let path = dir.join(file);
+        let places = [Some(dir), variant].into_iter().flatten();
+        let mut places = places.map(|dir| dir.join(file));
+        let Some(path) = places.find(|path| path.is_file()) else {
+            continue;
+        };
         let rows = table.iter().flat_map(|table| &table.partitions);
         let row = rows.clone().find(|row| row.label == label);
-        if let Some(row) = row.filter(|_| path.is_file()) {
+        if let Some(row) = row {
             found.push(regions::data(row.offset, path, table.as_ref()));
         }
     }

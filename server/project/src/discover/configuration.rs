@@ -73,10 +73,11 @@ fn sketch(root: &Path, look: &Look) -> Option<Configuration> {
 }
 
 fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
-    let file = ["sdkconfig", "sdkconfig.defaults"]
-        .map(|name| root.join(name))
+    let usual = ["sdkconfig", "sdkconfig.defaults"].map(|name| root.join(name));
+    let mut files = set_in_cmake(root, "SDKCONFIG", look)
         .into_iter()
-        .find(|path| path.is_file())?;
+        .chain(usual);
+    let file = files.find(|path| path.is_file())?;
     let mut found = from_sdkconfig(root, &file, look);
     let build = look
         .subdirectories(root, |name| name.starts_with("build"))
@@ -93,6 +94,31 @@ fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
         found.extra_subtypes = extra_subtypes(&build, look);
     }
     Some(found)
+}
+
+/// The file that `set(NAME file)` in the project's CMakeLists.txt names.
+pub(super) fn set_in_cmake(root: &Path, name: &str, look: &Look) -> Option<PathBuf> {
+    const ROOTS: [&str; 5] = [
+        "${CMAKE_SOURCE_DIR}/",
+        "${CMAKE_CURRENT_SOURCE_DIR}/",
+        "${CMAKE_CURRENT_LIST_DIR}/",
+        "${PROJECT_DIR}/",
+        "${COMPONENT_DIR}/",
+    ];
+    let text = look.lines(&root.join("CMakeLists.txt"))?;
+    let value = |line: &str| {
+        let inner = line.trim().strip_prefix("set(")?.split(')').next()?;
+        let (key, value) = inner.trim().split_once(char::is_whitespace)?;
+        let value = value.split(" CACHE ").next()?.trim().trim_matches('"');
+        (key == name && !value.is_empty()).then(|| value.to_owned())
+    };
+    // The last one counts.
+    let value = text.lines().rev().find_map(value)?;
+    let value = ROOTS
+        .iter()
+        .find_map(|dir| value.strip_prefix(dir))
+        .unwrap_or(&value);
+    (!value.contains('$')).then(|| root.join(value))
 }
 
 fn from_sdkconfig(root: &Path, file: &Path, look: &Look) -> Configuration {
@@ -255,6 +281,27 @@ mod tests {
             (extra[1].kind, &*extra[1].name, extra[1].value),
             (1, "mine", 0x99)
         );
+    }
+
+    #[test]
+    fn cmake_may_name_the_sdkconfig() {
+        for written in [
+            "set(SDKCONFIG \"cfg/sdkconfig.dev\")",
+            "  set( SDKCONFIG ${CMAKE_CURRENT_LIST_DIR}/cfg/sdkconfig.dev CACHE STRING \"x\")",
+        ] {
+            let list = format!("# set(SDKCONFIG none)\nset(OTHER x)\n{written}\nproject(x)\n");
+            let dir = project(&[
+                ("CMakeLists.txt", &list),
+                ("sdkconfig", "CONFIG_PARTITION_TABLE_OFFSET=0x8000\n"),
+                ("cfg/sdkconfig.dev", "CONFIG_PARTITION_TABLE_OFFSET=10000\n"),
+            ]);
+            assert_eq!(read(&dir)[0].table_offset, Some(0x1_0000), "{written}");
+        }
+        let unknown = [
+            ("CMakeLists.txt", "set(SDKCONFIG ${X}/a)\n"),
+            ("sdkconfig", ""),
+        ];
+        assert_eq!(read(&project(&unknown)).len(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::configuration::set_in_cmake;
 use super::environment::Environment;
 use super::flasher_args::{self, FlasherArgs, Placed};
 use super::named::{self, Named};
@@ -142,7 +143,7 @@ fn read(
     // A damaged description only makes the target poorer: flasher_args.json says what to flash.
     let description = look.json(&dir.join(DESCRIPTION)).unwrap_or_default();
     let project = project_directory(root, dir, &description);
-    let sdkconfig_path = sdkconfig_path(&project, &description);
+    let sdkconfig_path = sdkconfig_path(&project, &description, look);
     let sdkconfig = SdkConfig::read(&sdkconfig_path, look);
 
     let name = build_name(root, dir);
@@ -202,7 +203,7 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
         .unwrap_or_else(|| root.to_owned())
 }
 
-fn sdkconfig_path(project: &Path, description: &Value) -> PathBuf {
+fn sdkconfig_path(project: &Path, description: &Value, look: &Look) -> PathBuf {
     let said = description
         .get("config_file")
         .and_then(Value::as_str)
@@ -210,7 +211,9 @@ fn sdkconfig_path(project: &Path, description: &Value) -> PathBuf {
     match said {
         Some(path) if path.is_file() => path,
         Some(path) => project.join(path.file_name().unwrap_or_else(|| "sdkconfig".as_ref())),
-        None => project.join("sdkconfig"),
+        None => {
+            set_in_cmake(project, "SDKCONFIG", look).unwrap_or_else(|| project.join("sdkconfig"))
+        }
     }
 }
 

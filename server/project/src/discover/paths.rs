@@ -81,3 +81,27 @@ pub(super) fn read_table(path: &Path) -> Option<crate::partitions::PartitionTabl
     let bytes = read_start(path, 0x1000)?;
     crate::partitions::PartitionTable::parse(&bytes).ok()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_other_systems_are_found_by_their_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let build = dir.path().join("größe 1/build");
+        let file = build.join("boot loader/boot.bin");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "").unwrap();
+        for written in [
+            r"C:\proj\größe 1\build\boot loader\boot.bin",
+            r"boot loader\boot.bin",
+            "/workspaces/app/build/boot loader/boot.bin",
+            "boot loader/boot.bin",
+        ] {
+            assert_eq!(here(&build.join(written), &build), file, "{written}");
+        }
+        let none = build.join(r"C:\x\none.bin");
+        assert_eq!(here(&none, &build), none);
+    }
+}

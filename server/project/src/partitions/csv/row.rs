@@ -180,6 +180,7 @@ pub(super) fn read(
         written_size: Written::Unknown,
     };
     let rules = Rules::of(options);
+    let before = problems.len();
     let mut take = |row: &Row, column, complaint| {
         problems.push(row.problem(index, Stage::Line, column, complaint));
     };
@@ -227,7 +228,44 @@ pub(super) fn read(
             }
         }
     }
+    if let Some(message) = missing_comma(&row) {
+        // Cells that are in the wrong column say nothing more.
+        problems.truncate(before + 1);
+        if let Some(first) = problems.get_mut(before) {
+            first.span = row.span.clone();
+            first.message = message;
+            first.replacement = None;
+            let name = row
+                .name
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            row.name = name;
+            row.written_offset = Written::Unknown;
+            row.written_size = Written::Unknown;
+        }
+    }
     row
+}
+
+/// What is said of a row in which spaces stand for commas.
+fn missing_comma(row: &Row) -> Option<String> {
+    const NEEDED: usize = 5;
+    let count = row.cells.len();
+    if row.kind.is_some() || count >= NEEDED {
+        return None;
+    }
+    let mut cells = row.cells.iter().map(|cell| cell.text.split_whitespace());
+    let first = cells.find_map(|mut words| Some((words.next()?, words.next()?)).map(|it| it.0))?;
+    let cells = if count == 1 {
+        "one cell".to_owned()
+    } else {
+        format!("{count} cells")
+    };
+    Some(format!(
+        "This row has {cells}; a comma is missing behind '{first}'."
+    ))
 }
 
 fn number(text: &str) -> Result<Written, Complaint> {

@@ -9,6 +9,46 @@ fn code(text: &str) -> &'static str {
     compile(text, &Options::default()).unwrap_err().code
 }
 
+/// Spaces in place of commas: one problem, with the code of what the genuine tool stops at.
+#[test]
+fn a_row_without_commas_is_told_once() {
+    for (row, code, message) in [
+        (
+            "partition_table   0xA000,   0x1000",
+            "type-range",
+            "This row has 2 cells; a comma is missing behind 'partition_table'.",
+        ),
+        (
+            "nvs data nvs 0x9000 0x5000",
+            "type-empty",
+            "This row has one cell; a comma is missing behind 'nvs'.",
+        ),
+        (
+            "nvs  data, nvs, 0x9000, 0x5000",
+            "type-unknown",
+            "This row has 4 cells; a comma is missing behind 'nvs'.",
+        ),
+    ] {
+        let read = read(
+            &format!("{row}\nok, data, fat, 0x10000, 4K\n"),
+            &Options::default(),
+        );
+        let told: Vec<_> = read
+            .problems
+            .iter()
+            .map(|it| (it.code, it.message.as_str()))
+            .collect();
+        assert_eq!(told, [(code, message)], "{row}");
+    }
+    // A name may have a space in it.
+    let read = super::read("my data, data, nvs, 0x9000\n", &Options::default());
+    assert!(
+        read.problems.iter().all(|it| !it.message.contains("comma")),
+        "{:?}",
+        read.problems
+    );
+}
+
 #[test]
 fn blanks_are_filled_and_a_negative_size_is_an_end_address() {
     let table = compile(
