@@ -18,7 +18,9 @@ use serde::Serialize;
 
 use fbuild_project::plain;
 
-pub(crate) use board::{Board, BoardAnswer, revision};
+use crate::explain::Text;
+
+pub(crate) use board::{Board, BoardAnswer};
 pub(crate) use crashes::CrashList;
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 
@@ -39,6 +41,9 @@ pub(crate) struct Outcome<'r> {
     plan: Option<Plan<'r>>,
     warnings: Vec<Cow<'r, str>>,
     error: Option<Problem>,
+    /// Only for who shows it to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<Text>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +105,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
             plan: report.plan.as_ref().map(Plan::from),
             warnings: report.warnings.iter().map(|it| plain::line(it)).collect(),
             error: report.error.as_ref().map(Problem::from),
+            text: None,
         }
     }
 }

@@ -26,6 +26,8 @@ const TIME_MAX: u64 = 86_400_000_000;
 pub(crate) struct Step {
     /// Phase, region, percent, KiB and time: `firmware: writing 43 %, 512 of 1180 KiB, 6 s left`.
     pub(crate) text: String,
+    /// The end of the text, where it counts something: `512 of 1180 KiB, 6 s left`.
+    pub(crate) amounts: Option<String>,
     /// Of the whole job; never falls.
     pub(crate) percent: u32,
     /// `connecting`, `verifying`, `writing`, `checking`.
@@ -133,6 +135,7 @@ impl Tracker {
 
     /// What to show after `event`.
     pub(crate) fn hear(&mut self, event: &Event) -> Step {
+        let mut amounts = None;
         let text = match event {
             Event::Connecting { port } => format!("connecting to {port}"),
             Event::Connected(board) => match &board.mac {
@@ -150,7 +153,11 @@ impl Tracker {
                 total_bytes,
             } => {
                 self.progress(region, *phase, *done_bytes, *total_bytes);
-                progress_text(region, *phase, *done_bytes, *total_bytes) + &self.left_text()
+                let counted = amounts_text(*done_bytes, *total_bytes) + &self.left_text();
+                let text = progress_text(region, *phase, *done_bytes, *total_bytes);
+                let text = format!("{text}, {counted}");
+                amounts = Some(counted);
+                text
             }
             Event::Note(note) => note.clone(),
             Event::Finished(report) => {
@@ -162,6 +169,7 @@ impl Tracker {
         self.percent = self.percent.max(percent);
         Step {
             text,
+            amounts,
             percent: self.percent,
             phase: self.phase,
             region: self.region.clone(),
@@ -228,12 +236,12 @@ fn progress_text(region: &str, phase: Phase, done_bytes: u64, total_bytes: u64) 
     } else {
         share(done_bytes, total_bytes, 100)
     };
-    format!(
-        "{region}: {} {percent} %, {} of {} KiB",
-        doing(phase),
-        done_bytes.div_ceil(1024),
-        total_bytes.div_ceil(1024)
-    )
+    format!("{region}: {} {percent} %", doing(phase))
+}
+
+fn amounts_text(done_bytes: u64, total_bytes: u64) -> String {
+    let (done, total) = (done_bytes.div_ceil(1024), total_bytes.div_ceil(1024));
+    format!("{done} of {total} KiB")
 }
 
 /// What is about to be written, in one line.

@@ -7,7 +7,8 @@ use fbuild_project::amount::amount;
 use super::terminal::Terminal;
 use super::{CANCELLED, SUCCESS, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::json::{self, Board, BoardAnswer, Problem};
+use crate::explain;
+use crate::json::{Board, BoardAnswer, Problem};
 use crate::port::{self, Wishes};
 
 /// Arguments of `board`.
@@ -43,6 +44,8 @@ impl Arguments {
                 board: answer.ok().map(|(port, info)| Board::new(port, info)),
                 is_cancelled,
                 error: answer.err().filter(|_| !is_cancelled).map(Problem::from),
+                facts: None,
+                text: None,
             });
         }
         match answer {
@@ -64,7 +67,7 @@ impl Arguments {
 
 fn lines(info: &BoardInfo) -> Vec<String> {
     let mut lines = vec![match info.revision {
-        Some(revision) => format!("{} {}", info.chip, json::revision(revision)),
+        Some(revision) => format!("{} {}", info.chip, explain::revision(revision)),
         None => info.chip.to_string(),
     }];
     lines.extend(info.mac.as_ref().map(|mac| format!("MAC {mac}")));

@@ -4,6 +4,8 @@ use fbuild_deploy::outcome::PlanSummary;
 
 use fbuild_project::plain;
 
+use crate::explain::columns;
+
 /// The table's lines.
 pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
     if plan.writes.is_empty() {
@@ -30,14 +32,7 @@ pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
         wire_bytes.div_ceil(1024).to_string(),
         format!("{:.2}", plan.predicted.as_secs_f64()),
     ]);
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let line = |row: &[String; 5]| {
-        let cells = (1..5).map(|column| format!("  {:>1$}", row[column], width(column)));
-        cells.fold(format!("{:<1$}", row[0], width(0)), |line, cell| {
-            line + &cell
-        })
-    };
-    rows.iter().map(line).collect()
+    columns(&rows, [true, false, false, false, false])
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use fbuild_deploy::native::BoardInfo;
 use serde::Serialize;
 
 use super::Problem;
+use crate::explain::{Fact, Text, revision};
 
 /// What came of asking.
 #[derive(Debug, Serialize)]
@@ -12,6 +13,11 @@ pub(crate) struct BoardAnswer<'b> {
     pub(crate) board: Option<Board<'b>>,
     pub(crate) is_cancelled: bool,
     pub(crate) error: Option<Problem>,
+    /// The board in words. Only for who shows it to a person, as the text is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Vec<Fact>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<Text>,
 }
 
 /// Who answered on a port.
@@ -58,9 +64,4 @@ impl<'b> Board<'b> {
             },
         }
     }
-}
-
-/// A chip revision as people write it: `v0.4`.
-pub(crate) fn revision(number: u16) -> String {
-    format!("v{}.{}", number / 100, number % 100)
 }

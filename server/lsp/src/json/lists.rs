@@ -10,6 +10,7 @@ use fbuild_project::target::{Region, Target};
 use serde::Serialize;
 
 use super::Problem;
+use crate::explain::Next;
 use crate::port;
 use crate::remember::selections::Selection;
 
@@ -32,6 +33,9 @@ pub(crate) struct SelectionEntry {
     root: String,
     target: Option<String>,
     port: Option<String>,
+    /// Only for who shows it to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Next>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +83,7 @@ pub(crate) struct PortList {
 struct PortEntry {
     name: String,
     likely_board: bool,
+    description: String,
     usb: Option<Usb>,
 }
 
@@ -107,18 +112,18 @@ impl TargetList {
     }
 
     /// Adds what was chosen for one folder.
-    pub(crate) fn add_selection(&mut self, root: &Path, selection: &Selection) {
-        let entry = SelectionEntry::new(root, selection);
+    pub(crate) fn add_selection(&mut self, entry: SelectionEntry) {
         self.selected.get_or_insert_default().push(entry);
     }
 }
 
 impl SelectionEntry {
-    pub(crate) fn new(root: &Path, selection: &Selection) -> Self {
+    pub(crate) fn new(root: &Path, selection: &Selection, next: Option<Next>) -> Self {
         Self {
             root: text(root),
             target: selection.target.clone(),
             port: selection.board.as_ref().map(|board| board.name.clone()),
+            next,
         }
     }
 }
@@ -172,6 +177,8 @@ impl From<&[PortInfo]> for PortList {
             .map(|info| PortEntry {
                 name: info.name.clone(),
                 likely_board: port::board_vendor(info).is_some(),
+                description: port::describe(info)
+                    .map_or_else(String::new, |it| plain::line(&it).into_owned()),
                 usb: info.usb.as_ref().map(|usb| Usb {
                     vid: usb.vid,
                     pid: usb.pid,

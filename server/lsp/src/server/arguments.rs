@@ -42,6 +42,11 @@ impl Fields {
         }
     }
 
+    /// All of them that nobody took yet.
+    pub(crate) fn all(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// A field's value; `None` if it is missing or `null`.
     pub(crate) fn get<T: DeserializeOwned>(
         &mut self,

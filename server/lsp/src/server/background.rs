@@ -23,7 +23,8 @@ pub(crate) fn start(desk: &Arc<Desk>) {
     if capabilities.configuration {
         tokio::spawn(configuration::follow(desk.clone()));
     }
-    if capabilities.wants.ports {
+    // What a deploy would take depends on the ports, too.
+    if capabilities.wants.ports || capabilities.wants.targets {
         tokio::spawn(ports::follow(desk.clone()));
     }
     let desk = desk.clone();

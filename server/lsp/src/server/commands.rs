@@ -23,6 +23,7 @@ use super::job::{self, NotStarted, Work};
 use super::report::Place;
 use super::session::Session;
 use super::{requests, uri};
+use crate::explain::Asked;
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
@@ -77,18 +78,23 @@ pub(crate) async fn run(
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let fields = Fields::of(arguments)?;
+    let asked = Asked {
+        command: name.to_owned(),
+        argument: fields.all().clone(),
+        is_trusted: desk.configuration.is_trusted(),
+    };
     match name {
-        "fbuild.server.deploy" => deploy::deploy(desk, fields, given).await,
-        "fbuild.server.verify" => deploy::verify(desk, fields, given).await,
-        "fbuild.server.plan" => deploy::plan(desk, fields, given).await,
+        "fbuild.server.deploy" => deploy::deploy(desk, fields, asked, given).await,
+        "fbuild.server.verify" => deploy::verify(desk, fields, asked, given).await,
+        "fbuild.server.plan" => deploy::plan(desk, fields, asked, given).await,
         "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields),
         "fbuild.server.targets" => targets::targets(desk, fields).await,
         "fbuild.server.selectTarget" => select::target(desk, fields).await,
         "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
         "fbuild.server.selectPort" => select::port(desk, fields).await,
-        "fbuild.server.boardInfo" => board::info(desk, fields, given).await,
-        "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, given).await,
-        "fbuild.server.eraseRegion" => board::erase_region(desk, fields, given).await,
+        "fbuild.server.boardInfo" => board::info(desk, fields, asked, given).await,
+        "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, asked, given).await,
+        "fbuild.server.eraseRegion" => board::erase_region(desk, fields, asked, given).await,
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,

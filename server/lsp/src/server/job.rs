@@ -9,7 +9,7 @@ mod build;
 pub(crate) mod deploy;
 mod esptool;
 mod freshness;
-mod stand;
+pub(crate) mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -106,6 +106,7 @@ pub(crate) fn start<W: Work>(
         id: slot.id(),
         verb: work.verb(),
         title: work.title(),
+        token: shown.token().cloned(),
     };
     let reporter = report::follow(desk.clone(), shown, about, slot.view.subscribe());
     let reporter = tokio::spawn(reporter);
@@ -137,7 +138,7 @@ fn thread<W: Work>(desk: &Desk, work: &W, slot: Slot, sender: oneshot::Sender<W:
     let ended = work.ended(&done, started.elapsed());
     tracing::info!(
         outcome = ended.outcome,
-        summary = ended.summary,
+        summary = ended.words.short,
         "job ended"
     );
     if ended.is_failure {

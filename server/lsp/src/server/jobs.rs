@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use fbuild_loader::cancel::CancelToken;
 use tokio::sync::watch;
 
+use crate::explain::Text;
 use crate::port;
 use crate::progress::Step;
 
@@ -49,10 +50,8 @@ pub(crate) struct Ended {
     pub(crate) is_failure: bool,
     /// The outcome in its first line; cause, state and remedy in further ones.
     pub(crate) text: String,
-    /// A few words for a status bar.
-    pub(crate) summary: String,
-    /// Everything, in Markdown.
-    pub(crate) detail: String,
+    /// The same for every place where an editor shows it.
+    pub(crate) words: Text,
     pub(crate) duration: Duration,
 }
 

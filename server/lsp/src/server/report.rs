@@ -44,6 +44,8 @@ pub(crate) struct About {
     pub(crate) id: u64,
     pub(crate) verb: &'static str,
     pub(crate) title: String,
+    /// Of the request's own progress.
+    pub(crate) token: Option<Token>,
 }
 
 /// Tells a job's progress and its result until the job is over.

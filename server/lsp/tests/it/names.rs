@@ -242,6 +242,9 @@ fn a_client_gets_them_as_text() {
     assert_eq!(idf["regions"][1]["name"], HOSTILE, "{targets}");
     let outcome = ask(&mut server, run, &command("deploy", json!({})));
     assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+    let detail = outcome["text"]["detail"].as_str().unwrap();
+    assert!(detail.contains("forged"), "{detail}");
+    assert_eq!(harmful(detail), None, "{detail}");
     ask(&mut server, run, &command("verify", json!({})));
     ask(
         &mut server,

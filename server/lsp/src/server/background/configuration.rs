@@ -37,6 +37,7 @@ pub(crate) fn apply(desk: &Arc<Desk>, method: &str, params: Option<&Value>) -> b
         "fbuild/didChangeTrust" => {
             let is_trusted = params.is_some_and(|params| params["trusted"] == true);
             desk.configuration.set_trusted(is_trusted);
+            desk.targets_changed.notify_one();
         }
         // Both go on to others.
         "initialized" | "workspace/didChangeWorkspaceFolders" if can_ask => {
@@ -71,6 +72,8 @@ fn take(desk: &Arc<Desk>, whole: &Value, folders: &[(PathBuf, Value)]) {
     let wrong = desk.configuration.take(whole, folders);
     desk.log
         .set_level(desk.configuration.settings(&[]).log_level);
+    // Another target or port may be what a deploy takes.
+    desk.targets_changed.notify_one();
     if wrong.is_empty() {
         return;
     }

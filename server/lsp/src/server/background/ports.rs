@@ -18,8 +18,11 @@ pub(super) async fn follow(desk: Arc<Desk>) {
         if told.as_ref() != Some(&ports)
             && let Ok(list) = serde_json::to_value(PortList::from(ports.as_slice()))
         {
-            desk.editor.ports(list).await;
+            if desk.session.capabilities().wants.ports {
+                desk.editor.ports(list).await;
+            }
             told = Some(ports);
+            desk.targets_changed.notify_one();
             editing::look_again(&desk);
         }
         tokio::time::sleep(desk.patience.ports_poll).await;

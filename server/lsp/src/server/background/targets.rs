@@ -13,8 +13,7 @@ pub(super) async fn follow(desk: Arc<Desk>, is_watching: bool) {
     let mut told = Value::Null;
     loop {
         let (looking, folders) = (desk.clone(), desk.session.folders());
-        let found =
-            tokio::task::spawn_blocking(move || list_targets(&looking.selections, &folders));
+        let found = tokio::task::spawn_blocking(move || list_targets(&looking, &folders));
         let Ok(found) = found.await else { return };
         if let Ok(found) = serde_json::to_value(found)
             && found != told

@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{BadArguments, CommandError, port, roots, run_job, to_value};
+use crate::explain::{Asked, Text, facts};
 use crate::json::{Board, BoardAnswer, Problem, milliseconds};
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::editor::Token;
-use crate::server::job::board::{Done, Erase, Identify, Place, Stop};
+use crate::server::job::board::{Erase, Identify, Place, Stop};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,49 +27,50 @@ struct EraseResult<'r> {
     size: Option<u32>,
     duration_ms: u64,
     error: Option<Problem>,
+    text: Text,
 }
 
-fn place(desk: &Desk, fields: &mut Fields) -> Result<Place, BadArguments> {
+fn place(desk: &Desk, fields: &mut Fields, asked: Asked) -> Result<Place, BadArguments> {
     let roots = roots(&desk.session, fields)?;
     Ok(Place {
+        asked,
         port: port(fields, &roots)?,
         roots,
     })
 }
 
-fn problem<T>(done: &Done<T>) -> Option<Problem> {
-    match &done.result {
-        Err(Stop::Failed(failure)) => Some(Problem::from(failure)),
-        Ok(_) | Err(Stop::Cancelled) => None,
-    }
-}
-
 pub(super) async fn info(
     desk: &Arc<Desk>,
     mut fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let work = Identify(place(desk, &mut fields)?);
+    let work = Identify(place(desk, &mut fields, asked.clone())?);
     let done = run_job(desk, work, given).await?;
     let port = done.port.as_deref().unwrap_or_default();
+    let info = done.result.as_ref().ok();
     to_value(BoardAnswer {
-        board: done.result.as_ref().ok().map(|info| Board::new(port, info)),
+        board: info.map(|info| Board::new(port, info)),
         is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
-        error: problem(&done),
+        error: done.failure().map(Problem::from),
+        facts: info.map(facts),
+        text: Some(done.words(&asked)),
     })
 }
 
 pub(super) async fn erase_flash(
     desk: &Arc<Desk>,
     fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    erase(desk, fields, Stretch::All, given).await
+    erase(desk, fields, asked, Stretch::All, given).await
 }
 
 pub(super) async fn erase_region(
     desk: &Arc<Desk>,
     mut fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let offset = whole_sectors(&mut fields, "offset")?;
@@ -78,7 +80,7 @@ pub(super) async fn erase_region(
         return Err(BadArguments::Field { field: "size", why }.into());
     }
     let stretch = Stretch::Range { offset, len_bytes };
-    erase(desk, fields, stretch, given).await
+    erase(desk, fields, asked, stretch, given).await
 }
 
 fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArguments> {
@@ -94,11 +96,12 @@ fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArg
 async fn erase(
     desk: &Arc<Desk>,
     mut fields: Fields,
+    asked: Asked,
     stretch: Stretch,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let work = Erase {
-        place: place(desk, &mut fields)?,
+        place: place(desk, &mut fields, asked.clone())?,
         stretch,
         is_confirmed: fields.get("confirmed")?.unwrap_or(false),
     };
@@ -117,6 +120,7 @@ async fn erase(
         offset: erased.map(|erased| erased.offset),
         size: erased.map(|erased| erased.len_bytes),
         duration_ms: milliseconds(done.duration),
-        error: problem(&done),
+        error: done.failure().map(Problem::from),
+        text: done.words(&asked),
     })
 }

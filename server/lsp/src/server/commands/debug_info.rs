@@ -44,7 +44,7 @@ pub(super) async fn debug_info(desk: &Arc<Desk>) -> Result<Value, CommandError> 
 fn gather(desk: &Desk) -> DebugInfo {
     let capabilities = desk.session.capabilities();
     let folders = desk.session.folders().into_iter().map(|folder| Folder {
-        selection: SelectionEntry::new(&folder, &desk.selections.of(&folder)),
+        selection: SelectionEntry::new(&folder, &desk.selections.of(&folder), None),
         settings: desk.configuration.settings(&[folder]).in_effect(),
     });
     let executable = std::env::current_exe().ok();

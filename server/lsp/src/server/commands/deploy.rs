@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{BadArguments, CommandError, port, roots, run_job, to_value};
+use crate::explain::{self, Asked};
 use crate::json::Outcome;
 use crate::order::Order;
 use crate::server::arguments::Fields;
@@ -60,6 +61,7 @@ enum StaleArgument {
 pub(super) async fn deploy(
     desk: &Arc<Desk>,
     mut fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let mode = match (fields.get("dryRun")?, fields.get("mode")?) {
@@ -68,29 +70,36 @@ pub(super) async fn deploy(
         (_, Some(ModeArgument::Full)) => Mode::Full,
         (_, Some(ModeArgument::Verify)) => Mode::Verify,
     };
-    let order = order(desk, mode, fields)?;
+    let order = order(desk, mode, fields, asked)?;
     run(desk, order, given).await
 }
 
 pub(super) async fn verify(
     desk: &Arc<Desk>,
     fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Verify, fields)?;
+    let order = order(desk, Mode::Verify, fields, asked)?;
     run(desk, order, given).await
 }
 
 pub(super) async fn plan(
     desk: &Arc<Desk>,
     fields: Fields,
+    asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Plan, fields)?;
+    let order = order(desk, Mode::Plan, fields, asked)?;
     run(desk, order, given).await
 }
 
-fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArguments> {
+fn order(
+    desk: &Desk,
+    mode: Mode,
+    mut fields: Fields,
+    asked: Asked,
+) -> Result<Deploy, BadArguments> {
     let roots: Vec<PathBuf> = roots(&desk.session, &mut fields)?;
     let baud = match fields.get("baud")? {
         None => None,
@@ -129,6 +138,7 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
         roots,
     };
     Ok(Deploy {
+        asked,
         order,
         baud,
         backend,
@@ -139,8 +149,11 @@ fn order(desk: &Desk, mode: Mode, mut fields: Fields) -> Result<Deploy, BadArgum
 }
 
 async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
+    let asked = work.asked.clone();
     let report = run_job(desk, work, given).await?;
     // What boards hold is known better now.
     editing::look_again(desk);
-    to_value(Outcome::from(&report))
+    let mut outcome = Outcome::from(&report);
+    outcome.text = Some(explain::outcome(&report, &asked));
+    to_value(outcome)
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{CommandError, blocking, to_value};
+use crate::explain;
 use crate::json::milliseconds;
 use crate::server::desk::Desk;
 use crate::server::jobs::{Jobs, Listed};
@@ -56,5 +57,16 @@ pub(super) fn jobs(jobs: &Jobs) -> Result<Value, CommandError> {
 
 pub(super) async fn history(desk: &Arc<Desk>) -> Result<Value, CommandError> {
     let desk = desk.clone();
-    to_value(blocking(move || desk.history.read()).await?)
+    let kept = blocking(move || desk.history.read()).await?;
+    let mut shown = to_value(&kept)?;
+    for (i, board) in kept.boards.iter().enumerate() {
+        let entry = &mut shown["boards"][i];
+        entry["name"] =
+            explain::board_name(board.chip.as_deref(), board.mac.as_deref(), &board.port).into();
+        for (k, deploy) in board.deploys.iter().enumerate() {
+            entry["deploys"][k]["short"] =
+                explain::past_deploy(&deploy.message, deploy.duration_ms).into();
+        }
+    }
+    Ok(shown)
 }

@@ -1,18 +1,20 @@
 //! `fbuild.server.selectTarget` and `selectPort`: what a folder's deploys mean when they say
 //! nothing. Remembered between runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fbuild_deploy::outcome::Failure;
-use fbuild_project::discover::{Environment, discover};
+use fbuild_project::discover::{Discovery, Environment, discover};
 use serde_json::Value;
 
 use super::{BadArguments, CommandError, blocking, roots, to_value};
+use crate::explain;
 use crate::json::SelectionEntry;
-use crate::port;
+use crate::port::{self, Chosen, Wishes};
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
+use crate::server::job::stand::board_of;
 use crate::server::session::Session;
 
 pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
@@ -20,10 +22,10 @@ pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value
     let name: Option<String> = fields.get("target")?;
     let desk = desk.clone();
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
+        let found = discover(&root, &Environment::from_process());
         let target = match name {
             None => None,
             Some(name) => {
-                let found = discover(&root, &Environment::from_process());
                 let target = found.target(&name).map_err(|error| {
                     let failure = Failure::from(error);
                     BadArguments::Field {
@@ -37,7 +39,7 @@ pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value
         desk.selections
             .select(&root, |selection| selection.target = target);
         desk.targets_changed.notify_one();
-        Ok(SelectionEntry::new(&root, &desk.selections.of(&root)))
+        Ok(selection(&desk, &root, &found))
     });
     to_value(selected.await??)
 }
@@ -54,9 +56,45 @@ pub(super) async fn port(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, 
         desk.selections
             .select(&root, |selection| selection.board = board);
         desk.targets_changed.notify_one();
-        SelectionEntry::new(&root, &desk.selections.of(&root))
+        let found = discover(&root, &Environment::from_process());
+        selection(&desk, &root, &found)
     });
     to_value(selected.await?)
+}
+
+/// What is chosen for a folder, and what a deploy would take there, by the same rules as a deploy, but
+/// that a board that was chosen is named also while it is not plugged in.
+pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> SelectionEntry {
+    let chosen = desk.selections.of(root);
+    let settings = desk.configuration.settings(&[root.to_owned()]);
+    let name = chosen.target.as_ref().or(settings.target.as_ref());
+    let target = found.choose(name.map(String::as_str)).ok();
+    let ports = desk.boards.ports();
+    let trusted = desk.configuration.is_trusted();
+    let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
+    let board = board_of(desk, root);
+    let wishes = Wishes {
+        asked: None,
+        remembered: board.as_ref(),
+        setting: settings
+            .port
+            .as_deref()
+            .filter(|name| trusted || is_there(name)),
+        project: target.and_then(|target| target.port.as_deref()),
+    };
+    let port = match (port::choose(&wishes, &ports), board) {
+        // The warning says that it is not plugged in.
+        (
+            Err(_)
+            | Ok(Chosen {
+                warning: Some(_), ..
+            }),
+            Some(board),
+        ) => Some(board.name),
+        (chosen, _) => chosen.ok().map(|chosen| chosen.name),
+    };
+    let next = explain::next(found, target, port);
+    SelectionEntry::new(root, &chosen, Some(next))
 }
 
 /// The folder that a choice is for.

@@ -6,25 +6,26 @@ use std::sync::Arc;
 use fbuild_project::discover::{Environment, discover};
 use serde_json::Value;
 
+use super::select::selection;
 use super::{CommandError, blocking, roots, to_value};
 use crate::json::TargetList;
-use crate::remember::selections::Selections;
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 
 pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
     let roots = roots(&desk.session, &mut fields)?;
     let looking = desk.clone();
-    to_value(blocking(move || list_targets(&looking.selections, &roots)).await?)
+    to_value(blocking(move || list_targets(&looking, &roots)).await?)
 }
 
 /// The targets of some folders, and what was chosen for each. Looks at the disk.
-pub(crate) fn list_targets(selections: &Selections, roots: &[PathBuf]) -> TargetList {
+pub(crate) fn list_targets(desk: &Desk, roots: &[PathBuf]) -> TargetList {
     let environment = Environment::from_process();
     let mut targets = TargetList::default();
     for root in roots {
-        targets.add(&discover(root, &environment));
-        targets.add_selection(root, &selections.of(root));
+        let found = discover(root, &environment);
+        targets.add(&found);
+        targets.add_selection(selection(desk, root, &found));
     }
     targets
 }

@@ -7,11 +7,10 @@ use fbuild_deploy::native::BoardInfo;
 use fbuild_deploy::native::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::amount::amount;
-use fbuild_project::plain;
 
 use super::Work;
 use super::stand::Stand;
-use crate::explain::{failure_lines, paragraph};
+use crate::explain::{self, Asked, Text};
 use crate::port::Wishes;
 use crate::progress::Step;
 use crate::server::editor::Answer;
@@ -22,6 +21,8 @@ pub(crate) use super::stand::Stop;
 /// Which board.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    /// The request itself.
+    pub(crate) asked: Asked,
     /// Port, if one was asked for.
     pub(crate) port: Option<String>,
     /// Folders whose choice and settings count.
@@ -58,21 +59,31 @@ pub(crate) struct Done<T> {
 }
 
 impl<T> Done<T> {
-    fn ended(&self, good: &'static str) -> Ended {
-        let (outcome, lines) = match &self.result {
-            Ok(_) => (good, Vec::new()),
-            Err(Stop::Cancelled) => ("cancelled", Vec::new()),
-            Err(Stop::Failed(failure)) => ("failed", failure_lines(failure).skip(1).collect()),
-        };
-        let lines = [vec![self.message.clone()], lines].concat();
-        let lines: Vec<_> = lines.iter().map(|line| plain::line(line)).collect();
-        let text = lines.join("\n");
+    /// What went wrong, if something did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match &self.result {
+            Err(Stop::Failed(failure)) => Some(failure),
+            Ok(_) | Err(Stop::Cancelled) => None,
+        }
+    }
+
+    /// How it ended, for a person.
+    pub(crate) fn words(&self, asked: &Asked) -> Text {
+        let port = self.port.as_deref().unwrap_or_default();
+        explain::work(&self.message, self.failure(), port, asked)
+    }
+
+    fn ended(&self, good: &'static str, asked: &Asked) -> Ended {
+        let words = self.words(asked);
         Ended {
-            outcome,
-            is_failure: outcome == "failed",
-            detail: paragraph(&text),
-            text,
-            summary: self.message.clone(),
+            outcome: match &self.result {
+                Ok(_) => good,
+                Err(Stop::Cancelled) => "cancelled",
+                Err(Stop::Failed(_)) => "failed",
+            },
+            is_failure: self.failure().is_some(),
+            text: words.lines.join("\n"),
+            words,
             duration: self.duration,
         }
     }
@@ -138,7 +149,7 @@ impl Work for Identify {
     }
 
     fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
-        done.ended("identified")
+        done.ended("identified", &self.0.asked)
     }
 }
 
@@ -179,6 +190,7 @@ impl Erase {
             let (done, all) = (done / 1024, all / 1024);
             let step = Step {
                 text: format!("erasing {percent} %, {done} of {all} KiB"),
+                amounts: Some(format!("{done} of {all} KiB")),
                 percent,
                 phase: "erasing",
                 ..Step::default()
@@ -261,6 +273,6 @@ impl Work for Erase {
     }
 
     fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
-        done.ended("erased")
+        done.ended("erased", &self.place.asked)
     }
 }

@@ -13,7 +13,7 @@ use super::Work;
 use super::esptool;
 use super::freshness;
 use super::stand::{Stand, Stop};
-use crate::explain::{detail, explain, summary};
+use crate::explain::{self, Asked};
 use crate::json;
 use crate::order::Order;
 use crate::port::Wishes;
@@ -26,6 +26,8 @@ use crate::server::settings::{Settings, StaleBuild};
 /// What a client asked for. What it left open is settled when the job runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Deploy {
+    /// The request itself.
+    pub(crate) asked: Asked,
     pub(crate) order: Order,
     /// Baud rate, if one was asked for.
     pub(crate) baud: Option<Baud>,
@@ -71,9 +73,8 @@ impl Work for Deploy {
         Ended {
             outcome: json::outcome_name(report.outcome),
             is_failure: report.outcome == OutcomeKind::Failed,
-            text: explain(report),
-            summary: summary(report),
-            detail: detail(report),
+            text: explain::explain(report),
+            words: explain::outcome(report, &self.asked),
             duration: report.duration,
         }
     }

@@ -184,13 +184,7 @@ impl<'j> Stand<'j> {
 
     /// The board that was chosen for a folder, or for the open folder that it is a part of.
     pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
-        let Desk {
-            selections,
-            session,
-            ..
-        } = self.desk;
-        let own = selections.of(folder).board;
-        own.or_else(|| selections.of(&session.folder_of(folder)?).board)
+        board_of(self.desk, folder)
     }
 
     /// Takes the port for this job.
@@ -204,4 +198,10 @@ impl<'j> Stand<'j> {
             remedy: "wait for it to end, or cancel it".to_owned(),
         })
     }
+}
+
+/// The board that was chosen for a folder, or for the open folder that it is a part of.
+pub(crate) fn board_of(desk: &Desk, folder: &Path) -> Option<port::Remembered> {
+    let own = desk.selections.of(folder).board;
+    own.or_else(|| desk.selections.of(&desk.session.folder_of(folder)?).board)
 }

@@ -1,11 +1,14 @@
 //! `fbuild/status`: where a job stands, for clients with a status bar of their own.
 
-use fbuild_project::plain;
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::About;
+use crate::explain::{self, Text};
 use crate::json::milliseconds;
+use crate::server::editor::Token;
 use crate::server::jobs::View;
 
 #[derive(Serialize)]
@@ -22,9 +25,11 @@ struct Status<'v> {
     percent: u32,
     left_ms: Option<u64>,
     outcome: Option<&'static str>,
-    summary: String,
+    summary: &'v str,
     detail: Option<&'v str>,
     duration_ms: Option<u64>,
+    token: Option<&'v Token>,
+    text: &'v Text,
 }
 
 /// Where a job stands, or how it ended.
@@ -32,6 +37,10 @@ pub(super) fn of(about: &About, view: &View) -> Value {
     let end = view.ended.as_ref();
     let step = &view.step;
     let is_over = end.is_some();
+    let text = match end {
+        Some(end) => Cow::Borrowed(&end.words),
+        None => Cow::Owned(explain::step(about.verb, step)),
+    };
     let status = Status {
         job: about.id,
         kind: about.verb,
@@ -49,13 +58,11 @@ pub(super) fn of(about: &About, view: &View) -> Value {
         percent: if is_over { 100 } else { step.percent },
         left_ms: step.left.filter(|_| !is_over).map(milliseconds),
         outcome: end.map(|end| end.outcome),
-        summary: match (end, &step.region) {
-            (Some(end), _) => plain::line(&end.summary).into_owned(),
-            (None, Some(region)) => format!("{} {} %", plain::line(region), step.percent),
-            (None, None) => plain::line(&step.text).into_owned(),
-        },
-        detail: end.map(|end| end.detail.as_str()),
+        summary: &text.short,
+        detail: end.map(|end| end.words.detail.as_str()),
         duration_ms: end.map(|end| milliseconds(end.duration)),
+        token: about.token.as_ref(),
+        text: &text,
     };
     // Texts and numbers only, so this cannot fail.
     serde_json::to_value(status).unwrap_or_default()
@@ -77,10 +84,12 @@ mod tests {
             id: 7,
             verb: "deploy",
             title: "deploy a".to_owned(),
+            token: Some(Token::String("mine/1".to_owned())),
         };
         let mut view = View {
             step: Step {
-                text: "firmware: writing 43 %".to_owned(),
+                text: "firmware: writing 43 %, 512 of 1180 KiB".to_owned(),
+                amounts: Some("512 of 1180 KiB".to_owned()),
                 percent: 47,
                 phase: "writing",
                 region: Some("firmware".into()),
@@ -94,23 +103,36 @@ mod tests {
         let running = json!({
             "job": 7, "kind": "deploy", "state": "running", "target": "espidf:build",
             "port": "COM5", "chip": "esp32", "phase": "writing", "region": "firmware",
-            "percent": 47, "leftMs": 5570, "outcome": null, "summary": "firmware 47 %",
-            "detail": null, "durationMs": null
+            "percent": 47, "leftMs": 5570, "outcome": null, "summary": "writing firmware 47 %",
+            "detail": null, "durationMs": null, "token": "mine/1",
+            "text": {
+                "short": "writing firmware 47 %",
+                "sentence": "writing firmware, 512 of 1180 KiB",
+                "detail": "deploy: writing firmware, 512 of 1180 KiB",
+                "lines": ["writing firmware"], "level": "none", "buttons": []
+            }
         });
         assert_eq!(of(&about, &view), running);
         view.ended = Some(Ended {
             outcome: "cancelled",
             is_failure: false,
             text: "deploy cancelled".to_owned(),
-            summary: "cancelled".to_owned(),
-            detail: "**".to_owned(),
+            words: Text {
+                short: "cancelled".to_owned(),
+                detail: "**".to_owned(),
+                ..Text::default()
+            },
             duration: Duration::from_secs(1),
         });
         let over = json!({
             "job": 7, "kind": "deploy", "state": "cancelled", "target": "espidf:build",
             "port": "COM5", "chip": "esp32", "phase": null, "region": null, "percent": 100,
             "leftMs": null, "outcome": "cancelled", "summary": "cancelled", "detail": "**",
-            "durationMs": 1000
+            "durationMs": 1000, "token": "mine/1",
+            "text": {
+                "short": "cancelled", "sentence": "", "detail": "**", "lines": [],
+                "level": "none", "buttons": []
+            }
         });
         assert_eq!(of(&about, &view), over);
     }

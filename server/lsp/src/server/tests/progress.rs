@@ -187,6 +187,7 @@ async fn a_step_made_while_the_progress_begins_is_shown() {
     }
     let view = watch::Sender::new(View::default());
     let about = About {
+        token: None,
         id: 1,
         verb: "deploy",
         title: "deploy".to_owned(),

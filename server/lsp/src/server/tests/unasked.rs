@@ -36,7 +36,7 @@ async fn a_job_tells_where_it_stands_and_once_how_it_ended() {
         let status = client.message("fbuild/status").await["params"].clone();
         assert_eq!(status["state"], "running");
         if status["phase"] == "writing" {
-            assert_eq!(status["summary"], "firmware 47 %");
+            assert_eq!(status["summary"], "writing firmware 47 %");
             assert_eq!(status["percent"], 47);
             assert_eq!(status["target"], "espidf:build");
             assert_eq!(status["port"], "/dev/fake0");
@@ -48,7 +48,7 @@ async fn a_job_tells_where_it_stands_and_once_how_it_ended() {
     let last = statuses(&mut client).await.pop().unwrap();
     assert_eq!(last["state"], "succeeded");
     assert_eq!(last["outcome"], "fullFlash");
-    assert_eq!(last["summary"], "full flash, 0.0 s");
+    assert_eq!(last["summary"], "full flash · 0.0 s");
     client.leave().await;
 }
 
@@ -128,6 +128,54 @@ async fn targets_are_told_when_one_is_chosen_and_only_when_something_changed() {
         .await;
     // `leave` finds what was told for nothing.
     client.leave().await;
+}
+
+/// What a deploy would take, as it was told last.
+async fn told(client: &mut Client) -> Value {
+    client.message("fbuild/targets").await["params"]["selected"][0]["next"].take()
+}
+
+/// By the same rules as a deploy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deploy_would_take_is_told_when_that_changes() {
+    let boards = FakeBoards::quick();
+    let wants = wanting(&["ports", "targets"]);
+    let builder = Builder::new(boards.clone()).with_options(&wants);
+    let mut client = builder
+        .waiting(|wait| {
+            wait.quiet = Duration::from_millis(5);
+            wait.ports_poll = Duration::from_millis(5);
+        })
+        .start()
+        .await;
+    let next = told(&mut client).await;
+    assert_eq!(next["target"], "espidf:build");
+    assert_eq!(next["port"], "/dev/fake0");
+    assert_eq!(next["short"], "espidf:build · fake0");
+    assert_eq!(
+        next["detail"],
+        "Target: espidf:build (ESP32)  \nBoard: /dev/fake0"
+    );
+    boards.plug(vec![]);
+    assert_eq!(told(&mut client).await["short"], "espidf:build · no board");
+    // A port of the settings counts where the workspace is trusted.
+    let settings = json!({"settings": {"fbuild": {"port": "sim:x.bin"}}});
+    client
+        .notify("workspace/didChangeConfiguration", &settings)
+        .await;
+    client
+        .notify("fbuild/didChangeTrust", &json!({"trusted": true}))
+        .await;
+    let next = told(&mut client).await;
+    assert_eq!(next["short"], "espidf:build · simulated board");
+    assert_eq!(next["port"], "sim:x.bin");
+    // A choice is known with its answer, whether that board is plugged in or not.
+    let choice = json!({"port": "/dev/ttyCHOSEN"});
+    let id = client.command("selectPort", &choice).await;
+    let selected = client.answer(id).await["result"].clone();
+    assert_eq!(selected["next"]["short"], "espidf:build · ttyCHOSEN");
+    assert_eq!(told(&mut client).await, selected["next"]);
+    client.leave_with_unread("fbuild/ports").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,172 @@
+//! A finished deploy, verify or plan.
+
+use std::borrow::Cow;
+
+use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_project::amount::amount_in_kib;
+use fbuild_project::plain;
+
+use super::words::{board, capital, count, duration, place, sentences};
+use super::{Asked, Level, Text, explain, plan};
+
+/// How it ended, and what can be done about it.
+pub(crate) fn outcome(report: &Report, asked: &Asked) -> Text {
+    let failure = report.error.as_ref();
+    let is_half = report.outcome == OutcomeKind::Cancelled && written(report).next().is_some();
+    let level = match failure {
+        Some(_) => Level::Error,
+        None if is_half || !report.warnings.is_empty() => Level::Warning,
+        None => Level::None,
+    };
+    Text {
+        short: plain::line(&short(report)).into_owned(),
+        sentence: plain::line(&sentence(report)).into_owned(),
+        detail: detail(report),
+        lines: match report.outcome {
+            OutcomeKind::Planned => plan::page(report),
+            _ => explain(report).lines().map(str::to_owned).collect(),
+        },
+        level,
+        buttons: failure.map_or_else(Vec::new, |failure| asked.remedies(failure, &report.port)),
+    }
+}
+
+fn written(report: &Report) -> impl Iterator<Item = &RegionReport> {
+    report.regions.iter().filter(|region| region.written)
+}
+
+fn short(report: &Report) -> String {
+    let time = duration(report.duration);
+    match report.outcome {
+        OutcomeKind::VerifySkip => format!("up to date · {time}"),
+        OutcomeKind::SelectiveFlash => format!("{} · {time}", selection(report)),
+        OutcomeKind::FullFlash => format!("full flash · {time}"),
+        OutcomeKind::Planned => {
+            let writes = report.plan.as_ref().map_or(&[][..], |plan| &plan.writes);
+            match writes.iter().map(|write| u64::from(write.sectors)).sum() {
+                0 => "nothing to write".to_owned(),
+                sectors => format!("{} to write", count(sectors, "sector")),
+            }
+        }
+        OutcomeKind::Cancelled => "cancelled".to_owned(),
+        OutcomeKind::Failed => report
+            .error
+            .as_ref()
+            .map_or_else(|| "failed".to_owned(), |failure| cause(failure.code)),
+    }
+}
+
+/// `firmware · 3 sectors`, or with several regions their number.
+fn selection(report: &Report) -> String {
+    let names: Vec<&str> = written(report).map(|region| &*region.name).collect();
+    let sectors = written(report).map(|region| u64::from(region.sectors_written));
+    let what = match names.len() {
+        0..=2 => names.join(", "),
+        n => format!("{n} regions"),
+    };
+    format!("{what} · {}", count(sectors.sum(), "sector"))
+}
+
+/// A few words for a cause. Most codes say it well themselves.
+pub(super) fn cause(code: &str) -> String {
+    match code {
+        "no-loader" => "no answer from the board",
+        "no-port" => "no board found",
+        "several-ports" => "several boards",
+        "no-target" => "nothing built",
+        "job-running" => "port busy",
+        "port-permission" => "no permission for the port",
+        "differs" => "board differs",
+        "link-lost" => "connection lost",
+        "chip-mismatch" => "firmware is for another chip",
+        "stale-build" => "build is old",
+        code => return code.replace('-', " "),
+    }
+    .to_owned()
+}
+
+fn sentence(report: &Report) -> String {
+    let said = match report.outcome {
+        OutcomeKind::VerifySkip | OutcomeKind::SelectiveFlash | OutcomeKind::FullFlash => {
+            let time = duration(report.duration);
+            format!("{} in {time}", report.message).into()
+        }
+        _ => Cow::Borrowed(&*report.message),
+    };
+    let warnings = report.warnings.iter();
+    let warnings = warnings.map(|it| format!("warning: {it}").into());
+    let more = report.error.iter().flat_map(state_and_remedy);
+    sentences(std::iter::once(said).chain(more).chain(warnings))
+}
+
+/// What a failure says besides what happened.
+pub(super) fn state_and_remedy(failure: &Failure) -> impl Iterator<Item = Cow<'_, str>> {
+    let parts = [&failure.board_state, &failure.remedy].into_iter();
+    parts.filter(|text| !text.is_empty()).map(Cow::from)
+}
+
+/// In Markdown: what happened, a table of the regions, board and time.
+fn detail(report: &Report) -> String {
+    let escaped = |text: &str| plain::markdown(&capital(text));
+    let mut parts = vec![format!("**{}**", escaped(&report.message))];
+    let more = report.error.iter().flat_map(state_and_remedy);
+    parts.extend(more.map(|text| escaped(&text)));
+    let warnings = report.warnings.iter();
+    parts.extend(warnings.map(|it| format!("Warning: {}", plain::markdown(it))));
+    if !report.regions.is_empty() {
+        let head = "| Region | Offset | On the board | Written | Sent |\n|:--|--:|:--|--:|--:|";
+        parts.push(
+            report
+                .regions
+                .iter()
+                .map(row)
+                .fold(head.to_owned(), |table, row| table + &row),
+        );
+    }
+    let mut facts = Vec::new();
+    if !report.target.is_empty() {
+        facts.push(format!("Target: {}", plain::markdown(&report.target)));
+    }
+    if let Some(chip) = report.chip {
+        let who = board(Some(chip.name()), report.mac.as_deref());
+        let place = place(&report.port);
+        facts.push(format!(
+            "Board: {}",
+            plain::markdown(&format!("{who} on {place}"))
+        ));
+    }
+    let by = match report.backend {
+        Backend::Native => "",
+        Backend::Esptool => ", by esptool",
+    };
+    facts.push(format!("Time: {}{by}", duration(report.duration)));
+    parts.push(facts.join("  \n"));
+    parts.join("\n\n")
+}
+
+fn row(region: &RegionReport) -> String {
+    let verdict = match (region.verdict, region.sectors_differing) {
+        (Verdict::Match, _) => "matched".to_owned(),
+        (Verdict::Differs, Some(n)) if n < region.sectors => format!("differed in {n}"),
+        (Verdict::Differs, _) => "differed".to_owned(),
+        (Verdict::Unknown, _) => "unknown".to_owned(),
+    };
+    let written = if region.written {
+        let all = count(region.sectors.into(), "sector");
+        format!("{} of {all}", region.sectors_written)
+    } else {
+        "–".to_owned()
+    };
+    let sent = match region.sent_bytes {
+        0 => "–".to_owned(),
+        bytes => amount_in_kib(bytes),
+    };
+    format!(
+        "\n| {} | {:#x} | {verdict} | {written} | {sent} |",
+        plain::markdown(&region.name),
+        region.offset,
+    )
+}
+
+#[cfg(test)]
+mod tests;

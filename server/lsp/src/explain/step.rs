@@ -1,0 +1,78 @@
+//! A job that is under way.
+
+use fbuild_project::plain;
+
+use super::{Level, Text};
+use crate::progress::Step;
+
+/// Where a job of this kind stands.
+pub(crate) fn step(kind: &str, step: &Step) -> Text {
+    let phase = step.phase;
+    let is_counted = matches!(phase, "verifying" | "writing" | "checking" | "erasing");
+    let what = match &step.region {
+        Some(region) if is_counted => format!("{phase} {}", plain::line(region)),
+        _ => phase.to_owned(),
+    };
+    let short = match phase {
+        _ if is_counted => format!("{what} {} %", step.percent),
+        "asking" => format!("{kind}: waits for your answer"),
+        "" | "resolving" => kind.to_owned(),
+        _ => format!("{kind}: {phase}"),
+    };
+    let said = plain::line(&step.text).into_owned();
+    let (sentence, line) = match &step.amounts {
+        Some(amounts) => (format!("{what}, {amounts}"), what),
+        None => (said.clone(), said),
+    };
+    Text {
+        short,
+        detail: plain::markdown(&format!("{kind}: {sentence}")),
+        sentence,
+        lines: vec![line],
+        level: Level::None,
+        buttons: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(phase: &'static str, region: Option<&str>, text: &str, amounts: Option<&str>) -> Text {
+        let now = Step {
+            text: text.to_owned(),
+            amounts: amounts.map(str::to_owned),
+            percent: 47,
+            phase,
+            region: region.map(Into::into),
+            left: None,
+        };
+        step("deploy", &now)
+    }
+
+    #[test]
+    fn a_bar_shows_the_percentage_and_a_terminal_no_numbers() {
+        let text = "firmware: writing 43 %, 512 of 1180 KiB, 6 s left";
+        let amounts = Some("512 of 1180 KiB, 6 s left");
+        let writing = words("writing", Some("firmware"), text, amounts);
+        assert_eq!(writing.short, "writing firmware 47 %");
+        assert_eq!(
+            writing.sentence,
+            "writing firmware, 512 of 1180 KiB, 6 s left"
+        );
+        assert_eq!(writing.lines, ["writing firmware"]);
+        let erasing = words("erasing", None, "", Some("4 of 9 KiB"));
+        assert_eq!(erasing.short, "erasing 47 %");
+        assert_eq!(erasing.lines, ["erasing"]);
+    }
+
+    #[test]
+    fn before_there_is_anything_to_count_the_phase_is_said() {
+        assert_eq!(words("", None, "", None).short, "deploy");
+        let connecting = words("connecting", None, "connecting to COM5", None);
+        assert_eq!(connecting.short, "deploy: connecting");
+        assert_eq!(connecting.sentence, "connecting to COM5");
+        let asking = words("asking", None, "Deploy anyway?", None);
+        assert_eq!(asking.short, "deploy: waits for your answer");
+    }
+}
