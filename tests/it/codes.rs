@@ -65,7 +65,6 @@ fn is_rest_of_advice(rest: &str) -> bool {
 
 /// The codes that a file gives to failures.
 fn codes(path: &Path, text: &str) -> BTreeSet<String> {
-    let is_advice = path.ends_with("input_error/advice.rs");
     let literals = text.match_indices('"').filter_map(|(at, _)| {
         let (code, rest) = text[at + 1..].split_once('"')?;
         let before = text[..at].trim_end();
@@ -79,7 +78,8 @@ fn codes(path: &Path, text: &str) -> BTreeSet<String> {
         let is_given = before.ends_with("code:")
             || before.ends_with("refused(")
             || (before.ends_with('(') && is_rest_of_advice(rest))
-            || (before.ends_with("=>") && is_advice)
+            || before.ends_with("InputError::new(")
+            || before.ends_with("Self::new(") && path.ends_with("input_error.rs")
             || constant.is_some_and(is_used);
         (is_code(code) && is_given).then(|| code.to_owned())
     });

@@ -44,9 +44,10 @@ pub enum DeployError {
 
 impl From<InputError> for DeployError {
     fn from(error: InputError) -> Self {
-        match error {
-            InputError::Cancelled => Self::Loader(LoaderError::Cancelled),
-            error => Self::Input(Box::new(error)),
+        if error.is_cancelled() {
+            Self::Loader(LoaderError::Cancelled)
+        } else {
+            Self::Input(Box::new(error))
         }
     }
 }
@@ -147,7 +148,7 @@ impl DeployError {
         };
         let (code, is_input, remedy) = match self {
             Self::Input(error) => {
-                let remedy = error.remedy();
+                let remedy = error.remedy().to_owned();
                 (error.code(), true, remedy)
             }
             Self::Open(error) => open_advice(&error),

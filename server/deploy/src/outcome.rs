@@ -169,7 +169,7 @@ impl From<InputError> for Failure {
             is_input: true,
             what: error.to_string(),
             board_state: String::new(),
-            remedy: error.remedy(),
+            remedy: error.remedy().to_owned(),
         }
     }
 }

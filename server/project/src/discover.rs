@@ -148,10 +148,8 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     found.problems.extend(look.problems(&root));
     if found.targets.len() > MAX_TARGETS {
         found.targets.truncate(MAX_TARGETS);
-        found.problems.push(InputError::TooMuch {
-            path: root,
-            what: format!("it has more than {MAX_TARGETS} targets; the rest was left out"),
-        });
+        let what = format!("it has more than {MAX_TARGETS} targets; the rest was left out");
+        found.problems.push(InputError::too_much(&root, &what));
     }
     make_names_unique(&mut found.targets);
     for target in &mut found.targets {

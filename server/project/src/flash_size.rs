@@ -151,10 +151,8 @@ impl Conflict {
                 setting(tool)
             ),
         };
-        Some(InputError::HeaderFlashSize {
-            what: self.text(header_of),
-            remedy,
-        })
+        let what = self.text(header_of);
+        Some(InputError::new("header-flash-size", what, remedy))
     }
 }
 

@@ -3,6 +3,7 @@
 use fbuild_chip::Chip;
 use fbuild_chip::security::BoardSecurity;
 use fbuild_loader::SECTOR_LEN;
+use fbuild_project::amount::amount;
 use fbuild_project::esp_image::EspImage;
 use fbuild_project::input_error::InputError;
 use fbuild_project::target::{Region, RegionKind};
@@ -44,13 +45,13 @@ pub(super) fn check_chip(image: &Image, parsed: &EspImage, chip: Chip) -> Result
     if parsed.chip() == Some(chip) {
         return Ok(());
     }
-    Err(InputError::ChipMismatch {
-        region: image.region.name.clone(),
-        path: image.region.source.path().to_owned(),
-        found: chip_text(parsed.chip_id),
-        expected_by: "the board is".to_owned(),
-        expected: chip.to_string(),
-    })
+    Err(InputError::chip_mismatch(
+        &image.region.name,
+        image.region.source.path(),
+        &chip_text(parsed.chip_id),
+        "the board is",
+        &chip.to_string(),
+    ))
 }
 
 /// Name of the chip with this image id, also for ids that are not in the table of chips.
@@ -93,13 +94,17 @@ pub(super) fn check_revision(
     };
     match needed {
         None => Ok(()),
-        Some(needed) => Err(InputError::Revision {
-            region: image.region.name.clone(),
-            path: image.region.source.path().to_owned(),
-            needed,
-            found: text(revision),
-            remedy: revision_remedy(board.chip, is_too_new).to_owned(),
-        }),
+        Some(needed) => {
+            let path = image.region.source.path();
+            let what = format!(
+                "{}: {} needs chip revision {needed}, but the board has {}",
+                image.region.name,
+                path.display(),
+                text(revision)
+            );
+            let remedy = revision_remedy(board.chip, is_too_new);
+            Err(InputError::new("revision", what, remedy).in_file(path))
+        }
     }
 }
 
@@ -129,16 +134,29 @@ pub(super) fn check_end(image: &Image, flash_bytes: u32, whose: &str) -> Result<
     if end <= u64::from(flash_bytes) {
         return Ok(());
     }
-    Err(InputError::PastFlashEnd {
-        what: format!(
-            "{} ({})",
-            image.region.name,
-            image.region.source.path().display()
+    let path = image.region.source.path().display();
+    let what = format!("{} ({path})", image.region.name);
+    Err(past_flash_end(&what, end, whose, flash_bytes))
+}
+
+/// Whose flash it is: the board's own, or where that is not known.
+pub(super) const OF_THE_BOARD: &str = "of the board";
+pub(super) const CONFIGURED: &str = "that the build is configured for";
+
+/// Something lies beyond the end of the flash.
+pub(super) fn past_flash_end(what: &str, end: u64, whose: &str, flash_bytes: u32) -> InputError {
+    InputError::new(
+        "past-flash-end",
+        format!(
+            "{what} ends at {end:#x}, but the flash {whose} ends at {flash_bytes:#x} ({})",
+            amount(flash_bytes.into())
         ),
-        end,
-        whose: whose.to_owned(),
-        flash_bytes: flash_bytes.into(),
-    })
+        if whose == CONFIGURED {
+            "Correct the flash size that the project is configured for, or the offset."
+        } else {
+            "Use a board with more flash, or build for the flash that the board has."
+        },
+    )
 }
 
 /// Flash behind this is addressed with four bytes, which boot ROMs and the older chips' stubs do not
@@ -217,7 +235,15 @@ fn check_encryption(
     build_encrypts: bool,
     board: &BoardFacts,
 ) -> Result<(), InputError> {
-    let refused = |what: String| Err(InputError::FlashEncrypted { what });
+    let refused = |what: String| {
+        Err(InputError::new(
+            "flash-encrypted",
+            what,
+            "If the board's encryption is still in development mode, build with flash encryption in \
+             that mode; else update over the air. Force the write only if you know that the board \
+             will still start.",
+        ))
+    };
     if let Some(why) = board.security.refuses_every_build() {
         return refused(why.to_owned());
     }
@@ -281,7 +307,12 @@ fn check_secure_boot(image: &Image, board: &BoardFacts) -> Result<(), InputError
     } else {
         return Ok(());
     };
-    Err(InputError::SecureBoot { what })
+    Err(InputError::new(
+        "secure-boot",
+        what,
+        "Deploy images signed with the board's key, and leave the boot loader alone; force the write \
+         only if you know that the board will still start.",
+    ))
 }
 
 /// Whether a signature stands behind an image, in the form that the boot loader expects. By which

@@ -16,77 +16,70 @@ pub(super) enum Contents {
 
 /// Check `bytes` for `region`; `remedy` is what to do if they are unusable.
 pub(super) fn check(region: &Region, bytes: &[u8], remedy: &str) -> Result<Contents, InputError> {
-    let name = region.name.clone();
-    let path = region.source.path().to_owned();
-    let remedy = remedy.to_owned();
+    let (name, path) = (&region.name, region.source.path());
     if bytes.is_empty() {
-        return Err(InputError::FileEmpty {
-            region: name,
-            path,
-            remedy,
-        });
+        return Err(InputError::empty(name, path, remedy));
     }
     match region.kind {
         RegionKind::Bootloader | RegionKind::App => EspImage::parse(bytes)
             .map(Contents::Image)
-            .map_err(|fault| match fault {
-                ImageFault::Magic => InputError::ImageMagic {
-                    region: name,
-                    path,
-                    found: hex(bytes),
-                    remedy,
-                },
-                ImageFault::Header(why) => InputError::ImageHeader {
-                    region: name,
-                    path,
-                    why,
-                    remedy,
-                },
-                ImageFault::Truncated { needed_bytes } => InputError::ImageTruncated {
-                    region: name,
-                    path,
-                    len_bytes: bytes.len() as u64,
-                    needed_bytes,
-                    remedy,
-                },
-                ImageFault::Checksum { stored, computed } => InputError::ImageChecksum {
-                    region: name,
-                    path,
-                    stored,
-                    computed,
-                    remedy,
-                },
-                ImageFault::Hash => InputError::ImageHash {
-                    region: name,
-                    path,
-                    remedy,
-                },
-            }),
+            .map_err(|fault| image_fault(&fault, region, bytes, remedy)),
         RegionKind::PartitionTable => {
-            PartitionTable::parse(bytes)
-                .map(Contents::Table)
-                .map_err(|error| {
-                    let why = error.to_string();
-                    InputError::TableUnreadable {
-                        region: name,
-                        path,
-                        why,
-                        remedy,
-                    }
-                })
+            let table = PartitionTable::parse(bytes).map(Contents::Table);
+            table.map_err(|error| {
+                InputError::table_unreadable(name, path, &error.to_string(), remedy)
+            })
         }
         RegionKind::OtaData if bytes.len() > OTADATA_BYTES => {
-            Err(InputError::RegionExceedsPartition {
-                region: name.clone(),
+            Err(InputError::region_exceeds_partition(
+                name,
                 path,
-                len_bytes: bytes.len() as u64,
-                partition: name,
-                offset: region.offset,
-                partition_bytes: OTADATA_BYTES as u64,
-            })
+                bytes.len() as u64,
+                name,
+                region.offset,
+                OTADATA_BYTES as u64,
+            ))
         }
         RegionKind::OtaData | RegionKind::Data => Ok(Contents::Other),
     }
+}
+
+fn image_fault(fault: &ImageFault, region: &Region, bytes: &[u8], remedy: &str) -> InputError {
+    let (name, file) = (&region.name, region.source.path());
+    let path = file.display();
+    let error = match fault {
+        ImageFault::Magic => {
+            let found = hex(bytes);
+            let what = format!(
+                "{name}: {path} is not an ESP image: it begins with {found}, not with 0xe9"
+            );
+            InputError::new("image-magic", what, remedy)
+        }
+        ImageFault::Header(why) => {
+            let what = format!("{name}: the header of {path} is damaged: {why}");
+            InputError::new("image-header", what, remedy)
+        }
+        ImageFault::Truncated { needed_bytes } => {
+            let len_bytes = bytes.len();
+            let what = format!(
+                "{name}: {path} is cut short: {len_bytes} bytes, at least {needed_bytes} expected"
+            );
+            InputError::new("image-truncated", what, remedy)
+        }
+        ImageFault::Checksum { stored, computed } => {
+            let what = format!(
+                "{name}: {path} is damaged: its checksum is {stored:#04x}, its contents give \
+                 {computed:#04x}"
+            );
+            InputError::new("image-checksum", what, remedy)
+        }
+        ImageFault::Hash => {
+            let what =
+                format!("{name}: {path} is damaged: its SHA-256 does not match its contents");
+            InputError::new("image-hash", what, remedy)
+        }
+    };
+    error.in_file(file)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! Images of an ELF file, made by the espflash crate as `espflash flash` makes them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use espflash::flasher::{FlashData, FlashFrequency, FlashMode, FlashSettings, FlashSize};
 use espflash::image_format::idf::{IdfBootloaderFormat, check_idf_bootloader};
@@ -45,11 +46,7 @@ pub(super) fn convert(
     conditions: Conditions,
 ) -> Result<Vec<Part>, InputError> {
     check_companions(source)?;
-    let refuse = |why: String, remedy: &str| InputError::Elf {
-        path: source.elf.clone(),
-        why,
-        remedy: remedy.to_owned(),
-    };
+    let refuse = |why: String, remedy: &str| no_image(&source.elf, &why, remedy);
     let mut flash_data = flash_data(params, conditions)?;
     let is_production = conditions.revision.is_some_and(|it| it >= P4_PRODUCTION);
     if conditions.chip == Chip::Esp32P4 && is_production {
@@ -94,22 +91,25 @@ pub(super) fn convert(
         )),
         Ok(Err(Failure::Espflash(error))) => Err(match *error {
             espflash::Error::ElfTooBig(app, partition) if app > partition => {
-                InputError::AppExceedsPartition {
-                    region: "firmware".to_owned(),
-                    path: source.elf.clone(),
-                    len_bytes: app.into(),
-                    partition: source
-                        .target_app_partition
-                        .clone()
-                        .unwrap_or_else(|| "factory".to_owned()),
-                    offset: 0x1_0000,
-                    partition_bytes: partition.into(),
-                }
+                InputError::app_exceeds_partition(
+                    "firmware",
+                    &source.elf,
+                    app.into(),
+                    source.target_app_partition.as_deref().unwrap_or("factory"),
+                    0x1_0000,
+                    partition.into(),
+                )
             }
             error => refuse(error.to_string(), "Correct espflash.toml, or build again."),
         }),
         Err(_) => Err(refuse("espflash cannot read it".to_owned(), "Build again.")),
     }
+}
+
+/// espflash cannot make an image of an ELF file.
+pub(super) fn no_image(elf: &Path, why: &str, remedy: &str) -> InputError {
+    let what = format!("{} cannot be turned into an image: {why}", elf.display());
+    InputError::new("elf", what, remedy).in_file(elf)
 }
 
 enum Failure {
@@ -122,7 +122,7 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
     let remedy = "Correct espflash.toml.";
     if let Some(path) = &source.bootloader {
         let bytes = file::read(path, IMAGE_LIMIT)
-            .map_err(|why| InputError::unread("bootloader", path, why, remedy))?;
+            .map_err(|why| InputError::unread("bootloader", path, &why, remedy))?;
         let region = fbuild_project::target::Region {
             name: "bootloader".to_owned(),
             offset: 0,
@@ -134,12 +134,10 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
     }
     if let Some(path) = &source.partition_table {
         let bytes = file::read(path, TABLE_TEXT_LIMIT)
-            .map_err(|why| InputError::unread("partitions", path, why, remedy))?;
-        parse_table(&bytes).map_err(|why| InputError::TableUnreadable {
-            region: "partitions".to_owned(),
-            path: path.clone(),
-            why,
-            remedy: "Correct the partition table.".to_owned(),
+            .map_err(|why| InputError::unread("partitions", path, &why, remedy))?;
+        parse_table(&bytes).map_err(|why| {
+            let remedy = "Correct the partition table.";
+            InputError::table_unreadable("partitions", path, &why, remedy)
         })?;
     }
     Ok(())
@@ -241,18 +239,10 @@ fn named<T: Copy>(
     let found = known
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found
-        .map(|(_, value)| Some(*value))
-        .ok_or_else(|| InputError::FlashSetting {
-            what,
-            value: name.to_owned(),
-            chip: chip.to_string(),
-            possible: known
-                .iter()
-                .map(|(name, _)| *name)
-                .collect::<Vec<_>>()
-                .join(", "),
-        })
+    found.map(|(_, value)| Some(*value)).ok_or_else(|| {
+        let known: Vec<_> = known.iter().map(|(name, _)| (*name).to_owned()).collect();
+        InputError::flash_setting(what, name, &chip.to_string(), &known)
+    })
 }
 
 /// Whether a converted boot loader and app are images at all. espflash made them; this guards

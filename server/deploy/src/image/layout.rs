@@ -51,10 +51,14 @@ pub(super) fn check_alignment(region: &Region) -> Result<(), InputError> {
     if region.offset.is_multiple_of(SECTOR_BYTES) {
         return Ok(());
     }
-    Err(InputError::MisalignedOffset {
-        region: region.name.clone(),
-        offset: region.offset,
-    })
+    Err(InputError::new(
+        "misaligned-offset",
+        format!(
+            "{}: the offset {:#x} is not a multiple of 0x1000",
+            region.name, region.offset
+        ),
+        "Flash is erased in sectors of 4 KiB: use an offset that ends in 000.",
+    ))
 }
 
 /// No two regions may share a sector: writing one erases it for both.
@@ -67,13 +71,20 @@ pub(super) fn check_overlaps(regions: &[Placed]) -> Result<(), InputError> {
     for pair in sorted.windows(2) {
         let (first, second) = (pair[0], pair[1]);
         if first.sectors_end() > u64::from(second.offset) {
-            return Err(InputError::RegionsOverlap {
-                first: first.name.clone(),
-                first_span: span_text(first.offset, first.len_bytes),
-                second: second.name.clone(),
-                second_span: span_text(second.offset, second.len_bytes),
-                only_sector: first.end() <= u64::from(second.offset),
-            });
+            let place = |region: &Placed| {
+                let span = span_text(region.offset, region.len_bytes);
+                format!("{} ({span})", region.name)
+            };
+            let note = if first.end() <= u64::from(second.offset) {
+                ": they share a 4 KiB sector, and erasing it for one destroys the other"
+            } else {
+                ""
+            };
+            return Err(InputError::new(
+                "regions-overlap",
+                format!("{} and {} overlap{note}", place(first), place(second)),
+                "Correct the offsets, and build again.",
+            ));
         }
     }
     Ok(())
@@ -85,13 +96,13 @@ pub(super) fn check_bootloader(region: &Placed, chip: Chip) -> Result<(), InputE
     if region.kind != RegionKind::Bootloader || region.offset == expected {
         return Ok(());
     }
-    Err(InputError::BootloaderMisplaced {
-        region: region.name.clone(),
-        path: region.path.clone(),
-        offset: region.offset,
-        chip: chip.to_string(),
+    Err(InputError::bootloader_misplaced(
+        &region.name,
+        &region.path,
+        region.offset,
+        &chip.to_string(),
         expected,
-    })
+    ))
 }
 
 /// Whether a region lies where the table wants it. Gives warnings for what the tools do all the
@@ -114,26 +125,29 @@ fn check_app(region: &Placed, table: &PartitionTable) -> Result<(), InputError> 
             .apps()
             .map(|p| format!("'{}' at {:#x}", p.label, p.offset))
             .collect();
-        return Err(InputError::AppOutsidePartition {
-            region: region.name.clone(),
-            path: region.path.clone(),
-            offset: region.offset,
-            known: if apps.is_empty() {
-                "it has none at all".to_owned()
-            } else {
-                format!("its app partitions: {}", apps.join(", "))
-            },
-        });
+        let known = if apps.is_empty() {
+            "it has none at all".to_owned()
+        } else {
+            format!("its app partitions: {}", apps.join(", "))
+        };
+        let what = format!(
+            "{}: {} goes to {:#x}, where the partition table has no app partition ({known})",
+            region.name,
+            region.path.display(),
+            region.offset
+        );
+        let remedy = "Make the partition table and the app's offset agree.";
+        return Err(InputError::new("app-outside-partition", what, remedy).in_file(&region.path));
     };
     if region.len_bytes > u64::from(partition.size) {
-        return Err(InputError::AppExceedsPartition {
-            region: region.name.clone(),
-            path: region.path.clone(),
-            len_bytes: region.len_bytes,
-            partition: partition.label.clone(),
-            offset: partition.offset,
-            partition_bytes: partition.size.into(),
-        });
+        return Err(InputError::app_exceeds_partition(
+            &region.name,
+            &region.path,
+            region.len_bytes,
+            &partition.label,
+            partition.offset,
+            partition.size.into(),
+        ));
     }
     Ok(())
 }
@@ -166,14 +180,14 @@ fn exceeds(region: &Placed, partition: &Partition) -> Result<(), InputError> {
     if region.end() <= partition.end() {
         return Ok(());
     }
-    Err(InputError::RegionExceedsPartition {
-        region: region.name.clone(),
-        path: region.path.clone(),
-        len_bytes: region.len_bytes,
-        partition: partition.label.clone(),
-        offset: partition.offset,
-        partition_bytes: partition.size.into(),
-    })
+    Err(InputError::region_exceeds_partition(
+        &region.name,
+        &region.path,
+        region.len_bytes,
+        &partition.label,
+        partition.offset,
+        partition.size.into(),
+    ))
 }
 
 #[cfg(test)]

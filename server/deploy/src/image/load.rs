@@ -17,7 +17,7 @@ pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages,
     load_unless(target, regions, &|| false)
 }
 
-/// [`load`] that ends with [`InputError::Cancelled`] soon after `is_cancelled` has become true.
+/// [`load`] that ends with [`InputError::cancelled`] soon after `is_cancelled` has become true.
 pub fn load_unless(
     target: &Target,
     regions: Option<&[String]>,
@@ -51,36 +51,45 @@ pub fn load_unless(
 
 /// The regions that were asked for. Nothing is dropped silently.
 fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Region>, InputError> {
-    let duplicate = |region: &str, place: String| InputError::DuplicateRegion {
-        region: region.to_owned(),
-        place,
+    let duplicate = |region: &str, place: &str| {
+        let what = format!("the region '{region}' is listed twice in {place}");
+        InputError::new("duplicate-region", what, "Name each region once.")
     };
     let choice = || target.regions.iter().chain(&target.on_request);
     let known: Vec<_> = choice().map(|region| region.name.clone()).collect();
     if let Some(name) = first_duplicate(&known) {
-        return Err(duplicate(name, target.found_in.display().to_string()));
+        return Err(duplicate(name, &target.found_in.display().to_string()));
     }
     let Some(names) = names else {
         return Ok(target.regions.iter().collect());
     };
     if names.is_empty() {
-        return Err(InputError::EmptySelection { known });
+        return Err(InputError::new(
+            "empty-selection",
+            "no region was chosen",
+            choose_from(&known),
+        ));
     }
     if let Some(name) = first_duplicate(names) {
-        return Err(duplicate(name, "the choice of regions".to_owned()));
+        return Err(duplicate(name, "the choice of regions"));
     }
     names
         .iter()
         .map(|name| {
-            choice()
-                .find(|region| region.name == *name)
-                .ok_or_else(|| InputError::UnknownRegion {
-                    target: target.name.clone(),
-                    region: name.clone(),
-                    known: known.clone(),
-                })
+            choice().find(|region| region.name == *name).ok_or_else(|| {
+                let what = format!(
+                    "{} has no region '{name}'; its regions: {}",
+                    target.name,
+                    known.join(", ")
+                );
+                InputError::new("unknown-region", what, choose_from(&known))
+            })
         })
         .collect()
+}
+
+fn choose_from(known: &[String]) -> String {
+    format!("Choose from: {}.", known.join(", "))
 }
 
 fn first_duplicate(names: &[String]) -> Option<&str> {
@@ -101,17 +110,21 @@ fn read_elf(target: &Target, is_cancelled: &dyn Fn() -> bool) -> Result<ElfAndPa
     let remedy = target.build_remedy();
     let bytes = file::read_unless(&source.elf, ELF_LIMIT, is_cancelled);
     let bytes = not_empty("firmware", &source.elf, bytes, &remedy)?;
-    let chip = target.chip.ok_or_else(|| InputError::ChipUnknown {
-        target: target.name.clone(),
+    let chip = target.chip.ok_or_else(|| {
+        InputError::new(
+            "chip-unknown",
+            format!("{}: nothing says which chip it is for", target.name),
+            "Name the chip in the project (a feature of esp-hal, or `--chip` in the runner).",
+        )
     })?;
     if let Some(found) = fbuild_project::elf::elf_chip(&bytes).filter(|found| *found != chip) {
-        return Err(InputError::ChipMismatch {
-            region: "firmware".to_owned(),
-            path: source.elf.clone(),
-            found: found.to_string(),
-            expected_by: "the project is for".to_owned(),
-            expected: chip.to_string(),
-        });
+        return Err(InputError::chip_mismatch(
+            "firmware",
+            &source.elf,
+            &found.to_string(),
+            "the project is for",
+            &chip.to_string(),
+        ));
     }
     let conditions = Conditions {
         chip,
@@ -149,13 +162,13 @@ fn agree_on_chip(
                         "known chips only".to_owned(),
                     ),
                 };
-                return Err(InputError::ChipMismatch {
-                    region: image.region.name.clone(),
-                    path: image.region.source.path().to_owned(),
-                    found: chip_text(parsed.chip_id),
-                    expected_by: by,
-                    expected: chip,
-                });
+                return Err(InputError::chip_mismatch(
+                    &image.region.name,
+                    image.region.source.path(),
+                    &chip_text(parsed.chip_id),
+                    &by,
+                    &chip,
+                ));
             }
         }
     }

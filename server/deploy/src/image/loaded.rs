@@ -6,14 +6,14 @@ use fbuild_chip::Chip;
 use fbuild_project::esp_image::EspImage;
 use fbuild_project::file::{self, TABLE_TEXT_LIMIT};
 use fbuild_project::flash_size::size_bytes;
-use fbuild_project::input_error::CONFIGURED;
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{Partition, PartitionTable, csv};
 use fbuild_project::target::{Region, RegionKind, Setting, Source, Target};
 
 use super::Image;
 use super::board::{
-    BoardFacts, Standing, check_chip, check_end, check_reach, check_revision, check_security,
+    BoardFacts, CONFIGURED, OF_THE_BOARD, Standing, check_chip, check_end, check_reach,
+    check_revision, check_security, past_flash_end,
 };
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
@@ -108,7 +108,7 @@ impl LoadedImages {
         image.standing = Standing::of(&image.region, self.target.flash_encryption, board);
         check_reach(&image, board.chip)?;
         match (board.flash_size, &self.target.flash.size) {
-            (Some(bytes), _) => check_end(&image, bytes, "of the board")?,
+            (Some(bytes), _) => check_end(&image, bytes, OF_THE_BOARD)?,
             (None, Setting::Set(name)) => {
                 if let Some(bytes) = size_bytes(name) {
                     check_end(&image, bytes, CONFIGURED)?;
@@ -168,12 +168,8 @@ impl LoadedImages {
             .iter()
             .find(|partition| partition.end() > u64::from(flash));
         past.map_or(Ok(()), |partition| {
-            Err(InputError::PastFlashEnd {
-                what: format!("the partition '{}'", partition.label),
-                end: partition.end(),
-                whose: "of the board".to_owned(),
-                flash_bytes: flash.into(),
-            })
+            let what = format!("the partition '{}'", partition.label);
+            Err(past_flash_end(&what, partition.end(), OF_THE_BOARD, flash))
         })
     }
 
@@ -356,13 +352,15 @@ impl LoadedImages {
                 Ok(())
             }
             Ok(wanted) => wanted.first_difference(built).map_or(Ok(()), |difference| {
-                Err(InputError::TableStale {
-                    region: image.region.name.clone(),
-                    path: image.region.source.path().to_owned(),
-                    csv: csv_path,
-                    difference,
-                    remedy: self.target.build_remedy(),
-                })
+                let path = image.region.source.path();
+                let what = format!(
+                    "{}: {} does not match {}: {difference}",
+                    image.region.name,
+                    path.display(),
+                    csv_path.display()
+                );
+                let remedy = self.target.build_remedy();
+                Err(InputError::new("table-stale", what, remedy).in_file(path))
             }),
         }
     }

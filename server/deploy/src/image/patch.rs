@@ -57,12 +57,7 @@ pub(super) fn patch_header(
 }
 
 fn refused(what: &'static str, value: &str, chip: Chip, possible: &[String]) -> InputError {
-    InputError::FlashSetting {
-        what,
-        value: value.to_owned(),
-        chip: chip.to_string(),
-        possible: possible.join(", "),
-    }
+    InputError::flash_setting(what, value, &chip.to_string(), possible)
 }
 
 fn mode_byte(name: &str, chip: Chip) -> Result<u8, InputError> {

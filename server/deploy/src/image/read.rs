@@ -29,13 +29,9 @@ pub(super) fn not_empty(
     bytes: Result<Vec<u8>, ReadError>,
     remedy: &str,
 ) -> Result<Vec<u8>, InputError> {
-    let bytes = bytes.map_err(|why| InputError::unread(region, path, why, remedy))?;
+    let bytes = bytes.map_err(|why| InputError::unread(region, path, &why, remedy))?;
     if bytes.is_empty() {
-        return Err(InputError::FileEmpty {
-            region: region.to_owned(),
-            path: path.to_owned(),
-            remedy: remedy.to_owned(),
-        });
+        return Err(InputError::empty(region, path, remedy));
     }
     Ok(bytes)
 }
@@ -85,10 +81,9 @@ pub(super) fn read(
         }
         Source::Elf(source) => {
             let part = part(parts, region.kind).filter(|part| elf::is_image(part));
-            let part = part.ok_or_else(|| InputError::Elf {
-                path: source.elf.clone(),
-                why: format!("espflash makes no {} of it", region.name),
-                remedy: remedy.clone(),
+            let part = part.ok_or_else(|| {
+                let why = format!("espflash makes no {} of it", region.name);
+                elf::no_image(&source.elf, &why, &remedy)
             })?;
             region.offset = part.offset;
             part.bytes.clone()

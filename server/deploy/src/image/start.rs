@@ -6,12 +6,11 @@ use fbuild_project::esp_image::EspImage;
 use fbuild_project::esp_image::peek_chip_id;
 use fbuild_project::flash_size::size_bytes;
 use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size};
-use fbuild_project::input_error::CONFIGURED;
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_project::target::{Region, RegionKind, Setting};
 
-use super::board::{BoardFacts, check_end, chip_text};
+use super::board::{BoardFacts, CONFIGURED, check_end, chip_text};
 use super::{Image, LoadedImages};
 
 /// So much of what stands at the boot loader's place is looked at: its header, and whether it is blank.
@@ -224,13 +223,13 @@ fn check_place(image: &Image, table_offset: u32, chip: Chip) -> Result<(), Input
     let holds_table = || table_in(image.content(), expected, DEFAULT_TABLE_OFFSET).is_some();
     let may_start = is_low || region.kind == RegionKind::App;
     if (is_low && is_anothers) || (may_start && holds_table()) {
-        return Err(InputError::BootloaderMisplaced {
-            region: region.name.clone(),
-            path: region.source.path().to_owned(),
-            offset: region.offset,
-            chip: chip.to_string(),
+        return Err(InputError::bootloader_misplaced(
+            &region.name,
+            region.source.path(),
+            region.offset,
+            &chip.to_string(),
             expected,
-        });
+        ));
     }
     Ok(())
 }
@@ -241,24 +240,23 @@ fn check_boot_loader(image: &Image, bytes: &[u8], chip: Chip) -> Result<(), Inpu
     let start = &bytes[..bytes.len().min(START_BYTES as usize)];
     match Found::at(start, chip) {
         Found::Image => Ok(()),
-        Found::ForAnother(id) => Err(InputError::ChipMismatch {
-            region: region.name.clone(),
-            path: region.source.path().to_owned(),
-            found: chip_text(id),
-            expected_by: "the board is".to_owned(),
-            expected: chip.to_string(),
-        }),
-        Found::Blank | Found::Else => Err(InputError::NotBootable {
-            what: format!(
+        Found::ForAnother(id) => Err(InputError::chip_mismatch(
+            &region.name,
+            region.source.path(),
+            &chip_text(id),
+            "the board is",
+            &chip.to_string(),
+        )),
+        Found::Blank | Found::Else => Err(InputError::not_bootable(
+            format!(
                 "{}: {} covers {:#x}, where an {chip} looks for its boot loader, and has none \
                  there: nothing would start",
                 region.name,
                 region.source.path().display(),
                 chip.facts().bootloader_offset
             ),
-            remedy: "Correct the offset, or deploy a file that holds the boot loader, too."
-                .to_owned(),
-        }),
+            "Correct the offset, or deploy a file that holds the boot loader, too.",
+        )),
     }
 }
 

@@ -251,11 +251,10 @@ impl Job<'_> {
             self.journal.note(what);
             return Ok(());
         }
-        self.refuse(InputError::NotBootable {
+        self.refuse(InputError::not_bootable(
             what,
-            remedy: "Deploy what is missing first; or force the write, and deploy it afterwards."
-                .to_owned(),
-        })
+            "Deploy what is missing first; or force the write, and deploy it afterwards.",
+        ))
     }
 
     /// Refuses as a build is refused for its board: comparing does no harm, and force goes on.

@@ -58,7 +58,7 @@ fn a_board_that_is_too_new_is_not_replaced_by_a_newer_one() {
         let loaded = image::load(&target, None).unwrap();
         let error = loaded.for_board(&board, false).unwrap_err();
         assert_eq!(error.code(), "revision");
-        error.remedy()
+        error.remedy().to_owned()
     };
     let too_new = remedy(Chip::Esp32P4, (1, 199), 301);
     for words in [

@@ -93,10 +93,10 @@ fn with_members(root: &Path, manifest: Table, look: &Look) -> Vec<Table> {
     for pattern in patterns {
         match glob::find(root, pattern, look) {
             Ok(dirs) => members.extend(dirs),
-            Err(glob::TooWide) => look.tell(InputError::TooMuch {
-                path: root.join("Cargo.toml"),
-                what: format!("the member '{pattern}' {}", glob::TooWide),
-            }),
+            Err(glob::TooWide) => look.tell(InputError::too_much(
+                &root.join("Cargo.toml"),
+                &format!("the member '{pattern}' {}", glob::TooWide),
+            )),
         }
     }
     let members: Vec<_> = members

@@ -34,9 +34,7 @@ impl Discovery {
         match last.as_slice() {
             [target] => Ok(target),
             [] => Err(self.nothing_found()),
-            several => Err(InputError::AmbiguousTarget {
-                names: several.iter().map(|target| target.name.clone()).collect(),
-            }),
+            several => Err(ambiguous(several)),
         }
     }
 
@@ -57,9 +55,7 @@ impl Discovery {
         match meant.as_slice() {
             [target] => Ok(target),
             [] => Err(self.unknown(name)),
-            several => Err(InputError::AmbiguousTarget {
-                names: several.iter().map(|target| target.name.clone()).collect(),
-            }),
+            several => Err(ambiguous(several)),
         }
     }
 
@@ -87,13 +83,11 @@ impl Discovery {
                 unbuilt.looked_for.display(),
                 unbuilt.build_hint
             ),
-            None if names.is_empty() => self.nothing_found().remedy(),
+            None if names.is_empty() => self.nothing_found().remedy().to_owned(),
             None => format!("Known: {}.", names.join(", ")),
         };
-        InputError::UnknownTarget {
-            name: name.to_owned(),
-            remedy,
-        }
+        let what = format!("there is no target '{name}'");
+        InputError::new("unknown-target", what, remedy)
     }
 
     fn nothing_found(&self) -> InputError {
@@ -109,10 +103,16 @@ impl Discovery {
             },
         };
         if self.unbuilt.is_empty() && !self.foreign.is_empty() {
-            return InputError::ForeignTargets {
-                root: self.root.clone(),
-                what: self.foreign.join(", "),
-            };
+            return InputError::new(
+                "no-target",
+                format!(
+                    "nothing to deploy was found in {}: {}",
+                    self.root.display(),
+                    self.foreign.join(", ")
+                ),
+                "Deploy it with the tool that built it; only chips of the ESP32 family are deployed \
+                 to here.",
+            );
         }
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
@@ -127,12 +127,17 @@ impl Discovery {
                 .map(|u| u.looked_for.display().to_string());
             places.collect::<Vec<_>>().join(", ")
         };
-        InputError::NoTarget {
-            root: self.root.clone(),
-            looked_for,
-            remedy,
-        }
+        let what = format!(
+            "nothing to deploy was found in {}; looked for {looked_for}",
+            self.root.display()
+        );
+        InputError::new("no-target", what, remedy)
     }
+}
+
+fn ambiguous(several: &[&Target]) -> InputError {
+    let names: Vec<_> = several.iter().map(|target| target.name.as_str()).collect();
+    InputError::ambiguous_target(&names)
 }
 
 /// The directory that `inner` is a part of, if that looks like a project.

@@ -67,15 +67,9 @@ impl EspflashSettings {
     }
 
     fn apply_file(&mut self, path: &Path, look: &Look) -> Result<(), InputError> {
-        let config = |line, why: String| InputError::Config {
-            path: path.to_owned(),
-            line,
-            why,
-        };
-        let text = look.read(path).map_err(|why| InputError::FileUnreadable {
-            path: path.to_owned(),
-            why,
-        })?;
+        let config = |line, why: &str| InputError::config(path, line, why);
+        let text = look.read(path);
+        let text = text.map_err(|why| InputError::unreadable(path, &why))?;
         if !look.has_room(path, "values", text.matches([',', '[', '{', '=']).count()) {
             return Ok(());
         }
@@ -84,10 +78,10 @@ impl EspflashSettings {
             let line = text
                 .get(..start)
                 .map(|before| before.matches('\n').count() + 1);
-            config(line, error.message().to_owned())
+            config(line, error.message())
         })?;
         if let Some((key, place)) = misplaced(&table) {
-            return Err(config(None, format!("'{key}' should be under [{place}]")));
+            return Err(config(None, &format!("'{key}' should be under [{place}]")));
         }
         let dir = path.parent().unwrap_or_else(|| Path::new("."));
         let number = |value: &Value| value.as_integer().and_then(|n| u32::try_from(n).ok());

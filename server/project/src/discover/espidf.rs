@@ -113,13 +113,10 @@ fn build_name(root: &Path, dir: &Path) -> String {
     relative_name(root, dir)
 }
 
-fn json_error(path: &Path, line: usize, why: String) -> InputError {
-    InputError::Json {
-        path: path.to_owned(),
-        line,
-        why,
-        remedy: "Configure the project again: idf.py reconfigure".to_owned(),
-    }
+fn json_error(path: &Path, line: usize, why: &str) -> InputError {
+    let what = format!("{}, line {line}: {why}", path.display());
+    let remedy = "Configure the project again: idf.py reconfigure";
+    InputError::new("json", what, remedy).in_file(path)
 }
 
 fn read(
@@ -131,14 +128,11 @@ fn read(
 ) -> Result<Target, InputError> {
     let text = look
         .read(flasher_args)
-        .map_err(|why| InputError::FileUnreadable {
-            path: flasher_args.to_owned(),
-            why,
-        })?;
+        .map_err(|why| InputError::unreadable(flasher_args, &why))?;
     let args = FlasherArgs::parse(&text);
     if let Some(fault) = args.faults.first() {
         let line = line_at(&text, fault.span.start);
-        return Err(json_error(flasher_args, line, fault.why.clone()));
+        return Err(json_error(flasher_args, line, &fault.why));
     }
     // A damaged description only makes the target poorer: flasher_args.json says what to flash.
     let description = look.json(&dir.join(DESCRIPTION)).unwrap_or_default();
@@ -233,14 +227,14 @@ fn files(
     let mut found = Vec::new();
     for listed in &args.files {
         let written = &listed.offset.value;
-        let wrong = |why| json_error(path, line_at(text, listed.offset.span.start), why);
+        let wrong = |why: &str| json_error(path, line_at(text, listed.offset.span.start), why);
         let offset = listed
             .offset_bytes()
-            .ok_or_else(|| wrong(format!("'{written}' in flash_files is no offset")))?;
+            .ok_or_else(|| wrong(&format!("'{written}' in flash_files is no offset")))?;
         let file = listed
             .file
             .as_deref()
-            .ok_or_else(|| wrong(format!("the file at {written} is no text")))?;
+            .ok_or_else(|| wrong(&format!("the file at {written} is no text")))?;
         let is_this = |image: &&flasher_args::Named| image.file.value == file;
         let mut named = args.named.iter().filter(is_this);
         let entry = named
@@ -256,7 +250,7 @@ fn files(
         ));
     }
     if found.is_empty() {
-        return Err(json_error(path, 1, "flash_files names no image".to_owned()));
+        return Err(json_error(path, 1, "flash_files names no image"));
     }
     Ok(regions::tidy(found))
 }

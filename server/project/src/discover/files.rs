@@ -17,14 +17,11 @@ impl Target {
     /// A target of these files. What each is follows from its contents and its place.
     pub fn from_files(pairs: &[(u32, PathBuf)]) -> Result<Self, InputError> {
         if pairs.is_empty() {
-            return Err(InputError::BadArgument {
-                argument: String::new(),
-                why: "no file was given".to_owned(),
-            });
+            return Err(bad_argument("", "no file was given"));
         }
         for (offset, path) in pairs {
             file::check(path, IMAGE_LIMIT).map_err(|why| {
-                InputError::unread(&format!("{offset:#x}"), path, why, "Check the path.")
+                InputError::unread(&format!("{offset:#x}"), path, &why, "Check the path.")
             })?;
         }
         let found_in = pairs[0].1.clone();
@@ -49,21 +46,25 @@ impl Target {
 
     /// The same from the words of a command line: `0x1000 bootloader.bin 0x10000 app.bin`.
     pub fn from_arguments(words: &[String]) -> Result<Self, InputError> {
-        let bad = |argument: &str, why: &str| InputError::BadArgument {
-            argument: argument.to_owned(),
-            why: why.to_owned(),
-        };
         let mut pairs = Vec::new();
         for pair in words.chunks(2) {
             let offset = parse_offset(&pair[0])
-                .ok_or_else(|| bad(&pair[0], "this should be an offset in flash"))?;
+                .ok_or_else(|| bad_argument(&pair[0], "this should be an offset in flash"))?;
             let file = pair
                 .get(1)
-                .ok_or_else(|| bad(&pair[0], "no file follows this offset"))?;
+                .ok_or_else(|| bad_argument(&pair[0], "no file follows this offset"))?;
             pairs.push((offset, PathBuf::from(file)));
         }
         Self::from_files(&pairs)
     }
+}
+
+fn bad_argument(argument: &str, why: &str) -> InputError {
+    InputError::new(
+        "bad-argument",
+        format!("'{argument}': {why}"),
+        "Give pairs of an offset and a file: 0x10000 app.bin",
+    )
 }
 
 fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTable>) -> Region {

@@ -105,10 +105,7 @@ impl Look {
     pub(super) fn has_room(&self, path: &Path, what: &str, count: usize) -> bool {
         if count > MAX_VALUES {
             let what = format!("it has more than {MAX_VALUES} {what}, and is not read");
-            self.tell(InputError::TooMuch {
-                path: path.to_owned(),
-                what,
-            });
+            self.tell(InputError::too_much(path, &what));
         }
         count <= MAX_VALUES
     }
@@ -159,10 +156,7 @@ impl Look {
             // That is told for all files together.
             Err(ReadError::TooLarge { limit_bytes }) if limit_bytes < TEXT_LIMIT => None,
             Err(why) => {
-                self.tell(InputError::FileUnreadable {
-                    path: path.to_owned(),
-                    why,
-                });
+                self.tell(InputError::unreadable(path, &why));
                 None
             }
         }
@@ -179,22 +173,19 @@ impl Look {
     /// What was wrong.
     pub(super) fn problems(&self, root: &Path) -> Vec<InputError> {
         let mut problems = self.problems.borrow().clone();
-        let too_much = |what| InputError::TooMuch {
-            path: root.to_owned(),
-            what,
-        };
+        let too_much = |what: &str| InputError::too_much(root, what);
         if self.entries.get() > MAX_ENTRIES {
             let what = format!(
                 "there are more than {MAX_ENTRIES} files and directories to look at; the rest was left \
                  out"
             );
-            problems.push(too_much(what));
+            problems.push(too_much(&what));
         }
         if self.text_bytes.get() > MAX_TEXT_BYTES {
             let mib = MAX_TEXT_BYTES >> 20;
             let what =
                 format!("there are more than {mib} MiB of text to read; the rest was left out");
-            problems.push(too_much(what));
+            problems.push(too_much(&what));
         }
         problems
     }

@@ -65,11 +65,7 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
 
 impl From<ConfigProblem> for InputError {
     fn from(problem: ConfigProblem) -> Self {
-        Self::Config {
-            path: problem.file,
-            line: problem.line,
-            why: problem.message,
-        }
+        Self::config(&problem.file, problem.line, &problem.message)
     }
 }
 

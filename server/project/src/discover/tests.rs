@@ -142,7 +142,7 @@ fn somebody_in_the_wrong_directory_is_told_the_right_one() {
     std::fs::create_dir_all(&inner).unwrap();
     let remedy = |root: &Path| {
         let found = discover(root, &Environment::default());
-        found.default_target().unwrap_err().remedy()
+        found.default_target().unwrap_err().remedy().to_owned()
     };
     let expected = format!("The project is in {}: use that.", dir.path().display());
     assert_eq!(remedy(&inner), expected);

@@ -161,10 +161,10 @@ fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
         let line = line.trim();
         if let Some(name) = line.strip_prefix("- name:") {
             if found.len() == MAX_DOMAINS {
-                look.tell(InputError::TooMuch {
-                    path: dir.join("domains.yaml"),
-                    what: format!("it has more than {MAX_DOMAINS} domains; the rest was left out"),
-                });
+                look.tell(InputError::too_much(
+                    &dir.join("domains.yaml"),
+                    &format!("it has more than {MAX_DOMAINS} domains; the rest was left out"),
+                ));
                 break;
             }
             let name = name.trim().trim_matches(['"', '\'']).to_owned();

@@ -93,7 +93,7 @@ fn refusal(error: &InputError) -> Refusal {
     Refusal {
         code: error.code(),
         message: error.to_string(),
-        remedy: error.remedy(),
+        remedy: error.remedy().to_owned(),
         path: error.path().map(Path::to_owned),
     }
 }
