@@ -76,12 +76,13 @@ async fn mistakes_in_platformio_ini_are_marked_and_fixed() {
     let text =
         "\u{feff}[env:esp]\r\n; 漢字 😀\r\ncustom_x =\r\n\t漢😀 ${env:esp.bord}\r\nboard = x\r\n";
     let name = "platformio.ini";
-    for (encoding, at) in [("utf-16", 5), ("utf-8", 9)] {
+    for (encoding, at, mark) in [("utf-16", 5, 1), ("utf-8", 9, 3)] {
         let builder = Builder::new(FakeBoards::quick()).with_encodings(&[encoding]);
         let mut client = builder.start().await;
         open(&mut client, name, text).await;
-        let (found, _) = diagnostics(&mut client, name, 1).await;
-        assert_eq!(found, [format!("unresolved 3:{at}-{}", at + 15)]);
+        let (found, _) = diagnostics(&mut client, name, 2).await;
+        let mark = format!("byte-order-mark 0:0-{mark}");
+        assert_eq!(found, [mark, format!("unresolved 3:{at}-{}", at + 15)]);
         let here = json!({"line": 3, "character": at + 2});
         let context = json!({"diagnostics": []});
         let range = json!({"range": {"start": here, "end": here}, "context": context});
@@ -91,7 +92,7 @@ async fn mistakes_in_platformio_ini_are_marked_and_fixed() {
         let change = json!([{"range": edit["range"], "text": edit["newText"]}]);
         let params = json!({"textDocument": {"uri": uri(&client, name), "version": 2}, "contentChanges": change});
         client.notify("textDocument/didChange", &params).await;
-        diagnostics(&mut client, name, 0).await;
+        diagnostics(&mut client, name, 1).await;
         let hover = json!({"position": {"line": 3, "character": at + 2}});
         let shown = ask(&mut client, "hover", name, &hover).await;
         let shown = shown["contents"]["value"].as_str().unwrap();
