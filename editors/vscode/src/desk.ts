@@ -2,6 +2,7 @@
 
 import type * as vscode from "vscode";
 
+import type { PlanPages } from "./commands/plan.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Model } from "./model.ts";
 import type { Server } from "./server/connection.ts";
@@ -12,6 +13,7 @@ export interface Desk {
   model: Model;
   server: Server;
   jobs: Jobs;
+  pages: PlanPages;
 }
 
 /** The folder that a question to the server is about, as an argument. */

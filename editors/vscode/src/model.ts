@@ -16,6 +16,13 @@ export class Model {
     for (const listener of this.listeners) listener(this.now);
   }
 
+  /** A listener that has the facts changed by what it hears. */
+  taking<T>(change: (facts: Facts, news: T) => Facts): (news: T) => void {
+    return (news) => {
+      this.update((facts) => change(facts, news));
+    };
+  }
+
   /** Calls `listener` now and on every change. */
   follow(listener: (facts: Facts) => void): { dispose(): void } {
     this.listeners.add(listener);

@@ -1,6 +1,6 @@
 /**
  * What the server says and is told. `docs/protocol.md` in the repository is the contract; these
- * types mirror it, field by field.
+ * types mirror what is used of it.
  */
 
 export const Command = {
@@ -14,7 +14,6 @@ export const Command = {
   selectPort: "fbuild.server.selectPort",
   boardInfo: "fbuild.server.boardInfo",
   eraseFlash: "fbuild.server.eraseFlash",
-  jobs: "fbuild.server.jobs",
   history: "fbuild.server.history",
   debugInfo: "fbuild.server.debugInfo",
 } as const;
@@ -33,8 +32,27 @@ export interface DeployArguments {
   uri?: string;
 }
 
-export type OutcomeName =
-  "verifySkip" | "selectiveFlash" | "fullFlash" | "planned" | "cancelled" | "failed";
+/** What the server wants to be shown, each part for a place of its own. */
+export interface Text {
+  /** For the status bar. */
+  short: string;
+  /** For a message, or beside a bar. */
+  sentence: string;
+  /** Markdown. */
+  detail: string;
+  /** For a terminal or a page. */
+  lines: string[];
+  level: "none" | "warning" | "error";
+  buttons: Button[];
+}
+
+export interface Button {
+  title: string;
+  command: string;
+  arguments: unknown[];
+  /** What the person chooses first. */
+  choose?: "port" | "target";
+}
 
 export interface Failure {
   code: string;
@@ -57,23 +75,9 @@ export interface Region {
   sectorsWritten: number;
 }
 
-export interface PlannedWrite {
-  region: string;
-  sectors: number;
-  sectorsTotal: number;
-  runs: number;
-  wireBytes: number;
-  predictedMs: number;
-}
-
-export interface Plan {
-  predictedMs: number;
-  writes: PlannedWrite[];
-}
-
 export interface Outcome {
   backend?: "native" | "esptool";
-  outcome: OutcomeName;
+  outcome: "verifySkip" | "selectiveFlash" | "fullFlash" | "planned" | "cancelled" | "failed";
   message: string;
   target: string;
   port: string;
@@ -81,104 +85,85 @@ export interface Outcome {
   mac: string | null;
   durationMs: number;
   regions: Region[];
-  plan: Plan | null;
+  /** As the contract has it; nothing here looks into it. */
+  plan: unknown;
   warnings: string[];
   error: Failure | null;
+  text: Text;
 }
 
 export interface Target {
   name: string;
-  tool: string;
   chip: string | null;
   root: string;
   foundIn: string;
-  port: string | null;
   /** When the app was written: milliseconds since 1970, UTC. */
   builtMs: number | null;
-  regions: { name: string; offset: number; file: string }[];
-}
-
-export interface Unbuilt {
-  name: string;
-  lookedFor: string;
-  buildHint: string;
 }
 
 export interface Selection {
   root: string;
   target: string | null;
   port: string | null;
+  next: Next;
+}
+
+/** What a deploy would take. */
+export interface Next {
+  target: string | null;
+  port: string | null;
+  short: string;
+  /** Markdown. */
+  detail: string;
 }
 
 export interface Targets {
   targets: Target[];
-  unbuilt: Unbuilt[];
-  problems: Failure[];
+  unbuilt: { name: string; lookedFor: string; buildHint: string }[];
   selected: Selection[];
 }
 
-export interface Port {
-  name: string;
-  likelyBoard: boolean;
-  usb: { vid: number; pid: number; serialNumber: string | null; product: string | null } | null;
-}
-
 export interface Ports {
-  ports: Port[];
-}
-
-export interface Board {
-  port: string;
-  chip: string;
-  revision: string | null;
-  mac: string | null;
-  flash: { jedec: string; size: number } | null;
-  security: { secureDownload: boolean; flashEncryption: boolean; secureBoot: boolean };
+  ports: { name: string; likelyBoard: boolean; description: string }[];
 }
 
 export interface BoardInfo {
-  board: Board | null;
-  isCancelled: boolean;
+  board: { port: string; chip: string; mac: string | null } | null;
   error: Failure | null;
+  facts?: { name: string; value: string }[];
+  text: Text;
 }
 
 export interface Erased {
   outcome: "erased" | "cancelled" | "failed";
   message: string;
-  port: string | null;
-  chip: string | null;
-  mac: string | null;
-  durationMs: number;
   error: Failure | null;
-}
-
-export interface Jobs {
-  jobs: { job: number; what: string; message: string; percent: number; port: string | null }[];
+  text: Text;
 }
 
 export interface PastDeploy {
   whenMs: number;
   target: string;
   root: string;
-  outcome: OutcomeName;
+  outcome: Outcome["outcome"];
   message: string;
-  durationMs: number;
+  short: string;
 }
 
 export interface History {
-  boards: { mac: string | null; port: string; chip: string | null; deploys: PastDeploy[] }[];
+  boards: { name: string; port: string; deploys: PastDeploy[] }[];
 }
 
 /** `fbuild/status`: where a job stands. */
 export interface Status {
   job: number;
-  kind: "deploy" | "verify" | "plan" | "board info" | "erase";
+  kind: string;
   state: "running" | "succeeded" | "failed" | "cancelled";
   target: string | null;
   port: string | null;
   phase: string | null;
-  region: string | null;
   percent: number;
-  leftMs: number | null;
-  summary: string;
+  /** Of the job's progress. */
+  token: string | null;
+  text: Text;
 }

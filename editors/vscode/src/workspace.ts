@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 
 import type { Model } from "./model.ts";
+import type { Facts } from "./view/facts.ts";
 import { withSettings } from "./view/facts.ts";
 import type { Folder } from "./view/folder.ts";
 import { choose } from "./view/folder.ts";
@@ -13,6 +14,7 @@ export class Workspace implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable;
   /** The document in a folder that was looked at last. */
   private lookedAt: string | undefined;
+  private targets: Facts["targets"];
 
   constructor(model: Model) {
     this.model = model;
@@ -27,14 +29,18 @@ export class Workspace implements vscode.Disposable {
       vscode.workspace.onDidChangeConfiguration((change) => {
         if (change.affectsConfiguration("fbuild")) this.refresh();
       }),
+      // They tell which folders are projects.
+      model.follow(({ targets }) => {
+        if (targets !== this.targets) this.refresh();
+      }),
     );
     this.look(vscode.window.activeTextEditor);
     this.refresh();
   }
 
-  /** To be called when the targets changed, too: they tell which folders are projects. */
-  refresh(): void {
+  private refresh(): void {
     const folders = (vscode.workspace.workspaceFolders ?? []).map(toFolder);
+    this.targets = this.model.facts.targets;
     this.model.update((facts) => {
       const folder = choose(folders, facts.targets, this.lookedAt);
       const scope = folder ? vscode.Uri.file(folder.path) : null;

@@ -4,11 +4,11 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import { root } from "../desk.ts";
-import type { Port, Ports, Selection, Targets } from "../protocol.ts";
+import type { Ports, Selection, Targets } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
 import { withChoice } from "../view/facts.ts";
-import { ago } from "../view/words.ts";
+import { ago } from "../view/ago.ts";
 
 interface Choice<T> extends say.Choice {
   value?: T;
@@ -76,7 +76,7 @@ export async function pickPort(
     .sort((a, b) => Number(b.likelyBoard) - Number(a.likelyBoard))
     .map((port) => ({
       label: port.name,
-      description: product(port),
+      description: port.description,
       iconPath: new vscode.ThemeIcon(port.likelyBoard ? "circuit-board" : "plug"),
       value: port.name,
     }));
@@ -109,10 +109,4 @@ async function typePort(title: string): Promise<string | undefined> {
     ignoreFocusOut: true,
   });
   return typed?.trim() ? typed.trim() : undefined;
-}
-
-function product({ usb }: Port): string {
-  if (!usb) return "";
-  const id = [usb.vid, usb.pid].map((n) => n.toString(16).padStart(4, "0")).join(":");
-  return [usb.product ?? id, usb.serialNumber].filter(Boolean).join(" · ");
 }

@@ -7,11 +7,10 @@ import type { Desk } from "../desk.ts";
 import type { History, PastDeploy } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
-import { ago, shortPort } from "../view/words.ts";
+import { ago } from "../view/ago.ts";
 
 interface Item extends say.Choice {
-  deploy?: PastDeploy;
-  port?: string;
+  deploy?: PastDeploy & { port: string };
 }
 
 const AGAIN: vscode.QuickInputButton = {
@@ -21,23 +20,20 @@ const AGAIN: vscode.QuickInputButton = {
 
 export async function deployHistory(desk: Desk): Promise<void> {
   const { boards } = await desk.server.run<History>(Command.history, {});
-  const items = boards.flatMap((board): Item[] => {
-    const name = [board.chip?.toUpperCase(), board.mac].filter(Boolean).join(" ");
-    const label = [name, shortPort(board.port)].filter(Boolean).join(" · ");
-    return [
-      { label, kind: vscode.QuickPickItemKind.Separator },
-      ...board.deploys.map((deploy) => item(deploy, board.port)),
-    ];
-  });
+  const items = boards.flatMap(({ name, port, deploys }): Item[] => [
+    { label: name, kind: vscode.QuickPickItemKind.Separator },
+    ...deploys.map((deploy) => item({ ...deploy, port })),
+  ]);
   if (items.length === 0) items.push({ label: "Nothing was deployed yet" });
   const picker = say.picker<Item>(items);
   picker.title = "Deploy history";
   picker.placeholder = "Enter copies a line";
   picker.matchOnDescription = picker.matchOnDetail = true;
-  picker.onDidTriggerItemButton(({ item: { deploy, port } }) => {
+  picker.onDidTriggerItemButton(({ item: { deploy } }) => {
     picker.hide();
-    if (!deploy || port === undefined) return;
-    void desk.jobs.deploy("deploy", { target: deploy.target, root: deploy.root, port });
+    if (!deploy) return;
+    const { target, root, port } = deploy;
+    void desk.jobs.deploy("deploy", { target, root, port });
   });
   picker.onDidAccept(() => {
     const [chosen] = picker.selectedItems;
@@ -50,33 +46,15 @@ export async function deployHistory(desk: Desk): Promise<void> {
   picker.show();
 }
 
-function item(deploy: PastDeploy, port: string): Item {
+const ICONS: Partial<Record<string, string>> = { failed: "error", cancelled: "circle-slash" };
+
+function item(deploy: Item["deploy"] & object): Item {
   return {
-    icon: icon(deploy),
-    label: short(deploy.message),
+    icon: ICONS[deploy.outcome] ?? "check",
+    label: deploy.short,
     description: ago(deploy.whenMs, Date.now()),
     detail: `${deploy.target} in ${path.basename(deploy.root)}`,
     buttons: [AGAIN],
     deploy,
-    port,
   };
-}
-
-/** What was done, without the words that stand in every line. */
-function short(message: string): string {
-  return message.replace(/^deploy (?:succeeded \((.*)\)|(.*))$/, "$1$2");
-}
-
-function icon({ outcome }: PastDeploy): string {
-  switch (outcome) {
-    case "failed":
-      return "error";
-    case "cancelled":
-      return "circle-slash";
-    case "verifySkip":
-    case "selectiveFlash":
-    case "fullFlash":
-    case "planned":
-      return "check";
-  }
 }

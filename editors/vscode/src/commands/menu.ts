@@ -4,8 +4,7 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import * as say from "../say.ts";
-import { chosenPort, chosenTarget } from "../view/chosen.ts";
-import { shortPort } from "../view/words.ts";
+import { next } from "../view/facts.ts";
 
 interface Item extends say.Choice {
   command?: string;
@@ -13,8 +12,7 @@ interface Item extends say.Choice {
 
 export async function showMenu({ model }: Desk): Promise<void> {
   const { facts } = model;
-  const port = chosenPort(facts);
-  const target = chosenTarget(facts);
+  const { target, port } = next(facts);
   const entry = (icon: string, label: string, command: string, description = ""): Item => ({
     icon,
     label,
@@ -26,7 +24,7 @@ export async function showMenu({ model }: Desk): Promise<void> {
     "circle-slash",
     "Cancel Deploy",
     "cancelDeploy",
-    facts.running.at(-1)?.summary,
+    facts.running.at(-1)?.text.short,
   );
   const items: Item[] = [
     ...(facts.running.length > 0 ? [busy] : []),
@@ -36,7 +34,7 @@ export async function showMenu({ model }: Desk): Promise<void> {
     entry("list-ordered", "Show Plan", "showPlan", "what a deploy would write"),
     group("Choice"),
     entry("target", "Select Target", "selectTarget", target ?? "nothing built"),
-    entry("plug", "Select Port", "selectPort", port ? shortPort(port) : "automatic"),
+    entry("plug", "Select Port", "selectPort", port ?? "automatic"),
     entry("circuit-board", "Deploy and Choose Board", "deployToBoard"),
     group("Board"),
     entry("info", "Board Information", "boardInformation"),

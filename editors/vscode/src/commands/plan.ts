@@ -4,7 +4,6 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import type { DeployArguments, Outcome } from "../protocol.ts";
-import { planText } from "../view/planText.ts";
 
 const SCHEME = "fbuild-plan";
 
@@ -22,22 +21,18 @@ export class PlanPages implements vscode.TextDocumentContentProvider {
   }
 
   /** Shows a plan; a later one for the same target takes its place. */
-  async show(outcome: Outcome): Promise<void> {
-    const name = `Plan for ${outcome.target.replaceAll("/", " ")}`;
+  async show({ target, text }: Outcome): Promise<void> {
+    const name = `Plan for ${target.replaceAll("/", " ")}`;
     const uri = vscode.Uri.from({ scheme: SCHEME, path: name });
-    this.pages.set(uri.toString(), planText(outcome));
+    this.pages.set(uri.toString(), `${text.lines.join("\n")}\n`);
     this.changed.fire(uri);
     const page = await vscode.workspace.openTextDocument(uri);
     await vscode.window.showTextDocument(page, { preview: true });
   }
 }
 
-export async function showPlan(
-  desk: Desk,
-  pages: PlanPages,
-  given: DeployArguments,
-): Promise<Outcome> {
+export async function showPlan(desk: Desk, given: DeployArguments): Promise<Outcome> {
   const outcome = await desk.jobs.deploy("plan", given);
-  if (outcome.outcome === "planned" || outcome.outcome === "verifySkip") await pages.show(outcome);
+  if (outcome.outcome === "planned") await desk.pages.show(outcome);
   return outcome;
 }

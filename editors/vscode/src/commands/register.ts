@@ -3,8 +3,8 @@
 import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
+import type { Told } from "../jobs/jobs.ts";
 import type { DeployArguments } from "../protocol.ts";
-import * as say from "../say.ts";
 import { NoServer } from "../server/connection.ts";
 import { boardInformation, eraseFlash } from "./board.ts";
 import { cancel } from "./cancel.ts";
@@ -13,12 +13,11 @@ import { printDebugInformation } from "./debugInformation.ts";
 import { trySimulatedBoard } from "./demo.ts";
 import { deployHistory } from "./history.ts";
 import { showMenu } from "./menu.ts";
-import type { PlanPages } from "./plan.ts";
 import { showPlan } from "./plan.ts";
 
 type Handler = (given?: DeployArguments) => unknown;
 
-export function registerCommands(desk: Desk, pages: PlanPages): vscode.Disposable {
+export function registerCommands(desk: Desk): vscode.Disposable {
   const { jobs, server, log } = desk;
   const handlers: Record<string, Handler> = {
     deploy: (given) => jobs.deploy("deploy", only(given)),
@@ -28,7 +27,7 @@ export function registerCommands(desk: Desk, pages: PlanPages): vscode.Disposabl
       return port === undefined ? undefined : jobs.deploy("deploy", { ...only(given), port });
     },
     verify: (given) => jobs.deploy("verify", only(given)),
-    showPlan: (given) => showPlan(desk, pages, only(given)),
+    showPlan: (given) => showPlan(desk, only(given)),
     cancelDeploy: () => cancel(desk),
     selectTarget: () => chooseTarget(desk),
     selectPort: () => choosePort(desk),
@@ -62,29 +61,23 @@ async function guarded(desk: Desk, handler: Handler, given?: DeployArguments): P
     return await handler(given);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    const { health } = desk.model.facts;
     desk.log.error(why);
-    void sayWhy(desk, error instanceof NoServer, why);
+    if (!(error instanceof NoServer))
+      desk.jobs.showFailure({ sentence: `fbuild: ${why}`, buttons: [] });
+    else desk.jobs.showFailure(gone(health.kind === "stopped" ? health.why : why));
     return undefined;
   }
 }
 
-const GONE = ["Restart Server", "Open Settings", "Show Log"] as const;
-
-async function sayWhy(desk: Desk, isGone: boolean, why: string): Promise<void> {
-  const { health } = desk.model.facts;
-  const text = isGone && health.kind === "stopped" ? health.why : why;
-  const choices = isGone ? GONE : (["Show Log"] as const);
-  switch (await say.failure<(typeof GONE)[number]>(`fbuild: ${text}`, ...choices)) {
-    case "Restart Server":
-      await desk.server.restart();
-      return;
-    case "Open Settings":
-      await vscode.commands.executeCommand("workbench.action.openSettings", "fbuild.server.path");
-      return;
-    case "Show Log":
-      desk.log.show(true);
-      return;
-    case undefined:
-      return;
-  }
+/** That there is no server, and what can be done. */
+export function gone(why: string): Told {
+  const restart = { title: "Restart Server", command: "fbuild.restartServer", arguments: [] };
+  return { sentence: `fbuild: ${why}`, buttons: [restart, OPEN_SETTINGS] };
 }
+
+const OPEN_SETTINGS = {
+  title: "Open Settings",
+  command: "workbench.action.openSettings",
+  arguments: ["fbuild.server.path"],
+};

@@ -3,67 +3,30 @@
 import * as vscode from "vscode";
 
 import { choosePort, chooseTarget } from "../commands/choose.ts";
+import { shown } from "../commands/shown.ts";
 import type { Desk } from "../desk.ts";
-import type { DeployArguments, Outcome } from "../protocol.ts";
-import { Command } from "../protocol.ts";
+import type { Button, DeployArguments } from "../protocol.ts";
 import * as say from "../say.ts";
-import type { Button } from "./failureButtons.ts";
-import { buttons, message } from "./failureButtons.ts";
-import type { DeployKind } from "./jobs.ts";
+import type { Told } from "./jobs.ts";
 
-export async function showFailure(
-  desk: Desk,
-  title: string,
-  { error, port }: Outcome,
-  kind: DeployKind,
-  given: DeployArguments,
-): Promise<void> {
-  if (!error) return;
-  const text = message(title, error);
-  const button = await say.failure(text, ...buttons(error, vscode.workspace.isTrusted));
-  if (button) await act(desk, button, port, kind, given);
+const SHOW_LOG: Button = { title: "Show Log", command: "fbuild.showLog", arguments: [] };
+
+/** What is called otherwise here. */
+const OWN: Partial<Record<string, string>> = { "fbuild.manageTrust": "workbench.trust.manage" };
+
+export async function showFailure(desk: Desk, { sentence, buttons }: Told): Promise<void> {
+  const offered = [...buttons, SHOW_LOG];
+  const clicked = await say.failure(sentence, ...offered.map(({ title }) => title));
+  const button = offered.find(({ title }) => title === clicked);
+  if (button) await press(desk, button);
 }
 
-async function act(
-  desk: Desk,
-  button: Button,
-  busyPort: string,
-  kind: DeployKind,
-  given: DeployArguments,
-): Promise<void> {
-  const { jobs } = desk;
-  switch (button) {
-    case "Retry":
-      await jobs.deploy(kind, given);
-      return;
-    case "Choose Port": {
-      const port = await choosePort(desk);
-      if (port !== undefined) await jobs.deploy(kind, port ? { ...given, port } : given);
-      return;
-    }
-    case "Choose Target":
-      if (await chooseTarget(desk)) await jobs.deploy(kind, given);
-      return;
-    case "Deploy":
-      await jobs.deploy("deploy", given);
-      return;
-    case "Deploy Full":
-      await jobs.deploy("deploy", { ...given, mode: "full" });
-      return;
-    case "Deploy Anyway":
-      await jobs.deploy(kind, { ...given, staleBuild: "ignore" });
-      return;
-    case "Cancel the Other":
-      await desk.server.run(Command.cancel, { port: busyPort });
-      return;
-    case "Manage Trust":
-      await vscode.commands.executeCommand("workbench.trust.manage");
-      return;
-    case "Restart Server":
-      await desk.server.restart();
-      return;
-    case "Show Log":
-      desk.log.show(true);
-      return;
-  }
+async function press(desk: Desk, { command, arguments: given, choose }: Button): Promise<void> {
+  if (choose === "target" && !(await chooseTarget(desk))) return;
+  const port = choose === "port" ? await choosePort(desk) : "";
+  if (port === undefined) return;
+  const argument = { ...(given[0] as DeployArguments), ...(port && { port }) };
+  if (command in shown) await shown[command]?.(desk, argument);
+  else if (command.startsWith("fbuild.server.")) await desk.server.run(command, argument);
+  else await vscode.commands.executeCommand(OWN[command] ?? command, ...given);
 }

@@ -1,24 +1,21 @@
 /** A job's progress as a notification with a bar and a Cancel button. */
 
 import * as vscode from "vscode";
-import type { WorkDoneProgressReport } from "vscode-languageclient/node";
 
+import type { Status } from "../protocol.ts";
 import * as say from "../say.ts";
-import { sentence } from "../view/words.ts";
 
 /** A job that is over sooner shows nothing but the status bar's spinner. */
 const DELAY_MS = 400;
 
 export type Place = "notification" | "statusBar" | "off";
 
-type Step = (step: WorkDoneProgressReport) => void;
-
 /** What is shown, and where. */
 export interface Shown {
   place: Place;
   title: string;
-  /** Whether the person is being asked something, which needs no second message. */
-  isAsking: () => boolean;
+  /** Tells where the job stands, now and whenever that changes. */
+  follow: (listener: (status: Status) => void) => { dispose(): void };
 }
 
 /**
@@ -26,32 +23,28 @@ export interface Shown {
  * it here or by `outer`.
  */
 export async function show<T>(
-  { place, title, isAsking }: Shown,
+  { place, title, follow }: Shown,
   outer: vscode.CancellationToken | undefined,
-  work: (step: Step, cancel: vscode.CancellationToken) => Promise<T>,
+  work: (cancel: vscode.CancellationToken) => Promise<T>,
 ): Promise<T> {
   const source = new vscode.CancellationTokenSource();
   const relay = outer?.onCancellationRequested(() => {
     source.cancel();
   });
   if (outer?.isCancellationRequested) source.cancel();
-  let last: WorkDoneProgressReport | undefined;
-  let draw: Step | undefined;
+  let isAsking = false;
   let isDue = false;
-  let isOpen = false;
+  const job = work(source.token);
   const openIfDue = () => {
-    if (!isDue || isOpen || isAsking()) return;
-    isOpen = true;
-    void open(title, job, source, (drawer) => {
-      draw = drawer;
-      if (last) draw(last);
-    });
+    // A question needs no second message.
+    if (!isDue || isAsking) return;
+    isDue = false;
+    void open(title, job, source, follow);
   };
-  const job = work((step) => {
-    last = step;
-    draw?.(step);
+  const following = follow(({ phase }) => {
+    isAsking = phase === "asking";
     openIfDue();
-  }, source.token);
+  });
   const timer = setTimeout(() => {
     isDue = place === "notification";
     openIfDue();
@@ -60,7 +53,7 @@ export async function show<T>(
     return await job;
   } finally {
     clearTimeout(timer);
-    isDue = false;
+    following.dispose();
     relay?.dispose();
     source.dispose();
   }
@@ -70,22 +63,21 @@ async function open(
   title: string,
   job: Promise<unknown>,
   source: vscode.CancellationTokenSource,
-  ready: (draw: Step) => void,
+  follow: Shown["follow"],
 ): Promise<void> {
   await say.progress(title, async (report, cancel) => {
     cancel.onCancellationRequested(() => {
       source.cancel();
       report({ message: "stopping" });
     });
-    let shown = 0;
-    ready((step) => {
+    let drawn = 0;
+    const following = follow(({ text, percent }) => {
       if (source.token.isCancellationRequested) return;
-      const percent = step.percentage ?? shown;
-      const increment = Math.max(0, percent - shown);
-      shown = Math.max(shown, percent);
-      report({ message: sentence(step.message ?? ""), increment });
+      report({ message: text.sentence, increment: Math.max(0, percent - drawn) });
+      drawn = Math.max(drawn, percent);
     });
     // How it ended is for whoever started it.
     await job.catch(() => undefined);
+    following.dispose();
   });
 }

@@ -3,30 +3,23 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
-import {
-  CloseAction,
-  ErrorAction,
-  ExecuteCommandRequest,
-  State,
-  WorkDoneProgress,
-} from "vscode-languageclient/node";
-import type { WorkDoneProgressReport } from "vscode-languageclient/node";
+import { CloseAction, ErrorAction, ExecuteCommandRequest, State } from "vscode-languageclient/node";
 
-import type { Ports, Status, Targets } from "../protocol.ts";
+import type { Model } from "../model.ts";
 import type { Health } from "../view/facts.ts";
+import { withHealth, withStatus, withTargets } from "../view/facts.ts";
 import { find } from "./binary.ts";
 import { Crashes } from "./crashes.ts";
 import { helped } from "./documents.ts";
 import { QuietClient } from "./quietClient.ts";
 
-/** What the server says by itself, and how it is. */
-export interface Listener {
-  health(health: Health): void;
-  status(status: Status): void;
-  targets(targets: Targets): void;
-  ports(ports: Ports): void;
+interface Parts {
+  context: vscode.ExtensionContext;
+  log: vscode.LogOutputChannel;
+  /** Learns what the server says by itself, and how it is. */
+  model: Model;
   /** Somebody ran a server's command by its name, as a code lens does. */
-  command(command: string, argument: unknown, next: () => unknown): unknown;
+  command: (command: string, argument: unknown, next: () => unknown) => unknown;
 }
 
 /** The server is not there, or went away before it answered. */
@@ -42,13 +35,12 @@ export class NoServer extends Error {
 
 export interface Asking {
   cancel?: vscode.CancellationToken;
-  progress?: (step: WorkDoneProgressReport) => void;
+  /** Of its progress. */
+  token?: string;
 }
 
 export class Server {
-  private readonly context: vscode.ExtensionContext;
-  private readonly log: vscode.LogOutputChannel;
-  private readonly listener: Listener;
+  private readonly parts: Parts;
   private readonly crashes = new Crashes();
   private client: LanguageClient | undefined;
   /** The client whose server ended by itself; another is on its way, or none. */
@@ -58,14 +50,11 @@ export class Server {
   private isRestartQueued = false;
   /** Told once, when the server that was asked is gone. */
   private waiting = new Set<(reason: NoServer) => void>();
-  private nProgresses = 0;
   /** Where a server was looked for the last time, for whoever asks what is the matter. */
   tried: string[] = [];
 
-  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel, listener: Listener) {
-    this.context = context;
-    this.log = log;
-    this.listener = listener;
+  constructor(parts: Parts) {
+    this.parts = parts;
   }
 
   /** Stops the server, if there is one, and starts it anew. The only way to start it. */
@@ -91,28 +80,18 @@ export class Server {
   async run<T>(command: string, argument: object, asking: Asking = {}): Promise<T> {
     const client = this.client;
     if (client?.state !== State.Running) throw new NoServer("the server is not running", false);
-    const token = `fbuild-vscode/${++this.nProgresses}`;
-    const steps =
-      asking.progress &&
-      client.onProgress(WorkDoneProgress.type, token, (step) => {
-        if (step.kind === "report") asking.progress?.(step);
-      });
-    const params = {
-      command,
-      arguments: [argument],
-      ...(steps ? { workDoneToken: token } : {}),
-    };
+    const { cancel, token } = asking;
+    const params = { command, arguments: [argument], ...(token && { workDoneToken: token }) };
     let leave: ((reason: NoServer) => void) | undefined;
     const gone = new Promise<never>((_, reject) => {
       leave = reject;
       this.waiting.add(reject);
     });
     try {
-      const answer = client.sendRequest(ExecuteCommandRequest.type, params, asking.cancel);
+      const answer = client.sendRequest(ExecuteCommandRequest.type, params, cancel);
       return (await Promise.race([answer, gone])) as T;
     } finally {
       if (leave) this.waiting.delete(leave);
-      steps?.dispose();
     }
   }
 
@@ -122,30 +101,35 @@ export class Server {
     void this.client.sendNotification("fbuild/didChangeTrust", { trusted: true });
   }
 
+  private health(health: Health): void {
+    this.parts.model.update((facts) => withHealth(facts, health));
+  }
+
   private enqueue(work: () => Promise<void>): Promise<void> {
     this.queue = this.queue.then(work).catch((error: unknown) => {
       // What comes after it must go on.
-      this.log.error(String(error));
+      this.parts.log.error(String(error));
     });
     return this.queue;
   }
 
   private async startNow(health: "starting" | "restarting"): Promise<void> {
-    this.listener.health({ kind: health, why: "fbuild-lsp ended and is started again" });
+    const { log, model } = this.parts;
+    this.health({ kind: health, why: "fbuild-lsp ended and is started again" });
     const exe = process.platform === "win32" ? "fbuild-lsp.exe" : "fbuild-lsp";
     const found = await find({
       environment: process.env["FBUILD_LSP_PATH"],
       setting: vscode.workspace.getConfiguration("fbuild").get("server.path", ""),
-      bundled: this.context.asAbsolutePath(path.join("server", exe)),
+      bundled: this.parts.context.asAbsolutePath(path.join("server", exe)),
     });
     this.tried = found.tried;
     if (found.file === undefined) {
-      this.log.error(found.why, ...found.tried);
-      this.listener.health({ kind: "stopped", why: found.why });
+      log.error(found.why, ...found.tried);
+      this.health({ kind: "stopped", why: found.why });
       return;
     }
     const { file, from, version } = found;
-    this.log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
+    log.info(`fbuild-lsp ${version} from ${from}: ${file}`);
     const client: LanguageClient = new QuietClient(
       "fbuild",
       "fbuild",
@@ -155,20 +139,13 @@ export class Server {
       }),
     );
     this.client = client;
-    client.onNotification("fbuild/status", (status: Status) => {
-      this.listener.status(status);
-    });
-    client.onNotification("fbuild/targets", (targets: Targets) => {
-      this.listener.targets(targets);
-    });
-    client.onNotification("fbuild/ports", (ports: Ports) => {
-      this.listener.ports(ports);
-    });
+    client.onNotification("fbuild/status", model.taking(withStatus));
+    client.onNotification("fbuild/targets", model.taking(withTargets));
     try {
       await client.start();
       // It may be gone again.
       if (this.client === client && this.dead !== client)
-        this.listener.health({ kind: "ready", version, file, from });
+        this.health({ kind: "ready", version, file, from });
     } catch (error) {
       this.ended(client, `fbuild-lsp did not start: ${String(error)}`);
     }
@@ -182,8 +159,8 @@ export class Server {
     this.leaveAll("the server ended unexpectedly");
     const isLast = !this.crashes.mayRestart(Date.now());
     const why = isLast ? `${what}, several times, and is not started again` : what;
-    this.log.error(why);
-    this.listener.health({ kind: isLast ? "stopped" : "restarting", why });
+    this.parts.log.error(why);
+    this.health({ kind: isLast ? "stopped" : "restarting", why });
     void this.enqueue(async () => {
       // Somebody has restarted it meanwhile.
       if (this.client !== client) return;
@@ -201,7 +178,7 @@ export class Server {
       await client.dispose();
     } catch (error) {
       // It is gone already, or does not answer; there is nothing to be done about it here.
-      this.log.warn(`while the server was stopped: ${String(error)}`);
+      this.parts.log.warn(`while the server was stopped: ${String(error)}`);
     }
   }
 
@@ -214,15 +191,15 @@ export class Server {
   private options(ended: () => void): LanguageClientOptions {
     return {
       documentSelector: helped,
-      outputChannel: this.log,
-      traceOutputChannel: this.log,
+      outputChannel: this.parts.log,
+      traceOutputChannel: this.parts.log,
       initializationOptions: () => ({
-        notifications: ["status", "ports", "targets"],
+        notifications: ["status", "targets"],
         workspaceTrusted: vscode.workspace.isTrusted,
       }),
       middleware: {
         executeCommand: (command, args: unknown[], next) =>
-          this.listener.command(command, args[0], () => next(command, args)),
+          this.parts.command(command, args[0], () => next(command, args)),
       },
       // Not once more, and without a message of its own.
       initializationFailedHandler: () => false,

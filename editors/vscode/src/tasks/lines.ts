@@ -16,26 +16,10 @@ export function argumentsOf(definition: Definition): DeployArguments {
   return given;
 }
 
-/** Whether a step is worth a line: a new phase or region, not a new percentage. */
-export class Steps {
-  private last = "";
-
-  line(step: string): string | undefined {
-    const words = step.replace(/,? \d+ (%|of \d+).*$/, "");
-    if (words === this.last) return undefined;
-    this.last = words;
-    return words;
-  }
-}
-
 /** How it ended. `foundIn`: the file that describes the target, relative to the folder. */
-export function ending(outcome: Outcome, foundIn: string | undefined): string[] {
-  const lines = outcome.warnings.map((text) => `warning: ${text}`);
-  const { error } = outcome;
-  if (!error) return [...lines, outcome.message];
-  if (error.isInput && foundIn) lines.push(problemLine(foundIn, error));
-  lines.push(outcome.message);
-  return [...lines, ...[error.boardState, error.remedy].filter((text) => text !== null)];
+export function ending({ error, text }: Outcome, foundIn: string | undefined): string[] {
+  const problem = error?.isInput && foundIn ? [problemLine(foundIn, error)] : [];
+  return [...problem, ...text.lines];
 }
 
 /** One line that the problem matcher takes apart. */

@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 import type { Desk } from "../desk.ts";
 import { line as plain } from "../view/plain.ts";
 import type { Definition } from "./lines.ts";
-import { argumentsOf, describedBy, ending, Steps } from "./lines.ts";
+import { argumentsOf, describedBy, ending } from "./lines.ts";
 
 const CTRL_C = "\u0003";
 
@@ -41,7 +41,7 @@ export class DeployTerminal implements vscode.Pseudoterminal {
   private async run(): Promise<void> {
     const { command = "deploy" } = this.definition;
     const root = this.folder === undefined ? {} : { root: this.folder };
-    const steps = new Steps();
+    let last = "";
     try {
       const outcome = await this.desk.jobs.deploy(
         command,
@@ -49,9 +49,9 @@ export class DeployTerminal implements vscode.Pseudoterminal {
         {
           isQuiet: true,
           cancel: this.source.token,
-          step: (words) => {
-            const line = steps.line(words);
-            if (line) this.print(line);
+          step: (line) => {
+            if (line !== last) this.print(line);
+            last = line;
           },
         },
       );

@@ -1,6 +1,6 @@
 /** Everything the status bar is drawn from, and how news changes it. */
 
-import type { Outcome, Ports, Selection, Status, Targets } from "../protocol.ts";
+import type { Next, Outcome, Selection, Status, Targets } from "../protocol.ts";
 import type { Folder } from "./folder.ts";
 import { isBelow } from "./folder.ts";
 
@@ -21,7 +21,6 @@ export interface Finished {
 export interface Facts {
   health: Health;
   targets: Targets | undefined;
-  ports: Ports | undefined;
   /** What is running, oldest first. */
   running: readonly Status[];
   /** The last deploy or verify, for as long as nothing newer is known. */
@@ -38,7 +37,6 @@ export interface Facts {
 export const nothing: Facts = {
   health: { kind: "starting", why: "" },
   targets: undefined,
-  ports: undefined,
   running: [],
   latest: undefined,
   folder: undefined,
@@ -47,17 +45,20 @@ export const nothing: Facts = {
   showsProgress: true,
 };
 
+/** What a deploy would take, in the folder that is meant or else in one that has something. */
+export function next({ targets, folder }: Facts): Next {
+  const selected = targets?.selected ?? [];
+  const here = selected.find(({ root }) => root === folder?.path);
+  const any = selected.find(({ next }) => next.target !== null) ?? selected[0];
+  return (here ?? any)?.next ?? { target: null, port: null, short: "fbuild", detail: "" };
+}
+
 /** A job went on or ended. */
 export function withStatus(facts: Facts, status: Status): Facts {
   const others = facts.running.filter((job) => job.job !== status.job);
   if (status.state !== "running") return { ...facts, running: others };
   const running = [...others, status].sort((a, b) => a.job - b.job);
   return { ...facts, running };
-}
-
-/** A deploy or verify ended. */
-export function withFinished(facts: Facts, latest: Finished): Facts {
-  return { ...facts, latest };
 }
 
 /** Targets came, went or were built. A result that this makes old is forgotten. */

@@ -12,39 +12,29 @@ export function healthItem(model: Model): vscode.Disposable {
   item.name = "fbuild";
   let shown: Health | undefined;
   const following = model.follow(({ health }) => {
-    if (health === shown) return;
+    if (health !== shown) show(item, health);
     shown = health;
-    show(item, health);
   });
   return vscode.Disposable.from(item, following);
 }
 
-const RESTART = { title: "Restart Server", command: "fbuild.restartServer" };
-const SHOW_LOG = { title: "Show Log", command: "fbuild.showLog" };
+const { Information, Warning, Error: Severe } = vscode.LanguageStatusSeverity;
+const KINDS = {
+  starting: { text: "fbuild-lsp starts", severity: Information },
+  restarting: { text: "fbuild-lsp starts again", severity: Warning },
+  stopped: { text: "fbuild-lsp is not running", severity: Severe },
+};
 
 function show(item: vscode.LanguageStatusItem, health: Health): void {
+  const isReady = health.kind === "ready";
+  const { text, severity } = isReady
+    ? { text: `fbuild-lsp ${health.version}`, severity: Information }
+    : KINDS[health.kind];
+  item.text = label(text);
+  item.severity = severity;
   item.busy = health.kind === "starting" || health.kind === "restarting";
-  item.severity = vscode.LanguageStatusSeverity.Information;
-  item.command = RESTART;
-  switch (health.kind) {
-    case "starting":
-      item.text = "fbuild-lsp starts";
-      item.detail = "";
-      return;
-    case "ready":
-      item.text = label(`fbuild-lsp ${health.version}`);
-      item.detail = message(`from ${health.from}`);
-      item.command = SHOW_LOG;
-      return;
-    case "restarting":
-      item.text = "fbuild-lsp starts again";
-      item.detail = message(health.why);
-      item.severity = vscode.LanguageStatusSeverity.Warning;
-      return;
-    case "stopped":
-      item.text = "fbuild-lsp is not running";
-      item.detail = message(health.why);
-      item.severity = vscode.LanguageStatusSeverity.Error;
-      return;
-  }
+  item.detail = message(isReady ? `from ${health.from}` : health.why);
+  item.command = isReady
+    ? { title: "Show Log", command: "fbuild.showLog" }
+    : { title: "Restart Server", command: "fbuild.restartServer" };
 }

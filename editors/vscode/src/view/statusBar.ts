@@ -23,8 +23,7 @@ export function statusBar(model: Model): vscode.Disposable {
     item.text = text;
     item.accessibilityInformation = { label: spoken, role: "button" };
     item.backgroundColor = COLOURS[colour];
-    const markdown = new vscode.MarkdownString(tooltip(facts), true);
-    item.tooltip = markdown;
+    item.tooltip = new vscode.MarkdownString(tooltip(facts));
     keys.set("fbuild.isBusy", facts.running.length > 0);
     keys.set("fbuild.hasProject", hasProject(facts));
   });

@@ -240,7 +240,7 @@ describe("the extension", () => {
     };
     assert.match(JSON.stringify(said.server.client), /code-server/);
     const { notifications } = said.server.capabilities;
-    assert.deepEqual(notifications, { status: true, ports: true, targets: true });
+    assert.deepEqual(notifications, { status: true, ports: false, targets: true });
     await run("workbench.action.revertAndCloseActiveEditor");
   });
 });

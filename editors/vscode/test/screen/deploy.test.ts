@@ -87,7 +87,7 @@ test("a deploy that is cancelled says so, and the next one finishes it", async (
     await window.says("espidf:build");
     await window.command("fbuild: Verify");
     await window.says("board differs");
-    await window.answer(/Verify: /, "Deploy");
+    await window.answer(/Verify failed/, "Deploy");
     await window.says(/sectors ·|full flash/);
   } finally {
     await window.close();

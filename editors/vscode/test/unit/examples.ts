@@ -1,8 +1,26 @@
 /** Values as the server sends them, for tests to vary. */
 
-import type { Failure, Outcome, Region, Status, Target, Targets } from "../../src/protocol.ts";
+import type {
+  Failure,
+  Next,
+  Outcome,
+  Region,
+  Status,
+  Target,
+  Targets,
+  Text,
+} from "../../src/protocol.ts";
 import type { Facts } from "../../src/view/facts.ts";
 import { nothing } from "../../src/view/facts.ts";
+
+export const words: Text = {
+  short: "firmware · 3 sectors · 0.8 s",
+  sentence: "Deploy succeeded (selective flash: firmware; 3 of 366 sectors) in 0.8 s.",
+  detail: "**Deploy succeeded**\n\n| Region |\n|:--|\n| firmware |",
+  lines: ["deploy succeeded (selective flash: firmware; 3 of 366 sectors)"],
+  level: "none",
+  buttons: [],
+};
 
 export const kept: Region = {
   name: "bootloader",
@@ -52,6 +70,7 @@ export const selective: Outcome = {
   },
   warnings: [],
   error: null,
+  text: words,
 };
 
 export const busy: Failure = {
@@ -71,6 +90,12 @@ export const failed: Outcome = {
   regions: [],
   plan: null,
   error: busy,
+  text: {
+    ...words,
+    short: "port busy",
+    lines: [`deploy failed: ${busy.message}`, "try: close the serial monitor"],
+    level: "error",
+  },
 };
 
 export const running: Status = {
@@ -80,28 +105,30 @@ export const running: Status = {
   target: "espidf:build",
   port: "/dev/ttyUSB0",
   phase: "writing",
-  region: "firmware",
   percent: 47,
-  leftMs: 5570,
-  summary: "firmware 47 %",
+  token: null,
+  text: { ...words, short: "writing firmware 47 %", detail: "deploy: writing firmware" },
 };
 
 export const built: Target = {
   name: "espidf:build",
-  tool: "espidf",
   chip: "esp32",
   root: "/home/me/blink",
   foundIn: "/home/me/blink/build/flasher_args.json",
-  port: null,
   builtMs: 1000,
-  regions: [],
+};
+
+export const next: Next = {
+  target: "espidf:build",
+  port: null,
+  short: "espidf:build · no board",
+  detail: "Target: espidf:build (ESP32)",
 };
 
 export const targets: Targets = {
   targets: [built],
   unbuilt: [],
-  problems: [],
-  selected: [{ root: "/home/me/blink", target: null, port: null }],
+  selected: [{ root: "/home/me/blink", target: null, port: null, next }],
 };
 
 export const folder = { name: "blink", path: "/home/me/blink" };

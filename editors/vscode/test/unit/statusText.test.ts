@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Outcome } from "../../src/protocol.ts";
 import type { Facts } from "../../src/view/facts.ts";
 import { statusText } from "../../src/view/statusText.ts";
-import { busy, failed, firmware, folder, kept, ready, running, selective } from "./examples.ts";
+import { failed, folder, next, ready, running, selective, targets, words } from "./examples.ts";
 
 const text = (facts: Partial<Facts>) => statusText({ ...ready, ...facts }).text;
 const after = (outcome: Partial<Outcome>, facts: Partial<Facts> = {}) =>
@@ -14,56 +14,43 @@ const after = (outcome: Partial<Outcome>, facts: Partial<Facts> = {}) =>
     latest: { outcome: { ...selective, ...outcome }, folder, startedMs: 0 },
   });
 
-test("idle: what a deploy would take", () => {
-  const port = { target: "", port: "/dev/ttyUSB0" };
-  assert.equal(text({ setting: port }), "$(zap) espidf:build · ttyUSB0");
+test("idle: what a deploy would take, in the folder that is meant or in one that has something", () => {
   assert.equal(text({}), "$(zap) espidf:build · no board");
-  assert.equal(
-    text({ setting: { target: "", port: "sim:x?time=real" } }),
-    "$(zap) espidf:build · simulated board",
-  );
-  const none = { targets: [], unbuilt: [], problems: [], selected: [] };
-  assert.equal(text({ targets: none }), "$(zap) fbuild: nothing built");
+  const nothing = { ...next, target: null, short: "fbuild: nothing built" };
+  const selected = [
+    { root: "/docs", target: null, port: null, next: nothing },
+    ...targets.selected,
+  ];
+  const both = { ...targets, selected };
+  assert.equal(text({ targets: both }), "$(zap) espidf:build · no board");
+  assert.equal(text({ targets: both, folder: undefined }), "$(zap) espidf:build · no board");
+  const docs = { name: "docs", path: "/docs" };
+  assert.equal(text({ targets: both, folder: docs }), "$(zap) fbuild: nothing built");
 });
 
-test("busy: phase, region and percent", () => {
+test("busy: what goes on, and how much else", () => {
   assert.equal(text({ running: [running] }), "$(sync~spin) writing firmware 47 %");
-  const asking = { ...running, phase: "asking", region: null };
-  assert.equal(text({ running: [asking] }), "$(sync~spin) deploy: waits for your answer");
-  assert.equal(
-    text({ running: [{ ...running, phase: "connecting", region: null }, running] }),
-    "$(sync~spin) writing firmware 47 % (+1)",
-  );
+  assert.equal(text({ running: [running, running] }), "$(sync~spin) writing firmware 47 % (+1)");
   assert.equal(text({ running: [running], showsProgress: false }), "$(sync~spin) fbuild: deploy");
 });
 
-test("a result says what was written, and how long it took", () => {
+test("a result is the server's, with an icon", () => {
   assert.equal(after({}).text, "$(check) firmware · 3 sectors · 0.8 s");
-  assert.equal(after({ outcome: "verifySkip" }).text, "$(check) up to date · 0.8 s");
-  assert.equal(after({ outcome: "fullFlash" }).text, "$(check) full flash · 0.8 s");
-  const one = { ...kept, written: true, sectorsWritten: 1 };
-  const two = [one, firmware];
-  assert.equal(after({ regions: two }).text, "$(check) bootloader, firmware · 4 sectors · 0.8 s");
-  assert.equal(
-    after({ regions: [...two, { ...one, name: "nvs" }] }).text,
-    "$(check) 3 regions · 5 sectors · 0.8 s",
-  );
-  assert.equal(after({ outcome: "planned" }).text, "$(check) 3 sectors to write");
-  assert.equal(after({ outcome: "planned", plan: null }).text, "$(check) nothing to write");
 });
 
 test("with several folders a result says which one it is about", () => {
   assert.equal(
-    after({ outcome: "verifySkip" }, { hasFolders: true }).text,
-    "$(check) blink: up to date · 0.8 s",
+    after({}, { hasFolders: true }).text,
+    "$(check) blink: firmware · 3 sectors · 0.8 s",
   );
 });
 
 test("colours only for what needs care", () => {
   assert.deepEqual(after({}).colour, "none");
-  assert.deepEqual(after({ warnings: ["main.c has unsaved changes"] }), {
+  const warned = { ...words, level: "warning" } as const;
+  assert.deepEqual(after({ text: warned }), {
     text: "$(check) firmware · 3 sectors · 0.8 s $(warning)",
-    spoken: "fbuild: firmware · 3 sectors · 0.8 s, with a warning",
+    spoken: "firmware · 3 sectors · 0.8 s, with a warning",
     colour: "none",
   });
   assert.deepEqual(after(failed), {
@@ -71,14 +58,8 @@ test("colours only for what needs care", () => {
     spoken: "port busy",
     colour: "error",
   });
-  assert.equal(after({ outcome: "cancelled", regions: [kept] }).colour, "none");
-  assert.equal(after({ outcome: "cancelled", regions: [firmware] }).colour, "warning");
-});
-
-test("causes that a person does not know by their code", () => {
-  const cause = (code: string) => after({ ...failed, error: { ...busy, code } }).text;
-  assert.equal(cause("no-loader"), "$(error) no answer from the board");
-  assert.equal(cause("image-checksum"), "$(error) image checksum");
+  assert.equal(after({ outcome: "cancelled" }).colour, "none");
+  assert.equal(after({ outcome: "cancelled", text: warned }).colour, "warning");
 });
 
 test("without a server there is no result to trust", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
 
-import { argumentsOf, describedBy, ending, problemLine, Steps } from "../../src/tasks/lines.ts";
+import { argumentsOf, describedBy, ending, problemLine } from "../../src/tasks/lines.ts";
 import { built, busy, failed, selective } from "./examples.ts";
 
 interface Manifest {
@@ -30,14 +30,11 @@ test("only what is wrong with files becomes a problem", () => {
   const file = "build/flasher_args.json";
   assert.deepEqual(ending(failed, file), [
     "deploy failed: port /dev/ttyUSB0 is in use by another program",
-    "close the serial monitor",
+    "try: close the serial monitor",
   ]);
   const input = { ...failed, error: { ...busy, isInput: true, remedy: null } };
   assert.match(ending(input, file)[0] ?? "", /^error: build\/flasher_args.json: .* \[port-busy\]$/);
-  assert.deepEqual(ending({ ...selective, warnings: ["w"] }, file), [
-    "warning: w",
-    selective.message,
-  ]);
+  assert.deepEqual(ending(selective, file), [selective.message]);
 });
 
 test("the file of a target that could not be loaded", () => {
@@ -45,24 +42,6 @@ test("the file of a target that could not be loaded", () => {
   assert.equal(describedBy({ ...failed, target: "" }, [built]), built.foundIn);
   const two = [built, { ...built, name: "other" }];
   assert.equal(describedBy({ ...failed, target: "" }, two), undefined);
-});
-
-test("a line for a new phase or region, none for a new percentage", () => {
-  const steps = new Steps();
-  const lines = [
-    "connecting to COM5",
-    "writing firmware, 1 of 9 KiB",
-    "writing firmware, 4 of 9 KiB, 6 s left",
-    "checking firmware, 1 of 9 KiB",
-    "erasing 40 %, 4 of 9 KiB",
-  ].map((step) => steps.line(step));
-  assert.deepEqual(lines, [
-    "connecting to COM5",
-    "writing firmware",
-    undefined,
-    "checking firmware",
-    "erasing",
-  ]);
 });
 
 test("a task's own fields are not the server's", () => {

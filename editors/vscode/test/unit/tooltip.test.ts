@@ -1,52 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describe, tooltip } from "../../src/view/tooltip.ts";
-import { failed, ready, running, selective } from "./examples.ts";
+import { tooltip } from "../../src/view/tooltip.ts";
+import { folder, ready, running, selective } from "./examples.ts";
 
-test("a table per region, the board and the time", () => {
-  assert.equal(
-    describe(selective).replaceAll("&nbsp;&nbsp;", ""),
-    [
-      "**Deploy succeeded \\(selective flash: firmware; 3 of 366 sectors\\)**",
-      "",
-      "| Region | Offset | On the board | Written | Sent |",
-      "| :-- | --: | :-- | --: | --: |",
-      "| bootloader | 0x1000 | matched | – | – |",
-      "| firmware | 0x10000 | differed in 3 | 3 of 366 sectors | 4.0 KiB |",
-      "",
-      "Target: espidf:build  ",
-      "Board: ESP32 24:0a:c4:00:01:10 on /dev/ttyUSB0  ",
-      "Time: 0.8 s",
-    ].join("\n"),
-  );
+test("the last result, with room between the columns of its table", () => {
+  const latest = { outcome: selective, folder, startedMs: 0 };
+  const lines = tooltip({ ...ready, latest }).split("\n");
+  assert.deepEqual(lines.slice(0, 5), [
+    "**Deploy succeeded**",
+    "",
+    "| &nbsp;&nbsp;Region |",
+    "|:--|",
+    "| &nbsp;&nbsp;firmware |",
+  ]);
 });
 
-test("esptool is named where it did the work", () => {
-  assert.match(describe({ ...selective, backend: "esptool" }), /Time: 0.8 s, by esptool$/);
-});
-
-test("a failure says what to do, and names cannot become Markdown", () => {
-  const text = describe({
-    ...failed,
-    message: "deploy failed: $(alert) [x](command:evil) <b>",
-    warnings: ["`a|b`"],
-  });
-  assert.match(text, /\n\nClose the serial monitor\n/);
-  assert.ok(text.includes("\\$\\(alert\\) \\[x\\]\\(command:evil\\) \\<b\\>"), text);
-  assert.ok(text.includes("$(warning) \\`a\\|b\\`"), text);
-});
-
-test("idle and busy", () => {
-  assert.ok(
-    tooltip(ready).startsWith("Target: espidf:build (ESP32)  \nBoard: none, or not chosen yet"),
-  );
-  assert.match(tooltip({ ...ready, running: [running] }), /^deploy: firmware 47 %/);
-  const none = {
-    targets: [],
-    unbuilt: [{ name: "platformio:a", lookedFor: "/x", buildHint: "pio run -e a" }],
-    problems: [],
-    selected: [],
-  };
-  assert.match(tooltip({ ...ready, targets: none }), /Build it with `pio run -e a`/);
+test("idle, busy and without a server", () => {
+  assert.match(tooltip(ready), /^Target: espidf:build \(ESP32\)\n/);
+  assert.match(tooltip({ ...ready, running: [running] }), /^deploy: writing firmware\n/);
+  const gone = { kind: "stopped", why: "[x](command:y) is gone" } as const;
+  assert.match(tooltip({ ...ready, health: gone }), /^\\\[x\\\]\\\(command:y\\\) is gone\n/);
 });
