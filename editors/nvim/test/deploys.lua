@@ -1,6 +1,5 @@
 -- Commands in a real Neovim against the real server and the simulated board.
 local t = require('harness')
-local describe = require('fbuild.describe')
 local fbuild = require('fbuild')
 local server = require('fbuild.server')
 
@@ -57,7 +56,7 @@ test('opening a source of a project starts the server, in the project', function
   vim.cmd.edit(project .. '/main/main.c')
   equal(project, attached().root_dir)
   wait_for('the only target in the statusline', function()
-    return fbuild.statusline() == 'espidf:build'
+    return fbuild.statusline() == 'espidf:build · no board'
   end)
 end)
 
@@ -95,7 +94,7 @@ test('a full deploy: outcome, announcement, progress, statusline', function()
     events[2].name,
   })
   equal('sim:board.bin', events[1].data.port)
-  match(fbuild.statusline(), '^✓ full flash · %d+%.%d s$')
+  match(fbuild.statusline(), '^✓ full flash · %d[%d%.min ]* s$')
   equal('begin', progress[1].value.kind)
   equal('end', progress[#progress].value.kind)
   equal('deploy succeeded (full flash)', progress[#progress].value.message)
@@ -105,7 +104,7 @@ end)
 test('a second deploy finds nothing to write', function()
   local outcome = outcome_of('FbuildDeploy espidf:build sim:board.bin')
   equal('verifySkip', outcome.outcome)
-  match(fbuild.statusline(), '^✓ up to date · %d+%.%d s$')
+  match(fbuild.statusline(), '^✓ up to date · %d[%d%.min ]* s$')
 end)
 
 test('an edited string: plan, verify and a selective deploy agree', function()
@@ -113,18 +112,18 @@ test('an edited string: plan, verify and a selective deploy agree', function()
   local plan = outcome_of('FbuildPlan build sim:board.bin', 'Plan')
   equal('planned', plan.outcome)
   local window = vim.api.nvim_get_current_win()
-  match(text_of('fbuild://plan'), 'firmware +0x00010000 +differs +3 of 61 +%d+ KiB')
-  match(text_of('fbuild://plan'), ':FbuildDeploy writes it')
+  match(text_of('fbuild://plan'), 'firmware +0x10000 +[%d.]+ KiB +differs +3 of 61 +[%d.]+ KiB')
+  match(text_of('fbuild://plan'), 'A deploy would take about ')
   equal(window, vim.api.nvim_get_current_win())
   vim.cmd.pclose()
 
   local verify = outcome_of('FbuildVerify build sim:board.bin', 'Verify')
   equal('differs', verify.error.code)
-  equal('✗ differs', fbuild.statusline())
+  equal('✗ board differs', fbuild.statusline())
 
   local deploy = outcome_of('FbuildDeploy build sim:board.bin')
   equal('deploy succeeded (selective flash: firmware; 3 of 61 sectors)', deploy.message)
-  match(fbuild.statusline(), '^✓ firmware · 3 sectors · %d+%.%d s$')
+  match(fbuild.statusline(), '^✓ firmware · 3 sectors · %d[%d%.min ]* s$')
 
   equal('verifySkip', outcome_of('FbuildVerify build sim:board.bin', 'Verify').outcome)
 end)
@@ -136,7 +135,7 @@ end)
 test('a new build takes the place of the last result in the statusline', function()
   t.build(project, 'Hello, third!')
   wait_for('the choice', function()
-    return fbuild.statusline() == 'espidf:build'
+    return fbuild.statusline() == 'espidf:build · no board'
   end)
 end)
 
@@ -234,7 +233,7 @@ test('a code lens that the server offers deploys, and stays', function()
   end
   vim.cmd('FbuildPort sim:board.bin')
   wait_for('the board', function()
-    return fbuild.statusline():find('on sim:', 1, true)
+    return fbuild.statusline():find('simulated board', 1, true)
   end)
   local function is_deploy(lens)
     return lens.command ~= nil and lens.command.command == 'fbuild.server.deploy'
@@ -270,16 +269,16 @@ end)
 
 test('who the board is', function()
   outcome_of('FbuildBoard sim:board.bin', 'Board')
-  match(text_of('fbuild://board'), 'chip +esp32')
-  match(text_of('fbuild://board'), 'MAC +24:0a:c4:00:01:10')
+  match(text_of('fbuild://board'), 'Chip +ESP32')
+  match(text_of('fbuild://board'), 'MAC address +24:0a:c4:00:01:10')
   vim.cmd.pclose()
 end)
 
 test('the last deploys', function()
   vim.cmd.FbuildHistory()
   local history = text_of('fbuild://history')
-  match(history, 'esp32  24:0a:c4:00:01:10')
-  match(history, 'espidf:build  deploy succeeded %(selective flash: firmware; 3 of 61 sectors%)')
+  match(history, 'ESP32 24:0a:c4:00:01:10 · ')
+  match(history, 'espidf:build  selective flash: firmware; 3 of 61 sectors, ')
   vim.cmd.pclose()
 end)
 
@@ -340,43 +339,6 @@ test('what a report of a bug should contain, with our settings', function()
   match(text, 'status = true')
   match(text, 'workspaceTrusted = false')
   vim.cmd.pclose()
-end)
-
-test('a sentence with everything, and one without the remedy', function()
-  local failure =
-    { code = 'port-busy', message = 'x', remedy = 'close the monitor', isInput = false }
-  local sentence, short = describe.in_a_sentence({
-    outcome = 'failed',
-    message = 'deploy failed: x',
-    durationMs = 0,
-    regions = {},
-    warnings = {},
-    error = failure,
-  })
-  equal('deploy failed: x; close the monitor', sentence)
-  equal('deploy failed: x (:FbuildLog)', short)
-  sentence, short = describe.in_a_sentence({
-    outcome = 'verifySkip',
-    message = 'deploy succeeded',
-    durationMs = 1300,
-    regions = {},
-    warnings = { 'main.c is newer' },
-  })
-  equal('deploy succeeded in 1.3 s (1 warning: :FbuildLog)', sentence)
-  equal('deploy succeeded (1 warning: :FbuildLog)', short)
-end)
-
-test('words for one and for several sectors', function()
-  local function words(n)
-    local region = { name = 'nvs', written = true, sectorsWritten = n }
-    return describe.in_a_few_words({
-      outcome = 'selectiveFlash',
-      durationMs = 640,
-      regions = { region },
-    })
-  end
-  equal('✓ nvs · 1 sector · 0.6 s', words(1))
-  equal('✓ nvs · 2 sectors · 0.6 s', words(2))
 end)
 
 t.finish()

@@ -206,7 +206,7 @@ test(
     t.build(project, 'Hello from the table!') -- newer than the saved table
     vim.cmd('FbuildPort sim:board.bin')
     wait_for('the board', function()
-      return fbuild.statusline():find('on sim:', 1, true)
+      return fbuild.statusline():find('simulated board', 1, true)
     end)
     local done = click('Deploy firmware')
     equal('FbuildDeployDone', done.name)

@@ -152,7 +152,7 @@ test('where it is not enabled, a command attaches the source that it was given i
   vim.cmd('FbuildVerify espidf:build sim:board.bin')
   attached()
   vim.lsp.enable('fbuild_lsp')
-  wait_for_words('deploy succeeded (verify skipped, device already matched)')
+  wait_for_words('Deploy succeeded (verify skipped, device already matched)')
 end)
 
 --- Completion waits three seconds for a server that was only just started; on a busy machine, a
@@ -217,7 +217,7 @@ test('the board is chosen, shown, and taken back', function()
   vim.cmd.FbuildPort()
   wait_for_words('fbuild: board sim:')
   wait_for('the board in the statusline', function()
-    return fbuild.statusline():find('^espidf:build on sim:.*board.bin$')
+    return fbuild.statusline() == 'espidf:build · simulated board'
   end)
   equal('Which board:', questions[1].prompt)
 
@@ -225,7 +225,7 @@ test('the board is chosen, shown, and taken back', function()
   vim.cmd.FbuildPort()
   wait_for_words('fbuild: board automatic')
   wait_for('no board in the statusline', function()
-    return fbuild.statusline() == 'espidf:build'
+    return fbuild.statusline() == 'espidf:build · no board'
   end)
 end)
 
@@ -252,7 +252,7 @@ test('a question of the server: no means no, yes means yes', function()
   equal('Erase', questions[1].items[1])
   answer_with('^Erase$')
   vim.cmd('FbuildErase sim:board.bin')
-  wait_for_words('erased 4')
+  wait_for_words('Erased 4')
 end)
 
 test('a firmware that is older than its source is asked about', function()
@@ -270,7 +270,7 @@ test('a firmware that is older than its source is asked about', function()
   match(questions[1].prompt, 'main%.c')
   equal(1, #outcome.warnings)
   match(outcome.warnings[1], 'main%.c')
-  wait_for_words('(1 warning: :FbuildLog)')
+  wait_for_words('. Warning: ')
 end)
 
 test('wrong options are named, and the rest works', function()

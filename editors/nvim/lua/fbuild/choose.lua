@@ -105,8 +105,7 @@ function M.port(name)
       local choices = vim
         .iter(result.ports)
         :map(function(port)
-          local product = port.usb and port.usb.product
-          return { value = port.name, label = port.name .. (product and '  ' .. product or '') }
+          return { value = port.name, label = vim.trim(port.name .. '  ' .. port.description) }
         end)
         :totable()
       table.insert(choices, { label = 'another port…', ask = true })

@@ -14,6 +14,15 @@ local function job(kind, mode)
   end
 end
 
+---@param module string
+---@param name string
+---@return fun(arguments: string[])
+local function call(module, name)
+  return function(arguments)
+    require('fbuild.' .. module)[name](arguments[1])
+  end
+end
+
 ---@param command string of the server
 ---@param show fun(result: any)
 local function ask(command, show)
@@ -34,33 +43,26 @@ local commands = {
   DeployFull = job('deploy', 'full'),
   Verify = job('verify'),
   Plan = job('plan'),
-  Cancel = function()
-    require('fbuild.jobs').cancel()
-  end,
-  Target = function(arguments)
-    require('fbuild.choose').target(arguments[1])
-  end,
-  Port = function(arguments)
-    require('fbuild.choose').port(arguments[1])
-  end,
-  Board = function(arguments)
-    require('fbuild.jobs').board(arguments[1])
-  end,
-  Erase = function(arguments)
-    require('fbuild.jobs').erase(arguments[1])
-  end,
+  Cancel = call('jobs', 'cancel'),
+  Target = call('choose', 'target'),
+  Port = call('choose', 'port'),
+  Board = call('jobs', 'board'),
+  Erase = call('jobs', 'erase'),
   History = function()
     ask('fbuild.server.history', function(result)
-      local lines = require('fbuild.describe').history(result.boards)
-      require('fbuild.window').show('fbuild://history', lines)
+      local lines = {} ---@type string[]
+      for _, board in ipairs(result.boards) do
+        table.insert(lines, board.name)
+        for _, deploy in ipairs(board.deploys) do
+          local when = os.date('%Y-%m-%d %H:%M:%S', math.floor(deploy.whenMs / 1000))
+          table.insert(lines, ('  %s  %s  %s'):format(when, deploy.target, deploy.short))
+        end
+      end
+      require('fbuild.window').show('fbuild://history', #lines > 0 and lines or { 'no deploy yet' })
     end)
   end,
-  Log = function()
-    require('fbuild.log').show()
-  end,
-  Restart = function()
-    require('fbuild.server').restart()
-  end,
+  Log = call('log', 'show'),
+  Restart = call('server', 'restart'),
   DebugInfo = function()
     ask('fbuild.server.debugInfo', function(result)
       local lines = vim.split(vim.inspect(result), '\n')

@@ -1,6 +1,5 @@
 -- A job from beginning to end: asked for, announced, done, told. Commands, code lenses and other
 -- plugins all come through here.
-local describe = require('fbuild.describe')
 local say = require('fbuild.say')
 local server = require('fbuild.server')
 local state = require('fbuild.state')
@@ -18,37 +17,36 @@ local function announce(kind, moment, data)
   vim.api.nvim_exec_autocmds('User', { pattern = pattern, modeline = false, data = data })
 end
 
----@param outcome fbuild.Outcome
----@return integer level
-local function level_of(outcome)
-  if outcome.error then
-    return vim.log.levels.ERROR
-  end
-  return #(outcome.warnings or {}) > 0 and vim.log.levels.WARN or vim.log.levels.INFO
-end
+---@type table<string, integer> from the levels of a text
+local levels = { warning = vim.log.levels.WARN, error = vim.log.levels.ERROR }
 
 --- An outcome for a request that the server did not answer with one.
 ---@param kind string
----@param err fbuild.Error
+---@param err? fbuild.Error
 ---@return fbuild.Outcome
 local function without_answer(kind, err)
-  local code = err.code and 'request-refused' or 'server-ended'
+  local why = err and err.message or 'no answer'
+  local message = ('%s failed: %s'):format(kind, why)
+  local is_refused = err ~= nil and err.code ~= nil
+  local code = is_refused and 'request-refused' or 'server-ended'
   return {
     outcome = 'failed',
-    message = ('%s failed: %s'):format(kind, err.message),
+    message = message,
     target = '',
     port = '',
     durationMs = 0,
     regions = {},
     warnings = {},
-    error = { code = code, message = err.message, isInput = err.code ~= nil },
+    error = { code = code, message = why, isInput = is_refused },
+    text = { short = code, sentence = message, lines = { message }, level = 'error', buttons = {} },
   }
 end
 
----@param outcome fbuild.Outcome
-local function say_outcome(outcome)
-  local sentence, short = describe.in_a_sentence(outcome)
-  say.notify(sentence, level_of(outcome), short)
+---@param result {text: fbuild.Text, message?: string}
+local function tell_result(result)
+  local text = result.text
+  local short = (result.message or text.lines[1]) .. (levels[text.level] and ' (:FbuildLog)' or '')
+  say.notify(text.sentence, levels[text.level], short)
 end
 
 ---@param client vim.lsp.Client
@@ -56,14 +54,13 @@ end
 local function tell(client, outcome)
   if outcome.outcome == 'planned' then
     say.echo('')
-    return require('fbuild.window').show('fbuild://plan', describe.plan(outcome))
+    return require('fbuild.window').show('fbuild://plan', outcome.text.lines)
   end
   if not client:is_stopped() then
-    state.of(client.id):set_result(describe.in_a_few_words(outcome))
+    state.of(client.id):set_result(outcome)
   end
-  local is_quiet = not outcome.error and not require('fbuild.options').read().echo
-  if not is_quiet then
-    say_outcome(outcome)
+  if outcome.error or require('fbuild.options').read().echo then
+    tell_result(outcome)
   end
 end
 
@@ -89,7 +86,7 @@ local function run_on(kind, argument, client, done)
   argument = vim.tbl_extend('keep', argument, { unsaved = unsaved(client) })
   announce(kind, 'Start', argument)
   server.request(client, 'fbuild.server.' .. kind, argument, function(err, outcome)
-    outcome = outcome or without_answer(kind, err or { message = 'no answer' })
+    outcome = outcome or without_answer(kind, err)
     tell(client, outcome)
     announce(kind, 'Done', outcome)
     if done then
@@ -109,38 +106,42 @@ function M.run(kind, argument, done)
   end)
 end
 
+--- Other work on a board, which has no target.
+---@param kind 'board'|'erase'
+---@param command string of the server
+---@param port? string
+---@param show fun(result: any)
+local function on_board(kind, command, port, show)
+  server.with_client(function(client)
+    local argument = { port = port, root = client.root_dir }
+    announce(kind, 'Start', argument)
+    server.request(client, command, argument, function(err, result)
+      result = result or without_answer(kind, err)
+      show(result)
+      announce(kind, 'Done', result)
+    end)
+  end)
+end
+
 --- Asks the board who it is.
 ---@param port? string
 function M.board(port)
-  server.with_client(function(client)
-    local argument = { port = port, root = client.root_dir }
-    announce('board', 'Start', argument)
-    server.request(client, 'fbuild.server.boardInfo', argument, function(err, result)
-      local failure = err or (result and result.error)
-      if failure then
-        local remedy = failure.remedy and '; ' .. failure.remedy or ''
-        say.error(failure.message .. remedy)
-      elseif result.board then
-        say.echo('')
-        require('fbuild.window').show('fbuild://board', describe.board(result.board))
-      end
-      announce('board', 'Done', result or { error = failure })
-    end)
+  on_board('board', 'fbuild.server.boardInfo', port, function(result)
+    if not result.facts then
+      return tell_result(result)
+    end
+    local lines = vim.tbl_map(function(fact)
+      return ('%-22s%s'):format(fact.name, fact.value)
+    end, result.facts)
+    say.echo('')
+    require('fbuild.window').show('fbuild://board', lines)
   end)
 end
 
 --- Erases the whole flash; the server asks first.
 ---@param port? string
 function M.erase(port)
-  server.with_client(function(client)
-    local argument = { port = port, root = client.root_dir }
-    announce('erase', 'Start', argument)
-    server.request(client, 'fbuild.server.eraseFlash', argument, function(err, outcome)
-      outcome = outcome or without_answer('erase', err or { message = 'no answer' })
-      say_outcome(outcome)
-      announce('erase', 'Done', outcome)
-    end)
-  end)
+  on_board('erase', 'fbuild.server.eraseFlash', port, tell_result)
 end
 
 --- Stops every job of every server.

@@ -21,7 +21,7 @@ M.handlers = {
   ['fbuild/status'] = function(_, status, context)
     state.of(context.client_id):set_status(status)
     if status.state == 'running' then
-      say.echo(('%s: %s'):format(status.kind, state.step(status)))
+      say.echo(status.text.short)
     end
   end,
   ['fbuild/targets'] = function(_, targets, context)

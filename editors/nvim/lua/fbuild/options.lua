@@ -12,32 +12,29 @@ local M = {}
 ---@field trust boolean|string[]
 ---@field echo boolean
 
----@param value any
----@return boolean
-local function is_trust(value)
-  return type(value) == 'boolean'
-    or (
-      vim.islist(value)
-      and vim.iter(value):all(function(dir)
-        return type(dir) == 'string'
-      end)
-    )
-end
-
----@type table<string, {check: (fun(value: any): boolean), expected: string}>
+---@type table<string, {expected: string, check: fun(value: any): boolean}>
 local known = {
   server = {
+    expected = 'a path',
     check = function(value)
       return type(value) == 'string' and value ~= ''
     end,
-    expected = 'a path',
   },
-  trust = { check = is_trust, expected = 'true, false or a list of folders' },
+  trust = {
+    expected = 'true, false or a list of folders',
+    check = function(value)
+      return type(value) == 'boolean'
+        or vim.islist(value)
+          and not vim.iter(value):any(function(dir)
+            return type(dir) ~= 'string'
+          end)
+    end,
+  },
   echo = {
+    expected = 'true or false',
     check = function(value)
       return type(value) == 'boolean'
     end,
-    expected = 'true or false',
   },
 }
 

@@ -36,8 +36,12 @@ function State:set_status(status)
   vim.cmd.redrawstatus()
 end
 
----@param text string
-function State:set_result(text)
+---@type table<string, string>
+local icons = { failed = '✗ ', cancelled = '' }
+
+---@param outcome fbuild.Outcome
+function State:set_result(outcome)
+  local text = (icons[outcome.outcome] or '✓ ') .. outcome.text.short
   self.result = { text = text, at_ms = now_ms() }
   vim.cmd.redrawstatus()
 end
@@ -61,10 +65,7 @@ end
 function State:set_choice(selection)
   self.result = nil
   if self.targets then
-    local others = vim.tbl_filter(function(other)
-      return other.root ~= selection.root
-    end, self.targets.selected)
-    self.targets.selected = vim.list_extend({ selection }, others)
+    self.targets.selected = { selection }
   end
   vim.cmd.redrawstatus()
 end
@@ -77,40 +78,15 @@ function State:job()
   return self.running[numbers[1]]
 end
 
----@param status fbuild.Status
----@return string
-function M.step(status)
-  if status.phase and status.region then
-    return ('%s %s %d %%'):format(status.phase, status.region, status.percent)
-  end
-  return status.summary
-end
-
---- What would be deployed, and where to, as far as that is decided.
----@return string
-function State:choice()
-  local targets = self.targets
-  if not targets then
-    return 'fbuild'
-  end
-  local selection = targets.selected[1] or {}
-  local only = #targets.targets == 1 and targets.targets[1].name or nil
-  local boards = vim.tbl_filter(function(port)
-    return port.likelyBoard
-  end, self.ports or {})
-  local target = selection.target or only or 'fbuild'
-  local port = selection.port or (#boards == 1 and boards[1].name) or nil
-  return port and ('%s on %s'):format(target, port) or target
-end
-
---- Plain text for a statusline.
+--- Plain text for a statusline: what goes on, else the last result, else what a deploy would take.
 ---@return string
 function State:text()
   local job = self:job()
-  if job then
-    return M.step(job)
-  end
-  return self.result and self.result.text or self:choice()
+  local selection = self.targets and self.targets.selected[1]
+  return job and job.text.short
+    or self.result and self.result.text
+    or selection and selection.next.short
+    or 'fbuild'
 end
 
 return M

@@ -41,7 +41,16 @@
 ---@field wireBytes integer
 ---@field predictedMs integer
 
+---@class fbuild.Text what is shown, each part for a place of its own
+---@field short string
+---@field sentence string
+---@field detail? string Markdown
+---@field lines string[]
+---@field level 'none'|'warning'|'error'
+---@field buttons table[]
+
 ---@class fbuild.Outcome
+---@field text fbuild.Text
 ---@field outcome 'verifySkip'|'selectiveFlash'|'fullFlash'|'planned'|'cancelled'|'failed'|'erased'
 ---@field message string one line
 ---@field target string
@@ -58,10 +67,7 @@
 ---@field job integer
 ---@field kind string
 ---@field state 'running'|'succeeded'|'failed'|'cancelled'
----@field phase? string
----@field region? string
----@field percent integer
----@field summary string
+---@field text fbuild.Text
 
 ---@class fbuild.Target
 ---@field name string
@@ -72,6 +78,7 @@
 ---@field root string
 ---@field target? string
 ---@field port? string
+---@field next {target?: string, port?: string, short: string, detail: string} what a deploy would take
 
 ---@class fbuild.Targets
 ---@field targets fbuild.Target[]
@@ -82,12 +89,4 @@
 ---@class fbuild.Port
 ---@field name string
 ---@field likelyBoard boolean
----@field usb? {product?: string, serialNumber?: string}
-
----@class fbuild.Board
----@field port string
----@field chip string
----@field revision? string
----@field mac? string
----@field flash? {jedec: string, size: integer}
----@field security table<string, boolean>
+---@field description string
