@@ -33,6 +33,7 @@ use std::io;
 use fbuild_link::LinesReach;
 use fbuild_link::error::OpenError;
 use fbuild_link::holder::holders;
+use fbuild_link::port_name::PortName;
 use fbuild_loader::reset::{self, After};
 
 use self::arguments::Work;
@@ -45,15 +46,9 @@ use crate::job::Job;
 use crate::plan::Plan;
 use crate::request::Open;
 
-/// Whether a port is of a kind that esptool's serial library opens and this program does not.
-#[must_use]
-pub fn only_esptool_opens(port: &str) -> bool {
-    port.starts_with("rfc2217://")
-}
-
 /// What pyserial says of such a name without a number is of no help.
 fn check_name(port: &str) -> Result<(), OpenError> {
-    let Some(rest) = port.strip_prefix("rfc2217://") else {
+    let PortName::Rfc2217(rest) = PortName::of(port) else {
         return Ok(());
     };
     let address = rest.split(['?', '/']).next().unwrap_or_default();
@@ -106,7 +101,8 @@ impl<'r> Esptool<'r> {
         let Some(open) = self.open.take() else {
             return;
         };
-        let is_started = if only_esptool_opens(&job.request.port) {
+        // Of such a port this program cannot set the lines.
+        let is_started = if matches!(PortName::of(&job.request.port), PortName::Rfc2217(_)) {
             let ran = self.run_well(After::Reset, Work::ReadMac, &mut |_| {});
             ran.is_ok()
         } else {

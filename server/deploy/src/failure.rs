@@ -1,11 +1,11 @@
 //! Why a deploy ended early, and how that is told to a person.
 
 use fbuild_link::error::OpenError;
+use fbuild_link::port_name::PortName;
 use fbuild_loader::error::LoaderError;
 use fbuild_project::input_error::InputError;
 
 use crate::esptool::error::EsptoolError;
-use crate::esptool::only_esptool_opens;
 use crate::outcome::Failure;
 
 /// Code of the failure of a deploy that was to keep the data on the board and could not.
@@ -207,14 +207,14 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
              then log in again; in a container pass the device through"
                 .to_owned(),
         ),
-        OpenError::BadName { port, .. } if only_esptool_opens(port) => (
+        OpenError::BadName { port, .. } if matches!(PortName::of(port), PortName::Rfc2217(_)) => (
             "port-name",
             true,
             "esptool opens such ports for deploy, verify and plan: --backend esptool, or the \
              setting fbuild.backend; or serve the port as socket://HOST:PORT"
                 .to_owned(),
         ),
-        OpenError::BadName { port, .. } if port.starts_with("sim:") => (
+        OpenError::BadName { port, .. } if PortName::of(port).is_sim() => (
             "port-name",
             true,
             "name it as sim:FILE?option=value, with a regular file and options that exist"
@@ -226,11 +226,11 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
         ),
         OpenError::Other { port, .. } => {
-            let advice = match port.split_once(':') {
-                Some(("socket" | "rfc2217", _)) => {
+            let advice = match PortName::of(port) {
+                PortName::Socket(_) | PortName::Rfc2217(_) => {
                     "check that the server at the far end runs, and that HOST:PORT is right"
                 }
-                Some(("sim", _)) => "name another file, as in sim:board.bin",
+                PortName::Sim { .. } => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",
             };
             ("port-open", false, advice.to_owned())

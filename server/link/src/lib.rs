@@ -6,6 +6,7 @@
 pub mod error;
 pub mod holder;
 pub mod memory;
+pub mod port_name;
 pub mod serial;
 pub mod tcp;
 
@@ -13,27 +14,21 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::OpenError;
+use crate::port_name::PortName;
 
 /// Opens a port by its name: a device path, `COM5`, or `socket://host:port`.
 pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
-    if let Some(host_port) = port.strip_prefix("socket://") {
-        return Ok(Box::new(tcp::TcpLink::open(port, host_port)?));
-    }
-    if port.is_empty() {
-        let why = "it is empty".to_owned();
-        return Err(OpenError::BadName {
-            port: port.to_owned(),
-            why,
-        });
-    }
-    if port.contains("://") {
-        let why = "of such ports only socket:// is known".to_owned();
-        return Err(OpenError::BadName {
-            port: port.to_owned(),
-            why,
-        });
-    }
-    Ok(Box::new(serial::SerialLink::open(port)?))
+    let why = match PortName::of(port) {
+        PortName::Device(device) => return Ok(Box::new(serial::SerialLink::open(device)?)),
+        PortName::Socket(address) => return Ok(Box::new(tcp::TcpLink::open(port, address)?)),
+        PortName::Unknown("") => "it is empty",
+        PortName::Sim { .. } => "a simulated board is no port of this machine",
+        PortName::Rfc2217(_) | PortName::Unknown(_) => "of such ports only socket:// is known",
+    };
+    Err(OpenError::BadName {
+        port: port.to_owned(),
+        why: why.to_owned(),
+    })
 }
 
 /// The two control lines, as the host asserts them (asserted means the pin is low).

@@ -11,7 +11,7 @@ use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
 
-use fbuild_sim::port::is_sim_port;
+use fbuild_link::port_name::PortName;
 
 use crate::holding::Holding;
 use crate::port;
@@ -63,7 +63,7 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        if request.backend == Backend::Esptool && is_sim_port(&request.port) {
+        if request.backend == Backend::Esptool && PortName::of(&request.port).is_sim() {
             // esptool knows devices only. The board goes when this returns.
             let mut board = None;
             let mut serve = || {

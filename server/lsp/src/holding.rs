@@ -12,7 +12,7 @@ use fbuild_deploy::own_file;
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
 use fbuild_link::holder::{self, Holder};
-use fbuild_sim::port::is_sim_port;
+use fbuild_link::port_name::PortName;
 use serde::{Deserialize, Serialize};
 
 use crate::port;
@@ -81,9 +81,9 @@ impl<'d> Holding<'d> {
 
     /// Who holds a simulated board, or one that is on the network, is not seen.
     fn file(&self) -> Option<PathBuf> {
-        let is_device = !is_sim_port(&self.port) && !self.port.contains("://");
-        let dir = self.state_dir.filter(|_| is_device)?;
-        Some(dir.join(file_name(&port::identity(&self.port))))
+        let port = PortName::of(&self.port);
+        let dir = self.state_dir.filter(|_| port.is_device())?;
+        Some(dir.join(file_name(&port.identity())))
     }
 
     fn write(&self, file: &Path) -> io::Result<()> {

@@ -9,10 +9,11 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::own_file;
 use fbuild_link::error::OpenError;
 use fbuild_link::memory::Time;
+use fbuild_link::port_name::PortName;
 use fbuild_link::serial::PortInfo;
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
-use fbuild_sim::port::{self as sim, SimPort, is_sim_port};
+use fbuild_sim::port::{self as sim, SimPort};
 use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, Timing};
 
@@ -115,7 +116,8 @@ fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
     let Some(project) = project else {
         return failure;
     };
-    let is_address = project.contains("://");
+    let name = PortName::of(project);
+    let is_address = !name.is_device() && !name.is_sim();
     let why = if is_address {
         "is used only if it is named"
     } else {
@@ -126,7 +128,7 @@ fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
         failure.what
     );
     if is_address {
-        let with = if project.starts_with("rfc2217:") {
+        let with = if matches!(name, PortName::Rfc2217(_)) {
             "name it; esptool opens it: --backend esptool"
         } else {
             "name it:"
@@ -192,31 +194,12 @@ pub(crate) fn describe(port: &PortInfo) -> Option<String> {
     })
 }
 
-/// A name for the port that is the same for every way of writing it: symbolic links are followed,
-/// and options of simulated boards do not count.
-pub(crate) fn identity(port: &str) -> String {
-    let canonical = |path: &str| {
-        std::fs::canonicalize(path)
-            .ok()
-            .and_then(|path| path.to_str().map(str::to_owned))
-    };
-    if let Some(sim) = port.strip_prefix("sim:") {
-        let file = sim.split('?').next().unwrap_or_default();
-        return format!("sim:{}", canonical(file).unwrap_or_else(|| file.to_owned()));
-    }
-    if port.contains("://") {
-        return port.to_owned();
-    }
-    fbuild_link::serial::identity(port)
-}
-
 /// A simulated board's flash file is looked for in `base` if its path is relative; every other
 /// name stays as it is.
 pub(crate) fn anchored(port: &str, base: &Path) -> String {
-    let Some(sim) = port.strip_prefix("sim:") else {
+    let PortName::Sim { file, options } = PortName::of(port) else {
         return port.to_owned();
     };
-    let (file, options) = sim.split_at(sim.find('?').unwrap_or(sim.len()));
     if file.is_empty() || Path::new(file).is_absolute() {
         return port.to_owned();
     }
@@ -225,7 +208,7 @@ pub(crate) fn anchored(port: &str, base: &Path) -> String {
 
 /// Whether the name of a simulated board says which file its flash is in.
 fn names_file(port: &str) -> bool {
-    !matches!(port.strip_prefix("sim:"), Some(rest) if rest.is_empty() || rest.starts_with('?'))
+    !matches!(PortName::of(port), PortName::Sim { file: "", .. })
 }
 
 /// Whether a simulated board is gone when its port is closed, although nobody asked for that.
@@ -255,7 +238,7 @@ pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, 
 
 /// Opens any port by its name.
 pub(crate) fn open(port: &str, state_dir: Option<&Path>) -> Result<Box<dyn Link>, OpenError> {
-    if !is_sim_port(port) {
+    if !PortName::of(port).is_sim() {
         return fbuild_link::open(port);
     }
     let sim = sim_port(port, state_dir).map_err(|error| OpenError::BadName {

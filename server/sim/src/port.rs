@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use fbuild_chip::Chip;
 use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_link::port_name::PortName;
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 
 use crate::board::{Board, BoardBuilder, BuildError};
@@ -25,17 +26,8 @@ use crate::reset_circuit::Connection;
 use crate::security::Encryption;
 use crate::timing::Timing;
 
-/// What port names of simulated boards start with.
-pub const PREFIX: &str = "sim:";
-
 const OPTIONS: &str = "chip, size, time, usb, start, revision, lines, secure-download, secure-boot, \
                        encryption, file";
-
-/// Whether a port name means a simulated board.
-#[must_use]
-pub fn is_sim_port(name: &str) -> bool {
-    name.starts_with(PREFIX)
-}
 
 /// What is wrong with a port name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,11 +78,10 @@ enum Usb {
 impl SimPort {
     /// Takes a port name apart. Without a file in it, the flash stands in `state_dir`.
     pub fn parse(name: &str, state_dir: &Path) -> Result<Self, ParseError> {
-        let rest = name
-            .strip_prefix(PREFIX)
-            .ok_or_else(|| ParseError::NotSim(name.to_owned()))?;
-        let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let options = Options::parse(name, query)?;
+        let PortName::Sim { file, options } = PortName::of(name) else {
+            return Err(ParseError::NotSim(name.to_owned()));
+        };
+        let options = Options::parse(name, options.strip_prefix('?').unwrap_or_default())?;
         let mut builder = options.apply(Board::builder(options.chip));
         let flash_path = options.in_file.then(|| {
             if file.is_empty() {

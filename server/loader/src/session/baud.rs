@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fbuild_chip::Chip;
+use fbuild_link::port_name::PortName;
 
 use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
@@ -38,7 +39,8 @@ impl Session {
     /// lies behind it stays at the rate at which the boot ROM answered.
     #[must_use]
     pub fn has_baud_rate(&self) -> bool {
-        self.clocked_baud().is_some() && !self.link.name().starts_with("socket://")
+        self.clocked_baud().is_some()
+            && !matches!(PortName::of(self.link.name()), PortName::Socket(_))
     }
 
     /// Whether a register read took less time than its bits do. No time at all means that there is no

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use fbuild_sim::port::is_sim_port;
+use fbuild_link::port_name::PortName;
 
 /// `0.8 s`, `12 s`, `3 min 5 s`.
 pub(super) fn duration(time: Duration) -> String {
@@ -26,7 +26,7 @@ pub(super) fn count(n: u64, noun: &str) -> String {
 
 /// Where the board is, for a sentence. Where a simulated one keeps its flash matters to nobody here.
 pub(super) fn place(port: &str) -> &str {
-    if is_sim_port(port) {
+    if PortName::of(port).is_sim() {
         "a simulated board"
     } else {
         port
@@ -35,7 +35,7 @@ pub(super) fn place(port: &str) -> &str {
 
 /// A port as a status bar has room for it: `ttyUSB0`, `COM5`, `simulated board`.
 pub(super) fn short_port(port: &str) -> &str {
-    if is_sim_port(port) {
+    if PortName::of(port).is_sim() {
         return "simulated board";
     }
     port.strip_prefix("/dev/").unwrap_or(port)

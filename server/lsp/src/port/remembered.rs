@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
+use fbuild_link::port_name::PortName;
 use fbuild_link::serial::PortInfo;
-use fbuild_sim::port::is_sim_port;
 use serde::{Deserialize, Serialize};
 
 /// What is known of a chosen board.
@@ -50,8 +50,7 @@ impl Remembered {
     ) -> Option<String> {
         let Some(usb) = self.usb else {
             // Only a device can be seen to be missing; a network or simulated port cannot.
-            let is_device = !is_sim_port(&self.name) && !self.name.contains("://");
-            let is_there = !is_device
+            let is_there = !PortName::of(&self.name).is_device()
                 || ports.iter().any(|port| port.name == self.name)
                 || Path::new(&self.name).exists();
             return is_there.then(|| self.name.clone());

@@ -2,6 +2,10 @@ use fbuild_link::UsbId;
 
 use super::*;
 
+fn identity(port: &str) -> String {
+    PortName::of(port).identity()
+}
+
 fn usb(name: &str, vid: u16) -> PortInfo {
     let usb = UsbId {
         vid,

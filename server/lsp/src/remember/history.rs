@@ -8,12 +8,12 @@ use fbuild_deploy::image::BoardFacts;
 use fbuild_deploy::outcome::{RegionReport, Report};
 use fbuild_deploy::request::Request;
 use fbuild_deploy::store::Store;
+use fbuild_link::port_name::PortName;
 use fbuild_project::plain;
 use serde::{Deserialize, Serialize};
 
 use super::now_ms;
 use crate::json;
-use crate::port;
 
 /// Deploys that are kept for each board, and boards that are kept.
 const DEPLOYS_MAX: usize = 20;
@@ -102,10 +102,10 @@ impl Board {
 
 impl Boards {
     fn put(&mut self, request: &Request, report: &Report, seen: Option<&event::Board>) {
-        let identity = port::identity(&report.port);
+        let identity = PortName::of(&report.port).identity();
         let index = self.boards.iter().position(|board| match &report.mac {
             Some(mac) => board.mac.as_ref() == Some(mac),
-            None => board.mac.is_none() && port::identity(&board.port) == identity,
+            None => board.mac.is_none() && PortName::of(&board.port).identity() == identity,
         });
         let mut board = match index {
             Some(index) => self.boards.remove(index),

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fbuild_link::port_name::PortName;
 use fbuild_loader::cancel::CancelToken;
 use tokio::sync::watch;
 
 use crate::explain::Text;
-use crate::port;
 use crate::progress::Step;
 
 /// What a client can name a job by.
@@ -156,7 +156,7 @@ impl Jobs {
     /// Asks the named jobs to stop at their next block; how many that were.
     pub(crate) fn cancel(&self, handle: &Handle) -> usize {
         let port = match handle {
-            Handle::Port(name) => Some(port::identity(name)),
+            Handle::Port(name) => Some(PortName::of(name).identity()),
             _ => None,
         };
         let table = self.table();
@@ -224,7 +224,7 @@ impl Slot {
 
     /// Takes the port for this job, which now does `what`, until the slot is dropped.
     pub(crate) fn claim(&self, what: &str, port: &str) -> Result<(), Taken> {
-        let port = port::identity(port);
+        let port = PortName::of(port).identity();
         let mut table = self.jobs.table();
         if let Some(other) = table
             .entries

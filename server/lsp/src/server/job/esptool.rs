@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fbuild_deploy::esptool::only_esptool_opens;
 use fbuild_deploy::outcome::{Backend, Failure};
+use fbuild_link::port_name::PortName;
 
 use super::stand::{Stand, Stop};
 use crate::order::Order;
@@ -18,7 +18,7 @@ pub(super) fn offer(
     order: &mut Order,
     port: &str,
 ) -> Result<(), Stop> {
-    if order.backend != Backend::Native || !only_esptool_opens(port) {
+    if order.backend != Backend::Native || !matches!(PortName::of(port), PortName::Rfc2217(_)) {
         return Ok(());
     }
     let question = format!(
