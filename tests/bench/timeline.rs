@@ -18,7 +18,7 @@ use tracing::{Event, Metadata, Subscriber};
 pub(crate) struct Phases {
     /// From the process' start to its first byte on the link; of every process, if there are more.
     pub(crate) start: f64,
-    /// Finding the loader, asking who it is, changing the baud rate and trying it out.
+    /// Finding the loader, identifying it, changing the baud rate and trying it out.
     pub(crate) connect: f64,
     /// Uploading the stub.
     pub(crate) upload: f64,

@@ -186,7 +186,7 @@ fn without_initial_otadata_a_warning_names_both_slots_and_the_remedy() {
             &[
                 "ota_0",
                 "ota_1",
-                "goes on running",
+                "keeps running",
                 "erase otadata (8192 bytes at 0xd000)",
             ],
         );
@@ -296,8 +296,8 @@ fn another_table_on_the_board() {
     assert_eq!(
         deployed.report.warnings,
         [
-            "otadata on the board (0xd000) is neither blank nor valid: the boot loader ignores what \
-          is damaged of it"
+            "otadata on the board (0xd000) is neither blank nor valid: the boot loader ignores the \
+          damaged part"
         ]
     );
     bench.assert_runs(APP_AT);

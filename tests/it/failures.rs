@@ -255,7 +255,7 @@ fn a_port_that_another_deploy_holds() {
         paths.filter(is_note).count()
     };
     while notes() == 0 {
-        assert_eq!(first.try_wait().unwrap(), None, "it said nothing");
+        assert_eq!(first.try_wait().unwrap(), None, "it printed nothing");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let signal = |name: &str| {

@@ -251,7 +251,7 @@ fn a_rate_that_the_driver_refuses_is_given_up() {
     let error = report.error.unwrap();
     assert_eq!(error.code, "baud-rate", "{error:?}");
     assert!(
-        error.what.contains("sim: does not do 921600 baud"),
+        error.what.contains("sim: does not support 921600 baud"),
         "{error:?}"
     );
     let state = board.lock().unwrap().state();

@@ -108,7 +108,7 @@ fn a_job_that_is_cancelled_is_called_what_it_was() {
             ..build.request()
         };
         bench().deploy_until(&request, 3).assert_message(&format!(
-            "{verb} cancelled; nothing was written; the board still holds what it held"
+            "{verb} cancelled; nothing was written; the board is unchanged"
         ));
     }
 }
@@ -136,7 +136,7 @@ fn a_full_flash_is_one_in_which_every_sector_was_written() {
 
 #[test]
 fn an_erase_says_what_it_left_behind() {
-    let nothing = "nothing was erased; the board still holds what it held";
+    let nothing = "nothing was erased; the board is unchanged";
     let board_state = |faults: Faults, cancel_at: Option<u32>| {
         let bench = bench();
         bench.faults(faults);

@@ -201,7 +201,7 @@ fn force_writes_plainly_and_says_what_it_overrode() {
         deployed.assert_holds(&build);
         let warnings = deployed.report.warnings.join("\n");
         assert!(
-            warnings.contains("forced although") && warnings.contains("encryption"),
+            warnings.contains("force overrides a refusal") && warnings.contains("encryption"),
             "{warnings}"
         );
         assert_eq!(bench.board().booted_app_offset(), None, "as was foretold");
@@ -463,5 +463,5 @@ fn the_boot_loader_of_secure_boot_v1_is_left_alone() {
 
     let deployed = bench.deploy(&forced(&build));
     deployed.assert_holds(&build);
-    assert!(deployed.report.warnings[0].contains("forced although"));
+    assert!(deployed.report.warnings[0].contains("force overrides a refusal"));
 }

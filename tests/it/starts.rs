@@ -123,7 +123,7 @@ fn a_table_that_ends_behind_the_headers_size_is_refused() {
     };
     assert_warned(
         &bench.deploy(&forced),
-        &["forced although: the boot loader's header in"],
+        &["force overrides a refusal: the boot loader's header in"],
     );
 
     // What counts is the header as it is written.
@@ -199,7 +199,7 @@ fn nothing_is_put_behind_the_size_that_the_build_is_configured_for() {
     // The board has room for it.
     assert_warned(
         &blank(chip, 8 * MB).deploy(&build.request()),
-        &["lies in no partition"],
+        &["is outside every partition"],
     );
     build.target.flash.size = Setting::Set("4MB".to_owned());
     let refused = blank(chip, 8 * MB).deploy(&build.request());
@@ -355,7 +355,7 @@ fn a_whole_build_without_a_boot_loader_needs_one_on_the_board() {
     };
     assert_warned(
         &bench.deploy(&forced),
-        &["forced although: the board has no boot loader"],
+        &["force overrides a refusal: the board has no boot loader"],
     );
     assert_warned(&bench.deploy(&whole.subset(&["bootloader"])), &[]);
     assert_warned(&bench.deploy(&rest.request()), &[]);

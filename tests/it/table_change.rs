@@ -14,9 +14,9 @@ use crate::harness;
 
 const CHIP: Chip = Chip::Esp32;
 const FLASH_LEN: usize = 4 << 20;
-const LOST: &str = "the partition table on the board is replaced by one in which 'nvs' moves from \
-                    0x9000 to 0xa000, 'storage' shrinks from 1024 KiB to 512 KiB; what is stored \
-                    there is lost to the firmware";
+const LOST: &str = "with the new partition table, 'nvs' moves from 0x9000 to 0xa000, 'storage' \
+                    shrinks from 1024 KiB to 512 KiB; the firmware will no longer find what is \
+                    stored there";
 
 fn build(rows: &[Row]) -> Build {
     let bootloader = CHIP.facts().bootloader_offset;
@@ -73,7 +73,7 @@ fn data_behind_blank_flash_counts() {
     let error = bench(flash).deploy(&request).report.error.unwrap();
     assert_eq!(error.code, "data-loss");
     assert!(
-        error.what.contains("in which 'storage' shrinks"),
+        error.what.contains("table, 'storage' shrinks"),
         "{}",
         error.what
     );
@@ -197,7 +197,10 @@ fn a_secured_board_keeps_its_table_where_data_is_to_be_kept() {
         assert_eq!(kept.before, kept.after);
         let warned = bench.deploy(&request(false)).report;
         assert!(
-            warned.warnings.iter().any(|it| it.contains("is not known")),
+            warned
+                .warnings
+                .iter()
+                .any(|it| it.contains("may no longer find")),
             "{:?}",
             warned.warnings
         );

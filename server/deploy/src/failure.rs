@@ -92,13 +92,13 @@ pub enum BoardState {
 impl BoardState {
     fn text(&self) -> String {
         match self {
-            Self::Untouched => "nothing was written; the board still holds what it held".to_owned(),
+            Self::Untouched => "nothing was written; the board is unchanged".to_owned(),
             Self::Writing { region } => format!(
                 "writing had begun ({region}); the board may not start until the next deploy, which \
                  writes only what is missing"
             ),
-            Self::Written => "everything was written, but not all of it was proved; the board may \
-                              not start until the next deploy, which finds what is missing"
+            Self::Written => "everything was written, but not fully verified; the board may not \
+                              start until the next deploy, which writes what is missing"
                 .to_owned(),
             Self::Proved => "everything was written and proved".to_owned(),
         }
@@ -164,8 +164,8 @@ impl DeployError {
             Self::DataLoss { .. } => (
                 DATA_LOSS,
                 false,
-                "read out what is worth keeping, or deploy again and say that it may be lost \
-                 (`force`; on the command line without --keep-data)"
+                "back up what is worth keeping, or deploy again and accept the loss (`force`; \
+                 on the command line without --keep-data)"
                     .to_owned(),
             ),
         };

@@ -84,7 +84,7 @@ impl<'a> Job<'a> {
             ),
             Mode::Auto | Mode::Full | Mode::Plan => (
                 loaded.for_board(facts, self.request.force)?,
-                "forced although",
+                "force overrides a refusal",
             ),
         };
         if let Err(refusal) = loaded.check_board(&images, facts) {
@@ -105,22 +105,22 @@ impl<'a> Job<'a> {
         if let Err(error) = self.check_chain(board, loaded, facts) {
             let why = unread(error)?;
             self.journal.note(format!(
-                "what this deploy leaves to the board could not be looked at ({why}): whether it \
-                 starts afterwards is not known"
+                "the parts of the board that this deploy leaves alone could not be read ({why}), \
+                 so it is not known whether the firmware starts"
             ));
         }
         if let Err(error) = self.look_after_data(board, loaded, facts) {
             let why = unread(error)?;
             self.keep_data_or_note(format!(
-                "the partition table is replaced, and what the board has stored could not be looked \
-                 at ({why}): whether the firmware finds it again is not known"
+                "the partition table is replaced, and the old one could not be read ({why}): the \
+                 firmware may no longer find its stored data"
             ))?;
         }
         if let Err(error) = self.select_boot_slot(board, loaded, facts) {
             let why = unread(error)?;
             self.journal.note(format!(
-                "otadata could not be read ({why}): whether the firmware that is written is the one \
-                 that starts is not known"
+                "otadata could not be read ({why}), so it is not known whether the new firmware is \
+                 the one that starts"
             ));
         }
         Ok(())

@@ -50,7 +50,7 @@ impl fmt::Display for BootState {
                 )
             }
             Self::DownloadModeButDeaf => {
-                f.write_str("the board is in download mode but does not hear the host")
+                f.write_str("the board is in download mode but receives nothing from the host")
             }
             Self::InvalidHeader { word } => write!(
                 f,
@@ -64,7 +64,7 @@ impl fmt::Display for BootState {
             Self::Brownout => f.write_str("the board browned out: its supply is too weak"),
             Self::Panic => f.write_str("the program on the board crashed"),
             Self::Garbage => f.write_str(
-                "the board sends bytes that are no text (another baud rate, a 26 MHz crystal, or a \
+                "the board sends bytes that are not text (another baud rate, a 26 MHz crystal, or a \
                  floating line)",
             ),
             Self::Other { tail } => write!(f, "the board printed \"{tail}\""),
@@ -186,11 +186,11 @@ mod tests {
         );
         check(
             "rst:0x1 (POWERON),boot:0x4 (DOWNLOAD(USB/UART0/1))\r\nwaiting for download\r\n",
-            "the board is in download mode but does not hear the host",
+            "the board is in download mode but receives nothing from the host",
         );
         check(
             "rst:0x1 (POWERON_RESET),boot:0xf (UART_BOOT(UART0))\r\n",
-            "the board is in download mode but does not hear the host",
+            "the board is in download mode but receives nothing from the host",
         );
         check(
             "csum err:0x04!=0x51\r\nFalling back to built-in command interpreter.\r\nOK\r\n>",

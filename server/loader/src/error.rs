@@ -23,7 +23,7 @@ pub enum LoaderError {
         source: io::Error,
     },
     /// The adapter, or its driver, does not do a baud rate.
-    #[error("{port} does not do {baud} baud: {source}")]
+    #[error("{port} does not support {baud} baud: {source}")]
     BaudRate {
         /// Port name.
         port: String,

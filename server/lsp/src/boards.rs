@@ -92,7 +92,7 @@ impl Boards for LocalBoards {
     }
 
     fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
-        let holding = self.holding(port, "asking the board who it is".to_owned());
+        let holding = self.holding(port, "identifying the board".to_owned());
         board_info(port, &mut || holding.open(), cancel)
     }
 

@@ -74,20 +74,20 @@ enum Command {
     /// Put a project's firmware onto a board, writing only what differs
     #[command(before_help = "Example: fbuild-lsp deploy --port /dev/ttyUSB0 --regions firmware")]
     Deploy(deploy::DeployArguments),
-    /// Say whether a board holds a project's firmware; write nothing
+    /// Check whether a board holds a project's firmware; write nothing
     Verify(deploy::Arguments),
-    /// Say what a deploy would write, and how long it would take; write nothing
+    /// Show what a deploy would write, and how long it would take; write nothing
     Plan(deploy::Arguments),
     /// List the serial ports
     Ports(ports::Arguments),
-    /// List what a project has to deploy
+    /// List the targets of a project
     Targets(targets::Arguments),
-    /// Say who answers on a port
+    /// Show which board is on a port
     Board(board::Arguments),
     /// Show a board's log with the places in the sources that a crash's addresses stand for
     #[command(before_help = "Example: fbuild-lsp decode --elf build/app.elf crash.log")]
     Decode(decode::Arguments),
-    /// Be a board: serve a simulated one to any tool that writes to a serial port
+    /// Serve a simulated board to any tool that writes to a serial port
     #[command(before_help = "Example: fbuild-lsp sim --chip esp32c3 --flash board.bin")]
     Sim(sim::Arguments),
 }

@@ -229,7 +229,7 @@ impl Discovery {
         }
         self.pass(
             place,
-            format!("{name} is for {what_for}, which is not deployed to"),
+            format!("{name} is for {what_for}, which is not supported"),
         );
     }
 
@@ -248,7 +248,7 @@ impl Discovery {
             let is_same = |known: &Target| known.firmware() == target.firmware();
             // A member of a workspace of cargo's has its programs in the workspace's directory.
             if let Some(known) = self.targets.iter().find(|known| is_same(known)) {
-                let why = format!("its {} is that of {}", target.name, known.name);
+                let why = format!("its {} is the same as that of {}", target.name, known.name);
                 self.pass(project, why);
                 continue;
             }

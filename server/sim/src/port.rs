@@ -33,7 +33,7 @@ const OPTIONS: &str = "chip, size, time, usb, start, revision, lines, secure-dow
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// No `sim:` in front.
-    #[error("'{0}' is no simulated port: it does not start with 'sim:'")]
+    #[error("'{0}' is not a simulated port: it does not start with 'sim:'")]
     NotSim(String),
     /// An option that does not exist.
     #[error("unknown option '{option}'; known: {OPTIONS}")]
@@ -44,7 +44,7 @@ pub enum ParseError {
         option: String,
     },
     /// An option with a value that it does not take.
-    #[error("'{value}' is no value for option '{option}'; expected {expected}")]
+    #[error("'{value}' is not a value for option '{option}'; expected {expected}")]
     BadValue {
         /// The whole name.
         port: String,

@@ -183,7 +183,7 @@ fn a_table_that_stays_on_the_board() {
     let (other, looks) = boards.deploy(&project.subset(&["firmware"]));
     let warnings = other.warnings.join("\n");
     assert!(
-        warnings.contains("is not the project's") && warnings.contains("goes on running"),
+        warnings.contains("is not the project's") && warnings.contains("keeps running"),
         "{warnings}"
     );
     assert_eq!(looks, ["read-flash"; 2]);
@@ -290,14 +290,14 @@ fn what_esptool_cannot_read_is_not_claimed_to_be_known() {
     let warnings = planned.warnings.join("\n");
     for words in [
         "Something new.",
-        "finds it again is not known",
-        "that starts is not known",
+        "may no longer find its stored data",
+        "whether the new firmware is the one that starts",
     ] {
         assert!(warnings.contains(words), "no '{words}' in {warnings}");
     }
     let kept = report(Mode::Auto, true).error.unwrap();
     assert_eq!(kept.code, "data-loss", "{kept:?}");
-    assert!(kept.what.contains("is not known"), "{kept:?}");
+    assert!(kept.what.contains("may no longer find"), "{kept:?}");
     assert!(kept.board_state.contains("nothing was written"), "{kept:?}");
     // Without that wish it goes on, to where this one fails.
     let failed = report(Mode::Auto, false).error.unwrap();

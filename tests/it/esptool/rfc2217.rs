@@ -138,7 +138,7 @@ fn an_editor_asks_and_esptool_does_it() {
     };
     let text = question["params"]["message"].as_str().unwrap();
     assert!(
-        text.contains(&remote.port) && text.contains("only esptool opens"),
+        text.contains(&remote.port) && text.contains("Only esptool opens"),
         "{text}"
     );
     let buttons: &Value = &question["params"]["actions"];

@@ -61,7 +61,7 @@ pub enum EsptoolError {
         why: String,
     },
     /// It said nothing for so long that it was ended.
-    #[error("esptool said nothing for {seconds} s and was ended")]
+    #[error("esptool printed nothing for {seconds} s and was stopped")]
     Silent {
         /// How long it was waited for.
         seconds: u64,
@@ -101,7 +101,7 @@ impl EsptoolError {
             Self::Unusable { .. } => (
                 "esptool-unusable",
                 true,
-                "install esptool anew (python3 -m pip install --force-reinstall esptool), or name \
+                "reinstall esptool (python3 -m pip install --force-reinstall esptool), or name \
                  another one (--esptool PATH, or the setting fbuild.esptool.path)"
                     .to_owned(),
             ),
@@ -143,7 +143,7 @@ impl EsptoolError {
             Self::Failed { .. } => (
                 "esptool-failed",
                 false,
-                format!("all that esptool said is in the log (--log debug); {AGAIN}"),
+                format!("esptool's full output is in the log (--log debug); {AGAIN}"),
             ),
         };
         (code, is_input, remedy)

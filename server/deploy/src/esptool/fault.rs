@@ -56,7 +56,10 @@ static RULES: LazyLock<Vec<(Regex, Meaning)>> = LazyLock::new(|| {
             |found, port, _| not_opened(&found[1], port).into(),
         ),
         (r"^ValueError: invalid URL, protocol ", |_, port, _| {
-            let (port, why) = (port.to_owned(), "esptool knows no such ports".to_owned());
+            let (port, why) = (
+                port.to_owned(),
+                "esptool does not support such ports".to_owned(),
+            );
             OpenError::BadName { port, why }.into()
         }),
         (r"No serial data received", |_, port, _| {
@@ -185,10 +188,10 @@ fn last_error(lines: &[String]) -> String {
     }
     let last = lines.iter().rfind(|line| !line.trim().is_empty());
     match last.map(|line| line.trim()) {
-        None => "it said nothing".to_owned(),
+        None => "it printed nothing".to_owned(),
         // Python's own complaints end with what happened.
         Some(last) if lines.iter().any(|line| line.starts_with("Traceback")) => last.to_owned(),
-        Some(last) => format!("it does not say why; it ended after \"{last}\""),
+        Some(last) => format!("it gives no reason; its last line was \"{last}\""),
     }
 }
 
@@ -259,7 +262,7 @@ mod tests {
         check(
             "Traceback (most recent call last):\nValueError: invalid URL, protocol 'x' not known",
             "port-name",
-            &["esptool knows no such ports"],
+            &["esptool does not support such ports"],
         );
     }
 
@@ -292,7 +295,7 @@ mod tests {
                 "Download mode successfully detected, but getting no sync reply: The serial TX path seems to be down.",
             ),
             "no-loader",
-            &["does not hear"],
+            &["receives nothing"],
         );
         check(
             &connect("Invalid head of packet (0x65): Possible serial noise or corruption."),
@@ -329,11 +332,11 @@ mod tests {
             "esptool-failed",
             &["KeyError: 'x'"],
         );
-        check("", "esptool-failed", &["it said nothing"]);
+        check("", "esptool-failed", &["it printed nothing"]);
         check(
             "esptool v5.6.0\nSerial port X:",
             "esptool-failed",
-            &["does not say why", "\"Serial port X:\""],
+            &["gives no reason", "\"Serial port X:\""],
         );
     }
 

@@ -55,7 +55,7 @@ pub(super) fn identify(
     if !ran.status.success() && !secure_download {
         return Err(fault(&ran.lines, &ran.how(), &job.request.port, ""));
     }
-    let id = name.unwrap_or_else(|| "esptool does not name it".to_owned());
+    let id = name.unwrap_or_else(|| "esptool does not recognise it".to_owned());
     board.chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
     // 4.8.1, told the chip, may end with a Python error in Secure Download Mode: its second
     // attempt to ask for the chip's id passes its arguments in the wrong order.
@@ -71,7 +71,7 @@ pub(super) fn identify(
     };
     if board.flash_size.is_none() && !secure_download {
         job.journal
-            .note("the flash chip does not tell its size in a way that esptool knows".to_owned());
+            .note("esptool does not recognise the size of the flash chip".to_owned());
     }
     job.journal.connected(board.clone());
     Ok(BoardFacts {

@@ -112,7 +112,7 @@ fn wait(group: &mut Group, cancel: &CancelToken) -> Result<ExitStatus, DeployErr
             Ok(None) => {}
             Ok(Some(status)) => return Ok(status),
             Err(error) => {
-                let (how, why) = ("its end is not known".to_owned(), error.to_string());
+                let (how, why) = ("it is not known how it ended".to_owned(), error.to_string());
                 return Err(EsptoolError::Failed { how, why }.into());
             }
         }

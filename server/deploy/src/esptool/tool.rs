@@ -189,7 +189,7 @@ fn spelling_of(
     let program = candidate.to_string();
     let Some(version) = version else {
         let said = ran.lines.last().cloned();
-        let why = said.unwrap_or_else(|| "it does not say its version".to_owned());
+        let why = said.unwrap_or_else(|| "it does not print its version".to_owned());
         return Err(EsptoolError::Unusable { program, why }.into());
     };
     let known = version.spelling();

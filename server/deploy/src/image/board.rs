@@ -263,7 +263,7 @@ fn check_encryption(
         }
         if region.offset < key_recovery_end(board.chip) {
             return refused(format!(
-                "{place} lies where this chip may keep what it needs to recover its flash \
+                "{place} is where this chip may keep what it needs to recover its flash \
                  encryption key"
             ));
         }
@@ -291,7 +291,7 @@ fn check_secure_boot(image: &Image, board: &BoardFacts) -> Result<(), InputError
     let v1 = board.security.secure_boot_v1;
     let what = if v1 && region.offset < SECURE_BOOT_V1_END {
         format!(
-            "{} ({}) lies below {SECURE_BOOT_V1_END:#x}, where a board with secure boot V1 keeps \
+            "{} ({}) is below {SECURE_BOOT_V1_END:#x}, where a board with secure boot V1 keeps \
              the one boot loader that it trusts",
             region.name,
             span_text(region.offset, image.len_bytes as u64),

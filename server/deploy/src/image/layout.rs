@@ -126,7 +126,7 @@ fn check_app(region: &Placed, table: &PartitionTable) -> Result<(), InputError> 
             .map(|p| format!("'{}' at {:#x}", p.label, p.offset))
             .collect();
         let known = if apps.is_empty() {
-            "it has none at all".to_owned()
+            "it has none".to_owned()
         } else {
             format!("its app partitions: {}", apps.join(", "))
         };
@@ -164,12 +164,12 @@ fn check_data(
     );
     let Some(partition) = table.at(region.offset) else {
         let below_first = region.offset < table_offset + TABLE_SECTOR_BYTES;
-        return Ok((!below_first).then(|| format!("{place} lies in no partition")));
+        return Ok((!below_first).then(|| format!("{place} is outside every partition")));
     };
     let wrong_kind = region.kind == RegionKind::OtaData && !partition.is_otadata();
     if wrong_kind || partition.offset != region.offset {
         return Ok(Some(format!(
-            "{place} lies inside the partition '{}'",
+            "{place} is inside the partition '{}'",
             partition.label
         )));
     }
@@ -246,11 +246,11 @@ mod tests {
         );
         assert_eq!(
             check(RegionKind::OtaData, 0xd000, 0x2000).unwrap().unwrap(),
-            "r (0xd000-0xf000) lies inside the partition 'nvs'"
+            "r (0xd000-0xf000) is inside the partition 'nvs'"
         );
         assert_eq!(
             check(RegionKind::Data, 0x20_0000, 1).unwrap().unwrap(),
-            "r (0x200000-0x200001) lies in no partition"
+            "r (0x200000-0x200001) is outside every partition"
         );
     }
 }

@@ -404,7 +404,7 @@ impl LoadedImages {
     pub(super) fn warn_of_security(&mut self) {
         if self.target.flash_encryption {
             let text = "the build enables flash encryption: at its first start the board encrypts \
-                        its flash for good, and takes no plain images after that";
+                        its flash permanently, and accepts no plain images afterwards";
             self.warnings.push(text.to_owned());
         }
         if self.target.secure_boot {

@@ -57,7 +57,7 @@ fn remedy(target: &Target, region: &Region) -> String {
     }
     if is_elsewhere && !has_folder && target.tool != Tool::Files {
         return format!(
-            "This path is one of another machine, or of the container that the build ran in. Build \
+            "This path is from another machine, or from the container that the build ran in. Build \
              here: {}",
             target.build_command()
         );
@@ -82,7 +82,7 @@ pub(super) fn read(
         Source::Elf(source) => {
             let part = part(parts, region.kind).filter(|part| elf::is_image(part));
             let part = part.ok_or_else(|| {
-                let why = format!("espflash makes no {} of it", region.name);
+                let why = format!("espflash makes no {} from it", region.name);
                 elf::no_image(&source.elf, &why, &remedy)
             })?;
             region.offset = part.offset;

@@ -47,7 +47,7 @@ impl Job<'_> {
         let Some(slot) = table.app_at(app) else {
             self.journal.note(format!(
                 "the firmware is written to {app:#x}, where the partition table on the board has no \
-                 app: it does not start before the project's own table is deployed"
+                 app: it does not start until the project's own table is deployed"
             ));
             return Ok(());
         };
@@ -63,8 +63,8 @@ impl Job<'_> {
             .any(otadata::Entry::is_damaged)
         {
             self.journal.note(format!(
-                "otadata on the board ({:#x}) is neither blank nor valid: the boot loader ignores what \
-                 is damaged of it",
+                "otadata on the board ({:#x}) is neither blank nor valid: the boot loader ignores the \
+                 damaged part",
                 otadata.offset
             ));
         }
@@ -94,8 +94,8 @@ impl Job<'_> {
             .is_some_and(|table| table.otadata().is_some());
         if let Some(slot) = loaded.app_slot().filter(|_| has_otadata) {
             self.journal.note(format!(
-                "otadata cannot be read on a secured board: whether {} is the slot that starts is \
-                 not known",
+                "otadata cannot be read on a secured board, so it is not known whether {} is the \
+                 slot that starts",
                 slot.label
             ));
         }
@@ -212,7 +212,7 @@ impl Job<'_> {
             None => {
                 self.journal.note(format!(
                     "the board has no partition table at {offset:#x}, and none is among the regions \
-                     of this deploy: nothing starts before one is deployed"
+                     of this deploy: nothing starts until one is deployed"
                 ));
                 Ok(None)
             }
@@ -228,7 +228,7 @@ fn warning(
     holds_app: bool,
 ) -> String {
     let follows = if holds_app {
-        "and what is there goes on running"
+        "and what is there keeps running"
     } else {
         "where there is no app: the boot loader tries the slots before it, then those behind it"
     };

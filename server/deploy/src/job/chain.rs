@@ -96,7 +96,7 @@ impl Job<'_> {
         if let Some(instead) = Found::at(&start, chip).instead() {
             let what = format!(
                 "the board has no boot loader at {place:#x}, where an {chip} starts it ({instead}), \
-                 and none is among the regions of this deploy: nothing starts before one is deployed"
+                 and none is among the regions of this deploy: nothing starts until one is deployed"
             );
             self.missing(loaded, what)?;
         }
@@ -183,7 +183,7 @@ impl Job<'_> {
                 loaded,
                 format!(
                     "the board has no partition table at {offset:#x}, and none is among the regions \
-                     of this deploy: nothing starts before one is deployed"
+                     of this deploy: nothing starts until one is deployed"
                 ),
             )?;
             return Ok(None);
@@ -213,7 +213,7 @@ impl Job<'_> {
         } else {
             format!(
                 "there is no app on the board ({}), and none is among the regions of this deploy: \
-                 nothing starts before one is deployed",
+                 nothing starts until one is deployed",
                 apps.join(", ")
             )
         };
@@ -235,8 +235,8 @@ impl Job<'_> {
         .collect();
         if !missing.is_empty() {
             self.journal.note(format!(
-                "a secured board does not tell what it holds: whether it has the {} that this app \
-                 needs is not known",
+                "a secured board cannot be read, so it is not known whether it has the {} that this \
+                 app needs",
                 missing.join(" and the ")
             ));
         }
@@ -261,7 +261,7 @@ impl Job<'_> {
     fn refuse(&mut self, refusal: InputError) -> Result<(), DeployError> {
         let but = match self.request.mode {
             Mode::Verify => "a deploy of this build would be refused",
-            _ if self.request.force => "forced although",
+            _ if self.request.force => "force overrides a refusal",
             _ => return Err(refusal.into()),
         };
         self.journal.note(format!("{but}: {refusal}"));

@@ -132,7 +132,7 @@ impl Job<'_> {
             (
                 "not-verifiable",
                 text,
-                "a secured board does not let its flash be compared",
+                "the flash of a secured board cannot be compared",
             )
         } else {
             let text = format!("differs: {}", differing.join(", "));
@@ -142,7 +142,7 @@ impl Job<'_> {
             code,
             is_input: false,
             what: format!("the board does not hold this build ({text})"),
-            board_state: "nothing was written; the board still holds what it held".to_owned(),
+            board_state: "nothing was written; the board is unchanged".to_owned(),
             remedy: remedy.to_owned(),
         };
         (

@@ -49,7 +49,7 @@ impl Job<'_> {
             TableOnBoard::Unreadable(why) => {
                 return self.keep_data_or_note(format!(
                     "what the board holds at {offset:#x} is neither blank nor a partition table \
-                     ({why}); whether the new table loses data on the board is not known"
+                     ({why}); it is not known whether the new table loses data on the board"
                 ));
             }
         };
@@ -85,8 +85,8 @@ impl Job<'_> {
             return Ok(());
         }
         self.keep_data_or_note(format!(
-            "the partition table is replaced, and what the board has stored could not be looked at \
-             ({why}): whether the firmware finds it again is not known"
+            "the partition table is replaced, and the old one could not be read ({why}): the firmware \
+             may no longer find its stored data"
         ))
     }
 

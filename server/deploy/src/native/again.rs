@@ -33,7 +33,7 @@ pub(super) fn again(
     }
     if loader.may_have_erased() {
         job.journal.note(format!(
-            "{error}; if the request was damaged on the way, the whole flash may have been erased"
+            "{error}; if the request was damaged in transit, the whole flash may have been erased"
         ));
         return None;
     }

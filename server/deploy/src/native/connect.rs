@@ -137,7 +137,7 @@ pub(super) fn identify(
         board.flash_size = id.len_bytes;
         if id.len_bytes.is_none() {
             job.journal.note(format!(
-                "flash chip {:#08x} does not tell its size in a known way; 4 MiB are assumed",
+                "flash chip {:#08x} is not recognised; assuming 4 MiB",
                 id.jedec
             ));
         }

@@ -95,7 +95,7 @@ pub fn erase(
 /// `done_bytes`: `None` before the first request to erase was sent.
 fn state(done_bytes: Option<u32>) -> String {
     match done_bytes {
-        None => "nothing was erased; the board still holds what it held".to_owned(),
+        None => "nothing was erased; the board is unchanged".to_owned(),
         Some(0) => "at most the first part was erased".to_owned(),
         Some(n) => format!(
             "{} were erased; the board may not start until the next deploy",
@@ -229,8 +229,8 @@ fn secured_board(port: &str, what: &str) -> Failure {
 fn unknown_size(port: &str) -> Failure {
     refused(
         "flash-size-unknown",
-        format!("the flash of the board on {port} does not tell its size"),
-        "erase a region, whose size is given",
+        format!("the flash size of the board on {port} is not known"),
+        "erase a region instead, by its offset and size",
     )
 }
 
@@ -238,7 +238,7 @@ fn out_of_range(port: &str, end: u64, flash_len: Option<u32>) -> Failure {
     let size = flash_len.map_or_else(|| "4 GiB".to_owned(), |len| amount(len.into()));
     refused(
         "outside-flash",
-        format!("the region ends at {end:#x}, behind the flash of the board on {port} ({size})"),
+        format!("the region ends at {end:#x}, beyond the flash of the board on {port} ({size})"),
         "give an offset and a size within the flash",
     )
 }

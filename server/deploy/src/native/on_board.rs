@@ -27,9 +27,7 @@ impl OnBoard for Session {
         }
         Err(DeployError::from(LoaderError::BadReply {
             command: "READ_FLASH",
-            what: format!(
-                "what was read at {offset:#x} does not have the digest that it has there"
-            ),
+            what: format!("what was read at {offset:#x} does not match its digest on the board"),
         }))
     }
 

@@ -42,9 +42,9 @@ pub(super) fn prove(
     }
     let count = again.len_bytes() / u64::from(SECTOR_LEN);
     job.journal.note(if count == 1 {
-        "one sector did not read back as written; writing it once more".to_owned()
+        "one sector did not read back as written; writing it again".to_owned()
     } else {
-        format!("{count} sectors did not read back as written; writing them once more")
+        format!("{count} sectors did not read back as written; writing them again")
     });
     write(job, session, &again)?;
     let wrong = compare_again(job, session)?.runs;

@@ -127,7 +127,7 @@ fn broken_flasher_args_are_named_with_their_line() {
     };
     assert_eq!(
         problem("{\n\"flash_files\" : {\n\"here\" : \"app.bin\"\n}\n}"),
-        "W/build/flasher_args.json, line 3: 'here' in flash_files is no offset"
+        "W/build/flasher_args.json, line 3: 'here' in flash_files is not an offset"
     );
     assert_eq!(
         problem("{\"flash_files\" : {}}"),

@@ -152,7 +152,7 @@ fn paths_of_a_container_lead_to_the_files_here() {
     assert_eq!(error.code(), "file-missing");
     let remedy = error.remedy();
     assert!(
-        remedy.contains("of the container") && remedy.contains("idf.py build"),
+        remedy.contains("from the container") && remedy.contains("idf.py build"),
         "{remedy}"
     );
     // A file of the same name elsewhere in the build is another one only where the longer end is there.

@@ -37,7 +37,10 @@ fn files(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     }
     for entry in &args.files {
         if entry.offset_bytes().is_none() {
-            let message = format!("'{}' is no offset, such as 0x10000.", entry.offset.value);
+            let message = format!(
+                "'{}' is not an offset, such as 0x10000.",
+                entry.offset.value
+            );
             let span = &entry.offset.span;
             found.push(Diagnostic::new(span, Severity::Error, "no-offset", message));
         }
@@ -93,7 +96,7 @@ fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let message = format!(
-            "{} at {} ends at {end:#x}, in what is written here.",
+            "{} at {} ends at {end:#x}, which overlaps this.",
             before.file.as_deref().unwrap_or_default(),
             before.offset.value
         );
@@ -112,7 +115,7 @@ fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     };
     for (_, end, entry) in placed.iter().filter(|(_, end, _)| *end > u64::from(bytes)) {
         let message = format!(
-            "It ends at {end:#x}, behind the end of {} of flash.",
+            "It ends at {end:#x}, beyond the end of {} of flash.",
             size.value
         );
         let span = &entry.offset.span;

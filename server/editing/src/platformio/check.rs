@@ -75,7 +75,7 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         }
         let span = section.name_span.start + "env:".len()..section.name_span.end;
         let message = format!(
-            "'{env}' is no name of an environment: only letters, digits, _ and - are possible."
+            "'{env}' is not an environment name: only letters, digits, _ and - are allowed."
         );
         let mut wrong = Diagnostic::new(span.clone(), Severity::Error, "environment-name", message);
         if !env.is_empty() && renamed < MAX_RENAMED {
@@ -129,7 +129,7 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         // No environment's name has a comma, whether all of these are known or not.
         let is_list = pieces.len() > 1;
         let message = if is_list {
-            format!("'{item}' is one name for PlatformIO: put a space behind the comma.")
+            format!("PlatformIO takes '{item}' as one name: put a space after the comma.")
         } else {
             let shown = known.get(..ENVS_SHOWN).unwrap_or(&known).join(", ");
             let more = if known.len() > ENVS_SHOWN {
@@ -137,7 +137,7 @@ fn default_envs(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             } else {
                 ""
             };
-            format!("There is no environment '{item}'. There is: {shown}{more}.")
+            format!("There is no environment '{item}'. Known: {shown}{more}.")
         };
         let code = "unknown-environment";
         let mut wrong = Diagnostic::new(span.clone(), Severity::Error, code, message);
@@ -163,7 +163,7 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         }
         let span = option.name_span.clone();
         if let Some(name) = ProjectConfig::renamed(&section.name, &option.name) {
-            let message = format!("'{}' is called {name} now.", option.name);
+            let message = format!("'{}' is now called {name}.", option.name);
             let mut old =
                 Diagnostic::new(span.clone(), Severity::Warning, "renamed-option", message);
             old.is_deprecated = true;
@@ -200,7 +200,7 @@ fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
                 continue;
             }
             let message =
-                format!("There is no section [{item}], and PlatformIO passes over it silently.");
+                format!("There is no section [{item}], and PlatformIO silently ignores it.");
             let code = "extends-nothing";
             let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, code, message);
             let others = project.config.sections().filter(|s| *s != section.name);
@@ -358,7 +358,7 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let message = format!(
-            "There is no file '{item}' in the project; PlatformIO passes over it silently."
+            "There is no file '{item}' in the project; PlatformIO silently ignores it."
         );
         let code = "extra-config-missing";
         found.push(Diagnostic::new(span, Severity::Information, code, message));

@@ -83,7 +83,7 @@ static KEYS: &[Key] = &[
     ),
     key(
         DEAD_FLASH_SIZE,
-        "Without effect: neither PlatformIO's nor pioarduino's platform reads it. The size of the \
+        "Has no effect: neither PlatformIO's nor pioarduino's platform reads it. The size of the \
          flash is board_upload.flash_size.",
         &[],
     ),
@@ -108,23 +108,23 @@ static KEYS: &[Key] = &[
     ),
     key(
         "board_upload.offset_address",
-        "Where the app goes (0x10000). The table is not asked.",
+        "Where the app goes (0x10000). The partition table does not change this.",
         &["0x10000"],
     ),
     key(
         "monitor_speed",
-        "The baud rate of the serial monitor; 9600 where nothing is said.",
+        "The baud rate of the serial monitor; 9600 by default.",
         &["115200", "9600", "74880", "460800", "921600"],
     ),
     key("monitor_port", "The port of the serial monitor.", &[]),
     key(
         "extends",
-        "Sections to inherit from. What stands here wins; of several names, the last one wins.",
+        "Sections to inherit from. Options set here win; of several names, the last one wins.",
         &[],
     ),
     key(
         "default_envs",
-        "The environments that are built where none is named. A deploy without a target's name \
+        "The environments that are built when none is named. A deploy without a target's name \
          takes one of them, too.",
         &[],
     ),

@@ -48,10 +48,10 @@ fn syntax_fault(
             sentence(&fault.error.to_string())
         }
         IniError::DuplicateSection { ref section, .. } => {
-            format!("[{section}] stands in this file already; PlatformIO reads none of it.")
+            format!("[{section}] is already in this file; PlatformIO refuses the whole file.")
         }
         IniError::DuplicateOption { ref option, .. } => {
-            format!("'{option}' stands in this section already; PlatformIO reads none of the file.")
+            format!("'{option}' is already in this section; PlatformIO refuses the whole file.")
         }
     };
     let mut found = Diagnostic::new(fault.span.clone(), Severity::Error, code, message);

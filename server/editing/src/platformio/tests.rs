@@ -87,7 +87,7 @@ fn each_fault_is_marked_where_it_stands() {
     );
     let no_space = "[platformio]\ndefault_envs = a,c\n[env:a]\n[env:b]\n";
     let found = diagnostics(no_space, &Facts::default());
-    assert!(found[0].message.contains("put a space behind"), "{found:?}");
+    assert!(found[0].message.contains("put a space after"), "{found:?}");
     assert_eq!(
         check(
             "[env:a]\nbuild_flags =\n\t-DX=${c.flags} ; 😀\n\t-DY=50% ${this.board} -DZ\nboard = x\n[c]\nflag = 1\n"

@@ -297,7 +297,7 @@ fn flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     }
     let span = option.value_span();
     let Some(bytes) = size_bytes(&size) else {
-        let message = format!("'{size}' is no size of a flash: write 4MB, 8MB, 16MB …");
+        let message = format!("'{size}' is not a flash size: write 4MB, 8MB, 16MB …");
         let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "flash-size", message);
         let upper = size.replace(' ', "").to_uppercase();
         let meant = [upper.clone(), format!("{upper}B"), format!("{upper}MB")];
@@ -344,7 +344,7 @@ fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     }
     let span = option.value_span();
     let message = format!(
-        "'{name}' is no file system that can be built: {}.",
+        "'{name}' is not a file system that can be built: {}.",
         known.join(", ")
     );
     let mut wrong = Diagnostic::new(span.clone(), Severity::Warning, "filesystem", message);

@@ -45,7 +45,7 @@ fn lines(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         };
         let line = 1 + text[..winner.span.start].matches('\n').count();
         let name = &entry.name;
-        let message = format!("CONFIG_{name} is set again on line {line}, and that counts.");
+        let message = format!("CONFIG_{name} is set again on line {line}, which takes precedence.");
         let mut twice = Diagnostic::new(&entry.span, Severity::Warning, "set-twice", message);
         twice.related.push(Related {
             path: None,
@@ -206,7 +206,7 @@ fn overruled(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let message = format!(
-            "sdkconfig has {}, and that counts: delete sdkconfig, or change it there (idf.py \
+            "sdkconfig has {}, which takes precedence: delete sdkconfig, or change it there (idf.py \
              menuconfig).",
             text.get(used.span.clone()).unwrap_or_default()
         );
@@ -227,7 +227,7 @@ fn chip(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
     let Some((chip, _)) = config.chip() else {
         let known: Vec<&str> = Chip::ALL.iter().map(|chip| chip.name()).collect();
         let message = format!(
-            "'{}' is no chip that this program can deploy to: {}.",
+            "'{}' is not a chip that this program can deploy to: {}.",
             entry.value,
             known.join(", ")
         );

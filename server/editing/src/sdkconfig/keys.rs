@@ -106,8 +106,8 @@ pub(super) static KEYS: &[Key] = &[
     number(
         "PARTITION_TABLE_OFFSET",
         &["0x8000", "0x9000", "0xA000", "0xC000", "0x10000"],
-        "Where the partition table stands. The boot loader must end before it, and the first \
-         partition begins 0x1000 behind it at the earliest. An app on the board that was built with \
+        "Where the partition table is. The boot loader must end before it, and the first \
+         partition begins at least 0x1000 after it. An app on the board that was built with \
          another offset does not start.",
     ),
     flag(
@@ -142,12 +142,12 @@ pub(super) static KEYS: &[Key] = &[
     ),
     flag(
         "PARTITION_TABLE_MD5",
-        "Whether an MD5 of its rows stands in the table.",
+        "Whether the table contains an MD5 of its rows.",
     ),
     number(
         "BOOTLOADER_OFFSET_IN_FLASH",
         &[],
-        "Where the boot loader stands; the chip decides it.",
+        "Where the boot loader is; the chip decides it.",
     ),
     flag(
         "SECURE_BOOT",

@@ -57,7 +57,7 @@ fn custom_file(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let name = path.strip_prefix(config.root()).unwrap_or(&path).display();
-    let message = format!("There is no partition table {name} in the project: the build stops.");
+    let message = format!("There is no partition table {name} in the project: the build fails.");
     let mut wrong = Diagnostic::new(&entry.value_span, Severity::Error, "table-missing", message);
     if named.is_some() {
         let inside = tables
@@ -105,7 +105,7 @@ fn offset(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
                 Severity::Error,
                 "table-in-boot-loader",
                 format!(
-                    "The boot loader that is built ends at {end:#x}, behind the beginning of the \
+                    "The boot loader that is built ends at {end:#x}, after the beginning of the \
                      table; the first place for the table is {:#x}.",
                     end.next_multiple_of(TABLE_SECTOR_BYTES.into())
                 ),
@@ -117,7 +117,7 @@ fn offset(config: &Config<'_>, found: &mut Vec<Diagnostic>) {
             say(
                 Severity::Warning,
                 "table-offset-of-build",
-                format!("In the build that is there the table is at {built:#x}: idf.py build."),
+                format!("In the existing build the table is at {built:#x}: idf.py build."),
             );
             return;
         }

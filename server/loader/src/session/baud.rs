@@ -127,7 +127,7 @@ impl Session {
             }) => {}
             Err(error) => return Err(error),
             Ok(_) => {
-                let what = "a block was taken that nobody announced".to_owned();
+                let what = "a block was accepted that was not announced".to_owned();
                 return Err(LoaderError::BadReply {
                     command: "FLASH_DATA",
                     what,

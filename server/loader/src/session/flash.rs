@@ -100,7 +100,7 @@ impl Session {
         };
         digest.ok_or_else(|| LoaderError::BadReply {
             command: COMMAND,
-            what: format!("{:?} is no digest", String::from_utf8_lossy(&data)),
+            what: format!("{:?} is not a digest", String::from_utf8_lossy(&data)),
         })
     }
 

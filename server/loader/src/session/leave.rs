@@ -53,7 +53,7 @@ impl Session {
             Ok(LinesReach::Nothing) => Ok(Left::StillInLoader),
             Err(error) if over_own_usb => {
                 // A firmware that uses USB itself takes the port along.
-                tracing::debug!(%error, "the port went with the reset");
+                tracing::debug!(%error, "the port disappeared with the reset");
                 Ok(Left::Started)
             }
             error => self.link_result(error.map(|_| Left::Started)),

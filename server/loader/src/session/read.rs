@@ -56,7 +56,7 @@ impl Session {
             || digest.len() != DIGEST_LEN
             || digest != super::flash::md5_of(&content)
         {
-            let what = "the data was damaged on the way".to_owned();
+            let what = "the data was damaged in transit".to_owned();
             return Err(LoaderError::BadReply {
                 command: "READ_FLASH",
                 what,

@@ -19,14 +19,14 @@ impl Session {
     /// Why this chip cannot run a stub, if it cannot.
     pub fn stub_obstacle(&mut self) -> Result<Option<&'static str>, LoaderError> {
         if self.secure_download {
-            return Ok(Some("Secure Download Mode allows no program in RAM"));
+            return Ok(Some("Secure Download Mode does not allow programs in RAM"));
         }
         let obstacle = match self.chip {
             Chip::Esp32C2 => (self.revision()? == 0).then_some("revision v0.0 cannot run the stub"),
             Chip::Esp32C3 | Chip::Esp32S3 => self
                 .security()?
                 .secure_boot
-                .then_some("with secure boot the ROM starts no unsigned program"),
+                .then_some("with secure boot, the ROM does not start unsigned programs"),
             _ => None,
         };
         Ok(obstacle)

@@ -212,7 +212,8 @@ fn told(crash: &Crash, trace: &Trace) -> Vec<String> {
         Build::Other => {
             let sha = crash.elf_sha256.as_deref().unwrap_or_default();
             lines.push(format!(
-                "  the board runs another build (ELF file SHA256 {sha}) than every ELF file at hand: no address is named"
+                "  the board runs another build (ELF file SHA256 {sha}) than every ELF file at hand: no \
+             address is resolved"
             ));
             return lines;
         }

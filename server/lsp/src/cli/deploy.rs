@@ -199,13 +199,13 @@ impl Arguments {
 
     fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
         if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
-            return Err("--esptool goes with --backend esptool".to_owned());
+            return Err("--esptool needs --backend esptool".to_owned());
         }
         let mut files = Vec::new();
         for pair in self.images.chunks_exact(2) {
             let offset = parse_offset(&pair[0]).ok_or_else(|| {
                 format!(
-                    "'{}' is no offset; expected a number, as in 0x10000",
+                    "'{}' is not an offset; expected a number, as in 0x10000",
                     pair[0]
                 )
             })?;

@@ -15,7 +15,7 @@ pub(crate) fn token(say: impl Fn(Line) + Send + 'static) -> CancelToken {
             std::process::exit(i32::from(CANCELLED));
         }
         raised.cancel();
-        say("stopping at the next block; again to stop at once".into());
+        say("stopping after this block; press Ctrl-C again to abort now".into());
     });
     if let Err(error) = heard {
         tracing::warn!(%error, "signals will end this process at once");

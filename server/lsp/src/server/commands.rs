@@ -154,7 +154,7 @@ async fn run_job<W: Work>(
     let running = running.map_err(|why| match why {
         NotStarted::Closed => CommandError::Closed,
         NotStarted::NoThread(error) => CommandError::Internal(format!(
-            "the system gives this program no further thread: {error}"
+            "the system allows this program no more threads: {error}"
         )),
     })?;
     let done = running.done().await;

@@ -170,10 +170,7 @@ impl Documents {
         let is_lost = had_text && document.text.is_none();
         drop(open);
         if is_lost {
-            tracing::warn!(
-                uri = name,
-                "an edit that makes no sense; no help until reopened"
-            );
+            tracing::warn!(uri = name, "an invalid edit; no help until reopened");
             self.forget(name.to_owned());
         } else {
             self.changed.notify_one();

@@ -41,7 +41,7 @@ fn projects() -> Vec<(&'static str, String, &'static str)> {
         (
             "platformio.ini",
             "[platformio]\nextra_configs = ../../../../../../../**/*.ini\n[env:a]\n".to_owned(),
-            "extra_configs looks into more files and directories",
+            "extra_configs matches more files and directories",
         ),
         (
             "platformio.ini",
@@ -49,12 +49,12 @@ fn projects() -> Vec<(&'static str, String, &'static str)> {
                 "[a]\nx = {}\n[platformio]\nbuild_dir = {reference}\n[env:a]\n",
                 "y".repeat(100_000)
             ),
-            "comes to more than 1 MiB",
+            "expands to more than 1 MiB",
         ),
         (
             "Cargo.toml",
             "[workspace]\nmembers = [\"/**\"]\n".to_owned(),
-            "the member '/**' looks into more files and directories",
+            "the member '/**' matches more files and directories",
         ),
         (
             "Cargo.toml",

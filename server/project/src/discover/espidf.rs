@@ -230,11 +230,11 @@ fn files(
         let wrong = |why: &str| json_error(path, line_at(text, listed.offset.span.start), why);
         let offset = listed
             .offset_bytes()
-            .ok_or_else(|| wrong(&format!("'{written}' in flash_files is no offset")))?;
+            .ok_or_else(|| wrong(&format!("'{written}' in flash_files is not an offset")))?;
         let file = listed
             .file
             .as_deref()
-            .ok_or_else(|| wrong(&format!("the file at {written} is no text")))?;
+            .ok_or_else(|| wrong(&format!("the file at {written} is not a string")))?;
         let is_this = |image: &&flasher_args::Named| image.file.value == file;
         let mut named = args.named.iter().filter(is_this);
         let entry = named

@@ -151,7 +151,7 @@ impl FlasherArgs {
         let member = settings.get(key)?;
         let text = text_of(member);
         if text.is_none() && !matches!(member.value.value, JsonValue::Null | JsonValue::Broken) {
-            let why = format!("expected a text in `{key}`");
+            let why = format!("expected a string in `{key}`");
             self.fault(member.value.span.clone(), &why);
         }
         text

@@ -14,7 +14,7 @@ const MAX_SETS: usize = 16;
 
 /// A pattern that would look at more than is looked at of one project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("looks into more files and directories than belong to a project")]
+#[error("matches more files and directories than a project has")]
 pub struct TooWide;
 
 /// Whether a text has characters that make it a pattern.

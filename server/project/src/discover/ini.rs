@@ -116,15 +116,15 @@ impl std::fmt::Display for IniError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::DuplicateSection { section, .. } => {
-                write!(f, "the section [{section}] stands in this file already")
+                write!(f, "the section [{section}] is already in this file")
             }
             Self::DuplicateOption {
                 section, option, ..
             } => {
-                write!(f, "the option '{option}' stands in [{section}] already")
+                write!(f, "the option '{option}' is already in [{section}]")
             }
             Self::MissingSectionHeader { text, .. } => {
-                write!(f, "'{text}' stands before the first section")
+                write!(f, "'{text}' is before the first section")
             }
             Self::Parsing { text, .. } => {
                 write!(
@@ -155,7 +155,9 @@ impl std::fmt::Display for PercentError {
                     "'%' must be doubled, or followed by '('; found '{found}'"
                 )
             }
-            Self::Missing { name } => write!(f, "'%({name})s' refers to no option"),
+            Self::Missing { name } => {
+                write!(f, "'%({name})s' refers to an option that does not exist")
+            }
         }
     }
 }

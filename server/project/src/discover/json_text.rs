@@ -321,7 +321,7 @@ impl Reader<'_> {
             "null" => JsonValue::Null,
             _ if is_number(word) => JsonValue::Number(word.to_owned()),
             _ => {
-                self.broken("this is no value");
+                self.broken("this is not a value");
                 return JsonValue::Broken;
             }
         };
@@ -362,7 +362,7 @@ impl Reader<'_> {
                 '"' => return out,
                 '\\' => match self.escape() {
                     Some(c) => out.push(c),
-                    None => self.fault(from..self.at, "this is no escape sequence"),
+                    None => self.fault(from..self.at, "this is not an escape sequence"),
                 },
                 c if c < ' ' => self.fault(from..self.at, "control characters must be escaped"),
                 c => out.push(c),

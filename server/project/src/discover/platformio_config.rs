@@ -106,7 +106,7 @@ impl ConfigFile {
     #[must_use]
     pub fn what_is_wrong(&self, error: &IniError) -> String {
         if self.is_outside {
-            "this is no configuration of PlatformIO's".to_owned()
+            "this is not a PlatformIO configuration".to_owned()
         } else {
             error.to_string()
         }

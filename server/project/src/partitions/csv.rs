@@ -145,7 +145,7 @@ fn after_bom(
         let consequence = if is_row {
             "it becomes a part of the first name"
         } else {
-            "the first line is then no comment"
+            "the first line is then not a comment"
         };
         problems.push(Problem {
             stage: Stage::Line,

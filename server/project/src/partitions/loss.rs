@@ -79,7 +79,7 @@ impl fmt::Display for Loss {
         match self.fate {
             Fate::Gone => write!(
                 f,
-                "'{label}' ({} at {offset:#x}) goes away",
+                "'{label}' ({} at {offset:#x}) is removed",
                 amount((*size).into())
             ),
             Fate::Moved { to } => write!(f, "'{label}' moves from {offset:#x} to {to:#x}"),
@@ -95,8 +95,8 @@ impl fmt::Display for Loss {
 pub fn losses_text(losses: &[Loss]) -> String {
     let each: Vec<String> = losses.iter().map(Loss::to_string).collect();
     format!(
-        "the partition table on the board is replaced by one in which {}; what is stored there is \
-         lost to the firmware",
+        "with the new partition table, {}; the firmware will no longer find what is stored \
+         there",
         each.join(", ")
     )
 }
@@ -128,7 +128,7 @@ mod tests {
             ),
             [
                 "'nvs' shrinks from 20 KiB to 16 KiB",
-                "'spiffs' (1408 KiB at 0x290000) goes away",
+                "'spiffs' (1408 KiB at 0x290000) is removed",
                 "'coredump' moves from 0x3f0000 to 0x310000"
             ]
         );
@@ -144,9 +144,9 @@ mod tests {
         assert_eq!(told(&kept), [""; 0]);
         let larger = "nvs,data,nvs,0x9000,0x7000\napp0,app,factory,0x10000,0x140000\n\
                       spiffs,data,spiffs,0x290000,0x170000\n";
-        assert_eq!(told(larger), ["'coredump' (64 KiB at 0x3f0000) goes away"]);
+        assert_eq!(told(larger), ["'coredump' (64 KiB at 0x3f0000) is removed"]);
         // Another type at the same place is another thing.
         let other = OLD.replace("data,spiffs", "data,littlefs");
-        assert_eq!(told(&other), ["'spiffs' (1408 KiB at 0x290000) goes away"]);
+        assert_eq!(told(&other), ["'spiffs' (1408 KiB at 0x290000) is removed"]);
     }
 }

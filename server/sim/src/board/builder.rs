@@ -35,7 +35,7 @@ pub enum BuildError {
     },
     /// A size that no flash chip has.
     #[error(
-        "a flash of {0} bytes does not exist; give a multiple of 4096 between 65536 and 268435456 (256MB)"
+        "a flash cannot have {0} bytes; give a multiple of 4096 between 65536 and 268435456 (256MB)"
     )]
     FlashSize(u32),
     /// A security mode that this chip lacks.

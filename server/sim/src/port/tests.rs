@@ -84,7 +84,7 @@ fn impossible_boards_are_refused_when_opened() {
             "ESP32 has no Secure Download Mode",
         ),
         ("sim:?file=0&usb=jtag", "ESP32 has no USB-Serial/JTAG"),
-        ("sim:?file=0&size=100", "100 bytes does not exist"),
+        ("sim:?file=0&size=100", "cannot have 100 bytes"),
     ] {
         let error = parse(name).unwrap().open().err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

@@ -88,7 +88,7 @@ fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArg
     let value: Option<u32> = fields.get(field)?;
     let value = value.ok_or_else(|| wrong("missing".to_owned()))?;
     if !value.is_multiple_of(SECTOR_LEN) {
-        return Err(wrong(format!("{value} is no multiple of {SECTOR_LEN}")));
+        return Err(wrong(format!("{value} is not a multiple of {SECTOR_LEN}")));
     }
     Ok(value)
 }

@@ -1,4 +1,4 @@
-//! Work on a board that needs no target: asking who it is, and erasing its flash.
+//! Work on a board that needs no target: identifying it, and erasing its flash.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -217,14 +217,14 @@ impl Erase {
 
 /// Nothing is erased without a yes: silence is a no.
 fn confirm(stand: &Stand<'_>, what: &str, port: &str) -> Result<(), Stop> {
-    let question = format!("Erase {what} of the board on {port}? It cannot be brought back.");
+    let question = format!("Erase {what} of the board on {port}? This cannot be undone.");
     match stand.ask(true, &question, &["Erase".to_owned()])? {
         Answer::Chosen(_) => Ok(()),
         Answer::Dismissed => Err(Stop::Cancelled),
         Answer::Silence => Err(Stop::Failed(Failure {
             code: "not-confirmed",
             is_input: true,
-            what: format!("nobody confirmed that {what} on {port} may be erased"),
+            what: format!("erasing {what} on {port} was not confirmed"),
             board_state: "nothing was erased".to_owned(),
             remedy: "confirm it, or pass \"confirmed\": true".to_owned(),
         })),

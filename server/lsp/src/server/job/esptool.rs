@@ -21,9 +21,8 @@ pub(super) fn offer(
     if order.backend != Backend::Native || !matches!(PortName::of(port), PortName::Rfc2217(_)) {
         return Ok(());
     }
-    let question = format!(
-        "{port} is a port that only esptool opens. (The setting fbuild.backend has it do every job.)"
-    );
+    let question =
+        format!("Only esptool opens {port}. (Set fbuild.backend to use it for every job.)");
     match stand.ask(false, &question, &["Use esptool".to_owned()])? {
         Answer::Chosen(_) => {
             order.backend = Backend::Esptool;
@@ -58,8 +57,8 @@ fn not_trusted(path: &Path) -> Failure {
             path.display()
         ),
         board_state: String::new(),
-        remedy: "trust the workspace in the editor; or take the setting away, then the esptool on \
-                 PATH is used"
+        remedy: "trust the workspace in the editor; or remove the setting to use the esptool on \
+                 PATH"
             .to_owned(),
     }
 }

@@ -144,8 +144,8 @@ impl<'j> Stand<'j> {
         let refused = setting.as_deref().filter(|_| wishes.setting.is_none());
         let refused = refused.map(|name| {
             format!(
-                "fbuild.port names {name}, which is no port of this machine and counts only where \
-                 the workspace is trusted"
+                "fbuild.port names {name}, which is not a port of this machine, so it is used only \
+                 in a trusted workspace"
             )
         });
         let failure = match (port::choose(&wishes, &ports), refused) {

@@ -126,7 +126,7 @@ async fn arguments_are_checked_before_any_board_is_touched() {
         (json!({"offset": 0, "size": 0}), "'size'"),
         (
             json!({"offset": 1, "size": 4096}),
-            "'offset': 1 is no multiple of 4096",
+            "'offset': 1 is not a multiple of 4096",
         ),
         (json!({"offset": -4096, "size": 4096}), "'offset'"),
         (

@@ -85,8 +85,8 @@ async fn a_port_of_an_untrusted_workspace_is_a_port_of_this_machine() {
     let id = client.command("deploy", &json!({})).await;
     let outcome = client.outcome(id).await;
     assert_eq!(outcome["port"], "/dev/fake0");
-    let said = "fbuild.port names socket://evil:1, which is no port of this machine and counts only \
-                where the workspace is trusted; used /dev/fake0";
+    let said = "fbuild.port names socket://evil:1, which is not a port of this machine, so it is used \
+                only in a trusted workspace; used /dev/fake0";
     assert_eq!(outcome["warnings"], json!([said]));
     boards.plug(vec![]);
     let id = client.command("boardInfo", &json!({})).await;

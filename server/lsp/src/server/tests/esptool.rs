@@ -138,7 +138,7 @@ async fn what_is_not_proved_is_not_claimed() {
     assert_eq!(outcome["error"]["code"], "not-proved", "{outcome}");
     let state_of_board = outcome["error"]["boardState"].as_str().unwrap();
     assert!(
-        state_of_board.contains("not all of it was proved"),
+        state_of_board.contains("not fully verified"),
         "{state_of_board}"
     );
     assert_eq!(outcome["regions"][0]["bytesSent"], 123);

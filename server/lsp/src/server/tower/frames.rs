@@ -106,7 +106,7 @@ impl Frames {
         Some(match text.parse::<usize>() {
             Ok(len) if len <= BODY_MAX => Ok(len),
             _ => Err(format!(
-                "a message of {text} bytes, where {BODY_MAX} are the most"
+                "a message of {text} bytes; at most {BODY_MAX} are accepted"
             )),
         })
     }

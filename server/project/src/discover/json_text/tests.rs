@@ -46,7 +46,7 @@ fn faults_say_what_is_missing() {
         first("{a: 1}"),
         pair("a", "expected a name in quotes, or '}'")
     );
-    assert_eq!(first(""), pair("", "this is no value"));
+    assert_eq!(first(""), pair("", "this is not a value"));
     assert_eq!(first("{} x "), pair("x", "nothing may follow the value"));
 }
 

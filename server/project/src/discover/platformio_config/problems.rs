@@ -34,7 +34,7 @@ impl ProjectConfig<'_> {
         for env in known {
             if !is_env_name(env) {
                 let message = format!(
-                    "'{env}' is no environment name: only letters, digits, _ and - are possible"
+                    "'{env}' is not an environment name: only letters, digits, _ and - are allowed"
                 );
                 problems.push(self.problem(ProblemKind::BadEnvName, message));
             }

@@ -96,7 +96,7 @@ impl ProjectConfig<'_> {
         if taken.bytes.get() <= MAX_REPLACED {
             return Ok(());
         }
-        let message = format!("option '{option}' in [{section}] comes to more than 1 MiB");
+        let message = format!("option '{option}' in [{section}] expands to more than 1 MiB");
         Err(self.problem_in(section, option, ProblemKind::TooMuch, message))
     }
 
@@ -122,8 +122,8 @@ impl ProjectConfig<'_> {
             ("this", "__env__") => {
                 return section.strip_prefix("env:").map(str::to_owned).ok_or_else(|| {
                     let message = format!(
-                        "option '{option}' in [{section}]: ${{this.__env__}} means something only \
-                         in sections [env:NAME]"
+                        "option '{option}' in [{section}]: ${{this.__env__}} has a meaning only in \
+                         sections [env:NAME]"
                     );
                     self.problem_in(section, option, ProblemKind::Interpolation, message)
                 });

@@ -64,14 +64,8 @@ impl Known {
 
 /// In the order in which the genuine tool lists them. The field `kind` does not count.
 pub(super) static TYPES: &[Known] = &[
-    known(0, "bootloader", BOOTLOADER, "where the boot loader stands").since(5, 4),
-    known(
-        0,
-        "partition_table",
-        PARTITION_TABLE,
-        "where the table stands",
-    )
-    .since(5, 4),
+    known(0, "bootloader", BOOTLOADER, "where the boot loader is").since(5, 4),
+    known(0, "partition_table", PARTITION_TABLE, "where the table is").since(5, 4),
     known(0, "app", APP, "a program"),
     known(0, "data", DATA, "anything else"),
 ];
@@ -107,7 +101,7 @@ pub(super) static SUBTYPES: &[Known] = &[
     known(DATA, "coredump", DATA_COREDUMP, "what is left of a crash"),
     known(DATA, "nvs_keys", 0x04, "keys of encrypted NVS"),
     known(DATA, "efuse", 0x05, "eFuses, emulated for development"),
-    known(DATA, "undefined", DATA_UNDEFINED, "data of no known kind"),
+    known(DATA, "undefined", DATA_UNDEFINED, "data of unknown kind"),
     known(DATA, "esphttpd", 0x80, "files of the HTTP server"),
     known(DATA, "fat", 0x81, "FAT file system"),
     known(DATA, "spiffs", 0x82, "SPIFFS file system"),

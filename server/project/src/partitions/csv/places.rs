@@ -138,7 +138,7 @@ fn place(
             Err(_) if column == Column::Offset && value < 0 => return None,
             Err(_) if column == Column::Size && value < 0 => {
                 let start = offset.map(signed_hex).unwrap_or_default();
-                let message = format!("The end address lies before the start {start}.");
+                let message = format!("The end address is before the start {start}.");
                 Complaint::new("size-negative", message)
             }
             Err(_) => {

@@ -173,7 +173,7 @@ impl<'o> Rules<'o> {
         let complaint = |message| Complaint::new("flag-unknown", message);
         let is_known = |word: &str| names.contains(&word);
         if flag.contains('#') {
-            let message = "A comment must stand on a line of its own; this is read as a flag.";
+            let message = "A comment must be on a line of its own; this is read as a flag.";
             return complaint(message.to_owned());
         }
         let words: Vec<&str> = flag
@@ -191,7 +191,7 @@ impl<'o> Rules<'o> {
             return complaint(message).replaced_by(Some(lower));
         }
         if flag == "readonly" {
-            let message = format!("The flag 'readonly' is known from ESP-IDF 5.2 on. {known}");
+            let message = format!("The flag 'readonly' exists since ESP-IDF 5.2. {known}");
             return complaint(message);
         }
         let names: Vec<Name> = names
@@ -216,7 +216,7 @@ impl<'o> Rules<'o> {
             .iter()
             .find(|known| known.name.eq_ignore_ascii_case(text));
         match (newer, nearest(text, names)) {
-            (Some(known), _) => format!("It is known from ESP-IDF {} on. ", known.since),
+            (Some(known), _) => format!("It exists since ESP-IDF {}. ", known.since),
             (None, Some(meant)) => format!("Did you mean '{meant}'? "),
             (None, None) => String::new(),
         }

@@ -131,10 +131,10 @@ fn names(rows: &[Row], problems: &mut Vec<Problem>) {
             continue;
         };
         let line = rows[before].line;
-        let message = format!("The name '{}' is used on line {line} already.", row.name);
+        let message = format!("The name '{}' is already used on line {line}.", row.name);
         let complaint = Complaint::new("name-duplicate", message);
         let mut problem = row.problem(index, Stage::Table, Column::Name, complaint);
-        problem.related = Some((before, format!("'{}' stands here first", row.name)));
+        problem.related = Some((before, format!("'{}' is first used here", row.name)));
         problems.push(problem);
     }
 }
@@ -161,7 +161,7 @@ fn single(
         problems.push(row.problem(first, Stage::Table, Column::Size, complaint));
     }
     for (index, row) in others {
-        let complaint = Complaint::new(multiple, format!("Only one {what} partition is possible."));
+        let complaint = Complaint::new(multiple, format!("Only one {what} partition is allowed."));
         let mut problem = row.problem(index, Stage::Table, Column::Subtype, complaint);
         problem.related = Some((first, "the first one is here".to_owned()));
         problems.push(problem);
