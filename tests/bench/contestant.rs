@@ -1,6 +1,6 @@
 //! Who takes part, and how each is called.
 //!
-//! A pty has no control lines, and the board stands in download mode at 115200 baud whenever
+//! A pty has no control lines, and the board is in download mode at 115200 baud whenever
 //! somebody opens it. So nobody resets it: the peers are told not to try
 //! (`--before no-reset --after no-reset-stub`, espflash `no-reset-no-stub`), which is the least that
 //! they can be made to do; ours has no such option, sets lines that are not there, and starts the

@@ -1,11 +1,11 @@
 //! The benchmark against other tools: `cargo run --release -p fbuild-tests --bin bench`.
 //!
 //! Everybody deploys the same firmware onto the same simulated board, which answers on a pty in real
-//! time; the time is that of whole processes. What the board is made of stands in `parameters.rs`,
+//! time; the time is that of whole processes. The parameters of the board are in `parameters.rs`,
 //! what is deployed in `scenario.rs`, who takes part and how in `contestant.rs`, what is to be
 //! reached in `rows.rs`, and what nobody could beat in `limit.rs`.
 //!
-//! Each run begins with a fresh board that holds the old build and stands in download mode, and
+//! Each run begins with a fresh board that holds the old build and is in download mode, and
 //! counts only if the flash holds the new build afterwards, byte for byte, and nothing else changed.
 //! Runs are interleaved, so that a slow minute of this machine does not hit one contestant alone.
 //! Results go to `tests/bench/results/`. On a machine that has something else to do, run it with the
@@ -13,7 +13,7 @@
 //! two CPUs and a load of five that gave the figures of an idle machine to a hundredth; `nice -n -15`
 //! was up to a tenth off.
 
-// Results go to standard output; this is no language server.
+// Results go to standard output; this is not a language server.
 #![allow(clippy::print_stdout)]
 // What the benchmark reads is its own.
 #![allow(clippy::disallowed_methods)]

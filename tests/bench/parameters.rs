@@ -158,7 +158,7 @@ impl Link {
                 command_overhead: Duration::from_micros(40),
             },
             // ESTIMATES. No contestant waits for the first three here: a board on a pty has no
-            // control lines, so it stands in download mode when each of them begins.
+            // control lines, so it is in download mode when each of them begins.
             boot_to_download: Duration::from_millis(30),
             boot_to_firmware: Duration::from_millis(250),
             en_capacitor: Duration::from_millis(2),

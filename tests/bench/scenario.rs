@@ -1,4 +1,4 @@
-//! What stands on the board, what shall stand there, and the folders that hold the files.
+//! What is on the board, what should be there, and the folders that hold the files.
 //!
 //! The firmware is MicroPython for the ESP32 (two releases) and rebuilds of it, from
 //! `../shared/fixtures`. No public pair of builds for the S3 of comparable size exists there, so the

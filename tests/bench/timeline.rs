@@ -28,7 +28,7 @@ pub(crate) struct Phases {
     pub(crate) write: f64,
     /// Hashing flash after a write.
     pub(crate) prove: f64,
-    /// Starting the firmware, or whatever is said last.
+    /// Starting the firmware, or the last output.
     pub(crate) leave: f64,
     /// From the last answer to the end of the process.
     pub(crate) end: f64,

@@ -201,7 +201,7 @@ impl Deployed {
         assert_eq!(self.touched(), BTreeSet::new(), "{:#?}", self.report);
     }
 
-    /// What was touched lies within the regions, and is no more than the plan said for each.
+    /// What was touched lies within the regions, and is not more than the plan said for each.
     #[track_caller]
     pub(crate) fn assert_within_plan(&self) {
         let mut by_region: BTreeMap<&str, u32> = BTreeMap::new();

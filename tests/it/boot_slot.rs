@@ -198,7 +198,7 @@ fn without_initial_otadata_a_warning_names_both_slots_and_the_remedy() {
     on(flash, APP_AT);
 }
 
-/// Initial otadata that would not start what is written is no help: it stays away.
+/// Initial otadata that would not start what is written does not help: it stays away.
 #[test]
 fn firmware_for_the_second_slot() {
     let mut build = Build::new(&[
@@ -257,7 +257,7 @@ fn otadata_among_the_regions_may_be_wrong() {
     bench.assert_runs(APP_AT);
 }
 
-/// Where the board's slots are is said by the table that it will have.
+/// The table that the board will have says where its slots are.
 #[test]
 fn another_table_on_the_board() {
     // Here the board's otadata is where the project has settings, and its second slot elsewhere.

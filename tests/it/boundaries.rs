@@ -32,7 +32,7 @@ fn dependencies(package: &str) -> Vec<String> {
         .collect()
 }
 
-/// What each crate of ours depends on, of ours. Whoever adds an arrow draws it in ARCHITECTURE.md, too.
+/// What each crate of ours depends on, of ours. Add an arrow here and in ARCHITECTURE.md, too.
 const ARROWS: [(&str, &[&str]); 9] = [
     ("chip", &[]),
     ("link", &[]),
@@ -155,7 +155,7 @@ fn tower_lsp_is_named_in_one_module() {
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
 }
 
-/// Whether only crates other than `names` say one of `words`; each word is said somewhere, or this
+/// Whether only crates other than `names` use one of `words`; each word occurs somewhere, or this
 /// would see nothing.
 fn nobody_says(names: &[&str], words: &[&str]) {
     for word in words {

@@ -1,4 +1,4 @@
-//! No circle of files within a crate: whoever reads a file can read what it uses first, and come to an
+//! No circle of files within a crate: a reader of a file can read what it uses first, and come to an
 //! end. A module and what is below it may name each other.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Every error code has its row in docs/troubleshooting.md, and what the page quotes is said.
+//! Every error code has its row in docs/troubleshooting.md, and what the page quotes occurs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ fn page() -> String {
     std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap()
 }
 
-/// The rows of the tables of codes: code, and what is said of it.
+/// The rows of the tables of codes: code, and its explanation.
 fn rows(page: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut is_of_codes = false;
@@ -136,7 +136,7 @@ fn each_error_code_has_a_row_and_each_row_a_code() {
     assert_eq!(rows.len(), explained.len(), "a code has two rows");
 }
 
-/// A code that is made in another way would be looked for in vain.
+/// A code that is made in another way would not be found.
 #[test]
 fn a_failure_names_its_code_where_it_is_made() {
     let mut passed_on = BTreeSet::new();

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::harness;
 
-/// The esptools that are installed; what is not is said.
+/// The esptools that are installed; missing ones are reported.
 fn esptools() -> Vec<PathBuf> {
     newer().into_iter().chain(older()).collect()
 }

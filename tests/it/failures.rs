@@ -346,7 +346,7 @@ fn a_port_that_the_esptool_of_another_deploy_holds() {
     assert!(second.stderr.contains(&said), "{said}: {}", second.stderr);
 }
 
-/// Returns as soon as the app's first bytes stand in flash.
+/// Returns as soon as the app's first bytes are in flash.
 #[cfg(unix)]
 fn wait_for_first_write(flash: &Path) {
     use std::os::unix::fs::FileExt as _;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const SECTOR: usize = 0x1000;
 pub(crate) const TABLE_AT: u32 = 0x8000;
 pub(crate) const OTADATA_AT: u32 = 0xD000;
-/// Where the app stands in every layout here.
+/// Where the app is in every layout here.
 pub(crate) const APP_AT: u32 = 0x1_0000;
 
 /// Bytes that do not repeat and do not shrink, different for every seed.

@@ -40,7 +40,7 @@ impl Fixture {
     }
 
     /// Every byte of the build is where it belongs. The builds' boot loaders carry the header that
-    /// their flash settings ask for, so the files are what must stand in flash.
+    /// their flash settings ask for, so the files are what must be in flash.
     fn assert_on_board(&self, version: &str) {
         let project = self.project(version);
         let files: [(u32, &str); 3] = match self.layout {

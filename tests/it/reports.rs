@@ -34,7 +34,7 @@ fn bench() -> Bench {
     Bench::new(Board::builder(CHIP).flash_contents(other))
 }
 
-/// What is said of every region against what became of its sectors.
+/// What is reported for every region against what became of its sectors.
 #[track_caller]
 fn assert_true(deployed: &Deployed) {
     let touched = deployed.touched();

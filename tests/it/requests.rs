@@ -44,7 +44,7 @@ fn check(chip: Chip, baud: u32, most: (u32, u32, u32)) {
     );
 }
 
-/// Equal, not at most: whoever needs fewer lowers the number.
+/// Equal, not at most: a change that needs fewer lowers the number.
 #[test]
 fn a_verify_asks_no_more_than_it_has_to() {
     check(Chip::Esp32, 921_600, (10, 12, 31));

@@ -241,7 +241,7 @@ fn an_image_of_the_whole_flash_is_looked_into() {
         &[],
     );
     bench.assert_runs(APP_AT);
-    // That is no boot loader's place on another chip.
+    // That is not a boot loader's place on another chip.
     let mut foreign = padded;
     foreign[0x1000 + 12] = 2;
     let deployed = blank(Chip::Esp32, 4 * MB).deploy(&Build::new(&[(0, foreign)]).request());
@@ -322,7 +322,7 @@ fn an_app_alone_on_a_blank_board_is_told_what_is_missing() {
     assert_warned(&deployed, &["no app on the board ('factory' at 0x10000)"]);
     let deployed = blank(chip, 4 * MB).deploy(&whole.subset(&["bootloader", "firmware"]));
     assert_warned(&deployed, &[no_table]);
-    // What stands there is named.
+    // What is there is named.
     let mut flash = whole.flashed(4 << 20);
     flash[0x1000..0x2000].fill(0);
     let bench = Bench::new(Board::builder(chip).flash_contents(flash.clone()));

@@ -59,7 +59,7 @@ fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
     }
 }
 
-/// A log that is written in a ring may stand anywhere.
+/// A log that is written in a ring may be anywhere.
 #[test]
 fn data_behind_blank_flash_counts() {
     let mut flash = build(OLD_LAYOUT).flashed(FLASH_LEN);

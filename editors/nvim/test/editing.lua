@@ -65,7 +65,7 @@ local function marked(diagnostic)
   return lines()[diagnostic.lnum + 1]:sub(diagnostic.col + 1, diagnostic.end_col)
 end
 
---- Waits until as many things are said of the buffer, and gives them in the order of their lines.
+--- Waits until there are as many diagnostics in the buffer, and gives them in the order of their lines.
 ---@param n integer
 ---@param least vim.diagnostic.Severity
 ---@return vim.Diagnostic[]

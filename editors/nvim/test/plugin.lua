@@ -8,7 +8,7 @@ local server = require('fbuild.server')
 
 local equal, match, test, wait_for = t.equal, t.match, t.test, t.wait_for
 
---- Everything that is said, with its level, instead of showing it.
+--- Everything that is reported, with its level, instead of showing it.
 local said = {} ---@type {text: string, level: integer}[]
 vim.notify = function(text, level)
   table.insert(said, { text = text, level = level })

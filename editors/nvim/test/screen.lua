@@ -159,7 +159,7 @@ test('two messages in the same moment: the last one is seen', function()
   end)
 end)
 
---- Waits for words of the statusline over which a message may stand until the next redraw.
+--- Waits for words of the statusline, which a message may cover until the next redraw.
 ---@param message string
 ---@param pattern string
 local function see_behind(message, pattern)

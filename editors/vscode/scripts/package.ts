@@ -19,7 +19,7 @@ import { here, targets } from "./targets.ts";
 
 const extension = path.dirname(import.meta.dirname);
 const repository = path.resolve(extension, "../..");
-/** What goes into the .vsix stands here; nothing else does. */
+/** What goes into the .vsix is here; nothing else is. */
 const staging = path.join(extension, ".package");
 
 const SHIPPED = [
@@ -47,7 +47,7 @@ function main(argument: string | undefined): void {
   stage(target);
   const vsix = path.join(extension, `dist/fbuild-lsp-${target.vscode}.vsix`);
   const vsce = path.join(extension, "node_modules/@vscode/vsce/vsce");
-  // Everything is bundled, and the pictures stand inside.
+  // Everything is bundled, and the pictures are inside.
   const flags = ["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links"];
   run("node", [vsce, "package", "--target", target.vscode, "-o", vsix, ...flags], staging);
   console.log(vsix);

@@ -1,4 +1,4 @@
-/** The one place that holds {@link Facts}; whoever draws them is told when they change. */
+/** The one place that holds {@link Facts}; those who draw them are told when they change. */
 
 import type { Facts } from "./view/facts.ts";
 import { nothing } from "./view/facts.ts";

@@ -154,7 +154,7 @@ export interface History {
   boards: { name: string; port: string; deploys: PastDeploy[] }[];
 }
 
-/** `fbuild/status`: where a job stands. */
+/** `fbuild/status`: the state of a job. */
 export interface Status {
   job: number;
   kind: string;

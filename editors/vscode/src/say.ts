@@ -33,7 +33,7 @@ export function pick<T extends Choice>(
   return vscode.window.showQuickPick(items.map(shown), { ...options, title });
 }
 
-/** A list that stays in the hands of whoever shows it. */
+/** A list that the caller keeps control of. */
 export function picker<T extends Choice>(items: readonly T[]): vscode.QuickPick<T> {
   const made = vscode.window.createQuickPick<T>();
   made.items = items.map(shown);

@@ -104,7 +104,7 @@ pub struct SecurityBits {
     pub secure_boot: (u32, u32),
 }
 
-/// Where the revision stands: parts as (register, shift, width), most significant part first.
+/// Where the revision is: parts as (register, shift, width), most significant part first.
 #[derive(Debug)]
 pub struct RevisionBits {
     /// Parts of the major number. On the ESP32 the major number is the *count* of set bits.

@@ -90,7 +90,7 @@ impl fmt::Display for Chip {
     }
 }
 
-/// Why a text is no chip name.
+/// Why a text is not a chip name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32p4"

@@ -1,4 +1,4 @@
-//! The story of one deploy, whoever carries it out. Start at [`Job::run`].
+//! One deploy from start to end, whichever backend carries it out. Start at [`Job::run`].
 
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};

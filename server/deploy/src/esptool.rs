@@ -1,7 +1,7 @@
 //! The second backend: Espressif's own esptool does the work, as a program of its own. For people
 //! who want it, and for ports that only it can open; never taken without being asked for.
 //!
-//! What is pure stands in a file each: [`find`] where an esptool may
+//! What is pure is in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
 //! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
@@ -96,7 +96,7 @@ impl<'r> Esptool<'r> {
 
     /// esptool leaves a board in its loader when it is stopped, and version 4 also after a comparison
     /// that found a difference. The lines of the port are ours as well, or else esptool's: the shortest
-    /// run that there is ends with a reset.
+    /// run ends with a reset.
     fn start_firmware(&mut self, job: &mut Job<'_>) {
         let Some(open) = self.open.take() else {
             return;

@@ -1,4 +1,4 @@
-//! A region's bytes as they will stand in flash, and the checks that run before a board is touched.
+//! A region's bytes as they will be in flash, and the checks that run before a board is touched.
 //!
 //! [`load`] makes every check that needs no board; [`LoadedImages::for_board`] the rest, and gives
 //! the bytes that will be compared and written. Both sides of a comparison use those same bytes:
@@ -24,7 +24,7 @@ pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
 pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is_app};
 
-/// A region's bytes as they will stand in flash: header patched, padded with FF.
+/// A region's bytes as they will be in flash: header patched, padded with FF.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     /// The region it is for.
@@ -34,7 +34,7 @@ pub struct Image {
     pub bytes: Arc<Vec<u8>>,
     /// Length without the FF that fills up the last sector.
     pub len_bytes: usize,
-    /// How they are to stand in flash.
+    /// How they are to be in flash.
     pub standing: Standing,
 }
 

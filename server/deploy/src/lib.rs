@@ -1,6 +1,6 @@
 //! Decide what should be on a board, and put it there.
 //!
-//! Read in this order: [`image`] is a target's bytes as they will stand in flash (checked before any
+//! Read in this order: [`image`] is a target's bytes as they will be in flash (checked before any
 //! board is touched), [`plan`] the decision, [`deploy`] the whole story of one deploy, [`outcome`] what
 //! it says at the end. Nothing here knows of LSP, editors or command lines.
 

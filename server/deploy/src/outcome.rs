@@ -127,7 +127,7 @@ pub struct Report {
     pub duration: Duration,
     /// Per region, in order of offset.
     pub regions: Vec<RegionReport>,
-    /// What was, or would have been, planned; `None` if it did not come to that.
+    /// What was, or would have been, planned; `None` if there was no plan.
     pub plan: Option<PlanSummary>,
     /// Things to know that did not stop the deploy.
     pub warnings: Vec<String>,

@@ -2,7 +2,7 @@
 //!
 //! They name projects and boards, so nobody else may read them: 0700 for the directory and 0600 for
 //! files, also where they are from an older version. No link is followed and nothing is truncated on
-//! the way, so that whoever could put something there can harm nothing elsewhere by it.
+//! the way, so that nobody who could put something there can do harm elsewhere by it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     file::read(path, STATE_LIMIT)
 }
 
-/// The file that whoever changes `path` locks meanwhile, in a directory that is there.
+/// The lock file for changes to `path`, in a directory that is there.
 pub fn lock_of(path: &Path) -> io::Result<File> {
     if let Ok(found) = fs::symlink_metadata(path)
         && found.is_file()

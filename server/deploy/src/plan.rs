@@ -214,7 +214,7 @@ mod tests {
             costs,
             &[0..2, 4..6, 24..26],
         );
-        // What is no whole block of this region is never written whole.
+        // What is not a whole block of this region is never written whole.
         check("xx..xx..x......", costs, &[0..2, 4..6, 8..9]);
     }
 

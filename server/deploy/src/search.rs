@@ -77,7 +77,7 @@ pub struct Found {
 pub type Hash<'h, E> = dyn FnMut(Range<usize>) -> Result<[u8; 16], E> + 'h;
 
 impl Search {
-    /// Searches one region. `bytes` are whole sectors as they would stand in flash at `offset`.
+    /// Searches one region. `bytes` are whole sectors as they would be in flash at `offset`.
     ///
     /// Every sector is covered by one hash that matched, or is known or assumed to differ.
     pub fn run<E>(&self, offset: u32, bytes: &[u8], hash: &mut Hash<'_, E>) -> Result<Found, E> {
@@ -108,7 +108,7 @@ impl Search {
         Ok(state.found())
     }
 
-    /// What is asked about at first. The first and the last block stand alone: build time and
+    /// What is asked about at first. The first and the last block are on their own: build time and
     /// checksum make them differ after every build, and nothing else should be hashed again for it.
     fn chunks(&self, first_in_flash: usize, n_sectors: usize) -> Vec<Range<usize>> {
         let blocks = aligned_chunks(first_in_flash, 0..n_sectors, SECTORS_PER_BLOCK);

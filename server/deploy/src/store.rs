@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn changes_of_several_threads_and_servers_are_all_kept() {
         let dir = tempfile::tempdir().unwrap();
-        // A lock belongs to whoever opened the file, so two stores are as two processes.
+        // A lock belongs to the handle that opened the file, so two stores are as two processes.
         let servers = [(); 2].map(|()| Store::<Kept>::new(dir.path().join("kept.json")));
         std::thread::scope(|scope| {
             for n in 0..16 {

@@ -58,7 +58,7 @@ impl Kind {
 /// The largest [`Kind::text_bytes_max`].
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// All that is said of a text that is too long.
+/// All that is reported of a text that is too long.
 #[must_use]
 pub fn too_long(kind: Kind) -> Diagnostic {
     let message = format!(

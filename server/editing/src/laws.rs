@@ -1,4 +1,4 @@
-//! What holds of every document, whatever stands in it.
+//! What holds of every document, whatever it contains.
 
 use fbuild_project::partitions::csv;
 
@@ -154,7 +154,7 @@ impl Document<'_> {
         edited.unwrap_or_else(|| panic!("{edits:?} do not fit {:?}", self.text))
     }
 
-    /// A client refuses an outline whose names stand outside of their entries.
+    /// A client refuses an outline whose names are outside of their entries.
     fn symbol(&self, symbol: &Symbol) {
         self.place(&symbol.span);
         self.place(&symbol.name_span);

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// Byte offsets into a text. Both ends stand between characters.
+/// Byte offsets into a text. Both ends lie between characters.
 pub type Span = Range<usize>;
 
 /// How much something matters.

@@ -59,7 +59,7 @@ struct Project<'v> {
     /// The document alone; empty if it is too much.
     ini: IniText,
     /// The configuration as a whole is more than belongs to a project: that is told, and nothing else
-    /// is said of it.
+    /// is reported of it.
     is_too_much: bool,
     /// Pairs of letters that may yet be compared to guess what was meant.
     guesses_left: Cell<usize>,
@@ -126,7 +126,7 @@ impl<'v> Project<'v> {
         &self.view.facts.files
     }
 
-    /// The document; what it extends may stand in other files.
+    /// The document; what it extends may be in other files.
     fn ini(&self) -> &IniText {
         &self.ini
     }
@@ -137,13 +137,13 @@ impl<'v> Project<'v> {
         sections.flat_map(|section| section.options.iter().map(move |option| (section, option)))
     }
 
-    /// The names of environments, with the sections that they stand in here.
+    /// The names of environments, with the sections that they are in here.
     fn envs(&self) -> impl Iterator<Item = (&str, &SectionText)> {
         let sections = self.ini().sections.iter();
         sections.filter_map(|section| Some((section.name.strip_prefix("env:")?, section)))
     }
 
-    /// Where the value of an option stands, if it is in this document.
+    /// Where the value of an option is, if it is in this document.
     fn option_here(&self, section: &str, option: &str) -> Option<&OptionText> {
         match self.config.origin(section, option)? {
             Origin::File { file, option, .. } if file.path == self.view.path => Some(option),
@@ -151,7 +151,7 @@ impl<'v> Project<'v> {
         }
     }
 
-    /// The value of an option and its place, if nothing is wrong with it and it stands in this document.
+    /// The value of an option and its place, if nothing is wrong with it and it is in this document.
     fn text_here(&self, section: &str, option: &str) -> Option<(String, &OptionText)> {
         Some((
             self.text(section, option)?,

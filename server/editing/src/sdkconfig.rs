@@ -88,7 +88,7 @@ impl<'v> Config<'v> {
         self.text.entry(name)
     }
 
-    /// The chip that it is for, and where that stands.
+    /// The chip that it is for, and where that is.
     fn chip(&self) -> Option<(Chip, &Entry)> {
         let entry = self.entry("IDF_TARGET")?;
         Some((entry.value.parse().ok()?, entry))

@@ -96,7 +96,7 @@ impl Text {
         start + inside
     }
 
-    /// The bytes between two places; `None` if the second stands before the first.
+    /// The bytes between two places; `None` if the second comes before the first.
     #[must_use]
     pub fn range(&self, from: Place, to: Place, encoding: Encoding) -> Option<Range<usize>> {
         let range = self.offset(from, encoding)..self.offset(to, encoding);

@@ -30,7 +30,7 @@ pub enum BootState {
     Brownout,
     /// A program crashed.
     Panic,
-    /// Bytes that are no text: wrong baud rate, another crystal, or a floating line.
+    /// Bytes that are not text: wrong baud rate, another crystal, or a floating line.
     Garbage,
     /// Text that says nothing known; its end.
     Other {

@@ -223,7 +223,7 @@ impl Session {
     ) -> Result<Reply, LoaderError> {
         let (value, mut data) = self.exchange(op, data, checksum, timeout)?;
         let command = op_name(op);
-        // The status stands behind the reply. A stub that fails sends the status alone.
+        // The status follows the reply. A stub that fails sends the status alone.
         let status_at = if data.len() >= reply_len + 2 {
             reply_len
         } else {
@@ -313,7 +313,7 @@ impl Session {
         }
     }
 
-    /// The next thing that stood between two delimiters, or `None` after `deadline`.
+    /// The next thing between two delimiters, or `None` after `deadline`.
     fn next_piece(&mut self, deadline: Duration) -> Result<Option<Piece>, LoaderError> {
         loop {
             if let Some(piece) = self.pieces.pop_front() {

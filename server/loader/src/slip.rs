@@ -29,7 +29,7 @@ pub fn encode(payload: &[u8], out: &mut Vec<u8>) {
 pub enum Piece {
     /// A well-formed, unescaped, non-empty payload.
     Frame(Vec<u8>),
-    /// Bytes that were no frame, as they came: what stood before the first delimiter, or a payload
+    /// Bytes that were not a frame, as they came: what was before the first delimiter, or a payload
     /// with a bad escape.
     Junk(Vec<u8>),
     /// A payload longer than the decoder's limit; its bytes are gone.
@@ -39,7 +39,7 @@ pub enum Piece {
 /// Tolerant receiver: every non-empty stretch between two delimiters is a piece, any number of extra
 /// delimiters is ignored, and a truncated frame is ended by the next frame's opening delimiter. Boot
 /// ROMs receive this way (seen, recordings `*-p01-*`), and so should a host: after a reset, boot-log
-/// text stands between frames and must not swallow the answer behind it.
+/// text is between frames and must not swallow the answer behind it.
 ///
 /// Memory is bounded by the limit given to [`Decoder::new`], whatever comes in.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ const CANCELLED: u8 = 130;
 /// 128 + SIGPIPE, likewise.
 const PIPE_CLOSED: u8 = 141;
 
-/// Options of every subcommand stand behind its own in its help.
+/// Global options follow a subcommand's own in its help.
 const LAST: usize = 900;
 
 const EXAMPLE: &str = "\

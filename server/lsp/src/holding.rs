@@ -96,7 +96,7 @@ impl<'d> Holding<'d> {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        // The port was closed before: whoever has it by now has noted that.
+        // The port was closed before: its next owner has already noted itself.
         if let Some(file) = self.file()
             && read(&file).is_some_and(|note| note.pid == self.note.pid)
         {
@@ -128,7 +128,7 @@ fn tell(note: &Note, holders: &mut [Holder]) {
     }
 }
 
-/// A file name of its own for each port: what is no letter or digit is its number, between dashes.
+/// A file name of its own for each port: a character other than a letter or digit is its number, between dashes.
 fn file_name(port: &str) -> String {
     let escaped = port.chars().map(|c| match c {
         c if c.is_ascii_alphanumeric() => c.to_string(),

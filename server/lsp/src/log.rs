@@ -24,9 +24,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use fbuild_project::plain;
 
-/// Lines that wait for the client, and for whoever reads standard error; more are dropped.
+/// Lines that wait for the client, and for the reader of standard error; more are dropped.
 const WAITING_MAX: usize = 256;
-/// At the end of a server, how long whoever reads standard error may take for the last lines.
+/// At the end of a server, how long the reader of standard error may take for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(200);
 /// Lines about the way to the client are not sent on that way: each would make the next one.
 const WAY_TO_CLIENT: &str = "fbuild_lsp::server::editor";
@@ -197,7 +197,7 @@ impl Write for UnreadStderr {
 }
 
 /// Starts logging to standard error and, if named, to a file; the way to the client is returned.
-/// `is_server`: it must never wait for whoever reads standard error.
+/// `is_server`: it must never wait for the reader of standard error.
 pub(crate) fn start(
     level: LevelFilter,
     is_server: bool,
@@ -220,7 +220,7 @@ pub(crate) fn start(
         None => None,
         Some(path) => {
             let file = File::options().create(true).append(true).open(path)?;
-            // Whoever names a file wants to read what happened.
+            // A named file is there to read what happened.
             let level = level.max(LevelFilter::DEBUG);
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(Mutex::new(file))
@@ -235,9 +235,9 @@ pub(crate) fn start(
         .with(file)
         .with(tap.clone())
         .init();
-    // Whoever looks for the reason of an internal error looks into the log.
+    // The log is where the reason of an internal error is looked for.
     std::panic::set_hook(Box::new(|panic| {
-        // Place and reason, which stand on two lines.
+        // Place and reason, which are on two lines.
         tracing::error!("{}", panic.to_string().replace('\n', " "));
     }));
     Ok(tap)

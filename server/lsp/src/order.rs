@@ -24,7 +24,7 @@ pub(crate) struct Order {
     pub(crate) roots: Vec<PathBuf>,
     /// Offsets and files to use instead of a target of the workspace.
     pub(crate) files: Vec<(u32, PathBuf)>,
-    /// Target name, or what stands behind its colon.
+    /// Target name, or what follows its colon.
     pub(crate) target: Option<String>,
     /// Port name.
     pub(crate) port: Option<String>,

@@ -19,7 +19,7 @@ use fbuild_sim::{Board, Timing};
 
 pub(crate) use remembered::{Remembered, usb_location};
 
-/// USB vendors whose serial adapters stand on boards of this family, with the name that people
+/// USB vendors whose serial adapters are used on boards of this family, with the name that people
 /// know. Source: the USB ID repository (usb.ids) and the boards' schematics.
 const BOARD_VENDORS: [(u16, &str); 4] = [
     (ESPRESSIF_VID, "Espressif"),
@@ -28,7 +28,7 @@ const BOARD_VENDORS: [(u16, &str); 4] = [
     (0x0403, "FTDI"),
 ];
 
-/// The adapter's usual name, if it is one that stands on such boards.
+/// The adapter's usual name, if it is used on such boards.
 pub(crate) fn board_vendor(port: &PortInfo) -> Option<&'static str> {
     let vid = port.usb.as_ref()?.vid;
     BOARD_VENDORS
@@ -99,7 +99,7 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
     Ok(Chosen { name, warning })
 }
 
-/// Ports that a board may be on: adapters that stand on such boards, else anything on USB.
+/// Ports that a board may be on: adapters that are used on such boards, else anything on USB.
 pub(crate) fn candidates(ports: &[PortInfo]) -> Vec<&PortInfo> {
     let likely: Vec<&PortInfo> = ports
         .iter()
@@ -223,7 +223,7 @@ pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, 
     match state_dir {
         Some(dir) => {
             if !names_file && let Err(error) = own_file::directory(dir) {
-                // Whoever opens the flash in it fails.
+                // Opening the flash in it fails.
                 tracing::warn!(path = %dir.display(), %error, "the state directory");
             }
             SimPort::parse(port, dir)

@@ -55,7 +55,7 @@ pub(crate) struct Tracker {
 /// What is to be written, in microseconds, and how much of it is.
 #[derive(Debug)]
 struct Planned {
-    /// Where the bar stood, in thousandths.
+    /// Where the bar was, in thousandths.
     base: u64,
     times: HashMap<Arc<str>, u64>,
     /// Thousandths done, per phase of a region.

@@ -37,7 +37,7 @@ pub struct Crash {
     /// The first digits of the SHA-256 of the ELF file that runs, where the crash or the boot before it says it.
     /// Builds of the Arduino core print zeros: [`Self::names_its_build`] is false then.
     pub elf_sha256: Option<String>,
-    /// The data address that could not be read or written, or the address that is no code.
+    /// The data address that could not be read or written, or the address that is not code.
     pub fault_address: Option<u32>,
     /// The place that the text itself names.
     pub source: Option<Source>,
@@ -229,7 +229,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Notes words that stand one after the other from an address on. More than [`MAX_STACK`] bytes are dropped.
+    /// Notes consecutive words from an address on. More than [`MAX_STACK`] bytes are dropped.
     pub(crate) fn add(&mut self, base: u32, words: &[u32]) {
         for (index, word) in (0_u32..).zip(words) {
             if self.words.len() * 4 < MAX_STACK
@@ -404,7 +404,7 @@ impl Crash {
     }
 }
 
-/// Code of the ESP32 family, ROM and RAM included, lies here. Addresses elsewhere (0, 0xfffffffd) are no code.
+/// Code of the ESP32 family, ROM and RAM included, lies here. Addresses elsewhere (0, 0xfffffffd) are not code.
 fn may_be_code(address: u32) -> bool {
     (0x4000_0000..0x5100_0000).contains(&address)
 }

@@ -28,7 +28,7 @@ pub struct Place {
 /// Most inlined functions that are listed at one address.
 const MAX_INLINED: usize = 64;
 
-/// Most labels that may stand in one function before it is no longer found by its length.
+/// Most labels that one function may have before it is no longer found by its length.
 const MAX_LABELS: usize = 64;
 
 /// An ELF file.
@@ -222,7 +222,7 @@ impl Program {
         })
     }
 
-    /// What stands at an address: inlined functions first.
+    /// What is at an address: inlined functions first.
     pub(crate) fn at(&self, address: u32) -> Vec<At> {
         let mut found = self.by_debug_information(address).unwrap_or_default();
         if found.is_empty() {

@@ -54,7 +54,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether a line is shown. Lines that are no log lines are shown unless `*` is `N` or missing.
+    /// Whether a line is shown. Lines that are not log lines are shown unless `*` is `N` or missing.
     #[must_use]
     pub fn shows(&self, text: &str) -> bool {
         if !self.is_given {

@@ -10,7 +10,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// One line of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// When its first byte came, on the clock of whoever feeds [`Lines`].
+    /// When its first byte came, on the caller's clock.
     pub at: Duration,
     /// Its text with colours, without its end. Bytes that are not UTF-8 are U+FFFD.
     pub text: String,
@@ -65,7 +65,7 @@ impl Lines {
         lines
     }
 
-    /// What has come and is no line yet: a prompt, for a view that shows it.
+    /// What has come and is not a line yet: a prompt, for a view that shows it.
     #[must_use]
     pub fn pending(&self) -> Option<(Duration, String)> {
         let text = || String::from_utf8_lossy(&self.pending).into_owned();

@@ -84,7 +84,7 @@ pub(crate) enum Said {
     NoBacktrace,
     /// `====================== PANIC ======================`
     RustBanner,
-    /// `panicked at src/main.rs:27:9:`; the message follows on the next line, or stands in the old form.
+    /// `panicked at src/main.rs:27:9:`; the message follows on the next line, or uses the old form.
     RustPanic {
         thread: Option<String>,
         source: Option<Source>,

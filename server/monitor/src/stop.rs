@@ -29,7 +29,7 @@ pub enum Stop {
     },
     /// A return address was overwritten.
     NotReturnAddress {
-        /// What stands there.
+        /// What is there.
         address: u32,
     },
     /// A function that never returns has not kept its caller.

@@ -94,7 +94,7 @@ pub fn without_stamp(text: &str) -> &str {
         })
 }
 
-/// What stands behind a date (if there is one) and a time of day.
+/// What follows a date (if there is one) and a time of day.
 fn clock(text: &str) -> Option<&str> {
     let shape = |text: &str, shape: &[u8]| {
         let bytes = text.as_bytes();
@@ -133,7 +133,7 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     text[..end].to_owned()
 }
 
-/// `0x` and one to eight digits at the beginning; the number and what stands behind it.
+/// `0x` and one to eight digits at the beginning; the number and what follows it.
 pub(crate) fn hex(text: &str) -> Option<(u32, &str)> {
     let digits = text
         .strip_prefix("0x")

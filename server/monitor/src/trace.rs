@@ -16,7 +16,7 @@ const MAX_CANDIDATES: usize = 64;
 pub struct Trace {
     /// Whose addresses they are.
     pub build: Build,
-    /// The address at which the program crashed, where it is no code: a jump to nowhere.
+    /// The address at which the program crashed, where it is not code: a jump to nowhere.
     pub unknown_top: Option<u32>,
     /// Functions from the innermost outwards, all certain. An inlined one is a frame of its own, before the function that
     /// it is in.
@@ -72,7 +72,7 @@ pub struct Blame {
     pub place: Place,
 }
 
-/// Says what a crash's addresses mean in the chosen ELF file. Of another build nothing is said.
+/// Says what a crash's addresses mean in the chosen ELF file. Nothing is reported for another build.
 #[must_use]
 pub fn trace(crash: &Crash, choice: &Choice<'_>) -> Trace {
     let mut trace = Trace {

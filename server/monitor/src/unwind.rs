@@ -1,7 +1,7 @@
 //! Walks a RISC-V stack by the call frame information of the program (DWARF 5, section 6.4), over the registers and
 //! stack words that the board has printed. No debugger, no toolchain.
 //!
-//! A step is taken only where it is certain. What stops the walk is said, and nothing is shown beyond it.
+//! A step is taken only where it is certain. What stops the walk is reported, and nothing is shown beyond it.
 
 mod calls;
 

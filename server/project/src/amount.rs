@@ -3,7 +3,7 @@
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// A size that stands alone, as short as it can be said: `4 MiB`, `1.5 MiB`, `24 KiB`, `100 bytes`.
+/// A size that is on its own, as short as it can be said: `4 MiB`, `1.5 MiB`, `24 KiB`, `100 bytes`.
 #[must_use]
 pub fn amount(bytes: u64) -> String {
     match bytes {

@@ -57,7 +57,7 @@ pub struct Discovery {
     pub problems: Vec<InputError>,
     /// What the project could build and has not.
     pub unbuilt: Vec<Unbuilt>,
-    /// What was looked at and is no target, and why.
+    /// What was looked at and is not a target, and why.
     pub passed: Vec<Passed>,
     /// Builds for what this program does not deploy to, as `env:uno is for atmelavr`.
     foreign: Vec<String>,
@@ -71,7 +71,7 @@ pub struct Discovery {
 pub struct Passed {
     /// What was looked at.
     pub place: PathBuf,
-    /// Why it is no target.
+    /// Why it is not a target.
     pub why: String,
 }
 
@@ -187,10 +187,10 @@ fn misplaced_table(target: &Target) -> Option<String> {
     })
 }
 
-/// What stands in the usual places of the project in `root`.
+/// What is in the usual places of the project in `root`.
 fn of_project(root: &Path, environment: &Environment, look: &Look) -> Discovery {
     let mut found = Discovery::of(root);
-    // What stands in the place of a project's file and is none is told, whoever would read it.
+    // What is in the place of a project's file and is not a file is reported, whoever would read it.
     for name in PROJECT_FILES {
         look.has(&root.join(name));
     }

@@ -38,7 +38,7 @@ pub enum ImageFault {
     },
     /// The checksum byte is wrong.
     Checksum {
-        /// What stands in the image.
+        /// What is in the image.
         stored: u8,
         /// What its segments give.
         computed: u8,
@@ -50,7 +50,7 @@ pub enum ImageFault {
 /// What the header of a valid image says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EspImage {
-    /// Chip id, as it stands there.
+    /// Chip id, as it is there.
     pub chip_id: u16,
     /// Legacy minimum revision: a major number (on the C3: a minor one).
     pub min_revision_legacy: u8,

@@ -35,7 +35,7 @@ pub fn size_name(bytes: u32) -> Option<&'static str> {
         .find(|name| size_bytes(name) == Some(bytes))
 }
 
-/// The flash size that a boot loader's header says; `None` for what is no image, and for the values
+/// The flash size that a boot loader's header says; `None` for what is not an image, and for the values
 /// that mean no size.
 #[must_use]
 pub fn header_flash_size(start: &[u8]) -> Option<u32> {

@@ -20,7 +20,7 @@ pub struct Entry {
     pub seq: u32,
     /// State of the image that it selects.
     pub state: u32,
-    /// CRC of the sequence number, as it stands there.
+    /// CRC of the sequence number, as it is there.
     pub crc: u32,
 }
 
@@ -38,7 +38,7 @@ impl Entry {
         }
     }
 
-    /// Whether something stands there that is no entry.
+    /// Whether something is there that is not an entry.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         let is_blank = (self.seq, self.state, self.crc) == (u32::MAX, u32::MAX, u32::MAX);

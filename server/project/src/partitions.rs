@@ -1,4 +1,4 @@
-//! Partition tables: the binary form as it stands in flash. The CSV form is in [`csv`].
+//! Partition tables: the binary form as it is in flash. The CSV form is in [`csv`].
 //!
 //! Source of the layout: ESP-IDF `gen_esp32part.py` and `esp_flash_partitions.h` (v6.0).
 
@@ -9,11 +9,11 @@ use md5::{Digest, Md5};
 
 /// Bytes of a row.
 const ROW_BYTES: usize = 32;
-/// Bytes of a table file. The sector it stands in has 0x1000; the rest is FF or a signature.
+/// Bytes of a table file. The sector it is in has 0x1000; the rest is FF or a signature.
 pub const TABLE_BYTES: usize = 0xC00;
 /// Bytes of flash that belong to the table.
 pub const TABLE_SECTOR_BYTES: u32 = 0x1000;
-/// Where the table stands unless a project says otherwise.
+/// Where the table is unless a project says otherwise.
 pub const DEFAULT_TABLE_OFFSET: u32 = 0x8000;
 
 const ROW_MAGIC: [u8; 2] = [0xAA, 0x50];
@@ -124,7 +124,7 @@ impl Partition {
     }
 }
 
-/// Why bytes are no partition table.
+/// Why bytes are not a partition table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// A row begins with something else than AA 50.
@@ -135,7 +135,7 @@ pub enum TableError {
         /// Its first two bytes.
         found: String,
     },
-    /// The rows' MD5 is not the one that stands in the table.
+    /// The rows' MD5 is not the one that is in the table.
     #[error("its MD5 does not match its rows")]
     Md5,
     /// No row of FF ends it.

@@ -5,7 +5,7 @@
 //! that runs a command. Inside this program names stay as they are, because they are compared and
 //! opened. On the way out every text passes one of these functions, in the few modules that have a
 //! way out: `cli::terminal`, `cli::bars`, `json`, `log`, `server::editor`, `server::editing::protocol`,
-//! and whoever makes Markdown. (`tests/it/names.rs` sends hostile names through all of them.)
+//! and everything that makes Markdown. (`tests/it/names.rs` sends hostile names through all of them.)
 
 use std::borrow::Cow;
 

@@ -67,7 +67,7 @@ pub struct Region {
     pub source: Source,
     /// What it is.
     pub kind: RegionKind,
-    /// Whether the build says that this region stands encrypted in flash.
+    /// Whether the build says that this region is encrypted in flash.
     pub encrypted: bool,
 }
 
@@ -155,7 +155,7 @@ pub struct Target {
     pub inputs: Vec<PathBuf>,
     /// Table in CSV form that the binary table should agree with, if the project has one.
     pub partitions_csv: Option<PathBuf>,
-    /// Where the partition table stands in flash.
+    /// Where the partition table is in flash.
     pub table_offset: u32,
     /// Baud rate that the project asks for (`upload_speed`).
     pub baud: Option<u32>,

@@ -36,7 +36,7 @@ pub enum State {
     InReset,
     /// The application at this flash offset runs.
     Firmware {
-        /// Where it stands.
+        /// Where it is.
         app_offset: u32,
     },
     /// It was started from flash and nothing there could run.

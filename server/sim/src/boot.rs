@@ -23,7 +23,7 @@ pub(crate) struct Boot {
 /// Why no application runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootFailure {
-    /// No image where the ROM looks for the second stage; what stands there instead.
+    /// No image where the ROM looks for the second stage; what is there instead.
     NoBootloader(u32),
     /// An image with a wrong checksum.
     BootloaderDamaged,

@@ -86,7 +86,7 @@ impl Faults {
         self.with(when, Fault::DropAnswer)
     }
 
-    /// One bit of byte `index` of that command's answer (as it stands on the wire, delimiters
+    /// One bit of byte `index` of that command's answer (as it is on the wire, delimiters
     /// included) is turned.
     #[must_use]
     pub fn corrupt_answer(self, when: When, index: usize) -> Self {

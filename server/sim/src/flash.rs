@@ -87,7 +87,7 @@ impl Nor {
         self.contents.len() as u32
     }
 
-    /// Everything that stands in it.
+    /// Everything that is in it.
     #[must_use]
     pub fn contents(&self) -> &[u8] {
         &self.contents

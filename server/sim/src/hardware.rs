@@ -1,6 +1,6 @@
 //! What ROM and stub both run on: flash, registers, serial line, clock.
 //!
-//! Time here is the CPU's: [`Hardware::now`] stands at the moment that the running command has
+//! Time here is the CPU's: [`Hardware::now`] is the moment that the running command has
 //! reached, every operation moves it on. A command is computed at once when its last byte arrives,
 //! and its answer is stamped with the time at which it would have been sent. Nothing therefore
 //! interrupts a command: a reset that comes while one is running finds its work done. (Power that
@@ -238,7 +238,7 @@ impl Hardware {
         self.flash.is_blank_sector(sector)
     }
 
-    /// MD5 over flash as it stands (ciphertext if it is encrypted); `None` if not all is there.
+    /// MD5 over flash as it is (ciphertext if it is encrypted); `None` if not all is there.
     pub(crate) fn hash(
         &mut self,
         offset: u32,

@@ -76,7 +76,7 @@ enum Usb {
 }
 
 impl SimPort {
-    /// Takes a port name apart. Without a file in it, the flash stands in `state_dir`.
+    /// Takes a port name apart. Without a file in it, the flash file is in `state_dir`.
     pub fn parse(name: &str, state_dir: &Path) -> Result<Self, ParseError> {
         let PortName::Sim { file, options } = PortName::of(name) else {
             return Err(ParseError::NotSim(name.to_owned()));

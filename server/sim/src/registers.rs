@@ -108,7 +108,7 @@ impl Registers {
     }
 
     pub(crate) fn reset(&mut self, chip: Chip) {
-        // The watchdog and "force download" registers stand in the always-on domain and survive a
+        // The watchdog and "force download" registers are in the always-on domain and survive a
         // core reset; EN clears them too, and so does this, except that nothing else sets them.
         self.volatile.clear();
         self.spi = SpiController::new(chip);

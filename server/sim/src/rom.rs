@@ -68,7 +68,7 @@ impl From<Result<(), u8>> for Outcome {
     }
 }
 
-/// A command's answer, apart from what stands in the answer buffer.
+/// A command's answer, apart from what is in the answer buffer.
 struct Reply {
     outcome: Outcome,
     data_len: usize,
@@ -306,7 +306,7 @@ impl Rom {
         Ok(())
     }
 
-    /// On failure the digest field keeps what stood there (recordings `*-p02-*`).
+    /// On failure the digest field keeps what was there (recordings `*-p02-*`).
     fn md5(&mut self, hw: &mut Hardware) -> Outcome {
         let (offset, len) = (self.word(0), self.word(1));
         let end = u64::from(offset) + u64::from(len);

@@ -36,7 +36,7 @@ pub struct Security {
 /// Length of the block that flash encryption works on.
 const CIPHER_BLOCK_LEN: usize = 16;
 
-/// Encrypts or decrypts (the same operation) `bytes` that stand at `offset`: a keystream that depends
+/// Encrypts or decrypts (the same operation) `bytes` that are at `offset`: a keystream that depends
 /// on the address, as the chip's does. It is not the chip's cipher: what matters is that ciphertext
 /// differs from plaintext, that the same text differs at another place, and that the boot code can
 /// undo it.

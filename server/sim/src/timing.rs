@@ -1,6 +1,6 @@
 //! How long things take: one table of parameters, each with its source.
 //!
-//! Three kinds of values stand here, and their comments say which is which: facts of the UART and of
+//! There are three kinds of values here, and their comments say which is which: facts of the UART and of
 //! data sheets, ordinary figures of USB bridges, and *estimates* for what nobody has published (how
 //! fast a boot ROM hashes, for instance). A benchmark that depends on an estimate has to show how its
 //! result moves with it; [`Timing::with_hash_rates_scaled`] is there for that.

@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if let Ok(table) = PartitionTable::parse(bytes) {
-        // A name that is no UTF-8 cannot be written back, and more rows than fit have no end.
+        // A name that is not UTF-8 cannot be written back, and more rows than fit have no end.
         let is_exact = |name: &str| !name.contains('\u{fffd}');
         if table.partitions.len() < 95 && table.partitions.iter().all(|it| is_exact(&it.label)) {
             assert_eq!(PartitionTable::parse(&table.to_bytes()).as_ref(), Ok(&table));

@@ -49,7 +49,7 @@ fn a_deploy_by_esptool_shows_its_progress() {
     }
 }
 
-/// What a new table costs is a question, whoever looks at the board.
+/// What a new table costs is a question with either backend.
 #[test]
 fn data_on_the_board_is_asked_about() {
     let Some(program) = newer() else { return };

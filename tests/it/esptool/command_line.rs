@@ -364,7 +364,7 @@ fn an_interrupted_write_leaves_nothing_behind_and_is_repaired() {
     }
 }
 
-/// Whether any process stands in a folder below this one, also in one that is gone.
+/// Whether any process is in a folder below this one, also in one that is gone.
 #[cfg(target_os = "linux")]
 fn anybody_in(folder: &Path) -> bool {
     let processes = std::fs::read_dir("/proc").unwrap();

@@ -2,7 +2,7 @@
 //! partition table costs. Both backends find and say the same; esptool is run once more for it, and
 //! only where there is something to find out.
 
-#![cfg(unix)] // scripts stand before and for esptool
+#![cfg(unix)] // scripts wrap or replace esptool
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -264,7 +264,7 @@ case " $* " in
 esac
 "#;
 
-/// Then it is said what is not known; where data is to be kept, nothing is written.
+/// Then the message says what is not known; where data is to be kept, nothing is written.
 #[test]
 fn what_esptool_cannot_read_is_not_claimed_to_be_known() {
     let folder = tempfile::tempdir().unwrap();

@@ -60,7 +60,7 @@ impl RemotePort {
             move || {
                 while !is_over.load(Ordering::Acquire) {
                     match listener.accept() {
-                        // Whoever hangs up may come again.
+                        // The client may reconnect.
                         Ok((stream, _)) => drop(Client::new(stream).serve(&mut link, &is_over)),
                         Err(_) => std::thread::sleep(TURN),
                     }

@@ -1,7 +1,7 @@
 //! Ports that only esptool opens: the native backend refuses them and offers esptool, and by esptool
 //! everything is as with any other port. The board's control lines are pulled over the network, too.
 
-#![cfg(unix)] // a script stands before esptool
+#![cfg(unix)] // a script wraps esptool
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,7 +52,7 @@ fn assert_runs(remote: &RemotePort, folder: &TempDir, project: &Path) {
     assert_eq!(remote.board().state(), runs);
 }
 
-/// Everything that a working board can come to.
+/// Every outcome that a working board can have.
 fn story(program: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let program = quick(folder.path(), program);

@@ -187,7 +187,7 @@ fn assert_same(native: &Report, esptool: &Report) {
         })
     };
     assert_eq!(planned(native), planned(esptool), "the order of writing");
-    // What only counts sectors or names what was written stands behind the first bracket.
+    // What only counts sectors or names what was written follows the first bracket.
     let words = |report: &Report| {
         report
             .message
@@ -206,7 +206,7 @@ fn in_mode(build: &Build, mode: Mode) -> Request {
     }
 }
 
-/// Everything that a working board can come to.
+/// Every outcome that a working board can have.
 fn story(chip: Chip, program: &Path) {
     let pair = Pair::new(&Board::builder(chip), program);
     let build = build(chip);
@@ -274,7 +274,7 @@ fn every_outcome_on_a_c3_with_both_versions() {
     }
 }
 
-/// eFuses stand elsewhere on each chip, and so does the boot loader.
+/// eFuses are elsewhere on each chip, and so is the boot loader.
 #[test]
 fn every_chip_is_identified_and_written() {
     let Some(program) = newer() else { return };

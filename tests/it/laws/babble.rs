@@ -1,4 +1,4 @@
-//! Something that answers, but is no board: a deploy to it fails, ends, and does not panic.
+//! Something that answers, but is not a board: a deploy to it fails, ends, and does not panic.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -36,7 +36,7 @@ proptest! {
         prop_assert_eq!(pieces(bytes.chunks(len)), whole);
     }
 
-    /// Every payload comes back, whatever noise stands before it, between the frames and behind.
+    /// Every payload comes back, whatever noise is before, between and after the frames.
     #[test]
     fn frames_come_back(payloads in vec(vec(any::<u8>(), 1..LIMIT / 2), 0..8), noise in wire()) {
         let mut bytes = noise.clone();
@@ -52,7 +52,7 @@ proptest! {
         prop_assert_eq!(&found[before..before + expected.len()], &expected[..]);
     }
 
-    /// Nothing is made up: what comes out is no more than what went in.
+    /// Nothing is made up: not more comes out than went in.
     #[test]
     fn pieces_are_made_of_what_arrived(bytes in wire()) {
         let total: usize = pieces(std::iter::once(&bytes[..]))

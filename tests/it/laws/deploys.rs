@@ -366,7 +366,7 @@ proptest! {
 proptest! {
     #![proptest_config(super::cases(32))]
 
-    /// Cancelled at any moment: the board is left as it is said, and the next deploy repairs.
+    /// Cancelled at any moment: the board is left as reported, and the next deploy repairs.
     #[test]
     fn a_deploy_that_is_cancelled(case in case(), cancel_at in 0usize..150) {
         let build = case.build();

@@ -5,7 +5,7 @@ use fbuild_loader::packet::op;
 use super::fault::{ACKNOWLEDGMENT, Fault, Frame, Harm};
 use super::noisy::Seen;
 
-/// So many of the bits that stand in the middle of data, or far back in a frame, are left out even of
+/// So many of the bits that are in the middle of data, or far back in a frame, are left out even of
 /// the exhaustive run: all of a payload's bits are alike.
 const FIELDS_LEN: usize = 8 + 24;
 /// Frames that answer one request, of which more than these are like them.

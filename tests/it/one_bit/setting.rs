@@ -391,7 +391,7 @@ fn storage(loader: Loader) -> Vec<u8> {
     kinds.iter().enumerate().flat_map(sector).collect()
 }
 
-/// A board that was used: something stands everywhere, and the regions differ here and there.
+/// A board that was used: something is everywhere, and the regions differ here and there.
 fn old_contents(setting: Setting, build: &Build) -> Vec<u8> {
     static USED: OnceLock<Vec<u8>> = OnceLock::new();
     let mut flash = USED.get_or_init(|| noise(5, FLASH_LEN)).clone();

@@ -1,5 +1,5 @@
 -- `vim.g.fbuild`: what the person set, checked, with defaults. Read anew each time, so that it may
--- be changed while Neovim runs. The server's own settings stand in `vim.lsp.config`.
+-- be changed while Neovim runs. The server's own settings are in `vim.lsp.config`.
 local M = {}
 
 ---@class (exact) fbuild.Options

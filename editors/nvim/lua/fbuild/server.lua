@@ -46,7 +46,7 @@ end
 function M.missing()
   local config = vim.lsp.config[M.name]
   local binary = require('fbuild.options').read().server
-  -- Whoever gave a `cmd` of their own knows where it is.
+  -- With a `cmd` of their own, users know where it is.
   if (config and config.cmd ~= M.spawn) or vim.fn.executable(binary) == 1 then
     return nil
   end
@@ -55,7 +55,7 @@ end
 
 local is_missing_said = false
 
---- Whether there is a server to start for a file that is opened. That there is none is said once.
+--- Whether there is a server to start for a file that is opened. If there is none, that is reported once.
 ---@return boolean
 function M.may_start()
   local missing = M.missing()

@@ -59,7 +59,7 @@ function State:set_targets(targets)
   vim.cmd.redrawstatus()
 end
 
---- Another choice is a newer fact, too. This is said when it is made: the server's own word of it may
+--- Another choice is a newer fact, too. It is reported when it is made: the server's own word of it may
 --- come after the deploy that it was made for.
 ---@param selection fbuild.Selection
 function State:set_choice(selection)

@@ -63,7 +63,7 @@
 ---@field warnings string[]
 ---@field error? fbuild.Failure
 
----@class fbuild.Status where a job stands
+---@class fbuild.Status the state of a job
 ---@field job integer
 ---@field kind string
 ---@field state 'running'|'succeeded'|'failed'|'cancelled'

@@ -1,4 +1,4 @@
-/** The palette's commands. Their titles and when they are offered stand in package.json. */
+/** The palette's commands. Their titles and when they are offered are in package.json. */
 
 import * as vscode from "vscode";
 

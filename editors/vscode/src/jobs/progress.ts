@@ -76,7 +76,7 @@ async function open(
       report({ message: text.sentence, increment: Math.max(0, percent - drawn) });
       drawn = Math.max(drawn, percent);
     });
-    // How it ended is for whoever started it.
+    // The caller reports how it ended.
     await job.catch(() => undefined);
     following.dispose();
   });

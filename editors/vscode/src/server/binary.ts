@@ -23,7 +23,7 @@ export type Found =
   | { file: string; from: string; version: string; tried: string[] }
   | { file: undefined; why: string; tried: string[] };
 
-/** Long: a machine that is starting everything at once is no reason to be without a server. */
+/** Long: a machine that is starting everything at once is not a reason to be without a server. */
 const PATIENCE_MS = 30_000;
 
 /** In the order in which they are tried. */

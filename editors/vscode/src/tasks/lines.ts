@@ -2,7 +2,7 @@
 
 import type { DeployArguments, Failure, Outcome, Target } from "../protocol.ts";
 
-/** A task as it stands in tasks.json. */
+/** A task as it is in tasks.json. */
 export interface Definition extends DeployArguments {
   type: string;
   command?: "deploy" | "verify";

@@ -69,7 +69,7 @@ export function withTargets(facts: Facts, targets: Targets): Facts {
 }
 
 /**
- * Somebody chose a target or a board, and a result of the choice before is old. This is said when the
+ * Somebody chose a target or a board, and a result of the choice before is old. It is reported when the
  * choice is made: the server's own word of it may come after the deploy that it was made for.
  */
 export function withChoice(facts: Facts, chosen: Selection): Facts {

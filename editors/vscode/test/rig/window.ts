@@ -96,7 +96,7 @@ export class Window {
    */
   private async list(key: string, typed: string, label: string): Promise<Locator> {
     const input = this.page.locator(".quick-input-widget input.input");
-    // All of the label: parts of it stand in elements of their own, where they match what was typed.
+    // All of the label: parts of it are in elements of their own, where they match what was typed.
     const exact = new RegExp(`^${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
     const name = this.page.locator(".label-name", { hasText: exact });
     const row = this.page.locator(".quick-input-list .monaco-list-row", { has: name }).first();

@@ -22,7 +22,7 @@ test("help with a partition table", async () => {
   const blink = project("blink", {
     "fbuild.port": "sim:board.bin",
     "fbuild.staleBuild": "ignore",
-    // So that the picture shows what stands above the row.
+    // So that the picture shows what is above the row.
     "editor.hover.above": false,
   });
   blink.write("partitions.csv", TABLE);

@@ -1,4 +1,4 @@
-/** Espressif's esptool instead of the built-in loader: only where the workspace is trusted, and it is said. */
+/** Espressif's esptool instead of the built-in loader: only where the workspace is trusted, and it is reported. */
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

@@ -115,7 +115,7 @@ describe("a deploy that does not go well", () => {
     await window.command("fbuild: Erase Flash");
     await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await window.picture("erase");
-    // It is said for ten seconds only.
+    // It is reported for ten seconds only.
     const said = window.page.locator(".statusbar-item", { hasText: /erased \d+ MiB/ }).waitFor();
     await Promise.all([said, window.answer(/Erase the whole flash/, "Erase")]);
     const flash = fs.readFileSync(path.join(blink.path, "board.bin"));

@@ -39,7 +39,7 @@ pub struct Placed {
 pub enum Work<'a> {
     /// Say who is there and how much flash it has.
     Identify,
-    /// Say the board's address: the least that there is to do, for the reset behind it.
+    /// Say the board's address: the shortest run there is, for the reset after it.
     ReadMac,
     /// Read words of memory into a file.
     DumpMemory {
@@ -143,7 +143,7 @@ pub fn arguments(
     Ok(words)
 }
 
-/// Names of options that stand before the command have hyphens in every version; values do not.
+/// Names of options that come before the command have hyphens in every version; values do not.
 fn global(spelling: Spelling, connection: &Connection<'_>) -> Vec<String> {
     let before = match connection.before {
         Before::Reset => "default-reset",

@@ -1,7 +1,7 @@
 //! What goes wrong with esptool, and what its own words for it mean. Pure: text in, errors out.
 //!
 //! Where the native backend has an error for the same thing, it is that error: one text and one
-//! remedy, whoever talks to the board.
+//! remedy, whichever backend is used.
 
 use std::io;
 use std::sync::LazyLock;
@@ -139,7 +139,7 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
         OpenError::NotFound { port }
     // Windows has no other word for a port that somebody holds.
     } else if has("PermissionError(13") || has("[Errno 11]") || has("[Errno 16]") {
-        // Who that is, whoever asked may look for.
+        // The caller may find out who that is.
         let holders = Vec::new();
         OpenError::Busy { port, holders }
     } else if has("[Errno 13]") {

@@ -13,7 +13,7 @@ use fbuild_project::target::Tool;
 pub struct Candidate {
     /// The program.
     pub program: PathBuf,
-    /// What stands before esptool's own arguments: `-m esptool`, or a script's path.
+    /// What comes before esptool's own arguments: `-m esptool`, or a script's path.
     pub before: Vec<OsString>,
 }
 
@@ -58,8 +58,8 @@ impl std::fmt::Display for Candidate {
     }
 }
 
-/// The ways that there are, best first. What a person chose (a path, or a name to be found on PATH)
-/// stands alone: if it does not work, they want to know. Else what is on PATH, then what the
+/// The candidates, best first. What a person chose (a path, or a name to be found on PATH)
+/// is the only one: if it does not work, they want to know. Else what is on PATH, then what the
 /// project's build tool brought along.
 #[must_use]
 pub fn candidates(
@@ -111,7 +111,7 @@ fn on_path_too(path: &Path, environment: &Environment, is_file: &dyn Fn(&Path) -
 fn on_path(names: &[&str], environment: &Environment) -> Vec<Candidate> {
     let path = environment.get("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(path)
-        // "." and empty entries mean wherever somebody stands: maybe in a stranger's project.
+        // "." and empty entries mean the current directory: maybe a stranger's project.
         .filter(|folder| folder.is_absolute())
         .collect();
     let all = names
@@ -129,7 +129,7 @@ fn python(venv: &Path) -> PathBuf {
     }
 }
 
-/// Source: ESP-IDF `tools/idf_tools.py`: environments stand in `python_env` of IDF_TOOLS_PATH or
+/// Source: ESP-IDF `tools/idf_tools.py`: environments are in `python_env` of IDF_TOOLS_PATH or
 /// `~/.espressif`, named after ESP-IDF's version and Python's; `export.sh` sets
 /// IDF_PYTHON_ENV_PATH to the one in use.
 fn of_esp_idf(environment: &Environment) -> Vec<Candidate> {

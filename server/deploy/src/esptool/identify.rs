@@ -27,7 +27,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(3);
 /// File that eFuse registers are copied to.
 const EFUSES: &str = "efuses.bin";
 
-/// Asks who is there. The chip is not named before: that it is the wrong one is said in the same
+/// Asks who is there. The chip is not named before: a wrong one is reported in the same
 /// words as by the native backend.
 pub(super) fn identify(
     job: &mut Job<'_>,

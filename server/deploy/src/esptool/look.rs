@@ -1,4 +1,4 @@
-//! What stands on the board, through esptool. Each look is a run of its own and takes seconds: what
+//! What is on the board, through esptool. Each look is a run of its own and takes seconds: what
 //! lies together is fetched together, and nothing is fetched twice.
 
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::job::on_board::OnBoard;
 use crate::outcome::Verdict;
 use fbuild_project::file::{self, IMAGE_LIMIT};
 
-/// The rest of this much comes along with what is fetched: a table and the otadata behind it stand
+/// The rest of this much comes along with what is fetched: a table and the otadata behind it are
 /// in the same 64 KiB nearly everywhere.
 const TOGETHER: u32 = 0x1_0000;
 /// File that flash is read into.

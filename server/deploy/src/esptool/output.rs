@@ -1,6 +1,6 @@
 //! What esptool says, line by line: text in, values out.
 //!
-//! The lines of 4.8 and 5.6 stand in `tests/esptool-output`, as the tools wrote them.
+//! The lines of 4.8 and 5.6 are in `tests/esptool-output`, as the tools wrote them.
 
 use std::sync::LazyLock;
 
@@ -51,7 +51,7 @@ pub enum Said {
     },
     /// What was written last hashes to what it should.
     Proved,
-    /// The port has no control lines: whatever is said of resets has no effect.
+    /// The port has no control lines: requests for a reset have no effect.
     NoLines,
     /// The board was reset, and starts its firmware.
     Reset,

@@ -142,7 +142,7 @@ impl<'j> Esptool<'j> {
                 None => {}
                 Some(Said::NoLines) => *has_lines = false,
                 Some(said) => {
-                    // Without lines nothing is reset, whatever is said.
+                    // Without lines nothing is reset, whatever the option says.
                     *is_in_loader = said != Said::Reset || !*has_lines;
                     hear(&said);
                 }
@@ -196,7 +196,7 @@ fn spelling_of(
     known.ok_or_else(|| EsptoolError::TooOld { program, version }.into())
 }
 
-/// The baud rate that a request comes to.
+/// The baud rate that follows from a request.
 pub(super) fn baud(request: &Request) -> u32 {
     match request.baud {
         Baud::Fixed(baud) => baud,

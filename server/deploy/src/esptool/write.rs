@@ -151,7 +151,7 @@ impl<'g> Writing<'g> {
     }
 
     /// esptool writes in the order that it is given. The end of one region may be the beginning of
-    /// another: the one that is due stands before others.
+    /// another: the one that is due comes before others.
     fn region_at(&self, offset: u32, regions: &[Region]) -> usize {
         let reaches = |n: &usize| {
             let (start, len_bytes) = span(&regions[*n]);

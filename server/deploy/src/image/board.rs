@@ -178,7 +178,7 @@ pub(super) fn check_reach(image: &Image, chip: Chip) -> Result<(), InputError> {
     check_end(image, end, &format!("that the loaders of {chip} reach"))
 }
 
-/// How a region's bytes are to stand in a board's flash.
+/// How a region's bytes are to be in a board's flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// As they are: what the board hashes can be compared with them.
@@ -272,7 +272,7 @@ fn check_encryption(
 }
 
 /// End of the flash that chips with a key manager keep for themselves once it holds the key of flash
-/// encryption. Their boot loader stands behind it. Whether the key manager is in use is not asked:
+/// encryption. Their boot loader follows it. Whether the key manager is in use is not asked:
 /// nothing of a build lies there.
 ///
 /// Source: esptool 5.6.0 `write-flash`.
@@ -315,7 +315,7 @@ fn check_secure_boot(image: &Image, board: &BoardFacts) -> Result<(), InputError
     ))
 }
 
-/// Whether a signature stands behind an image, in the form that the boot loader expects. By which
+/// Whether a signature follows an image, in the form that the boot loader expects. By which
 /// key it was made, only the board can tell.
 ///
 /// Source: ESP-IDF documentation, "Secure Boot V2", signature block format, and

@@ -1,4 +1,4 @@
-//! Where regions stand next to each other, and in the partition table.
+//! Where regions are next to each other, and in the partition table.
 
 use std::path::PathBuf;
 

@@ -210,7 +210,7 @@ impl LoadedImages {
         self.table.as_ref()
     }
 
-    /// Where the partition table stands in flash.
+    /// Where the partition table is in flash.
     #[must_use]
     pub fn table_offset(&self) -> u32 {
         let table = self

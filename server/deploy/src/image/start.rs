@@ -1,4 +1,4 @@
-//! Whether a board can start what stands in its flash: what the boot ROM finds, and what follows
+//! Whether a board can start what is in its flash: what the boot ROM finds, and what follows
 //! from the images of a deploy alone. What needs a look at the board is in `deploy::chain`.
 
 use fbuild_chip::Chip;
@@ -13,14 +13,14 @@ use fbuild_project::target::{Region, RegionKind, Setting};
 use super::board::{BoardFacts, CONFIGURED, check_end, chip_text};
 use super::{Image, LoadedImages};
 
-/// So much of what stands at the boot loader's place is looked at: its header, and whether it is blank.
+/// So much of what is at the boot loader's place is looked at: its header, and whether it is blank.
 pub(crate) const START_BYTES: u32 = 64;
 
 /// Begins firmware that the ROMs of newer chips run in place, without a boot loader. Source:
 /// Espressif's example of direct boot for the ESP32-C3.
 const DIRECT_BOOT: [u8; 8] = [0x1D, 0x04, 0xDB, 0xAE, 0x1D, 0x04, 0xDB, 0xAE];
 
-/// Where the descriptor of an app stands in its image, and what it begins with. Source: ESP-IDF
+/// Where the descriptor of an app is in its image, and what it begins with. Source: ESP-IDF
 /// `esp_app_desc.h` (v6.0).
 const APP_DESCRIPTOR_AT: usize = 32;
 const APP_DESCRIPTOR: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
@@ -39,7 +39,7 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// `start` is what stands there, [`START_BYTES`] of it.
+    /// `start` is what is there, [`START_BYTES`] of it.
     pub(crate) fn at(start: &[u8], chip: Chip) -> Self {
         if start.starts_with(&DIRECT_BOOT) {
             return Self::Image;
@@ -93,10 +93,10 @@ pub(crate) fn brought_table<'i>(
 }
 
 /// No table is looked for behind this. The boot loader of an image of the whole flash has tens of KiB,
-/// and the table stands next to it.
+/// and the table is next to it.
 const TABLE_WITHIN: usize = 1 << 20;
 
-/// Where the table stands in an image of the whole flash that has none at `usual`. `bytes` begin with
+/// Where the table is in an image of the whole flash that has none at `usual`. `bytes` begin with
 /// the boot loader, and go to `place`. The first that is found: behind the boot loader, and before
 /// all that it names.
 fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
@@ -209,7 +209,7 @@ impl LoadedImages {
 
 /// An image at the place where other chips have their boot loader is one for them, or one that was
 /// put there by mistake; so is an image with a partition table as far behind its beginning as one
-/// stands behind the boot loader.
+/// follows the boot loader.
 fn check_place(image: &Image, table_offset: u32, chip: Chip) -> Result<(), InputError> {
     let region = &image.region;
     let expected = chip.facts().bootloader_offset;

@@ -253,7 +253,7 @@ fn warning(
     }
 }
 
-/// What stands where the board's partition table is expected.
+/// What is where the board's partition table is expected.
 pub(super) enum TableOnBoard {
     Valid(PartitionTable),
     Blank,

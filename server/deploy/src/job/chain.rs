@@ -2,7 +2,7 @@
 //! app. What the deploy brings itself was checked by its files (`image::start`); what it leaves to the
 //! board is looked at here, and no more than that: a full deploy asks the board nothing.
 //!
-//! What cannot start for certain is refused where all of a build is deployed. Whoever names regions
+//! What cannot start for certain is refused where all of a build is deployed. Anyone who names regions
 //! or files asks for a part, and may bring the rest afterwards: they are told. So is a build of an app
 //! alone.
 

@@ -8,7 +8,7 @@ use crate::job::survey::Region;
 use crate::outcome::PlanSummary;
 use crate::outcome::Report;
 
-/// What a deploy tells and remembers of itself, whoever carries it out.
+/// What a deploy reports and remembers, whichever backend carries it out.
 ///
 /// A board that was touched is never untouched again, nothing is noted twice, and after
 /// [`Self::finish`] nothing is told.

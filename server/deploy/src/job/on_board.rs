@@ -8,7 +8,7 @@ pub(crate) trait OnBoard {
     /// So many bytes at this offset.
     fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError>;
 
-    /// Whether these bytes stand at this offset.
+    /// Whether these bytes are at this offset.
     fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError>;
 
     /// Which of these stretches, byte offset and length, are erased.

@@ -24,7 +24,7 @@ const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct Region {
     pub(crate) name: Arc<str>,
-    /// Whole sectors: what will stand in flash.
+    /// Whole sectors: what will be in flash.
     pub(crate) image: Image,
     /// Length before that padding.
     pub(crate) len_bytes: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Region {
     /// Sectors that the loader took.
     pub(crate) written: Vec<bool>,
     pub(crate) sent_bytes: u64,
-    /// Sectors whose bytes stand nowhere else in the images: their digest answers one question only.
+    /// Sectors whose bytes occur nowhere else in the images: their digest answers one question only.
     pub(crate) is_unique: Vec<bool>,
 }
 
@@ -83,7 +83,7 @@ impl Region {
     }
 }
 
-/// Marks the sectors whose bytes stand nowhere else in these regions, and are not one byte repeated,
+/// Marks the sectors whose bytes occur nowhere else in these regions, and are not one byte repeated,
 /// which any flash may hold in many places.
 fn mark_unique(regions: &mut [Region]) {
     let mut seen: HashMap<[u8; 16], u32> = HashMap::new();

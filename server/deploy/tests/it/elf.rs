@@ -97,7 +97,7 @@ fn the_size_of_the_boards_flash_is_taken_where_none_is_given() {
     assert_eq!(on(Some(0x80_0000)), (3, 0x80_0000));
 }
 
-/// An ELF file for a chip that there is no ELF file of: the C3's, with its own name for the chip made
+/// An ELF file for a chip without an ELF file in the corpus: the C3's, with its own name for the chip made
 /// unreadable. Only the boot loader that comes along is looked at.
 fn target_for(chip: Chip) -> Option<(Workspace, Target)> {
     const NAME: &[u8] = b"esp32c3";

@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/esptool-output")
 }
 
-/// The recordings of one kind, by what stands behind their version: `verify-01-all-match`.
+/// The recordings of one kind, by what follows their version: `verify-01-all-match`.
 fn recordings(kind: &str) -> Vec<Recorded> {
     let mut names: Vec<String> = std::fs::read_dir(folder())
         .unwrap()

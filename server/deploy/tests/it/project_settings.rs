@@ -223,7 +223,7 @@ fn the_older_of_two_programs_is_not_deployed_in_silence() {
     // Not even there.
     std::fs::remove_file(files.root().join(old)).unwrap();
     assert_eq!(program(&files), ("kiln-ctl_1.4.2+7.bin".to_owned(), vec![]));
-    // A copy is no program of its own: of the same bytes, or without an ELF file where there is one.
+    // A copy is not a program of its own: of the same bytes, or without an ELF file where there is one.
     for (bytes, elf) in [("<image>", false), ("<s3>", true)] {
         let files = platformio(&ini, SAFEBOOT, &[(renamed, bytes)]);
         age(&files, &[old]);

@@ -265,7 +265,7 @@ fn what_is_named_and_not_there_is_told_by_name() {
     );
 }
 
-/// Everything below a workspace is a project: there is an end, and it is said.
+/// Everything below a workspace is a project: the search ends, and that is reported.
 #[test]
 fn a_search_ends() {
     let files = lay_out(&[]);
@@ -287,7 +287,7 @@ fn a_search_ends() {
     assert!(last.why.contains("more than 8000 files"), "{last:?}");
 }
 
-/// What the tool of each writes where nothing is said, and besides the program.
+/// What each tool writes by default, and besides the program.
 #[test]
 fn defaults_and_extra_images_are_those_of_the_tool() {
     let rows: &[Row<'_>] = &[

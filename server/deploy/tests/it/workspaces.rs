@@ -155,7 +155,7 @@ fn every_good_workspace_loads() {
             assert_eq!(image.bytes.len() % 4, 0);
             if let Source::File(path) = &image.region.source {
                 let file = std::fs::read(path).unwrap();
-                // Only what stands where the ROM starts from may have its header patched.
+                // Only what is where the ROM starts from may have its header patched.
                 let patchable = image.region.offset == board.chip.facts().bootloader_offset;
                 assert!(
                     image.bytes.starts_with(&file) || patchable,

@@ -196,7 +196,7 @@ fn the_flash_size_has_to_reach_to_the_end_of_the_table() {
     }
 }
 
-/// `idf.py flash` gives esptool the size that stands among its arguments.
+/// `idf.py flash` gives esptool the size that is among its arguments.
 #[test]
 fn the_flash_size_among_esptool_s_arguments_is_checked_like_the_setting() {
     let table = "app,app,factory,0x10000,1M\nfs,data,spiffs,2M,2M\n";

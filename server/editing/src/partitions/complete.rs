@@ -72,7 +72,7 @@ pub(super) fn completions(table: &Table<'_>, at: usize) -> Vec<Completion> {
     }
 }
 
-/// The cell at `at`, without the space around it; empty where only space stands.
+/// The cell at `at`, without the space around it; empty if there is only space.
 fn cell_around(text: &str, line: &Span, at: usize) -> Span {
     let start = text[line.start..at]
         .rfind(',')
@@ -129,7 +129,7 @@ fn types(table: &Table<'_>, span: &Span) -> Vec<Completion> {
         .collect()
 }
 
-/// Those that stand already come last.
+/// Those already in the table come last.
 fn subtypes(table: &Table<'_>, row: Option<&Row>, span: &Span) -> Vec<Completion> {
     let Some(kind) = row.and_then(|row| row.kind) else {
         return Vec::new();

@@ -8,7 +8,7 @@ use crate::facts::{Board, Build, Deploy, Facts, Image};
 use crate::format::View;
 use crate::{Edit, Span};
 
-/// Where most chips' boot loaders stand; taken where the project does not say its chip.
+/// Where most chips have their boot loader; used if the project does not name its chip.
 const USUAL_BOOTLOADER_OFFSET: u32 = 0x1000;
 
 /// A table that is being edited.
@@ -73,7 +73,7 @@ impl<'a> Table<'a> {
         deploys.max_by_key(|(_, deploy)| deploy.when_ms)
     }
 
-    /// The edit that makes a row's cell say `text`; `None` where a variable stands in the row.
+    /// The edit that makes a row's cell say `text`; `None` where a variable is in the row.
     pub(super) fn set(&self, row: &Row, column: Column, text: &str) -> Option<Edit> {
         if self.text.get(row.span.clone())?.contains('$') {
             return None;

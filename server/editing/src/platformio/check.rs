@@ -49,7 +49,7 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// Too much of something in the document as a whole: its first line stands for it.
+/// Too much of something in the document as a whole: it is reported on its first line.
 fn of_file(project: &Project<'_>, message: String) -> Diagnostic {
     let first = project.view.text.lines().next().unwrap_or_default();
     Diagnostic::new(0..first.len(), Severity::Error, "too-much", message)
@@ -90,7 +90,7 @@ fn environments(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Renames an environment where it stands and where it is named.
+/// Renames an environment where it is and where it is named.
 fn rename_env(project: &Project<'_>, env: &str, name: &str, span: Span) -> Fix {
     let mut fix = replace(format!("Rename it to {name}"), span, name);
     for (section, option) in project.options() {
@@ -186,7 +186,7 @@ fn names(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Names in `extends` that there is no section for.
+/// Names in `extends` without a section.
 fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
     for (section, option) in project.options() {
         if found.len() > MAX_TOLD {
@@ -306,7 +306,7 @@ fn unresolved(
     let start = wrong.span.start + "${".len();
     let meant = if project.config.has_section(from) {
         let names = project.config.option_names(from).unwrap_or_default();
-        // One that is there and cannot be read itself is no misspelling.
+        // One that is there and cannot be read itself is not a misspelling.
         let names = names.into_iter().filter(|name| *name != wanted);
         let option = start + from.len() + 1;
         project
@@ -323,7 +323,7 @@ fn unresolved(
     wrong
 }
 
-/// Where a `%` stands in a value that is neither doubled nor followed by `(`.
+/// Where a `%` is in a value that is neither doubled nor followed by `(`.
 fn percents(value: &str) -> Vec<Span> {
     let mut found = Vec::new();
     let mut at = 0;

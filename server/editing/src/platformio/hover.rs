@@ -188,7 +188,7 @@ fn build_text(project: &Project<'_>, env: &str) -> String {
     text
 }
 
-/// An option: what it comes to, where that comes from, and what it is for.
+/// An option: its value, where that comes from, and what it is for.
 fn of_option(project: &Project<'_>, section: &SectionText, option: &OptionText) -> String {
     let name = ProjectConfig::renamed(&section.name, &option.name).unwrap_or(&option.name);
     let mut text = match project.config.get(&section.name, &option.name) {

@@ -1,6 +1,6 @@
 //! The options that decide a deploy, in words.
 
-/// What is said about an option.
+/// What is known about an option.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) text: &'static str,
@@ -146,12 +146,12 @@ static KEYS: &[Key] = &[
     ),
 ];
 
-/// What is said about an option, if it matters to a deploy.
+/// What is known about an option, if it matters to a deploy.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// Options for environments that are no options of PlatformIO itself, but of boards.
+/// Options for environments that are not options of PlatformIO itself, but of boards.
 pub(super) fn of_boards() -> impl Iterator<Item = &'static str> {
     KEYS.iter()
         .map(|key| key.name)

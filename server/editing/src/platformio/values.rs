@@ -57,7 +57,7 @@ const FRAMEWORK_TABLES: &[&str] = &[
     "zigbee_zczr_8MB.csv",
 ];
 
-/// Names of tables that need not stand in the project.
+/// Names of tables that need not be in the project.
 pub(super) fn framework_tables<'p>(project: &'p Project<'_>) -> Vec<&'p str> {
     match &project.files().framework_tables {
         Some(installed) => installed.iter().map(String::as_str).collect(),
@@ -233,7 +233,7 @@ fn dead_flash_size(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>
 }
 
 /// The table that the environment chooses against the flash size that goes into the boot loader's
-/// header. It is said on whichever of the two stands in this file.
+/// header. It is reported on whichever of the two is in this file.
 fn table_end(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
     let section = format!("env:{env}");
     let Some((name, table)) = project.text_here(&section, TABLE) else {

@@ -232,7 +232,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
 ];
 
-/// What is said about an option, if it matters to a deploy.
+/// What is known about an option, if it matters to a deploy.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }

@@ -24,7 +24,7 @@ pub(super) fn do_not_block(port: &Native) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(unix::descriptor(port), true)?)
 }
 
-/// Whether a name leads to something, and that is no terminal: a file, a directory, `/dev/null`.
+/// Whether a name leads to something, and that is not a terminal: a file, a directory, `/dev/null`.
 #[cfg(unix)]
 pub(super) fn is_something_else(name: &str) -> bool {
     use rustix::fs::{FileType, Mode, OFlags, open, stat};

@@ -205,7 +205,7 @@ impl Session {
         let calibration = u64::from((self.read_register(RTCCALICFG1)? >> 7) & 0x01FF_FFFF);
         let ck8m = u64::from(self.read_register(EFUSE_CK8M)? & 0xFF);
         let hz = calibration * 15_625 * ck8m / 40;
-        // Anything else is no measurement (registers never written).
+        // Anything else is not a measurement (registers never written).
         Ok((20_000_000..50_000_000).contains(&hz).then_some(hz))
     }
 

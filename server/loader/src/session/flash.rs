@@ -34,7 +34,7 @@ pub(super) const ERASE_PER_MB: Duration = Duration::from_secs(40);
 pub struct WriteRun<'a> {
     /// Byte offset in flash; a multiple of 4 KiB.
     pub offset: u32,
-    /// Whole sectors as they will stand in flash.
+    /// Whole sectors as they will be in flash.
     pub plain: &'a [u8],
     /// The same as one zlib stream, to be sent instead.
     pub deflated: Option<&'a [u8]>,

@@ -24,7 +24,7 @@ const SECURE_BOOT_V1: u32 = 1 << 4;
 pub struct Security {
     /// Only writing works: no registers, no stub, no MD5, no reading.
     pub secure_download: bool,
-    /// What stands in flash is ciphertext.
+    /// What is in flash is ciphertext.
     pub flash_encryption: bool,
     /// The chip can no longer encrypt what is written (release mode). `None`: not readable.
     pub encrypted_download_disabled: Option<bool>,

@@ -54,7 +54,7 @@ impl Bars {
         let terminal = self.terminal;
         let drawn = self.drawn.as_ref().map(|drawn| drawn.all.clone());
         move |line| match &drawn {
-            // A terminal that cannot be written to is gone, and so is whoever would read this.
+            // A terminal that cannot be written to is gone, and nobody reads this.
             Some(bars) => drop(bars.println(line.to_string())),
             None => terminal.note(line),
         }

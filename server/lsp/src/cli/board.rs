@@ -36,7 +36,7 @@ impl Arguments {
             let info = boards.info(&port, &cancel)?;
             Ok((port, info))
         });
-        // To whoever was being asked, a cancel is an error of the link.
+        // A cancel reaches the caller as an error of the link.
         let is_cancelled = answer.is_err() && cancel.is_cancelled();
         if self.json {
             let answer = answer.as_ref();

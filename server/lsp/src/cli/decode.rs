@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs `decode`. A log without a crash is no failure.
+    /// Runs `decode`. A log without a crash is not a failure.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
         let mut elfs = Vec::new();
@@ -64,7 +64,7 @@ impl Arguments {
         let mut lines = Lines::default();
         if self.input == Path::new("-") {
             let mut piece = vec![0; 64 * 1024];
-            // A log without end is read for as long as somebody reads what is said of it.
+            // A log without end is read for as long as somebody reads the output.
             while terminal.exit_code(SUCCESS) == SUCCESS {
                 match io::stdin().read(&mut piece) {
                     Ok(0) => break,
@@ -256,7 +256,7 @@ fn headline(crash: &Crash) -> String {
     line
 }
 
-/// A line each; what calls itself without end is said once.
+/// A line each; endless recursion is shown once.
 fn frames(frames: &[Frame], lines: &mut Vec<String>) {
     let mut before = String::new();
     let mut same = 0;

@@ -68,7 +68,7 @@ impl Terminal {
         let written = writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
         let Err(error) = written else { return };
         let is_first = NOT_WRITTEN.set(error.kind()).is_ok();
-        // Whoever closed a pipe has read enough, and need not be told.
+        // A reader that closed a pipe has read enough, and need not be told.
         if is_first && error.kind() != ErrorKind::BrokenPipe {
             self.note(format!(
                 "error: the result cannot be written to standard output: {error}"

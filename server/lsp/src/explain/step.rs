@@ -5,7 +5,7 @@ use fbuild_project::plain;
 use super::{Level, Text};
 use crate::progress::Step;
 
-/// Where a job of this kind stands.
+/// Where a job of this kind is.
 pub(crate) fn step(kind: &str, step: &Step) -> Text {
     let phase = step.phase;
     let is_counted = matches!(phase, "verifying" | "writing" | "checking" | "erasing");

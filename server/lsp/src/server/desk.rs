@@ -28,7 +28,7 @@ pub(crate) struct Desk {
     pub(crate) boards: Arc<dyn Boards>,
     /// What the client said about itself.
     pub(crate) session: Session,
-    /// Which documents are open, and the texts of those that there is help with.
+    /// Which documents are open, and the texts of those with help.
     pub(crate) documents: Documents,
     /// What is known around them.
     pub(crate) projects: Projects,

@@ -1,5 +1,5 @@
 //! The client's open documents: which have changes that are not saved, and so are not in any
-//! firmware; and the texts of those that there is help with.
+//! firmware; and the texts of those with help.
 //!
 //! Other texts are never kept. Notifications are applied in the order they arrived in (the
 //! [`super::gate`] calls [`Documents::apply`] as it reads them), and an edit that is not newer than

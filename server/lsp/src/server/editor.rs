@@ -167,7 +167,7 @@ impl Editor {
         self.log_as(MessageType::LOG, lines).await;
     }
 
-    /// Where a job stands, for clients that asked for it.
+    /// The state of a job, for clients that asked for it.
     pub(crate) async fn status(&self, status: Value) {
         self.bounded(self.client.notify::<custom::Status>(status))
             .await;

@@ -20,7 +20,7 @@ pub(crate) enum Reason {
     Signal,
 }
 
-/// Raised once by whoever notices, waited for by [`super::serve`].
+/// Raised once by the first to notice, waited for by [`super::serve`].
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
     reason: Arc<watch::Sender<Option<Reason>>>,

@@ -1,6 +1,6 @@
 //! One piece of work on a board, from request to answer, on a thread of its own.
 //!
-//! [`Work`] is what is done: [`deploy`] and [`board`] are the kinds that there are. [`stand`] is
+//! [`Work`] is what is done: its kinds are [`deploy`] and [`board`]. [`stand`] is
 //! what they may use while they run. Everything around them is here: the place in the table of jobs,
 //! progress, and what happens when the work panics.
 

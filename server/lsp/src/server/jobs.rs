@@ -28,7 +28,7 @@ pub(crate) enum Handle {
     All,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct View {
     /// What goes on, in words, and how much of the job is done.
@@ -94,7 +94,7 @@ pub(crate) struct Jobs {
 pub(crate) struct Slot {
     jobs: Arc<Jobs>,
     id: u64,
-    /// Where the job tells how it stands.
+    /// Where the job reports its state.
     pub(crate) view: watch::Sender<View>,
     /// Raised when the job is to stop.
     pub(crate) cancel: CancelToken,
@@ -195,7 +195,7 @@ impl Jobs {
 
     /// A panic while the table was locked would be a bug of this file alone; the table is still
     /// whole, since every change to it is a single step.
-    /// Keeps what went wrong last, for whoever asks what is the matter.
+    /// Keeps the last failure, for debug information.
     pub(crate) fn note_error(&self, text: &str) {
         *self.error() = Some(text.to_owned());
     }

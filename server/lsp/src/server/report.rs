@@ -1,6 +1,6 @@
 //! How a job's progress reaches the editor: one task per job, which never holds the job up.
 //!
-//! The job writes where it stands into a cell; this task reads it at most ten times a second and
+//! The job writes its state into a cell; this task reads it at most ten times a second and
 //! says what it finds. It ends when the job's end of the cell is gone, however that came about, and
 //! so every progress that began also ends, once.
 

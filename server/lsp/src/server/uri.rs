@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lsp_types::Url;
 
 /// Longest path that any system opens, but for some that nobody has. Each folder of a longer one
-/// would be looked at in vain.
+/// would be looked at without result.
 const PATH_MAX: usize = 4096;
 
 /// The path of a `file:` URI; `None` for every other text.

@@ -1,4 +1,4 @@
-//! What a shell sees: exit codes, and what stands on which stream.
+//! What a shell sees: exit codes, and what is on which stream.
 
 use std::path::Path;
 use std::process::Output;

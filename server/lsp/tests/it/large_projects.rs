@@ -13,7 +13,7 @@ fn repeated(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).map(line).collect()
 }
 
-/// A file, its text, and what is said of it.
+/// A file, its text, and what is reported of it.
 fn projects() -> Vec<(&'static str, String, &'static str)> {
     let chain = |n: usize| format!("[s{n}]\nextends = s{}\n", n + 1);
     let reference = "${a.x}".repeat(9000);

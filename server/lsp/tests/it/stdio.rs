@@ -44,7 +44,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = channel();
         std::thread::spawn(move || {
-            // Anything on stdout that is no frame ends this thread with a panic, and the test with
+            // Anything on stdout that is not a frame ends this thread with a panic, and the test with
             // a message that never came.
             loop {
                 let mut header = String::new();
@@ -86,7 +86,7 @@ impl Server {
         }
     }
 
-    /// Bytes that are no message.
+    /// Bytes that are not a message.
     pub(crate) fn send_raw(&mut self, bytes: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(bytes.as_bytes()).unwrap();

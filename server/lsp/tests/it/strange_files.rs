@@ -24,7 +24,7 @@ const NAMES: [&str; 11] = [
     "build/app.bin",
 ];
 
-/// What stands there, and how it is told.
+/// What is there, and how it is told.
 const KINDS: [(&str, &str); 8] = [
     ("fifo", "is not a regular file but a FIFO"),
     ("directory", "is not a regular file but a directory"),

@@ -56,7 +56,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
                 said.contains("cannot be written to standard output: No space"),
                 "{said}"
             );
-            // Whoever closes a pipe has read enough; the code is that of SIGPIPE.
+            // A reader that closes a pipe has read enough; the code is that of SIGPIPE.
             let (code, said) = run(root, &arguments, closed());
             assert_eq!(code, Some(141), "{arguments:?}: {said}");
             assert!(!said.contains("error"), "{said}");

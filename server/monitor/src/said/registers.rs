@@ -16,7 +16,7 @@ const NAMES: &[&str] = &[
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Registers {
     pub(crate) values: Vec<(&'static str, u32)>,
-    /// Bytes that are no text stand between them.
+    /// Bytes that are not text are between them.
     pub(crate) damaged: bool,
 }
 

@@ -39,7 +39,7 @@ fn panic(text: &str) -> Option<Said> {
     let (thread, rest) = match text.strip_prefix("thread '") {
         Some(rest) => {
             let (thread, rest) = rest.split_once('\'')?;
-            // Since Rust 1.91 the thread's number stands behind its name.
+            // Since Rust 1.91 the thread's number follows its name.
             let rest = rest.trim_start_matches(|c: char| {
                 c == ' ' || c == '(' || c == ')' || c.is_ascii_digit()
             });

@@ -1,4 +1,4 @@
-//! RISC-V's call instructions (unprivileged specification, RV32IMC). What stands on a stack and follows no call is no
+//! RISC-V's call instructions (unprivileged specification, RV32IMC). What is on a stack and follows no call is not a
 //! return address.
 
 use crate::elf::Program;

@@ -8,7 +8,7 @@ use crate::crash::{Crash, Kind, MAX_BACKTRACE, MAX_OTHERS, MAX_TEXT, Severity, S
 use crate::said::{Announcement, xtensa_cause};
 use crate::text::shortened;
 
-/// What is said where the first line of a panic was lost.
+/// The text if the first line of a panic was lost.
 const UNKNOWN: &str = "unknown (the first line of the panic is missing)";
 
 #[derive(Debug)]
@@ -354,7 +354,7 @@ impl Open {
         self.end();
     }
 
-    /// The panic handler has come to its end.
+    /// The panic handler has finished.
     pub(super) fn end(&mut self) {
         self.has_ended = true;
         self.is_certain = true;

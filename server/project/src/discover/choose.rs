@@ -1,4 +1,4 @@
-//! The target that is meant, by name or without one, and what is said where there is none.
+//! The target that is meant, by name or without one, and what is reported where there is none.
 
 use std::path::Path;
 use std::time::SystemTime;

@@ -35,9 +35,9 @@ pub struct Configuration {
     pub chip: Option<Chip>,
     /// Size of the flash.
     pub flash_bytes: Option<u32>,
-    /// Where the table stands, if that is said.
+    /// Where the table is, if the project says so.
     pub table_offset: Option<u32>,
-    /// Where the recovery boot loader stands.
+    /// Where the recovery boot loader is.
     pub recovery_offset: Option<u32>,
     /// Version of ESP-IDF, if known.
     pub idf_version: Option<IdfVersion>,
@@ -181,7 +181,7 @@ fn extra_subtypes(build: &Path, look: &Look) -> Option<Vec<ExtraSubtype>> {
         return Some(Vec::new());
     };
     let listed = listed.split("*/").next().unwrap_or_default();
-    // Every second piece stands between quotes.
+    // Every second piece is between quotes.
     let quoted = listed.split('"').skip(1).step_by(2);
     Some(quoted.filter_map(ExtraSubtype::parse).collect())
 }

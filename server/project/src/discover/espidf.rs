@@ -77,7 +77,7 @@ fn build_directories(
     }
     let mut dirs = Vec::new();
     for dir in look.subdirectories(root, |name| name.starts_with("build")) {
-        // Below a build directory lies the boot loader's own, which is no target.
+        // Below a build directory lies the boot loader's own, which is not a target.
         if is_build_directory(&dir, look) {
             dirs.push(dir);
         } else {

@@ -91,8 +91,8 @@ fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTab
     region
 }
 
-/// Whether a file is an image of the whole flash: a partition table stands in it where one would
-/// stand on the board.
+/// Whether a file is an image of the whole flash: a partition table is in it where one would
+/// be on the board.
 fn is_merged(path: &Path, offset: u32, target: &Target) -> bool {
     let Some(at) = target.table_offset.checked_sub(offset) else {
         return false;

@@ -6,7 +6,7 @@ use super::json_text::{self, Member, Node};
 pub use super::json_text::{JsonFault, JsonValue, Span};
 use super::parse_offset;
 
-/// Keys that are no image of this name.
+/// Keys that do not name an image.
 const FIXED_KEYS: [&str; 4] = [
     "write_flash_args",
     "flash_settings",
@@ -17,9 +17,9 @@ const FIXED_KEYS: [&str; 4] = [
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed<T> {
-    /// Where it stands; texts with their quotes.
+    /// Where it is; texts with their quotes.
     pub span: Span,
-    /// What stands there.
+    /// What is there.
     pub value: T,
 }
 
@@ -52,9 +52,9 @@ pub struct FlasherArgs {
 pub struct FileEntry {
     /// Its offset as it is written.
     pub offset: Placed<String>,
-    /// Its file, relative to the build directory; `None` if that is no text.
+    /// Its file, relative to the build directory; `None` if that is not a text.
     pub file: Option<String>,
-    /// Where the file stands.
+    /// Where the file is.
     pub file_span: Span,
 }
 

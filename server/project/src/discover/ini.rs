@@ -76,7 +76,7 @@ struct Entry {
     set: Set,
 }
 
-/// Why a text is no INI file. Lines count from 1.
+/// Why a text is not an INI file. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum IniError {
@@ -172,7 +172,7 @@ pub(super) struct Set {
 }
 
 impl Ini {
-    /// Takes over what stands in a text: its values replace earlier ones.
+    /// Takes over what is in a text: its values replace earlier ones.
     pub(super) fn read(&mut self, file: usize, text: &str, read: &IniText) {
         for (number, from) in read.sections.iter().enumerate() {
             let is_new = from.name != DEFAULT_SECTION && !self.has_section(&from.name);
@@ -254,7 +254,7 @@ impl Ini {
         places.find_map(|options| options.get(option))
     }
 
-    /// Where the value of an option of a section stands.
+    /// Where the value of an option of a section is.
     pub(super) fn set_by(&self, section: &str, option: &str) -> Option<Set> {
         self.entry(section, option).map(|entry| entry.set)
     }

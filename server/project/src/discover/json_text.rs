@@ -38,11 +38,11 @@ pub enum JsonValue {
     /// As it is written.
     Number(String),
     Null,
-    /// What is no value.
+    /// What is not a value.
     Broken,
 }
 
-/// One entry of an object. Keys may stand twice.
+/// One entry of an object. Keys may be listed twice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
     /// Its name.

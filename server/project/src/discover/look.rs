@@ -43,7 +43,7 @@ impl Look {
         self.entries.get() <= MAX_ENTRIES
     }
 
-    /// Whether there is a file. What is there and is no file is told.
+    /// Whether there is a file. What is there and is not a file is told.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.spend(1) && self.told(path, file::check(path, TEXT_LIMIT)).is_some()
     }

@@ -93,7 +93,7 @@ pub struct ProjectConfig<'e> {
 pub struct ConfigFile {
     /// Where it is.
     pub path: PathBuf,
-    /// What stood in it.
+    /// What was in it.
     pub text: String,
     /// The same with the place of everything.
     pub ini: IniText,
@@ -113,7 +113,7 @@ impl ConfigFile {
     }
 }
 
-/// What an option comes to; `None` where nobody says anything.
+/// The value of an option; `None` if it is not set anywhere.
 pub type OptionValue = Result<Option<Value>, ConfigProblem>;
 
 impl ProjectConfig<'_> {
@@ -258,7 +258,7 @@ impl ProjectConfig<'_> {
         self.value(section, option, &places, nesting)
     }
 
-    /// What an option comes to. `places` are those of its section.
+    /// The value of an option. `places` are those of its section.
     fn value(
         &self,
         section: &str,

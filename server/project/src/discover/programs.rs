@@ -60,7 +60,7 @@ pub(super) fn newer_than(program: &Path, look: &Look) -> Option<PathBuf> {
     (is_newer && newest != program && differ(&newest, program)).then_some(newest)
 }
 
-/// What is said of a target whose program is the older of two.
+/// What is reported of a target whose program is the older of two.
 pub(super) fn older_program(target: &Target, named_by: &str, look: &Look) -> Option<String> {
     let program = target.firmware()?.source.path();
     let newer = newer_than(program, look)?;

@@ -76,7 +76,7 @@ pub(super) fn tidy(mut regions: Vec<Region>) -> Vec<Region> {
 
 /// Where the boot loader looks for a freshly built app: factory, else the first OTA slot.
 pub(super) fn default_app_offset(table: Option<&PartitionTable>) -> u32 {
-    /// Where nearly every project's app stands.
+    /// Where nearly every project's app is.
     const USUAL: u32 = 0x1_0000;
     table
         .and_then(PartitionTable::boot_default)

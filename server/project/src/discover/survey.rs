@@ -1,7 +1,7 @@
 //! Where in a workspace there are projects and builds: a search three levels deep, for what is not in
 //! the usual places.
 //!
-//! It reads names only. What it may look at is its own share: a workspace that is large is no fault,
+//! It reads names only. What it may look at is its own share: a large workspace is not a fault,
 //! and leaves the usual places what they need.
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ const MAX_ENTRIES: usize = 8_000;
 /// Projects and builds that are taken.
 const MAX_FOUND: usize = 100;
 
-/// Directories of sources that are somebody else's, of tools, and of what is no build's result.
+/// Directories of sources that are somebody else's, of tools, and of what no build makes.
 const SKIPPED: &[&str] = &[
     "node_modules",
     "managed_components",
@@ -106,7 +106,7 @@ impl Names {
             let Ok(kind) = entry.file_type() else {
                 continue;
             };
-            // A name that is no Unicode is none that is looked for.
+            // A name that is not Unicode is not looked for.
             if let Ok(name) = entry.file_name().into_string() {
                 let list = if kind.is_dir() {
                     &mut found.dirs

@@ -84,7 +84,7 @@ impl Runner {
         self.options.iter().any(|(option, _)| option == name)
     }
 
-    /// An offset, and where west's runner puts it if nothing is said.
+    /// An offset, and where west's runner puts it by default.
     fn offset(&self, name: &str, usual: u32) -> u32 {
         self.get(name).and_then(parse_offset).unwrap_or(usual)
     }

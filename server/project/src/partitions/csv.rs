@@ -4,8 +4,8 @@
 //! genuine tool makes of a corpus of tables. Where the version is not known, the newest counts.
 //!
 //! There is one reader, [`read`]: it takes any text, finds everything that is wrong with it, and
-//! knows where that stands. [`compile`] takes its first problem for the whole answer, as the genuine
-//! tool does, so that what is said while editing and what is said when deploying agree.
+//! knows where that is. [`compile`] takes its first problem for the whole answer, as the genuine
+//! tool does, so that what is reported while editing and what is reported when deploying agree.
 
 mod lines;
 mod names;
@@ -42,11 +42,11 @@ pub enum SecureBoot {
 /// What the build adds to the CSV.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the table stands in flash.
+    /// Where the table is in flash.
     pub table_offset: u32,
-    /// Where the boot loader stands; needed by `bootloader` rows only.
+    /// Where the boot loader is; needed by `bootloader` rows only.
     pub bootloader_offset: Option<u32>,
-    /// Where the recovery boot loader stands; needed by `recovery` rows only.
+    /// Where the recovery boot loader is; needed by `recovery` rows only.
     pub recovery_offset: Option<u32>,
     /// Size of the flash, to check against.
     pub flash_bytes: Option<u32>,
@@ -123,7 +123,7 @@ pub fn read(text: &str, options: &Options) -> Reading {
     }
     places::fill(&mut rows, options, &mut problems);
     verify::verify(&rows, text.len(), options, &mut problems);
-    // Stable: within a stage they stand in the order of the checks.
+    // Stable: within a stage they are in the order of the checks.
     problems.sort_by_key(|problem| problem.stage);
     Reading { rows, problems }
 }

@@ -84,7 +84,7 @@ fn hostile_names_are_shown_in_markdown_as_they_are() {
 fn check(name: &str) {
     let plain = line(name);
     for text in [markdown(name), code(name)] {
-        // As it stands in our sentences.
+        // As it appears in our sentences.
         let (seen, other) = rendered(&format!("Its name: {text}; and so on"));
         assert_eq!(seen, format!("Its name: {plain}; and so on"), "{text}");
         assert!(other.is_empty(), "{text}: {other:?}");

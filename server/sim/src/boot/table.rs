@@ -14,7 +14,7 @@ const SUBTYPE_OTA_FIRST: u8 = 0x10;
 const SUBTYPE_OTA_LAST: u8 = 0x1F;
 /// The usual offset, tried first.
 const USUAL_OFFSET: u32 = 0x8000;
-/// A table that stands elsewhere is looked for up to here. (A genuine second stage has the offset
+/// A table that is elsewhere is looked for up to here. (A genuine second stage has the offset
 /// compiled in; it cannot be read from its image.)
 const SEARCH_END: u32 = 0x4_0000;
 

@@ -1,4 +1,4 @@
-//! Fixes of what stands in a cell: names, subtypes, flags, comments, separators.
+//! Fixes of what is in a cell: names, subtypes, flags, comments, separators.
 
 use fbuild_project::partitions::csv::{Column, Rules};
 

@@ -1,4 +1,4 @@
-//! Fixes of where a partition stands and how large it is.
+//! Fixes of where a partition is and how large it is.
 
 use fbuild_project::amount::amount;
 use fbuild_project::partitions::csv::{Column, Row};
@@ -176,7 +176,7 @@ fn blanks_from(table: &Table<'_>, index: usize) -> Option<Vec<Edit>> {
         .collect()
 }
 
-/// A size up to the next partition that stands where it is said, or to the end of the flash.
+/// A size up to the next partition that is at a given offset, or to the end of the flash.
 fn fill(table: &Table<'_>, index: usize) -> Option<Fix> {
     let row = table.rows.get(index)?;
     let start = match row.offset {

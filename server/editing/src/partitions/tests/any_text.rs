@@ -1,4 +1,4 @@
-//! Whatever stands in the editor: no panic, every place in the text, and formatting changes nothing.
+//! Whatever the editor contains: no panic, every place in the text, and formatting changes nothing.
 
 use fbuild_project::partitions::csv;
 use proptest::prelude::*;

@@ -62,7 +62,7 @@ fn check_invalid(path: &Path, entry: &Value) {
     assert_eq!(has_errors(&found), is_refused, "{name}:\n{said}");
 }
 
-/// The genuine tool ran without the variable; the build of whoever edits this may have it.
+/// The genuine tool ran without the variable; the build on another machine may have it.
 fn has_variable(text: &str) -> bool {
     text.contains('$')
 }

@@ -162,7 +162,7 @@ fn completion_knows_the_column() {
     assert_eq!(first("a, |"), said("a, data"));
     assert_eq!(first("a, d|a, nvs"), said("a, data, nvs"));
     assert_eq!(first("a, data, |, , 4K"), said("a, data, ota, , 4K"));
-    // Those that stand already come last.
+    // Those already in the table come last.
     assert_eq!(
         first("o, data, ota, , 8K\na, app, ota_0, , 1M\nb, app, |"),
         said("o, data, ota, , 8K\na, app, ota_0, , 1M\nb, app, factory")

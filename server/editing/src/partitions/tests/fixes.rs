@@ -96,7 +96,7 @@ const FIRST: &[(&str, &str, &str, &str)] = &[
         "Move the row up, before 'a'",
         "b, data, nvs, 0x9000, 0x4000\na, app, factory, 0x10000, 1M\n",
     ),
-    // The row behind stands where it stands: the one before has to give way.
+    // The next row has a fixed place: the one before has to give way.
     (
         "overlap",
         "a, data, fat, 0x9000, 0x8000\nb, data, nvs, 0x10000, 0x4000\nc, data, fat, 0x14000, 4K",

@@ -1,8 +1,8 @@
-//! What is said of tables that ESP-IDF accepts, and what is not.
+//! What is reported of tables that ESP-IDF accepts, and what is not.
 
 use super::*;
 
-/// Everything that is said, with a flash of 4 MiB.
+/// Everything that is reported, with a flash of 4 MiB.
 fn said(rows: &str) -> String {
     let found = diagnostics(rows, &project(configuration(Some(4 << 20))));
     listed(rows, &found)
@@ -27,7 +27,7 @@ fn space_that_nobody_uses_is_a_hint() {
     );
     let table = "app, app, factory, 0x11000, 0x3EF000\n";
     assert_eq!(said(table), "1 error align-app-offset '0x11000'\n");
-    // The space that alignment asks for is no gap.
+    // Space for alignment is not a gap.
     let table = "nvs, data, nvs, 0x9000, 0x4000\napp, app, factory, 0x10000, 0x3F0000\n";
     assert_eq!(said(table), "");
 }

@@ -44,7 +44,7 @@ fn they_get_the_same_help_as_a_part_of_the_project() {
     let view = in_extra(text, &facts);
     let format = formats::of(view).expect("help with it");
     let found = format.diagnostics(view);
-    // Not that default_envs is wrong: that stands in the other file.
+    // Not that default_envs is wrong: that is in the other file.
     assert_eq!(
         marked(text, &found),
         [

@@ -17,7 +17,7 @@ use lsp_types::{
 use super::protocol::Protocol;
 use super::{Desk, Snapshot};
 
-/// A document that there is help with.
+/// A document with help.
 struct Subject {
     snapshot: Snapshot,
     facts: Arc<Facts>,
@@ -25,7 +25,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// `None`: it is not open, or no format that there is help with.
+    /// `None`: it is not open, or not in a format with help.
     async fn of(desk: &Arc<Desk>, uri: &Url) -> Option<Self> {
         let snapshot = desk.documents.snapshot(uri.as_str())?;
         if snapshot.is_too_long {
@@ -74,7 +74,7 @@ fn guarded<T: Default>(snapshot: &Snapshot, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// `None`: it is no document that there is help with.
+/// `None`: it is a document without help.
 pub(super) fn diagnostics(
     desk: &Desk,
     snapshot: &Snapshot,

@@ -3,7 +3,7 @@
 use lsp_types::notification::Notification;
 use serde_json::Value;
 
-/// Where a job stands.
+/// The state of a job.
 pub(super) enum Status {}
 
 impl Notification for Status {

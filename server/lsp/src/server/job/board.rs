@@ -100,7 +100,7 @@ impl Identify {
         stand.go_on()?;
         stand.says("connecting", format!("connecting to {name}"));
         let info = stand.desk.boards.info(name, stand.cancel());
-        // A cancel is an error of the link to whoever was being asked.
+        // A cancel reaches the caller as an error of the link.
         stand.go_on()?;
         let info = info?;
         stand.view(|view| view.chip = Some(info.chip.name()));

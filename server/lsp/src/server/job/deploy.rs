@@ -163,7 +163,7 @@ impl Deploy {
         }
         let desk = stand.desk;
         let chosen = |root: &PathBuf| desk.selections.of(root).target;
-        // A folder that a target was chosen in stands before the others.
+        // A folder that a target was chosen in comes before the others.
         if let [only] = &order
             .roots
             .iter()

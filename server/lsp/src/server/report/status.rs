@@ -1,4 +1,4 @@
-//! `fbuild/status`: where a job stands, for clients with a status bar of their own.
+//! `fbuild/status`: the state of a job, for clients with a status bar of their own.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ struct Status<'v> {
     text: &'v Text,
 }
 
-/// Where a job stands, or how it ended.
+/// The state of a job, or how it ended.
 pub(super) fn of(about: &About, view: &View) -> Value {
     let end = view.ended.as_ref();
     let step = &view.step;

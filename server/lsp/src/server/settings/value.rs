@@ -22,7 +22,7 @@ impl<'v> Reader<'v> {
     }
 
     /// What `read` makes of a value. Missing, `null` and empty text are the same: not set. A point in
-    /// `key` stands between an object and its field; a client may send both as one key.
+    /// `key` is between an object and its field; a client may send both as one key.
     fn value<T>(
         &mut self,
         key: &'static str,

@@ -37,7 +37,7 @@ async fn of_several_boards_the_person_chooses_once() {
     boards.plug(vec![adapter("b", Some("17")), adapter("c", Some("18"))]);
     assert_eq!(deploy(&mut client, &json!({})).await["port"], "c");
 
-    // Another board in its place is used, and that is said.
+    // Another board in its place is used, and that is reported.
     boards.plug(vec![adapter("b", Some("17"))]);
     let outcome = deploy(&mut client, &json!({})).await;
     assert_eq!(outcome["port"], "b");
@@ -126,7 +126,7 @@ async fn a_folder_with_a_chosen_target_stands_before_the_others() {
         "fullFlash"
     );
 
-    // A choice that is no more is said to be the cause.
+    // A choice that no longer exists is named as the cause.
     std::fs::remove_dir_all(other.path().join("build")).unwrap();
     let refused = deploy(&mut client, &json!({})).await;
     let remedy = refused["error"]["remedy"].as_str().unwrap();

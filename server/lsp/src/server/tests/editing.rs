@@ -39,7 +39,7 @@ impl Client {
         self.notify("textDocument/didChange", &params).await;
     }
 
-    /// The next diagnostics: their version, and a line for each that is no hint.
+    /// The next diagnostics: their version, and a line for each that is not a hint.
     async fn diagnostics(&mut self) -> (Value, Vec<String>) {
         let said = self.message("textDocument/publishDiagnostics").await["params"].clone();
         let line = |found: &Value| {
@@ -130,7 +130,7 @@ async fn a_quick_fix_makes_the_mistake_go_away() {
         (&json!(true), &json!("quickfix"))
     );
     assert_eq!(first["diagnostics"][0]["code"], "align-app-offset");
-    // The cursor stands elsewhere in the line, and the client names what the line has.
+    // The cursor is elsewhere in the line, and the client names what the line has.
     let at = (1, 0);
     let named = json!([{"range": range((1, 19), (1, 26)), "message": ""}]);
     let line = json!({"range": range(at, at), "context": {"diagnostics": named}});
@@ -152,7 +152,7 @@ async fn a_quick_fix_makes_the_mistake_go_away() {
     client.leave().await;
 }
 
-/// Over a row that something was built for stands a lens; a click on it deploys that region; then
+/// A row that something was built for has a lens; a click on it deploys that region; then
 /// the row tells what the board had.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_is_deployed_from_its_lens() {
@@ -262,7 +262,7 @@ async fn the_rest_of_the_help_reaches_the_client() {
     let first = json!({"range": range((0, 0), (0, 20)), "newText": "nvs, data, nvs,     , 0x6000"});
     assert_eq!(edits[0], first);
 
-    // Documents that there is no help with, and documents that nobody opened.
+    // Documents without help, and documents that nobody opened.
     client.open("main.c", "int main;\n").await;
     for other in ["main.c", "other.csv"] {
         assert_eq!(
@@ -276,7 +276,7 @@ async fn the_rest_of_the_help_reaches_the_client() {
     client.leave().await;
 }
 
-/// A CSV of something else is no table, until the project says that it is.
+/// A CSV of something else is not a table, until the project says that it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn which_file_is_the_table_is_the_projects_to_say() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
@@ -417,7 +417,7 @@ async fn a_place_in_another_file_is_found_without_reading_it_again() {
         assert_eq!(place["uri"], uri(&client, "other.ini"));
         assert_eq!(place["range"], range((2, 0), (2, 8)));
         if version == 1 {
-            // Whoever opens it now waits for ever.
+            // Anyone who opens it now waits for ever.
             std::fs::remove_file(&other).unwrap();
             let made = std::process::Command::new("mkfifo").arg(&other).status();
             assert!(made.unwrap().success());

@@ -178,7 +178,7 @@ async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
         .await;
 }
 
-/// What a deploy was refused for is said of the files that decide it, in the same words.
+/// The reason for refusing a deploy is shown on the files that decide it, in the same words.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
     let state = tempfile::tempdir().unwrap();

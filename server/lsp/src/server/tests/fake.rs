@@ -166,7 +166,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
     }
 }
 
-/// An adapter as it stands on such boards.
+/// An adapter as it is used on such boards.
 pub(super) fn adapter(name: &str, serial_number: Option<&str>) -> PortInfo {
     let usb = UsbId {
         vid: 0x10C4,

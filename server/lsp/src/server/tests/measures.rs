@@ -199,7 +199,7 @@ async fn document_changes_are_applied_in_the_order_of_arrival() {
     assert_eq!(desk.documents.unsaved(), [folder.path().join("main.c")]);
 }
 
-/// Measure 6: whoever drops a handler's future stops the job that it waits for. tower-lsp does so
+/// Measure 6: dropping a handler's future stops the job that it waits for. tower-lsp does so
 /// on `$/cancelRequest`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_handler_stops_its_job() {

@@ -175,12 +175,12 @@ async fn one_end_on_every_path() {
     client.leave().await;
 }
 
-/// A client that takes its time must not miss where the job stands by then.
+/// A client that takes its time must not miss the job's state by then.
 #[tokio::test]
 async fn a_step_made_while_the_progress_begins_is_shown() {
     let (mut gate, desk, mut socket) = service(FakeBoards::quick());
     initialize(&mut gate).await;
-    // Messages that nobody reads: whoever sends one more waits.
+    // Messages that nobody reads: the next sender waits.
     for _ in 0..4 {
         let mut log = std::pin::pin!(desk.editor.log(false, "line"));
         let _ = std::future::poll_fn(|cx| Poll::Ready(log.as_mut().poll(cx))).await;

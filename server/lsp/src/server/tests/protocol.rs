@@ -71,7 +71,7 @@ fn every_command_is_documented_and_nothing_else() {
     assert_eq!(documented, NAMES);
 }
 
-/// The examples of requests are accepted as they stand.
+/// The examples of requests are accepted as they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_deploy_of_the_document_works_as_shown() {
     let boards = FakeBoards::new(|request, events, _| {

@@ -208,7 +208,7 @@ pub(super) fn is_running(pid: i32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
-    // The state stands behind the name, which is in parentheses.
+    // The state follows the name, which is in parentheses.
     let state = stat
         .rsplit(')')
         .next()

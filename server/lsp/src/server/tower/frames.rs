@@ -94,7 +94,7 @@ impl Frames {
         let header = header.to_ascii_lowercase();
         let value = header
             .split(|byte| *byte == b'\n')
-            // Garbage may stand right in front of the field.
+            // Garbage may come right before the field.
             .find_map(|line| find(line, LENGTH_FIELD).map(|at| &line[at + LENGTH_FIELD.len()..]));
         let text = value
             .and_then(|value| std::str::from_utf8(value).ok())

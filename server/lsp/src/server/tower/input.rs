@@ -3,7 +3,7 @@
 //! tower-lsp returns from `serve` only at the end of its input, and does not say when it has seen
 //! it. So this reader tells [`Ending`] when the client closed the pipe, and shows tower-lsp an end
 //! of input as soon as the session ends for any reason. Answers under way are then still written.
-//! What is no message is kept from tower-lsp, too: see [`super::frames`].
+//! What is not a message is kept from tower-lsp, too: see [`super::frames`].
 //!
 //! tower-lsp asks for no input while it waits for a client to read its output. One that closes the
 //! pipe instead must not be waited for, so a task of its own reads ahead, up to a limit.

@@ -10,10 +10,10 @@ pub type Span = Range<usize>;
 
 const COMMENT_SIGNS: [char; 2] = ['#', ';'];
 
-/// What stands in one text.
+/// What is in one text.
 #[derive(Debug, Clone, Default)]
 pub struct IniText {
-    /// In the order of the text; a section that stands twice is there twice.
+    /// In the order of the text; a section that is listed twice is there twice.
     pub sections: Vec<SectionText>,
     /// What is wrong, in the order of the text.
     pub faults: Vec<IniFault>,
@@ -24,13 +24,13 @@ pub struct IniText {
 pub struct SectionText {
     /// Its name, as it is written.
     pub name: String,
-    /// Where the name stands between the brackets.
+    /// Where the name is between the brackets.
     pub name_span: Span,
     /// Its header with the brackets.
     pub header: Span,
     /// From its header to the end of its last option.
     pub span: Span,
-    /// In the order of the text; an option that stands twice is there twice.
+    /// In the order of the text; an option that is listed twice is there twice.
     pub options: Vec<OptionText>,
 }
 
@@ -39,7 +39,7 @@ pub struct SectionText {
 pub struct OptionText {
     /// Its name in lower case, which is what counts.
     pub name: String,
-    /// Where its name stands.
+    /// Where its name is.
     pub name_span: Span,
     /// From its name to the end of its value.
     pub span: Span,
@@ -54,7 +54,7 @@ pub struct IniFault {
     pub error: IniError,
     /// Where.
     pub span: Span,
-    /// Where that stands already, for something that stands twice.
+    /// Where that is already, for something that is listed twice.
     pub first: Option<Span>,
 }
 
@@ -163,13 +163,13 @@ impl IniText {
 #[derive(Default)]
 struct Reader {
     found: IniText,
-    /// Where each section, and each option of a section, stands first.
+    /// Where each section, and each option of a section, is first.
     sections: HashMap<String, Span>,
     options: HashMap<(String, String), Span>,
     /// Of the option that continuation lines belong to.
     indent: usize,
     in_option: bool,
-    /// Something stood before the first section; it is told once.
+    /// Something was before the first section; it is told once.
     stray: bool,
 }
 

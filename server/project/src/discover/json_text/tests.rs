@@ -55,7 +55,7 @@ fn deep_nesting_does_not_end_the_program() {
     assert_eq!(parse(&"[".repeat(100_000)).1.len(), 1);
 }
 
-/// A form feed is white space to Unicode and none to JSON; the reader once stood still before it.
+/// A form feed is white space to Unicode and none to JSON; the reader once hung on it.
 #[test]
 fn other_white_space_is_passed_over() {
     for space in ['\u{b}', '\u{c}', '\u{a0}', '\u{2028}'] {

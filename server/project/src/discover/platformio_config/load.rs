@@ -54,7 +54,7 @@ impl<'e> ProjectConfig<'e> {
     }
 
     /// Read it as far as it can be understood. What is wrong with the files is in
-    /// [`Self::faults`]; of what stands twice, the last counts.
+    /// [`Self::faults`]; of what is listed twice, the last counts.
     #[must_use]
     pub fn read(project: &Path, environment: &'e Environment, files: &dyn Files) -> Self {
         let mut config = Self {

@@ -39,7 +39,7 @@ impl ProjectConfig<'_> {
         }
     }
 
-    /// Where an option of a section itself stands.
+    /// Where an option of a section itself is.
     fn written(&self, section: &str, name: &str) -> Option<Origin<'_>> {
         let set = self.ini.set_by(section, name)?;
         let file = self.files.get(set.file)?;

@@ -15,7 +15,7 @@ use super::{
 pub struct Reference<'v> {
     /// All of it, in bytes of the value.
     pub span: Span,
-    /// What stands between the braces.
+    /// What is between the braces.
     pub name: &'v str,
 }
 

@@ -108,7 +108,7 @@ pub(super) fn split_list(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Where the items of a list stand in its text.
+/// Where the items of a list are in its text.
 #[must_use]
 pub fn list_items(text: &str) -> Vec<Span> {
     let separator = if text.contains('\n') { "\n" } else { ", " };

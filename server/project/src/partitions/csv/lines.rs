@@ -11,9 +11,9 @@ use std::ops::Range;
 pub struct Cell {
     /// From comma to comma.
     pub whole: Range<usize>,
-    /// Without the space around it; empty cells stand at the end of that space.
+    /// Without the space around it; empty cells are at the end of that space.
     pub span: Range<usize>,
-    /// What stands there, with variables filled in.
+    /// What is there, with variables filled in.
     pub text: String,
 }
 

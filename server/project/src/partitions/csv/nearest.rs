@@ -5,7 +5,7 @@ use crate::edit_distance::edit_distance;
 
 /// The name that was most likely meant: at most a third of it has to change.
 pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {
-    // Longer texts are no slip of the finger, and distance takes time in proportion to both.
+    // Longer texts are not typing errors, and distance takes time in proportion to both.
     if text.len() > 32 {
         return None;
     }

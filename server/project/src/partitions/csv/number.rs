@@ -68,7 +68,7 @@ fn python_int(text: &str) -> Option<i128> {
         Some("0b") => (2, &lower[2..]),
         _ => (10, lower.as_str()),
     };
-    // An underscore may stand between digits, and after the prefix.
+    // An underscore may be between digits, and after the prefix.
     let digits = if radix == 10 {
         digits
     } else {

@@ -17,7 +17,7 @@ struct Taken {
 }
 
 /// Gives every row its place, as far as that can be told. A row that cannot be read makes blank
-/// offsets after it unknown, and is no reason to complain about them.
+/// offsets after it unknown, and is not a reason to complain about them.
 pub(super) fn fill(rows: &mut [Row], options: &Options, problems: &mut Vec<Problem>) {
     let rules = Rules::of(options);
     let mut taken = Taken {
@@ -56,7 +56,7 @@ pub(super) fn fill(rows: &mut [Row], options: &Options, problems: &mut Vec<Probl
                     taken.end = start + size;
                     taken.by = Some(index);
                 }
-                // What is placed here is certain again, whatever stands above.
+                // What is placed here is certain again, whatever is above.
                 taken.is_certain = true;
             }
             _ => taken.is_certain = false,

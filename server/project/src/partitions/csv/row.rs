@@ -36,7 +36,7 @@ pub struct Row {
     pub kind: Option<u8>,
     /// Third column.
     pub subtype: Option<u8>,
-    /// Where it stands, filled in where the cell is blank.
+    /// Where it is, filled in where the cell is blank.
     pub offset: Option<u32>,
     /// Bytes, counted where the cell gives an end address.
     pub size: Option<u32>,
@@ -63,13 +63,13 @@ impl Row {
         self.cells.get(column as usize)
     }
 
-    /// What stands in a column; nothing where the row ends before it.
+    /// What is in a column; nothing where the row ends before it.
     #[must_use]
     pub fn text(&self, column: Column) -> &str {
         self.cell(column).map_or("", |cell| &cell.text)
     }
 
-    /// Where a column stands: an empty place at the row's end if the row ends before it.
+    /// Where a column is: an empty place at the row's end if the row ends before it.
     #[must_use]
     pub fn place(&self, column: Column) -> Range<usize> {
         self.cell(column)
@@ -249,7 +249,7 @@ pub(super) fn read(
     row
 }
 
-/// What is said of a row in which spaces stand for commas.
+/// What is reported of a row in which spaces stand for commas.
 fn missing_comma(row: &Row) -> Option<String> {
     const NEEDED: usize = 5;
     let count = row.cells.len();

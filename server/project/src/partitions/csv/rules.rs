@@ -210,7 +210,7 @@ impl<'o> Rules<'o> {
         complaint(format!("Unknown flag '{flag}'. {hint}{known}")).replaced_by(meant)
     }
 
-    /// What to say about a name besides the names that there are.
+    /// What to say about a name besides the known names.
     fn why_unknown(text: &str, every: &[&Known], names: &[Name]) -> String {
         let newer = every
             .iter()

@@ -141,7 +141,7 @@ fn by(version: &str) -> Options {
     }
 }
 
-/// One table for each rule: what stands between « and » is what the rule is about.
+/// One table for each rule: what is between « and » is what the rule is about.
 #[test]
 fn every_rule_names_the_cell_that_breaks_it() {
     for (code, table) in [

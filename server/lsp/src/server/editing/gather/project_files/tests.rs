@@ -1,4 +1,4 @@
-//! Workspaces of genuine firmware, whole and broken: what is said about their files is what a deploy
+//! Workspaces of genuine firmware, whole and broken: what is reported about their files is what a deploy
 //! says.
 
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
