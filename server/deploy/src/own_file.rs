@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use fbuild_project::file::{self, ReadError, STATE_LIMIT};
 
 /// Makes the directory, and nobody else's.
+///
+/// # Errors
+/// It cannot be made, or is another user's. Go on without remembering anything.
 pub fn directory(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -28,6 +31,9 @@ pub fn directory(path: &Path) -> io::Result<()> {
 }
 
 /// All of a file; a link is not read.
+///
+/// # Errors
+/// As [`file::read`]; a link is not a regular file.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     if path.is_symlink() {
         return Err(ReadError::NotRegular("a link"));
@@ -36,6 +42,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
 }
 
 /// The lock file for changes to `path`, in a directory that is there.
+///
+/// # Errors
+/// The lock cannot be made private to this user. Change nothing then.
 pub fn lock_of(path: &Path) -> io::Result<File> {
     if let Ok(found) = fs::symlink_metadata(path)
         && found.is_file()
@@ -53,6 +62,9 @@ pub fn lock_of(path: &Path) -> io::Result<File> {
 }
 
 /// Puts `bytes` in place of what the file held, in one step: readers see the old or the new.
+///
+/// # Errors
+/// The file is as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new: PathBuf = path.with_extension(format!("{}.new", std::process::id()));
     // What a process of the same number left behind when it was killed.

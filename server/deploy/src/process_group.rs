@@ -17,6 +17,9 @@ pub struct Group {
 
 impl Group {
     /// Starts it.
+    ///
+    /// # Errors
+    /// The program could not be started; the system's error says why.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         {

@@ -80,6 +80,9 @@ impl Search {
     /// Searches one region. `bytes` are whole sectors as they would be in flash at `offset`.
     ///
     /// Every sector is covered by one hash that matched, or is known or assumed to differ.
+    ///
+    /// # Errors
+    /// Whatever `hash` failed with; nothing was changed.
     pub fn run<E>(&self, offset: u32, bytes: &[u8], hash: &mut Hash<'_, E>) -> Result<Found, E> {
         let n_sectors = bytes.len() / SECTOR_LEN as usize;
         let mut state = State {

@@ -17,6 +17,9 @@ use crate::error::OpenError;
 use crate::port_name::PortName;
 
 /// Opens a port by its name: a device path, `COM5`, or `socket://host:port`.
+///
+/// # Errors
+/// [`OpenError`] names the port and whether to choose another, close its holder, or get permission.
 pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
     let why = match PortName::of(port) {
         PortName::Device(device) => return Ok(Box::new(serial::SerialLink::open(device)?)),
@@ -84,18 +87,33 @@ pub trait Link: Send {
     fn name(&self) -> &str;
 
     /// Reads what is there, waiting up to `timeout` for the first byte. `Ok(0)`: nothing came.
+    ///
+    /// # Errors
+    /// The port is gone: close it.
     fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize>;
 
     /// Sends all of `bytes`.
+    ///
+    /// # Errors
+    /// The port is gone, or takes nothing; how much of `bytes` was sent is not known.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Throws away what was received but not read.
+    ///
+    /// # Errors
+    /// The port is gone: close it.
     fn discard_input(&mut self) -> io::Result<()>;
 
     /// Changes the host's side of the baud rate. A link without one does nothing.
+    ///
+    /// # Errors
+    /// The adapter or its driver refuses the rate; the old one goes on.
     fn set_baud(&mut self, baud: u32) -> io::Result<()>;
 
     /// Sets both control lines.
+    ///
+    /// # Errors
+    /// The port is gone: close it. A port without control lines is not an error, see [`LinesReach`].
     fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach>;
 
     /// Who the adapter is, where that is known.
@@ -110,6 +128,9 @@ pub trait Link: Send {
     fn now(&self) -> Duration;
 
     /// Closes and opens the port again, for adapters that vanish while the chip resets.
+    ///
+    /// # Errors
+    /// The port did not come back, or another program took it.
     fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -33,6 +33,9 @@ pub trait Device: Send {
     }
 
     /// `Err` once the device is gone (a cable pulled out).
+    ///
+    /// # Errors
+    /// The device is gone, as a port whose cable was pulled.
     fn presence(&self) -> io::Result<()> {
         Ok(())
     }

@@ -74,6 +74,9 @@ pub struct SerialLink {
 
 impl SerialLink {
     /// Opens a port at 115200 baud, the rate that every boot ROM starts with.
+    ///
+    /// # Errors
+    /// As [`crate::open`]; [`OpenError::Busy`] names the programs that hold the port, where that can be seen.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let baud = 115_200;
         let usb_id = list()

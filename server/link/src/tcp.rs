@@ -23,6 +23,10 @@ pub struct TcpLink {
 
 impl TcpLink {
     /// Connects to `host:port`; `name` is what to call it.
+    ///
+    /// # Errors
+    /// [`OpenError::BadName`] if this is not `host:port`; else the far end cannot be reached: check that it
+    /// serves the port.
     pub fn open(name: &str, host_port: &str) -> Result<Self, OpenError> {
         let other = |source| OpenError::Other {
             port: name.to_owned(),

@@ -94,6 +94,9 @@ pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
 }
 
 /// Puts the board into download mode.
+///
+/// # Errors
+/// The port stopped working: close it, and have its cable checked.
 pub fn enter_download_mode(link: &mut dyn Link, strategy: Strategy) -> io::Result<LinesReach> {
     let (into_reset, hold_ms): (&[Step], u64) = match strategy {
         Strategy::Classic { hold_ms } => (
@@ -141,6 +144,9 @@ pub fn enter_download_mode(link: &mut dyn Link, strategy: Strategy) -> io::Resul
 }
 
 /// Resets the board with the boot pin high: the firmware starts.
+///
+/// # Errors
+/// The port stopped working. The firmware may not have started; the board's reset button starts it.
 pub fn start_firmware(link: &mut dyn Link) -> io::Result<LinesReach> {
     if has_fixed_flow_control(link) {
         let steps = [

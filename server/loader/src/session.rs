@@ -167,6 +167,9 @@ impl Session {
     }
 
     /// Reads a 32-bit register.
+    ///
+    /// # Errors
+    /// A refusal leaves the session usable. After any other error, restart or abandon it.
     pub fn read_register(&mut self, address: u32) -> Result<u32, LoaderError> {
         let data = packet::words(&[address]);
         let start = self.link.now();
@@ -180,6 +183,9 @@ impl Session {
     }
 
     /// Writes registers, in order, in a request each: (address, value, mask).
+    ///
+    /// # Errors
+    /// Some of the writes may have been carried out. Restart the session, or abandon it.
     pub fn write_registers(&mut self, writes: &[(u32, u32, u32)]) -> Result<(), LoaderError> {
         writes
             .iter()

@@ -95,6 +95,9 @@ impl Elf {
     }
 
     /// Its code and debug information.
+    ///
+    /// # Errors
+    /// [`BadElf`]: this file cannot explain any address. Go on without it.
     pub fn program(&self) -> Result<&Program, BadElf> {
         self.program
             .get_or_init(|| Program::parse(&self.bytes))

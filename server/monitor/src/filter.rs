@@ -27,6 +27,9 @@ pub enum BadFilter {
 impl Filter {
     /// Words `TAG:LEVEL` or `TAG` (everything of it). The last word for a tag counts. No words: everything is shown.
     /// With words but without `*`, other tags are not shown.
+    ///
+    /// # Errors
+    /// [`BadFilter`] names the word, and how one is written.
     pub fn parse(text: &str) -> Result<Self, BadFilter> {
         let mut filter = Self::default();
         for word in text.split_whitespace() {

@@ -67,6 +67,9 @@ pub struct EspImage {
 impl EspImage {
     /// Read an image and check that it is whole and undamaged. Bytes after its end (a signature,
     /// FF) do not matter.
+    ///
+    /// # Errors
+    /// [`ImageFault`] says what is wrong: not an image at all, cut short, or damaged. Build it again.
     pub fn parse(bytes: &[u8]) -> Result<Self, ImageFault> {
         if bytes.first() != Some(&MAGIC) {
             return Err(ImageFault::Magic);

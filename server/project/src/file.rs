@@ -90,16 +90,25 @@ impl From<ReadError> for io::Error {
 }
 
 /// All bytes of a regular file that has at most `limit_bytes`.
+///
+/// # Errors
+/// [`ReadError`]; it continues a sentence that begins with the file's name, and has a remedy.
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, ReadError> {
     read_unless(path, limit_bytes, &|| false)
 }
 
 /// The same as text.
+///
+/// # Errors
+/// As [`read`], and [`ReadError::NotText`].
 pub fn read_text(path: &Path, limit_bytes: u64) -> Result<String, ReadError> {
     String::from_utf8(read(path, limit_bytes)?).map_err(|_| ReadError::NotText)
 }
 
 /// [`read`] that stops within a MiB of `is_cancelled` becoming true.
+///
+/// # Errors
+/// As [`read`], and [`ReadError::Cancelled`].
 pub fn read_unless(
     path: &Path,
     limit_bytes: u64,
@@ -137,6 +146,9 @@ pub fn read_unless(
 }
 
 /// Up to `len_bytes` from the start of a regular file, however large it is.
+///
+/// # Errors
+/// As [`read`], but never [`ReadError::TooLarge`].
 pub fn read_start(path: &Path, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let mut start = Vec::new();
     let (file, _) = open(path)?;
@@ -146,6 +158,9 @@ pub fn read_start(path: &Path, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
 }
 
 /// Whether there is a regular file that has at most `limit_bytes`. It is not opened.
+///
+/// # Errors
+/// As [`read`] would fail, as far as that can be seen without opening the file.
 pub fn check(path: &Path, limit_bytes: u64) -> Result<(), ReadError> {
     match regular(path.metadata())?.len() {
         len if len <= limit_bytes => Ok(()),

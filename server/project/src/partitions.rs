@@ -157,6 +157,9 @@ pub struct PartitionTable {
 
 impl PartitionTable {
     /// Read the binary form. Bytes after the end (a signature, FF) do not matter.
+    ///
+    /// # Errors
+    /// [`TableError`] says which row is wrong. Build the table again.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let mut partitions = Vec::new();
         let mut has_md5 = false;
@@ -312,6 +315,9 @@ impl Partition {
 }
 
 /// A partition table in either form.
+///
+/// # Errors
+/// A text that says what is wrong, to follow the file's name.
 pub fn parse_table(bytes: &[u8]) -> Result<PartitionTable, String> {
     if bytes.starts_with(&[0xAA, 0x50]) {
         return PartitionTable::parse(bytes).map_err(|error| error.to_string());

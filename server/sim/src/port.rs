@@ -77,6 +77,9 @@ enum Usb {
 
 impl SimPort {
     /// Takes a port name apart. Without a file in it, the flash file is in `state_dir`.
+    ///
+    /// # Errors
+    /// [`ParseError`] names the option, and the values that it takes.
     pub fn parse(name: &str, state_dir: &Path) -> Result<Self, ParseError> {
         let PortName::Sim { file, options } = PortName::of(name) else {
             return Err(ParseError::NotSim(name.to_owned()));
@@ -135,12 +138,18 @@ impl SimPort {
 
     /// Opens the port: powers the board and connects to it. A flash file that another board uses is
     /// `ResourceBusy`, as a serial port that another program has open.
+    ///
+    /// # Errors
+    /// The board cannot be built; the error's text says why.
     pub fn open(&self) -> io::Result<Box<dyn Link>> {
         let (_, link) = self.open_shared()?;
         Ok(Box::new(link))
     }
 
     /// The same, with access to the board behind the link.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
     pub fn open_shared(&self) -> io::Result<(Arc<Mutex<Board>>, MemoryLink<Board>)> {
         if let Some(parent) = self.flash_path.as_deref().and_then(Path::parent)
             && !parent.as_os_str().is_empty()

@@ -84,11 +84,17 @@ impl Server {
     }
 
     /// Waits until somebody stops it or it fails.
+    ///
+    /// # Errors
+    /// Its address stopped working, or the flash file cannot be written.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }
 
     /// Stops it and waits for its end.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
     pub fn stop(mut self) -> io::Result<()> {
         self.stopper.stop();
         self.join()

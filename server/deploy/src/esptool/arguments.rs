@@ -79,6 +79,9 @@ pub enum Work<'a> {
 pub struct NoFiles;
 
 /// The arguments, without the program.
+///
+/// # Errors
+/// [`NoFiles`] if a command that needs images has none.
 pub fn arguments(
     spelling: Spelling,
     connection: &Connection<'_>,

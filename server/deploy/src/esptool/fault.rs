@@ -300,7 +300,7 @@ mod tests {
         check(
             &connect("Invalid head of packet (0x65): Possible serial noise or corruption."),
             "no-loader",
-            &["no text"],
+            &["not text"],
         );
         check(&connect("Something new."), "no-loader", &["Something new."]);
         check(

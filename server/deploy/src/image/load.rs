@@ -13,11 +13,17 @@ use super::loaded::LoadedImages;
 use super::read::{elf_source, not_empty, read};
 
 /// Read the regions of `target` (all, or the named ones) and make every check that needs no board.
+///
+/// # Errors
+/// The first file, region or header that cannot be deployed, with its remedy. No board was touched.
 pub fn load(target: &Target, regions: Option<&[String]>) -> Result<LoadedImages, InputError> {
     load_unless(target, regions, &|| false)
 }
 
 /// [`load`] that ends with [`InputError::cancelled`] soon after `is_cancelled` has become true.
+///
+/// # Errors
+/// As [`load`].
 pub fn load_unless(
     target: &Target,
     regions: Option<&[String]>,

@@ -46,6 +46,10 @@ impl LoadedImages {
     ///
     /// `force` lets pass what [`Self::check_board`] refuses; never another chip, nor a region past
     /// the end of the flash. What the board cannot encrypt is then written as it is.
+    ///
+    /// # Errors
+    /// The images may not be written to this board; the error says why and what to do. What [`Self::check_board`]
+    /// refuses passes with `force`.
     pub fn for_board(&self, board: &BoardFacts, force: bool) -> Result<Vec<Image>, InputError> {
         let mut images = self.for_comparing(board)?;
         if force {
@@ -59,6 +63,9 @@ impl LoadedImages {
     }
 
     /// The images as this board should hold them, whether or not they may be written to it.
+    ///
+    /// # Errors
+    /// The images cannot be on this board: another chip, or past the end of its flash.
     pub fn for_comparing(&self, board: &BoardFacts) -> Result<Vec<Image>, InputError> {
         let parts = self.parts_for(board)?;
         self.images
@@ -69,6 +76,9 @@ impl LoadedImages {
 
     /// Whether these images would leave the board able to start: chip revision, security state, a
     /// table that fits the flash, and what they say about each other.
+    ///
+    /// # Errors
+    /// Why the board might not start. Deploy another build, or force it at one's own risk.
     pub fn check_board(&self, images: &[Image], board: &BoardFacts) -> Result<(), InputError> {
         for (image, (_, contents)) in images.iter().zip(&self.images) {
             let Contents::Image(parsed) = contents else {
@@ -243,6 +253,9 @@ impl LoadedImages {
     }
 
     /// That otadata's bytes for this board.
+    ///
+    /// # Errors
+    /// As [`Self::for_comparing`].
     pub fn initial_otadata_image(&self, board: &BoardFacts) -> Result<Option<Image>, InputError> {
         let Some(region) = self.initial_otadata() else {
             return Ok(None);

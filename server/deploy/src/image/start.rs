@@ -154,6 +154,9 @@ impl LoadedImages {
     }
 
     /// Whether this build can start on any board at all, as far as its files say.
+    ///
+    /// # Errors
+    /// No board could start this build; the error names the region and what to correct.
     pub fn check_unseen(&self) -> Result<(), InputError> {
         let Some(board) = self.chip.map(BoardFacts::new) else {
             return Ok(());

@@ -183,6 +183,9 @@ pub struct BoardInfo {
 }
 
 /// Asks a board who it is, and lets its firmware start again.
+///
+/// # Errors
+/// [`Failure`] says what state the board is in and what to do; nothing was written.
 pub fn board_info(
     port: &str,
     open: &mut Open<'_>,

@@ -58,6 +58,9 @@ pub enum NotErased {
 /// Erases flash and lets the board start with what is left. `progress` hears bytes done and bytes to
 /// do. A board with secure boot, flash encryption or Secure Download Mode is refused: what is erased
 /// there may be impossible to bring back.
+///
+/// # Errors
+/// [`NotErased`] says what was erased, if anything, and what to do.
 pub fn erase(
     port: &str,
     stretch: Stretch,

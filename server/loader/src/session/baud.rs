@@ -65,6 +65,10 @@ impl Session {
     }
 
     /// Changes the baud rate on both sides and checks that the loader still understands.
+    ///
+    /// # Errors
+    /// [`LoaderError::BaudRate`] if the adapter refuses the rate. The two sides may differ afterwards: restart the
+    /// session at another rate.
     pub fn change_baud(&mut self, baud: u32) -> Result<(), LoaderError> {
         if baud == self.baud {
             return Ok(());
@@ -185,6 +189,9 @@ impl Session {
     }
 
     /// Crystal of the board, in MHz, on chips that come with several and while their ROM runs.
+    ///
+    /// # Errors
+    /// No usable answer: restart the session, or abandon it.
     pub fn crystal_mhz(&mut self) -> Result<Option<u32>, LoaderError> {
         match self.chip {
             Chip::Esp32 => {

@@ -67,6 +67,10 @@ impl Session {
     }
 
     /// MD5 of `len_bytes` of flash at `offset`, computed by the loader.
+    ///
+    /// # Errors
+    /// [`LoaderError::Unsupported`] or a refusal if the chip does not hash (Secure Download Mode); else restart
+    /// the session and ask again: nothing was changed.
     pub fn md5(&mut self, offset: u32, len_bytes: u32) -> Result<[u8; 16], LoaderError> {
         const HEX_LEN: usize = 32;
         const RAW_LEN: usize = 16;
@@ -105,6 +109,9 @@ impl Session {
     }
 
     /// Erases `len_bytes` at `offset`, both multiples of 4 KiB.
+    ///
+    /// # Errors
+    /// Part of the range may be erased. Restart the session and erase it again, or abandon it.
     pub fn erase_region(&mut self, offset: u32, len_bytes: u32) -> Result<(), LoaderError> {
         let timeout = usual(ERASE_PER_MB, u64::from(len_bytes));
         match self.kind {
@@ -181,6 +188,9 @@ impl Session {
     }
 
     /// Waits until the stub has written everything, and hears whether that went well.
+    ///
+    /// # Errors
+    /// What was written last may not be in flash: restart the session, and compare again.
     pub fn finish_writing(&mut self, deflated: bool) -> Result<(), LoaderError> {
         const STAY: u32 = 1;
         if self.kind == LoaderKind::Rom {

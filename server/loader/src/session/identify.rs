@@ -156,6 +156,9 @@ impl Session {
 
     /// What the eFuses allow. Two register reads on an ESP32; one GET_SECURITY_INFO on an S2; nothing
     /// more than was asked already on the others, unless flash encryption is on.
+    ///
+    /// # Errors
+    /// No usable answer. Do not write: what the board allows is not known.
     pub fn security(&mut self) -> Result<Security, LoaderError> {
         let facts = self.chip.facts();
         let bits = &facts.security;
@@ -193,6 +196,9 @@ impl Session {
     }
 
     /// Factory MAC address.
+    ///
+    /// # Errors
+    /// No usable answer: restart the session, or abandon it.
     pub fn mac(&mut self) -> Result<[u8; 6], LoaderError> {
         let words = &self.chip.facts().mac;
         let low = self.read_register(words.low)?.to_be_bytes();
@@ -201,6 +207,9 @@ impl Session {
     }
 
     /// Chip revision, major * 100 + minor.
+    ///
+    /// # Errors
+    /// No usable answer: restart the session, or abandon it.
     pub fn revision(&mut self) -> Result<u16, LoaderError> {
         let bits = &self.chip.facts().revision;
         let mut major = self.read_bits(bits.major)?;
@@ -232,6 +241,9 @@ impl Session {
 
     /// Connects the SPI controller to the flash chip. The ROM needs it before anything that touches
     /// flash; the stub has done it itself.
+    ///
+    /// # Errors
+    /// Nothing that touches flash will work: restart the session, or abandon it.
     pub fn attach_flash(&mut self) -> Result<(), LoaderError> {
         if self.kind == LoaderKind::Stub {
             return Ok(());
@@ -265,6 +277,9 @@ impl Session {
     }
 
     /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller.
+    ///
+    /// # Errors
+    /// [`LoaderError::NoFlash`] if the flash chip does not answer, which is a matter of wiring and supply.
     pub fn flash_id(&mut self) -> Result<FlashId, LoaderError> {
         match self.flash_id_by_controller() {
             Ok(Some(id)) => Ok(id),
@@ -327,6 +342,9 @@ impl Session {
     }
 
     /// Tells the loader the flash size. A ROM assumes 2 MiB until then and refuses what lies behind.
+    ///
+    /// # Errors
+    /// The loader may still assume another size: write nothing before this has passed.
     pub fn set_flash_size(&mut self, len_bytes: u32) -> Result<(), LoaderError> {
         self.flash_len = Some(len_bytes);
         self.tell_flash_end(len_bytes)
@@ -335,6 +353,9 @@ impl Session {
     /// Tells the loader that the flash ends at `end`, so that no request erases anything behind it, a
     /// damaged one included. Seen on genuine loaders of ESP32 and C3: the ROM refuses to erase across
     /// it, the stub stops there. It holds until something behind it is hashed.
+    ///
+    /// # Errors
+    /// The bound may not hold: write nothing before this has passed.
     pub fn bound_flash(&mut self, end: u32) -> Result<(), LoaderError> {
         if self.flash_end == Some(end) {
             return Ok(());

@@ -28,6 +28,9 @@ impl Session {
     ///
     /// The lines reset most boards. Over native USB (OTG), and where no lines reach the board, the
     /// chip's watchdog does it if the chip has one that can; an ESP32's ROM can be told to reboot.
+    ///
+    /// # Errors
+    /// The firmware may not have started; the board's reset button starts it. The port is closed.
     pub fn leave(mut self) -> Result<Left, LoaderError> {
         let (over_otg, over_jtag) = (self.over_otg(), self.over_serial_jtag());
         if over_otg || over_jtag {

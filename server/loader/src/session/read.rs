@@ -14,6 +14,10 @@ impl Session {
     /// Reads `len_bytes` of flash at `offset`. On a ROM this takes one round trip per 64 bytes.
     ///
     /// Only for what a hash cannot answer: see [`LoaderError::may_have_erased`].
+    ///
+    /// # Errors
+    /// Nothing was changed. [`LoaderError::BadReply`] if the data was damaged in transit: restart the session and
+    /// read again.
     pub fn read_flash(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, LoaderError> {
         self.reach(offset, len_bytes)?;
         match self.kind {

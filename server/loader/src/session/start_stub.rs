@@ -17,6 +17,9 @@ const MEM_END_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl Session {
     /// Why this chip cannot run a stub, if it cannot.
+    ///
+    /// # Errors
+    /// No usable answer: restart the session, or abandon it.
     pub fn stub_obstacle(&mut self) -> Result<Option<&'static str>, LoaderError> {
         if self.secure_download {
             return Ok(Some("Secure Download Mode does not allow programs in RAM"));
@@ -35,6 +38,10 @@ impl Session {
     /// Uploads the stub and starts it. Everything after this talks to the stub.
     ///
     /// Raise the baud rate first: this is the largest thing sent before the stub runs.
+    ///
+    /// # Errors
+    /// [`LoaderError::Unsupported`] if this chip cannot run one: go on with the ROM. After any other error, restart
+    /// the session.
     pub fn start_stub(&mut self) -> Result<(), LoaderError> {
         if self.kind == LoaderKind::Stub {
             return Ok(());

@@ -10,6 +10,9 @@ use crate::target::Target;
 impl Discovery {
     /// The target to deploy where none was named: the one whose app was built last. Where that does
     /// not decide, the stronger tool; where that does not either, an error with the names.
+    ///
+    /// # Errors
+    /// Nothing is built, or several targets could be meant; the error lists them, so that one can be named.
     pub fn default_target(&self) -> Result<&Target, InputError> {
         let wanted = |target: &&Target| !self.not_default.contains(&target.name);
         let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
@@ -40,6 +43,9 @@ impl Discovery {
 
     /// The target of this name, or of which this is an unambiguous part: its environment, or its
     /// name without the tool.
+    ///
+    /// # Errors
+    /// There is no such target, or the name fits several; the error lists the targets.
     pub fn target(&self, name: &str) -> Result<&Target, InputError> {
         if let Some(target) = self.targets.iter().find(|target| target.name == name) {
             return Ok(target);
@@ -60,6 +66,9 @@ impl Discovery {
     }
 
     /// [`Self::target`] of a name, [`Self::default_target`] without one.
+    ///
+    /// # Errors
+    /// As these two.
     pub fn choose(&self, name: Option<&str>) -> Result<&Target, InputError> {
         name.map_or_else(|| self.default_target(), |name| self.target(name))
     }

@@ -15,6 +15,9 @@ const TABLE_MAGIC: [u8; 2] = [0xAA, 0x50];
 
 impl Target {
     /// A target of these files. What each is follows from its contents and its place.
+    ///
+    /// # Errors
+    /// A file is missing, is not a regular file, or no file was given. The error names it and what to do.
     pub fn from_files(pairs: &[(u32, PathBuf)]) -> Result<Self, InputError> {
         if pairs.is_empty() {
             return Err(bad_argument("", "no file was given"));
@@ -45,6 +48,9 @@ impl Target {
     }
 
     /// The same from the words of a command line: `0x1000 bootloader.bin 0x10000 app.bin`.
+    ///
+    /// # Errors
+    /// A word is not an offset, or an offset lacks its file; else as [`Target::from_files`].
     pub fn from_arguments(words: &[String]) -> Result<Self, InputError> {
         let mut pairs = Vec::new();
         for pair in words.chunks(2) {

@@ -175,17 +175,26 @@ impl ProjectConfig<'_> {
     }
 
     /// The environments that PlatformIO builds where none is named; empty: all.
+    ///
+    /// # Errors
+    /// The option cannot be read; the problem says where and why.
     pub fn default_envs(&self) -> Result<Vec<String>, ConfigProblem> {
         self.list("platformio", "default_envs")
     }
 
     /// Every option of a section with its value, inherited ones included, in PlatformIO's order.
+    ///
+    /// # Errors
+    /// The first option that cannot be read; [`Self::values`] goes on after it.
     pub fn items(&self, section: &str) -> Result<Vec<(String, Option<Value>)>, ConfigProblem> {
         let values = self.values(section)?.into_iter();
         values.map(|(name, value)| Ok((name, value?))).collect()
     }
 
     /// The same, where an option that cannot be read does not hide the others.
+    ///
+    /// # Errors
+    /// The section itself cannot be read (`extends` goes in circles, or too far).
     pub fn values(&self, section: &str) -> Result<Vec<(String, OptionValue)>, ConfigProblem> {
         let places = self.walk(section)?;
         let value =
@@ -198,6 +207,9 @@ impl ProjectConfig<'_> {
     }
 
     /// The names of a section's options, inherited ones included.
+    ///
+    /// # Errors
+    /// `extends` goes in circles, or too far.
     pub fn option_names(&self, section: &str) -> Result<Vec<&str>, ConfigProblem> {
         let places = self.walk(section)?;
         Ok(self.names_in(section, &places))
@@ -224,16 +236,25 @@ impl ProjectConfig<'_> {
     }
 
     /// The value of an option, inherited, interpolated and typed; its default if it is not there.
+    ///
+    /// # Errors
+    /// The option is set and cannot be read; the problem says where and why.
     pub fn get(&self, section: &str, option: &str) -> Result<Option<Value>, ConfigProblem> {
         self.get_nested(section, option, Nesting::new(&Taken::default()))
     }
 
     /// An option as text.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
     pub fn text(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
         Ok(self.get(section, option)?.map(|value| value.to_text()))
     }
 
     /// An option as a list.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
     pub fn list(&self, section: &str, option: &str) -> Result<Vec<String>, ConfigProblem> {
         Ok(match self.get(section, option)? {
             Some(Value::List(items)) => items,
@@ -243,6 +264,9 @@ impl ProjectConfig<'_> {
     }
 
     /// A directory of `[platformio]`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
     pub fn dir(&self, option: &str) -> Result<PathBuf, ConfigProblem> {
         let text = self.text("platformio", option)?.unwrap_or_default();
         Ok(self.project.join(text))

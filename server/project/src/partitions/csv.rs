@@ -192,12 +192,18 @@ fn unknown_variable(
 }
 
 /// Compile a table, and check it as the build does.
+///
+/// # Errors
+/// The first problem, as the genuine tool would report it, with its line.
 pub fn compile(text: &str, options: &Options) -> Result<PartitionTable, CsvError> {
     compile_until(text, options, Stage::Table)
 }
 
 /// Compile a table without the checks that only some versions of ESP-IDF make. For comparing with a
 /// table that a build has accepted already.
+///
+/// # Errors
+/// As [`compile`], but only what every version refuses.
 pub fn compile_unverified(text: &str, options: &Options) -> Result<PartitionTable, CsvError> {
     compile_until(text, options, Stage::Place)
 }

@@ -215,6 +215,9 @@ impl BoardBuilder {
     }
 
     /// Makes the board and powers it.
+    ///
+    /// # Errors
+    /// [`BuildError`]: no chip has this flash or mode, or the flash file is in use or unreadable.
     pub fn build(self) -> Result<Board, BuildError> {
         self.check()?;
         let flash = match &self.flash_file {

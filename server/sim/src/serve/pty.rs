@@ -41,6 +41,9 @@ impl Default for PtyOptions {
 }
 
 /// Serves a board on a new pty; [`Server::address`] is its path.
+///
+/// # Errors
+/// The system gives no pty; TCP works everywhere.
 pub fn serve(board: Board, options: PtyOptions) -> io::Result<Server> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&master)?;

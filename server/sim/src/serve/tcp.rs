@@ -16,6 +16,9 @@ const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Serves a board on a TCP address; port 0 takes a free one (see [`Server::address`]). Since no
 /// control line reaches the board, it is put into download mode for each client.
+///
+/// # Errors
+/// The address is taken, or not this machine's.
 pub fn serve(board: Board, address: impl ToSocketAddrs) -> io::Result<Server> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;

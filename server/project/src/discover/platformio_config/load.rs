@@ -12,9 +12,15 @@ use super::{
 /// Where the files come from.
 pub trait Files {
     /// The text of a file.
+    ///
+    /// # Errors
+    /// As [`crate::file::read_text`].
     fn read(&self, path: &Path) -> Result<String, ReadError>;
 
     /// The files below `root` that match a pattern of `extra_configs`.
+    ///
+    /// # Errors
+    /// The pattern matches more than a project has.
     fn find(&self, root: &Path, pattern: &str) -> Result<Vec<PathBuf>, TooWide>;
 
     /// Whether a file lies outside of the directory of the project, where a link may lead.
@@ -45,6 +51,9 @@ impl Files for OnDisk {
 
 impl<'e> ProjectConfig<'e> {
     /// Read the `platformio.ini` of the directory `project`.
+    ///
+    /// # Errors
+    /// [`ConfigProblem`] names the file, the line and what PlatformIO would say. Correct the file.
     pub fn load(project: &Path, environment: &'e Environment) -> Result<Self, ConfigProblem> {
         let config = Self::read(project, environment, &OnDisk::default());
         match config.faults.first() {

@@ -50,6 +50,9 @@ fn split(name: &str) -> Option<(&str, &str)> {
 
 impl ProjectConfig<'_> {
     /// What `${name}` stands for in `option` of `section`.
+    ///
+    /// # Errors
+    /// It refers to something that does not exist, to itself, or expands to too much.
     pub fn resolve(
         &self,
         section: &str,
