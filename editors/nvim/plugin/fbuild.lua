@@ -29,12 +29,12 @@ for name, about in pairs({
   Cancel = { args = 0, desc = 'Stop what is running' },
   Target = { args = '?', desc = 'Choose what is deployed' },
   Port = { args = '?', desc = 'Choose the board' },
-  Board = { args = '?', desc = 'Ask the board who it is' },
+  Board = { args = '?', desc = 'Identify the board' },
   Erase = { args = '?', desc = 'Erase the whole flash, after asking' },
   History = { args = 0, desc = 'Show the last deploys to each board' },
   Log = { args = 0, desc = "Show the server's messages" },
   Restart = { args = 0, desc = 'Restart the server' },
-  DebugInfo = { args = 0, desc = 'Show what a report of a bug should contain' },
+  DebugInfo = { args = 0, desc = 'Show what a bug report should contain' },
 }) do
   vim.api.nvim_create_user_command('Fbuild' .. name, function(command)
     require('fbuild.commands').run(name, command.fargs)

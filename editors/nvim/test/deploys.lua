@@ -327,7 +327,7 @@ test('a restart of a server that runs', function()
   equal(1, #server.running())
 end)
 
-test('what a report of a bug should contain, with our settings', function()
+test('what a bug report should contain, with our settings', function()
   local text ---@type string
   -- The server that has just been started asks for settings first.
   wait_for('our settings', function()

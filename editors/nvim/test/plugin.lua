@@ -278,7 +278,7 @@ test('wrong options are named, and the rest works', function()
   local resolved, problems = options.read()
   equal({
     'vim.g.fbuild.echo must be true or false, not "yes"',
-    'vim.g.fbuild.ecko is unknown; there are: echo, server, trust',
+    'vim.g.fbuild.ecko is unknown; known: echo, server, trust',
     'vim.g.fbuild.server must be a path, not ""',
     'vim.g.fbuild.trust must be true, false or a list of folders, not { 3 }',
   }, problems)

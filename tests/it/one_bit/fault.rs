@@ -14,7 +14,7 @@ pub(super) enum Frame {
     Answer(u8, u32, u32),
 }
 
-/// What becomes of it.
+/// What happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Harm {
     /// One bit of a byte of the frame (without framing, header included) is turned.

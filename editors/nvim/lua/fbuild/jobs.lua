@@ -123,7 +123,7 @@ local function on_board(kind, command, port, show)
   end)
 end
 
---- Asks the board who it is.
+--- Identifies the board.
 ---@param port? string
 function M.board(port)
   on_board('board', 'fbuild.server.boardInfo', port, function(result)

@@ -51,7 +51,7 @@ function M.read()
     local option = known[name]
     if not option then
       local names = table.concat(vim.fn.sort(vim.tbl_keys(known)), ', ')
-      table.insert(problems, ('vim.g.fbuild.%s is unknown; there are: %s'):format(name, names))
+      table.insert(problems, ('vim.g.fbuild.%s is unknown; known: %s'):format(name, names))
     elseif not option.check(value) then
       local message = 'vim.g.fbuild.%s must be %s, not %s'
       table.insert(problems, message:format(name, option.expected, vim.inspect(value)))

@@ -1,4 +1,4 @@
-/** Print Debug Information: what a report of a bug should contain, in a page to copy from. */
+/** Print Debug Information: what a bug report should contain, in a page to copy from. */
 
 import * as vscode from "vscode";
 

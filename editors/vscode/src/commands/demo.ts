@@ -1,6 +1,6 @@
 /**
- * Try It on a Simulated Board: deploys the example that is inside the extension to a board made of
- * software. The first time everything is written; then the example's text is another one, and only
+ * Try It on a Simulated Board: deploys the example that is inside the extension to a simulated
+ * board. The first time everything is written; then the example's text is another one, and only
  * the sectors that differ are.
  */
 

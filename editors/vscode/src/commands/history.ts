@@ -24,7 +24,7 @@ export async function deployHistory(desk: Desk): Promise<void> {
     { label: name, kind: vscode.QuickPickItemKind.Separator },
     ...deploys.map((deploy) => item({ ...deploy, port })),
   ]);
-  if (items.length === 0) items.push({ label: "Nothing was deployed yet" });
+  if (items.length === 0) items.push({ label: "Nothing has been deployed yet" });
   const picker = say.picker<Item>(items);
   picker.title = "Deploy history";
   picker.placeholder = "Enter copies a line";

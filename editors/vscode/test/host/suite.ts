@@ -232,7 +232,7 @@ describe("the extension", () => {
     assert.equal((await run<Outcome>("fbuild.verify")).outcome, "verifySkip");
   });
 
-  it("says what a report of a bug should contain", async () => {
+  it("collects what a bug report should contain", async () => {
     await run("fbuild.printDebugInformation");
     const text = vscode.window.activeTextEditor?.document.getText() ?? "";
     const said = JSON.parse(text) as {

@@ -182,7 +182,7 @@ pub struct BoardInfo {
     pub security: Security,
 }
 
-/// Asks a board who it is, and lets its firmware start again.
+/// Identifies the board, and lets its firmware start again.
 ///
 /// # Errors
 /// [`Failure`] says what state the board is in and what to do; nothing was written.

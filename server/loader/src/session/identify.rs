@@ -276,7 +276,7 @@ impl Session {
         Ok(hd << 24 | cs << 18 | d << 12 | q << 6 | clk)
     }
 
-    /// Asks the flash chip who it is (RDID, 9Fh), through the SPI controller.
+    /// Identifies the flash chip (RDID, 9Fh), through the SPI controller.
     ///
     /// # Errors
     /// [`LoaderError::NoFlash`] if the flash chip does not answer, which is a matter of wiring and supply.

@@ -85,12 +85,12 @@ impl Session {
         }
     }
 
-    /// Keeps who the client is, as it says.
+    /// Keeps who the client says it is.
     pub(crate) fn introduce(&self, client: Value) {
         let _ = self.client.set(client);
     }
 
-    /// Who the client is, as it says.
+    /// Who the client says it is.
     pub(crate) fn client(&self) -> Value {
         self.client.get().cloned().unwrap_or_default()
     }

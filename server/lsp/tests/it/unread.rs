@@ -1,4 +1,4 @@
-//! What becomes of results and answers that nobody reads, and of a state directory that is not there.
+//! What happens to results and answers that nobody reads, and of a state directory that is not there.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;

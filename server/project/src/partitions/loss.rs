@@ -10,11 +10,11 @@ use crate::amount::{amount, amount_in_kib};
 pub struct Loss {
     /// The partition in the old table.
     pub partition: Partition,
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: Fate,
 }
 
-/// What becomes of a data partition.
+/// What happens to a data partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The new table has none of its name and type.

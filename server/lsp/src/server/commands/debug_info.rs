@@ -1,4 +1,4 @@
-//! `fbuild.server.debugInfo`: what a person pastes into a report of a bug.
+//! `fbuild.server.debugInfo`: what a person pastes into a bug report.
 
 use std::sync::Arc;
 
