@@ -130,7 +130,7 @@ impl Case {
         })
     }
 
-    /// The flash chip's contents at the beginning of every run. What lies between and behind the
+    /// The flash chip's contents at the beginning of every run. What lies between and after the
     /// regions is not blank (somebody used the board), so that damage there is seen.
     pub(crate) fn flash_before(&self) -> Vec<u8> {
         let Some(old) = &self.old else {

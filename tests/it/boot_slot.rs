@@ -235,7 +235,7 @@ fn a_blank_slot_that_is_selected() {
     ]);
     let bench = Bench::new(Board::builder(CHIP));
     let deployed = bench.deploy(&build.request());
-    let words = ["selects ota_0", "where there is no app", "those behind it"];
+    let words = ["selects ota_0", "where there is no app", "those after it"];
     assert_one_warning(&deployed, &words);
     bench.assert_runs(SECOND_SLOT);
 }

@@ -189,7 +189,7 @@ fn a_region_far_behind() {
     }
 }
 
-/// Flash behind 16 MiB has addresses of four bytes. No ROM sends them, and the older chips' stubs do
+/// Flash beyond 16 MiB has addresses of four bytes. No ROM sends them, and the older chips' stubs do
 /// not either: they would write over the beginning.
 #[test]
 fn a_region_behind_16_mib() {

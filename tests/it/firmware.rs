@@ -87,7 +87,7 @@ pub(crate) fn sized(mut image: Vec<u8>, flash_bytes: u32) -> Vec<u8> {
     image
 }
 
-/// The image with a signature block of secure boot V2 behind it; by no real key.
+/// The image with a signature block of secure boot V2 after it; by no real key.
 ///
 /// Source: ESP-IDF documentation, "Secure Boot V2", signature block format.
 pub(crate) fn signed_v2(mut image: Vec<u8>) -> Vec<u8> {
@@ -99,7 +99,7 @@ pub(crate) fn signed_v2(mut image: Vec<u8>) -> Vec<u8> {
     image
 }
 
-/// The image with a signature of secure boot V1 behind it: version 0 and 64 bytes.
+/// The image with a signature of secure boot V1 after it: version 0 and 64 bytes.
 pub(crate) fn signed_v1(mut image: Vec<u8>) -> Vec<u8> {
     image.extend([0; 4]);
     image.extend(noise(1, 64));

@@ -14,7 +14,7 @@ use crate::firmware::{
 };
 use crate::harness::{self, assert_in_flash};
 
-/// The one chip of the popular ones whose loaders reach behind 16 MiB.
+/// The one chip of the popular ones whose loaders reach beyond 16 MiB.
 const CHIP: Chip = Chip::Esp32S3;
 const MIB: usize = 1 << 20;
 const ASSETS: Row = ("assets", 1, 0x82, 0x20_0000, 16 << 20);

@@ -370,7 +370,7 @@ fn the_key_managers_place_is_left_alone() {
     }
 }
 
-/// Boot loader and app with a signature behind each.
+/// Boot loader and app with a signature after each.
 fn signed_build(chip: Chip, app_sectors: usize, sign: fn(Vec<u8>) -> Vec<u8>) -> Build {
     let mut images = plain_images(chip, app_sectors);
     for index in [0, 2] {

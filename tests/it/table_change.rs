@@ -207,7 +207,7 @@ fn a_secured_board_keeps_its_table_where_data_is_to_be_kept() {
     }
 }
 
-/// Only so much is looked through: what lies behind it may be data.
+/// Only so much is looked through: what follows it may be data.
 #[test]
 fn a_large_partition_counts_as_data_where_nobody_looked() {
     let flash_len = 16 << 20;

@@ -29,7 +29,7 @@ pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is
 pub struct Image {
     /// The region it is for.
     pub region: fbuild_project::target::Region,
-    /// Its bytes, and FF behind them up to the end of their last sector, which is what erasing
+    /// Its bytes, and FF after them up to the end of their last sector, which is what erasing
     /// leaves there. Shared: there is one copy of them, however often a deploy starts over.
     pub bytes: Arc<Vec<u8>>,
     /// Length without the FF that fills up the last sector.

@@ -130,7 +130,7 @@ impl Search {
 }
 
 /// What the last block was like, which is what the next one will probably be like: an insertion
-/// moves everything behind it.
+/// moves everything after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
     Match,

@@ -188,8 +188,8 @@ mod linux {
     }
 }
 
-/// What `lsof -F pc` says: a line with the process id behind a `p`, then one with the name of the
-/// program behind a `c`.
+/// What `lsof -F pc` says: a line with the process id after a `p`, then one with the name of the
+/// program after a `c`.
 #[cfg(any(target_os = "macos", test))]
 fn from_lsof(text: &str) -> Vec<Holder> {
     let mut found: Vec<Holder> = Vec::new();

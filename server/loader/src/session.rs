@@ -81,7 +81,7 @@ pub struct Session {
     round_trip: Option<Duration>,
     /// A register read took less time than its bits would at its baud rate.
     outran_its_bits: bool,
-    /// Flash size that this loader was told last: it erases nothing behind it.
+    /// Flash size that this loader was told last: it erases nothing beyond it.
     flash_end: Option<u32>,
     /// The flash size that is true, as far as was said.
     flash_len: Option<u32>,

@@ -39,7 +39,7 @@ pub enum Piece {
 /// Tolerant receiver: every non-empty stretch between two delimiters is a piece, any number of extra
 /// delimiters is ignored, and a truncated frame is ended by the next frame's opening delimiter. Boot
 /// ROMs receive this way (seen, recordings `*-p01-*`), and so should a host: after a reset, boot-log
-/// text is between frames and must not swallow the answer behind it.
+/// text is between frames and must not swallow the answer after it.
 ///
 /// Memory is bounded by the limit given to [`Decoder::new`], whatever comes in.
 #[derive(Debug)]

@@ -98,7 +98,7 @@ where
     S: UnwindSection<Reader> + Section<Reader>,
 {
     let mut entries = section.entries(bases);
-    // A damaged entry ends the list: what lies behind it cannot be found.
+    // A damaged entry ends the list: what follows it cannot be found.
     while let Ok(Some(entry)) = entries.next() {
         let CieOrFde::Fde(partial) = entry else {
             continue;

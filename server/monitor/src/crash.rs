@@ -251,7 +251,7 @@ impl Stack {
         self.words.iter().map(|(address, word)| (*address, *word))
     }
 
-    /// Where it begins, and behind its end.
+    /// Where it begins, and after its end.
     #[must_use]
     pub fn bounds(&self) -> Option<(u32, u32)> {
         let first = self.words.keys().next()?;

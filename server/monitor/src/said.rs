@@ -57,7 +57,7 @@ pub(crate) enum Said {
     InInterrupt,
     /// Registers of an Xtensa or RISC-V core, also decimal ones of a Rust program.
     Registers(Registers),
-    /// `Backtrace: …`, with nothing behind it in a Rust program.
+    /// `Backtrace: …`, with nothing after it in a Rust program.
     Backtrace {
         entries: Vec<(u32, Option<u32>)>,
         corrupted: bool,

@@ -159,7 +159,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     found
 }
 
-/// A table is made for a place, and everything in it lies behind that.
+/// A table is made for a place, and everything in it comes after that.
 fn misplaced_table(target: &Target) -> Option<String> {
     let mut tables = target.regions.iter();
     let region = tables.find(|region| region.kind == RegionKind::PartitionTable)?;

@@ -1,6 +1,6 @@
 //! The flash size in the boot loader's header, compared with everything that has to agree with it.
 //!
-//! The boot loader believes its own header and asks no flash chip: a partition that ends behind that
+//! The boot loader believes its own header and asks no flash chip: a partition that ends beyond that
 //! size makes it refuse the whole table. The firmware asks the chip, and stops where that is smaller
 //! than the header says. Both are silent while writing.
 //!
@@ -60,7 +60,7 @@ pub struct Sizes<'a> {
 /// A disagreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
-    /// A partition ends behind what the header says: nothing starts.
+    /// A partition ends beyond what the header says: nothing starts.
     Table {
         /// Name of the partition that reaches farthest.
         partition: String,

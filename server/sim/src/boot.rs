@@ -64,7 +64,7 @@ pub(crate) fn boot(chip: Chip, flash: &Nor, encrypted: bool) -> Boot {
 }
 
 /// The slot that otadata selects if it is intact, else the ones before it, down to the factory
-/// application, then the ones behind (ESP-IDF, `bootloader_utility.c`).
+/// application, then the ones after (ESP-IDF, `bootloader_utility.c`).
 fn select_app(view: View<'_>, bootloader_end: u32) -> Result<u32, BootFailure> {
     let table = table::find(view, bootloader_end).ok_or(BootFailure::NoPartitionTable)?;
     let selected = match table.otadata {

@@ -54,7 +54,7 @@ pub struct Nor {
 }
 
 impl Nor {
-    /// A chip of `size` bytes in memory that starts with `first` and is blank behind it.
+    /// A chip of `size` bytes in memory that starts with `first` and is blank after it.
     pub(crate) fn in_memory(size: u32, first: &[u8]) -> Self {
         let mut contents = vec![0xFF; size as usize];
         let len = first.len().min(contents.len());

@@ -66,7 +66,7 @@ impl Registers {
         let facts = chip.facts();
         let mut fixed = efuse::words(chip, identity);
         fixed.insert(MAGIC, magic(chip));
-        // The word behind the magic is ROM code or data as well; the recordings read it.
+        // The word after the magic is ROM code or data as well; the recordings read it.
         if let Some(word) = match chip {
             Chip::Esp32 => Some(0x6500_4136),
             Chip::Esp32S3 => Some(0x4004_BBF0),

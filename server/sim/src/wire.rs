@@ -162,12 +162,12 @@ impl Wire {
         self.outgoing.len()
     }
 
-    /// Forgets the pieces behind the first `keep`: their answer is lost.
+    /// Forgets the pieces after the first `keep`: their answer is lost.
     pub(crate) fn drop_after(&mut self, keep: usize) {
         self.outgoing.truncate(keep);
     }
 
-    /// Turns a bit of the `index`-th byte of what waits behind the first `keep` pieces.
+    /// Turns a bit of the `index`-th byte of what waits after the first `keep` pieces.
     pub(crate) fn corrupt_after(&mut self, keep: usize, index: usize) {
         let mut index = index;
         for piece in self.outgoing.iter_mut().skip(keep) {

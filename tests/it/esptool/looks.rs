@@ -88,7 +88,7 @@ impl Watched {
     }
 
     /// Deploys by both backends, which have to agree in everything. The esptool backend's report, and
-    /// the looks that it took: `read`, or `verify` behind it.
+    /// the looks that it took: `read`, or `verify` after it.
     #[track_caller]
     fn deploy(&self, request: &Request) -> (Report, Vec<&'static str>) {
         let _ = std::fs::remove_file(&self.calls);

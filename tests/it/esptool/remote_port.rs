@@ -98,7 +98,7 @@ enum At {
     Option(u8),
     /// In a subnegotiation.
     Within,
-    /// In a subnegotiation, behind IAC.
+    /// In a subnegotiation, after IAC.
     WithinCommand,
 }
 

@@ -158,7 +158,7 @@ fn not_opened(reason: &str, port: &str) -> OpenError {
     }
 }
 
-/// The last thing that was said behind these words, with the lines that belong to it.
+/// The last thing that was said after these words, with the lines that belong to it.
 fn said_behind(words: &str, lines: &[String]) -> Option<String> {
     const ADVICE: [&str; 3] = ["Hint:", "Note:", "For troubleshooting"];
     let is_advice = |line: &str| ADVICE.iter().any(|advice| line.starts_with(advice));

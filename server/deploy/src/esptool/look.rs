@@ -13,7 +13,7 @@ use crate::job::on_board::OnBoard;
 use crate::outcome::Verdict;
 use fbuild_project::file::{self, IMAGE_LIMIT};
 
-/// The rest of this much comes along with what is fetched: a table and the otadata behind it are
+/// The rest of this much comes along with what is fetched: a table and the otadata after it are
 /// in the same 64 KiB nearly everywhere.
 const TOGETHER: u32 = 0x1_0000;
 /// File that flash is read into.

@@ -54,7 +54,7 @@ fn write_group(
         .iter()
         .map(|&n| placed(&job.survey.regions[n]))
         .collect();
-    // Without it the ROM refuses what lies behind the size that it takes for granted.
+    // Without it the ROM refuses what follows the size that it takes for granted.
     let size = esptool.secure_download.then(|| job.survey.flash_bytes());
     let work = Work::Write {
         files: &files,
@@ -162,7 +162,7 @@ impl<'g> Writing<'g> {
         found.copied().unwrap_or(self.now)
     }
 
-    /// The region behind this one.
+    /// The region after this one.
     fn after(&self, region: usize) -> usize {
         let next = self.group.iter().skip_while(|&&n| n != region).nth(1);
         next.copied().unwrap_or(region)

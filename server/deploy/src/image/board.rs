@@ -159,7 +159,7 @@ pub(super) fn past_flash_end(what: &str, end: u64, whose: &str, flash_bytes: u32
     )
 }
 
-/// Flash behind this is addressed with four bytes, which boot ROMs and the older chips' stubs do not
+/// Flash beyond this is addressed with four bytes, which boot ROMs and the older chips' stubs do not
 /// do: they would write to the beginning of the flash instead.
 ///
 /// Source: esptool 5.6.0, `FLASH_32BIT_ADDR_SUPPORTED` and the check that uses it.
@@ -319,7 +319,7 @@ fn check_secure_boot(image: &Image, board: &BoardFacts) -> Result<(), InputError
 /// key it was made, only the board can tell.
 ///
 /// Source: ESP-IDF documentation, "Secure Boot V2", signature block format, and
-/// `esp_image_format.c` (v6.0): V1 has 68 bytes, the first four 0, right behind the image; V2 a
+/// `esp_image_format.c` (v6.0): V1 has 68 bytes, the first four 0, right after the image; V2 a
 /// sector of its own that begins with E7.
 fn is_signed(bytes: &[u8], v1: bool) -> bool {
     const V1_VERSION: [u8; 4] = [0; 4];

@@ -92,12 +92,12 @@ pub(crate) fn brought_table<'i>(
     PartitionTable::parse(brought(images, table_offset)?.1).ok()
 }
 
-/// No table is looked for behind this. The boot loader of an image of the whole flash has tens of KiB,
+/// No table is looked for after this. The boot loader of an image of the whole flash has tens of KiB,
 /// and the table is next to it.
 const TABLE_WITHIN: usize = 1 << 20;
 
 /// Where the table is in an image of the whole flash that has none at `usual`. `bytes` begin with
-/// the boot loader, and go to `place`. The first that is found: behind the boot loader, and before
+/// the boot loader, and go to `place`. The first that is found: after the boot loader, and before
 /// all that it names.
 fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
     let boot_loader = EspImage::parse(bytes).ok()?;
@@ -211,7 +211,7 @@ impl LoadedImages {
 }
 
 /// An image at the place where other chips have their boot loader is one for them, or one that was
-/// put there by mistake; so is an image with a partition table as far behind its beginning as one
+/// put there by mistake; so is an image with a partition table as far after its beginning as one
 /// follows the boot loader.
 fn check_place(image: &Image, table_offset: u32, chip: Chip) -> Result<(), InputError> {
     let region = &image.region;

@@ -230,7 +230,7 @@ fn warning(
     let follows = if holds_app {
         "and what is there keeps running"
     } else {
-        "where there is no app: the boot loader tries the slots before it, then those behind it"
+        "where there is no app: the boot loader tries the slots before it, then those after it"
     };
     let what = format!(
         "the firmware is in {} ({:#x}), but otadata selects {} ({:#x}), {follows}",

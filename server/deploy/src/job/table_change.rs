@@ -11,7 +11,7 @@ use fbuild_project::partitions::loss::{Fate, Loss, losses, losses_text};
 use fbuild_project::target::RegionKind;
 
 /// Blank flash that is looked through at most, all partitions together: some seconds with a stub, a
-/// dozen with the slowest ROM. What lies behind it counts as data.
+/// dozen with the slowest ROM. What follows it counts as data.
 const LOOKED_AT_BYTES: u32 = 8 * 1024 * 1024;
 
 impl Job<'_> {

@@ -75,7 +75,7 @@ impl Survey {
         let region = &self.regions[piece.region];
         let start = region.sector_offset(piece.sectors.start);
         // Lower bits do not lead past the sectors beside the run.
-        // A loader that was told that the flash ends with the piece does not go behind it.
+        // A loader that was told that the flash ends with the piece does not go beyond it.
         let is_bounded = self.flash_bytes() <= THREE_BYTE_END;
         let end = if is_bounded {
             start

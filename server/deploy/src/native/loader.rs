@@ -15,7 +15,7 @@ use crate::request::Request;
 const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 
 impl Survey {
-    /// Tells the loader the flash size, without which a ROM refuses everything behind 2 MiB.
+    /// Tells the loader the flash size, without which a ROM refuses everything beyond 2 MiB.
     pub(super) fn prepare_flash(
         &mut self,
         session: &mut Session,

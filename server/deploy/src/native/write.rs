@@ -165,7 +165,7 @@ fn write_pieces(
             sent_now: 0,
             deflated,
         });
-        // A request that is damaged on the way erases nothing behind what it is to write but the
+        // A request that is damaged on the way erases nothing beyond what it is to write but the
         // sector that is hashed afterwards anyway. Where addresses have four bytes, no loader was
         // seen to take a size that needs three.
         if flash_bytes <= THREE_BYTE_END {

@@ -124,7 +124,7 @@ fn blank_stretches_of_a_new_image_are_left_alone_where_the_board_is_blank() {
     assert_eq!(asked.sectors[50], Sector::Match);
 }
 
-/// An insertion moves everything behind it: once a block is written whole anyway, the next ones
+/// An insertion moves everything after it: once a block is written whole anyway, the next ones
 /// cost two samples each.
 #[test]
 fn behind_an_insertion_blocks_are_sampled_and_not_searched() {

@@ -71,7 +71,7 @@ fn files(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Images that overlap each other, or end behind the flash.
+/// Images that overlap each other, or end beyond the flash.
 fn places(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     let args = &document.args;
     let mut placed: Vec<_> = args

@@ -171,7 +171,7 @@ fn what_a_deploy_refuses_stands_on_the_file_that_is_to_blame() {
     );
 }
 
-/// The boot loader refuses a table that ends behind the size in its header.
+/// The boot loader refuses a table that ends beyond the size in its header.
 #[test]
 fn the_flash_size_has_to_reach_to_the_end_of_the_table() {
     let text = "nvs,data,nvs,0x9000,0x4000\napp,app,factory,0x10000,1M\nfs,data,spiffs,2M,2M\n";

@@ -357,9 +357,8 @@ fn other_files(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         if glob::is_pattern(&item) || !looked_for.is_some_and(is_missing) {
             continue;
         }
-        let message = format!(
-            "There is no file '{item}' in the project; PlatformIO silently ignores it."
-        );
+        let message =
+            format!("There is no file '{item}' in the project; PlatformIO silently ignores it.");
         let code = "extra-config-missing";
         found.push(Diagnostic::new(span, Severity::Information, code, message));
     }

@@ -286,7 +286,7 @@ fn board_build_flash_size_has_no_effect() {
     assert_eq!(diagnostics(&other, &Facts::default()), []);
 }
 
-/// Nothing starts with a table that ends behind the size that goes into the boot loader's header.
+/// Nothing starts with a table that ends beyond the size that goes into the boot loader's header.
 #[test]
 fn the_table_has_to_end_within_the_flash_size() {
     let dir = tempfile::tempdir().unwrap();

@@ -206,7 +206,7 @@ fn a_custom_table_must_be_there_and_fit() {
     assert_eq!(marked(text, &found), [("table-missing", "\"mine.csv\"")]);
     let repaired = apply(text, &found[0].fixes[0].edits);
     assert_eq!(check(&repaired, &facts), []);
-    // It is there, and ends behind the flash.
+    // It is there, and ends beyond the flash.
     facts.files.tables.insert("/p/mine.csv".into());
     let csv = "nvs,data,nvs,,0x4000\napp,app,factory,,2M\n";
     facts

@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// Whether there is a baud rate that can be changed. Raw TCP carries none: whatever serial port
-    /// lies behind it stays at the rate at which the boot ROM answered.
+    /// follows it stays at the rate at which the boot ROM answered.
     #[must_use]
     pub fn has_baud_rate(&self) -> bool {
         self.clocked_baud().is_some()

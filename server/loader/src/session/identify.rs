@@ -341,7 +341,7 @@ impl Session {
         })
     }
 
-    /// Tells the loader the flash size. A ROM assumes 2 MiB until then and refuses what lies behind.
+    /// Tells the loader the flash size. A ROM assumes 2 MiB until then and refuses what follows.
     ///
     /// # Errors
     /// The loader may still assume another size: write nothing before this has passed.
@@ -350,9 +350,9 @@ impl Session {
         self.tell_flash_end(len_bytes)
     }
 
-    /// Tells the loader that the flash ends at `end`, so that no request erases anything behind it, a
+    /// Tells the loader that the flash ends at `end`, so that no request erases anything after it, a
     /// damaged one included. Seen on genuine loaders of ESP32 and C3: the ROM refuses to erase across
-    /// it, the stub stops there. It holds until something behind it is hashed.
+    /// it, the stub stops there. It holds until something after it is hashed.
     ///
     /// # Errors
     /// The bound may not hold: write nothing before this has passed.
@@ -363,7 +363,7 @@ impl Session {
         self.tell_flash_end(end)
     }
 
-    /// Takes back a bound before something behind it is looked at.
+    /// Takes back a bound before something after it is looked at.
     pub(super) fn reach(&mut self, offset: u32, len_bytes: u32) -> Result<(), LoaderError> {
         let end = u64::from(offset) + u64::from(len_bytes);
         match (self.flash_end, self.flash_len) {

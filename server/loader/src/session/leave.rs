@@ -10,7 +10,7 @@ use crate::error::LoaderError;
 use crate::packet::{self, op};
 use crate::reset;
 
-/// What a ROM takes the flash's end to be before it was told (recordings: everything behind 2 MiB is
+/// What a ROM takes the flash's end to be before it was told (recordings: everything beyond 2 MiB is
 /// refused).
 const ROM_FLASH_END: u32 = 2 << 20;
 

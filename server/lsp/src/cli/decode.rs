@@ -213,7 +213,7 @@ fn told(crash: &Crash, trace: &Trace) -> Vec<String> {
             let sha = crash.elf_sha256.as_deref().unwrap_or_default();
             lines.push(format!(
                 "  the board runs another build (ELF file SHA256 {sha}) than every ELF file at hand: no \
-             address is resolved"
+                 address is resolved"
             ));
             return lines;
         }

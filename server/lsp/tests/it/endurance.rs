@@ -88,7 +88,7 @@ fn eight_boards_at_once() {
 
 /// A hundred thousand edits arrive during a deploy, and then its cancel. Each edit takes away what
 /// the one before it wrote, so one that was lost, or applied out of turn, leaves another text. They
-/// do not wait for anything, so what is behind them is read as soon as they are; the deploy is then
+/// do not wait for anything, so what is after them is read as soon as they are; the deploy is then
 /// still far from its end.
 #[test]
 fn a_hundred_thousand_edits_are_applied_in_turn_and_the_cancel_behind_them_is_heard() {

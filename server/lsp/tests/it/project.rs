@@ -14,7 +14,7 @@ pub(crate) fn app_image(body: &[u8]) -> Vec<u8> {
     let mut image = vec![0xE9, 1, 2, 0x20];
     image.extend(0x4008_0000_u32.to_le_bytes());
     // Extended header: no write-protect pin, drive settings, chip id 0 (ESP32), any revision, no
-    // digest behind the image.
+    // digest after the image.
     image.extend([0xEE, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0]);
     image.extend(0x3F40_0020_u32.to_le_bytes());
     image.extend((body.len() as u32).to_le_bytes());

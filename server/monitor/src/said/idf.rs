@@ -202,7 +202,7 @@ fn backtrace(rest: &str) -> Option<Said> {
         .then_some(Said::Backtrace { entries, corrupted })
 }
 
-/// A stack pointer: eight digits, behind which the next entry may begin at once. (`hex` would take the 0 of the
+/// A stack pointer: eight digits, after which the next entry may begin at once. (`hex` would take the 0 of the
 /// next `0x` for a digit too many.)
 fn stack_pointer(text: &str) -> Option<(u32, &str)> {
     let digits = text.strip_prefix("0x")?;
@@ -230,7 +230,7 @@ fn stack_words(text: &str) -> Option<Said> {
     (is_address && !words.is_empty()).then_some(Said::StackWords { base, words })
 }
 
-/// `ESP_ERROR_CHECK failed: esp_err_t 0x103 (ESP_ERR_INVALID_STATE) at 0x400ed329` and the lines behind it.
+/// `ESP_ERROR_CHECK failed: esp_err_t 0x103 (ESP_ERR_INVALID_STATE) at 0x400ed329` and the lines after it.
 fn error_check(text: &str) -> Option<Said> {
     if let Some(rest) = text.strip_prefix("ESP_ERROR_CHECK failed: esp_err_t ") {
         let (code, rest) = hex(rest)?;

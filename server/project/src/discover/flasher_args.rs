@@ -164,7 +164,7 @@ impl FlasherArgs {
         });
     }
 
-    /// Moves every place behind a byte order mark.
+    /// Moves every place after a byte order mark.
     fn shift(&mut self, by: usize) {
         let shift = |span: &mut Span| *span = span.start + by..span.end + by;
         for entry in &mut self.files {
@@ -204,7 +204,7 @@ fn placed_text(node: &Node) -> Option<Placed<String>> {
     })
 }
 
-/// The word behind `--flash_size`, which is `--flash-size` since ESP-IDF 6.0.
+/// The word after `--flash_size`, which is `--flash-size` since ESP-IDF 6.0.
 fn size_argument(arguments: &Node) -> Option<Placed<String>> {
     let JsonValue::Array(words) = &arguments.value else {
         return None;

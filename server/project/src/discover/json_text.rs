@@ -12,7 +12,7 @@ pub type Span = Range<usize>;
 /// Deeper nesting is a fault, as for serde_json: reading goes down with it.
 const MAX_DEPTH: usize = 127;
 
-/// What is wrong behind so many faults is not told.
+/// What is wrong after so many faults is not told.
 const MAX_FAULTS: usize = 1000;
 /// More values are a fault, too. A build that lists a file for every row that fits into a partition
 /// table has a tenth of them.

@@ -388,7 +388,7 @@ impl Env<'_> {
         const FAT: u8 = 0x81;
         const SPIFFS: u8 = 0x82;
         const LITTLEFS: u8 = 0x83;
-        /// PlatformIO's FAT images begin behind the sector that wear levelling keeps for itself.
+        /// PlatformIO's FAT images begin after the sector that wear levelling keeps for itself.
         const FAT_OFFSET: u32 = 0x1000;
         let usual = if self.is_pioarduino {
             "littlefs"

@@ -103,7 +103,7 @@ impl BoardBuilder {
         self
     }
 
-    /// Keeps the flash's contents in memory and starts with these bytes, FF behind them.
+    /// Keeps the flash's contents in memory and starts with these bytes, FF after them.
     #[must_use]
     pub fn flash_contents(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.flash_contents = bytes.into();

@@ -427,7 +427,7 @@ fn erase_units_of_the_stub() {
         (flash.sectors_erased, flash.block_erases)
     };
     assert_eq!(counts(Vec::new()), (0, 0), "blank");
-    // F000, the block at 10000, and three sectors behind it.
+    // F000, the block at 10000, and three sectors after it.
     assert_eq!(counts(vec![0; 0x10_0000]), (20, 1));
     // Sector F000 is blank and skipped; the first that is not ends the looking.
     let mut first_blank = vec![0; 0x10_0000];

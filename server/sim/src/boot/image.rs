@@ -14,7 +14,7 @@ const DIGEST_LEN: u32 = 32;
 /// An image that passed its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// First byte behind it.
+    /// First byte after it.
     pub(crate) end: u32,
     pub(crate) entry: u32,
     /// Bytes 2 and 3 of the header: flash mode; size and frequency.

@@ -1,5 +1,5 @@
 //! How a boot ROM finds frames: tolerantly. Bytes outside a frame are ignored, any number of extra
-//! delimiters too, and a delimiter behind fewer bytes than a header has opens a new frame instead of
+//! delimiters too, and a delimiter after fewer bytes than a header has opens a new frame instead of
 //! closing one. A bad escape, though, hands over what there is, however short: the recordings have a
 //! READ_REG of four bytes answered because of one (`*-p01-*`).
 

@@ -134,7 +134,7 @@ impl FlashOps {
                 Step::NeedsInput if !more_to_come => return Err(error::INFLATE.into()),
                 Step::NeedsInput => {}
                 Step::WindowFull => self.flush(flash_size, hw)?,
-                // The Adler-32 behind it is not looked at.
+                // The Adler-32 after it is not looked at.
                 Step::Done => return self.flush(flash_size, hw),
             }
         }

@@ -48,7 +48,7 @@ fn recordings(prefix: &str) -> Vec<Recording> {
         .collect()
 }
 
-/// The flash before each probe: address times a constant up to 1 MiB, FF behind. The
+/// The flash before each probe: address times a constant up to 1 MiB, FF after. The
 /// recordings confirm it by dozens of MD5s and by READ_FLASH.
 fn probe_flash() -> Vec<u8> {
     let mut flash: Vec<u8> = (0..0x10_0000u32)

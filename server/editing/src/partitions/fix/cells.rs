@@ -59,7 +59,7 @@ impl Subject<'_> {
         self.set(format!("Make it {name}"), Column::Subtype, &name)
     }
 
-    /// A comment behind the row moved to a line of its own.
+    /// A comment after the row moved to a line of its own.
     fn comment_above(&self) -> Option<Fix> {
         let table = self.table;
         let flags = self.row.cell(Column::Flags)?.span.clone();

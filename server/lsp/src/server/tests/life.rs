@@ -46,7 +46,7 @@ async fn shutdown_stops_writes_and_lets_no_other_begin() {
     client.read_all().await;
 }
 
-/// `shutdown` and `exit` in one breath, with another message behind them.
+/// `shutdown` and `exit` in one breath, with another message after them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_in_one_breath() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;

@@ -41,7 +41,7 @@ pub(crate) struct Input {
     n_handed: usize,
 }
 
-/// Reads until the pipe is closed. The end that this leads to is [`Input`]'s, behind the last
+/// Reads until the pipe is closed. The end that this leads to is [`Input`]'s, after the last
 /// message; this one's only if nobody comes for that.
 async fn read_ahead(
     mut inner: impl AsyncRead + Unpin,

@@ -64,7 +64,7 @@ fn pairs(text: &str) -> Vec<(Vec<String>, String)> {
     found
 }
 
-/// A value without its quotes and without the comment behind it.
+/// A value without its quotes and without the comment after it.
 fn scalar(text: &str) -> String {
     let text = text.trim();
     if let Some(quote) = text

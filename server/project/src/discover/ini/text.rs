@@ -111,7 +111,7 @@ impl OptionText {
         self.value_span().end
     }
 
-    /// From the first to the last character of the value; empty behind the sign where there is none.
+    /// From the first to the last character of the value; empty after the sign where there is none.
     #[must_use]
     pub fn value_span(&self) -> Span {
         let filled = || self.lines.iter().filter(|line| !line.is_empty());

@@ -75,7 +75,7 @@ fn a_rom_refuses_what_goes_past_the_bound() {
     }
 }
 
-/// The stub erases what lies before the bound, and nothing behind it when data come either.
+/// The stub erases what lies before the bound, and nothing beyond it when data come either.
 #[test]
 fn the_stub_stops_at_the_bound() {
     const ROWS: &[Row] = &[

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 pub(super) enum Item {
     Note(String),
-    /// A frame from the host, at this time. `cut`: the SHA-256 of the payload behind the 24 bytes
+    /// A frame from the host, at this time. `cut`: the SHA-256 of the payload after the 24 bytes
     /// that are here.
     HostFrame {
         t: f64,
