@@ -2,9 +2,8 @@
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards ([`holding`] tells others who has one), [`progress`] the words for what is going
-//! on, [`json`] the shapes that leave this process, [`remember`] what is kept between runs,
-//! [`editing`] help with the files that decide a deploy. [`cli`] and [`server`] are the two front
-//! ends; neither decides what is written, that is `fbuild-deploy`'s.
+//! on, [`json`] the shapes that leave this process, [`remember`] what is kept between runs. [`cli`]
+//! and [`server`] are the two front ends; neither decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

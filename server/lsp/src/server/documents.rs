@@ -2,7 +2,7 @@
 //! firmware; and the texts of those with help.
 //!
 //! Other texts are never kept. Notifications are applied in the order they arrived in (the
-//! [`super::gate`] calls [`Documents::apply`] as it reads them), and an edit that is not newer than
+//! `tower::gate` calls [`Documents::apply`] as it reads them), and an edit that is not newer than
 //! what is known is ignored.
 //!
 //! An edit that makes no sense (no text, an end before its start) leaves nobody knowing what the

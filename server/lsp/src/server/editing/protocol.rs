@@ -1,4 +1,4 @@
-//! The values of [`crate::editing`] as the protocol spells them, and the protocol's places as byte
+//! The values of [`fbuild_editing`] as the protocol spells them, and the protocol's places as byte
 //! offsets.
 
 use std::collections::{BTreeMap, HashMap};
