@@ -1,6 +1,13 @@
 -- What a person has in init.lua.
 vim.opt.runtimepath:prepend(vim.env.FBUILD_REPOSITORY .. '/editors/nvim')
 vim.opt.statusline = ' %f%m%=%{v:lua.require("fbuild").statusline()} '
+-- As Neovim 0.12 has it, where this is an older one.
+if vim.env.FBUILD_TEST_NULLS then
+  local decode = vim.json.decode
+  vim.json.decode = function(text)
+    return decode(text)
+  end
+end
 vim.opt.swapfile = false
 vim.opt.ruler = false
 vim.lsp.enable('fbuild_lsp')

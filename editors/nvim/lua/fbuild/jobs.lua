@@ -1,5 +1,6 @@
 -- A job from beginning to end: asked for, announced, done, told. Commands, code lenses and other
 -- plugins all come through here.
+local null = require('fbuild.null')
 local say = require('fbuild.say')
 local server = require('fbuild.server')
 local state = require('fbuild.state')
@@ -170,7 +171,8 @@ M.lens_commands = {}
 for _, kind in ipairs({ 'deploy', 'verify', 'plan' }) do
   M.lens_commands['fbuild.server.' .. kind] = function(command, context)
     local client = assert(vim.lsp.get_client_by_id(context.client_id))
-    local argument = (command.arguments or {})[1] or { root = client.root_dir }
+    local arguments = null.to_nil(command.arguments) or {}
+    local argument = arguments[1] or { root = client.root_dir }
     run_on(kind, argument, client, function()
       -- Neovim took the lens away when it was run.
       if vim.api.nvim_buf_is_loaded(context.bufnr) and not client:is_stopped() then

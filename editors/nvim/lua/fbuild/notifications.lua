@@ -1,5 +1,6 @@
 -- What the server says unasked.
 local log = require('fbuild.log')
+local null = require('fbuild.null')
 local say = require('fbuild.say')
 local state = require('fbuild.state')
 
@@ -8,29 +9,36 @@ local M = {}
 ---@type table<integer, integer> from the protocol's MessageType
 local levels = { vim.log.levels.ERROR, vim.log.levels.WARN }
 
----@type table<string, lsp.Handler>
-M.handlers = {
+---@type table<string, fun(params: table, context: lsp.HandlerContext)>
+local handlers = {
   -- Neovim's own handler ends with a line break, which stops a terminal at a hit-enter prompt.
-  ['window/showMessage'] = function(_, params)
+  ['window/showMessage'] = function(params)
     log.add(params.type, params.message)
     say.notify('fbuild: ' .. params.message, levels[params.type])
   end,
-  ['window/logMessage'] = function(_, params)
+  ['window/logMessage'] = function(params)
     log.add(params.type, params.message)
   end,
-  ['fbuild/status'] = function(_, status, context)
+  ['fbuild/status'] = function(status, context)
     state.of(context.client_id):set_status(status)
     if status.state == 'running' then
       say.echo(status.text.short)
     end
   end,
-  ['fbuild/targets'] = function(_, targets, context)
+  ['fbuild/targets'] = function(targets, context)
     state.of(context.client_id):set_targets(targets)
   end,
-  ['fbuild/ports'] = function(_, result, context)
+  ['fbuild/ports'] = function(result, context)
     state.of(context.client_id).ports = result.ports
     vim.cmd.redrawstatus()
   end,
 }
+
+---@type table<string, lsp.Handler>
+M.handlers = vim.tbl_map(function(handle)
+  return function(_, params, context)
+    handle(null.to_nil(params), context)
+  end
+end, handlers)
 
 return M

@@ -1,4 +1,5 @@
 -- The server as a process: found, started when it is needed, asked, missed when it ends.
+local null = require('fbuild.null')
 local project = require('fbuild.project')
 local say = require('fbuild.say')
 local state = require('fbuild.state')
@@ -121,7 +122,7 @@ function M.request(client, command, argument, done)
   local function answer(err, result)
     if asked[client.id] and asked[client.id][number] then
       asked[client.id][number] = nil
-      done(err, result)
+      done(null.to_nil(err), null.to_nil(result))
     end
   end
   asked[client.id][number] = done
