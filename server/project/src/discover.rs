@@ -116,10 +116,12 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     // What the usual places hold was found; the rest is looked for below them.
     let survey = Survey::of(&root);
     let (all, below) = (found.targets.len(), found.unbuilt.len());
+    // What the project itself built is meant where nothing is named.
+    let has_own = found.targets.iter().any(|target| target.root == root);
     let is_alone = all == 0 && below == 0 && found.problems.is_empty();
     for project in &survey.projects {
         let inner = of_project(project, environment, &look);
-        found.take_in(project, inner, is_alone);
+        found.take_in(project, inner, has_own, is_alone);
     }
     for build in &survey.builds {
         let is_known = |path: &Path| path.starts_with(build);
@@ -140,7 +142,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         espidf::add(owner, build, environment, &look, &mut inner);
         zephyr::add(owner, build, &look, &mut inner);
         arduino::add(owner, build, environment, &look, &mut inner);
-        found.take_in(owner, inner, true);
+        found.take_in(owner, inner, has_own, true);
     }
     if let Some(why) = survey.cut {
         found.pass(&root, why);
@@ -236,14 +238,13 @@ impl Discovery {
     /// Adds what was found in a project below this one, by names that begin with its place. What is
     /// wrong there or not built is told where that is all there is (`is_told`): the examples of a
     /// library are nobody's task.
-    fn take_in(&mut self, project: &Path, inner: Self, is_told: bool) {
+    fn take_in(&mut self, project: &Path, inner: Self, has_own: bool, is_told: bool) {
         let place = relative_name(&self.root, project);
         let named = |name: &str| match name.split_once(':') {
             Some((tool, rest)) if place != "." => format!("{tool}:{place}/{rest}"),
             _ => name.to_owned(),
         };
         let is_below = project != self.root;
-        let has_own = self.targets.iter().any(|target| target.root == self.root);
         for mut target in inner.targets {
             let is_same = |known: &Target| known.firmware() == target.firmware();
             // A member of a workspace of cargo's has its programs in the workspace's directory.
@@ -254,7 +255,7 @@ impl Discovery {
             }
             let is_other = inner.not_default.contains(&target.name);
             target.name = named(&target.name);
-            if is_other || (is_below && has_own) {
+            if is_other || has_own {
                 self.not_default.push(target.name.clone());
             }
             self.targets.push(target);

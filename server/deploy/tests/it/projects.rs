@@ -215,6 +215,17 @@ fn what_lies_below_is_chosen_by_name() {
 }
 
 #[test]
+fn a_build_below_is_not_taken_for_the_projects_own() {
+    let files = lay_out(&[
+        idf("build/flasher_args.json"),
+        idf("large/build/flasher_args.json"),
+    ]);
+    let found = files.discover(&[]);
+    assert_eq!(found.targets.len(), 2);
+    assert_eq!(found.default_target().unwrap().name, "espidf:build");
+}
+
+#[test]
 fn a_folder_of_builds_for_other_chips_says_which() {
     let files = lay_out(&[
         (
