@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
             read.faults.iter().for_each(inside);
             let config = SdkConfig::parse(&text);
             for entry in &read.entries {
-                let _ = (config.get(&entry.name), config.is_set(&entry.name), config.number(&entry.name));
+                let _ = (config.get(&entry.name), config.is_set(&entry.name), config.hex(&entry.name));
             }
         }
         1 => {
