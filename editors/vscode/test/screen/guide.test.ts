@@ -33,7 +33,7 @@ describe("without a project", () => {
     await step.waitFor();
     // With room for the text beside the steps.
     await window.page.setViewportSize({ width: 1400, height: 720 });
-    await window.page.getByText("A simulated board").waitFor();
+    await window.page.getByText("A small example firmware goes onto a simulated board").waitFor();
     await window.picture("walkthrough");
     await step.locator(".monaco-button", { hasText: "Deploy to a Simulated Board" }).click();
     await window.says(/full flash|up to date|sectors? ·/);
