@@ -7,8 +7,7 @@ use std::process::Stdio;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
-use fbuild_sim::Board;
-use fbuild_sim::serve;
+use fbuild_sim::{Board, serve};
 use serde::{Deserialize, Serialize};
 
 use crate::contestant::{Call, Contestant, Way, differing};

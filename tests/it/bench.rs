@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use fbuild_deploy::deploy::deploy;
 use fbuild_deploy::event::{Event, Phase};
-use fbuild_deploy::outcome::PlanSummary;
-use fbuild_deploy::outcome::{OutcomeKind, Report};
+use fbuild_deploy::outcome::{OutcomeKind, PlanSummary, Report};
 use fbuild_deploy::request::Request;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::harness::root;
+use crate::sources::programs;
 
 fn dependencies(package: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
@@ -103,27 +104,17 @@ fn what_is_not_a_crates_subject_is_not_in_its_tree() {
 
 /// The program's own files that say `word`, without their unit tests.
 fn files_with(word: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
     let crates = std::fs::read_dir(root().join("server")).unwrap();
-    let mut folders: Vec<PathBuf> = crates
+    let folders: Vec<PathBuf> = crates
         .map(|entry| entry.unwrap().path().join("src"))
         .filter(|sources| sources.is_dir())
         .collect();
     assert!(folders.len() >= 4, "{folders:?}");
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("tests") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let program = text.split("\nmod tests").next().unwrap_or_default();
-                if program.contains(word) {
-                    found.push(path.strip_prefix(root()).unwrap().to_owned());
-                }
-            }
-        }
-    }
+    let files = folders.iter().flat_map(|folder| programs(folder));
+    let mut found: Vec<PathBuf> = files
+        .filter(|(_, program)| program.contains(word))
+        .map(|(path, _)| path.strip_prefix(root()).unwrap().to_owned())
+        .collect();
     found.sort();
     found
 }

@@ -5,34 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::harness::root;
+use crate::sources::programs;
 
 /// A module's path: `["image", "load"]`; the crate's root is empty.
 type Module = Vec<String>;
 
-/// Every file of a crate with the paths that it names, without tests.
+/// Every file of a crate without tests and comments.
 fn files(sources: &Path) -> BTreeMap<Module, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![sources.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("tests") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let program = text.split("#[cfg(test)]\nmod ").next().unwrap();
-                let lines = program.lines().map(|line| line.split("//").next().unwrap());
-                let module = path.strip_prefix(sources).unwrap().with_extension("");
-                let module: Module = module
-                    .iter()
-                    .map(|part| part.to_str().unwrap().to_owned())
-                    .filter(|part| part != "lib" && part != "main")
-                    .collect();
-                found.insert(module, lines.collect::<Vec<_>>().join("\n"));
-            }
-        }
-    }
-    found
+    let module = |path: &Path| -> Module {
+        let path = path.strip_prefix(sources).unwrap().with_extension("");
+        path.iter()
+            .map(|part| part.to_str().unwrap().to_owned())
+            .filter(|part| part != "lib" && part != "main")
+            .collect()
+    };
+    let code = |program: &str| {
+        let lines = program.lines().map(|line| line.split("//").next().unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let files = programs(sources).into_iter();
+    files
+        .map(|(path, program)| (module(&path), code(&program)))
+        .collect()
 }
 
 /// The paths that begin at each `crate` and `super` of a text: `crate::a::{b, c::d}` is three.

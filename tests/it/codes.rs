@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::harness::root;
+use crate::sources::programs;
 
 /// Where codes are rules of an editor's diagnostics, which docs/protocol.md lists.
 const OF_DIAGNOSTICS: [&str; 3] = [
@@ -23,21 +24,10 @@ const PASSED_ON: [&str; 5] = [
 
 /// The program's own files with their text, without unit tests.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join("server")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("tests") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let program = text.split("\nmod tests").next().unwrap_or_default();
-                let path = path.strip_prefix(root()).unwrap().to_owned();
-                found.push((path, program.to_owned()));
-            }
-        }
-    }
+    let found = programs(&root().join("server")).into_iter();
+    let found: Vec<_> = found
+        .map(|(path, text)| (path.strip_prefix(root()).unwrap().to_owned(), text))
+        .collect();
     assert!(found.len() > 100, "{}", found.len());
     found
 }

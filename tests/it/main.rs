@@ -27,5 +27,6 @@ mod rates;
 mod reports;
 mod requests;
 mod security;
+mod sources;
 mod starts;
 mod table_change;

@@ -90,6 +90,12 @@ impl fmt::Display for Chip {
     }
 }
 
+/// A chip revision, major * 100 + minor, as people write it: `v0.4`.
+#[must_use]
+pub fn revision_text(revision: u16) -> String {
+    format!("v{}.{}", revision / 100, revision % 100)
+}
+
 /// Why a text is not a chip name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

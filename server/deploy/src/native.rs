@@ -16,7 +16,6 @@ use std::time::Duration;
 use fbuild_loader::reset::After;
 use fbuild_loader::session::{Left, Session};
 
-pub(crate) use self::connect::board_security;
 pub use self::connect::{BoardInfo, board_info};
 use crate::backend::Backend;
 use crate::failure::DeployError;
@@ -67,6 +66,7 @@ impl Backend for Native {
     ) -> Result<(), DeployError> {
         let measured = connect::measured(&self.session);
         job.survey = Survey::new(images, measured, facts, &job.survey);
+        loader::mark_unique(&mut job.survey.regions);
         job.survey
             .prepare_flash(&mut self.session, facts, job.request)?;
         Ok(())

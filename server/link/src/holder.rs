@@ -4,6 +4,7 @@
 //! systems other than Linux and macOS, nothing is known.
 
 use std::fmt;
+use std::path::Path;
 
 /// A program that has a port open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,34 +50,20 @@ pub(crate) fn sentence(holders: &[Holder]) -> String {
 /// The process that started another one, where that can be seen.
 #[must_use]
 pub fn started_by(pid: u32) -> Option<Holder> {
-    #[cfg(target_os = "linux")]
-    let found = linux::parent(std::path::Path::new("/proc"), pid);
-    #[cfg(not(target_os = "linux"))]
-    let found = {
-        let _ = pid;
-        None
-    };
-    found
+    linux::parent(Path::new("/proc"), pid)
 }
 
 /// A running process by its number, where that can be seen.
 #[must_use]
 pub fn process(pid: u32) -> Option<Holder> {
-    #[cfg(target_os = "linux")]
-    let found = linux::process(std::path::Path::new("/proc"), pid);
-    #[cfg(not(target_os = "linux"))]
-    let found = {
-        let _ = pid;
-        None
-    };
-    found
+    linux::process(Path::new("/proc"), pid)
 }
 
 /// The programs that have a port open, as far as this user may see them.
 #[must_use]
 pub fn holders(port: &str) -> Vec<Holder> {
     #[cfg(target_os = "linux")]
-    let found = linux::holders(std::path::Path::new("/proc"), port);
+    let found = linux::holders(Path::new("/proc"), port);
     #[cfg(target_os = "macos")]
     let found = macos::holders(port);
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
@@ -115,13 +102,24 @@ fn printable(name: &str) -> String {
     name.chars().filter(plain).take(LEN_MAX).collect()
 }
 
+/// Elsewhere nothing is known of a process.
+#[cfg(not(target_os = "linux"))]
+mod linux {
+    use super::{Holder, Path};
+
+    pub(super) fn process(_: &Path, _: u32) -> Option<Holder> {
+        None
+    }
+
+    pub(super) use process as parent;
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::{self, Metadata};
     use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-    use std::path::Path;
 
-    use super::{Holder, printable, program};
+    use super::{Holder, Path, printable, program};
 
     pub(super) fn holders(proc: &Path, port: &str) -> Vec<Holder> {
         let Ok(port) = fs::metadata(port) else {

@@ -8,10 +8,9 @@ use fbuild_deploy::native::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::native::{BoardInfo, board_info};
 use fbuild_deploy::outcome::{Backend, Failure, Report};
 use fbuild_deploy::request::{Mode, Request};
+use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
-
-use fbuild_link::port_name::PortName;
 
 use crate::holding::Holding;
 use crate::port;

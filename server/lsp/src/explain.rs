@@ -13,7 +13,7 @@ use fbuild_deploy::outcome::{Failure, Report};
 use fbuild_project::plain;
 use serde::Serialize;
 
-pub(crate) use board::{Fact, board_name, facts, past_deploy, revision, work};
+pub(crate) use board::{Fact, board_name, facts, past_deploy, work};
 pub(crate) use buttons::{Asked, Button};
 pub(crate) use next::{Next, next};
 pub(crate) use outcome::outcome;

@@ -10,13 +10,12 @@ mod lists;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use fbuild_deploy::outcome::PlanSummary;
-use fbuild_deploy::outcome::PlannedWrite;
-use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_deploy::outcome::{
+    Failure, OutcomeKind, PlanSummary, PlannedWrite, RegionReport, Report, Verdict,
+};
 use fbuild_project::input_error::InputError;
-use serde::Serialize;
-
 use fbuild_project::plain;
+use serde::Serialize;
 
 use crate::explain::Text;
 

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fbuild_project::plain;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -21,8 +22,6 @@ use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use fbuild_project::plain;
 
 /// Lines that wait for the client, and for the reader of standard error; more are dropped.
 const WAITING_MAX: usize = 256;

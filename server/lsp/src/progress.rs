@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_deploy::event::{Event, Phase};
-use fbuild_deploy::outcome::PlanSummary;
-use fbuild_deploy::outcome::PlannedWrite;
+use fbuild_deploy::outcome::{PlanSummary, PlannedWrite};
 use fbuild_deploy::request::{Mode, Request};
 
 /// Share of the bar, in thousandths, for comparing where writing may follow. How long the writing

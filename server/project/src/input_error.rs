@@ -240,11 +240,4 @@ impl InputError {
     pub fn not_bootable(what: impl Into<String>, remedy: &str) -> Self {
         Self::new("not-bootable", what, remedy)
     }
-
-    /// Several targets could be meant.
-    #[must_use]
-    pub fn ambiguous_target(names: &[&str]) -> Self {
-        let what = format!("several targets could be meant: {}", names.join(", "));
-        Self::new("ambiguous-target", what, "Name one with --target.")
-    }
 }

@@ -1,10 +1,8 @@
 //! What a board's eFuses say, from a copy of their registers. Pure.
 
 use fbuild_chip::Chip;
-use fbuild_loader::session::Security;
-
-use crate::native::board_security;
 use fbuild_chip::security::BoardSecurity;
+use fbuild_loader::session::Security;
 
 /// Registers that were copied: the first one's address, and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub fn security(chip: Chip, copy: &[u8]) -> Option<BoardSecurity> {
         let word = copy.get(at..at + 4)?;
         Some(u32::from_le_bytes(word.try_into().ok()?))
     };
-    Security::from_registers(chip, read).map(board_security)
+    Security::from_registers(chip, read).map(BoardSecurity::from)
 }
 
 #[cfg(test)]

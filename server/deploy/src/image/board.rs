@@ -1,7 +1,7 @@
 //! What is known of a board, and whether the images may go onto it.
 
-use fbuild_chip::Chip;
 use fbuild_chip::security::BoardSecurity;
+use fbuild_chip::{Chip, revision_text};
 use fbuild_loader::SECTOR_LEN;
 use fbuild_project::amount::amount;
 use fbuild_project::esp_image::EspImage;
@@ -75,7 +75,6 @@ pub(super) fn check_revision(
     let Some(revision) = board.revision else {
         return Ok(());
     };
-    let text = |revision: u16| format!("v{}.{}", revision / 100, revision % 100);
     let mut is_too_new = false;
     let needed = if parsed.max_revision == 0 {
         let legacy = u16::from(parsed.min_revision_legacy);
@@ -83,12 +82,12 @@ pub(super) fn check_revision(
             Chip::Esp32C3 => (revision % 100, legacy),
             _ => (revision / 100, legacy * 100),
         };
-        (found < legacy).then(|| format!("{} or newer", text(minimum)))
+        (found < legacy).then(|| format!("{} or newer", revision_text(minimum)))
     } else if revision < parsed.min_revision {
-        Some(format!("{} or newer", text(parsed.min_revision)))
+        Some(format!("{} or newer", revision_text(parsed.min_revision)))
     } else if revision > parsed.max_revision {
         is_too_new = true;
-        Some(format!("{} or older", text(parsed.max_revision)))
+        Some(format!("{} or older", revision_text(parsed.max_revision)))
     } else {
         None
     };
@@ -100,7 +99,7 @@ pub(super) fn check_revision(
                 "{}: {} needs chip revision {needed}, but the board has {}",
                 image.region.name,
                 path.display(),
-                text(revision)
+                revision_text(revision)
             );
             let remedy = revision_remedy(board.chip, is_too_new);
             Err(InputError::new("revision", what, remedy).in_file(path))

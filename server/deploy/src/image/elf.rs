@@ -7,7 +7,6 @@ use espflash::flasher::{FlashData, FlashFrequency, FlashMode, FlashSettings, Fla
 use espflash::image_format::idf::{IdfBootloaderFormat, check_idf_bootloader};
 use espflash::target::{Chip as EspflashChip, XtalFrequency};
 use fbuild_chip::Chip;
-
 use fbuild_project::esp_image::EspImage;
 use fbuild_project::file::{self, IMAGE_LIMIT, TABLE_TEXT_LIMIT};
 use fbuild_project::flash_size::size_name;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use fbuild_chip::Chip;
-
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_project::target::{Region, RegionKind};

@@ -2,10 +2,8 @@
 //! from the images of a deploy alone. What needs a look at the board is in `deploy::chain`.
 
 use fbuild_chip::Chip;
-use fbuild_project::esp_image::EspImage;
-use fbuild_project::esp_image::peek_chip_id;
-use fbuild_project::flash_size::size_bytes;
-use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size};
+use fbuild_project::esp_image::{EspImage, peek_chip_id};
+use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size, size_bytes};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_project::target::{Region, RegionKind, Setting};

@@ -1,13 +1,13 @@
 //! What is known, while a deploy runs, of the regions and of the loader that works on them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
-use fbuild_loader::session::{LoaderKind, md5_of};
+use fbuild_loader::session::LoaderKind;
 
 use crate::cost::Measured;
 use crate::image::{BoardFacts, Image, Standing};
@@ -83,27 +83,6 @@ impl Region {
     }
 }
 
-/// Marks the sectors whose bytes occur nowhere else in these regions, and are not one byte repeated,
-/// which any flash may hold in many places.
-fn mark_unique(regions: &mut [Region]) {
-    let mut seen: HashMap<[u8; 16], u32> = HashMap::new();
-    let digests = |region: &Region| -> Vec<[u8; 16]> {
-        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
-        sectors.map(md5_of).collect()
-    };
-    let digests: Vec<Vec<[u8; 16]>> = regions.iter().map(digests).collect();
-    for digest in digests.iter().flatten() {
-        *seen.entry(*digest).or_default() += 1;
-    }
-    for (region, digests) in regions.iter_mut().zip(digests) {
-        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
-        let is_unique = |(sector, digest): (&[u8], [u8; 16])| {
-            seen[&digest] == 1 && sector.iter().any(|byte| *byte != sector[0])
-        };
-        region.is_unique = sectors.zip(digests).map(is_unique).collect();
-    }
-}
-
 /// The regions, and the loader as it was measured.
 #[derive(Debug)]
 pub(crate) struct Survey {
@@ -155,10 +134,8 @@ impl Survey {
             }
             region
         };
-        let mut regions: Vec<Region> = images.into_iter().map(region).collect();
-        mark_unique(&mut regions);
         Self {
-            regions,
+            regions: images.into_iter().map(region).collect(),
             measured,
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),

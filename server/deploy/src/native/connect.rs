@@ -13,7 +13,6 @@ use crate::job::Job;
 use crate::outcome::Failure;
 use crate::rates::{self, RateMemory};
 use crate::request::{Baud, Open, Request};
-use fbuild_chip::security::BoardSecurity;
 
 /// Opens the port, finds a loader and raises the baud rate.
 pub(super) fn connect(
@@ -114,7 +113,7 @@ pub(super) fn identify(
         mac: None,
         revision: None,
         flash_size: None,
-        security: board_security(security),
+        security: security.into(),
     };
     let mut crystal_mhz = None;
     if !security.secure_download {
@@ -150,17 +149,6 @@ pub(super) fn identify(
         security: board.security,
         ..BoardFacts::new(chip)
     })
-}
-
-pub(crate) fn board_security(security: Security) -> BoardSecurity {
-    BoardSecurity {
-        flash_encryption: security.flash_encryption,
-        // Not readable in Secure Download Mode, which is reason enough to refuse.
-        encrypted_download_disabled: security.encrypted_download_disabled.unwrap_or(false),
-        secure_boot: security.secure_boot,
-        secure_boot_v1: security.secure_boot_v1,
-        secure_download: security.secure_download,
-    }
 }
 
 pub(super) fn mac_text(mac: [u8; 6]) -> String {

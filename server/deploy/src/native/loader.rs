@@ -1,5 +1,6 @@
 //! What a survey asks of the loader.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use fbuild_chip::Chip;
@@ -13,6 +14,27 @@ use crate::request::Request;
 
 /// Hashes of less say more about round trips than about hashing.
 const MEASURED_FROM_BYTES: u64 = 16 * 1024;
+
+/// Marks the sectors whose bytes occur nowhere else in these regions, and are not one byte repeated,
+/// which any flash may hold in many places.
+pub(super) fn mark_unique(regions: &mut [Region]) {
+    let mut seen: HashMap<[u8; 16], u32> = HashMap::new();
+    let digests = |region: &Region| -> Vec<[u8; 16]> {
+        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
+        sectors.map(md5_of).collect()
+    };
+    let digests: Vec<Vec<[u8; 16]>> = regions.iter().map(digests).collect();
+    for digest in digests.iter().flatten() {
+        *seen.entry(*digest).or_default() += 1;
+    }
+    for (region, digests) in regions.iter_mut().zip(digests) {
+        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
+        let is_unique = |(sector, digest): (&[u8], [u8; 16])| {
+            seen[&digest] == 1 && sector.iter().any(|byte| *byte != sector[0])
+        };
+        region.is_unique = sectors.zip(digests).map(is_unique).collect();
+    }
+}
 
 impl Survey {
     /// Tells the loader the flash size, without which a ROM refuses everything beyond 2 MiB.

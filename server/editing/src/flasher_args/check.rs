@@ -2,8 +2,7 @@
 
 use fbuild_chip::Chip;
 use fbuild_project::discover::flasher_args::Placed;
-use fbuild_project::flash_size::size_bytes;
-use fbuild_project::flash_size::{Sizes, conflicts};
+use fbuild_project::flash_size::{Sizes, conflicts, size_bytes};
 
 use super::{Args, Document, OnDisk};
 use crate::{Diagnostic, Related, Severity};

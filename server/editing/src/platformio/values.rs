@@ -5,8 +5,7 @@ use std::path::Path;
 
 use fbuild_project::discover::configuration::Configuration;
 use fbuild_project::discover::glob;
-use fbuild_project::flash_size::size_bytes;
-use fbuild_project::flash_size::{Sizes, conflicts};
+use fbuild_project::flash_size::{Sizes, conflicts, size_bytes};
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, csv};
 
 use super::keys::DEAD_FLASH_SIZE;

@@ -1,8 +1,7 @@
 //! The partition table that the options lead to.
 
 use fbuild_project::flash_size::{Sizes, conflicts};
-use fbuild_project::partitions::csv;
-use fbuild_project::partitions::{PartitionTable, TABLE_SECTOR_BYTES};
+use fbuild_project::partitions::{PartitionTable, TABLE_SECTOR_BYTES, csv};
 use fbuild_project::target::RegionKind;
 
 use super::{Config, Role};

@@ -1,7 +1,6 @@
-use proptest::prelude::*;
-
 use fbuild_chip::security::BoardSecurity;
 use fbuild_project::target::{Region, RegionKind, Source, Target};
+use proptest::prelude::*;
 
 use super::super::facts::{Facts, Image};
 use super::super::project_files::{Judged, Refusal};

@@ -1,5 +1,6 @@
 //! Which chip, which revision, which MAC, how secured, how much flash.
 
+use fbuild_chip::security::BoardSecurity;
 use fbuild_chip::{Chip, WATCHDOG_KEY};
 
 use super::flash::{ERASE_PER_MB, STUB_BLOCK_LEN};
@@ -33,6 +34,19 @@ pub struct Security {
     /// By the first version of secure boot, which only an ESP32 has: the key of the boot loader lies
     /// in the chip, and no other boot loader can be put there.
     pub secure_boot_v1: bool,
+}
+
+impl From<Security> for BoardSecurity {
+    fn from(security: Security) -> Self {
+        Self {
+            flash_encryption: security.flash_encryption,
+            // Not readable in Secure Download Mode, which is reason enough to refuse.
+            encrypted_download_disabled: security.encrypted_download_disabled.unwrap_or(false),
+            secure_boot: security.secure_boot,
+            secure_boot_v1: security.secure_boot_v1,
+            secure_download: security.secure_download,
+        }
+    }
 }
 
 impl Security {

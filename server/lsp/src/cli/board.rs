@@ -1,13 +1,13 @@
 //! `board`.
 
 use clap::Args;
+use fbuild_chip::revision_text;
 use fbuild_deploy::native::BoardInfo;
 use fbuild_project::amount::amount;
 
 use super::terminal::Terminal;
 use super::{CANCELLED, SUCCESS, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::explain;
 use crate::json::{Board, BoardAnswer, Problem};
 use crate::port::{self, Wishes};
 
@@ -67,7 +67,7 @@ impl Arguments {
 
 fn lines(info: &BoardInfo) -> Vec<String> {
     let mut lines = vec![match info.revision {
-        Some(revision) => format!("{} {}", info.chip, explain::revision(revision)),
+        Some(revision) => format!("{} {}", info.chip, revision_text(revision)),
         None => info.chip.to_string(),
     }];
     lines.extend(info.mac.as_ref().map(|mac| format!("MAC {mac}")));

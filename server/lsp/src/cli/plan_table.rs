@@ -1,7 +1,6 @@
 //! A plan as a table: a line per region, and the sum.
 
 use fbuild_deploy::outcome::PlanSummary;
-
 use fbuild_project::plain;
 
 use crate::explain::columns;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fbuild_chip::revision_text;
 use fbuild_deploy::native::BoardInfo;
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::amount::amount;
@@ -58,7 +59,7 @@ pub(crate) fn facts(info: &BoardInfo) -> Vec<Fact> {
         fact(
             "Chip",
             match info.revision {
-                Some(number) => format!("{chip} {}", revision(number)),
+                Some(revision) => format!("{chip} {}", revision_text(revision)),
                 None => chip,
             },
         ),
@@ -91,11 +92,6 @@ pub(crate) fn past_deploy(message: &str, duration_ms: u64) -> String {
         .unwrap_or(message);
     let time = duration(Duration::from_millis(duration_ms));
     plain::line(&format!("{what}, {time}")).into_owned()
-}
-
-/// A chip revision as people write it: `v0.4`.
-pub(crate) fn revision(number: u16) -> String {
-    format!("v{}.{}", number / 100, number % 100)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use fbuild_link::port_name::PortName;
+use unicode_width::UnicodeWidthStr as _;
 
 /// `0.8 s`, `12 s`, `3 min 5 s`.
 pub(super) fn duration(time: Duration) -> String {
@@ -74,18 +75,18 @@ pub(super) fn sentences<'t>(parts: impl IntoIterator<Item = Cow<'t, str>>) -> St
 /// Rows as lines whose columns are under one another; those that `is_left` names begin, and the
 /// others end there.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]], is_left: [bool; N]) -> Vec<String> {
-    let len = |text: &str| text.chars().count();
     let widths: [usize; N] = std::array::from_fn(|column| {
-        let lens = rows.iter().map(|row| len(&row[column]));
-        lens.max().unwrap_or(0)
+        let widths = rows.iter().map(|row| row[column].width());
+        widths.max().unwrap_or(0)
     });
     let line = |row: &[String; N]| {
         let cells = std::iter::zip(row, widths).zip(is_left);
         let cells = cells.map(|((cell, width), is_left)| {
+            let space = " ".repeat(width - cell.width());
             if is_left {
-                format!("{cell:<width$}")
+                cell.clone() + &space
             } else {
-                format!("{cell:>width$}")
+                space + cell
             }
         });
         let line = cells.collect::<Vec<_>>().join("  ");
@@ -103,6 +104,12 @@ mod tests {
         let times = [843, 9960, 61_000, 99_600, 185_000].map(Duration::from_millis);
         let words = ["0.8 s", "10 s", "61 s", "1 min 40 s", "3 min 5 s"];
         assert_eq!(times.map(duration), words);
+    }
+
+    #[test]
+    fn columns_line_up_as_they_are_shown() {
+        let rows = [["分区", "1"], ["app", "22"]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows, [true, false]), ["分区   1", "app   22"]);
     }
 
     #[test]

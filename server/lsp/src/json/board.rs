@@ -1,10 +1,11 @@
 //! Who answered on a port.
 
+use fbuild_chip::revision_text;
 use fbuild_deploy::native::BoardInfo;
 use serde::Serialize;
 
 use super::Problem;
-use crate::explain::{Fact, Text, revision};
+use crate::explain::{Fact, Text};
 
 /// What came of asking.
 #[derive(Debug, Serialize)]
@@ -51,7 +52,7 @@ impl<'b> Board<'b> {
         Self {
             port,
             chip: info.chip.name(),
-            revision: info.revision.map(revision),
+            revision: info.revision.map(revision_text),
             mac: info.mac.as_deref(),
             flash: info.flash.map(|flash| Flash {
                 jedec: format!("{:06x}", flash.jedec),

@@ -3,9 +3,8 @@
 use fbuild_monitor::crash::{Crash, Dump, Source};
 use fbuild_monitor::stop::Stop;
 use fbuild_monitor::trace::{Blame, Build, Frame, Trace};
-use serde::Serialize;
-
 use fbuild_project::plain;
+use serde::Serialize;
 
 /// What a log holds.
 #[derive(Debug, Serialize, Default)]

@@ -146,7 +146,8 @@ impl Discovery {
 
 fn ambiguous(several: &[&Target]) -> InputError {
     let names: Vec<_> = several.iter().map(|target| target.name.as_str()).collect();
-    InputError::ambiguous_target(&names)
+    let what = format!("several targets could be meant: {}", names.join(", "));
+    InputError::new("ambiguous-target", what, "Name one with --target.")
 }
 
 /// The directory that `inner` is a part of, if that looks like a project.

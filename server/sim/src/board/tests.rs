@@ -3,13 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use fbuild_link::memory::{MemoryLink, Time};
-use fbuild_link::{LinesReach, Link};
+use fbuild_link::{Lines, LinesReach, Link};
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::slip::{self, Piece};
 
 use std::io;
-
-use fbuild_link::Lines;
 
 use super::*;
 use crate::boot::tests::{Flash, image, table_entry};

@@ -6,8 +6,7 @@ use std::time::Duration;
 use fbuild_chip::Chip;
 use fbuild_link::Lines;
 use fbuild_link::memory::Device;
-use fbuild_loader::packet;
-use fbuild_loader::slip;
+use fbuild_loader::{packet, slip};
 use fbuild_sim::{Board, Connection};
 
 struct Dice(u64);

@@ -1,13 +1,12 @@
 //! What help while editing announces, and how the client counts columns.
 
+use fbuild_editing::text::Encoding;
 use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions,
     CompletionOptions, HoverProviderCapability, OneOf, PositionEncodingKind, ServerCapabilities,
     WorkDoneProgressOptions,
 };
 use serde_json::Value;
-
-use fbuild_editing::text::Encoding;
 
 /// Characters after which something can be completed: the next column, flag, value, variable.
 const COMPLETES_AFTER: [&str; 6] = [",", ":", "=", " ", "{", "."];

@@ -7,9 +7,9 @@ use std::time::Duration;
 use fbuild_deploy::event::{Event, Phase};
 use fbuild_deploy::native::BoardInfo;
 use fbuild_deploy::native::erase::{Erased, NotErased, Stretch};
-use fbuild_deploy::outcome::PlanSummary;
-use fbuild_deploy::outcome::PlannedWrite;
-use fbuild_deploy::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_deploy::outcome::{
+    Failure, OutcomeKind, PlanSummary, PlannedWrite, RegionReport, Report, Verdict,
+};
 use fbuild_deploy::request::Request;
 use fbuild_link::UsbId;
 use fbuild_link::serial::PortInfo;

@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 
 use fbuild_editing::facts::{Build, Facts};
 use fbuild_editing::format::View;
-use fbuild_editing::formats;
-use fbuild_editing::{Diagnostic, Severity};
+use fbuild_editing::{Diagnostic, Severity, formats};
 use fbuild_project::discover::discover;
 
 use super::*;
