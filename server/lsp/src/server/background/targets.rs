@@ -12,6 +12,8 @@ use crate::server::desk::Desk;
 pub(super) async fn follow(desk: Arc<Desk>, is_watching: bool) {
     let mut told = Value::Null;
     loop {
+        // What a deploy would take is not told twice at the start: with the settings that count, once.
+        desk.configuration.settled().await;
         let (looking, folders) = (desk.clone(), desk.session.folders());
         let found = tokio::task::spawn_blocking(move || list_targets(&looking, &folders));
         let Ok(found) = found.await else { return };

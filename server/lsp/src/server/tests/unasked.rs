@@ -135,6 +135,27 @@ async fn told(client: &mut Client) -> Value {
     client.message("fbuild/targets").await["params"]["selected"][0]["next"].take()
 }
 
+/// A status bar does not say "no board" for a moment where the settings name one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_that_is_told_is_by_the_client_s_settings() {
+    let mut options = wanting(&["targets"]);
+    options["workspaceTrusted"] = json!(true);
+    let boards = FakeBoards::quick();
+    boards.plug(vec![]);
+    let builder = Builder::new(boards)
+        .with_workspace(&json!({"configuration": true}))
+        .with_options(&options);
+    let mut client = builder.start().await;
+    let question = client.message("workspace/configuration").await;
+    // A server that does not wait has told its targets by now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = json!([{"port": "sim:x.bin"}, {"port": "sim:x.bin"}]);
+    client.reply(&question["id"], &answer).await;
+    let next = told(&mut client).await;
+    assert_eq!(next["short"], "espidf:build · simulated board");
+    client.leave().await;
+}
+
 /// By the same rules as a deploy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_deploy_would_take_is_told_when_that_changes() {
