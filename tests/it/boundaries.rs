@@ -128,7 +128,7 @@ fn programs_are_started_in_four_places() {
         "server/deploy/src/esptool/run.rs",
         "server/deploy/src/process_group.rs",
         "server/link/src/holder.rs",
-        "server/lsp/src/server/job/build.rs",
+        "server/lsp/src/build/run.rs",
     ];
     assert_eq!(starters, expected.map(PathBuf::from));
 }

@@ -6,6 +6,7 @@
 
 mod bars;
 mod board;
+mod build;
 mod decode;
 mod deploy;
 mod interrupt;
@@ -74,6 +75,9 @@ enum Command {
     /// Put a project's firmware onto a board, writing only what differs
     #[command(before_help = "Example: fbuild-lsp deploy --port /dev/ttyUSB0 --regions firmware")]
     Deploy(deploy::DeployArguments),
+    /// Build a project's firmware with the tool that built it, or would
+    #[command(before_help = "Example: fbuild-lsp build --target platformio:esp32dev")]
+    Build(build::Arguments),
     /// Check whether a board holds a project's firmware; write nothing
     Verify(deploy::Arguments),
     /// Show what a deploy would write, and how long it would take; write nothing
@@ -124,6 +128,7 @@ pub(crate) fn main() -> ExitCode {
             code
         }
         Some(Command::Deploy(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Build(arguments)) => arguments.run(terminal),
         Some(Command::Verify(arguments)) => arguments.verify(&boards, terminal),
         Some(Command::Plan(arguments)) => arguments.plan(&boards, terminal),
         Some(Command::Ports(arguments)) => arguments.run(&boards, terminal),

@@ -2,6 +2,7 @@
 //! [`Text`] for every editor, which draws it and words nothing itself.
 
 mod board;
+mod build;
 mod buttons;
 mod next;
 mod outcome;
@@ -14,6 +15,7 @@ use fbuild_project::plain;
 use serde::Serialize;
 
 pub(crate) use board::{Fact, board_name, facts, past_deploy, work};
+pub(crate) use build::build;
 pub(crate) use buttons::{Asked, Button};
 pub(crate) use next::{Next, next};
 pub(crate) use outcome::outcome;

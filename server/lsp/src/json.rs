@@ -8,6 +8,7 @@ mod crashes;
 mod lists;
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
 use fbuild_deploy::outcome::{
@@ -17,6 +18,7 @@ use fbuild_project::input_error::InputError;
 use fbuild_project::plain;
 use serde::Serialize;
 
+use crate::build::Built;
 use crate::explain::Text;
 
 pub(crate) use board::{Board, BoardAnswer};
@@ -39,10 +41,21 @@ pub(crate) struct Outcome<'r> {
     regions: Vec<Region<'r>>,
     plan: Option<Plan<'r>>,
     warnings: Vec<Cow<'r, str>>,
+    /// What was built before, if anything was.
+    build: Option<BuildEntry<'r>>,
     error: Option<Problem>,
     /// Only for who shows it to a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<Text>,
+}
+
+/// A build that a deploy began with.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildEntry<'r> {
+    command: &'r str,
+    directory: &'r Path,
+    duration_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,8 +102,18 @@ pub(crate) struct Problem {
     is_input: bool,
 }
 
-impl<'r> From<&'r Report> for Outcome<'r> {
-    fn from(report: &'r Report) -> Self {
+impl<'r> From<&'r Built> for BuildEntry<'r> {
+    fn from(built: &'r Built) -> Self {
+        Self {
+            command: &built.line,
+            directory: &built.directory,
+            duration_ms: milliseconds(built.duration),
+        }
+    }
+}
+
+impl<'r> Outcome<'r> {
+    pub(crate) fn new(report: &'r Report, built: Option<&'r Built>) -> Self {
         Self {
             outcome: outcome_name(report.outcome),
             message: plain::line(&report.message),
@@ -103,6 +126,7 @@ impl<'r> From<&'r Report> for Outcome<'r> {
             regions: report.regions.iter().map(Region::from).collect(),
             plan: report.plan.as_ref().map(Plan::from),
             warnings: report.warnings.iter().map(|it| plain::line(it)).collect(),
+            build: built.map(BuildEntry::from),
             error: report.error.as_ref().map(Problem::from),
             text: None,
         }
@@ -229,6 +253,11 @@ mod tests {
             warnings: vec!["main.c is newer than the firmware".to_owned()],
             error: None,
         };
+        let built = Built {
+            line: "idf.py build".to_owned(),
+            directory: "/blink".into(),
+            duration: Duration::from_millis(4100),
+        };
         let expected = serde_json::json!({
             "outcome": "selectiveFlash",
             "message": "deploy succeeded (selective flash: firmware)",
@@ -251,10 +280,11 @@ mod tests {
                 }]
             },
             "warnings": ["main.c is newer than the firmware"],
+            "build": {"command": "idf.py build", "directory": "/blink", "durationMs": 4100},
             "error": null
         });
         assert_eq!(
-            serde_json::to_value(Outcome::from(&report)).unwrap(),
+            serde_json::to_value(Outcome::new(&report, Some(&built))).unwrap(),
             expected
         );
     }

@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards ([`holding`] tells others who has one), [`progress`] the words for what is going
-//! on, [`json`] the shapes that leave this process, [`remember`] what is kept between runs. [`cli`]
+//! on, [`mod@build`] how a target is built, [`json`] the shapes that leave this process, [`remember`] what is kept between runs. [`cli`]
 //! and [`server`] are the two front ends; neither decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod boards;
+mod build;
 mod cli;
 mod explain;
 mod holding;

@@ -13,6 +13,7 @@ use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::{Environment, discover};
 use fbuild_project::target::Target;
 
+use crate::build::Subject;
 use crate::port::{self, Wishes};
 
 /// A deploy, verify or plan as it was asked for.
@@ -61,6 +62,37 @@ impl Order {
         environment: &Environment,
     ) -> Result<Request, Failure> {
         let target = self.choose_target(self.target.as_deref(), environment)?;
+        self.resolve_target(target, ports)
+    }
+
+    /// What is to be built for it.
+    pub(crate) fn subject(&self, environment: &Environment) -> Result<Subject, Failure> {
+        subject(&self.roots, self.target.as_deref(), environment)
+    }
+
+    /// [`Self::resolve`] after the subject was built.
+    pub(crate) fn resolve_built(
+        &self,
+        built: &Subject,
+        ports: &[PortInfo],
+        environment: &Environment,
+    ) -> Result<Request, Failure> {
+        let target = self.choose_built(built, self.target.as_deref(), environment)?;
+        self.resolve_target(target, ports)
+    }
+
+    /// The target that a subject has become. cargo's is named after its profile, too.
+    pub(crate) fn choose_built(
+        &self,
+        built: &Subject,
+        name: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Target, Failure> {
+        self.choose_target(Some(&built.name), environment)
+            .or_else(|_| self.choose_target(name, environment))
+    }
+
+    fn resolve_target(&self, target: Target, ports: &[PortInfo]) -> Result<Request, Failure> {
         let wishes = Wishes {
             asked: self.port.as_deref(),
             project: target.port.as_deref(),
@@ -95,48 +127,12 @@ impl Order {
         if !self.files.is_empty() {
             return Ok(Target::from_files(&self.files)?);
         }
-        let mut found: Vec<Target> = Vec::new();
-        let mut refused: Option<Failure> = None;
-        for root in &self.roots {
-            match discover(root, environment).choose(name) {
-                Ok(target) => found.push(target.clone()),
-                Err(error) => {
-                    let failure = Failure::from(error);
-                    // A folder without any target says nothing about what is wrong in another.
-                    if refused
-                        .as_ref()
-                        .is_none_or(|earlier| earlier.code == "no-target")
-                    {
-                        refused = Some(failure);
-                    }
-                }
-            }
-        }
-        match (found.pop(), refused) {
-            (Some(only), _) if found.is_empty() => Ok(only),
-            (Some(last), _) => {
-                found.push(last);
-                let names: Vec<String> = found
-                    .iter()
-                    .map(|target| format!("{} in {}", target.name, target.root.display()))
-                    .collect();
-                Err(Failure {
-                    code: "ambiguous-target",
-                    is_input: true,
-                    what: format!("several folders have such a target: {}", names.join(", ")),
-                    board_state: String::new(),
-                    remedy: "say which folder is meant".to_owned(),
-                })
-            }
-            (None, Some(refused)) => Err(refused),
-            (None, None) => Err(Failure {
-                code: "no-folder",
-                is_input: true,
-                what: "no folder is open, so there is no target to be found".to_owned(),
-                board_state: String::new(),
-                remedy: "open the project's folder".to_owned(),
-            }),
-        }
+        choose(&self.roots, name, environment)
+    }
+
+    /// What can be built and is not, where no target was found.
+    pub(crate) fn unbuilt(&self, name: Option<&str>, environment: &Environment) -> Option<Subject> {
+        unbuilt(&self.roots, name, environment)
     }
 
     /// The report of a deploy that ended before a board was touched.
@@ -170,4 +166,73 @@ impl Order {
             error: None,
         }
     }
+}
+
+fn choose(
+    roots: &[PathBuf],
+    name: Option<&str>,
+    environment: &Environment,
+) -> Result<Target, Failure> {
+    let mut found: Vec<Target> = Vec::new();
+    let mut refused: Option<Failure> = None;
+    for root in roots {
+        match discover(root, environment).choose(name) {
+            Ok(target) => found.push(target.clone()),
+            Err(error) => {
+                let failure = Failure::from(error);
+                // A folder without any target says nothing about what is wrong in another.
+                if refused
+                    .as_ref()
+                    .is_none_or(|earlier| earlier.code == "no-target")
+                {
+                    refused = Some(failure);
+                }
+            }
+        }
+    }
+    match (found.pop(), refused) {
+        (Some(only), _) if found.is_empty() => Ok(only),
+        (Some(last), _) => {
+            found.push(last);
+            let names: Vec<String> = found
+                .iter()
+                .map(|target| format!("{} in {}", target.name, target.root.display()))
+                .collect();
+            Err(Failure {
+                code: "ambiguous-target",
+                is_input: true,
+                what: format!("several folders have such a target: {}", names.join(", ")),
+                board_state: String::new(),
+                remedy: "say which folder is meant".to_owned(),
+            })
+        }
+        (None, Some(refused)) => Err(refused),
+        (None, None) => Err(Failure {
+            code: "no-folder",
+            is_input: true,
+            what: "no folder is open, so there is no target to be found".to_owned(),
+            board_state: String::new(),
+            remedy: "open the project's folder".to_owned(),
+        }),
+    }
+}
+
+fn unbuilt(roots: &[PathBuf], name: Option<&str>, environment: &Environment) -> Option<Subject> {
+    let mut found = roots.iter().filter_map(|root| {
+        let found = discover(root, environment);
+        found.unbuilt(name).map(Subject::from)
+    });
+    let only = found.next()?;
+    found.next().is_none().then_some(only)
+}
+
+/// What is to be built: a target, or what will be one.
+pub(crate) fn subject(
+    roots: &[PathBuf],
+    name: Option<&str>,
+    environment: &Environment,
+) -> Result<Subject, Failure> {
+    choose(roots, name, environment)
+        .map(|target| Subject::from(&target))
+        .or_else(|failure| unbuilt(roots, name, environment).ok_or(failure))
 }

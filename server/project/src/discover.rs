@@ -8,7 +8,7 @@ mod arduino;
 mod cargo;
 mod choose;
 pub mod configuration;
-mod environment;
+pub(crate) mod environment;
 mod espflash_toml;
 mod espidf;
 mod fbuild;
@@ -42,9 +42,10 @@ use paths::{
 };
 use survey::Survey;
 
+use crate::build::Recipe;
 use crate::input_error::InputError;
 use crate::partitions::{Partition, TABLE_SECTOR_BYTES};
-use crate::target::{RegionKind, Source, Target};
+use crate::target::{RegionKind, Source, Target, Tool};
 
 /// What a workspace offers.
 #[derive(Debug, Clone, Default)]
@@ -82,8 +83,26 @@ pub struct Unbuilt {
     pub name: String,
     /// Where its firmware would be.
     pub looked_for: PathBuf,
-    /// The command that builds it.
+    /// The command that builds it, and where.
     pub build_hint: String,
+    /// How it is built.
+    pub recipe: Recipe,
+}
+
+impl Unbuilt {
+    fn new(name: String, looked_for: PathBuf, tool: Tool, root: &Path, words: &[&str]) -> Self {
+        let recipe = Recipe {
+            tool,
+            directory: root.display().to_string(),
+            arguments: words.iter().map(|word| (*word).to_owned()).collect(),
+        };
+        Self {
+            name,
+            looked_for,
+            build_hint: recipe.line(),
+            recipe,
+        }
+    }
 }
 
 /// Files that make a project of a directory, or that several tools read.
@@ -261,7 +280,11 @@ impl Discovery {
             self.targets.push(target);
         }
         for mut unbuilt in inner.unbuilt {
+            let is_other = inner.not_default.contains(&unbuilt.name);
             unbuilt.name = named(&unbuilt.name);
+            if is_other {
+                self.not_default.push(unbuilt.name.clone());
+            }
             if is_below {
                 unbuilt.build_hint = format!("{} (in {place})", unbuilt.build_hint);
             }

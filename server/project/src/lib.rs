@@ -2,13 +2,14 @@
 //!
 //! Files of a workspace are read here, once, for deploying and for editing: [`discover`] finds the
 //! [`target`]s and reads the build tools' files, [`partitions`] tables in both forms, [`esp_image`] and
-//! [`elf`] what an image says of itself, [`mod@file`] is the one way to read any of them. [`input_error`]
-//! says what is wrong with them. Nothing here has a board or a port, and nothing writes or runs.
+//! [`elf`] what an image says of itself, [`mod@build`] which command builds a target, [`mod@file`] is the
+//! one way to read any of them. [`input_error`] says what is wrong with them. Nothing here has a board or a port, and nothing writes or runs.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod amount;
+pub mod build;
 pub mod discover;
 pub mod edit_distance;
 pub mod elf;

@@ -151,6 +151,8 @@ pub struct Target {
     pub root: PathBuf,
     /// The file that made discovery recognise it.
     pub found_in: PathBuf,
+    /// What follows the name of its tool's program in the command that builds it.
+    pub build: Vec<String>,
     /// Files and directories whose change makes the build stale: sources and configuration.
     pub inputs: Vec<PathBuf>,
     /// Table in CSV form that the binary table should agree with, if the project has one.
@@ -187,6 +189,7 @@ impl Target {
             flash: FlashParams::default(),
             root: root.to_owned(),
             found_in: found_in.to_owned(),
+            build: Vec::new(),
             inputs: Vec::new(),
             partitions_csv: None,
             table_offset: crate::partitions::DEFAULT_TABLE_OFFSET,
@@ -214,28 +217,6 @@ impl Target {
                 .iter()
                 .find(|region| region.kind == RegionKind::App)
         })
-    }
-
-    /// The command that builds it, as a person would type it.
-    #[must_use]
-    pub fn build_command(&self) -> String {
-        let env = self.env.as_deref().unwrap_or_default();
-        match self.tool {
-            Tool::EspIdf if env == "build" || env.is_empty() => "idf.py build".to_owned(),
-            Tool::EspIdf => format!("idf.py -B {env} build"),
-            Tool::Fbuild if env.is_empty() => "fbuild build".to_owned(),
-            Tool::Fbuild => format!("fbuild build -e {env}"),
-            Tool::PlatformIo if env.is_empty() => "pio run".to_owned(),
-            Tool::PlatformIo => format!("pio run -e {env}"),
-            Tool::Zephyr => "west build".to_owned(),
-            Tool::Cargo => match self.profile.as_deref() {
-                Some("debug") | None => "cargo build".to_owned(),
-                Some("release") => "cargo build --release".to_owned(),
-                Some(profile) => format!("cargo build --profile {profile}"),
-            },
-            Tool::Arduino => "arduino-cli compile --export-binaries".to_owned(),
-            Tool::Files => String::new(),
-        }
     }
 
     /// What to do about a file that is missing or damaged.

@@ -335,7 +335,13 @@ fn cargo_programs_are_found_in_workspaces_profiles_and_examples() {
             .iter()
             .all(|target| target.chip == Some(Chip::Esp32C6))
     );
-    assert_eq!(found.targets[1].build_command(), "cargo build --release");
+    assert_eq!(
+        [1, 2].map(|n| found.targets[n].build_command()),
+        [
+            "cargo build --release --target riscv32imac-unknown-none-elf",
+            "cargo build --release --example e --target riscv32imac-unknown-none-elf"
+        ]
+    );
     let host_only = Files::new(&[("Cargo.toml", "[package]\nname = \"x\"\n")]);
     assert_eq!(host_only.discover(&[]).unbuilt, []);
 }

@@ -11,10 +11,12 @@ use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 
 use super::bars::Bars;
+use super::build;
 use super::plan_table::plan_table;
 use super::terminal::Terminal;
 use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
+use crate::build::Built;
 use crate::json::Outcome;
 use crate::order::Order;
 use crate::port;
@@ -38,6 +40,10 @@ pub(crate) struct DeployArguments {
     /// boots); the board may not start afterwards
     #[arg(long)]
     force: bool,
+
+    /// Build first, with the tool that built the target, or would
+    #[arg(long, conflicts_with_all = ["dry_run", "images"])]
+    build: bool,
 
     /// Stop, instead of warning, where a new partition table would cost data on the board
     #[arg(long)]
@@ -90,11 +96,12 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// How much is risked.
+/// How much is risked, and what is done first.
 #[derive(Debug, Clone, Copy, Default)]
 struct Care {
     force: bool,
     keep_data: bool,
+    build: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -139,6 +146,7 @@ impl DeployArguments {
         let care = Care {
             force: self.force,
             keep_data: self.keep_data,
+            build: self.build,
         };
         self.common.run(mode, care, boards, terminal)
     }
@@ -172,9 +180,29 @@ impl Arguments {
             Vec::new()
         };
         let mut is_lost = false;
-        let report = match order.resolve(&ports, &Environment::from_process()) {
-            Err(failure) => order.refused(failure, Duration::ZERO),
+        let environment = Environment::from_process();
+        let mut built = None;
+        let resolved = if care.build {
+            order
+                .subject(&environment)
+                .map_err(Some)
+                .and_then(|subject| {
+                    built = Some(build::first(&subject, &environment, &cancel, terminal)?);
+                    order
+                        .resolve_built(&subject, &ports, &environment)
+                        .map_err(Some)
+                })
+        } else {
+            order.resolve(&ports, &environment).map_err(Some)
+        };
+        let report = match resolved {
+            Err(None) => order.cancelled(Duration::ZERO),
+            Err(Some(failure)) => order.refused(failure, Duration::ZERO),
             Ok(mut request) => {
+                if built.is_some() {
+                    // The tool knows what its firmware depends on; times are only a hint.
+                    request.target.inputs.clear();
+                }
                 request.keep_data = care.keep_data;
                 is_lost = port::is_lost(&request.port, boards.state_dir());
                 // Of several targets the newest is taken: a person wants to know which that was.
@@ -187,7 +215,7 @@ impl Arguments {
                 boards.deploy(&request, &mut hear, &cancel)
             }
         };
-        tell(&report, &bars, as_json, terminal);
+        tell(&report, built.as_ref(), &bars, as_json, terminal);
         if is_lost {
             terminal.note(
                 "the simulated board is not kept, as there is no home directory to keep it in: name a \
@@ -230,7 +258,7 @@ impl Arguments {
     }
 }
 
-fn tell(report: &Report, bars: &Bars, as_json: bool, terminal: Terminal) {
+fn tell(report: &Report, built: Option<&Built>, bars: &Bars, as_json: bool, terminal: Terminal) {
     for warning in report
         .warnings
         .iter()
@@ -242,7 +270,7 @@ fn tell(report: &Report, bars: &Bars, as_json: bool, terminal: Terminal) {
         terminal.failure(failure);
     }
     if as_json {
-        terminal.json(&Outcome::from(report));
+        terminal.json(&Outcome::new(report, built));
     } else if report.outcome == OutcomeKind::Cancelled {
         terminal.note(&report.message);
     } else if let (OutcomeKind::Planned, Some(plan)) = (report.outcome, &report.plan) {

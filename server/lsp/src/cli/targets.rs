@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::build::Machine;
 use fbuild_project::discover::{Discovery, Environment, discover};
+use fbuild_project::target::Target;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE};
@@ -30,13 +32,14 @@ impl Arguments {
     /// Runs `targets`. A project without any is wrong input.
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
         let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
-        let discovery = discover(&directory, &Environment::from_process());
+        let environment = Environment::from_process();
+        let discovery = discover(&directory, &environment);
         if self.json {
             let mut targets = TargetList::default();
-            targets.add(&discovery);
+            targets.add(&discovery, &environment);
             terminal.json(&targets);
         } else {
-            tell(&discovery, terminal);
+            tell(&discovery, &environment, terminal);
             if self.verbose {
                 tell_passed(&discovery, terminal);
             }
@@ -62,7 +65,7 @@ fn tell_passed(discovery: &Discovery, terminal: Terminal) {
     }
 }
 
-fn tell(discovery: &Discovery, terminal: Terminal) {
+fn tell(discovery: &Discovery, environment: &Environment, terminal: Terminal) {
     for target in &discovery.targets {
         let chip = target
             .chip
@@ -77,6 +80,9 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
                 region.offset, region.name
             ));
         }
+        if let Some(recipe) = target.recipe() {
+            terminal.result(format!("  {:<10} {}", "built by", recipe.line()));
+        }
         for region in &target.on_request {
             let name = &region.name;
             terminal.result(format!(
@@ -85,6 +91,15 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
             ));
         }
     }
+    let recipes = discovery.targets.iter().filter_map(Target::recipe);
+    let unbuilt = discovery.unbuilt.iter().map(|it| it.recipe.clone());
+    let mut missing: Vec<String> = recipes
+        .chain(unbuilt)
+        .filter_map(|recipe| recipe.on(&Machine::this(environment)).err())
+        .map(|missing| missing.to_string())
+        .collect();
+    missing.sort();
+    missing.dedup();
     for target in &discovery.targets {
         for remark in &target.remarks {
             let text = format!("{}: {remark}", target.name);
@@ -96,6 +111,9 @@ fn tell(discovery: &Discovery, terminal: Terminal) {
             "{} is not built yet: {}",
             unbuilt.name, unbuilt.build_hint
         ));
+    }
+    for missing in missing {
+        terminal.note(terminal.warning_line(&missing));
     }
     for problem in &discovery.problems {
         terminal.failure(&Failure::from(problem.clone()));

@@ -57,7 +57,12 @@ impl Asked {
                 vec![choose("target", "Choose Target"), retry()]
             }
             "differs" => vec![deploy("Deploy", &[("mode", json!("auto"))])],
-            "stale-build" => vec![deploy("Deploy Anyway", &[("staleBuild", json!("ignore"))])],
+            "stale-build" => {
+                let anyway = deploy("Deploy Anyway", &[("staleBuild", json!("ignore"))]);
+                let build = deploy("Build and Deploy", &[("build", json!(true))]);
+                let build = Some(build).filter(|_| self.is_trusted);
+                build.into_iter().chain([anyway]).collect()
+            }
             "not-proved" | "link-lost" | "bad-reply" if self.command == DEPLOY => {
                 vec![retry(), deploy("Deploy Full", &[("mode", json!("full"))])]
             }

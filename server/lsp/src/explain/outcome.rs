@@ -8,9 +8,10 @@ use fbuild_project::plain;
 
 use super::words::{board, capital, count, duration, place, sentences};
 use super::{Asked, Level, Text, explain, plan};
+use crate::build::Built;
 
 /// How it ended, and what can be done about it.
-pub(crate) fn outcome(report: &Report, asked: &Asked) -> Text {
+pub(crate) fn outcome(report: &Report, built: Option<&Built>, asked: &Asked) -> Text {
     let failure = report.error.as_ref();
     let is_half = report.outcome == OutcomeKind::Cancelled && written(report).next().is_some();
     let level = match failure {
@@ -21,7 +22,7 @@ pub(crate) fn outcome(report: &Report, asked: &Asked) -> Text {
     Text {
         short: plain::line(&short(report)).into_owned(),
         sentence: plain::line(&sentence(report)).into_owned(),
-        detail: detail(report),
+        detail: detail(report, built),
         lines: match report.outcome {
             OutcomeKind::Planned => plan::page(report),
             _ => explain(report).lines().map(str::to_owned).collect(),
@@ -106,7 +107,7 @@ pub(super) fn state_and_remedy(failure: &Failure) -> impl Iterator<Item = Cow<'_
 }
 
 /// In Markdown: what happened, a table of the regions, board and time.
-fn detail(report: &Report) -> String {
+fn detail(report: &Report, built: Option<&Built>) -> String {
     let escaped = |text: &str| plain::markdown(&capital(text));
     let mut parts = vec![format!("**{}**", escaped(&report.message))];
     let more = report.error.iter().flat_map(state_and_remedy);
@@ -140,6 +141,10 @@ fn detail(report: &Report) -> String {
         Backend::Esptool => ", by esptool",
     };
     facts.push(format!("Time: {}{by}", duration(report.duration)));
+    facts.extend(built.map(|built| {
+        let command = plain::code(&built.line);
+        format!("Built first: {command}, {}", duration(built.duration))
+    }));
     parts.push(facts.join("  \n"));
     parts.join("\n\n")
 }

@@ -1,10 +1,12 @@
 //! What can be deployed, and where a board may be.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use fbuild_link::serial::PortInfo;
-use fbuild_project::discover::Discovery;
+use fbuild_project::build::{Machine, Recipe};
+use fbuild_project::discover::{Discovery, Environment};
 use fbuild_project::plain;
 use fbuild_project::target::{Region, Target};
 use serde::Serialize;
@@ -51,6 +53,7 @@ struct TargetEntry {
     port: Option<String>,
     baud: Option<u32>,
     built_ms: Option<u64>,
+    build: Option<BuildEntry>,
     regions: Vec<TargetRegion>,
     on_request: Vec<TargetRegion>,
     remarks: Vec<String>,
@@ -70,6 +73,41 @@ struct UnbuiltEntry {
     name: String,
     looked_for: String,
     build_hint: String,
+    build: BuildEntry,
+}
+
+/// How something is built on this machine.
+#[derive(Debug, Serialize)]
+struct BuildEntry {
+    line: String,
+    directory: String,
+    command: Option<Vec<String>>,
+    variables: BTreeMap<String, String>,
+    path: Vec<String>,
+    missing: Option<String>,
+}
+
+impl BuildEntry {
+    fn new(recipe: &Recipe, environment: &Environment) -> Self {
+        let found = recipe.on(&Machine::this(environment));
+        let (command, missing) = match found {
+            Ok(command) => (Some(command), None),
+            Err(missing) => (None, Some(plain::line(&missing.to_string()).into_owned())),
+        };
+        Self {
+            line: recipe.line(),
+            directory: recipe.directory.clone(),
+            command: command
+                .as_ref()
+                .map(|command| command.words().map(str::to_owned).collect()),
+            variables: command
+                .iter()
+                .flat_map(|command| command.variables.iter().cloned())
+                .collect(),
+            path: command.map_or_else(Vec::new, |command| command.path),
+            missing,
+        }
+    }
 }
 
 /// The ports of this machine.
@@ -98,14 +136,16 @@ struct Usb {
 
 impl TargetList {
     /// Adds what was found in one folder.
-    pub(crate) fn add(&mut self, discovery: &Discovery) {
+    pub(crate) fn add(&mut self, discovery: &Discovery, environment: &Environment) {
+        let targets = discovery.targets.iter();
         self.targets
-            .extend(discovery.targets.iter().map(TargetEntry::from));
+            .extend(targets.map(|target| TargetEntry::new(target, environment)));
         self.unbuilt
             .extend(discovery.unbuilt.iter().map(|unbuilt| UnbuiltEntry {
                 name: unbuilt.name.clone(),
                 looked_for: text(&unbuilt.looked_for),
                 build_hint: plain::line(&unbuilt.build_hint).into_owned(),
+                build: BuildEntry::new(&unbuilt.recipe, environment),
             }));
         self.problems
             .extend(discovery.problems.iter().map(Problem::from));
@@ -140,8 +180,9 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-impl From<&Target> for TargetEntry {
-    fn from(target: &Target) -> Self {
+impl TargetEntry {
+    fn new(target: &Target, environment: &Environment) -> Self {
+        let recipe = target.recipe();
         Self {
             name: target.name.clone(),
             tool: target.tool.name(),
@@ -153,6 +194,7 @@ impl From<&Target> for TargetEntry {
             port: target.port.clone(),
             baud: target.baud,
             built_ms: built_ms(target),
+            build: recipe.map(|recipe| BuildEntry::new(&recipe, environment)),
             regions: target.regions.iter().map(TargetRegion::from).collect(),
             on_request: target.on_request.iter().map(TargetRegion::from).collect(),
             remarks: target.remarks.clone(),

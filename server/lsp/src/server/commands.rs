@@ -2,6 +2,7 @@
 //! contract is `docs/protocol.md`.
 
 mod board;
+mod build;
 mod cancel;
 mod debug_info;
 mod deploy;
@@ -27,10 +28,11 @@ use crate::explain::Asked;
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "fbuild.server.deploy",
     "fbuild.server.verify",
     "fbuild.server.plan",
+    "fbuild.server.build",
     "fbuild.server.cancel",
     "fbuild.server.targets",
     "fbuild.server.selectTarget",
@@ -57,13 +59,14 @@ pub(crate) enum CommandError {
     Internal(String),
 }
 
-/// Whether a command puts a job onto a port, and so can be stopped.
+/// Whether a command starts a job, and so can be stopped.
 pub(crate) fn starts_job(name: &str) -> bool {
     matches!(
         name,
         "fbuild.server.deploy"
             | "fbuild.server.verify"
             | "fbuild.server.plan"
+            | "fbuild.server.build"
             | "fbuild.server.boardInfo"
             | "fbuild.server.eraseFlash"
             | "fbuild.server.eraseRegion"
@@ -87,6 +90,7 @@ pub(crate) async fn run(
         "fbuild.server.deploy" => deploy::deploy(desk, fields, asked, given).await,
         "fbuild.server.verify" => deploy::verify(desk, fields, asked, given).await,
         "fbuild.server.plan" => deploy::plan(desk, fields, asked, given).await,
+        "fbuild.server.build" => build::build(desk, fields, asked, given).await,
         "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields),
         "fbuild.server.targets" => targets::targets(desk, fields).await,
         "fbuild.server.selectTarget" => select::target(desk, fields).await,

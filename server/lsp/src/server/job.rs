@@ -1,17 +1,18 @@
 //! One piece of work on a board, from request to answer, on a thread of its own.
 //!
-//! [`Work`] is what is done: its kinds are [`deploy`] and [`board`]. [`stand`] is
+//! [`Work`] is what is done: its kinds are [`deploy`], [`mod@build`] and [`board`]. [`stand`] is
 //! what they may use while they run. Everything around them is here: the place in the table of jobs,
 //! progress, and what happens when the work panics.
 
 pub(crate) mod board;
-mod build;
+pub(crate) mod build;
 pub(crate) mod deploy;
 mod esptool;
 mod freshness;
 pub(crate) mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,6 +151,24 @@ fn thread<W: Work>(desk: &Desk, work: &W, slot: Slot, sender: oneshot::Sender<W:
     view.send_modify(|view| view.ended = Some(ended));
     // Nobody listens if the request was cancelled in tower-lsp; the log has the outcome anyway.
     let _ = sender.send(done);
+}
+
+/// The name of the target that is meant: the one that was asked for, else as it was chosen or set for
+/// its folder. Where several folders are open, one that a target was chosen in comes before the others.
+fn target_name(desk: &Desk, roots: &mut Vec<PathBuf>, asked: Option<&str>) -> Option<String> {
+    if let Some(asked) = asked {
+        return Some(asked.to_owned());
+    }
+    let chosen = |root: &PathBuf| desk.selections.of(root).target;
+    let with_choice: Vec<&PathBuf> = roots.iter().filter(|root| chosen(root).is_some()).collect();
+    if let [only] = with_choice[..] {
+        *roots = vec![only.clone()];
+    }
+    let selected = match &roots[..] {
+        [only] => chosen(only),
+        _ => None,
+    };
+    selected.or_else(|| desk.configuration.settings(roots).target)
 }
 
 fn crashed() -> Failure {

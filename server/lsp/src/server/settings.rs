@@ -14,8 +14,19 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use self::value::Reader;
+use crate::build::BuildCommand;
 
-/// What to do about sources that are newer than the firmware.
+/// Whether a firmware that is missing, or older than its sources, is built first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BuildWhen {
+    #[default]
+    Auto,
+    /// If the person says so.
+    Ask,
+    Never,
+}
+
+/// What to do about a firmware that is older than its sources and is not built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum StaleBuild {
     /// Ask.
@@ -25,13 +36,6 @@ pub(crate) enum StaleBuild {
     Error,
     /// Say nothing.
     Ignore,
-}
-
-/// A program and its arguments, or a line for the system's shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum BuildCommand {
-    Shell(String),
-    Program(Vec<String>),
 }
 
 /// Settings for one folder, or for all.
@@ -47,7 +51,9 @@ pub(crate) struct Settings {
     pub(crate) after: After,
     /// A deploy only compares.
     pub(crate) verify_only: bool,
-    pub(crate) build: Option<BuildCommand>,
+    pub(crate) build: BuildWhen,
+    /// From a workspace's settings like everything here: run only if trusted.
+    pub(crate) build_command: Option<BuildCommand>,
     pub(crate) stale_build: StaleBuild,
     /// What of this program's own log goes to the client.
     pub(crate) log_level: LevelFilter,
@@ -64,7 +70,8 @@ impl Default for Settings {
             before: Before::Reset,
             after: After::Reset,
             verify_only: false,
-            build: None,
+            build: BuildWhen::Auto,
+            build_command: None,
             stale_build: StaleBuild::Warn,
             log_level: LevelFilter::WARN,
         }
@@ -112,7 +119,17 @@ impl Settings {
                 _ => After::Reset,
             },
             verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
-            build: reader.command("buildBeforeDeploy"),
+            build: reader
+                .word(
+                    "build",
+                    &[
+                        ("auto", BuildWhen::Auto),
+                        ("ask", BuildWhen::Ask),
+                        ("never", BuildWhen::Never),
+                    ],
+                )
+                .unwrap_or(usual.build),
+            build_command: reader.command("buildBeforeDeploy"),
             stale_build: reader
                 .word(
                     "staleBuild",
@@ -155,7 +172,12 @@ impl Settings {
             "resetBefore": reset(self.before == Before::Reset),
             "resetAfter": reset(self.after == After::Reset),
             "verifyOnly": self.verify_only,
-            "buildBeforeDeploy": match &self.build {
+            "build": match self.build {
+                BuildWhen::Auto => "auto",
+                BuildWhen::Ask => "ask",
+                BuildWhen::Never => "never",
+            },
+            "buildBeforeDeploy": match &self.build_command {
                 None => Value::Null,
                 Some(BuildCommand::Shell(line)) => json!(line),
                 Some(BuildCommand::Program(words)) => json!(words),
@@ -170,15 +192,6 @@ impl Settings {
     }
 }
 
-impl std::fmt::Display for BuildCommand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Shell(line) => f.write_str(line),
-            Self::Program(words) => f.write_str(&words.join(" ")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +202,7 @@ mod tests {
             "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
             "esptool": {"path": "esptool5"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
-            "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
+            "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
         });
         let (settings, wrong) = Settings::read(&section);
         assert!(wrong.is_empty(), "{wrong:?}");
@@ -197,7 +210,10 @@ mod tests {
         let usual = Settings::default();
         assert!(settings != usual && settings.before == Before::NoReset);
         let (shell, _) = Settings::read(&json!({"buildBeforeDeploy": "make"}));
-        assert_eq!(shell.build, Some(BuildCommand::Shell("make".to_owned())));
+        assert_eq!(
+            shell.build_command,
+            Some(BuildCommand::Shell("make".to_owned()))
+        );
     }
 
     #[test]
@@ -261,6 +277,11 @@ mod tests {
                 "buildBeforeDeploy",
                 json!([]),
                 "expected a command line, or a list of a program and its arguments, got []",
+            ),
+            (
+                "build",
+                json!("always"),
+                "expected \"auto\", \"ask\" or \"never\", got \"always\"",
             ),
             (
                 "staleBuild",

@@ -1,6 +1,8 @@
 //! The server against a scripted client over an in-memory pipe, with scripted boards.
 
 mod board;
+#[cfg(unix)] // the commands are
+mod builds;
 mod cancel;
 mod choices;
 mod commands;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test that panics is a test that fails
 
 mod board;
+#[cfg(unix)] // the tools are shell scripts
+mod builds;
 mod command_line;
 mod editing;
 mod endurance;

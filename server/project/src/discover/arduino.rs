@@ -8,7 +8,6 @@ mod sketch_yaml;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
-use serde_json::Value;
 
 use super::environment::Environment;
 use super::{Discovery, Look, image_chip, modified, read_table, regions, relative_name};
@@ -119,9 +118,16 @@ fn built_sketch(dir: &Path, look: &Look) -> Option<String> {
 
 /// FQBN of `build.options.json`, without options and with dots.
 fn board_of_build(dir: &Path, look: &Look) -> Option<String> {
+    Some(without_options(&fqbn_of_build(dir, look)?))
+}
+
+fn fqbn_of_build(dir: &Path, look: &Look) -> Option<String> {
     let options = look.json(&dir.join("build.options.json"))?;
-    let fqbn = options.get("fqbn").and_then(Value::as_str)?;
-    Some(fqbn.split(':').take(3).collect::<Vec<_>>().join("."))
+    Some(options.get("fqbn")?.as_str()?.to_owned())
+}
+
+fn without_options(fqbn: &str) -> String {
+    fqbn.split(':').take(3).collect::<Vec<_>>().join(".")
 }
 
 /// A sketch that was built.
@@ -136,6 +142,39 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
+    /// What follows `arduino-cli`, so that the same board is built for, into the same place.
+    fn build_words(&self, environment: &Environment, look: &Look) -> Vec<String> {
+        let sketch = cache_name(self.root);
+        let caches = environment.arduino_build_caches().into_iter();
+        let caches: Vec<_> = caches
+            .map(|dir| dir.join("sketches").join(&sketch))
+            .collect();
+        let own = fqbn_of_build(self.dir, look);
+        let has_options = own.is_some();
+        // What was exported does not say the board's options; the last build of it does.
+        let built = caches.iter().filter_map(|dir| fqbn_of_build(dir, look));
+        let mut known = own.into_iter().chain(built);
+        let fqbn = known.find(|fqbn| without_options(fqbn) == self.board);
+        let is_board = self.board.matches('.').count() == 2;
+        let fqbn = fqbn.or_else(|| is_board.then(|| self.board.replace('.', ":")));
+        let place = relative_name(self.root, self.dir);
+        let output = if caches.iter().any(|dir| dir == self.dir) {
+            vec![]
+        } else if place == format!("build/{}", self.board) {
+            vec!["--export-binaries".to_owned()]
+        } else if has_options {
+            vec!["--build-path".to_owned(), place]
+        } else {
+            vec!["--output-dir".to_owned(), place]
+        };
+        let fqbn = fqbn.map(|fqbn| ["--fqbn".to_owned(), fqbn]);
+        let words = std::iter::once("compile".to_owned());
+        words
+            .chain(fqbn.into_iter().flatten())
+            .chain(output)
+            .collect()
+    }
+
     fn add(self, environment: &Environment, look: &Look, found: &mut Discovery) {
         let Self {
             root, dir, sketch, ..
@@ -163,6 +202,7 @@ impl Build<'_> {
             self.board
         };
         target.env = Some(board.to_owned());
+        target.build = self.build_words(environment, look);
         target.chip = chip;
         let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let table = dir.join(format!("{sketch}.partitions.bin"));

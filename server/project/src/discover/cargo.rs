@@ -71,11 +71,14 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     }
     if found.targets.len() == before {
         let name = manifests.iter().find_map(package_name).unwrap_or("app");
-        found.unbuilt.push(Unbuilt {
-            name: format!("cargo:{name}"),
-            looked_for: target_dir.join("<triple>/<profile>").join(name),
-            build_hint: "cargo build --release".to_owned(),
-        });
+        let looked_for = target_dir.join("<triple>/<profile>").join(name);
+        found.unbuilt.push(Unbuilt::new(
+            format!("cargo:{name}"),
+            looked_for,
+            Tool::Cargo,
+            root,
+            &["build", "--release"],
+        ));
     }
 }
 
@@ -169,6 +172,23 @@ fn programs(profile_dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
     found
 }
 
+/// What follows `cargo`; the triple is the directory's name, also of a target specification.
+fn build_words(name: &str, profile: &str, triple: &str) -> Vec<String> {
+    let profile = match profile {
+        "debug" => vec![],
+        "release" => vec!["--release"],
+        profile => vec!["--profile", profile],
+    };
+    let example = name.strip_prefix("examples/");
+    let example = example
+        .map(|name| ["--example", name])
+        .into_iter()
+        .flatten();
+    let words = ["build"].into_iter().chain(profile).chain(example);
+    let words = words.chain(["--target", triple]);
+    words.map(str::to_owned).collect()
+}
+
 /// `name-0123456789abcdef`: cargo's own copy.
 fn is_hashed(name: &str) -> bool {
     let hash = name.rsplit_once('-').map(|(_, hash)| hash);
@@ -225,6 +245,7 @@ impl Project<'_> {
         );
         target.env = Some(name.to_owned());
         target.chip = self.chip(&file_name(triple_dir), &elf);
+        target.build = build_words(name, &profile, &file_name(triple_dir));
         target.profile = Some(profile);
         target.flash = self.settings.flash.clone();
         target.baud = self.settings.baud;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Discovery, modified};
+use super::{Discovery, Unbuilt, modified};
 use crate::input_error::InputError;
 use crate::target::Target;
 
@@ -73,14 +73,23 @@ impl Discovery {
         name.map_or_else(|| self.default_target(), |name| self.target(name))
     }
 
+    /// What can be built and is not: the one of this name; without a name the only one, where there is
+    /// no target that could be meant instead.
+    #[must_use]
+    pub fn unbuilt(&self, name: Option<&str>) -> Option<&Unbuilt> {
+        let Some(name) = name else {
+            let by_default = |unbuilt: &&Unbuilt| !self.not_default.contains(&unbuilt.name);
+            let mut found = self.unbuilt.iter().filter(by_default);
+            let only = found.next().filter(|_| self.targets.is_empty())?;
+            return found.next().is_none().then_some(only);
+        };
+        let after_tool = |full: &str| full.split_once(':').is_some_and(|(_, rest)| rest == name);
+        let mut all = self.unbuilt.iter();
+        all.find(|unbuilt| unbuilt.name == name || after_tool(&unbuilt.name))
+    }
+
     fn unknown(&self, name: &str) -> InputError {
-        let unbuilt = self.unbuilt.iter().find(|unbuilt| {
-            unbuilt.name == name
-                || unbuilt
-                    .name
-                    .split_once(':')
-                    .is_some_and(|(_, rest)| rest == name)
-        });
+        let unbuilt = self.unbuilt(Some(name));
         let names: Vec<_> = self
             .targets
             .iter()

@@ -42,15 +42,14 @@ pub(super) fn add(
     }
     let flasher_args = dir.join(FLASHER_ARGS);
     if !look.has(&flasher_args) {
-        let hint = match build_name(root, dir).as_str() {
-            "build" => "idf.py build".to_owned(),
-            name => format!("idf.py -B {name} build"),
-        };
-        return found.unbuilt.push(Unbuilt {
-            name: format!("espidf:{}", build_name(root, dir)),
-            looked_for: flasher_args,
-            build_hint: hint,
-        });
+        let name = build_name(root, dir);
+        return found.unbuilt.push(Unbuilt::new(
+            format!("espidf:{name}"),
+            flasher_args,
+            Tool::EspIdf,
+            root,
+            &build_words(&name),
+        ));
     }
     match read(root, dir, &flasher_args, environment, look) {
         Ok(target) => found.targets.push(target),
@@ -104,6 +103,14 @@ fn build_directories(
     dirs
 }
 
+/// What follows `idf.py` where the build is in this directory.
+fn build_words(dir: &str) -> Vec<&str> {
+    match dir {
+        "build" | "" => vec!["build"],
+        dir => vec!["-B", dir, "build"],
+    }
+}
+
 fn build_name(root: &Path, dir: &Path) -> String {
     if dir == root {
         return dir
@@ -148,6 +155,9 @@ fn read(
         flasher_args,
     );
     target.env = Some(name);
+    let place = relative_name(&project, dir);
+    let words = build_words(&place).into_iter();
+    target.build = words.map(str::to_owned).collect();
     target.chip = args
         .chip
         .as_ref()

@@ -116,6 +116,10 @@ fn read(
         target.baud = option("upload_speed").and_then(|speed| speed.parse().ok());
         target.port = option("upload_port").filter(|port| !port.is_empty());
     }
+    target.build = vec!["build".to_owned()];
+    if let Some(env) = &env {
+        target.build.extend(["-e".to_owned(), env.clone()]);
+    }
     target.env = env;
     target.profile = profile;
     target

@@ -99,15 +99,21 @@ fn find_env(
     }
     let name = format!("platformio:{env}");
     if !app.is_file() && !dir.join("bootloader.bin").is_file() {
-        found.unbuilt.push(Unbuilt {
-            name,
-            looked_for: config
-                .shown("platformio", "build_dir")
-                .map_or(app, |written| {
-                    Path::new(&written).join(env).join("firmware.bin")
-                }),
-            build_hint: format!("pio run -e {env}"),
+        let place = config.shown("platformio", "build_dir");
+        let looked_for = place.map_or(app, |written| {
+            Path::new(&written).join(env).join("firmware.bin")
         });
+        let words = ["run", "-e", env];
+        if !defaults.is_empty() && !defaults.iter().any(|default| default == env) {
+            found.not_default.push(name.clone());
+        }
+        found.unbuilt.push(Unbuilt::new(
+            name,
+            looked_for,
+            Tool::PlatformIo,
+            root,
+            &words,
+        ));
         return Ok(());
     }
     if !defaults.is_empty() && !defaults.iter().any(|default| default == env) {
@@ -115,6 +121,7 @@ fn find_env(
     }
     let mut target = Target::new(name, Tool::PlatformIo, root, &root.join(FILE_NAME));
     target.env = Some(env.to_owned());
+    target.build = ["run", "-e", env].map(str::to_owned).to_vec();
     target.remarks.extend(remark);
     let env = Env {
         config,

@@ -102,6 +102,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     let runners_yaml = dir.join("zephyr/runners.yaml");
     let name = relative_name(root, dir);
     let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
+    target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
     target.env = Some(name);
     let mut found = Vec::new();
     for (domain, domain_dir) in domains(dir, look) {

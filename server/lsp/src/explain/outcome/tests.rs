@@ -61,7 +61,7 @@ fn failed() -> Report {
 fn short(change: impl FnOnce(&mut Report)) -> String {
     let mut report = deployed();
     change(&mut report);
-    outcome(&report, &Asked::default()).short
+    outcome(&report, None, &Asked::default()).short
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_cause_is_said_as_people_know_it() {
 
 #[test]
 fn nothing_is_said_twice_and_nothing_is_left_out() {
-    let text = outcome(&failed(), &Asked::default());
+    let text = outcome(&failed(), None, &Asked::default());
     let lines = [
         "deploy failed: no loader answered on /dev/ttyUSB0",
         "nothing was written",
@@ -115,7 +115,7 @@ fn only_what_needs_care_has_a_level() {
         if !writes {
             report.regions.clear();
         }
-        outcome(&report, &Asked::default()).level
+        outcome(&report, None, &Asked::default()).level
     };
     assert_eq!(level(OutcomeKind::SelectiveFlash, "", true), Level::None);
     assert_eq!(level(OutcomeKind::VerifySkip, "x", false), Level::Warning);
@@ -130,7 +130,7 @@ fn details_are_a_table_that_names_cannot_break() {
     report.backend = Backend::Esptool;
     report.port = "sim:board.bin".to_owned();
     assert_eq!(
-        outcome(&report, &Asked::default()).detail,
+        outcome(&report, None, &Asked::default()).detail,
         "**Deploy succeeded (selective flash: a_b)**\n\n\
          Warning: \\[x\\](command:y)\n\n\
          | Region | Offset | On the board | Written | Sent |\n\
@@ -147,7 +147,7 @@ fn details_are_a_table_that_names_cannot_break() {
 fn a_plan_is_a_page_that_lines_up() {
     let mut report = deployed();
     report.outcome = OutcomeKind::Planned;
-    let nothing = outcome(&report, &Asked::default());
+    let nothing = outcome(&report, None, &Asked::default());
     assert_eq!(nothing.short, "nothing to write");
     let last = nothing.lines.last().map(String::as_str);
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_plan_is_a_page_that_lines_up() {
         }],
         predicted: Duration::from_millis(310),
     });
-    let text = outcome(&report, &Asked::default());
+    let text = outcome(&report, None, &Asked::default());
     assert_eq!(text.short, "1 sector to write");
     assert_eq!(
         text.lines.join("\n"),

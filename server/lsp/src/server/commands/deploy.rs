@@ -150,10 +150,11 @@ fn order(
 
 async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
     let asked = work.asked.clone();
-    let report = run_job(desk, work, given).await?;
+    let done = run_job(desk, work, given).await?;
     // What boards hold is known better now.
     editing::look_again(desk);
-    let mut outcome = Outcome::from(&report);
-    outcome.text = Some(explain::outcome(&report, &asked));
+    let (report, built) = (&done.report, done.built.as_ref());
+    let mut outcome = Outcome::new(report, built);
+    outcome.text = Some(explain::outcome(report, built, &asked));
     to_value(outcome)
 }

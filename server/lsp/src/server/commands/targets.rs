@@ -24,7 +24,7 @@ pub(crate) fn list_targets(desk: &Desk, roots: &[PathBuf]) -> TargetList {
     let mut targets = TargetList::default();
     for root in roots {
         let found = discover(root, &environment);
-        targets.add(&found);
+        targets.add(&found, &environment);
         targets.add_selection(selection(desk, root, &found));
     }
     targets

@@ -1,223 +1,179 @@
-//! The user's build command, as a child with a process group of its own.
-//!
-//! Its output goes to the client's log, its last line to the progress. A cancel ends the whole
-//! group: a compiler's grandchildren do not go on.
+//! A build: as work of its own, and as the first part of a deploy.
 
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use fbuild_deploy::outcome::Failure;
-use fbuild_deploy::process_group::Group;
-use fbuild_project::target::Target;
+use fbuild_project::discover::Environment;
 
+use super::Work;
 use super::stand::{Stand, Stop};
-use crate::server::settings::BuildCommand;
+use crate::build::{Build, Built, NotBuilt, Subject};
+use crate::explain::{self, Asked, Text};
+use crate::order;
+use crate::server::jobs::Ended;
+use crate::server::settings::Settings;
 
-/// How often the child and the cancel token are looked at.
-const POLL: Duration = Duration::from_millis(20);
-/// Lines are sent to the client together, this often.
-const FLUSH: Duration = Duration::from_millis(100);
-/// Once the child has ended, how long its pipes are read; a daemon that it started may keep them.
-const REST: Duration = Duration::from_millis(300);
-/// Longest line that is passed on.
-const LINE_MAX: u64 = 4096;
-/// Lines under way; more make the child wait.
-const LINES_MAX: usize = 1024;
+/// What a client asked to be built.
+#[derive(Debug, Clone)]
+pub(crate) struct Building {
+    /// The request itself.
+    pub(crate) asked: Asked,
+    pub(crate) roots: Vec<PathBuf>,
+    /// Target name, or what follows its colon.
+    pub(crate) target: Option<String>,
+}
 
-/// Builds in the target's directory.
-pub(super) fn run(stand: &Stand<'_>, command: &BuildCommand, target: &Target) -> Result<(), Stop> {
-    stand.says("building", format!("building {}: {command}", target.name));
-    let mut child = prepared(command, target);
-    let mut group = Group::start(&mut child).map_err(|error| could_not_start(command, &error))?;
-    let (sender, lines) = sync_channel(LINES_MAX);
-    if let Some(pipe) = group.child.stdout.take() {
-        read(pipe, sender.clone());
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The target's name, as far as it was found out.
+    pub(crate) target: Option<String>,
+    /// What was run, as far as it was found out.
+    pub(crate) line: Option<String>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) message: String,
+    pub(crate) duration: Duration,
+    pub(crate) result: Result<Built, Stop>,
+}
+
+impl Done {
+    /// What went wrong, if something did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match &self.result {
+            Err(Stop::Failed(failure)) => Some(failure),
+            Ok(_) | Err(Stop::Cancelled) => None,
+        }
     }
-    if let Some(pipe) = group.child.stderr.take() {
-        read(pipe, sender);
+
+    /// The contract's name for it.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match &self.result {
+            Ok(_) => "built",
+            Err(Stop::Cancelled) => "cancelled",
+            Err(Stop::Failed(_)) => "failed",
+        }
     }
-    let status = follow(stand, &mut group, &lines)?;
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(command, status).into()),
-        Err(error) => Err(could_not_start(command, &error).into()),
+
+    /// How it ended, for a person.
+    pub(crate) fn words(&self, asked: &Asked) -> Text {
+        explain::build(&self.message, self.failure(), self.duration, asked)
     }
 }
 
-fn prepared(command: &BuildCommand, target: &Target) -> Command {
-    let mut child = match command {
-        #[cfg(windows)]
-        BuildCommand::Shell(line) => {
-            use std::os::windows::process::CommandExt as _;
-            let mut shell = Command::new("cmd");
-            // As it is: `args` would escape quotes in a way that cmd does not read.
-            shell.raw_arg(cmd_arguments(line));
-            shell
-        }
-        #[cfg(not(windows))]
-        BuildCommand::Shell(line) => {
-            let mut shell = Command::new("/bin/sh");
-            shell.args(["-c", line]);
-            shell
-        }
-        BuildCommand::Program(words) => {
-            let mut words = words.iter();
-            // Settings refuse an empty list; a program without a name does not start.
-            let mut program = Command::new(words.next().map_or("", String::as_str));
-            program.args(words);
-            program
-        }
-    };
-    child
-        .current_dir(&target.root)
-        // Standard input and output of this process are the protocol's.
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    child
+impl Building {
+    fn story(&self, stand: &Stand<'_>, done: &mut Done) -> Result<Built, Stop> {
+        stand.says("resolving", "looking for the target");
+        let settings = stand.settings(&self.roots)?;
+        let environment = Environment::from_process();
+        let mut roots = self.roots.clone();
+        let name = super::target_name(stand.desk, &mut roots, self.target.as_deref());
+        let subject = order::subject(&roots, name.as_deref(), &environment)?;
+        stand.view(|view| view.target = Some(subject.name.clone()));
+        done.target = Some(subject.name.clone());
+        let build = prepare(stand, &subject, &settings, &environment)?;
+        done.line = Some(build.line.clone());
+        done.directory = Some(build.directory.clone());
+        run(stand, &build)
+    }
 }
 
-/// What cmd runs exactly as it is written: with `/S` it takes off the first quote and the last one
-/// and looks at no other (`cmd /?`).
-#[cfg(any(windows, test))]
-fn cmd_arguments(line: &str) -> String {
-    format!("/D /S /C \"{line}\"")
-}
+impl Work for Building {
+    type Done = Done;
 
-/// Passes on what a pipe says, line by line, until it ends.
-fn read(pipe: impl Read + Send + 'static, lines: SyncSender<String>) {
-    // Without a thread there is no output; the build goes on.
-    let _ = std::thread::Builder::new()
-        .name("build output".to_owned())
-        .spawn(move || {
-            let mut pipe = BufReader::new(pipe);
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                match pipe.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => {}
-                }
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if lines.send(text).is_err() {
-                    // Nobody listens any more; the pipe is still emptied, or its writer would hang.
-                    let _ = std::io::copy(&mut pipe, &mut std::io::sink());
-                    return;
-                }
-            }
-        });
-}
+    fn verb(&self) -> &'static str {
+        "build"
+    }
 
-/// Waits for the child while passing on its output.
-fn follow(
-    stand: &Stand<'_>,
-    group: &mut Group,
-    lines: &Receiver<String>,
-) -> Result<std::io::Result<ExitStatus>, Stop> {
-    let mut unsent: Vec<String> = Vec::new();
-    let mut flushed = Instant::now();
-    let mut ended: Option<(Instant, std::io::Result<ExitStatus>)> = None;
-    loop {
-        if stand.cancel().is_cancelled() {
-            group.end();
-            return Err(Stop::Cancelled);
+    fn title(&self) -> String {
+        match &self.target {
+            Some(target) => format!("build {target}"),
+            None => "build".to_owned(),
         }
-        let is_over = match lines.recv_timeout(POLL) {
-            Ok(line) => {
-                unsent.push(line);
-                false
-            }
-            Err(RecvTimeoutError::Timeout) => false,
-            Err(RecvTimeoutError::Disconnected) => {
-                std::thread::sleep(POLL);
-                true
-            }
+    }
+
+    fn run(&self, stand: &Stand<'_>) -> Done {
+        let mut done = Done {
+            target: self.target.clone(),
+            line: None,
+            directory: None,
+            message: String::new(),
+            duration: Duration::ZERO,
+            result: Err(Stop::Cancelled),
         };
-        if flushed.elapsed() >= FLUSH || unsent.len() >= LINES_MAX {
-            tell(stand, &mut unsent);
-            flushed = Instant::now();
+        done.result = self.story(stand, &mut done);
+        done.duration = stand.elapsed();
+        done.message = match &done.result {
+            Ok(_) => format!("built {}", done.target.as_deref().unwrap_or_default()),
+            Err(Stop::Cancelled) => "build cancelled".to_owned(),
+            Err(Stop::Failed(failure)) => failure.what.clone(),
+        };
+        done
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Done {
+        Done {
+            target: self.target.clone(),
+            line: None,
+            directory: None,
+            message: format!("the build failed: {}", failure.what),
+            duration: took,
+            result: Err(failure.into()),
         }
-        if ended.is_none() {
-            ended = match group.child.try_wait() {
-                Ok(Some(status)) => Some((Instant::now(), Ok(status))),
-                Ok(None) => None,
-                Err(error) => Some((Instant::now(), Err(error))),
-            };
-        }
-        if let Some((when, status)) = ended.take_if(|(when, _)| is_over || when.elapsed() > REST) {
-            tracing::debug!(?status, after = ?when.elapsed(), "build ended");
-            tell(stand, &mut unsent);
-            return Ok(status);
+    }
+
+    fn ended(&self, done: &Done, _: Duration) -> Ended {
+        let words = done.words(&self.asked);
+        Ended {
+            outcome: done.outcome(),
+            is_failure: done.failure().is_some(),
+            text: words.lines.join("\n"),
+            words,
+            duration: done.duration,
         }
     }
 }
 
-fn tell(stand: &Stand<'_>, lines: &mut Vec<String>) {
-    if let Some((last, text)) = take(lines) {
-        stand.says("building", format!("building: {last}"));
-        stand.send(stand.desk.editor.log_build(&text));
+/// What builds the subject, if it may be run.
+pub(super) fn prepare(
+    stand: &Stand<'_>,
+    subject: &Subject,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Build, Failure> {
+    if !stand.desk.configuration.is_trusted() {
+        return Err(Failure {
+            code: "not-trusted",
+            is_input: true,
+            what: format!("{} is not built, because {NOT_TRUSTED}", subject.name),
+            board_state: String::new(),
+            remedy: "trust the workspace in the editor, or build it yourself".to_owned(),
+        });
     }
+    let folder = stand.desk.session.folder_of(&subject.root);
+    let set = settings.build_command.as_ref();
+    Build::of(subject, set, folder.as_deref(), environment)
 }
 
-/// The last line that says something, and all of them. Blank ones wait for one that does, which they
-/// set apart from what was before: one is enough for that.
-fn take(lines: &mut Vec<String>) -> Option<(String, String)> {
-    let Some(last) = lines.iter().rfind(|line| !line.trim().is_empty()) else {
-        lines.truncate(1);
-        return None;
+pub(super) const NOT_TRUSTED: &str = "this workspace is not trusted";
+
+/// Builds. One build at a time works in a directory.
+pub(super) fn run(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
+    stand.claim_build(build)?;
+    stand.says(
+        "building",
+        format!("building {}: {}", build.name, build.line),
+    );
+    let mut hear = |lines: &[String]| {
+        if let Some(last) = lines.iter().rfind(|line| !line.trim().is_empty()) {
+            stand.says("building", format!("building: {}", last.trim()));
+        }
+        stand.send(stand.desk.editor.log_build(&lines.join("\n")));
     };
-    let last = last.trim().to_owned();
-    let text = lines.join("\n");
-    lines.clear();
-    Some((last, text))
-}
-
-fn could_not_start(command: &BuildCommand, error: &std::io::Error) -> Failure {
-    Failure {
-        code: "build-failed",
-        is_input: true,
-        what: format!("the build command could not be run ({error}): {command}"),
-        board_state: "the board was not touched".to_owned(),
-        remedy: "correct fbuild.buildBeforeDeploy".to_owned(),
-    }
-}
-
-fn failed(command: &BuildCommand, status: ExitStatus) -> Failure {
-    Failure {
-        code: "build-failed",
-        is_input: true,
-        what: format!("the build failed ({status}): {command}"),
-        board_state: "the board was not touched".to_owned(),
-        remedy: "read its output in the log".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blank_lines_wait_for_one_that_says_something_and_do_not_pile_up() {
-        let mut lines = Vec::new();
-        for _ in 0..100_000 {
-            lines.push(String::new());
-            assert_eq!(take(&mut lines), None);
-        }
-        assert_eq!(lines.len(), 1);
-        lines.push(" [1/2] main.c".to_owned());
-        lines.push(String::new());
-        let all = "\n [1/2] main.c\n".to_owned();
-        assert_eq!(take(&mut lines), Some(("[1/2] main.c".to_owned(), all)));
-        assert!(lines.is_empty());
-    }
-
-    #[test]
-    fn cmd_gets_a_line_with_its_quotes() {
-        assert_eq!(
-            cmd_arguments(r#""C:\Program Files\pio.exe" run -e "my env""#),
-            r#"/D /S /C ""C:\Program Files\pio.exe" run -e "my env"""#
-        );
-    }
+    build
+        .run(stand.cancel(), &mut hear)
+        .map_err(|why| match why {
+            NotBuilt::Cancelled => Stop::Cancelled,
+            NotBuilt::Failed(failure) => failure.into(),
+        })
 }

@@ -13,6 +13,7 @@ use super::Work;
 use super::esptool;
 use super::freshness;
 use super::stand::{Stand, Stop};
+use crate::build::Built;
 use crate::explain::{self, Asked};
 use crate::json;
 use crate::order::Order;
@@ -42,8 +43,16 @@ pub(crate) struct Deploy {
     pub(crate) unsaved: Option<Vec<PathBuf>>,
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) report: Report,
+    /// What was built before.
+    pub(crate) built: Option<Built>,
+}
+
 impl Work for Deploy {
-    type Done = Report;
+    type Done = Done;
 
     fn verb(&self) -> &'static str {
         self.order.verb()
@@ -56,36 +65,47 @@ impl Work for Deploy {
         }
     }
 
-    fn run(&self, stand: &Stand<'_>) -> Report {
+    fn run(&self, stand: &Stand<'_>) -> Done {
         let mut order = self.order.clone();
-        match self.story(stand, &mut order) {
+        let mut built = None;
+        let report = match self.story(stand, &mut order, &mut built) {
             Ok(report) => report,
             Err(Stop::Cancelled) => order.cancelled(stand.elapsed()),
             Err(Stop::Failed(failure)) => order.refused(failure, stand.elapsed()),
+        };
+        Done { report, built }
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Done {
+        Done {
+            report: self.order.refused(failure, took),
+            built: None,
         }
     }
 
-    fn crashed(&self, failure: Failure, took: Duration) -> Report {
-        self.order.refused(failure, took)
-    }
-
-    fn ended(&self, report: &Report, _: Duration) -> Ended {
+    fn ended(&self, done: &Done, _: Duration) -> Ended {
+        let report = &done.report;
         Ended {
             outcome: json::outcome_name(report.outcome),
             is_failure: report.outcome == OutcomeKind::Failed,
             text: explain::explain(report),
-            words: explain::outcome(report, &self.asked),
+            words: explain::outcome(report, done.built.as_ref(), &self.asked),
             duration: report.duration,
         }
     }
 }
 
 impl Deploy {
-    /// `order` learns what was left open, so that whatever happens can name it.
-    fn story(&self, stand: &Stand<'_>, order: &mut Order) -> Result<Report, Stop> {
+    /// `order` and `built` learn what was left open, so that whatever happens can name it.
+    fn story(
+        &self,
+        stand: &Stand<'_>,
+        order: &mut Order,
+        built: &mut Option<Built>,
+    ) -> Result<Report, Stop> {
         stand.says("resolving", "looking for the target");
         let settings = stand.settings(&order.roots)?;
-        let target = self.target(stand, order)?;
+        let target = self.target(stand, order, &settings, built)?;
         order.target = Some(target.name.clone());
         stand.view(|view| view.target = Some(target.name.clone()));
         let folder = folder(stand.desk, order, &target);
@@ -95,7 +115,7 @@ impl Deploy {
         };
         self.apply(stand, &settings, order)?;
 
-        let target = self.freshen(stand, order, target, &settings)?;
+        let target = self.freshen(stand, order, target, &settings, built)?;
         let board = folder.as_deref().and_then(|folder| stand.board_of(folder));
         let wishes = Wishes {
             asked: order.port.as_deref(),
@@ -155,33 +175,51 @@ impl Deploy {
     }
 
     /// The target that is meant: by name, else as it was chosen or set for its folder, else the
-    /// one that was built last.
-    fn target(&self, stand: &Stand<'_>, order: &mut Order) -> Result<Target, Stop> {
+    /// one that was built last. One that was never built is built, if it may be.
+    fn target(
+        &self,
+        stand: &Stand<'_>,
+        order: &mut Order,
+        settings: &Settings,
+        built: &mut Option<Built>,
+    ) -> Result<Target, Stop> {
         let environment = Environment::from_process();
-        if let Some(name) = &self.order.target {
-            return Ok(order.choose_target(Some(name), &environment)?);
-        }
-        let desk = stand.desk;
-        let chosen = |root: &PathBuf| desk.selections.of(root).target;
-        // A folder that a target was chosen in comes before the others.
-        if let [only] = &order
-            .roots
-            .iter()
-            .filter(|root| chosen(root).is_some())
-            .collect::<Vec<_>>()[..]
-        {
-            order.roots = vec![(*only).clone()];
-        }
-        let selected = match &order.roots[..] {
-            [only] => chosen(only),
-            _ => None,
+        let asked = self.order.target.as_deref();
+        let name = super::target_name(stand.desk, &mut order.roots, asked);
+        let failure = match order.choose_target(name.as_deref(), &environment) {
+            Ok(target) => return Ok(target),
+            Err(failure) => failure,
         };
-        if let Some(name) = selected {
-            let found = order.choose_target(Some(&name), &environment);
-            return found.map_err(|failure| chosen_is_gone(&name, failure).into());
+        let is_missing = matches!(failure.code, "no-target" | "unknown-target");
+        if is_missing
+            && !settings.verify_only
+            && self.writes()
+            && let Some(subject) = order.unbuilt(name.as_deref(), &environment)
+        {
+            order.target = Some(subject.name.clone());
+            stand.view(|view| view.target = Some(subject.name.clone()));
+            let wanted = self.wanted(settings);
+            *built = Some(freshness::make(stand, &subject, &wanted, failure)?);
+            return Ok(order.choose_built(&subject, name.as_deref(), &environment)?);
         }
-        let setting = desk.configuration.settings(&order.roots).target;
-        Ok(order.choose_target(setting.as_deref(), &environment)?)
+        let chosen = |root: &PathBuf| stand.desk.selections.of(root).target.is_some();
+        let is_chosen = asked.is_none() && order.roots.iter().all(chosen);
+        Err(match name {
+            Some(name) if is_chosen => chosen_is_gone(&name, failure).into(),
+            _ => failure.into(),
+        })
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self.order.mode, Mode::Auto | Mode::Full)
+    }
+
+    fn wanted<'w>(&self, settings: &'w Settings) -> freshness::Wanted<'w> {
+        freshness::Wanted {
+            build: self.build,
+            stale_build: self.stale_build.unwrap_or(settings.stale_build),
+            settings,
+        }
     }
 
     /// The target as it is to be deployed: built anew where that was asked for.
@@ -191,19 +229,18 @@ impl Deploy {
         order: &Order,
         mut target: Target,
         settings: &Settings,
+        built: &mut Option<Built>,
     ) -> Result<Target, Stop> {
-        if !matches!(order.mode, Mode::Auto | Mode::Full) {
+        if !matches!(order.mode, Mode::Auto | Mode::Full) || built.is_some() {
             return Ok(target);
         }
-        let wanted = freshness::Wanted {
-            build: self.build,
-            stale_build: self.stale_build.unwrap_or(settings.stale_build),
-            command: settings.build.as_ref(),
-        };
-        match freshness::freshen(stand, &target, &wanted)? {
+        match freshness::freshen(stand, &target, &self.wanted(settings))? {
             freshness::Freshened::AsItWas => {}
-            freshness::Freshened::Built => {
+            freshness::Freshened::Built(it) => {
+                *built = Some(it);
                 target = order.choose_target(Some(&target.name), &Environment::from_process())?;
+                // The tool knows what its firmware depends on; times are only a hint.
+                target.inputs.clear();
             }
             freshness::Freshened::Ignored => target.inputs.clear(),
         }

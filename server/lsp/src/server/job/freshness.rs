@@ -1,28 +1,33 @@
-//! What to do about a firmware that is older than its sources.
+//! What to do about a firmware that is missing, or older than its sources.
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
-use super::build;
+use super::build::{self, NOT_TRUSTED};
 use super::stand::{Stand, Stop};
+use crate::build::{Build, Built, Subject};
 use crate::server::editor::Answer;
-use crate::server::settings::{BuildCommand, StaleBuild};
+use crate::server::settings::{BuildWhen, Settings, StaleBuild};
 
 /// What request and settings say.
 pub(super) struct Wanted<'w> {
     /// Build in any case.
     pub(super) build: bool,
     pub(super) stale_build: StaleBuild,
-    pub(super) command: Option<&'w BuildCommand>,
+    pub(super) settings: &'w Settings,
 }
 
 /// Whether the target is to be looked at anew.
 pub(super) enum Freshened {
     AsItWas,
-    Built,
+    Built(Built),
     /// Nothing is to be said of how old it is.
     Ignored,
 }
+
+const BUILD: &str = "Build and deploy";
+const ANYWAY: &str = "Deploy anyway";
 
 /// Sees to it that what is deployed is what the person means.
 pub(super) fn freshen(
@@ -30,10 +35,11 @@ pub(super) fn freshen(
     target: &Target,
     wanted: &Wanted<'_>,
 ) -> Result<Freshened, Stop> {
+    let settings = wanted.settings;
+    let environment = Environment::from_process();
+    let prepare = || build::prepare(stand, &target.into(), settings, &environment);
     if wanted.build {
-        let command = command(stand, wanted)?;
-        build::run(stand, command, target)?;
-        return Ok(Freshened::Built);
+        return Ok(Freshened::Built(build::run(stand, &prepare()?)?));
     }
     if wanted.stale_build == StaleBuild::Ignore {
         return Ok(Freshened::Ignored);
@@ -41,50 +47,100 @@ pub(super) fn freshen(
     let Some(stale) = stale(target) else {
         return Ok(Freshened::AsItWas);
     };
+    let (build, why_not) = match settings.build {
+        BuildWhen::Never => (None, String::new()),
+        BuildWhen::Auto | BuildWhen::Ask => match prepare() {
+            Ok(build) => (Some(build), String::new()),
+            Err(failure) => (None, why_not(&failure)),
+        },
+    };
+    if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
+        return Ok(Freshened::Built(build::run(stand, build)?));
+    }
     if wanted.stale_build == StaleBuild::Error {
-        return Err(is_stale(target, stale).into());
+        return Err(is_stale(target, format!("{stale}{why_not}")).into());
     }
-    let mut actions = vec!["Deploy anyway".to_owned()];
-    let command = command(stand, wanted).ok();
-    if command.is_some() {
-        actions.push("Build and deploy".to_owned());
-    }
-    match (stand.ask(true, &format!("{stale}."), &actions)?, command) {
-        (Answer::Chosen(1), Some(command)) => {
-            build::run(stand, command, target)?;
-            Ok(Freshened::Built)
-        }
-        (Answer::Dismissed, _) => Err(Stop::Cancelled),
+    match (
+        ask(stand, &format!("{stale}.{why_not}"), build.as_ref(), true)?,
+        build,
+    ) {
+        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::run(stand, &build)?)),
         // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
         // loads is looked at then, and warned of.
-        (Answer::Chosen(_) | Answer::Silence, _) => Ok(Freshened::AsItWas),
+        _ => Ok(Freshened::AsItWas),
     }
 }
 
-/// The build command, if it may be run.
-fn command<'w>(stand: &Stand<'_>, wanted: &Wanted<'w>) -> Result<&'w BuildCommand, Failure> {
-    let refused = |code, what: &str, remedy: &str| Failure {
-        code,
-        is_input: true,
-        what: what.to_owned(),
-        board_state: String::new(),
-        remedy: remedy.to_owned(),
+/// Builds what there is no firmware of; `Err`: `missing`, with what speaks against a build.
+pub(super) fn make(
+    stand: &Stand<'_>,
+    subject: &Subject,
+    wanted: &Wanted<'_>,
+    mut missing: Failure,
+) -> Result<Built, Stop> {
+    let settings = wanted.settings;
+    let when = if wanted.build {
+        BuildWhen::Auto
+    } else {
+        settings.build
     };
-    let Some(command) = wanted.command else {
-        return Err(refused(
-            "no-build-command",
-            "there is no command to build with",
-            "set fbuild.buildBeforeDeploy",
-        ));
-    };
-    if !stand.desk.configuration.is_trusted() {
-        return Err(refused(
-            "not-trusted",
-            "the build command is not run, because this workspace is not trusted",
-            "trust the workspace in the editor, or build it yourself",
-        ));
+    if when == BuildWhen::Never {
+        return Err(missing.into());
     }
-    Ok(command)
+    let environment = Environment::from_process();
+    let build = match build::prepare(stand, subject, settings, &environment) {
+        Ok(build) => build,
+        Err(failure) if wanted.build => return Err(failure.into()),
+        Err(failure) => {
+            let remedy = missing.remedy.trim_end_matches('.');
+            missing.remedy = format!("{remedy}.{}", why_not(&failure));
+            return Err(missing.into());
+        }
+    };
+    if when == BuildWhen::Ask {
+        let question = format!("{} is not built yet.", subject.name);
+        match ask(stand, &question, Some(&build), false)? {
+            Chosen::Build => {}
+            Chosen::Anyway | Chosen::Silence => return Err(missing.into()),
+        }
+    }
+    build::run(stand, &build)
+}
+
+enum Chosen {
+    Build,
+    Anyway,
+    Silence,
+}
+
+fn ask(
+    stand: &Stand<'_>,
+    question: &str,
+    build: Option<&Build>,
+    is_there: bool,
+) -> Result<Chosen, Stop> {
+    let build = build.map(|_| (BUILD, Chosen::Build));
+    let anyway = is_there.then_some((ANYWAY, Chosen::Anyway));
+    let mut choices: Vec<(&str, Chosen)> = build.into_iter().chain(anyway).collect();
+    let titles: Vec<String> = choices
+        .iter()
+        .map(|(title, _)| (*title).to_owned())
+        .collect();
+    match stand.ask(true, question, &titles)? {
+        // `ask` answers with a number below the number of actions.
+        Answer::Chosen(number) => Ok(choices.swap_remove(number).1),
+        Answer::Dismissed => Err(Stop::Cancelled),
+        Answer::Silence => Ok(Chosen::Silence),
+    }
+}
+
+/// Why it is not built, as a sentence to follow another.
+fn why_not(failure: &Failure) -> String {
+    let why = match failure.code {
+        "not-trusted" => NOT_TRUSTED,
+        _ => &failure.what,
+    };
+    format!(" It is not built first: {why}.")
 }
 
 /// What is newer than the firmware, in words.

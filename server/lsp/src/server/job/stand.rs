@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
 
+use crate::build::Build;
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;
 use crate::server::desk::Desk;
@@ -185,6 +186,21 @@ impl<'j> Stand<'j> {
     /// The board that was chosen for a folder, or for the open folder that it is a part of.
     pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
         board_of(self.desk, folder)
+    }
+
+    /// Takes the directory of a build for this job, until it takes a port or ends.
+    pub(crate) fn claim_build(&self, build: &Build) -> Result<(), Failure> {
+        let place = build.directory.display();
+        let what = format!("build of {}", build.name);
+        self.slot
+            .claim(&what, &format!("build:{place}"))
+            .map_err(|taken| Failure {
+                code: "build-running",
+                is_input: false,
+                what: format!("{place} is being built: {}", taken.by),
+                board_state: "the board was not touched".to_owned(),
+                remedy: "wait for it to end, or cancel it".to_owned(),
+            })
     }
 
     /// Takes the port for this job.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use fbuild_deploy::request::Baud;
 use serde_json::Value;
 
-use super::{BuildCommand, Wrong};
+use super::Wrong;
+use crate::build::BuildCommand;
 
 /// Reads values by their keys.
 pub(super) struct Reader<'v> {

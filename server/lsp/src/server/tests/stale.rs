@@ -11,7 +11,8 @@ use super::fake::FakeBoards;
 use super::harness::{Builder, Client, flash_without_app};
 use crate::boards::LocalBoards;
 
-const STALE: &str = "main/main.c is newer than the firmware of espidf:build";
+const STALE: &str = "main/main.c is newer than the firmware of espidf:build.";
+const NOT_TRUSTED: &str = " It is not built first: this workspace is not trusted.";
 
 /// A project whose source was changed after the build.
 async fn start(options: &Value) -> Client {
@@ -21,23 +22,23 @@ async fn start(options: &Value) -> Client {
     client
 }
 
-fn make_stale(folder: &Path) {
+pub(super) fn make_stale(folder: &Path) {
     std::fs::create_dir(folder.join("main")).unwrap();
     std::fs::write(folder.join("main/main.c"), "int x;").unwrap();
     built_an_hour_ago(&folder.join("build/app.bin"));
 }
 
-fn built_an_hour_ago(app: &Path) {
+pub(super) fn built_an_hour_ago(app: &Path) {
     let hour_ago = SystemTime::now() - Duration::from_hours(1);
     let file = File::options().write(true).open(app).unwrap();
     file.set_times(FileTimes::new().set_modified(hour_ago))
         .unwrap();
 }
 
-async fn question(client: &mut Client) -> (Value, Vec<String>) {
+async fn question(client: &mut Client, why_not: &str) -> (Value, Vec<String>) {
     let question = client.message("window/showMessageRequest").await;
     assert_eq!(question["params"]["type"], 2);
-    assert_eq!(question["params"]["message"], format!("{STALE}."));
+    assert_eq!(question["params"]["message"], format!("{STALE}{why_not}"));
     let actions = question["params"]["actions"].as_array().unwrap();
     let titles = actions
         .iter()
@@ -53,8 +54,8 @@ async fn the_person_decides() {
         (Value::Null, "cancelled"),
     ] {
         let id = client.command("deploy", &json!({})).await;
-        let (asked, actions) = question(&mut client).await;
-        assert_eq!(actions, ["Deploy anyway"], "there is no build command");
+        let (asked, actions) = question(&mut client, NOT_TRUSTED).await;
+        assert_eq!(actions, ["Deploy anyway"], "nothing may be run");
         client.reply(&asked, &answer).await;
         let outcome = client.outcome(id).await;
         assert_eq!(outcome["outcome"], expected);
@@ -90,7 +91,7 @@ async fn what_is_deployed_all_the_same_is_warned_of_once() {
     std::fs::write(board, flash_without_app()).unwrap();
     let argument = json!({"port": "sim:board.bin"});
     let id = client.command("deploy", &argument).await;
-    let (asked, _) = question(&mut client).await;
+    let (asked, _) = question(&mut client, NOT_TRUSTED).await;
     let anyway = json!({"title": "Deploy anyway"});
     client.reply(&asked, &anyway).await;
     let outcome = client.outcome(id).await;
@@ -113,7 +114,7 @@ async fn what_is_deployed_all_the_same_is_warned_of_once() {
 async fn where_nobody_can_be_asked_the_deploy_goes_on() {
     let mut client = start(&Value::Null).await;
     let id = client.command("deploy", &json!({})).await;
-    let (asked, _) = question(&mut client).await;
+    let (asked, _) = question(&mut client, NOT_TRUSTED).await;
     let error = json!({"code": -32601, "message": "no such method"});
     client
         .send(&json!({"jsonrpc": "2.0", "id": asked, "error": error}))
@@ -125,7 +126,8 @@ async fn where_nobody_can_be_asked_the_deploy_goes_on() {
 
 #[cfg(unix)]
 fn with_command(command: &Value, trusted: bool) -> Value {
-    json!({"workspaceTrusted": trusted, "settings": {"buildBeforeDeploy": command}})
+    let settings = json!({"build": "ask", "buildBeforeDeploy": command});
+    json!({"workspaceTrusted": trusted, "settings": settings})
 }
 
 #[cfg(unix)]
@@ -134,8 +136,8 @@ async fn a_build_is_run_and_its_output_is_logged() {
     let command = json!("echo compiling main.c; echo careful >&2; touch build/app.bin");
     let mut client = start(&with_command(&command, true)).await;
     let id = client.command("deploy", &json!({})).await;
-    let (asked, actions) = question(&mut client).await;
-    assert_eq!(actions, ["Deploy anyway", "Build and deploy"]);
+    let (asked, actions) = question(&mut client, "").await;
+    assert_eq!(actions, ["Build and deploy", "Deploy anyway"]);
     let build = json!({"title": "Build and deploy"});
     client.reply(&asked, &build).await;
     let outcome = client
@@ -159,7 +161,10 @@ async fn a_build_that_fails_touches_no_board() {
     let outcome = client.outcome_after_output(id, &["wrong"]).await;
     assert_eq!(outcome["error"]["code"], "build-failed");
     let what = outcome["error"]["message"].as_str().unwrap();
-    assert!(what.contains("exit status: 3"), "{what}");
+    assert_eq!(
+        what,
+        "the build failed (exit status: 3): sh -c 'echo wrong; exit 3'; it ended with: wrong"
+    );
     client.leave().await;
 }
 
@@ -173,7 +178,7 @@ async fn an_untrusted_workspace_runs_nothing() {
     let outcome = client.outcome(id).await;
     assert_eq!(outcome["error"]["code"], "not-trusted", "{outcome}");
     let id = client.command("deploy", &json!({})).await;
-    let (asked, actions) = question(&mut client).await;
+    let (asked, actions) = question(&mut client, NOT_TRUSTED).await;
     assert_eq!(actions, ["Deploy anyway"]);
     let build = json!({"title": "Build and deploy"});
     client.reply(&asked, &build).await;

@@ -1,0 +1,231 @@
+//! Building a target, for the command line and the language server: which command that is, and what
+//! became of it.
+
+mod run;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_loader::cancel::CancelToken;
+use fbuild_project::build::{self, Machine, Recipe};
+use fbuild_project::discover::{Environment, Unbuilt};
+use fbuild_project::target::Target;
+
+/// Lines of output that are kept for the failure.
+const LAST_LINES: usize = 20;
+
+/// A command that a person set: a program and its arguments, or a line for the system's shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BuildCommand {
+    Shell(String),
+    Program(Vec<String>),
+}
+
+impl std::fmt::Display for BuildCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shell(line) => f.write_str(line),
+            Self::Program(words) => f.write_str(&build::line(words.iter().map(String::as_str))),
+        }
+    }
+}
+
+/// Something that can be built, whether or not it has been.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// The target's name.
+    pub(crate) name: String,
+    pub(crate) root: PathBuf,
+    pub(crate) recipe: Option<Recipe>,
+}
+
+impl From<&Target> for Subject {
+    fn from(target: &Target) -> Self {
+        Self {
+            name: target.name.clone(),
+            root: target.root.clone(),
+            recipe: target.recipe(),
+        }
+    }
+}
+
+impl From<&Unbuilt> for Subject {
+    fn from(unbuilt: &Unbuilt) -> Self {
+        Self {
+            name: unbuilt.name.clone(),
+            root: PathBuf::from(&unbuilt.recipe.directory),
+            recipe: Some(unbuilt.recipe.clone()),
+        }
+    }
+}
+
+/// What is run for a subject.
+#[derive(Debug, Clone)]
+pub(crate) struct Build {
+    /// The target's name.
+    pub(crate) name: String,
+    /// As a person types it.
+    pub(crate) line: String,
+    pub(crate) directory: PathBuf,
+    how: How,
+}
+
+#[derive(Debug, Clone)]
+enum How {
+    /// A line of the person's. Its `${workspaceFolder}` and `${target}` are variables of the shell.
+    Shell {
+        line: String,
+        folder: PathBuf,
+    },
+    Program(build::Command),
+}
+
+/// A build that went well.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    pub(crate) line: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) duration: Duration,
+}
+
+/// Why something was not built.
+#[derive(Debug)]
+pub(crate) enum NotBuilt {
+    Cancelled,
+    Failed(Failure),
+}
+
+impl Build {
+    /// What builds the subject: what was set, else what its tool's users type. `folder` is the one that
+    /// is open.
+    pub(crate) fn of(
+        subject: &Subject,
+        set: Option<&BuildCommand>,
+        folder: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let folder = folder.unwrap_or(&subject.root);
+        let (line, how) = match set {
+            Some(BuildCommand::Shell(line)) => {
+                let (line, folder) = (line.clone(), folder.to_owned());
+                (line.clone(), How::Shell { line, folder })
+            }
+            Some(BuildCommand::Program(words)) => {
+                let filled = |word: &String| filled(word, folder, &subject.name);
+                let mut words = words.iter().map(filled);
+                // Settings refuse an empty list; a program without a name does not start.
+                let program = words.next().unwrap_or_default();
+                let command = build::Command {
+                    program,
+                    arguments: words.collect(),
+                    directory: subject.root.display().to_string(),
+                    variables: Vec::new(),
+                    path: Vec::new(),
+                };
+                (build::line(command.words()), How::Program(command))
+            }
+            None => {
+                let recipe = subject.recipe.as_ref().ok_or_else(|| {
+                    no_command(
+                        "there is no command to build with",
+                        "set fbuild.buildBeforeDeploy",
+                    )
+                })?;
+                let command = recipe.on(&Machine::this(environment)).map_err(|missing| {
+                    let remedy = format!(
+                        "install {}, or set fbuild.buildBeforeDeploy",
+                        missing.program
+                    );
+                    no_command(&missing.to_string(), &remedy)
+                })?;
+                (recipe.line(), How::Program(command))
+            }
+        };
+        Ok(Self {
+            name: subject.name.clone(),
+            line,
+            directory: subject.root.clone(),
+            how,
+        })
+    }
+
+    /// Runs it. `hear` gets its output, several lines at once.
+    pub(crate) fn run(
+        &self,
+        cancel: &CancelToken,
+        hear: &mut dyn FnMut(&[String]),
+    ) -> Result<Built, NotBuilt> {
+        let started = Instant::now();
+        let mut last = VecDeque::new();
+        let mut both = |lines: &[String]| {
+            for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+                last.push_back(line.clone());
+                if last.len() > LAST_LINES {
+                    last.pop_front();
+                }
+            }
+            hear(lines);
+        };
+        let status = match run::run(self, cancel, &mut both) {
+            None => return Err(NotBuilt::Cancelled),
+            Some(Err(error)) => return Err(NotBuilt::Failed(self.could_not_start(&error))),
+            Some(Ok(status)) => status,
+        };
+        tracing::debug!(?status, after = ?started.elapsed(), "build ended");
+        if !status.success() {
+            return Err(NotBuilt::Failed(self.failed(status, last.back())));
+        }
+        Ok(Built {
+            line: self.line.clone(),
+            directory: self.directory.clone(),
+            duration: started.elapsed(),
+        })
+    }
+
+    fn could_not_start(&self, error: &std::io::Error) -> Failure {
+        Failure {
+            code: "build-failed",
+            is_input: true,
+            what: format!(
+                "the build command could not be run ({error}): {}",
+                self.line
+            ),
+            board_state: "the board was not touched".to_owned(),
+            remedy: "correct fbuild.buildBeforeDeploy".to_owned(),
+        }
+    }
+
+    fn failed(&self, status: ExitStatus, last: Option<&String>) -> Failure {
+        let last = last.map(|line| format!("; it ended with: {}", line.trim()));
+        Failure {
+            code: "build-failed",
+            is_input: true,
+            what: format!(
+                "the build failed ({status}): {}{}",
+                self.line,
+                last.unwrap_or_default()
+            ),
+            board_state: "the board was not touched".to_owned(),
+            remedy: "correct what its output names, which is in the log".to_owned(),
+        }
+    }
+}
+
+fn no_command(what: &str, remedy: &str) -> Failure {
+    Failure {
+        code: "no-build-command",
+        is_input: true,
+        what: what.to_owned(),
+        board_state: String::new(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// A word with its placeholders replaced.
+fn filled(word: &str, folder: &Path, target: &str) -> String {
+    word.replace("${workspaceFolder}", &folder.display().to_string())
+        .replace("${target}", target)
+}
