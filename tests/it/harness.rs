@@ -4,6 +4,7 @@ use std::io::Write as _; // straight to stderr: the test runner hides what passi
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -59,10 +60,23 @@ impl Run {
     }
 }
 
+/// A place for the state of one command: what another deploy left would be found by this one.
+fn nowhere_yet() -> PathBuf {
+    static N: AtomicU32 = AtomicU32::new(0);
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    let place = PLACE.get_or_init(|| {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
+        let _ = std::fs::remove_dir_all(&place);
+        place
+    });
+    place.join(N.fetch_add(1, Ordering::Relaxed).to_string())
+}
+
 /// A command of the binary that finds nothing of this machine's: no state, no settings.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(args).stdin(Stdio::null());
+    command.env("XDG_STATE_HOME", nowhere_yet());
     for name in [
         "PLATFORMIO_CORE_DIR",
         "ARDUINO_DIRECTORIES_DATA",

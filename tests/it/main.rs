@@ -21,6 +21,7 @@ mod main_job;
 mod memory;
 mod mock_board;
 mod native_usb;
+mod old_images;
 mod one_bit;
 mod predictions;
 mod rates;

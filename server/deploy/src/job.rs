@@ -19,10 +19,11 @@ use self::survey::Survey;
 use crate::event::Event;
 use crate::failure::DeployError;
 use crate::image::{self, BoardFacts, Image, LoadedImages};
+use crate::old_images::OldImages;
 use crate::outcome::Report;
 use crate::plan::{Plan, Surveyed, plan};
 use crate::request::{Mode, Request};
-use crate::search::Sector;
+use crate::search::{SAMPLED_FROM, Sector};
 
 /// What a deploy knows.
 pub(crate) struct Job<'a> {
@@ -152,8 +153,13 @@ impl<'a> Job<'a> {
         plan(&surveyed, &self.survey.measured.write_costs())
     }
 
-    /// Everything went well.
+    /// Everything went well: the board holds these images.
     pub(crate) fn conclude(&mut self) {
+        if let Some(dir) = &self.request.old_images {
+            let provable = self.survey.regions.iter().filter(|region| region.provable);
+            let worth = provable.filter(|region| region.sectors.len() >= SAMPLED_FROM);
+            worth.for_each(|region| OldImages::new(dir).keep(&region.image.bytes));
+        }
         if self.survey.regions.iter().all(|region| region.provable) {
             self.journal.proved();
         }

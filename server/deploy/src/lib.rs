@@ -16,6 +16,7 @@ pub mod failure;
 pub mod image;
 mod job;
 pub mod native;
+mod old_images;
 pub mod outcome;
 pub mod own_file;
 pub mod plan;

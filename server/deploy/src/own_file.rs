@@ -76,6 +76,18 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
+/// Makes a file that is there the newest, as if it had been replaced by the same.
+///
+/// # Errors
+/// There is no such file, or it is not a regular one.
+pub fn touch(path: &Path) -> io::Result<()> {
+    let file = private().open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    file.set_modified(std::time::SystemTime::now())
+}
+
 #[cfg(unix)]
 fn make(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;

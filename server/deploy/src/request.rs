@@ -28,6 +28,10 @@ pub struct Request {
     pub after: After,
     /// File in which the baud rates that worked are remembered.
     pub rate_memory: Option<PathBuf>,
+    /// Whether images that boards were given are kept and used: they make a search shorter.
+    pub keep_images: bool,
+    /// Directory in which they are kept; `None`: nowhere.
+    pub old_images: Option<PathBuf>,
     /// Go on where the board may not start afterwards, as far as its eFuses or what it is going to
     /// hold tell.
     pub force: bool,
@@ -53,6 +57,8 @@ impl Request {
             before: Before::Reset,
             after: After::Reset,
             rate_memory: None,
+            keep_images: true,
+            old_images: None,
             force: false,
             keep_data: false,
             backend: Backend::Native,

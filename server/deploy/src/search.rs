@@ -1,10 +1,14 @@
 //! Find the sectors of a region that differ from what is on the board, by asking the board for
 //! hashes. No I/O of its own: the caller gives the function that hashes.
 
+mod by_old;
+
 use std::ops::Range;
 
 use fbuild_loader::session::md5_of;
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+
+pub(crate) use self::by_old::recognize;
 
 /// What is known about one sector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +41,7 @@ const SECTORS_PER_SPLIT: usize = 4;
 /// build with 16 bytes inserted, where about a third of the sectors differ in each block.
 const MANY: usize = 3;
 /// Regions of fewer sectors than this are searched at once: sampling would save nothing.
-const SAMPLED_FROM: usize = 2 * SECTORS_PER_BLOCK;
+pub(crate) const SAMPLED_FROM: usize = 2 * SECTORS_PER_BLOCK;
 /// Where samples are taken, in sixteenths of the region. Neither the first nor the last sector: they
 /// hold build time and checksum, which change with every build. Where a change
 /// left one sector in ten as it was, about half of all regions are searched; where it left a third,
@@ -77,13 +81,20 @@ pub struct Found {
 pub type Hash<'h, E> = dyn FnMut(Range<usize>) -> Result<[u8; 16], E> + 'h;
 
 impl Search {
-    /// Searches one region. `bytes` are whole sectors as they would be in flash at `offset`.
+    /// Searches one region. `bytes` are whole sectors as they would be in flash at `offset`; `old`, if
+    /// given, what the board probably holds there.
     ///
     /// Every sector is covered by one hash that matched, or is known or assumed to differ.
     ///
     /// # Errors
     /// Whatever `hash` failed with; nothing was changed.
-    pub fn run<E>(&self, offset: u32, bytes: &[u8], hash: &mut Hash<'_, E>) -> Result<Found, E> {
+    pub fn run<E>(
+        &self,
+        offset: u32,
+        bytes: &[u8],
+        old: Option<&[u8]>,
+        hash: &mut Hash<'_, E>,
+    ) -> Result<Found, E> {
         let n_sectors = bytes.len() / SECTOR_LEN as usize;
         let mut state = State {
             bytes,
@@ -94,7 +105,11 @@ impl Search {
             looks_blank: true,
             hash,
         };
-        if self.sample && n_sectors >= SAMPLED_FROM {
+        let was_right = match old {
+            Some(old) => state.by_old(old, self.chunk_sectors)?,
+            None => false,
+        };
+        if self.sample && n_sectors >= SAMPLED_FROM && !was_right {
             if state.all_samples_differ()? {
                 state.ask_blanks()?;
                 state.assume(0..n_sectors);
@@ -106,7 +121,9 @@ impl Search {
             }
         }
         for chunk in self.chunks(state.first_in_flash, n_sectors) {
-            state.chunk(chunk)?;
+            if state.sectors[chunk.clone()].contains(&Sector::Unknown) {
+                state.chunk(chunk)?;
+            }
         }
         Ok(state.found())
     }

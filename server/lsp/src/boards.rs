@@ -73,8 +73,11 @@ impl Boards for LocalBoards {
             };
             return deploy::deploy_served(request, &mut serve, events, cancel);
         }
+        let state_dir = self.state_dir();
+        let images_dir = state_dir.filter(|_| request.keep_images);
         let request = Request {
-            rate_memory: self.state_dir().map(|dir| dir.join("rates.json")),
+            rate_memory: state_dir.map(|dir| dir.join("rates.json")),
+            old_images: images_dir.map(|dir| dir.join("images")),
             ..request.clone()
         };
         let root = request.target.root.display();

@@ -4,16 +4,40 @@ use std::ops::Range;
 
 use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::Session;
+use fbuild_loader::session::{Session, md5_of};
 
+use super::loader::{sector_digests, unique};
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::job::Job;
 use crate::job::survey::Survey;
+use crate::old_images::OldImages;
 use crate::outcome::Verdict;
 use crate::plan::Plan;
 use crate::request::Mode;
-use crate::search::{Found, Search, Sector, in_bytes};
+use crate::search::{Found, SAMPLED_FROM, Search, Sector, in_bytes, recognize};
+
+/// What a region's place on the board probably holds.
+struct Guess {
+    bytes: Vec<u8>,
+    is_unique: Vec<bool>,
+}
+
+impl Guess {
+    fn new(bytes: Vec<u8>, digests: &[[u8; 16]]) -> Self {
+        let is_unique = unique(&[&bytes], &[digests.to_vec()]).remove(0);
+        Self { bytes, is_unique }
+    }
+
+    /// Whether a digest that is right for these sectors may be the answer to another question, as in
+    /// [`Survey::hash_sectors`].
+    fn may_be_elsewhere(&self, sectors: &Range<usize>, digest: [u8; 16]) -> bool {
+        let is_unique = self.is_unique.get(sectors.clone());
+        let held = self.bytes.get(in_bytes(sectors));
+        is_unique.is_some_and(|unique| !unique.contains(&true))
+            && held.is_some_and(|held| digest == md5_of(held))
+    }
+}
 
 /// Gives every region that can be compared its verdict, sector by sector.
 pub(super) fn compare(job: &mut Job<'_>, session: &mut Session) -> Result<(), DeployError> {
@@ -45,7 +69,8 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
         sample: is_deploy,
         enough: write_costs.sectors_for_a_block().filter(|_| is_deploy),
     };
-    let found = search_board(job, session, n, search)?;
+    let old = guess(job, session, n)?;
+    let found = search_board(job, session, n, search, old.as_ref())?;
     let region = &mut job.survey.regions[n];
     region.looks_blank = found.looks_blank;
     region.sectors = found.sectors;
@@ -75,7 +100,7 @@ pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<
     for n in 0..job.survey.regions.len() {
         let region = &job.survey.regions[n];
         found.push(if region.provable {
-            search_board(job, session, n, search)?.sectors
+            search_board(job, session, n, search, None)?.sectors
         } else {
             vec![Sector::Match; region.sectors.len()]
         });
@@ -83,11 +108,30 @@ pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<
     Ok(job.plan_for(&found))
 }
 
+/// What the board held before, if that is remembered and a hash or two of the board agree.
+fn guess(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<Option<Guess>, DeployError> {
+    let region = &job.survey.regions[n];
+    let dir = job.request.old_images.as_deref();
+    let Some(dir) = dir.filter(|_| region.sectors.len() >= SAMPLED_FROM) else {
+        return Ok(None);
+    };
+    let old = OldImages::new(dir).newest();
+    let digests: Vec<&[[u8; 16]]> = old.iter().map(|old| old.digests.as_slice()).collect();
+    let new = sector_digests(&region.image.bytes);
+    let found = recognize(&digests, &new, &mut |sectors| {
+        let offset = job.survey.regions[n].sector_offset(sectors.start);
+        job.survey.hash(session, offset, SECTOR_LEN)
+    })?;
+    let guess = found.and_then(|at| Some(Guess::new(old[at].bytes()?, &old[at].digests)));
+    Ok(guess)
+}
+
 fn search_board(
     job: &mut Job<'_>,
     session: &mut Session,
     n: usize,
     search: Search,
+    old: Option<&Guess>,
 ) -> Result<Found, DeployError> {
     let Job {
         survey, journal, ..
@@ -103,7 +147,8 @@ fn search_board(
     // samples, or inside a block that differs.
     let mut settled = 0;
     progress(survey, settled);
-    let result = search.run(offset, &bytes, &mut |range: Range<usize>| {
+    let guessed = old.map(|old| old.bytes.as_slice());
+    let result = search.run(offset, &bytes, guessed, &mut |range: Range<usize>| {
         let before = range.start as u64 * u64::from(SECTOR_LEN);
         if range.len() > 1 && before > settled {
             settled = before;
@@ -111,7 +156,10 @@ fn search_board(
         }
         let was_measured = survey.measured.hash_bytes_per_s.is_some();
         let expected = &bytes[in_bytes(&range)];
-        let digest = survey.hash_sectors(session, n, range.clone(), expected)?;
+        let mut digest = survey.hash_sectors(session, n, range.clone(), expected)?;
+        if old.is_some_and(|old| old.may_be_elsewhere(&range, digest)) {
+            digest = survey.hash_sectors(session, n, range.clone(), expected)?;
+        }
         if !was_measured && survey.measured.hash_bytes_per_s.is_some() {
             let hashed = range.end as u64 * u64::from(SECTOR_LEN);
             survey.start_stub_if_it_pays(session, total_bytes - hashed, 0)?;

@@ -18,22 +18,33 @@ const MEASURED_FROM_BYTES: u64 = 16 * 1024;
 /// Marks the sectors whose bytes occur nowhere else in these regions, and are not one byte repeated,
 /// which any flash may hold in many places.
 pub(super) fn mark_unique(regions: &mut [Region]) {
+    let bytes: Vec<&[u8]> = regions.iter().map(|it| &it.image.bytes[..]).collect();
+    let digests: Vec<_> = bytes.iter().map(|bytes| sector_digests(bytes)).collect();
+    let unique = unique(&bytes, &digests);
+    for (region, is_unique) in regions.iter_mut().zip(unique) {
+        region.is_unique = is_unique;
+    }
+}
+
+/// MD5 of each sector.
+pub(super) fn sector_digests(bytes: &[u8]) -> Vec<[u8; 16]> {
+    bytes.chunks(SECTOR_LEN as usize).map(md5_of).collect()
+}
+
+/// Which sectors of which images occur in none of them again, and are not one byte repeated.
+pub(super) fn unique(images: &[&[u8]], digests: &[Vec<[u8; 16]>]) -> Vec<Vec<bool>> {
     let mut seen: HashMap<[u8; 16], u32> = HashMap::new();
-    let digests = |region: &Region| -> Vec<[u8; 16]> {
-        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
-        sectors.map(md5_of).collect()
-    };
-    let digests: Vec<Vec<[u8; 16]>> = regions.iter().map(digests).collect();
     for digest in digests.iter().flatten() {
         *seen.entry(*digest).or_default() += 1;
     }
-    for (region, digests) in regions.iter_mut().zip(digests) {
-        let sectors = region.image.bytes.chunks(SECTOR_LEN as usize);
-        let is_unique = |(sector, digest): (&[u8], [u8; 16])| {
-            seen[&digest] == 1 && sector.iter().any(|byte| *byte != sector[0])
+    let of_image = |(bytes, digests): (&&[u8], &Vec<[u8; 16]>)| {
+        let sectors = bytes.chunks(SECTOR_LEN as usize).zip(digests);
+        let is_unique = |(sector, digest): (&[u8], &[u8; 16])| {
+            seen[digest] == 1 && sector.iter().any(|byte| *byte != sector[0])
         };
-        region.is_unique = sectors.zip(digests).map(is_unique).collect();
-    }
+        sectors.map(is_unique).collect()
+    };
+    images.iter().zip(digests).map(of_image).collect()
 }
 
 impl Survey {

@@ -25,7 +25,7 @@ fn search(offset: u32, board: &[u8], image: &[u8], sample: bool) -> Asked {
         enough: None,
     };
     let sectors = search
-        .run(offset, &flash(image), &mut |range: Range<usize>| {
+        .run(offset, &flash(image), None, &mut |range: Range<usize>| {
             hashes += 1;
             hashed_sectors += range.len();
             Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
@@ -139,7 +139,7 @@ fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
         enough: Some(9),
     };
     let sectors = search
-        .run(0, &image, &mut |range: Range<usize>| {
+        .run(0, &image, None, &mut |range: Range<usize>| {
             hashed_sectors += range.len();
             Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
         })
@@ -182,7 +182,7 @@ fn in_part_of_a_block_every_difference_is_found() {
         enough: Some(9),
     };
     let sectors = search
-        .run(0, &image, &mut |range: Range<usize>| {
+        .run(0, &image, None, &mut |range: Range<usize>| {
             Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
         })
         .unwrap()
@@ -202,7 +202,7 @@ fn a_blank_board_is_told_from_an_old_one() {
             enough: None,
         };
         let found = search
-            .run(0, &image, &mut |range: Range<usize>| {
+            .run(0, &image, None, &mut |range: Range<usize>| {
                 Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
             })
             .unwrap();
@@ -223,7 +223,7 @@ fn larger_chunks_are_split_into_blocks_before_sectors() {
         enough: None,
     };
     let sectors = search
-        .run(0, &flash(&image), &mut |range: Range<usize>| {
+        .run(0, &flash(&image), None, &mut |range: Range<usize>| {
             hashed.push(range.clone());
             Ok::<_, ()>(md5_of(&board[range.start * LEN..range.end * LEN]))
         })

@@ -91,6 +91,10 @@ pub(crate) struct Arguments {
     )]
     images: Vec<String>,
 
+    /// Do not use or keep copies of what boards were given, which make the next comparison shorter
+    #[arg(long)]
+    no_keep_images: bool,
+
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -165,6 +169,7 @@ impl Arguments {
 
     fn run(self, mode: Mode, care: Care, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let as_json = self.json;
+        let keep_images = !self.no_keep_images;
         let order = match self.order(mode, care.force) {
             Ok(order) => order,
             Err(message) => {
@@ -204,6 +209,7 @@ impl Arguments {
                     request.target.inputs.clear();
                 }
                 request.keep_data = care.keep_data;
+                request.keep_images = keep_images;
                 is_lost = port::is_lost(&request.port, boards.state_dir());
                 // Of several targets the newest is taken: a person wants to know which that was.
                 bars.voice()(format!("{} of {}", order.verb(), request.target.name).into());

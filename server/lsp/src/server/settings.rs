@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) after: After,
     /// A deploy only compares.
     pub(crate) verify_only: bool,
+    /// What boards were given is kept, and makes the next comparison shorter.
+    pub(crate) keep_images: bool,
     pub(crate) build: BuildWhen,
     /// From a workspace's settings like everything here: run only if trusted.
     pub(crate) build_command: Option<BuildCommand>,
@@ -70,6 +72,7 @@ impl Default for Settings {
             before: Before::Reset,
             after: After::Reset,
             verify_only: false,
+            keep_images: true,
             build: BuildWhen::Auto,
             build_command: None,
             stale_build: StaleBuild::Warn,
@@ -119,6 +122,7 @@ impl Settings {
                 _ => After::Reset,
             },
             verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
+            keep_images: reader.flag("keepImages").unwrap_or(usual.keep_images),
             build: reader
                 .word(
                     "build",
@@ -172,6 +176,7 @@ impl Settings {
             "resetBefore": reset(self.before == Before::Reset),
             "resetAfter": reset(self.after == After::Reset),
             "verifyOnly": self.verify_only,
+            "keepImages": self.keep_images,
             "build": match self.build {
                 BuildWhen::Auto => "auto",
                 BuildWhen::Ask => "ask",
@@ -202,6 +207,7 @@ mod tests {
             "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
             "esptool": {"path": "esptool5"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
+            "keepImages": false,
             "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
         });
         let (settings, wrong) = Settings::read(&section);

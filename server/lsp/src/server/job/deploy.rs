@@ -132,6 +132,7 @@ impl Deploy {
         stand.go_on()?;
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
+        request.keep_images = settings.keep_images;
         let mut report = on_board(stand, &request, warnings)?;
         if matches!(request.mode, Mode::Auto | Mode::Full) {
             let warning = self.unsaved(stand.desk, &request.target.root);
