@@ -12,10 +12,10 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::build::{self, Machine, Recipe};
 use fbuild_project::discover::{Environment, Unbuilt};
-use fbuild_project::target::Target;
+use fbuild_project::target::{Target, Tool};
 
-/// Lines of output that are kept for the failure.
-const LAST_LINES: usize = 20;
+/// Last lines of output that a failure says.
+const SAID_LINES: usize = 3;
 
 /// A command that a person set: a program and its arguments, or a line for the system's shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,10 @@ pub(crate) struct Build {
     /// As a person types it.
     pub(crate) line: String,
     pub(crate) directory: PathBuf,
+    /// Where the compiler runs, if that is another place.
+    pub(crate) inner: Option<PathBuf>,
     how: How,
+    is_cargo: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -108,6 +111,7 @@ impl Build {
         environment: &Environment,
     ) -> Result<Self, Failure> {
         let folder = folder.unwrap_or(&subject.root);
+        let recipe = subject.recipe.as_ref();
         let (line, how) = match set {
             Some(BuildCommand::Shell(line)) => {
                 let (line, folder) = (line.clone(), folder.to_owned());
@@ -128,7 +132,7 @@ impl Build {
                 (build::line(command.words()), How::Program(command))
             }
             None => {
-                let recipe = subject.recipe.as_ref().ok_or_else(|| {
+                let recipe = recipe.ok_or_else(|| {
                     no_command(
                         "there is no command to build with",
                         "set fbuild.buildBeforeDeploy",
@@ -148,8 +152,29 @@ impl Build {
             name: subject.name.clone(),
             line,
             directory: subject.root.clone(),
+            inner: recipe
+                .and_then(Recipe::build_directory)
+                .map(|place| subject.root.join(place)),
             how,
+            is_cargo: set.is_none() && recipe.is_some_and(|it| it.tool == Tool::Cargo),
         })
+    }
+
+    /// The same, saying what is wrong and how far it is in a form for programs.
+    pub(crate) fn with_messages(mut self) -> Self {
+        if let How::Program(command) = &mut self.how
+            && self.is_cargo
+        {
+            let words = ["--message-format", "json-diagnostic-rendered-ansi"];
+            command.arguments.extend(words.map(str::to_owned));
+            let bar = [
+                ("CARGO_TERM_PROGRESS_WHEN", "always"),
+                ("CARGO_TERM_PROGRESS_WIDTH", "80"),
+            ];
+            let bar = bar.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            command.variables.extend(bar);
+        }
+        self
     }
 
     /// Runs it. `hear` gets its output, several lines at once.
@@ -163,7 +188,7 @@ impl Build {
         let mut both = |lines: &[String]| {
             for line in lines.iter().filter(|line| !line.trim().is_empty()) {
                 last.push_back(line.clone());
-                if last.len() > LAST_LINES {
+                if last.len() > SAID_LINES {
                     last.pop_front();
                 }
             }
@@ -176,7 +201,7 @@ impl Build {
         };
         tracing::debug!(?status, after = ?started.elapsed(), "build ended");
         if !status.success() {
-            return Err(NotBuilt::Failed(self.failed(status, last.back())));
+            return Err(NotBuilt::Failed(self.failed(status, &last)));
         }
         Ok(Built {
             line: self.line.clone(),
@@ -198,19 +223,27 @@ impl Build {
         }
     }
 
-    fn failed(&self, status: ExitStatus, last: Option<&String>) -> Failure {
-        let last = last.map(|line| format!("; it ended with: {}", line.trim()));
+    fn failed(&self, status: ExitStatus, last: &VecDeque<String>) -> Failure {
+        let tail: Vec<&str> = last.iter().map(|line| line.trim()).collect();
+        let tail = match tail.join(" / ") {
+            nothing if nothing.is_empty() => nothing,
+            tail => format!("; it ended with: {tail}"),
+        };
         Failure {
             code: "build-failed",
             is_input: true,
-            what: format!(
-                "the build failed ({status}): {}{}",
-                self.line,
-                last.unwrap_or_default()
-            ),
+            what: format!("the build failed ({status}): {}{tail}", self.line),
             board_state: "the board was not touched".to_owned(),
             remedy: "correct what its output names, which is in the log".to_owned(),
         }
+    }
+
+    /// A failure whose first error is known: that says more than the last lines.
+    pub(crate) fn explained(mut failure: Failure, first: Option<String>) -> Failure {
+        if let (Some(first), Some((before, _))) = (first, failure.what.split_once("; it ended")) {
+            failure.what = format!("{before}; {first}");
+        }
+        failure
     }
 }
 

@@ -9,6 +9,8 @@ use fbuild_deploy::event::{Event, Phase};
 use fbuild_deploy::outcome::{PlanSummary, PlannedWrite};
 use fbuild_deploy::request::{Mode, Request};
 
+/// Of the bar, what a build takes at most.
+pub(crate) const BUILD_PERCENT: u64 = 50;
 /// Share of the bar, in thousandths, for comparing where writing may follow. How long the writing
 /// takes is known only after it, so this one part of the bar is not by predicted time.
 const VERIFY_SHARE: u64 = 150;

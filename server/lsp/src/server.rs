@@ -21,6 +21,7 @@ mod ending;
 mod job;
 mod jobs;
 mod parent;
+mod problems;
 mod report;
 mod requests;
 mod session;

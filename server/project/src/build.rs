@@ -5,6 +5,7 @@
 
 mod espidf;
 mod machine;
+pub mod output;
 
 use crate::target::{Target, Tool};
 
@@ -85,6 +86,21 @@ impl Recipe {
     #[must_use]
     pub fn line(&self) -> String {
         line(std::iter::once(self.tool.program()).chain(self.arguments.iter().map(String::as_str)))
+    }
+
+    /// Where the compiler runs, as far as the command says it.
+    #[must_use]
+    pub fn build_directory(&self) -> Option<&str> {
+        let named = |option: &str| {
+            let mut words = self.arguments.iter();
+            words.find(|word| *word == option)?;
+            words.next().map(String::as_str)
+        };
+        match self.tool {
+            Tool::EspIdf => Some(named("-B").unwrap_or("build")),
+            Tool::Zephyr => named("-d"),
+            _ => None,
+        }
     }
 
     /// The command as this machine can run it.

@@ -19,9 +19,10 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// Once the child has ended, how long its pipes are read; a daemon that it started may keep them.
 const REST: Duration = Duration::from_millis(300);
 /// Longest line that is passed on.
-const LINE_MAX: u64 = 4096;
+/// A compiler's message in JSON is one line.
+const LINE_MAX: u64 = 64 << 10;
 /// Lines under way; more make the child wait.
-const LINES_MAX: usize = 1024;
+const LINES_MAX: usize = 256;
 
 /// How it ended; `None`: cancelled.
 pub(super) fn run(
@@ -112,11 +113,14 @@ fn read(pipe: impl Read + Send + 'static, lines: SyncSender<String>) {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
                 }
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if lines.send(text).is_err() {
-                    // Nobody listens any more; the pipe is still emptied, or its writer would hang.
-                    let _ = std::io::copy(&mut pipe, &mut std::io::sink());
-                    return;
+                // A bar is drawn over and over in one line.
+                let text = String::from_utf8_lossy(&line);
+                for text in text.trim_end().split('\r') {
+                    if lines.send(text.to_owned()).is_err() {
+                        // Nobody listens any more; the pipe is still emptied, or its writer would hang.
+                        let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+                        return;
+                    }
                 }
             }
         });

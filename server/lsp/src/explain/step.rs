@@ -15,12 +15,16 @@ pub(crate) fn step(kind: &str, step: &Step) -> Text {
     };
     let short = match phase {
         _ if is_counted => format!("{what} {} %", step.percent),
+        "building" if step.amounts.is_some() => {
+            format!("building {}", step.amounts.as_deref().unwrap_or_default())
+        }
         "asking" => format!("{kind}: waits for your answer"),
         "" | "resolving" => kind.to_owned(),
         _ => format!("{kind}: {phase}"),
     };
     let said = plain::line(&step.text).into_owned();
     let (sentence, line) = match &step.amounts {
+        Some(_) if phase == "building" => (said, what),
         Some(amounts) => (format!("{what}, {amounts}"), what),
         None => (said.clone(), said),
     };

@@ -11,6 +11,7 @@ use super::editing::projects::Projects;
 use super::editor::Editor;
 use super::ending::Ending;
 use super::jobs::Jobs;
+use super::problems::Problems;
 use super::requests::Requests;
 use super::session::Session;
 use super::tower::client::Client;
@@ -32,6 +33,8 @@ pub(crate) struct Desk {
     pub(crate) documents: Documents,
     /// What is known around them.
     pub(crate) projects: Projects,
+    /// What builds found wrong.
+    pub(crate) problems: Problems,
     /// The user's settings.
     pub(crate) configuration: Configuration,
     /// What was chosen for which folder.
@@ -74,6 +77,7 @@ impl Desk {
             session: Session::default(),
             documents: Documents::default(),
             projects: Projects::default(),
+            problems: Problems::default(),
             editor: Editor::new(client, patience.client, patience.person),
             ending,
             patience,

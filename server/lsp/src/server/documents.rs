@@ -64,7 +64,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) enum Unchecked {
     Open(Snapshot),
-    /// Closed, or its text was given up: whatever was said of it counts no more.
+    /// Closed, or its text was given up: whatever was said of its text counts no more.
     Gone(String),
 }
 
@@ -207,6 +207,21 @@ impl Documents {
     pub(crate) fn uncheck(&self) {
         for document in self.open().values_mut() {
             document.is_unchecked = document.text.is_some();
+        }
+        self.changed.notify_one();
+    }
+
+    /// Has these documents looked at, open or not, because something else than their text has changed.
+    pub(crate) fn recheck(&self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            let mut open = self.open();
+            match open.get_mut(&name) {
+                Some(document) if document.text.is_some() => document.is_unchecked = true,
+                _ => {
+                    drop(open);
+                    self.forget(name);
+                }
+            }
         }
         self.changed.notify_one();
     }

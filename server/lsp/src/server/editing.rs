@@ -45,14 +45,20 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
                 Unchecked::Gone(uri) => (uri, None),
             };
             let Ok(url) = Url::parse(&uri) else { continue };
-            match found {
-                Some((found, version)) => {
-                    shown.insert(uri);
-                    desk.editor.diagnostics(url, found, version).await;
+            let of_builds = desk.problems.of(&uri);
+            let (mut all, version) = match found {
+                Some((found, version)) => (found, version),
+                None if !of_builds.is_empty() => (Vec::new(), None),
+                None => {
+                    if shown.remove(&uri) {
+                        desk.editor.diagnostics(url, vec![], None).await;
+                    }
+                    continue;
                 }
-                None if shown.remove(&uri) => desk.editor.diagnostics(url, vec![], None).await,
-                None => {}
-            }
+            };
+            all.extend(of_builds);
+            shown.insert(uri);
+            desk.editor.diagnostics(url, all, version).await;
         }
         if !desk.documents.has_texts() {
             desk.projects.clear();

@@ -95,12 +95,7 @@ fn idf_py(machine: &Machine<'_>, path: &str) -> String {
 /// The copy of ESP-IDF that configured the build. It only chooses among those that the machine's
 /// user has: a project does not say which program is run.
 fn configured_by(recipe: &Recipe, machine: &Machine<'_>) -> Option<String> {
-    let mut words = recipe.arguments.iter();
-    let named = words
-        .any(|word| word == "-B")
-        .then(|| words.next())
-        .flatten();
-    let build = named.map_or("build", String::as_str);
+    let build = recipe.build_directory().unwrap_or("build");
     let build = if machine.is_absolute(build) {
         build.to_owned()
     } else {

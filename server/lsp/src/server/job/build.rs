@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::build::output::{Output, Progress, Severity};
 use fbuild_project::discover::Environment;
 
 use super::Work;
@@ -11,7 +12,9 @@ use super::stand::{Stand, Stop};
 use crate::build::{Build, Built, NotBuilt, Subject};
 use crate::explain::{self, Asked, Text};
 use crate::order;
+use crate::progress::{BUILD_PERCENT, Step};
 use crate::server::jobs::Ended;
+use crate::server::problems::Scene;
 use crate::server::settings::Settings;
 
 /// What a client asked to be built.
@@ -164,16 +167,73 @@ pub(super) fn run(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         "building",
         format!("building {}: {}", build.name, build.line),
     );
+    // What the last build found counts no more.
+    publish(stand, build, Output::default());
+    let mut output = Output::default();
     let mut hear = |lines: &[String]| {
-        if let Some(last) = lines.iter().rfind(|line| !line.trim().is_empty()) {
-            stand.says("building", format!("building: {}", last.trim()));
+        let mut shown = Vec::new();
+        for line in lines {
+            let heard = output.hear(line);
+            let step = heard.progress.as_ref().map(counted);
+            let said = heard.shown.as_deref().unwrap_or_default().trim();
+            let step = step.or_else(|| (!said.is_empty()).then(|| stand.keeps_percent(said)));
+            if let Some(mut step) = step {
+                stand.view(|view| {
+                    // A build may count several times: a boot loader is a build of its own.
+                    step.percent = step.percent.max(view.step.percent);
+                    view.step = step;
+                });
+            }
+            shown.extend(heard.shown);
         }
-        stand.send(stand.desk.editor.log_build(&lines.join("\n")));
+        if !shown.is_empty() {
+            stand.send(stand.desk.editor.log_build(&shown.join("\n")));
+        }
     };
-    build
-        .run(stand.cancel(), &mut hear)
-        .map_err(|why| match why {
-            NotBuilt::Cancelled => Stop::Cancelled,
-            NotBuilt::Failed(failure) => failure.into(),
-        })
+    let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
+    let first = publish(stand, build, output);
+    result.map_err(|why| match why {
+        NotBuilt::Cancelled => Stop::Cancelled,
+        NotBuilt::Failed(failure) => Build::explained(failure, first).into(),
+    })
+}
+
+/// How far it is. The rest of the job comes after it, so its percentage is a part of the whole.
+fn counted(progress: &Progress) -> Step {
+    let Progress { done, total, what } = progress;
+    let percent = u64::from(*done) * BUILD_PERCENT / u64::from(*total).max(1);
+    Step {
+        text: format!("building: {done} of {total}, {what}"),
+        amounts: Some(format!("{done} of {total}")),
+        percent: u32::try_from(percent).unwrap_or_default(),
+        phase: "building",
+        ..Step::default()
+    }
+}
+
+/// Shows what is wrong on the lines that the build names; the first error, in words.
+fn publish(stand: &Stand<'_>, build: &Build, output: Output) -> Option<String> {
+    let desk = stand.desk;
+    let found = output.findings();
+    let mut errors = found.iter().filter(|it| it.severity == Severity::Error);
+    let first = errors.next().map(|it| {
+        let more = match errors.count() {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let message = it.message.lines().next().unwrap_or_default();
+        format!("{}:{}: {message}{more}", it.place.file, it.place.line)
+    });
+    let inner = build.inner.as_deref();
+    let scene = Scene {
+        root: &build.directory,
+        build: inner,
+        folders: desk.session.folders(),
+        encoding: desk.documents.encoding(),
+    };
+    let touched = desk
+        .problems
+        .replace(&build.directory, scene.diagnostics(found));
+    desk.documents.recheck(touched);
+    first
 }

@@ -268,7 +268,10 @@ fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
 /// The deploy itself. Where it would cost data on the board, the person is asked in between.
 fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Result<Report, Stop> {
     let desk = stand.desk;
-    let mut run = Run::default();
+    let mut run = Run {
+        base: stand.percent(),
+        ..Run::default()
+    };
     let mut report = run.on_board(stand, request);
     if is_data_loss(&report) {
         let what = report.error.as_ref().map_or("", |error| &error.what);
@@ -303,6 +306,8 @@ fn is_data_loss(report: &Report) -> bool {
 struct Run {
     /// How far the progress is, which must not fall.
     percent: u32,
+    /// How far it was before the board: what a build took of it.
+    base: u32,
     /// What the board said of itself.
     board: Option<Board>,
 }
@@ -318,7 +323,8 @@ impl Run {
                 return;
             }
             let mut step = tracker.hear(&event);
-            self.percent = self.percent.max(step.percent);
+            let rest = step.percent * (100 - self.base.min(100)) / 100;
+            self.percent = self.percent.max(self.base + rest);
             step.percent = self.percent;
             stand.view(|view| {
                 view.step = step;

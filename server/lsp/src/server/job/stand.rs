@@ -61,9 +61,25 @@ impl<'j> Stand<'j> {
         let step = Step {
             text: text.into(),
             phase,
+            percent: self.percent(),
             ..Step::default()
         };
         self.view(|view| view.step = step);
+    }
+
+    /// How far the job is.
+    pub(super) fn percent(&self) -> u32 {
+        self.slot.view.borrow().step.percent
+    }
+
+    /// What goes on in a build of which it is not known how far it is now.
+    pub(super) fn keeps_percent(&self, text: &str) -> Step {
+        Step {
+            text: format!("building: {text}"),
+            phase: "building",
+            percent: self.percent(),
+            ..Step::default()
+        }
     }
 
     /// Changes what others see of this job.

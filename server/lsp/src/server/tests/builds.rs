@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::{Builder, Client};
+use super::harness::{Builder, Client, file_uri};
 use super::stale::make_stale;
 
 /// A trusted project with these settings.
@@ -146,5 +146,180 @@ async fn one_build_at_a_time_works_in_a_directory() {
     assert_eq!(refused["error"]["code"], "build-running", "{refused}");
     std::fs::write(client.folder.path().join("go"), "").unwrap();
     assert_eq!(client.outcome(first).await["outcome"], "built");
+    client.leave().await;
+}
+
+async fn published(client: &mut Client, file: &str) -> Value {
+    let said = client.message("textDocument/publishDiagnostics").await;
+    let uri = file_uri(&client.folder.path().join(file));
+    assert_eq!(said["params"]["uri"], uri);
+    said["params"]["diagnostics"].clone()
+}
+
+fn write(client: &Client, file: &str, text: &str) {
+    let path = client.folder.path().join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// The compiler that is there, the board's own before this machine's.
+fn compiler() -> &'static str {
+    let is_there = |name: &&str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|dir| dir.join(name).is_file())
+    };
+    let names = ["riscv64-unknown-elf-gcc", "riscv32-esp-elf-gcc", "gcc"];
+    names.into_iter().find(is_there).unwrap_or("cc")
+}
+
+/// A genuine compiler's error is on its line until the next build, whose firmware is deployed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
+    let line = format!(
+        "{} -Wall -fsyntax-only main/main.c && touch build/app.bin",
+        compiler()
+    );
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    make_stale(client.folder.path());
+    write(
+        &client,
+        "main/inner.h",
+        "int inner(void) { return nope; }\n",
+    );
+    write(
+        &client,
+        "main/main.c",
+        "#include \"inner.h\"\nint f(void) {\n\treturn é + other;\n}\n",
+    );
+    let id = client.command("deploy", &json!({})).await;
+    let mut by_file = std::collections::BTreeMap::new();
+    for _ in 0..2 {
+        let said = client.message("textDocument/publishDiagnostics").await;
+        let uri = said["params"]["uri"].as_str().unwrap();
+        let name = uri.rsplit('/').next().unwrap().to_owned();
+        by_file.insert(name, said["params"]["diagnostics"].clone());
+    }
+    let outcome = client
+        .outcome_after_output(id, &["main/main.c: In function 'f':"])
+        .await;
+    assert_eq!(outcome["error"]["code"], "build-failed", "{outcome}");
+    let what = outcome["error"]["message"].as_str().unwrap();
+    assert!(what.contains("main/inner.h:1: 'nope' undeclared"), "{what}");
+    let inner = &by_file["inner.h"][0];
+    let nope = json!({"start": {"line": 0, "character": 25}, "end": {"line": 0, "character": 29}});
+    assert_eq!(inner["range"], nope);
+    assert_eq!(
+        (&inner["severity"], &inner["source"]),
+        (&json!(1), &json!("gcc"))
+    );
+    let main = file_uri(&client.folder.path().join("main/main.c"));
+    let from = &inner["relatedInformation"][0]["location"];
+    assert_eq!(
+        (&from["uri"], &from["range"]["start"]["line"]),
+        (&json!(main), &json!(0))
+    );
+    let found = by_file["main.c"].as_array().unwrap();
+    let is_other = |it: &&Value| it["message"].as_str().unwrap().contains("'other'");
+    let other = found.iter().find(is_other).unwrap();
+    // Behind a tab and a letter of two bytes.
+    let range = json!({"start": {"line": 2, "character": 12}, "end": {"line": 2, "character": 17}});
+    assert_eq!(other["range"], range);
+
+    write(&client, "main/inner.h", "");
+    write(&client, "main/main.c", "int f(void) { return 3; }\n");
+    let id = client.command("deploy", &json!({})).await;
+    for _ in 0..2 {
+        let said = client.message("textDocument/publishDiagnostics").await;
+        assert_eq!(said["params"]["diagnostics"], json!([]));
+    }
+    assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+    client.leave().await;
+}
+
+/// A document has one list of diagnostics: what is found while editing is not taken back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_build_finds_stands_beside_what_editing_finds() {
+    let line = "echo 'partitions.csv:1:1: error: from the build'; exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    let text = "app0, app, nonsense, 0x10000, 1M\n";
+    write(&client, "partitions.csv", text);
+    let uri = file_uri(&client.folder.path().join("partitions.csv"));
+    let opened = json!({"textDocument": {
+        "uri": uri, "languageId": "csv", "version": 1, "text": text
+    }});
+    client.notify("textDocument/didOpen", &opened).await;
+    let before = published(&mut client, "partitions.csv").await;
+    assert!(!before.as_array().unwrap().is_empty());
+    let id = client.command("build", &json!({})).await;
+    let both = published(&mut client, "partitions.csv").await;
+    let both = both.as_array().unwrap();
+    let (last, others) = both.split_last().unwrap();
+    assert_eq!(json!(others), before);
+    assert_eq!(last["message"], "from the build");
+    client.outcome_after_output(id, &[]).await;
+    client.message("window/logMessage").await;
+    client
+        .notify(
+            "textDocument/didClose",
+            &json!({"textDocument": {"uri": uri}}),
+        )
+        .await;
+    // Of a closed document the build's remains.
+    let rest = published(&mut client, "partitions.csv").await;
+    assert_eq!(rest, json!([last]));
+    client.leave().await;
+}
+
+/// What is wrong in somebody else's file is shown where this project uses it, and the file is not read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_outside_the_workspace_is_shown_where_it_is_included() {
+    let other = tempfile::tempdir().unwrap();
+    let header = other.path().join("their.h");
+    std::fs::write(&header, "x\n").unwrap();
+    let header = header.display();
+    let line = format!(
+        "echo 'In file included from main/main.c:2:'; echo '{header}:1:1: error: theirs'; \
+         echo '{header}:1:1: warning: not ours'; exit 1"
+    );
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    write(&client, "main/main.c", "\n#include <their.h>\n");
+    let id = client.command("build", &json!({})).await;
+    let found = published(&mut client, "main/main.c").await;
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found[0]["range"]["start"]["line"], 1);
+    assert_eq!(found[0]["relatedInformation"][0]["message"], "theirs");
+    client
+        .outcome_after_output(id, &["In file included from main/main.c:2:"])
+        .await;
+    client.leave().await;
+}
+
+/// What ninja counts is the first half of the bar, and the board's part follows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_shows_how_far_it_is() {
+    let line = "echo '[1/4] Building C object main.c.obj'; while test ! -e go; do sleep 0.02; done; \
+                touch build/app.bin";
+    let options = json!({"workspaceTrusted": true, "settings": {"buildBeforeDeploy": line}});
+    let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+    let mut client = builder.with_progress().start().await;
+    make_stale(client.folder.path());
+    let id = client.command("deploy", &json!({})).await;
+    let token = client.accept_progress().await;
+    let shown = loop {
+        let said = client.message("$/progress").await["params"]["value"].clone();
+        let message = said["message"].as_str().unwrap_or_default();
+        if message == "building: 1 of 4, Building C object main.c.obj" {
+            break said;
+        }
+        assert_ne!(said["kind"], "end");
+    };
+    assert_eq!(shown["percentage"], 12);
+    std::fs::write(client.folder.path().join("go"), "").unwrap();
+    let said = client.progress(&token).await;
+    let percents = said.iter().filter_map(|it| it["percentage"].as_u64());
+    assert!(percents.clone().all(|percent| percent >= 12), "{said:?}");
+    let lines = ["[1/4] Building C object main.c.obj"];
+    let outcome = client.outcome_after_output(id, &lines).await;
+    assert_eq!(outcome["outcome"], "fullFlash");
     client.leave().await;
 }
