@@ -17,7 +17,7 @@ use serde::Serialize;
 pub(crate) use board::{Fact, board_name, facts, past_deploy, work};
 pub(crate) use build::build;
 pub(crate) use buttons::{Asked, Button};
-pub(crate) use next::{Next, next};
+pub(crate) use next::{Next, next, unfinished};
 pub(crate) use outcome::outcome;
 pub(crate) use step::step;
 pub(crate) use words::columns;

@@ -4,7 +4,7 @@ use fbuild_deploy::outcome::Failure;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-const DEPLOY: &str = "fbuild.server.deploy";
+pub(super) const DEPLOY: &str = "fbuild.server.deploy";
 /// The client's own command: only it can have the workspace trusted.
 const MANAGE_TRUST: &str = "fbuild.manageTrust";
 
@@ -74,6 +74,17 @@ impl Asked {
             }],
             _ => vec![retry()],
         }
+    }
+
+    /// What was planned, as a deploy.
+    pub(super) fn carried_out(&self) -> Button {
+        let mut deploy = self.again("Deploy", DEPLOY, &[]);
+        for argument in &mut deploy.arguments {
+            if let Some(fields) = argument.as_object_mut() {
+                fields.remove("dryRun");
+            }
+        }
+        deploy
     }
 
     /// The same request with some fields of its argument changed.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, RegionReport, Report, Verdict};
+use fbuild_link::port_name::PortName;
 use fbuild_project::amount::amount_in_kib;
 use fbuild_project::plain;
 
@@ -28,7 +29,15 @@ pub(crate) fn outcome(report: &Report, built: Option<&Built>, asked: &Asked) -> 
             _ => explain(report).lines().map(str::to_owned).collect(),
         },
         level,
-        buttons: failure.map_or_else(Vec::new, |failure| asked.remedies(failure, &report.port)),
+        buttons: match (failure, &report.plan) {
+            (Some(failure), _) => asked.remedies(failure, &report.port),
+            (None, Some(plan))
+                if report.outcome == OutcomeKind::Planned && !plan.writes.is_empty() =>
+            {
+                vec![asked.carried_out()]
+            }
+            (None, _) => Vec::new(),
+        },
     }
 }
 
@@ -38,6 +47,12 @@ fn written(report: &Report) -> impl Iterator<Item = &RegionReport> {
 
 fn short(report: &Report) -> String {
     let time = duration(report.duration);
+    // It must not pass for a success on the board that is plugged in.
+    let time = if PortName::of(&report.port).is_sim() {
+        format!("{time} · simulated board")
+    } else {
+        time
+    };
     match report.outcome {
         OutcomeKind::VerifySkip => format!("up to date · {time}"),
         OutcomeKind::SelectiveFlash => format!("{} · {time}", selection(report)),
@@ -90,7 +105,12 @@ fn sentence(report: &Report) -> String {
     let said = match report.outcome {
         OutcomeKind::VerifySkip | OutcomeKind::SelectiveFlash | OutcomeKind::FullFlash => {
             let time = duration(report.duration);
-            format!("{} in {time}", report.message).into()
+            let place = if PortName::of(&report.port).is_sim() {
+                " on a simulated board"
+            } else {
+                ""
+            };
+            format!("{} in {time}{place}", report.message).into()
         }
         _ => Cow::Borrowed(&*report.message),
     };
@@ -115,7 +135,7 @@ fn detail(report: &Report, built: Option<&Built>) -> String {
     let warnings = report.warnings.iter();
     parts.extend(warnings.map(|it| format!("Warning: {}", plain::markdown(it))));
     if !report.regions.is_empty() {
-        let head = "| Region | Offset | On the board | Written | Sent |\n|:--|--:|:--|--:|--:|";
+        let head = "| Region | Offset | Before | Written | Sent |\n|:--|--:|:--|--:|--:|";
         parts.push(
             report
                 .regions
@@ -154,7 +174,7 @@ fn row(region: &RegionReport) -> String {
         (Verdict::Match, _) => "matched".to_owned(),
         (Verdict::Differs, Some(n)) if n < region.sectors => format!("differed in {n}"),
         (Verdict::Differs, _) => "differed".to_owned(),
-        (Verdict::Unknown, _) => "unknown".to_owned(),
+        (Verdict::Unknown, _) => "not compared".to_owned(),
     };
     let written = if region.written {
         let all = count(region.sectors.into(), "sector");

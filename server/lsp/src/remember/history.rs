@@ -1,6 +1,6 @@
 //! The last deploys to each board.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fbuild_chip::security::BoardSecurity;
 use fbuild_deploy::event;
@@ -100,7 +100,34 @@ impl Board {
     }
 }
 
+impl Deploy {
+    /// Whether it began to write and did not come to its end.
+    fn is_cut_short(&self) -> bool {
+        let is_whole = matches!(
+            &*self.outcome,
+            "verifySkip" | "selectiveFlash" | "fullFlash"
+        );
+        !is_whole && self.regions.iter().any(|region| region.written)
+    }
+
+    /// Whether it left the board as it was, whatever that was.
+    fn is_nothing(&self) -> bool {
+        matches!(&*self.outcome, "cancelled" | "failed") && !self.is_cut_short()
+    }
+}
+
 impl Boards {
+    /// The deploy of a project in `root` that left the board on `port` half written, if nobody has
+    /// deployed to it since.
+    pub(crate) fn unfinished(&self, root: &Path, port: &str) -> Option<(&Board, &Deploy)> {
+        let identity = |name: &str| PortName::of(name).identity();
+        let is_meant = |board: &&Board| identity(&board.port) == identity(port);
+        let board = self.boards.iter().find(is_meant)?;
+        let last = board.deploys.iter().find(|deploy| !deploy.is_nothing())?;
+        let is_unfinished = last.is_cut_short() && Path::new(&last.root).starts_with(root);
+        is_unfinished.then_some((board, last))
+    }
+
     fn put(&mut self, request: &Request, report: &Report, seen: Option<&event::Board>) {
         let identity = PortName::of(&report.port).identity();
         let index = self.boards.iter().position(|board| match &report.mac {
@@ -209,6 +236,37 @@ mod tests {
             .collect();
         let expected = [(None, "COM2", 2), (None, "COM3", 1), (Some("a"), "COM2", 2)];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_deploy_that_was_cut_short_is_known_until_one_comes_to_its_end() {
+        let mut kept = Boards::default();
+        let mut deploy = |outcome, written| {
+            let (request, mut report) = report(Some("a"), "COM1");
+            report.outcome = outcome;
+            report.regions = vec![RegionReport {
+                name: "firmware".to_owned(),
+                offset: 0x10000,
+                len_bytes: 4096,
+                verdict: fbuild_deploy::outcome::Verdict::Differs,
+                written,
+                sent_bytes: 0,
+                sectors: 1,
+                sectors_differing: Some(1),
+                sectors_written: 0,
+            }];
+            kept.put(&request, &report, None);
+            let root = request.target.root;
+            let is_unfinished = |port| kept.unfinished(&root, port).is_some();
+            assert!(kept.unfinished(Path::new("/other"), "COM1").is_none());
+            (is_unfinished("COM1"), is_unfinished("COM2"))
+        };
+        assert_eq!(deploy(OutcomeKind::Failed, false), (false, false));
+        assert_eq!(deploy(OutcomeKind::Cancelled, true), (true, false));
+        assert_eq!(deploy(OutcomeKind::Failed, false), (true, false));
+        assert_eq!(deploy(OutcomeKind::VerifySkip, false), (false, false));
+        assert_eq!(deploy(OutcomeKind::Failed, true), (true, false));
+        assert_eq!(deploy(OutcomeKind::FullFlash, true), (false, false));
     }
 
     #[test]

@@ -11,9 +11,10 @@ mod ports;
 mod select;
 mod targets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fbuild_project::discover::{Environment, discover};
 use serde_json::Value;
 
 pub(crate) use self::targets::list_targets;
@@ -23,7 +24,7 @@ use super::editor::Token;
 use super::job::{self, NotStarted, Work};
 use super::report::Place;
 use super::session::Session;
-use super::{requests, uri};
+use super::{editing, requests, uri};
 use crate::explain::Asked;
 use crate::port;
 
@@ -91,7 +92,7 @@ pub(crate) async fn run(
         "fbuild.server.verify" => deploy::verify(desk, fields, asked, given).await,
         "fbuild.server.plan" => deploy::plan(desk, fields, asked, given).await,
         "fbuild.server.build" => build::build(desk, fields, asked, given).await,
-        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields),
+        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields).await,
         "fbuild.server.targets" => targets::targets(desk, fields).await,
         "fbuild.server.selectTarget" => select::target(desk, fields).await,
         "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
@@ -108,9 +109,9 @@ pub(crate) async fn run(
     }
 }
 
-/// Folders to look for targets in: the one that `root` names, else the open folder around the
-/// document `uri`, else every open folder.
-fn roots(session: &Session, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArguments> {
+/// Folders to look for targets in: the one that `root` names, else the project of the document `uri`,
+/// else every open folder.
+async fn roots(session: &Session, fields: &mut Fields) -> Result<Vec<PathBuf>, CommandError> {
     let wrong = |field, text: &str| BadArguments::Field {
         field,
         why: format!("'{text}' is neither a file URI nor an absolute path"),
@@ -125,10 +126,20 @@ fn roots(session: &Session, fields: &mut Fields) -> Result<Vec<PathBuf>, BadArgu
     if let Some(text) = document {
         let path = uri::or_path(&text).ok_or_else(|| wrong("uri", &text))?;
         if let Some(folder) = session.folder_of(&path) {
-            return Ok(vec![folder]);
+            return Ok(vec![blocking(move || project_of(&path, folder)).await?]);
         }
     }
     Ok(session.folders())
+}
+
+/// The nearest project around a document that has something to deploy, or would have; else the open
+/// folder, in which it is looked for further down. Looks at the disk.
+fn project_of(document: &Path, folder: PathBuf) -> PathBuf {
+    let environment = Environment::from_process();
+    let inner = editing::around(document, Some(&folder)).take_while(|dir| **dir != *folder);
+    let project = { inner }.find(|dir| !discover(dir, &environment).is_empty());
+    let project = project.map(Path::to_owned);
+    project.unwrap_or(folder)
 }
 
 /// The port that was asked for.

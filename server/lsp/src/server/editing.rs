@@ -21,6 +21,7 @@ use serde_json::json;
 
 pub(crate) use self::capabilities::{announce, encoding};
 pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses, symbols, tidy};
+pub(crate) use self::gather::around;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
 use super::watched::{WATCHED, WATCHED_TOO};

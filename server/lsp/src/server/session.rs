@@ -121,6 +121,11 @@ impl Session {
         around.max_by_key(|folder| folder.components().count())
     }
 
+    /// Whether a directory is in an open folder, and not one itself.
+    pub(crate) fn is_below(&self, root: &Path) -> bool {
+        self.folder_of(root).is_some_and(|folder| folder != root)
+    }
+
     /// Applies a notification, if it is the one about folders.
     pub(crate) fn apply(&self, method: &str, params: Option<&Value>) -> bool {
         if method != "workspace/didChangeWorkspaceFolders" {

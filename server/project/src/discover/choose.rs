@@ -8,6 +8,12 @@ use crate::input_error::InputError;
 use crate::target::Target;
 
 impl Discovery {
+    /// Whether there is no project: nothing that is built, could be, or is broken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.unbuilt.is_empty() && self.problems.is_empty()
+    }
+
     /// The target to deploy where none was named: the one whose app was built last. Where that does
     /// not decide, the stronger tool; where that does not either, an error with the names.
     ///

@@ -69,6 +69,11 @@ fn a_status_bar_says_what_was_written_and_how_long_it_took() {
     assert_eq!(short(|_| ()), "a_b| · 1 sector · 1.2 s");
     let skip = |report: &mut Report| report.outcome = OutcomeKind::VerifySkip;
     assert_eq!(short(skip), "up to date · 1.2 s");
+    let simulated = |report: &mut Report| report.port = "sim:board.bin?time=real".to_owned();
+    assert_eq!(
+        short(simulated),
+        "a_b| · 1 sector · 1.2 s · simulated board"
+    );
     let full = |report: &mut Report| report.outcome = OutcomeKind::FullFlash;
     assert_eq!(short(full), "full flash · 1.2 s");
     let two = |report: &mut Report| report.regions[0] = region("boot", Verdict::Differs, 2);
@@ -133,7 +138,7 @@ fn details_are_a_table_that_names_cannot_break() {
         outcome(&report, None, &Asked::default()).detail,
         "**Deploy succeeded (selective flash: a_b)**\n\n\
          Warning: \\[x\\](command:y)\n\n\
-         | Region | Offset | On the board | Written | Sent |\n\
+         | Region | Offset | Before | Written | Sent |\n\
          |:--|--:|:--|--:|--:|\n\
          | boot | 0x10000 | matched | – | – |\n\
          | a_b\\| | 0x10000 | differed in 1 | 1 of 2 sectors | 1.1 KiB |\n\n\
@@ -167,6 +172,8 @@ fn a_plan_is_a_page_that_lines_up() {
     });
     let text = outcome(&report, None, &Asked::default());
     assert_eq!(text.short, "1 sector to write");
+    assert_eq!(nothing.buttons.len(), 0);
+    assert_eq!(text.buttons[0].title, "Deploy");
     assert_eq!(
         text.lines.join("\n"),
         "Plan for espidf:build on ttyUSB0\n\

@@ -30,8 +30,8 @@ struct EraseResult<'r> {
     text: Text,
 }
 
-fn place(desk: &Desk, fields: &mut Fields, asked: Asked) -> Result<Place, BadArguments> {
-    let roots = roots(&desk.session, fields)?;
+async fn place(desk: &Desk, fields: &mut Fields, asked: Asked) -> Result<Place, CommandError> {
+    let roots = roots(&desk.session, fields).await?;
     Ok(Place {
         asked,
         port: port(fields, &roots)?,
@@ -45,7 +45,7 @@ pub(super) async fn info(
     asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let work = Identify(place(desk, &mut fields, asked.clone())?);
+    let work = Identify(place(desk, &mut fields, asked.clone()).await?);
     let done = run_job(desk, work, given).await?;
     let port = done.port.as_deref().unwrap_or_default();
     let info = done.result.as_ref().ok();
@@ -101,7 +101,7 @@ async fn erase(
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let work = Erase {
-        place: place(desk, &mut fields, asked.clone())?,
+        place: place(desk, &mut fields, asked.clone()).await?,
         stretch,
         is_confirmed: fields.get("confirmed")?.unwrap_or(false),
     };

@@ -34,7 +34,7 @@ pub(super) async fn build(
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
     let work = Building {
-        roots: roots(&desk.session, &mut fields)?,
+        roots: roots(&desk.session, &mut fields).await?,
         target: fields.get("target")?,
         asked: asked.clone(),
     };

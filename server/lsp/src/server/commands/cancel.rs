@@ -7,12 +7,12 @@ use crate::server::arguments::Fields;
 use crate::server::jobs::{Handle, Jobs};
 use crate::server::session::Session;
 
-pub(super) fn cancel(
+pub(super) async fn cancel(
     jobs: &Jobs,
     session: &Session,
     mut fields: Fields,
 ) -> Result<Value, CommandError> {
-    let roots = roots(session, &mut fields)?;
+    let roots = roots(session, &mut fields).await?;
     let (job, port) = (fields.get("job")?, port(&mut fields, &roots)?);
     let handle = match (job, port) {
         (Some(job), _) => Handle::Job(job),

@@ -70,7 +70,7 @@ pub(super) async fn deploy(
         (_, Some(ModeArgument::Full)) => Mode::Full,
         (_, Some(ModeArgument::Verify)) => Mode::Verify,
     };
-    let order = order(desk, mode, fields, asked)?;
+    let order = order(desk, mode, fields, asked).await?;
     run(desk, order, given).await
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn verify(
     asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Verify, fields, asked)?;
+    let order = order(desk, Mode::Verify, fields, asked).await?;
     run(desk, order, given).await
 }
 
@@ -90,17 +90,17 @@ pub(super) async fn plan(
     asked: Asked,
     given: Option<Token>,
 ) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Plan, fields, asked)?;
+    let order = order(desk, Mode::Plan, fields, asked).await?;
     run(desk, order, given).await
 }
 
-fn order(
+async fn order(
     desk: &Desk,
     mode: Mode,
     mut fields: Fields,
     asked: Asked,
-) -> Result<Deploy, BadArguments> {
-    let roots: Vec<PathBuf> = roots(&desk.session, &mut fields)?;
+) -> Result<Deploy, CommandError> {
+    let roots: Vec<PathBuf> = roots(&desk.session, &mut fields).await?;
     let baud = match fields.get("baud")? {
         None => None,
         Some(BaudArgument::Auto(AutoWord::Auto)) => Some(Baud::Auto),
@@ -153,6 +153,7 @@ async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Val
     let done = run_job(desk, work, given).await?;
     // What boards hold is known better now.
     editing::look_again(desk);
+    desk.targets_changed.notify_one();
     let (report, built) = (&done.report, done.built.as_ref());
     let mut outcome = Outcome::new(report, built);
     outcome.text = Some(explain::outcome(report, built, &asked));

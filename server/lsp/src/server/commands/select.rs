@@ -18,7 +18,7 @@ use crate::server::job::stand::board_of;
 use crate::server::session::Session;
 
 pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(&desk.session, &mut fields)?;
+    let root = one_root(&desk.session, &mut fields).await?;
     let name: Option<String> = fields.get("target")?;
     let desk = desk.clone();
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
@@ -45,7 +45,7 @@ pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value
 }
 
 pub(super) async fn port(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(&desk.session, &mut fields)?;
+    let root = one_root(&desk.session, &mut fields).await?;
     let name = super::port(&mut fields, std::slice::from_ref(&root))?;
     let desk = desk.clone();
     let selected = blocking(move || {
@@ -68,18 +68,21 @@ pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> Selectio
     let chosen = desk.selections.of(root);
     let settings = desk.configuration.settings(&[root.to_owned()]);
     let name = chosen.target.as_ref().or(settings.target.as_ref());
-    let target = found.choose(name.map(String::as_str)).ok();
+    let target = match found.choose(name.map(String::as_str)) {
+        Err(_) if chosen.target.is_none() && desk.session.is_below(root) => found.default_target(),
+        target => target,
+    };
+    let target = target.ok();
     let ports = desk.boards.ports();
     let trusted = desk.configuration.is_trusted();
     let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
     let board = board_of(desk, root);
+    let setting = settings.port.as_deref();
+    let setting = setting.map(|name| port::anchored(name, root));
     let wishes = Wishes {
         asked: None,
         remembered: board.as_ref(),
-        setting: settings
-            .port
-            .as_deref()
-            .filter(|name| trusted || is_there(name)),
+        setting: setting.as_deref().filter(|name| trusted || is_there(name)),
         project: target.and_then(|target| target.port.as_deref()),
     };
     let port = match (port::choose(&wishes, &ports), board) {
@@ -93,13 +96,21 @@ pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> Selectio
         ) => Some(board.name),
         (chosen, _) => chosen.ok().map(|chosen| chosen.name),
     };
-    let next = explain::next(found, target, port);
+    let boards = port.as_ref().map(|_| desk.history.read());
+    let unfinished = Option::zip(boards.as_ref(), port.as_deref())
+        .and_then(|(boards, port)| boards.unfinished(root, port))
+        .map(|(board, deploy)| {
+            let name =
+                explain::board_name(board.chip.as_deref(), board.mac.as_deref(), &board.port);
+            explain::unfinished(&deploy.target, &name, root)
+        });
+    let next = explain::next(found, target, port, unfinished);
     SelectionEntry::new(root, &chosen, Some(next))
 }
 
 /// The folder that a choice is for.
-fn one_root(session: &Session, fields: &mut Fields) -> Result<PathBuf, BadArguments> {
-    let mut roots = roots(session, fields)?;
+async fn one_root(session: &Session, fields: &mut Fields) -> Result<PathBuf, CommandError> {
+    let mut roots = roots(session, fields).await?;
     match (roots.pop(), roots.is_empty()) {
         (Some(only), true) => Ok(only),
         (last, _) => Err(BadArguments::Field {
@@ -108,6 +119,7 @@ fn one_root(session: &Session, fields: &mut Fields) -> Result<PathBuf, BadArgume
                 Some(_) => "several folders are open; say which one is meant".to_owned(),
                 None => "no folder is open".to_owned(),
             },
-        }),
+        }
+        .into()),
     }
 }

@@ -13,7 +13,7 @@ use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 
 pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let roots = roots(&desk.session, &mut fields)?;
+    let roots = roots(&desk.session, &mut fields).await?;
     let looking = desk.clone();
     to_value(blocking(move || list_targets(&looking, &roots)).await?)
 }

@@ -30,18 +30,24 @@ const MARKERS: [&str; 5] = [
 pub(super) fn root_of(session: &Session, path: &Path) -> PathBuf {
     let folder = session.folder_of(path);
     let own = path.parent().unwrap_or(path);
-    let inside = |dir: &&Path| folder.as_ref().is_none_or(|folder| dir.starts_with(folder));
+    let nearest = around(path, folder.as_deref()).next().map(Path::to_owned);
+    nearest.or(folder).unwrap_or_else(|| own.to_owned())
+}
+
+/// The directories around a document that look like a project's, the nearest first, not above `folder`.
+pub(crate) fn around<'p>(
+    path: &'p Path,
+    folder: Option<&'p Path>,
+) -> impl Iterator<Item = &'p Path> {
+    let own = path.parent().unwrap_or(path);
+    let inside = move |dir: &&Path| folder.is_none_or(|folder| dir.starts_with(folder));
     let is_sketch = |dir: &Path| {
         let name = dir.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| dir.join(format!("{name}.ino")).is_file())
     };
     let marked =
-        |dir: &&Path| MARKERS.iter().any(|name| dir.join(name).is_file()) || is_sketch(dir);
-    let nearest = own.ancestors().take_while(inside).find(marked);
-    nearest
-        .map(Path::to_owned)
-        .or(folder)
-        .unwrap_or_else(|| own.to_owned())
+        move |dir: &&Path| MARKERS.iter().any(|name| dir.join(name).is_file()) || is_sketch(dir);
+    own.ancestors().take_while(inside).filter(marked)
 }
 
 /// Everything known around the documents of the project in `root`.

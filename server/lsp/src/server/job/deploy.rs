@@ -205,6 +205,15 @@ impl Deploy {
         }
         let chosen = |root: &PathBuf| stand.desk.selections.of(root).target.is_some();
         let is_chosen = asked.is_none() && order.roots.iter().all(chosen);
+        // The open folder's setting may mean another project in it.
+        let is_below = |root: &PathBuf| stand.desk.session.is_below(root);
+        if asked.is_none()
+            && !is_chosen
+            && order.roots.iter().any(is_below)
+            && let Ok(target) = order.choose_target(None, &environment)
+        {
+            return Ok(target);
+        }
         Err(match name {
             Some(name) if is_chosen => chosen_is_gone(&name, failure).into(),
             _ => failure.into(),

@@ -135,6 +135,40 @@ async fn a_folder_with_a_chosen_target_stands_before_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_means_the_nearest_project_around_it() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let folder = client.folder.path().to_owned();
+    let (sensor, gateway) = (folder.join("sensor"), folder.join("gateway"));
+    super::project::write(&sensor, &[]);
+    std::fs::write(sensor.join("sdkconfig"), "").unwrap();
+    std::fs::create_dir_all(&gateway).unwrap();
+    let ini = "[env:main]\nplatform = espressif32\nboard = esp32dev\n";
+    std::fs::write(gateway.join("platformio.ini"), ini).unwrap();
+    // It looks like a project, and nothing of it can be deployed.
+    std::fs::create_dir_all(sensor.join("tool")).unwrap();
+    std::fs::write(
+        sensor.join("tool/Cargo.toml"),
+        "[package]\nname = \"tool\"\n",
+    )
+    .unwrap();
+    for (document, project) in [
+        ("sensor/main/main.c", &sensor),
+        ("sensor/tool/main.rs", &sensor),
+        ("gateway/src/main.cpp", &gateway),
+        ("main/main.c", &folder),
+        ("docs/index.md", &folder),
+    ] {
+        let argument = json!({"uri": file_uri(&folder.join(document))});
+        let found = select(&mut client, "targets", &argument).await;
+        assert_eq!(found["selected"][0]["root"], json!(project), "{document}");
+    }
+    let argument = json!({"uri": file_uri(&gateway.join("src/main.cpp"))});
+    let refused = deploy(&mut client, &argument).await;
+    assert_eq!(refused["error"]["code"], "no-target", "{refused}");
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_exists_can_be_chosen() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
     let id = client

@@ -189,7 +189,8 @@ async fn what_a_deploy_would_take_is_told_when_that_changes() {
         .await;
     let next = told(&mut client).await;
     assert_eq!(next["short"], "espidf:build · simulated board");
-    assert_eq!(next["port"], "sim:x.bin");
+    let file = client.folder.path().join("x.bin");
+    assert_eq!(next["port"], format!("sim:{}", file.display()));
     // A choice is known with its answer, whether that board is plugged in or not.
     let choice = json!({"port": "/dev/ttyCHOSEN"});
     let id = client.command("selectPort", &choice).await;
