@@ -24,6 +24,7 @@ vim.filetype.add({
 for name, about in pairs({
   Deploy = { args = '*', desc = 'Put the firmware onto the board, writing only what differs' },
   DeployFull = { args = '*', desc = 'Put the firmware onto the board, writing everything' },
+  Build = { args = '?', desc = 'Build what a deploy would take' },
   Verify = { args = '*', desc = 'Compare the board with the firmware; write nothing' },
   Plan = { args = '*', desc = 'Show what a deploy would write, and how long it would take' },
   Cancel = { args = 0, desc = 'Stop what is running' },

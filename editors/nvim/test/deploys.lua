@@ -94,7 +94,7 @@ test('a full deploy: outcome, announcement, progress, statusline', function()
     events[2].name,
   })
   equal('sim:board.bin', events[1].data.port)
-  match(fbuild.statusline(), '^✓ full flash · %d[%d%.min ]* s$')
+  match(fbuild.statusline(), '^✓ full flash · %d[%d%.min ]* s · simulated board$')
   equal('begin', progress[1].value.kind)
   equal('end', progress[#progress].value.kind)
   equal('deploy succeeded (full flash)', progress[#progress].value.message)
@@ -104,7 +104,7 @@ end)
 test('a second deploy finds nothing to write', function()
   local outcome = outcome_of('FbuildDeploy espidf:build sim:board.bin')
   equal('verifySkip', outcome.outcome)
-  match(fbuild.statusline(), '^✓ up to date · %d[%d%.min ]* s$')
+  match(fbuild.statusline(), '^✓ up to date · %d[%d%.min ]* s · simulated board$')
 end)
 
 test('an edited string: plan, verify and a selective deploy agree', function()
@@ -123,7 +123,7 @@ test('an edited string: plan, verify and a selective deploy agree', function()
 
   local deploy = outcome_of('FbuildDeploy build sim:board.bin')
   equal('deploy succeeded (selective flash: firmware; 3 of 61 sectors)', deploy.message)
-  match(fbuild.statusline(), '^✓ firmware · 3 sectors · %d[%d%.min ]* s$')
+  match(fbuild.statusline(), '^✓ firmware · 3 sectors · %d[%d%.min ]* s · simulated board$')
 
   equal('verifySkip', outcome_of('FbuildVerify build sim:board.bin', 'Verify').outcome)
 end)
@@ -204,11 +204,71 @@ test('a change that is not saved is warned of, until it is undone', function()
   -- Not `:edit`, which reads it again where it is open: an undo would take that back, too.
   vim.cmd.drop(project .. '/main/main.c')
   vim.api.nvim_buf_set_lines(0, 0, 0, false, { '// not saved' })
+  vim.g.fbuild = { save = false }
   local outcome = outcome_of('FbuildDeploy build sim:board.bin')
   equal({ 'main/main.c has unsaved changes, which are not in this firmware' }, outcome.warnings)
   vim.cmd.undo()
   equal(false, vim.bo.modified)
   equal({}, outcome_of('FbuildDeploy build sim:board.bin').warnings)
+  vim.g.fbuild = nil
+end)
+
+test('what is not saved is saved first', function()
+  local file = project .. '/main/main.c'
+  vim.cmd.drop(file)
+  vim.api.nvim_buf_set_lines(0, 0, 0, false, { '// saved' })
+  local outcome
+  fbuild.deploy(
+    { target = 'build', port = 'sim:board.bin', staleBuild = 'ignore' },
+    function(result)
+      outcome = result
+    end
+  )
+  equal(false, vim.bo.modified)
+  equal('// saved', vim.fn.readfile(file)[1])
+  wait_for('the outcome', function()
+    return outcome
+  end)
+  equal('verifySkip', outcome.outcome)
+  local an_hour_ago = os.time() - 3600
+  assert(vim.uv.fs_utime(file, an_hour_ago, an_hour_ago))
+end)
+
+--- Starts the server anew, with the settings of now.
+local function restart()
+  local before = attached().id
+  vim.cmd.FbuildRestart()
+  wait_for('another server', function()
+    local client = vim.lsp.get_clients({ name = 'fbuild_lsp', bufnr = 0 })[1]
+    return client and client.id ~= before and client.initialized
+  end)
+end
+
+test('an edit, a command: an error is said, its correction is built and deployed', function()
+  -- Stands for the tool: it builds what the source says, or tells what is wrong with it.
+  local make = t.repository .. '/tests/example/make.py'
+  local script = 'greeting=$(sed -n \'s/.*"\\(.*\\)".*/\\1/p\' main/main.c)'
+    .. ' && { [ -n "$greeting" ] || { echo "main/main.c:1:5: error: expected a greeting"; exit 1; }; }'
+    .. (' && python3 %s --greeting "$greeting" --out build'):format(make)
+  vim.g.fbuild = { trust = true }
+  vim.lsp.config('fbuild_lsp', { settings = { fbuild = { buildBeforeDeploy = script } } })
+  vim.cmd.drop(project .. '/main/main.c')
+  restart()
+  -- Newer than the build, whatever the clock's grain.
+  vim.wait(1100)
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'int main(void) { return 0; }' })
+  local failed = outcome_of('FbuildDeploy build sim:board.bin')
+  equal('build-failed', failed.error.code)
+  match(failed.error.message, 'expected a greeting')
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'char *greeting = "By one command";' })
+  local outcome = outcome_of('FbuildDeploy build sim:board.bin')
+  equal('selectiveFlash', outcome.outcome)
+  match(vim.fn.readblob(project .. '/board.bin'), 'By one command')
+  local built = outcome_of('FbuildBuild', 'Build')
+  equal('built', built.outcome)
+  vim.g.fbuild = nil
+  vim.lsp.config('fbuild_lsp', { settings = { fbuild = { buildBeforeDeploy = vim.NIL } } })
+  restart()
 end)
 
 test('a code lens takes the same way as a command', function()

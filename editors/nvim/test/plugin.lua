@@ -107,8 +107,10 @@ test('a source outside of any project starts nothing', function()
   end)
   equal(0, calls)
   equal(0, #vim.lsp.get_clients())
+  vim.cmd.cd(t.folder .. '/roots/plain')
   vim.cmd.FbuildDeploy()
-  wait_for_words('no project here: neither the file nor the current folder is in one')
+  wait_for_words('no project in the current folder, around it or in this file')
+  vim.cmd.cd(t.folder)
 end)
 
 local blink = t.project('blink')
@@ -145,6 +147,35 @@ test('a command of a buffer that is not attached starts the server of its folder
   vim.cmd.helpclose()
   vim.cmd.cd(t.folder)
 end)
+
+test(
+  'projects below the current folder are meant, one by its name where there are several',
+  function()
+    stop_servers()
+    vim.cmd.enew()
+    local around = t.folder .. '/around'
+    t.write(around .. '/sensor/sdkconfig', '')
+    t.write(around .. '/parts/gateway/platformio.ini', '')
+    t.write(around .. '/build/not/sdkconfig', '')
+    equal({ around .. '/parts/gateway', around .. '/sensor' }, project.below(around))
+    vim.cmd.cd(around)
+    local asked = {}
+    local select = vim.ui.select
+    vim.ui.select = function(items, about, choose)
+      asked = vim.tbl_map(about.format_item, items)
+      choose(items[2])
+    end
+    vim.cmd('FbuildTarget automatic')
+    equal({ 'parts/gateway', 'sensor' }, asked)
+    local running = wait_for('a server', function()
+      return server.running()[1]
+    end)
+    equal(around .. '/sensor', running.root_dir)
+    vim.ui.select = select
+    vim.cmd.cd(blink)
+    stop_servers()
+  end
+)
 
 test('where it is not enabled, a command attaches the source that it was given in', function()
   vim.cmd.edit(blink .. '/main/main.c')
@@ -278,11 +309,11 @@ test('wrong options are named, and the rest works', function()
   local resolved, problems = options.read()
   equal({
     'vim.g.fbuild.echo must be true or false, not "yes"',
-    'vim.g.fbuild.ecko is unknown; known: echo, server, trust',
+    'vim.g.fbuild.ecko is unknown; known: echo, save, server, trust',
     'vim.g.fbuild.server must be a path, not ""',
     'vim.g.fbuild.trust must be true, false or a list of folders, not { 3 }',
   }, problems)
-  equal({ server = vim.env.FBUILD_LSP_PATH, trust = false, echo = true }, resolved)
+  equal({ server = vim.env.FBUILD_LSP_PATH, trust = false, echo = true, save = true }, resolved)
   vim.g.fbuild = 'yes'
   equal({ 'vim.g.fbuild must be a table of options' }, select(2, options.read()))
   vim.g.fbuild = nil
@@ -343,6 +374,10 @@ test(':checkhealth tells what is well and what is not', function()
   match(health(), 'ERROR vim%.g%.fbuild%.ecko is unknown')
   vim.g.fbuild = nil
 
+  stop_servers()
+  match(health(), 'not running, although a file of a project is open: .*main%.c')
+  vim.cmd.edit()
+  attached()
   local path = vim.env.FBUILD_LSP_PATH
   vim.env.FBUILD_LSP_PATH = '/nowhere/fbuild-lsp'
   match(health(), 'ERROR /nowhere/fbuild%-lsp is not installed')
@@ -370,6 +405,8 @@ test('the help describes every command, and each of its tags is there once', fun
   assert(vim.uv.fs_copyfile(t.repository .. '/editors/nvim/doc/fbuild.txt', doc .. '/fbuild.txt'))
   vim.cmd.helptags(doc)
   local tags = table.concat(vim.fn.readfile(doc .. '/tags'), '\n')
+  local ours = t.repository .. '/editors/nvim/doc/tags'
+  equal(table.concat(vim.fn.readfile(ours), '\n'), tags)
   for name in pairs(vim.api.nvim_get_commands({})) do
     if vim.startswith(name, 'Fbuild') then
       match(tags, ':' .. name .. '\t')

@@ -108,6 +108,7 @@ function M.port(name)
           return { value = port.name, label = vim.trim(port.name .. '  ' .. port.description) }
         end)
         :totable()
+      table.insert(choices, { value = 'sim:', label = 'simulated board' })
       table.insert(choices, { label = 'another port…', ask = true })
       offer(client, 'port', choices)
     end)

@@ -41,6 +41,7 @@ end
 local commands = {
   Deploy = job('deploy'),
   DeployFull = job('deploy', 'full'),
+  Build = call('jobs', 'build'),
   Verify = job('verify'),
   Plan = job('plan'),
   Cancel = call('jobs', 'cancel'),
@@ -58,7 +59,8 @@ local commands = {
           table.insert(lines, ('  %s  %s  %s'):format(when, deploy.target, deploy.short))
         end
       end
-      require('fbuild.window').show('fbuild://history', #lines > 0 and lines or { 'no deploy yet' })
+      lines = #lines > 0 and lines or { 'no deploy yet' }
+      require('fbuild.window').show('fbuild://history', lines, true)
     end)
   end,
   Log = call('log', 'show'),

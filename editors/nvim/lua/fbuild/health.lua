@@ -33,6 +33,28 @@ local function check_server()
   return binary
 end
 
+--- A file for which the server would run.
+---@return string?
+local function open_file()
+  local wanted = vim.lsp.config[require('fbuild.server').name].filetypes
+  local buffer = vim.iter(vim.api.nvim_list_bufs()):find(function(buffer)
+    return vim.api.nvim_buf_is_loaded(buffer)
+      and vim.list_contains(wanted, vim.bo[buffer].filetype)
+      and require('fbuild.project').root_of_buffer(buffer) ~= nil
+  end)
+  return buffer and vim.api.nvim_buf_get_name(buffer)
+end
+
+--- Without its tags `:help fbuild` finds nothing, and only plugin managers make them.
+local function check_help()
+  if
+    #vim.api.nvim_get_runtime_file('doc/tags', true) > 0
+    and #vim.fn.getcompletion('fbuild-setup', 'help') == 0
+  then
+    vim.health.warn(':help fbuild is not found', { ':helptags ALL' })
+  end
+end
+
 local function check_client()
   local server = require('fbuild.server')
   if not server.is_enabled() then
@@ -41,7 +63,12 @@ local function check_client()
     })
   end
   local clients = server.running()
-  if #clients == 0 then
+  local open = #clients == 0 and open_file()
+  if open then
+    vim.health.warn('not running, although a file of a project is open: ' .. open, {
+      'if the server is installed, :FbuildRestart starts it; :FbuildLog says how it ended',
+    })
+  elseif #clients == 0 then
     vim.health.info('not running: no file of a project is open')
   end
   for _, client in ipairs(clients) do

@@ -43,11 +43,14 @@ local function without_answer(kind, err)
   }
 end
 
----@param result {text: fbuild.Text, message?: string}
+---@param result {text: fbuild.Text, message?: string, error?: fbuild.Failure, warnings?: string[]}
 local function tell_result(result)
   local text = result.text
-  local short = (result.message or text.lines[1]) .. (levels[text.level] and ' (:FbuildLog)' or '')
-  say.notify(text.sentence, levels[text.level], short)
+  local hint = levels[text.level] and ' (:FbuildLog)' or ''
+  -- What to do is worth more than how it came, which is in the log.
+  local care = result.error and result.error.remedy or result.warnings and result.warnings[1]
+  local short = care and ('%s: %s'):format(text.short, care) or result.message or text.lines[1]
+  say.notify(text.sentence, levels[text.level], { short .. hint })
 end
 
 ---@param client vim.lsp.Client
@@ -68,15 +71,24 @@ end
 --- Files that differ from what is in their buffers. The server hears of edits and saves, and would
 --- not know that an undo took the edit back.
 ---@param client vim.lsp.Client
----@return string[]
-local function unsaved(client)
-  return vim
-    .iter(vim.lsp.get_buffers_by_client_id(client.id))
-    :filter(function(buffer)
-      return vim.bo[buffer].modified
+---@return integer[] buffers
+local function modified(client)
+  return vim.tbl_filter(function(buffer)
+    return vim.bo[buffer].modified
+  end, vim.lsp.get_buffers_by_client_id(client.id))
+end
+
+--- Saves them, unless the options do not want that. The server warns of one that cannot be saved.
+---@param client vim.lsp.Client
+local function save(client)
+  if not require('fbuild.options').read().save then
+    return
+  end
+  for _, buffer in ipairs(modified(client)) do
+    vim.api.nvim_buf_call(buffer, function()
+      vim.cmd('silent! update')
     end)
-    :map(vim.api.nvim_buf_get_name)
-    :totable()
+  end
 end
 
 ---@param kind fbuild.Kind
@@ -84,7 +96,11 @@ end
 ---@param client vim.lsp.Client
 ---@param done? fun(outcome: fbuild.Outcome)
 local function run_on(kind, argument, client, done)
-  argument = vim.tbl_extend('keep', argument, { unsaved = unsaved(client) })
+  if kind == 'deploy' then
+    save(client)
+  end
+  local unsaved = vim.tbl_map(vim.api.nvim_buf_get_name, modified(client))
+  argument = vim.tbl_extend('keep', argument, { unsaved = unsaved })
   announce(kind, 'Start', argument)
   server.request(client, 'fbuild.server.' .. kind, argument, function(err, outcome)
     outcome = outcome or without_answer(kind, err)
@@ -143,6 +159,21 @@ end
 ---@param port? string
 function M.erase(port)
   on_board('erase', 'fbuild.server.eraseFlash', port, tell_result)
+end
+
+--- Builds what a deploy would take. No board is needed.
+---@param target? string
+function M.build(target)
+  server.with_client(function(client)
+    save(client)
+    local argument = { target = target, root = client.root_dir }
+    announce('build', 'Start', argument)
+    server.request(client, 'fbuild.server.build', argument, function(err, result)
+      result = result or without_answer('build', err)
+      tell_result(result)
+      announce('build', 'Done', result)
+    end)
+  end)
 end
 
 --- Stops every job of every server.

@@ -21,12 +21,20 @@ local handlers = {
   end,
   ['fbuild/status'] = function(status, context)
     state.of(context.client_id):set_status(status)
+    require('fbuild.leaving').watch()
     if status.state == 'running' then
       say.echo(status.text.short)
     end
   end,
   ['fbuild/targets'] = function(targets, context)
-    state.of(context.client_id):set_targets(targets)
+    local unfinished = state.of(context.client_id):set_targets(targets)
+    if unfinished then
+      say.notify(
+        unfinished.sentence,
+        vim.log.levels.WARN,
+        { unfinished.lines[2] .. ': ' .. unfinished.lines[3] }
+      )
+    end
   end,
   ['fbuild/ports'] = function(result, context)
     state.of(context.client_id).ports = result.ports
@@ -40,5 +48,11 @@ M.handlers = vim.tbl_map(function(handle)
     handle(null.to_nil(params), context)
   end
 end, handlers)
+
+-- Neovim puts a colon after the question.
+M.handlers['window/showMessageRequest'] = function(err, params, context)
+  params.message = params.message:gsub('%.$', '')
+  return vim.lsp.handlers['window/showMessageRequest'](err, params, context)
+end
 
 return M

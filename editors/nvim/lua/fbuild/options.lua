@@ -6,11 +6,20 @@ local M = {}
 ---@field server? string the server's binary; else $FBUILD_LSP_PATH, else `fbuild-lsp` in $PATH
 ---@field trust? boolean|string[] may build commands run: everywhere, or below these folders
 ---@field echo? boolean show progress and outcomes in the message line
+---@field save? boolean save changed files before a deploy
 
 ---@class (exact) fbuild.ResolvedOptions
 ---@field server string
 ---@field trust boolean|string[]
 ---@field echo boolean
+---@field save boolean
+
+local switch = {
+  expected = 'true or false',
+  check = function(value)
+    return type(value) == 'boolean'
+  end,
+}
 
 ---@type table<string, {expected: string, check: fun(value: any): boolean}>
 local known = {
@@ -30,12 +39,8 @@ local known = {
           end)
     end,
   },
-  echo = {
-    expected = 'true or false',
-    check = function(value)
-      return type(value) == 'boolean'
-    end,
-  },
+  echo = switch,
+  save = switch,
 }
 
 --- The options, and what is wrong with those that were set.
@@ -66,6 +71,7 @@ function M.read()
     server = vim.fs.normalize(binary),
     trust = valid.trust or false,
     echo = valid.echo ~= false,
+    save = valid.save ~= false,
   }
   return options, problems
 end

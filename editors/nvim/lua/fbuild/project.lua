@@ -86,6 +86,37 @@ function M.root(path)
   return cargo_root(dirs[1]) or vim.fs.root(dirs[1], weak_marker)
 end
 
+-- What is no project of the person's, however it looks.
+local not_ours = { 'build', 'target', 'node_modules', 'managed_components', 'components' }
+
+--- The projects below a folder, three levels down; none inside another.
+---@param dir string
+---@return string[] roots
+function M.below(dir)
+  local found = {} ---@type string[]
+  local function is_inside(path)
+    return vim.iter(found):any(function(root)
+      return vim.startswith(path, root .. '/')
+    end)
+  end
+  local entries = vim.fs.dir(dir, {
+    depth = 3,
+    skip = function(name)
+      local base = vim.fs.basename(name)
+      return not vim.startswith(base, '.') and not vim.list_contains(not_ours, base)
+    end,
+  })
+  for name, kind in entries do
+    local path = vim.fs.joinpath(dir, name)
+    local is_ours = not vim.list_contains(not_ours, vim.fs.basename(name))
+    if kind == 'directory' and is_ours and not is_inside(path) and is_project(path) then
+      table.insert(found, path)
+    end
+  end
+  table.sort(found)
+  return found
+end
+
 --- The project that a buffer's file belongs to.
 ---@param buffer integer
 ---@return string? root

@@ -6,19 +6,24 @@ local levels = vim.log.levels
 -- Like this, and not by Neovim's own `vim.notify`, whose errors ask for Enter where 'cmdheight' is 0.
 local highlights = { [levels.ERROR] = 'ErrorMsg', [levels.WARN] = 'WarningMsg' }
 
---- Cut to what the message line holds.
+---@param text string
+---@return boolean
+local function fits(text)
+  return vim.fn.strdisplaywidth(text) <= vim.v.echospace
+end
+
+--- Cut to what the message line holds, in the middle: at the end is what to do.
 ---@param text string
 ---@return string
 local function fitted(text)
-  local space = vim.v.echospace
-  if vim.fn.strdisplaywidth(text) <= space then
-    return text
+  local cut, n = text, vim.fn.strchars(text)
+  local head = math.max(math.floor(vim.v.echospace * 0.55), 1)
+  local from = head
+  while not fits(cut) and from < n do
+    from = from + 1
+    cut = vim.fn.strcharpart(text, 0, head) .. '…' .. vim.fn.strcharpart(text, from)
   end
-  local cut = vim.fn.strcharpart(text, 0, space - 1)
-  while vim.fn.strdisplaywidth(cut) > space - 1 do
-    cut = vim.fn.strcharpart(cut, 0, vim.fn.strchars(cut) - 1)
-  end
-  return cut .. '…'
+  return cut
 end
 
 --- A plugin that shows notifications in windows of its own has room for all of a text.
@@ -40,13 +45,13 @@ end
 --- Say something that the person should see: at once, or when the command line is free again.
 ---@param text string
 ---@param level? integer of `vim.log.levels`; information if left out
----@param short? string what to say where the message line does not hold all of the text
-function M.notify(text, level, short)
+---@param shorter? string[] what to say where the message line does not hold all of it, the longest first
+function M.notify(text, level, shorter)
   if is_typing_a_command() then
     vim.api.nvim_create_autocmd('ModeChanged', {
       once = true,
       callback = vim.schedule_wrap(function()
-        M.notify(text, level, short)
+        M.notify(text, level, shorter)
       end),
     })
     return
@@ -58,9 +63,9 @@ function M.notify(text, level, short)
   -- A second message in the same moment would ask for Enter; a redraw makes room for it.
   vim.cmd.redraw()
   local line = text:gsub('%s*\n%s*', ' · ')
-  local fits = vim.fn.strdisplaywidth(line) <= vim.v.echospace
-  local chunk = { fitted(fits and line or short or line), highlights[level] }
-  vim.api.nvim_echo({ chunk }, true, {})
+  local texts = { line, unpack(shorter or {}) }
+  local chosen = vim.iter(texts):find(fits) or texts[#texts]
+  vim.api.nvim_echo({ { fitted(chosen), highlights[level] } }, true, {})
 end
 
 ---@param text string

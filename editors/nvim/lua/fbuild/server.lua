@@ -161,26 +161,12 @@ local function current_root()
   return project.root(vim.fn.getcwd()), false
 end
 
---- The server of the current buffer's project, started if need be. A buffer that is not attached,
---- of whatever kind, has the project that its file is in, else that of the current folder.
+--- The server of a project, started if need be.
+---@param root string
+---@param is_of_buffer boolean
 ---@param ready fun(client: vim.lsp.Client)
----@param failed? fun(error: fbuild.Error) if left out, the person is told
-function M.with_client(ready, failed)
-  failed = failed or function(err)
-    say.error(err.message)
-  end
-  local attached = vim.lsp.get_clients({ name = M.name, bufnr = 0 })[1]
-  if attached and not attached:is_stopped() then
-    return ready(attached)
-  end
-  local root, is_of_buffer = current_root()
-  if not root then
-    local running = M.running()
-    if #running == 1 then
-      return ready(running[1])
-    end
-    return failed({ message = 'no project here: neither the file nor the current folder is in one' })
-  end
+---@param failed fun(error: fbuild.Error)
+local function start(root, is_of_buffer, ready, failed)
   local missing = M.missing()
   if missing then
     return failed(missing)
@@ -201,6 +187,45 @@ function M.with_client(ready, failed)
       failed(err)
     else
       ready(client)
+    end
+  end)
+end
+
+--- The server of the current buffer's project, started if need be. A buffer that is not attached,
+--- of whatever kind, has the project that its file is in, else that of the current folder.
+---@param ready fun(client: vim.lsp.Client)
+---@param failed? fun(error: fbuild.Error) if left out, the person is told, and asked where several projects could be meant
+function M.with_client(ready, failed)
+  local told = failed or function(err)
+    say.error(err.message)
+  end
+  local attached = vim.lsp.get_clients({ name = M.name, bufnr = 0 })[1]
+  if attached and not attached:is_stopped() then
+    return ready(attached)
+  end
+  local root, is_of_buffer = current_root()
+  if root then
+    return start(root, is_of_buffer, ready, told)
+  end
+  local running = M.running()
+  if #running == 1 then
+    return ready(running[1])
+  end
+  local below = project.below(vim.fn.getcwd())
+  if #below == 1 then
+    return start(below[1], false, ready, told)
+  elseif #below == 0 or failed then
+    return told({ message = 'no project in the current folder, around it or in this file' })
+  end
+  vim.ui.select(below, {
+    prompt = 'Which project:',
+    kind = 'fbuild_project',
+    format_item = function(path)
+      return vim.fs.relpath(vim.fn.getcwd(), path) or path
+    end,
+  }, function(path)
+    if path then
+      start(path, false, ready, told)
     end
   end)
 end

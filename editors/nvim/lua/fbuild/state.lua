@@ -48,6 +48,7 @@ end
 
 --- A newer build is a newer fact than the last result.
 ---@param targets fbuild.Targets
+---@return fbuild.Text? unfinished what was left by a deploy of another Neovim, once
 function State:set_targets(targets)
   local is_rebuilt = vim.iter(targets.targets):any(function(target)
     return self.result ~= nil and (target.builtMs or 0) > self.result.at_ms
@@ -55,8 +56,17 @@ function State:set_targets(targets)
   if is_rebuilt then
     self.result = nil
   end
+  local is_first = self.targets == nil and next(self.running) == nil
   self.targets = targets
   vim.cmd.redrawstatus()
+  return is_first and self:unfinished() or nil
+end
+
+--- That the last deploy left the board half written.
+---@return fbuild.Text?
+function State:unfinished()
+  local selection = self.targets and self.targets.selected[1]
+  return selection and selection.next.unfinished
 end
 
 --- Another choice is a newer fact, too. It is reported when it is made: the server's own word of it may
@@ -83,8 +93,10 @@ end
 function State:text()
   local job = self:job()
   local selection = self.targets and self.targets.selected[1]
+  local unfinished = self:unfinished()
   return job and job.text.short
     or self.result and self.result.text
+    or unfinished and unfinished.short
     or selection and selection.next.short
     or 'fbuild'
 end

@@ -67,6 +67,7 @@
 ---@field job integer
 ---@field kind string
 ---@field state 'running'|'succeeded'|'failed'|'cancelled'
+---@field phase? string
 ---@field text fbuild.Text
 
 ---@class fbuild.Target
@@ -78,7 +79,7 @@
 ---@field root string
 ---@field target? string
 ---@field port? string
----@field next {target?: string, port?: string, short: string, detail: string} what a deploy would take
+---@field next {target?: string, port?: string, short: string, detail: string, unfinished?: fbuild.Text} what a deploy would take
 
 ---@class fbuild.Targets
 ---@field targets fbuild.Target[]

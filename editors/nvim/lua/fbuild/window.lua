@@ -37,14 +37,13 @@ end
 
 --- The buffer's text, in a window of its own.
 ---@param buffer integer
-local function show(buffer)
-  local height = math.min(vim.api.nvim_buf_line_count(buffer), math.floor(vim.o.lines / 2))
+---@param is_prose boolean its lines are sentences, and not the rows of a table
+local function show(buffer, is_prose)
   local window = preview_window()
   if window then
     vim.api.nvim_win_set_buf(window, buffer)
-    vim.api.nvim_win_set_height(window, height)
   else
-    window = vim.api.nvim_open_win(buffer, false, { split = 'below', win = -1, height = height })
+    window = vim.api.nvim_open_win(buffer, false, { split = 'below', win = -1 })
     vim.wo[window].previewwindow = true
   end
   for option, value in pairs({
@@ -53,20 +52,26 @@ local function show(buffer)
     signcolumn = 'no',
     spell = false,
     winfixheight = true,
-    wrap = false,
+    wrap = is_prose,
+    linebreak = is_prose,
+    breakindent = is_prose,
+    breakindentopt = 'shift:4',
   }) do
     vim.wo[window][0][option] = value
   end
+  local height = vim.api.nvim_win_text_height(window, {}).all
+  vim.api.nvim_win_set_height(window, math.min(height, math.floor(vim.o.lines / 2)))
   return window
 end
 
 --- Show these lines.
 ---@param name string as in `fbuild://plan`
 ---@param lines string[]
-function M.show(name, lines)
+---@param is_prose? boolean
+function M.show(name, lines, is_prose)
   local buffer = buffer_of(name)
   set_lines(buffer, 0, -1, lines)
-  vim.api.nvim_win_set_cursor(show(buffer), { 1, 0 })
+  vim.api.nvim_win_set_cursor(show(buffer, is_prose or false), { 1, 0 })
 end
 
 --- Add lines to a text that grows, whether it is shown or not; only the last ones are kept.
@@ -92,7 +97,7 @@ end
 --- Show a text that grows, from its end.
 ---@param name string
 function M.show_end(name)
-  M.to_end(show(buffer_of(name)))
+  M.to_end(show(buffer_of(name), true))
 end
 
 ---@param window integer
