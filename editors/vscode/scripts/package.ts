@@ -59,6 +59,7 @@ function stage(target: Target): void {
   for (const name of SHIPPED) {
     fs.cpSync(path.join(extension, name), path.join(staging, name), { recursive: true });
   }
+  fs.copyFileSync(path.join(repository, "CHANGELOG.md"), path.join(staging, "CHANGELOG.md"));
   const licences = ["LICENSE-MIT", "LICENSE-APACHE"].map((name) =>
     fs.readFileSync(path.join(repository, name), "utf8"),
   );

@@ -6,6 +6,7 @@ import type { PlanPages } from "./commands/plan.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Model } from "./model.ts";
 import type { Server } from "./server/connection.ts";
+import { project } from "./view/facts.ts";
 
 export interface Desk {
   context: vscode.ExtensionContext;
@@ -16,8 +17,8 @@ export interface Desk {
   pages: PlanPages;
 }
 
-/** The folder that a question to the server is about, as an argument. */
+/** The project that a question to the server is about, as an argument. */
 export function root({ model }: Desk): { root?: string } {
-  const { folder } = model.facts;
-  return folder ? { root: folder.path } : {};
+  const path = project(model.facts);
+  return path === undefined ? {} : { root: path };
 }

@@ -7,12 +7,14 @@ import { PlanPages } from "./commands/plan.ts";
 import { gone, registerCommands } from "./commands/register.ts";
 import { shown } from "./commands/shown.ts";
 import type { Desk } from "./desk.ts";
-import { showFailure } from "./jobs/failure.ts";
+import { followFront } from "./front.ts";
+import { showFailure, tellUnfinished } from "./jobs/failure.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Model } from "./model.ts";
 import { Server } from "./server/connection.ts";
 import { Subscribers } from "./subscribers.ts";
 import { taskProvider } from "./tasks/provider.ts";
+import { boardsView } from "./tree/view.ts";
 import { healthItem } from "./view/health.ts";
 import { statusBar } from "./view/statusBar.ts";
 import { Workspace } from "./workspace.ts";
@@ -39,7 +41,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
   context.subscriptions.push(
     log,
     workspace,
+    followFront(model, server),
     statusBar(model),
+    tellUnfinished(desk),
+    boardsView(desk),
     healthItem(model),
     pages.register(),
     registerCommands(desk),

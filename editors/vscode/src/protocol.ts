@@ -7,6 +7,7 @@ export const Command = {
   deploy: "fbuild.server.deploy",
   verify: "fbuild.server.verify",
   plan: "fbuild.server.plan",
+  build: "fbuild.server.build",
   cancel: "fbuild.server.cancel",
   targets: "fbuild.server.targets",
   selectTarget: "fbuild.server.selectTarget",
@@ -115,6 +116,8 @@ export interface Next {
   short: string;
   /** Markdown. */
   detail: string;
+  /** That the last deploy left the board half written. */
+  unfinished: Text | null;
 }
 
 export interface Targets {
@@ -123,8 +126,14 @@ export interface Targets {
   selected: Selection[];
 }
 
+export interface Port {
+  name: string;
+  likelyBoard: boolean;
+  description: string;
+}
+
 export interface Ports {
-  ports: { name: string; likelyBoard: boolean; description: string }[];
+  ports: Port[];
 }
 
 export interface BoardInfo {
@@ -137,6 +146,12 @@ export interface BoardInfo {
 export interface Erased {
   outcome: "erased" | "cancelled" | "failed";
   message: string;
+  error: Failure | null;
+  text: Text;
+}
+
+export interface Built {
+  outcome: "built" | "cancelled" | "failed";
   error: Failure | null;
   text: Text;
 }

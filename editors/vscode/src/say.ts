@@ -15,6 +15,14 @@ export function failure<B extends string>(
   return vscode.window.showErrorMessage<B>(message(text), ...buttons);
 }
 
+/** Shows something that needs care; the button that was clicked. */
+export function warning<B extends string>(
+  text: string,
+  ...buttons: readonly B[]
+): Thenable<B | undefined> {
+  return vscode.window.showWarningMessage<B>(message(text), ...buttons);
+}
+
 export function information(text: string): void {
   void vscode.window.showInformationMessage(message(text));
 }
@@ -31,6 +39,44 @@ export function pick<T extends Choice>(
 ): Thenable<T | undefined> {
   const title = label(options.title ?? "");
   return vscode.window.showQuickPick(items.map(shown), { ...options, title });
+}
+
+/** Lets a person choose several. */
+export function pickSeveral<T extends Choice>(
+  items: readonly T[],
+  options: vscode.QuickPickOptions,
+): Thenable<T[] | undefined> {
+  return vscode.window.showQuickPick(items.map(shown), { ...options, canPickMany: true });
+}
+
+/** Lets a person choose from a list that may change while it is open: `fill` shows it, and anew. */
+export function pickFrom<T extends Choice>(
+  title: string,
+  placeholder: string,
+  fill: (show: (items: readonly T[]) => void) => { dispose(): void },
+): Promise<T | undefined> {
+  const picker = vscode.window.createQuickPick<T>();
+  picker.title = label(title);
+  picker.placeholder = placeholder;
+  picker.matchOnDescription = true;
+  const filling = fill((items) => {
+    const [active] = picker.activeItems;
+    picker.items = items.map(shown);
+    const same = picker.items.find((item) => item.label === active?.label);
+    if (same) picker.activeItems = [same];
+  });
+  picker.show();
+  return new Promise((resolve) => {
+    picker.onDidAccept(() => {
+      resolve(picker.selectedItems[0]);
+      picker.hide();
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+      filling.dispose();
+      picker.dispose();
+    });
+  });
 }
 
 /** A list that the caller keeps control of. */

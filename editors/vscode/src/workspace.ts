@@ -6,7 +6,7 @@ import type { Model } from "./model.ts";
 import type { Facts } from "./view/facts.ts";
 import { withSettings } from "./view/facts.ts";
 import type { Folder } from "./view/folder.ts";
-import { choose } from "./view/folder.ts";
+import { choose, isBelow } from "./view/folder.ts";
 import type { Place } from "./jobs/progress.ts";
 
 export class Workspace implements vscode.Disposable {
@@ -49,7 +49,10 @@ export class Workspace implements vscode.Disposable {
       return {
         ...withSettings(facts, folder, setting),
         hasFolders: folders.length > 1,
+        // A document elsewhere says nothing of this folder.
+        document: folder && isBelow(this.lookedAt ?? "", folder.path) ? this.lookedAt : undefined,
         showsProgress: settings.get<Place>("progress", "notification") !== "off",
+        showsButton: settings.get("button.statusBar", true),
       };
     });
   }

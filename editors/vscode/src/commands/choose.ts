@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import { root } from "../desk.ts";
-import type { Ports, Selection, Targets } from "../protocol.ts";
+import type { Port, Ports, Selection, Targets } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
 import { withChoice } from "../view/facts.ts";
@@ -52,12 +52,23 @@ export async function chooseTarget(desk: Desk): Promise<boolean> {
   return true;
 }
 
-/** Chooses the folder's board. `undefined`: nothing was chosen; `""`: whichever is there. */
-export async function choosePort(desk: Desk): Promise<string | undefined> {
-  const port = await pickPort(desk, "Where the board is", true);
+/** Chooses a target that is known by name. */
+export function selectTarget(desk: Desk, target: string, where: object): Promise<void> {
+  return select(desk, Command.selectTarget, { ...where, target });
+}
+
+/** Chooses the project's board. `undefined`: nothing was chosen; `""`: whichever is there. */
+export async function choosePort(desk: Desk, given?: string): Promise<string | undefined> {
+  const port = given ?? (await pickPort(desk, "Where the board is", "first"));
   if (port === undefined) return undefined;
   await select(desk, Command.selectPort, { ...root(desk), port: port === "" ? null : port });
   return port;
+}
+
+/** Chooses a board after a failure. A simulated one is for this once: the next deploy is for a real one. */
+export async function choosePortAgain(desk: Desk): Promise<string | undefined> {
+  const port = await pickPort(desk, "Where the board is", "last");
+  return port === undefined || isSimulated(port) ? port : choosePort(desk, port);
 }
 
 async function select(desk: Desk, command: string, choice: object): Promise<void> {
@@ -65,14 +76,44 @@ async function select(desk: Desk, command: string, choice: object): Promise<void
   desk.model.update((facts) => withChoice(facts, chosen));
 }
 
-/** Asks for a port, for once. */
+const SIMULATED = "sim:?time=real";
+
+function isSimulated(port: string): boolean {
+  return port.startsWith("sim:");
+}
+
+/** Asks for a port, for once. `automatic`: where in the list the automatic choice is, if anywhere. */
 export async function pickPort(
   desk: Desk,
   title: string,
-  hasAutomatic: boolean,
+  automatic?: "first" | "last",
 ): Promise<string | undefined> {
   const { ports } = await desk.server.run<Ports>(Command.ports, {});
-  const items: Choice<string>[] = [...ports]
+  const pick = await say.pickFrom<Choice<string>>(
+    title,
+    "A board that is plugged in now is listed at once",
+    (show) =>
+      desk.model.follow(({ ports: now }) => {
+        const items = portItems(now ?? ports);
+        if (automatic === "first") items.unshift(AUTOMATIC_PORT);
+        if (automatic === "last") items.push(AUTOMATIC_PORT);
+        show([...items, { label: "Other…", iconPath: new vscode.ThemeIcon("edit") }]);
+      }),
+  );
+  if (!pick) return undefined;
+  return pick.value ?? (await typePort(title));
+}
+
+const AUTOMATIC_PORT = {
+  label: AUTOMATIC,
+  description: "the setting fbuild.port, else the only board that is plugged in",
+  iconPath: new vscode.ThemeIcon("wand"),
+  value: "",
+};
+
+/** The ports that are there, boards first, and a simulated board. */
+export function portItems(ports: readonly Port[]): (Choice<string> & { value: string })[] {
+  const items = [...ports]
     .sort((a, b) => Number(b.likelyBoard) - Number(a.likelyBoard))
     .map((port) => ({
       label: port.name,
@@ -80,26 +121,13 @@ export async function pickPort(
       iconPath: new vscode.ThemeIcon(port.likelyBoard ? "circuit-board" : "plug"),
       value: port.name,
     }));
-  if (hasAutomatic) {
-    items.unshift({
-      label: AUTOMATIC,
-      description: "the setting fbuild.port, else the only board that is plugged in",
-      iconPath: new vscode.ThemeIcon("wand"),
-      value: "",
-    });
-  }
-  items.push(
-    {
-      label: "Simulated board",
-      description: "no hardware needed; its flash is a file",
-      iconPath: new vscode.ThemeIcon("vm"),
-      value: "sim:?time=real",
-    },
-    { label: "Other…", iconPath: new vscode.ThemeIcon("edit") },
-  );
-  const pick = await say.pick(items, { title, matchOnDescription: true });
-  if (!pick) return undefined;
-  return pick.value ?? (await typePort(title));
+  const simulated = {
+    label: "Simulated board",
+    description: "no hardware needed; its flash is a file",
+    iconPath: new vscode.ThemeIcon("vm"),
+    value: SIMULATED,
+  };
+  return [...items, simulated];
 }
 
 async function typePort(title: string): Promise<string | undefined> {

@@ -9,8 +9,10 @@ import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
 import { ago } from "../view/ago.ts";
 
+type Past = PastDeploy & { port: string };
+
 interface Item extends say.Choice {
-  deploy?: PastDeploy & { port: string };
+  deploy?: Past;
 }
 
 const AGAIN: vscode.QuickInputButton = {
@@ -22,23 +24,21 @@ export async function deployHistory(desk: Desk): Promise<void> {
   const { boards } = await desk.server.run<History>(Command.history, {});
   const items = boards.flatMap(({ name, port, deploys }): Item[] => [
     { label: name, kind: vscode.QuickPickItemKind.Separator },
-    ...deploys.map((deploy) => item({ ...deploy, port })),
+    ...deploys.map((deploy) => item({ ...deploy, port }, name)),
   ]);
   if (items.length === 0) items.push({ label: "Nothing has been deployed yet" });
   const picker = say.picker<Item>(items);
   picker.title = "Deploy history";
-  picker.placeholder = "Enter copies a line";
+  picker.placeholder = "Enter: what can be done with it";
   picker.matchOnDescription = picker.matchOnDetail = true;
   picker.onDidTriggerItemButton(({ item: { deploy } }) => {
     picker.hide();
-    if (!deploy) return;
-    const { target, root, port } = deploy;
-    void desk.jobs.deploy("deploy", { target, root, port });
+    if (deploy) void again(desk, deploy);
   });
   picker.onDidAccept(() => {
     const [chosen] = picker.selectedItems;
     picker.hide();
-    if (chosen?.deploy) void vscode.env.clipboard.writeText(chosen.deploy.message);
+    if (chosen?.deploy) void offer(desk, chosen.deploy);
   });
   picker.onDidHide(() => {
     picker.dispose();
@@ -46,14 +46,45 @@ export async function deployHistory(desk: Desk): Promise<void> {
   picker.show();
 }
 
+function again(desk: Desk, { target, root, port }: Past): Promise<unknown> {
+  return desk.jobs.deploy("deploy", { target, root, port });
+}
+
+/** What a person may want of a deploy that is over. */
+async function offer(desk: Desk, deploy: Past): Promise<void> {
+  const { message, root, target, port } = deploy;
+  const items = [
+    {
+      icon: "zap",
+      label: "Deploy Again",
+      description: `${target} to ${port}`,
+      run: () => again(desk, deploy),
+    },
+    {
+      icon: "folder",
+      label: "Open Its Project",
+      description: root,
+      run: () => vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(root), true),
+    },
+    {
+      icon: "copy",
+      label: "Copy",
+      description: message,
+      run: () => vscode.env.clipboard.writeText(message),
+    },
+  ];
+  const pick = await say.pick(items, { title: deploy.short });
+  await pick?.run();
+}
+
 const ICONS: Partial<Record<string, string>> = { failed: "error", cancelled: "circle-slash" };
 
-function item(deploy: Item["deploy"] & object): Item {
+function item(deploy: Past, name: string): Item {
   return {
     icon: ICONS[deploy.outcome] ?? "check",
     label: deploy.short,
     description: ago(deploy.whenMs, Date.now()),
-    detail: `${deploy.target} in ${path.basename(deploy.root)}`,
+    detail: `${deploy.target} in ${path.basename(deploy.root)}, ${name}`,
     buttons: [AGAIN],
     deploy,
   };

@@ -6,12 +6,14 @@ import type { Desk } from "../desk.ts";
 import type { Told } from "../jobs/jobs.ts";
 import type { DeployArguments } from "../protocol.ts";
 import { NoServer } from "../server/connection.ts";
+import { Node } from "../tree/nodes.ts";
 import { boardInformation, eraseFlash } from "./board.ts";
 import { cancel } from "./cancel.ts";
-import { choosePort, chooseTarget, pickPort } from "./choose.ts";
+import { choosePort, chooseTarget, pickPort, selectTarget } from "./choose.ts";
 import { printDebugInformation } from "./debugInformation.ts";
 import { trySimulatedBoard } from "./demo.ts";
 import { deployHistory } from "./history.ts";
+import { deployToBoards } from "./several.ts";
 import { showMenu } from "./menu.ts";
 import { showPlan } from "./plan.ts";
 
@@ -23,16 +25,22 @@ export function registerCommands(desk: Desk): vscode.Disposable {
     deploy: (given) => jobs.deploy("deploy", only(given)),
     deployFull: (given) => jobs.deploy("deploy", { ...only(given), mode: "full" }),
     deployToBoard: async (given) => {
-      const port = await pickPort(desk, "Deploy to which board?", false);
+      const port = await pickPort(desk, "Deploy to which board?");
       return port === undefined ? undefined : jobs.deploy("deploy", { ...only(given), port });
     },
+    build: (given) => jobs.build(only(given)),
     verify: (given) => jobs.deploy("verify", only(given)),
     showPlan: (given) => showPlan(desk, only(given)),
     cancelDeploy: () => cancel(desk),
-    selectTarget: () => chooseTarget(desk),
-    selectPort: () => choosePort(desk),
-    boardInformation: () => boardInformation(desk),
-    eraseFlash: () => eraseFlash(desk),
+    deployToBoards: () => deployToBoards(desk),
+    selectTarget: (given) => {
+      const { target, root } = only(given);
+      return target === undefined ? chooseTarget(desk) : selectTarget(desk, target, { root });
+    },
+    selectPort: (given) => choosePort(desk, only(given).port),
+    boardInformation: (given) => boardInformation(desk, only(given)),
+    eraseFlash: (given) => eraseFlash(desk, only(given)),
+    openSettings: () => vscode.commands.executeCommand("workbench.action.openSettings", "fbuild."),
     deployHistory: () => deployHistory(desk),
     trySimulatedBoard: () => trySimulatedBoard(desk),
     showMenu: () => showMenu(desk),
@@ -50,8 +58,9 @@ export function registerCommands(desk: Desk): vscode.Disposable {
   return vscode.Disposable.from(...registered);
 }
 
-/** Arguments that a key binding or another extension gave; a menu gives other things. */
+/** Arguments that a key binding, another extension or the tree gave; other menus give other things. */
 function only(given: unknown): DeployArguments {
+  if (given instanceof Node) return given.argument;
   return given !== null && typeof given === "object" && !(given instanceof vscode.Uri) ? given : {};
 }
 

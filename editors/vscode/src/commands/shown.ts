@@ -12,6 +12,7 @@ export const shown: Partial<Record<string, Handler>> = {
   [Command.deploy]: (desk, given) => desk.jobs.deploy("deploy", given),
   [Command.verify]: (desk, given) => desk.jobs.deploy("verify", given),
   [Command.plan]: showPlan,
+  [Command.build]: (desk, given) => desk.jobs.build(given),
   [Command.boardInfo]: boardInformation,
   [Command.eraseFlash]: eraseFlash,
 };

@@ -4,14 +4,15 @@ import * as vscode from "vscode";
 
 import type { WorkKind } from "../api.ts";
 import type { Model } from "../model.ts";
-import type { Button, DeployArguments, Outcome, Text } from "../protocol.ts";
+import type { Built, Button, DeployArguments, Outcome, Text } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import type { Server } from "../server/connection.ts";
+import * as say from "../say.ts";
 import { NoServer } from "../server/connection.ts";
-import { unsaved } from "../server/documents.ts";
+import { save, unsaved } from "../server/documents.ts";
 import type { Subscribers } from "../subscribers.ts";
 import type { Health } from "../view/facts.ts";
-import { next } from "../view/facts.ts";
+import { next, project } from "../view/facts.ts";
 import { markdown } from "../view/plain.ts";
 import type { Place, Shown } from "./progress.ts";
 import { show } from "./progress.ts";
@@ -51,7 +52,9 @@ export class Jobs {
     const { model } = this.parts;
     const { folder } = model.facts;
     const isOpen = given.root === undefined && given.uri === undefined;
-    const where = isOpen && folder ? { root: folder.path } : {};
+    const meant = isOpen ? project(model.facts) : given.root;
+    const where = isOpen && meant !== undefined ? { root: meant } : {};
+    if (kind === "deploy") await save();
     const args = { ...given, ...where, unsaved: unsaved() };
     const startedMs = Date.now();
     const title = args.mode === "full" ? "Full deploy" : TITLES[kind];
@@ -60,7 +63,7 @@ export class Jobs {
     );
     // Without a server the status bar says that already, and it is no result.
     if (outcome.error?.code !== "no-server") {
-      model.update((facts) => ({ ...facts, latest: { outcome, folder, startedMs } }));
+      model.update((facts) => ({ ...facts, latest: { outcome, folder, root: meant, startedMs } }));
     }
     if (outcome.error && !watch.isQuiet) this.showFailure(outcome.text);
     return outcome;
@@ -74,8 +77,37 @@ export class Jobs {
     args: DeployArguments,
     watch: Watch = {},
   ): Promise<T> {
-    const { model, server, subscribers } = this.parts;
+    const { model, subscribers } = this.parts;
     await subscribers.willDeploy(kind, args.port ?? next(model.facts).port ?? undefined);
+    let outcome: Outcome | undefined;
+    try {
+      const done = await this.shown<T>(title, command, args, watch);
+      if ("regions" in done) outcome = done;
+      return done;
+    } finally {
+      subscribers.didDeploy({ kind, outcome });
+    }
+  }
+
+  /** Builds what a deploy would take. No port is needed. */
+  async build(given: DeployArguments): Promise<Built> {
+    await save();
+    const root = project(this.parts.model.facts);
+    const args = { ...(root !== undefined && { root }), ...given };
+    const built = await this.shown<Built>("Build", Command.build, args);
+    if (built.error) this.showFailure(built.text);
+    else say.done(built.text.short);
+    return built;
+  }
+
+  /** Asks for a job, and shows how it goes. */
+  private async shown<T>(
+    title: string,
+    command: string,
+    args: DeployArguments,
+    watch: Watch = {},
+  ): Promise<T> {
+    const { model, server } = this.parts;
     const token = `fbuild-vscode/${++this.n}`;
     const follow: Shown["follow"] = (listener) =>
       model.follow(({ running }) => {
@@ -84,17 +116,13 @@ export class Jobs {
       });
     const following = follow(({ text }) => watch.step?.(text.lines.join(" ")));
     const place = vscode.workspace.getConfiguration("fbuild").get<Place>("progress");
-    let outcome: Outcome | undefined;
     try {
       const shown = { place: place ?? "notification", title, follow };
-      const done = await show(shown, watch.cancel, (cancel) =>
+      return await show(shown, watch.cancel, (cancel) =>
         server.run<T>(command, args, { cancel, token }),
       );
-      if ("regions" in done) outcome = done;
-      return done;
     } finally {
       following.dispose();
-      subscribers.didDeploy({ kind, outcome });
     }
   }
 }

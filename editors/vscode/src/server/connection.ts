@@ -7,7 +7,7 @@ import { CloseAction, ErrorAction, ExecuteCommandRequest, State } from "vscode-l
 
 import type { Model } from "../model.ts";
 import type { Health } from "../view/facts.ts";
-import { withHealth, withStatus, withTargets } from "../view/facts.ts";
+import { withHealth, withPorts, withStatus, withTargets } from "../view/facts.ts";
 import { find } from "./binary.ts";
 import { Crashes } from "./crashes.ts";
 import { helped } from "./documents.ts";
@@ -133,7 +133,8 @@ export class Server {
     const client: LanguageClient = new QuietClient(
       "fbuild",
       "fbuild",
-      { command: file },
+      // What it has to say comes by the protocol; to standard error only what it cannot say there.
+      { command: file, args: ["--log", "error"] },
       this.options(() => {
         this.ended(client, "fbuild-lsp ended unexpectedly");
       }),
@@ -141,6 +142,7 @@ export class Server {
     this.client = client;
     client.onNotification("fbuild/status", model.taking(withStatus));
     client.onNotification("fbuild/targets", model.taking(withTargets));
+    client.onNotification("fbuild/ports", model.taking(withPorts));
     try {
       await client.start();
       // It may be gone again.
@@ -194,7 +196,7 @@ export class Server {
       outputChannel: this.parts.log,
       traceOutputChannel: this.parts.log,
       initializationOptions: () => ({
-        notifications: ["status", "targets"],
+        notifications: ["status", "targets", "ports"],
         workspaceTrusted: vscode.workspace.isTrusted,
       }),
       middleware: {

@@ -25,13 +25,23 @@ const sources = [
 /** All of them. */
 export const known = [...helped, ...sources];
 
+/** Saves what a firmware is made of, unless the person does not want that. */
+export async function save(): Promise<void> {
+  if (!vscode.workspace.getConfiguration("fbuild").get<boolean>("saveFiles", true)) return;
+  // One that cannot be saved is warned of.
+  await Promise.all(dirty().map(async (document) => document.save()));
+}
+
 /**
  * Files that differ from what is in their editors, of those that a firmware is made of: a deploy warns
  * of them. The server could only tell from edits and saves, and would miss what an undo took back.
  */
 export function unsaved(): string[] {
+  return dirty().map(({ uri }) => uri.toString());
+}
+
+function dirty(): vscode.TextDocument[] {
   return vscode.workspace.textDocuments
     .filter((document) => document.isDirty)
-    .filter((document) => vscode.languages.match(known, document) > 0)
-    .map(({ uri }) => uri.toString());
+    .filter((document) => vscode.languages.match(known, document) > 0);
 }

@@ -1,10 +1,11 @@
-/** The status bar item for the outcome, and the context keys that the menus go by. */
+/** The status bar's items, for the outcome and for Deploy, and the context keys that the menus go by. */
 
 import * as vscode from "vscode";
 
 import type { Model } from "../model.ts";
 import type { Facts } from "./facts.ts";
-import { statusText } from "./statusText.ts";
+import { hasProject } from "./facts.ts";
+import { isAsking, statusText } from "./statusText.ts";
 import { tooltip } from "./tooltip.ts";
 
 const COLOURS = {
@@ -14,25 +15,42 @@ const COLOURS = {
 };
 
 export function statusBar(model: Model): vscode.Disposable {
-  const item = vscode.window.createStatusBarItem("outcome", vscode.StatusBarAlignment.Left, 10);
+  const { Left } = vscode.StatusBarAlignment;
+  const item = vscode.window.createStatusBarItem("outcome", Left, 10);
   item.name = "fbuild";
-  item.command = "fbuild.showMenu";
+  const button = vscode.window.createStatusBarItem("deploy", Left, 9);
+  button.name = "fbuild: Deploy button";
   const keys = new ContextKeys();
   const following = model.follow((facts) => {
     const { text, spoken, colour } = statusText(facts);
     item.text = text;
+    // A question that has left the screen is still in the list of notifications.
+    item.command = isAsking(facts) ? "notifications.showList" : "fbuild.showMenu";
     item.accessibilityInformation = { label: spoken, role: "button" };
     item.backgroundColor = COLOURS[colour];
     item.tooltip = new vscode.MarkdownString(tooltip(facts));
-    keys.set("fbuild.isBusy", facts.running.length > 0);
+    const isBusy = facts.running.length > 0;
+    show(item, isOfUse(facts));
+    button.text = isBusy ? "$(debug-stop) Cancel" : "$(zap) Deploy";
+    button.command = isBusy ? "fbuild.cancelDeploy" : "fbuild.deploy";
+    button.tooltip = isBusy ? "Cancel the deploy" : "Put the firmware onto the board";
+    show(button, facts.showsButton && hasProject(facts));
+    keys.set("fbuild.isBusy", isBusy);
+    keys.set("fbuild.isAsking", isAsking(facts));
     keys.set("fbuild.hasProject", hasProject(facts));
   });
-  item.show();
-  return vscode.Disposable.from(item, following);
+  return vscode.Disposable.from(item, button, following);
 }
 
-function hasProject({ targets }: Facts): boolean {
-  return targets !== undefined && targets.targets.length + targets.unbuilt.length > 0;
+/** In a window without a project nothing is shown until something is asked for. */
+function isOfUse(facts: Facts): boolean {
+  const { health, latest, running } = facts;
+  return hasProject(facts) || !!latest || running.length > 0 || health.kind !== "ready";
+}
+
+function show(item: vscode.StatusBarItem, isShown: boolean): void {
+  if (isShown) item.show();
+  else item.hide();
 }
 
 /** Sets a key only when it changes: each is a message to another process. */

@@ -3,11 +3,11 @@
 import type { Facts } from "./facts.ts";
 import { next } from "./facts.ts";
 import { markdown } from "./plain.ts";
-
-const MENU = "\n\n---\n\nClick for all actions";
+import { isAsking } from "./statusText.ts";
 
 export function tooltip(facts: Facts): string {
-  return words(facts) + MENU;
+  const click = isAsking(facts) ? "Click for the question" : "Click for all actions";
+  return `${words(facts)}\n\n---\n\n${click}`;
 }
 
 function words(facts: Facts): string {
@@ -19,8 +19,11 @@ function words(facts: Facts): string {
     case "restarting":
     case "stopped":
       return markdown(health.why);
-    case "ready":
+    case "ready": {
+      const { detail, unfinished } = next(facts);
+      const idle = unfinished ? `${unfinished.detail}\n\n${detail}` : detail;
       // Tables in a tooltip have no room between their columns.
-      return (latest?.outcome.text ?? next(facts)).detail.replaceAll("| ", "| &nbsp;&nbsp;");
+      return (latest?.outcome.text.detail ?? idle).replaceAll("| ", "| &nbsp;&nbsp;");
+    }
   }
 }

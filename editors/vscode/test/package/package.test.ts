@@ -13,6 +13,21 @@ function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, options);
 }
 
+test("the changelog and all pictures of the page are inside", () => {
+  const vsix = process.env["FBUILD_VSIX"] ?? "";
+  const list = "import sys, zipfile; print('\\n'.join(zipfile.ZipFile(sys.argv[1]).namelist()))";
+  const names = run("python3", "-c", list, vsix).split("\n");
+  const inside = (name: string) => names.find((one) => one.toLowerCase() === `extension/${name}`);
+  const [page, changes] = [inside("readme.md"), inside("changelog.md")];
+  assert.ok(page && changes, names.join());
+  const text = run("python3", "-c", PRINT, vsix, page);
+  const pictures = [...text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map((match) => match[1] ?? "");
+  assert.ok(pictures.length >= 4);
+  for (const picture of pictures) assert.ok(names.includes(`extension/${picture}`), picture);
+  const links = [...text.matchAll(/(?<!!)\[[^\]]+\]\((?!https:)([^)]+)\)/g)];
+  assert.deepEqual(links, [], "links to what is not inside");
+});
+
 test("the notices name everything that others wrote, with its licence", () => {
   const vsix = process.env["FBUILD_VSIX"] ?? "";
   const notices = run("python3", "-c", PRINT, vsix, "extension/ThirdPartyNotices.txt");

@@ -10,7 +10,7 @@ const repository = path.resolve(import.meta.dirname, "../../../..");
 export interface Project {
   path: string;
   /** Builds it anew, with another text in it. */
-  build(greeting: string): void;
+  build(greeting: string, out?: string): void;
   write(name: string, text: string): void;
   remove(): void;
 }
@@ -24,10 +24,9 @@ export function project(name: string, settings: object = {}): Project {
   const around = fs.mkdtempSync(path.join(os.tmpdir(), "fbuild-project-"));
   const made: Project = {
     path: path.join(around, name),
-    build(greeting) {
+    build(greeting, out = "build") {
       const make = path.join(repository, "tests/example/make.py");
-      const out = path.join(made.path, "build");
-      execFileSync("python3", [make, "--greeting", greeting, "--out", out]);
+      execFileSync("python3", [make, "--greeting", greeting, "--out", path.join(made.path, out)]);
     },
     write(file, text) {
       const full = path.join(made.path, file);

@@ -9,6 +9,9 @@ import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 /** Generous: the machine may be busy. A test that passes never waits this long. */
 export const PATIENCE_MS = 60_000;
 
+/** The command's title, by which those find it who look for other words. */
+export const DEPLOY = "fbuild: Deploy (Flash / Upload to ESP32)";
+
 const screens =
   process.env["FBUILD_SCREENS"] ?? path.resolve(import.meta.dirname, "../../out/screens");
 
@@ -129,6 +132,11 @@ export class Window {
   /** The one item for the outcome. */
   get status(): Locator {
     return this.page.locator('.statusbar-item[id$="fbuild-lsp.outcome"]');
+  }
+
+  /** The item that deploys, or cancels. */
+  get button(): Locator {
+    return this.page.locator('.statusbar-item[id$="fbuild-lsp.deploy"]');
   }
 
   /** Waits until the status bar item says it; what it says. */

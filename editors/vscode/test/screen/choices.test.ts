@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 import type { Window } from "../rig/window.ts";
 
 describe("a choice", () => {
@@ -29,9 +30,9 @@ describe("a choice", () => {
     await window.picture("targets");
     await window.page.keyboard.press("Escape");
     await window.pick("fbuild: Select Target", "espidf:build");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("full flash");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("up to date");
   });
 
@@ -40,7 +41,7 @@ describe("a choice", () => {
     await window.type("sim:once.bin");
     await window.says("full flash");
     assert.ok(fs.existsSync(path.join(blink.path, "once.bin")));
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("up to date");
   });
 

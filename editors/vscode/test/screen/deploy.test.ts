@@ -1,11 +1,14 @@
 /** Palette, progress, status bar: what a person sees of a deploy that goes well. */
 
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { open } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { ENDLESS, project, SLOW } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 import type { Window } from "../rig/window.ts";
 
 describe("a deploy", () => {
@@ -27,28 +30,28 @@ describe("a deploy", () => {
   });
 
   test("full: progress with region and percent, then the result", async () => {
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says(/writing firmware \d+ %/);
     const toast = await window.notified(/Deploy: writing firmware, \d+ of \d+ KiB/);
     await toast.locator(".monaco-progress-container.discrete").waitFor();
     await toast.locator(".monaco-button", { hasText: "Cancel" }).waitFor();
     await window.says(/writing firmware [3-9]\d %/);
     await window.picture("progress");
-    assert.match(await window.says("full flash"), /^full flash · \d+(\.\d)? s$/);
+    assert.match(await window.says("full flash"), /^full flash · \d+(\.\d)? s · simulated board$/);
     await toast.waitFor({ state: "hidden" });
   });
 
   test("nothing to write: it is up to date", async () => {
-    await window.command("fbuild: Deploy");
-    assert.match(await window.says("up to date"), /^up to date · \d+(\.\d)? s$/);
+    await window.command(DEPLOY);
+    assert.match(await window.says("up to date"), /^up to date · \d+(\.\d)? s · simulated board$/);
   });
 
   test("selective: the sectors that differ, after a build that the status bar noticed", async () => {
     blink.build("goodbye");
     await window.says("espidf:build · simulated board");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     const said = await window.says("sectors ·");
-    assert.match(said, /^firmware · [1-4] sectors · \d+(\.\d)? s$/);
+    assert.match(said, /^firmware · [1-4] sectors · \d+(\.\d)? s · simulated board$/);
   });
 
   test("the tooltip has the regions in a table", async () => {
@@ -71,6 +74,80 @@ describe("a deploy", () => {
     const page = window.page.locator(".editor-instance .view-lines");
     await page.filter({ hasText: "there is nothing to write" }).waitFor();
   });
+
+  test("a plan has a Deploy link, and its status is no success", async () => {
+    blink.build("hello");
+    await window.command("fbuild: Show Plan");
+    await window.says(/\d sectors to write/);
+    await window.status.locator(".codicon-list-ordered").waitFor();
+    const lens = window.page.locator(".codelens-decoration", { hasText: "Deploy" }).first();
+    await window.picture("plan");
+    await lens.locator("a").first().click();
+    await window.says(/firmware · [1-4] sectors/);
+  });
+
+  test("one click deploys: in the title of the editor, and in the status bar", async () => {
+    await window.openFile("main.c");
+    await window.page.locator(".editor-actions .codicon-zap").click();
+    await window.says("up to date");
+    blink.build("goodbye");
+    await window.says("espidf:build · simulated board");
+    await window.button.filter({ hasText: "Deploy" }).click();
+    await window.says(/sectors ·/);
+    await window.picture("buttons");
+  });
+
+  test("the palette finds it by other tools' words, and Erase not first", async () => {
+    for (const word of ["flash", "upload", "esp32"]) {
+      await window.palette(word, DEPLOY);
+      const first = window.row(/./).first();
+      assert.doesNotMatch(await first.innerText(), /Erase/, word);
+      await window.page.keyboard.press("Escape");
+    }
+  });
+
+  test("the buttons are hidden by settings", async () => {
+    const settings = { ...SLOW, "fbuild.port": "sim:board.bin?time=real" };
+    const hidden = { "fbuild.button.editorTitle": false, "fbuild.button.statusBar": false };
+    blink.write(".vscode/settings.json", JSON.stringify({ ...settings, ...hidden }));
+    await window.button.waitFor({ state: "hidden" });
+    await window.page.locator(".editor-actions .codicon-zap").waitFor({ state: "hidden" });
+    blink.write(".vscode/settings.json", JSON.stringify(settings));
+    await window.button.waitFor();
+  });
+
+  test("what is not saved is saved first", async () => {
+    const settings = { ...SLOW, "fbuild.port": "sim:board.bin?time=real", "files.autoSave": "off" };
+    blink.write(".vscode/settings.json", JSON.stringify(settings));
+    await window.openFile("main.c");
+    await window.page.locator(".editor-instance .view-lines").click();
+    await window.page.keyboard.type("// ");
+    await window.page.locator(".tab.active.dirty", { hasText: "main.c" }).waitFor();
+    await window.command(DEPLOY);
+    await window.answer(/main\/main.c is newer than the firmware/, "Deploy anyway");
+    await window.says("up to date");
+    assert.match(fs.readFileSync(path.join(blink.path, "main/main.c"), "utf8"), /\/\/ /);
+  });
+});
+
+test("a deploy that a closed window cut short is told in the next one, with what helps", async () => {
+  const blink = project("blink", ENDLESS);
+  const first = await open(blink.path);
+  await first.says("espidf:build");
+  await first.command("fbuild: Deploy (Full)");
+  await first.says(/writing firmware [1-9]\d? %/);
+  await first.command("Developer: Reload Window");
+  try {
+    await first.says("deploy was interrupted");
+    blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin" }\n');
+    await first.picture("interrupted");
+    assert.match((await first.status.getAttribute("class")) ?? "", /warning-kind/);
+    await first.answer(/The last deploy of espidf:build to ESP32 .* may not start/, "Deploy");
+    await first.says(/sectors ·|full flash/);
+  } finally {
+    await first.close();
+    blink.remove();
+  }
 });
 
 test("a deploy that is cancelled says so, and the next one finishes it", async () => {
@@ -84,7 +161,7 @@ test("a deploy that is cancelled says so, and the next one finishes it", async (
     await toast.locator(".monaco-button", { hasText: "Cancel" }).first().click();
     await window.says("cancelled");
     blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin" }\n');
-    await window.says("espidf:build");
+    await window.says("deploy was interrupted");
     await window.command("fbuild: Verify");
     await window.says("board differs");
     await window.answer(/Verify failed/, "Deploy");

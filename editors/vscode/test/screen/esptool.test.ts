@@ -7,6 +7,7 @@ import { test } from "node:test";
 
 import { open } from "../rig/editor.ts";
 import { project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 
 test("an esptool that the workspace names is run when it is trusted, and not before", async () => {
   const esptool = process.env["FBUILD_ESPTOOL"];
@@ -32,7 +33,7 @@ test("an esptool that the workspace names is run when it is trusted, and not bef
     await window.pick("fbuild: Select Port", "Other…");
     await window.type("sim:board.bin");
     await window.says("espidf:build · simulated board");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("esptool missing");
     assert.ok(!fs.existsSync(mark), "it was run");
 
@@ -42,7 +43,7 @@ test("an esptool that the workspace names is run when it is trusted, and not bef
     });
     await trust.first().click();
     await window.page.locator(".workspace-trust-editor.trusted").waitFor();
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("full flash");
     assert.ok(fs.existsSync(mark));
     const image = fs.readFileSync(path.join(blink.path, "build/example.bin"));

@@ -11,6 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 import type { Window } from "../rig/window.ts";
 
 const server = path.resolve(import.meta.dirname, "../../.package/server/fbuild-lsp");
@@ -30,7 +31,7 @@ describe("a deploy that does not go well", () => {
   test("port busy: the cause in red, and Retry works once the port is free", async () => {
     const holder = await holdBoard(path.join(blink.path, "board.bin"));
     try {
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       assert.equal(await window.says("port busy"), "port busy");
       const toast = await window.notified(/port sim:.*board.bin is in use by another program/);
       assert.match(await toast.first().innerText(), /Close the serial monitor/);
@@ -45,10 +46,10 @@ describe("a deploy that does not go well", () => {
     await window.says("full flash");
   });
 
-  test("no answer from the board: another one can be chosen, and is remembered", async () => {
+  test("no answer from the board: another one can be chosen, a simulated one for this once", async () => {
     blink.write(".vscode/settings.json", '{ "fbuild.port": "sim:board.bin?lines=0" }\n');
     await window.says("espidf:build"); // the settings are known: the last result is old
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("no answer from the board");
     await window.answer(/no loader answered/, "Choose Port");
     await window.row("Simulated board").first().waitFor();
@@ -57,11 +58,8 @@ describe("a deploy that does not go well", () => {
     await window.type("sim:other.bin");
     await window.says("full flash");
     assert.ok(fs.existsSync(path.join(blink.path, "other.bin")));
-    await window.command("fbuild: Deploy");
-    await window.says("up to date");
-    await window.pick("fbuild: Select Port", "Automatic");
-    await window.says("espidf:build");
-    await window.command("fbuild: Deploy");
+    // A simulated one was for this once.
+    await window.command(DEPLOY);
     await window.says("no answer from the board");
   });
 
@@ -71,21 +69,36 @@ describe("a deploy that does not go well", () => {
     blink.write("main/main.c", "void app_main(void) {}\n");
     const ahead = new Date(Date.now() + 60_000);
     fs.utimesSync(path.join(blink.path, "main/main.c"), ahead, ahead);
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says("waits for your answer");
     const question = await window.notified(/main\/main.c is newer than the firmware/);
     assert.equal(await window.notification(/^(?!.*Deploy anyway).*is newer than/s).count(), 0);
     await window.command("Notifications: Clear All Notifications");
     await window.says("cancelled");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await question.first().waitFor();
     await window.picture("question");
     await window.answer(/is newer than the firmware/, "Deploy anyway");
     assert.match(await window.says(/up to date/), /up to date/);
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await question.first().waitFor();
     await question.locator(".codicon-notifications-clear").first().click();
     await window.says("cancelled");
+  });
+
+  test("a question that is out of sight comes back by a click on the status bar", async () => {
+    await window.command(DEPLOY);
+    await window.notified(/is newer than the firmware/);
+    await window.page.keyboard.press("Escape");
+    await window
+      .notification(/is newer than/)
+      .first()
+      .waitFor({ state: "hidden" });
+    await window.says("waits for your answer");
+    await window.status.click();
+    const list = window.page.locator(".notifications-center");
+    await list.locator(".monaco-button", { hasText: "Deploy anyway" }).first().click();
+    await window.says("up to date");
   });
 
   test("a file that is called like a link to a command is text, and a click on it runs nothing", async () => {
@@ -95,7 +108,7 @@ describe("a deploy that does not go well", () => {
     const before = fs.readFileSync(listed, "utf8");
     blink.write("build/flasher_args.json", before.replaceAll("example.bin", name));
     try {
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       const toast = await window.notified(new RegExp(`${words}.*does not exist`));
       const text = toast.locator(".notification-list-item-message");
       assert.match(await text.innerText(), /\/\[Install the driver\] \(command:workbench\.action/);
@@ -112,7 +125,7 @@ describe("a deploy that does not go well", () => {
   });
 
   test("erasing asks first", async () => {
-    await window.command("fbuild: Erase Flash");
+    await window.command("fbuild: Erase Whole Flash");
     await window.notified(/Erase the whole flash of the board on sim:.*board.bin\?/);
     await window.picture("erase");
     // It is reported for ten seconds only.

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { ENDLESS, project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 import type { Window } from "../rig/window.ts";
 import { PATIENCE_MS } from "../rig/window.ts";
 
@@ -25,7 +26,7 @@ describe("the server", () => {
   });
 
   test("crashes in the middle of a deploy: it is said", async () => {
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says(/writing firmware \d+ %/);
     await crash(blink.path);
     await window.says("server stopped");
@@ -36,7 +37,7 @@ describe("the server", () => {
   });
 
   test("afterwards a deploy runs, without a notification as it is set, and can be cancelled", async () => {
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.says(/writing firmware [1-9]\d? %/);
     assert.equal(await window.notification(/writing/).count(), 0);
     await window.command("fbuild: Cancel Deploy");
@@ -49,9 +50,9 @@ describe("the server", () => {
       await crash(blink.path);
     }
     await window.says("no server");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.answer(/is not started again/, "Restart Server");
-    await window.says(/espidf:build|cancelled/);
+    await window.says(/espidf:build|cancelled|interrupted/);
   });
 
   test("a server that dies at once is tried a few times, and said once", async () => {
@@ -60,23 +61,23 @@ describe("the server", () => {
     fs.writeFileSync(broken, script, { mode: 0o755 });
     blink.write(".vscode/settings.json", JSON.stringify({ "fbuild.server.path": broken }));
     await window.says("no server");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.notified("is not started again");
     assert.equal(await window.notification(/initialization|connection/).count(), 0);
     await window.command("Notifications: Clear All Notifications");
     blink.write(".vscode/settings.json", "{}");
-    await window.says(/espidf:build|cancelled/);
+    await window.says(/espidf:build|cancelled|interrupted/);
   });
 
   test("a setting that names no server is named in the message", async () => {
     const settings = { "fbuild.server.path": "/nowhere/fbuild-lsp" };
     blink.write(".vscode/settings.json", JSON.stringify(settings));
     await window.says("no server");
-    await window.command("fbuild: Deploy");
+    await window.command(DEPLOY);
     await window.notified("the setting fbuild.server.path names /nowhere/fbuild-lsp");
     await window.command("Notifications: Clear All Notifications");
     blink.write(".vscode/settings.json", "{}");
-    await window.says(/espidf:build|cancelled/);
+    await window.says(/espidf:build|cancelled|interrupted/);
   });
 });
 

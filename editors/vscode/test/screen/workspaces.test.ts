@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 
 import { open } from "../rig/editor.ts";
 import { project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
 
 describe("a workspace", () => {
   test("that is not trusted names no port and no server, until it is trusted", async () => {
@@ -17,7 +18,7 @@ describe("a workspace", () => {
     });
     try {
       assert.equal(await window.says("espidf:build"), "espidf:build · no board");
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       await window.says("no board found");
       assert.ok(!fs.existsSync(path.join(blink.path, "board.bin")));
       await window.picture("untrusted");
@@ -31,7 +32,7 @@ describe("a workspace", () => {
         .first()
         .click();
       await window.says("simulated board");
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       await window.says("full flash");
       assert.ok(fs.existsSync(path.join(blink.path, "board.bin")));
     } finally {
@@ -54,23 +55,53 @@ describe("a workspace", () => {
     try {
       await window.says("espidf:build");
       await window.openFile("one.h");
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       await window.says("first: full flash");
       await window.openFile("two.h");
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       await window.says("second: full flash");
-      await window.command("fbuild: Deploy");
+      await window.command(DEPLOY);
       await window.says("second: up to date");
       assert.ok(fs.existsSync(path.join(first.path, "a.bin")));
       assert.ok(fs.existsSync(path.join(second.path, "b.bin")));
       await window.command("fbuild: Deploy History");
       await window.row("full flash").first().waitFor();
       await window.picture("history");
-      await window.page.keyboard.press("Escape");
+      await window.row("full flash").first().click();
+      await window.row("Deploy Again").first().click();
+      await window.says("up to date");
     } finally {
       await window.close();
       first.remove();
       second.remove();
+    }
+  });
+
+  test("with projects below its folder deploys that of the document in front", async () => {
+    const around = project("around", { "fbuild.port": "sim:board.bin" });
+    fs.rmSync(path.join(around.path, "build"), { recursive: true });
+    fs.rmSync(path.join(around.path, "sdkconfig"));
+    fs.rmSync(path.join(around.path, "main"), { recursive: true });
+    for (const name of ["sensor", "gateway"]) {
+      around.write(`${name}/sdkconfig`, 'CONFIG_IDF_TARGET="esp32"\n');
+      around.write(`${name}/main/${name}.c`, "void app_main(void) {}\n");
+      around.build(name, `${name}/build`);
+    }
+    const window = await open(around.path);
+    try {
+      await window.openFile("sensor.c");
+      await window.says("sensor: espidf:build · simulated board");
+      await window.command(DEPLOY);
+      await window.says("full flash");
+      await window.openFile("gateway.c");
+      await window.says("sensor: full flash");
+      await window.command(DEPLOY);
+      await window.status.filter({ hasText: "full flash", hasNotText: "sensor" }).waitFor();
+      await window.picture("inner-project");
+      assert.ok(fs.existsSync(path.join(around.path, "gateway/board.bin")));
+    } finally {
+      await window.close();
+      around.remove();
     }
   });
 });

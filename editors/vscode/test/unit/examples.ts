@@ -123,6 +123,7 @@ export const next: Next = {
   port: null,
   short: "espidf:build · no board",
   detail: "Target: espidf:build (ESP32)",
+  unfinished: null,
 };
 
 export const targets: Targets = {

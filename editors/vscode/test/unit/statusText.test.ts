@@ -15,17 +15,20 @@ const after = (outcome: Partial<Outcome>, facts: Partial<Facts> = {}) =>
   });
 
 test("idle: what a deploy would take, in the folder that is meant or in one that has something", () => {
-  assert.equal(text({}), "$(zap) espidf:build · no board");
+  assert.equal(text({}), "$(circuit-board) espidf:build · no board");
   const nothing = { ...next, target: null, short: "fbuild: nothing built" };
   const selected = [
     { root: "/docs", target: null, port: null, next: nothing },
     ...targets.selected,
   ];
   const both = { ...targets, selected };
-  assert.equal(text({ targets: both }), "$(zap) espidf:build · no board");
-  assert.equal(text({ targets: both, folder: undefined }), "$(zap) espidf:build · no board");
+  assert.equal(text({ targets: both }), "$(circuit-board) espidf:build · no board");
+  assert.equal(
+    text({ targets: both, folder: undefined }),
+    "$(circuit-board) espidf:build · no board",
+  );
   const docs = { name: "docs", path: "/docs" };
-  assert.equal(text({ targets: both, folder: docs }), "$(zap) fbuild: nothing built");
+  assert.equal(text({ targets: both, folder: docs }), "$(circuit-board) fbuild: nothing built");
 });
 
 test("busy: what goes on, and how much else", () => {

@@ -1,0 +1,64 @@
+/** The daily loop: an edit, one command; what is wrong is said, its correction is built and deployed. */
+
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { openSource } from "../rig/editor.ts";
+import type { Project } from "../rig/project.ts";
+import { project } from "../rig/project.ts";
+import { DEPLOY } from "../rig/window.ts";
+import type { Window } from "../rig/window.ts";
+
+/** Stands for the tool: it builds what the source says, or tells what is wrong with it. */
+const make = path.resolve(import.meta.dirname, "../../../../tests/example/make.py");
+const tool = [
+  `greeting=$(sed -n 's/.*"\\(.*\\)".*/\\1/p' main/main.c)`,
+  `{ [ -n "$greeting" ] || { echo 'main/main.c:1:5: error: expected a greeting'; exit 1; }; }`,
+  `python3 ${make} --greeting "$greeting" --out build`,
+].join(" && ");
+
+describe("an edit", () => {
+  let blink: Project;
+  let window: Window;
+  before(async () => {
+    const port = { "fbuild.port": "sim:board.bin" };
+    blink = project("blink", { ...port, "fbuild.buildBeforeDeploy": tool });
+    window = await openSource(blink);
+    await window.command(DEPLOY);
+    await window.says("full flash");
+  });
+  after(async () => {
+    await window.close();
+    blink.remove();
+  });
+
+  async function write(text: string): Promise<void> {
+    await window.page.locator(".editor-instance .view-lines").click();
+    await window.page.keyboard.press("Control+a");
+    await window.page.keyboard.insertText(text);
+  }
+
+  test("that does not compile touches no board, and one that does is on it by one command", async () => {
+    await write("int main(void) { return 0; }");
+    await window.command(DEPLOY);
+    await window.says("build failed");
+    await window.notified(/expected a greeting/);
+    await window.picture("build-failed");
+    await window.command("Notifications: Clear All Notifications");
+    await write('char *greeting = "By one command";');
+    await window.command(DEPLOY);
+    await window.says(/firmware · \d+ sectors?/);
+    const flash = fs.readFileSync(path.join(blink.path, "board.bin"));
+    assert.ok(flash.includes("By one command"));
+  });
+
+  test("is built without a board, too", async () => {
+    await write('char *greeting = "Built only";');
+    await window.command("fbuild: Build");
+    await window.page.locator(".statusbar-item", { hasText: /built espidf:build/ }).waitFor();
+    const app = fs.readFileSync(path.join(blink.path, "build/example.bin"));
+    assert.ok(app.includes("Built only"));
+  });
+});
