@@ -53,9 +53,26 @@ local function tell_result(result)
   say.notify(text.sentence, levels[text.level], { short .. hint })
 end
 
+--- What a compiler complained of is in diagnostics; after a build that failed it is in the quickfix list, too.
+---@param client vim.lsp.Client
+---@param result {error?: fbuild.Failure}
+local function list_errors(client, result)
+  if result.error and result.error.code == 'build-failed' then
+    local namespace = vim.lsp.diagnostic.get_namespace(client.id)
+    local severity = vim.diagnostic.severity.ERROR
+    vim.diagnostic.setqflist({
+      namespace = namespace,
+      severity = severity,
+      open = false,
+      title = 'fbuild',
+    })
+  end
+end
+
 ---@param client vim.lsp.Client
 ---@param outcome fbuild.Outcome
 local function tell(client, outcome)
+  list_errors(client, outcome)
   if outcome.outcome == 'planned' then
     say.echo('')
     return require('fbuild.window').show('fbuild://plan', outcome.text.lines)
@@ -170,6 +187,7 @@ function M.build(target)
     announce('build', 'Start', argument)
     server.request(client, 'fbuild.server.build', argument, function(err, result)
       result = result or without_answer('build', err)
+      list_errors(client, result)
       tell_result(result)
       announce('build', 'Done', result)
     end)

@@ -45,6 +45,8 @@ describe("an edit", () => {
     await window.command(DEPLOY);
     await window.says("build failed");
     await window.notified(/expected a greeting/);
+    // On its line, too.
+    await window.page.locator(".view-overlays .squiggly-error").first().waitFor();
     await window.picture("build-failed");
     await window.command("Notifications: Clear All Notifications");
     await write('char *greeting = "By one command";');
