@@ -18,6 +18,7 @@ pub(crate) fn step(kind: &str, step: &Step) -> Text {
         "building" if step.amounts.is_some() => {
             format!("building {}", step.amounts.as_deref().unwrap_or_default())
         }
+        "building" if kind == "build" => phase.to_owned(),
         "asking" => format!("{kind}: waits for your answer"),
         "" | "resolving" => kind.to_owned(),
         _ => format!("{kind}: {phase}"),
@@ -68,6 +69,56 @@ mod tests {
         let erasing = words("erasing", None, "", Some("4 of 9 KiB"));
         assert_eq!(erasing.short, "erasing 47 %");
         assert_eq!(erasing.lines, ["erasing"]);
+    }
+
+    /// Whatever a tool prints is said as it is: nothing in it is taken for a region or a phase.
+    #[test]
+    fn every_kind_of_line_is_said_whole() {
+        let error = "building: main.c:3:5: error: expected semicolon";
+        let link = "building: Linking .pio/build/esp32dev/firmware.elf";
+        let asked = "main/main.c is newer than the firmware.";
+        for (phase, text, amounts, short, line) in [
+            ("", "", None, "deploy", ""),
+            (
+                "resolving",
+                "looking for the target",
+                None,
+                "deploy",
+                "looking for the target",
+            ),
+            (
+                "asking",
+                asked,
+                None,
+                "deploy: waits for your answer",
+                asked,
+            ),
+            ("building", error, None, "deploy: building", error),
+            ("building", link, None, "deploy: building", link),
+            (
+                "building",
+                link,
+                Some("12 of 340"),
+                "building 12 of 340",
+                "building",
+            ),
+            (
+                "connecting",
+                "connecting to COM5",
+                None,
+                "deploy: connecting",
+                "connecting to COM5",
+            ),
+        ] {
+            let said = words(phase, None, text, amounts);
+            assert_eq!((&*said.short, &*said.sentence), (short, text), "{phase}");
+            assert_eq!(said.lines, [line], "{phase}");
+        }
+        for phase in ["verifying", "writing", "checking", "erasing"] {
+            let said = words(phase, Some("nvs: x"), "", Some("1 of 2 KiB"));
+            assert_eq!(said.short, format!("{phase} nvs: x 47 %"));
+            assert_eq!(said.sentence, format!("{phase} nvs: x, 1 of 2 KiB"));
+        }
     }
 
     #[test]
