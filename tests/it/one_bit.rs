@@ -17,6 +17,7 @@ mod fault;
 mod first_contact;
 mod noisy;
 mod setting;
+mod twins;
 
 use std::collections::BTreeMap;
 use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print

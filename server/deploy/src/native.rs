@@ -9,6 +9,7 @@ pub mod erase;
 mod loader;
 mod on_board;
 mod prove;
+mod twins;
 mod write;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ use fbuild_loader::session::{Left, Session};
 pub use self::connect::{BoardInfo, board_info};
 use crate::backend::Backend;
 use crate::failure::DeployError;
-use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::job::Job;
 use crate::job::survey::Survey;
 use crate::plan::Plan;
@@ -72,7 +73,11 @@ impl Backend for Native {
         Ok(())
     }
 
-    fn compare(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
+    fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError> {
+        job.survey.table = loaded.table().cloned().or_else(|| {
+            let images = job.survey.regions.iter().map(|region| &region.image);
+            brought_table(images, loaded.table_offset())
+        });
         compare::compare(job, &mut self.session)
     }
 

@@ -14,6 +14,7 @@ use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
 use crate::request::Request;
 use crate::search::Sector;
+use fbuild_project::partitions::PartitionTable;
 use fbuild_project::target::Setting;
 
 /// Least flash size to work with where the board does not tell. What a loader assumes by itself is less.
@@ -92,6 +93,8 @@ pub(crate) struct Survey {
     /// Sectors that belong to no region and lie beside one that is written, by their offset, and what
     /// they held before.
     pub(crate) beside: BTreeMap<u32, [u8; 16]>,
+    /// Partitions of the project, where its table is known.
+    pub(crate) table: Option<PartitionTable>,
 }
 
 impl Default for Survey {
@@ -108,6 +111,7 @@ impl Default for Survey {
             measured,
             flash_size: None,
             beside: BTreeMap::new(),
+            table: None,
         }
     }
 }
@@ -139,6 +143,7 @@ impl Survey {
             measured,
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),
+            table: None,
         }
     }
 

@@ -157,7 +157,10 @@ fn search_board(
         let was_measured = survey.measured.hash_bytes_per_s.is_some();
         let expected = &bytes[in_bytes(&range)];
         let mut digest = survey.hash_sectors(session, n, range.clone(), expected)?;
-        if old.is_some_and(|old| old.may_be_elsewhere(&range, digest)) {
+        let may_be_elsewhere = old.is_some_and(|old| old.may_be_elsewhere(&range, digest));
+        let was = guessed.and_then(|old| old.get(in_bytes(&range)));
+        let meant: Vec<&[u8]> = was.into_iter().chain([expected]).collect();
+        if may_be_elsewhere || survey.may_be_a_twins(session, n, &range, digest, &meant)? {
             digest = survey.hash_sectors(session, n, range.clone(), expected)?;
         }
         if !was_measured && survey.measured.hash_bytes_per_s.is_some() {
