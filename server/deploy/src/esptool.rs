@@ -32,7 +32,6 @@ use std::io;
 
 use fbuild_link::LinesReach;
 use fbuild_link::error::OpenError;
-use fbuild_link::holder::holders;
 use fbuild_link::port_name::PortName;
 use fbuild_loader::reset::{self, After};
 
@@ -159,13 +158,13 @@ impl Backend for Esptool<'_> {
             self.start_firmware(job);
         }
         job.journal.took(self.began.elapsed());
-        result.map_err(|error| match error {
-            // esptool does not look for it.
-            DeployError::Open(OpenError::Busy { port, .. }) => {
-                let holders = holders(&port);
-                OpenError::Busy { port, holders }.into()
+        let open = self.open.take();
+        result.map_err(|error| match (error, open) {
+            // esptool does not look for who holds it; the caller's way to open it does.
+            (DeployError::Open(busy @ OpenError::Busy { .. }), Some(open)) => {
+                open().err().unwrap_or(busy).into()
             }
-            error => error,
+            (error, _) => error,
         })
     }
 }
