@@ -23,6 +23,7 @@ mod mock_board;
 mod native_usb;
 mod old_images;
 mod one_bit;
+mod platformio;
 mod predictions;
 mod rates;
 mod reports;
