@@ -18,6 +18,7 @@ pub mod glob;
 pub mod ini;
 mod json_text;
 mod look;
+mod loose;
 mod named;
 mod paths;
 mod platformio;
@@ -162,6 +163,18 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         zephyr::add(owner, build, &look, &mut inner);
         arduino::add(owner, build, environment, &look, &mut inner);
         found.take_in(owner, inner, has_own, true);
+    }
+    let has_project = survey.is_project || !survey.projects.is_empty();
+    let is_empty = found.targets.is_empty() && found.unbuilt.is_empty() && found.foreign.is_empty();
+    for dir in &survey.images {
+        if is_empty && !has_project {
+            loose::add(&root, dir, &look, &mut found);
+        } else if !found.targets.iter().any(|target| target.has_files_in(dir)) {
+            found.pass(
+                dir,
+                "holds images, and counts only where there is no project",
+            );
+        }
     }
     if let Some(why) = survey.cut {
         found.pass(&root, why);

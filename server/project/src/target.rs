@@ -219,6 +219,13 @@ impl Target {
         })
     }
 
+    /// Whether any of its files lies in this directory itself.
+    pub(crate) fn has_files_in(&self, dir: &Path) -> bool {
+        let regions = self.regions.iter().chain(&self.on_request);
+        let mut places = regions.map(|region| region.source.path().parent());
+        places.any(|place| place == Some(dir))
+    }
+
     /// What to do about a file that is missing or damaged.
     #[must_use]
     pub fn build_remedy(&self) -> String {

@@ -7,6 +7,7 @@ mod esptool_output;
 mod fixtures;
 mod header_patch;
 mod layouts;
+mod loose;
 mod placing;
 mod project_settings;
 mod projects;

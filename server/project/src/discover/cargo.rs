@@ -19,6 +19,9 @@ use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 /// Sources of one program that are looked at.
 const MAX_INPUTS: usize = 5000;
 
+/// Directories around a package in which its workspace is looked for.
+const MAX_AROUND: usize = 6;
+
 /// Crates that only ESP firmware depends on.
 const ESP_CRATES: &[&str] = &[
     "esp-hal",
@@ -35,17 +38,24 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     let Some(manifest) = look.toml(&root.join("Cargo.toml")) else {
         return;
     };
-    let config = look
-        .toml(&root.join(".cargo/config.toml"))
-        .or_else(|| look.toml(&root.join(".cargo/config")))
-        .unwrap_or_default();
-    let manifests = with_members(root, manifest, look);
-    let runner = runner(&config);
-    let is_esp = manifests.iter().any(depends_on_esp)
-        || runner.iter().any(|word| word.ends_with("espflash"));
-    if !is_esp {
+    let outer = workspace_around(root, &manifest, look);
+    let configured_in = |dir: &Path| {
+        let config = look.toml(&dir.join(".cargo/config.toml"));
+        config.or_else(|| look.toml(&dir.join(".cargo/config")))
+    };
+    let workspace = outer.as_ref().map_or(root, |(dir, _)| dir.as_path());
+    let own_config = configured_in(root);
+    let mut manifests = with_members(root, manifest, look);
+    // Beside firmware there may be members for the host, which a workspace's runner says nothing of.
+    let runs_by_espflash = |config| runner(config).iter().any(|word| word.ends_with("espflash"));
+    if !manifests.iter().any(depends_on_esp) && !own_config.as_ref().is_some_and(runs_by_espflash) {
         return;
     }
+    let config = own_config
+        .or_else(|| configured_in(workspace))
+        .unwrap_or_default();
+    let runner = runner(&config);
+    manifests.extend(outer.as_ref().map(|(_, manifest)| manifest.clone()));
     let mut settings = match EspflashSettings::read(root, environment, look) {
         Ok(settings) => settings,
         Err(problem) => return found.problems.push(problem),
@@ -53,6 +63,7 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     settings.apply_runner(root, &runner);
     let project = Project {
         root,
+        workspace,
         config: &config,
         manifests: &manifests,
         settings: &settings,
@@ -63,9 +74,10 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     for triple_dir in look.subdirectories(&target_dir, is_esp_triple) {
         for profile_dir in look.subdirectories(&triple_dir, |_| true) {
             for (name, elf) in programs(&profile_dir, look) {
-                found
-                    .targets
-                    .push(project.target(&triple_dir, &profile_dir, &name, elf));
+                if outer.is_none() || project.is_source_of(&elf, &name) {
+                    let target = project.target(&triple_dir, &profile_dir, &name, elf);
+                    found.targets.push(target);
+                }
             }
         }
     }
@@ -107,6 +119,23 @@ fn with_members(root: &Path, manifest: Table, look: &Look) -> Vec<Table> {
         .filter_map(|dir| look.toml(&dir.join("Cargo.toml")))
         .collect();
     std::iter::once(manifest).chain(members).collect()
+}
+
+/// The workspace that a member belongs to: the nearest one around it, unless it says otherwise.
+fn workspace_around(root: &Path, manifest: &Table, look: &Look) -> Option<(PathBuf, Table)> {
+    let named = || manifest.get("package")?.get("workspace")?.as_str();
+    if manifest.contains_key("workspace") {
+        return None;
+    }
+    let named = named().and_then(|place| root.join(place).canonicalize().ok());
+    let around = root.ancestors().skip(1).map(Path::to_owned);
+    let places: Vec<_> = named.map_or_else(|| around.take(MAX_AROUND).collect(), |it| vec![it]);
+    places.into_iter().find_map(|dir| {
+        let manifest = look.toml(&dir.join("Cargo.toml"))?;
+        manifest
+            .contains_key("workspace")
+            .then_some((dir, manifest))
+    })
 }
 
 fn package_name(manifest: &Table) -> Option<&str> {
@@ -208,6 +237,8 @@ fn is_esp_program(path: &Path) -> bool {
 
 struct Project<'p> {
     root: &'p Path,
+    /// The directory of the workspace that this is a member of, else its own.
+    workspace: &'p Path,
     config: &'p Table,
     manifests: &'p [Table],
     settings: &'p EspflashSettings,
@@ -225,8 +256,17 @@ impl Project<'_> {
             .dir("CARGO_TARGET_DIR")
             .or_else(|| environment.dir("CARGO_BUILD_TARGET_DIR"))
             .or_else(|| configured.map(PathBuf::from));
-        self.root
+        self.workspace
             .join(dir.unwrap_or_else(|| PathBuf::from("target")))
+    }
+
+    /// Whether a program is made from this directory: others of a workspace lie beside it.
+    fn is_source_of(&self, elf: &Path, name: &str) -> bool {
+        let Some(rule) = self.look.text(&elf.with_extension("d")) else {
+            return self.manifests.first().and_then(package_name) == Some(name);
+        };
+        let mut sources = dependencies_of_rule(&rule).into_iter();
+        sources.any(|source| self.workspace.join(source).starts_with(self.root))
     }
 
     fn target(&self, triple_dir: &Path, profile_dir: &Path, name: &str, elf: PathBuf) -> Target {

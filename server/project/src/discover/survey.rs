@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use super::loose;
+
 /// Directories below the workspace that are looked at, in levels.
 const LEVELS: usize = 3;
 /// Entries of directories that are looked at.
@@ -32,6 +34,10 @@ pub(super) struct Survey {
     pub(super) projects: Vec<PathBuf>,
     /// Directories that look like a build's, wherever they are.
     pub(super) builds: Vec<PathBuf>,
+    /// Directories with images, as releases have them, the workspace itself included.
+    pub(super) images: Vec<PathBuf>,
+    /// The workspace looks like a project.
+    pub(super) is_project: bool,
     /// Why it ended early, if it did.
     pub(super) cut: Option<String>,
 }
@@ -50,7 +56,7 @@ impl Survey {
                 ));
                 break;
             };
-            if found.projects.len() + found.builds.len() >= MAX_FOUND {
+            if found.projects.len() + found.builds.len() + found.images.len() >= MAX_FOUND {
                 found.cut = Some(format!(
                     "there are more than {MAX_FOUND} projects and builds; the rest was left out"
                 ));
@@ -61,8 +67,13 @@ impl Survey {
                 found.builds.push(dir);
                 continue;
             }
-            if level > 0 && names.is_project(&dir) {
-                found.projects.push(dir.clone());
+            match (names.is_project(&dir), level) {
+                (true, 0) => found.is_project = true,
+                (true, _) => found.projects.push(dir.clone()),
+                (false, _) => {}
+            }
+            if loose::may_be_images(&names.files) {
+                found.images.push(dir.clone());
             }
             if names.has_dir(".esphome") {
                 waiting.push_back((dir.join(".esphome/build"), level));
