@@ -167,7 +167,8 @@ fn what_is_older_than_the_build_does_not_decide() {
         ".pio/build/dev/partitions.bin",
     );
     for (ini, aged, firmware, remarks) in [
-        (&ini, &[table, "platformio.ini"][..], 0x1_0000, 0),
+        (&ini, &[table, "platformio.ini"][..], 0x1_0000, 1),
+        (&scripts, &[table, "platformio.ini"], 0x1_0000, 0),
         (&ini, &[idedata], 0x9_0000, 1),
         (&ini, &[idedata, table], 0x9_0000, 1),
         // A script may be what moved it.
@@ -192,6 +193,15 @@ fn what_is_older_than_the_build_does_not_decide() {
         );
         assert!(target.region("extra").is_some(), "{aged:?}");
     }
+    // Unpacked or copied together: nothing tells which was first.
+    let files = platformio(&ini, SAFEBOOT, &[(idedata, IDEDATA)]);
+    let target = discover_with_core(&files).targets[0].clone();
+    assert_eq!(target.firmware().unwrap().offset, 0x9_0000);
+    assert!(
+        target.remarks[0].contains("idedata.json is not newer"),
+        "{:?}",
+        target.remarks
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What to do about a refusal: it has to point the right way.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
@@ -106,7 +107,11 @@ fn an_image_that_no_build_makes_is_not_to_be_built() {
         named("0x8000", "/gone/.pio/build/dev/partitions.bin"),
         named("0x2d0000", "variants/mine/tinyuf2.bin"),
     );
-    write(&build, "idedata.json", idedata.as_bytes());
+    let idedata = write(&build, "idedata.json", idedata.as_bytes());
+    // Written after the build, as `pio run -t idedata` does.
+    let later = SystemTime::now() + Duration::from_mins(1);
+    let file = std::fs::File::options().write(true).open(idedata).unwrap();
+    file.set_modified(later).unwrap();
     let target = find(root);
     let error = image::load(&target, None).unwrap_err();
     assert_eq!(error.code(), "file-missing");

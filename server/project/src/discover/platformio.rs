@@ -10,6 +10,7 @@ mod extra;
 mod platform;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::environment::Environment;
 use super::flasher_args::FlasherArgs;
@@ -31,6 +32,9 @@ pub(super) const ARDUINO_APP: u32 = 0x1_0000;
 const ENTRIES_PER_ENV: usize = 4;
 /// Problems that are told of one platformio.ini.
 const MAX_PROBLEMS: usize = 100;
+
+/// Times of files that were copied or unpacked together, and steps of file systems' clocks.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 const FRAMEWORK: &str = "framework-arduinoespressif32";
 const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
@@ -249,7 +253,9 @@ impl Env<'_> {
         idedata: &IdeData,
         table: Option<&PartitionTable>,
     ) -> Result<(Vec<Region>, Option<String>), ConfigProblem> {
-        let is_newer = |path: &Path| modified(path) > idedata.written;
+        // Where everything was copied or unpacked at once, nothing tells which was first.
+        let certain_from = |written: SystemTime| written.checked_sub(AT_ONCE);
+        let is_newer = |path: &Path| modified(path) > idedata.written.and_then(certain_from);
         let offset_of = |regions: &[Region], name: &str| {
             let found = regions.iter().find(|region| region.name == name);
             found.map(|region| region.offset)
@@ -268,7 +274,7 @@ impl Env<'_> {
         let is_table_newer = is_newer(&self.dir.join("partitions.bin"));
         let is_older = is_table_newer || self.config.files().any(is_newer);
         // Without a table there is nothing that it could contradict.
-        let (Some(name), Some(table)) = (differing.filter(|_| is_older), table) else {
+        let (Some(name), Some(table)) = (differing, table) else {
             return Ok((said, None));
         };
         // What scripts set is known only from there.
@@ -276,11 +282,21 @@ impl Env<'_> {
         let text = |offset: Option<u32>| {
             offset.map_or_else(|| "nowhere".to_owned(), |offset| format!("{offset:#x}"))
         };
-        let remark = format!(
-            "idedata.json is older than the project's files: it puts {name} to {}, and they put it to \
-             {}, which is deployed; `pio run -t idedata` writes it anew",
+        let (here, there) = (
             text(offset_of(&said, name)),
             text(offset_of(&computed, name)),
+        );
+        if !is_older {
+            // What a script moves is meant.
+            let remark = format!(
+                "idedata.json puts {name} to {here}, which is deployed, and the project's files put it \
+                 to {there}"
+            );
+            return Ok((said, Some(remark).filter(|_| !has_scripts)));
+        }
+        let remark = format!(
+            "idedata.json is not newer than the project's files: it puts {name} to {here}, and they \
+             put it to {there}, which is deployed; `pio run -t idedata` writes it anew"
         );
         let app = offset_of(&said, regions::FIRMWARE);
         let is_possible = table.apps().any(|row| Some(row.offset) == app);
