@@ -7,6 +7,7 @@
 mod text;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub use text::{IniFault, IniText, OptionText, SectionText, Span};
 
@@ -54,11 +55,19 @@ impl Options {
             }
             None => self.entries.push(Entry {
                 name: name.to_owned(),
+                key: key(name),
                 value,
                 set,
             }),
         }
     }
+}
+
+/// What stands for a name where many are put in order. Different names may have the same.
+pub(super) fn key(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An option of a section: one of its own, or one of `[DEFAULT]`.
@@ -72,6 +81,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 struct Entry {
     name: String,
+    key: u64,
     value: String,
     set: Set,
 }
@@ -236,16 +246,23 @@ impl Ini {
 
     /// The names of the section and of the option at a place of this.
     pub(super) fn names(&self, place: Place) -> (&str, &str) {
-        let Some(section) = self.sections.get(place.section) else {
-            return ("", "");
-        };
+        let section = self.sections.get(place.section);
+        let option = self.at(place).map_or("", |entry| &entry.name);
+        (section.map_or("", |section| &section.name), option)
+    }
+
+    /// The [`key`] of the option at a place of this.
+    pub(super) fn key(&self, place: Place) -> u64 {
+        self.at(place).map_or(0, |entry| entry.key)
+    }
+
+    fn at(&self, place: Place) -> Option<&Entry> {
         let options = if place.is_default {
             &self.defaults
         } else {
-            &section.options
+            &self.sections.get(place.section)?.options
         };
-        let option = options.entries.get(place.option);
-        (&section.name, option.map_or("", |entry| &entry.name))
+        options.entries.get(place.option)
     }
 
     fn entry(&self, section: &str, option: &str) -> Option<&Entry> {

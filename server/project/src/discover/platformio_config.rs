@@ -24,7 +24,7 @@ use super::ini::{Ini, IniError, IniText, OptionText, PercentError, SectionText};
 use super::look::Look;
 use super::platformio_options::{self as options, Kind, OptionFacts};
 use crate::file::ReadError;
-use inherited::Inherited;
+use inherited::{Base, Inherited};
 pub use load::{Files, OnDisk};
 pub use origin::Origin;
 pub use reference::{Reference, references};
@@ -85,6 +85,7 @@ pub struct ProjectConfig<'e> {
     /// What all values together have taken.
     steps: Cell<usize>,
     kept: RefCell<HashMap<String, Rc<Inherited>>>,
+    bases: RefCell<HashMap<String, Rc<Base>>>,
     n_kept: Cell<usize>,
 }
 

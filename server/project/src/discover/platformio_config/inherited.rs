@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::ini::Place;
+use super::super::ini::{self, Place};
 use super::super::platformio_options::OptionFacts;
 use super::{ConfigProblem, ProblemKind, ProjectConfig, split_list};
 
@@ -13,15 +13,23 @@ const MAX_INHERITED: usize = 10_000;
 /// Sections whose inherited options are kept, at most this many options together.
 const MAX_KEPT: usize = 100_000;
 /// What an option takes to be put into its place by name.
-const SORTING_STEPS: usize = 8;
+const SORTING_STEPS: usize = 2;
 
 /// The options of a section with all that it extends.
 #[derive(Debug)]
 pub(super) struct Inherited {
     /// In the order in which a value is looked for.
     pub(super) order: Vec<Place>,
-    /// Numbers of them, by the option's name; of one name in that order.
-    by_name: Vec<usize>,
+    /// Numbers of them after the option's key; of one key in that order.
+    by_key: Vec<(u64, usize)>,
+}
+
+/// What a section that others extend adds to them.
+#[derive(Debug)]
+pub(super) struct Base {
+    places: Vec<Place>,
+    /// Sections on the longest way through it.
+    height: usize,
 }
 
 impl ProjectConfig<'_> {
@@ -41,58 +49,97 @@ impl ProjectConfig<'_> {
         self.n_kept.set(self.n_kept.get() + places.order.len() + 1);
         if self.n_kept.get() > MAX_KEPT {
             kept.clear();
+            self.bases.borrow_mut().clear();
             self.n_kept.set(places.order.len() + 1);
         }
         kept.insert(root.to_owned(), Rc::clone(&places));
         Ok(places)
     }
 
-    /// Goes down at most [`MAX_EXTENDS`] times.
+    /// What a section that the root extends adds, kept for the next that does.
+    fn extended(
+        &self,
+        section: &str,
+        path: &mut Vec<String>,
+        found: &mut Vec<Place>,
+    ) -> Result<usize, ConfigProblem> {
+        if path.len() > 1 {
+            return self.visit(section, path, found);
+        }
+        let known = self.bases.borrow().get(section).map(Rc::clone);
+        if let Some(base) = known {
+            found.extend_from_slice(&base.places);
+            self.limit(section, path, base.height, found)?;
+            return Ok(base.height);
+        }
+        let before = found.len();
+        let height = self.visit(section, path, found)?;
+        let places = found[before..].to_vec();
+        self.n_kept.set(self.n_kept.get() + places.len() + 1);
+        let base = Rc::new(Base { places, height });
+        self.bases.borrow_mut().insert(section.to_owned(), base);
+        Ok(height)
+    }
+
+    /// Whether the first section of a path still has no more than any project's.
+    fn limit(
+        &self,
+        section: &str,
+        path: &[String],
+        height: usize,
+        found: &[Place],
+    ) -> Result<(), ConfigProblem> {
+        let first = path.first().map_or(section, String::as_str);
+        let message = if path.len() + height > MAX_EXTENDS + 1 {
+            format!("[{first}] extends through more than {MAX_EXTENDS} sections")
+        } else if found.len() > MAX_INHERITED {
+            format!("[{first}] has more than {MAX_INHERITED} options")
+        } else {
+            return Ok(());
+        };
+        Err(self.problem_in(section, "extends", ProblemKind::TooMuch, message))
+    }
+
+    /// Goes down at most [`MAX_EXTENDS`] times; says how far.
     fn visit(
         &self,
         section: &str,
         path: &mut Vec<String>,
         found: &mut Vec<Place>,
-    ) -> Result<(), ConfigProblem> {
+    ) -> Result<usize, ConfigProblem> {
         self.step(path.len() + 1, section, "extends")?;
         if !self.ini.has_section(section) {
             // PlatformIO ignores a missing section in `extends`.
-            return Ok(());
+            return Ok(0);
         }
-        let refuse = |kind, message| Err(self.problem_in(section, "extends", kind, message));
         if path.iter().any(|visited| visited == section) {
             let message = format!(
                 "[{section}] extends itself: {} -> {section}",
                 path.join(" -> ")
             );
-            return refuse(ProblemKind::ExtendsCycle, message);
+            let kind = ProblemKind::ExtendsCycle;
+            return Err(self.problem_in(section, "extends", kind, message));
         }
-        let first = path.first().map_or(section, String::as_str);
-        if path.len() > MAX_EXTENDS {
-            let message = format!("[{first}] extends through more than {MAX_EXTENDS} sections");
-            return refuse(ProblemKind::TooMuch, message);
-        }
+        path.push(section.to_owned());
         self.ini.places(section, found);
-        if found.len() > MAX_INHERITED {
-            let message = format!("[{first}] has more than {MAX_INHERITED} options");
-            return refuse(ProblemKind::TooMuch, message);
-        }
+        self.limit(section, path, 0, found)?;
+        let mut height = 0;
         if let Some(extends) = self.raw(section, "extends")? {
             self.step(extends.len(), section, "extends")?;
-            path.push(section.to_owned());
             // The last name wins.
             for base in split_list(&extends).iter().rev() {
-                self.visit(base, path, found)?;
+                height = height.max(self.extended(base, path, found)?);
             }
-            path.pop();
         }
-        Ok(())
+        path.pop();
+        Ok(height + 1)
     }
 
     fn indexed(&self, order: Vec<Place>) -> Inherited {
-        let mut by_name: Vec<usize> = (0..order.len()).collect();
-        by_name.sort_by_key(|n| self.ini.names(order[*n]).1);
-        Inherited { order, by_name }
+        let keys = order.iter().map(|place| self.ini.key(*place));
+        let mut by_key: Vec<_> = keys.zip(0..).collect();
+        by_key.sort_unstable();
+        Inherited { order, by_key }
     }
 
     /// The first place that has an option, by its name of today or an older one.
@@ -102,14 +149,16 @@ impl ProjectConfig<'_> {
         option: &str,
         facts: Option<&OptionFacts>,
     ) -> Option<(&str, &str)> {
-        let name = |n: &usize| self.ini.names(places.order[*n]).1;
         let first = |wanted: &str| {
-            let at = places.by_name.partition_point(|n| name(n) < wanted);
-            places.by_name.get(at).filter(|n| name(n) == wanted)
+            let key = ini::key(wanted);
+            let from = places.by_key.partition_point(|it| it.0 < key);
+            let alike = places.by_key[from..].iter().take_while(|it| it.0 == key);
+            let mut alike = alike.map(|it| it.1);
+            alike.find(|n| self.ini.names(places.order[*n]).1 == wanted)
         };
         let other_names = facts.into_iter();
         let other_names = other_names.flat_map(|it| it.old_names.iter().copied().chain([it.name]));
         let first = other_names.chain([option]).filter_map(first).min()?;
-        Some(self.ini.names(places.order[*first]))
+        Some(self.ini.names(places.order[first]))
     }
 }

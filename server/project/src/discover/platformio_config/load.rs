@@ -75,6 +75,7 @@ impl<'e> ProjectConfig<'e> {
             look: Look::default(),
             steps: Cell::new(0),
             kept: RefCell::default(),
+            bases: RefCell::default(),
             n_kept: Cell::new(0),
         };
         let mut seen = HashSet::new();
@@ -147,6 +148,7 @@ impl<'e> ProjectConfig<'e> {
         self.files.push(file);
         // What is kept was true without this file.
         self.kept.borrow_mut().clear();
+        self.bases.borrow_mut().clear();
         self.n_kept.set(0);
     }
 

@@ -94,6 +94,60 @@ fn one_section_may_be_extended_twice() {
     assert_eq!(config.text("env:e", "board").unwrap().unwrap(), "x");
 }
 
+/// Sections `name0` to `nameN`, each of which extends the next and has options of its own.
+fn chain(name: &str, sections: usize, options: usize, end: &str) -> String {
+    let section = |n: usize| {
+        let next = if n + 1 < sections {
+            format!("{name}{}", n + 1)
+        } else {
+            end.to_owned()
+        };
+        let own = (0..options).map(|option| format!("o{n}_{option} = {n}\n"));
+        let own = own.collect::<String>();
+        format!("[{name}{n}]\nextends = {next}\nsame = {n}\n{own}")
+    };
+    (0..sections).map(section).collect()
+}
+
+/// What is kept of a section leads to what going through it again leads to.
+#[test]
+fn many_may_extend_one_long_chain() {
+    let environment = empty();
+    let envs = (0..900).map(|n| format!("[env:e{n}]\nextends = s0\nown = {n}\n"));
+    let text = chain("s", 60, 10, "") + &envs.collect::<String>();
+    let (_dir, config) = load(&text, &environment);
+    for env in (0..900).step_by(100) {
+        let text = |option: &str| config.text(&format!("env:e{env}"), option).unwrap();
+        assert_eq!(text("own"), Some(env.to_string()));
+        // The nearest counts, and the farthest is there.
+        assert_eq!(text("same").as_deref(), Some("0"));
+        assert_eq!(text("o59_9").as_deref(), Some("59"));
+        assert_eq!(text("o60_0"), None);
+    }
+    let all = (0..900).map(|n| config.option_names(&format!("env:e{n}")).unwrap().len());
+    assert!(all.clone().all(|n| n == 60 * 10 + 3), "{:?}", all.max());
+}
+
+#[test]
+fn limits_and_circles_are_those_of_each_way() {
+    let environment = empty();
+    let long = chain("s", 64, 0, "") + &chain("c", 2, 0, "c0");
+    let text = format!(
+        "{long}[t]\nextends = s0\n[env:a]\nextends = s0\n[env:b]\nextends = t\n\
+         [env:c]\nextends = s0, t\n[env:d]\nextends = c0\n[env:e]\nextends = c0\n"
+    );
+    let (_dir, config) = load(&text, &environment);
+    let kind = |env: &str| config.text(env, "same").map_err(|problem| problem.kind);
+    // In this order and again: what is kept is from the one before.
+    for _ in 0..2 {
+        assert_eq!(kind("env:a"), Ok(Some("0".to_owned())));
+        assert_eq!(kind("env:b"), Err(ProblemKind::TooMuch));
+        assert_eq!(kind("env:c"), Err(ProblemKind::TooMuch));
+        assert_eq!(kind("env:d"), Err(ProblemKind::ExtendsCycle));
+        assert_eq!(kind("env:e"), Err(ProblemKind::ExtendsCycle));
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "(\\[(env|platformio|env:[ab]|a)\\]\n|(extends|board|x|upload_speed|build_dir) ?= ?(a|env:[ab]|\\$\\{[a-z_.]{0,8}\\}|[0-9%]{1,3}|this\\.x|\\$\\{(a|this|env)\\.(x|board)\\}){0,3}\n){0,10}") {
