@@ -417,6 +417,25 @@ fn otadata_behind_an_image_of_the_whole_flash_selects_what_starts() {
     bench.assert_runs(OTA_1.3);
 }
 
+/// Rows for the boot loader, the table itself and a boot loader for recovery, as since ESP-IDF 5.4 and 6.
+#[test]
+fn a_table_that_names_what_starts_it_is_deployed() {
+    let chip = Chip::Esp32C3;
+    let rows = [
+        ("boot", 2, 0, 0, 0x8000),
+        ("table", 3, 0, TABLE_AT, 0x1000),
+        NVS,
+        FACTORY,
+        ("recovery", 2, 2, 0x3F_0000, 0x8000),
+    ];
+    let build = build(chip, 4, &rows);
+    let bench = blank(chip, 4 * MB);
+    let deployed = bench.deploy(&build.request());
+    assert_warned(&deployed, &[]);
+    deployed.assert_holds(&build);
+    bench.assert_runs(APP_AT);
+}
+
 #[test]
 fn of_a_secured_board_it_is_said_what_is_not_known() {
     let chip = Chip::Esp32C3;

@@ -346,3 +346,28 @@ fn defaults_and_extra_images_are_those_of_the_tool() {
         assert_eq!(lines(&lay_out(files).discover(&[])), *expected);
     }
 }
+
+/// `{build.variant.path}` in boards.txt: a file of the core, not of the build.
+#[test]
+fn an_image_of_the_boards_variant_is_deployed() {
+    let core = "data/packages/esp32/hardware/esp32/3.1.1";
+    let build = "build/esp32.esp32.um_pros3";
+    let files = lay_out(&[
+        ("s.ino", ""),
+        (&format!("{build}/s.ino.bin"), "<s3>"),
+        (
+            &format!("{build}/s.ino.partitions.bin"),
+            "<table>otadata,data,ota,0xe000,0x2000\na,app,ota_0,0x10000,1M\nuf2,app,factory,0x410000,256K\n",
+        ),
+        (&format!("{core}/tools/partitions/boot_app0.bin"), "x"),
+        (&format!("{core}/variants/um_pros3/tinyuf2.bin"), "x"),
+        (&format!("{core}/variants/other/tinyuf2.bin"), "x"),
+    ]);
+    let found = files.discover(&[("ARDUINO_DIRECTORIES_DATA", "@/data")]);
+    let expected = "arduino:esp32.esp32.um_pros3: bootloader 0x0, partitions 0x8000, otadata 0xe000, \
+                    firmware 0x10000, uf2 0x410000";
+    assert_eq!(lines(&found), [expected]);
+    let uf2 = found.targets[0].region("uf2").unwrap();
+    let variant = files.root().join(core).join("variants/um_pros3");
+    assert_eq!(uf2.source.path().parent(), Some(&*variant));
+}

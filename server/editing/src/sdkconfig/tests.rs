@@ -134,6 +134,41 @@ fn lines_that_do_nothing_or_hold_the_wrong_thing_are_marked() {
     );
 }
 
+/// As IDEs save an offset, and as people write assignments.
+#[test]
+fn what_kconfig_reads_in_another_way_than_it_looks_has_a_fix() {
+    let text = "CONFIG_PARTITION_TABLE_OFFSET=c000\nCONFIG_PARTITION_TABLE_MD5 = y\n\
+                \tCONFIG_IDF_TARGET=\"esp32\"\n";
+    let found = diagnostics("/p/sdkconfig.defaults", text, &Facts::default());
+    assert_eq!(
+        marked(text, &found),
+        [
+            ("hex-without-0x", "c000"),
+            ("no-option", "CONFIG_PARTITION_TABLE_MD5 = y"),
+            ("no-option", "\tCONFIG_IDF_TARGET=\"esp32\""),
+        ]
+    );
+    let severities: Vec<_> = found.iter().map(|it| it.severity).collect();
+    let expected = [Severity::Hint, Severity::Warning, Severity::Warning];
+    assert_eq!(severities, expected);
+    assert!(
+        found[0].message.contains("this is 0xc000"),
+        "{}",
+        found[0].message
+    );
+    let mut fixed = text.to_owned();
+    for found in found.iter().rev() {
+        fixed = apply(&fixed, &found.fixes[0].edits);
+    }
+    assert_eq!(
+        fixed,
+        "CONFIG_PARTITION_TABLE_OFFSET=0xc000\nCONFIG_PARTITION_TABLE_MD5=y\n\
+         CONFIG_IDF_TARGET=\"esp32\"\n"
+    );
+    let found = diagnostics("/p/sdkconfig.defaults", &fixed, &Facts::default());
+    assert_eq!(marked(&fixed, &found), []);
+}
+
 #[test]
 fn the_board_that_was_deployed_to_last_is_compared() {
     let text = "CONFIG_IDF_TARGET=\"esp32s3\"\nCONFIG_ESPTOOLPY_FLASHSIZE_8MB=y\n";
