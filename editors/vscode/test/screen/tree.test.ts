@@ -30,7 +30,7 @@ describe("the view", () => {
     await window.picture("view");
     await row("espidf:build").waitFor();
     await row(/^Boards/).waitFor();
-    await row("Simulated board").waitFor();
+    await row(/Simulated board/).waitFor();
     await window.command(DEPLOY);
     await window.says("full flash");
     // It is known now, and so is what it has.
@@ -44,7 +44,7 @@ describe("the view", () => {
       ".vscode/settings.json",
       JSON.stringify({ ...SLOW, "fbuild.port": "sim:other.bin?time=real" }),
     );
-    const other = row("Simulated board");
+    const other = row(/Simulated board/);
     await other.waitFor();
     await other.hover();
     await other.locator(".action-label.codicon-zap").click();
