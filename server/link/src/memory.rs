@@ -18,9 +18,10 @@ pub trait Device: Send {
     /// The host changed its control lines at `now`.
     fn set_lines(&mut self, now: Duration, lines: Lines);
 
-    /// What the device sends next, or `None` if it will stay silent until it hears something. The
-    /// piece is handed over once; pieces come in order of time.
-    fn transmit(&mut self, host_baud: u32) -> Option<Transmission>;
+    /// What of the device's is with the host next, at `until` at the latest; `None` if nothing is. The
+    /// piece is handed over once; pieces come in order of time. What comes later is not decided yet:
+    /// the host may reset the device before.
+    fn transmit(&mut self, host_baud: u32, until: Duration) -> Option<Transmission>;
 
     /// How far the device's time has come: a new link to it begins there, not before.
     fn time(&self) -> Duration {
@@ -92,7 +93,8 @@ pub struct MemoryLink<D> {
     clock: Clock,
     baud: u32,
     usb_id: Option<UsbId>,
-    coming: Option<Transmission>,
+    /// The rest of a piece that was larger than its reader's buffer.
+    rest: Option<Transmission>,
 }
 
 impl<D: Device> MemoryLink<D> {
@@ -109,7 +111,7 @@ impl<D: Device> MemoryLink<D> {
             clock,
             baud: 115_200,
             usb_id: None,
-            coming: None,
+            rest: None,
         }
     }
 
@@ -146,25 +148,20 @@ impl<D: Device> Link for MemoryLink<D> {
     fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.with_device(|device| device.presence())?;
         let deadline = self.clock.now() + timeout;
-        let coming = match self.coming.take() {
-            Some(coming) => Some(coming),
-            None => self.with_device(|device| device.transmit(self.baud)),
+        let coming = match self.rest.take() {
+            Some(rest) => Some(rest),
+            None => self.with_device(|device| device.transmit(self.baud, deadline)),
         };
         let Some(mut coming) = coming else {
             self.clock.wait_until(deadline);
             return Ok(0);
         };
-        if coming.arrives > deadline {
-            self.coming = Some(coming);
-            self.clock.wait_until(deadline);
-            return Ok(0);
-        }
         self.clock.wait_until(coming.arrives);
         let n = coming.bytes.len().min(buffer.len());
         buffer[..n].copy_from_slice(&coming.bytes[..n]);
         if n < coming.bytes.len() {
             coming.bytes.drain(..n);
-            self.coming = Some(coming);
+            self.rest = Some(coming);
         }
         Ok(n)
     }

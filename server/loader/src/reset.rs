@@ -221,7 +221,7 @@ mod tests {
             self.0.push(change);
         }
 
-        fn transmit(&mut self, _: u32) -> Option<Transmission> {
+        fn transmit(&mut self, _: u32, _: Duration) -> Option<Transmission> {
             None
         }
     }

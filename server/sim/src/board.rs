@@ -15,6 +15,7 @@ use crate::console::{self, Console};
 use crate::faults::{Fault, Faults};
 use crate::flash::Nor;
 use crate::hardware::Hardware;
+use crate::program::{Act, Running, Script};
 use crate::reset_circuit::{Connection, ResetCircuit};
 use crate::rom::{Next, Rom};
 use crate::stats::Stats;
@@ -82,6 +83,9 @@ pub struct Board {
     loader: Loader,
     state: State,
     repetition: Option<Repetition>,
+    script: Script,
+    /// The program that prints since the last reset.
+    running: Option<Running>,
     strapping: u32,
     /// Boot mode of the last start: a reset that does not sample the pins keeps it.
     download_latched: bool,
@@ -122,6 +126,8 @@ impl Board {
             loader: Loader::None,
             state: State::InReset,
             repetition: None,
+            script: Script::OfFlash,
+            running: None,
             strapping,
             download_latched: false,
             download_strapped: false,
@@ -231,6 +237,7 @@ impl Board {
         self.hw.stats.resets += 1;
         self.loader = Loader::None;
         self.repetition = None;
+        self.running = None;
         self.download_latched = download;
         if download {
             if prints {
@@ -261,6 +268,10 @@ impl Board {
             Ok(app_offset) => {
                 tracing::debug!(app_offset, "simulated firmware starts");
                 self.firmware_starts += 1;
+                if prints {
+                    let app = boot::description(self.hw.flash(), encrypted, app_offset);
+                    self.running = Some(Running::start(&self.script, app.as_ref(), at));
+                }
                 self.state = State::Firmware { app_offset };
             }
             Err(failure) => {
@@ -276,6 +287,22 @@ impl Board {
         let hw = &mut self.hw;
         hw.wire
             .send_raw(at, text.into_bytes(), BOOT_LOG_BAUD, &mut hw.stats);
+    }
+
+    /// Puts the next thing that the program prints by `until` on the wire; `false`: it prints nothing.
+    fn run_program(&mut self, until: Duration) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        match running.next(self.hw.wire.tx_free(), until) {
+            Some(Act::Print(at, line)) => {
+                let hw = &mut self.hw;
+                hw.wire.send_raw(at, line, BOOT_LOG_BAUD, &mut hw.stats);
+            }
+            Some(Act::Restart(at)) => self.start(at, false, Cause::Crash, true),
+            None => return false,
+        }
+        true
     }
 
     /// Lets happen what is due by `now`.

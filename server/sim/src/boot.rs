@@ -50,6 +50,65 @@ impl View<'_> {
     }
 }
 
+/// What an app in flash says of itself (ESP-IDF's `esp_app_desc_t`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) project: String,
+    pub(crate) version: String,
+    pub(crate) time: String,
+    pub(crate) date: String,
+    pub(crate) idf: String,
+    /// Its first nine digits, as ESP-IDF prints them.
+    pub(crate) elf_sha256: String,
+    /// What our example (`tests/example/make.py`) prints.
+    pub(crate) greeting: Option<String>,
+}
+
+/// The description of the app at `offset`, if it has one.
+pub(crate) fn description(flash: &Nor, encrypted: bool, offset: u32) -> Option<Description> {
+    /// After the headers of the image and of its first segment.
+    const AT: u32 = 32;
+    const MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
+    const GREETING_AT: u32 = AT + 252 + 100 * 1024;
+    let view = View { flash, encrypted };
+    let bytes = view.read(offset + AT, 256)?;
+    if !bytes.starts_with(&MAGIC) {
+        return None;
+    }
+    let text = |at: usize, len: usize| text(&bytes[at..at + len]);
+    let project = text(48, 32);
+    let greeting = (project == "example").then(|| view.read(offset + GREETING_AT, 64));
+    Some(Description {
+        version: text(16, 32),
+        time: text(80, 16),
+        date: text(96, 16),
+        idf: text(112, 32),
+        elf_sha256: bytes[144..149]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()[..9]
+            .to_owned(),
+        greeting: greeting.flatten().map(|bytes| self::text(&bytes)),
+        project,
+    })
+}
+
+/// Up to the first zero; what cannot be printed is a question mark.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(bytes.len());
+    let shown = |&byte: &u8| {
+        if (0x20..0x7F).contains(&byte) {
+            byte.into()
+        } else {
+            '?'
+        }
+    };
+    bytes[..end].iter().map(shown).collect()
+}
+
 /// Boots from flash.
 pub(crate) fn boot(chip: Chip, flash: &Nor, encrypted: bool) -> Boot {
     let view = View { flash, encrypted };

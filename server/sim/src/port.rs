@@ -10,7 +10,9 @@
 //! default: instant; or `real`), `usb` (`cp2102n`, the default, `ftdi` or `jtag`), `start` (`running`,
 //! the default, or `download`), `revision` (`3.0`), `lines` (`1`, the default, or `0`: the control
 //! lines do not reach the board), `secure-download`, `secure-boot` (`1` or `0`), `encryption` (`0`,
-//! `1` or `development`, `release`), `file` (`0`: keep the flash in memory).
+//! `1` or `development`, `release`), `file` (`0`: keep the flash in memory); and what its program prints
+//! after a reset: `log` (a file; lines of ESP-IDF's log come when their stamps say), or `crash`
+//! (`loadprohibited`, of an ESP32; its ELF file is `tests/panics/elf/clock-o0.elf`).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,12 +24,13 @@ use fbuild_link::port_name::PortName;
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 
 use crate::board::{Board, BoardBuilder, BuildError};
+use crate::program::Program;
 use crate::reset_circuit::Connection;
 use crate::security::Encryption;
 use crate::timing::Timing;
 
 const OPTIONS: &str = "chip, size, time, usb, start, revision, lines, secure-download, secure-boot, \
-                       encryption, file";
+                       encryption, file, log, crash";
 
 /// What is wrong with a port name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +88,14 @@ impl SimPort {
             return Err(ParseError::NotSim(name.to_owned()));
         };
         let options = Options::parse(name, options.strip_prefix('?').unwrap_or_default())?;
+        if options.program == Program::LoadProhibited && options.chip != Chip::Esp32 {
+            return Err(ParseError::BadValue {
+                port: name.to_owned(),
+                option: "chip".to_owned(),
+                value: options.chip.name().to_owned(),
+                expected: "esp32 with crash=loadprohibited".to_owned(),
+            });
+        }
         let mut builder = options.apply(Board::builder(options.chip));
         let flash_path = options.in_file.then(|| {
             if file.is_empty() {
@@ -187,7 +198,7 @@ impl SimPort {
 fn into_io(error: BuildError) -> io::Error {
     let kind = match &error {
         BuildError::Busy(_) => io::ErrorKind::ResourceBusy,
-        BuildError::FlashFile { source, .. } => source.kind(),
+        BuildError::FlashFile { source, .. } | BuildError::Log { source, .. } => source.kind(),
         BuildError::FlashSize(_) | BuildError::Unsupported { .. } => io::ErrorKind::InvalidInput,
     };
     io::Error::new(kind, error)
@@ -209,6 +220,7 @@ struct Options {
     secure_boot: bool,
     encryption: Encryption,
     in_file: bool,
+    program: Program,
 }
 
 impl Options {
@@ -225,6 +237,7 @@ impl Options {
             secure_boot: false,
             encryption: Encryption::Off,
             in_file: true,
+            program: Program::default(),
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (option, value) = pair.split_once('=').unwrap_or((pair, "1"));
@@ -290,6 +303,10 @@ impl Options {
                 }
             }
             "file" => self.in_file = parse_flag(value)?,
+            "log" if value.is_empty() || value == "1" => return Err("a file".to_owned()),
+            "log" => self.program = Program::Log(PathBuf::from(value)),
+            "crash" if value == "loadprohibited" => self.program = Program::LoadProhibited,
+            "crash" => return Err("loadprohibited".to_owned()),
             _ => return Ok(false),
         }
         Ok(true)
@@ -299,6 +316,7 @@ impl Options {
         builder = builder
             .lines(self.lines)
             .flash_encryption(self.encryption)
+            .program(self.program.clone())
             .timing(match self.usb {
                 Usb::Cp2102n => Timing::cp2102n(),
                 Usb::Ftdi => Timing::ftdi(),

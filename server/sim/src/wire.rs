@@ -141,8 +141,13 @@ impl Wire {
         self.tx_free
     }
 
-    /// What has to be handed to the host next.
-    pub(crate) fn next_transmission(&mut self, host_baud: u32) -> Option<Transmission> {
+    /// What has to be handed to the host next, if that is due by `until`.
+    pub(crate) fn next_transmission(
+        &mut self,
+        host_baud: u32,
+        until: Duration,
+    ) -> Option<Transmission> {
+        self.outgoing.front().filter(|it| it.arrives <= until)?;
         let Outgoing {
             arrives,
             baud,
@@ -219,7 +224,7 @@ mod tests {
         let next: Vec<_> = wire.receive(us(5), &[3], 1_000_000, &mut stats).collect();
         assert_eq!(next, [(us(1030), 3)], "behind the first two");
         wire.send_raw(us(1000), vec![9; 10], 1_000_000, &mut stats);
-        let out = wire.next_transmission(1_000_000).unwrap();
+        let out = wire.next_transmission(1_000_000, Duration::MAX).unwrap();
         assert_eq!(
             (out.arrives, out.bytes),
             (us(1000 + 100 + 1000), vec![9; 10])
@@ -240,7 +245,7 @@ mod tests {
         wire.send_raw(Duration::ZERO, vec![0xC0, 1], 921_600, &mut stats);
         assert!(
             !wire
-                .next_transmission(115_200)
+                .next_transmission(115_200, Duration::MAX)
                 .unwrap()
                 .bytes
                 .contains(&0xC0)
@@ -259,7 +264,8 @@ mod tests {
         wire.send_raw(Duration::ZERO, vec![1], 115_200, &mut stats);
         wire.send_raw(Duration::from_secs(1), vec![2], 115_200, &mut stats);
         wire.reset(Duration::from_millis(500));
-        assert_eq!(wire.next_transmission(115_200).unwrap().bytes, [1]);
-        assert_eq!(wire.next_transmission(115_200), None);
+        let mut next = || wire.next_transmission(115_200, Duration::MAX);
+        assert_eq!(next().unwrap().bytes, [1]);
+        assert_eq!(next(), None);
     }
 }

@@ -89,7 +89,7 @@ impl Device for Babbler {
 
     fn set_lines(&mut self, _: Duration, _: Lines) {}
 
-    fn transmit(&mut self, _: u32) -> Option<Transmission> {
+    fn transmit(&mut self, _: u32, _: Duration) -> Option<Transmission> {
         self.answers.pop_front()
     }
 }

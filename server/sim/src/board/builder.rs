@@ -11,6 +11,7 @@ use crate::boot::log::usual_strapping;
 use crate::faults::Faults;
 use crate::flash::Nor;
 use crate::hardware::Hardware;
+use crate::program::Program;
 use crate::registers::{Identity, Registers};
 use crate::reset_circuit::Connection;
 use crate::security::{Encryption, Security};
@@ -28,6 +29,14 @@ pub enum BuildError {
     /// The flash file cannot be used.
     #[error("flash file {path}: {source}")]
     FlashFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The log that it is to print cannot be read.
+    #[error("log {path}: {source}")]
+    Log {
         /// The file.
         path: PathBuf,
         /// What the operating system says.
@@ -66,6 +75,7 @@ pub struct BoardBuilder {
     strapping: u32,
     registers: Vec<(u32, u32)>,
     faults: Faults,
+    program: Program,
 }
 
 impl BoardBuilder {
@@ -86,6 +96,7 @@ impl BoardBuilder {
             strapping: usual_strapping(chip),
             registers: Vec::new(),
             faults: Faults::none(),
+            program: Program::default(),
         }
     }
 
@@ -208,6 +219,13 @@ impl BoardBuilder {
         self
     }
 
+    /// What its program prints after a reset.
+    #[must_use]
+    pub fn program(mut self, program: Program) -> Self {
+        self.program = program;
+        self
+    }
+
     /// The chip.
     #[must_use]
     pub fn chip(&self) -> Chip {
@@ -240,6 +258,13 @@ impl BoardBuilder {
         if !is_possible_size(flash.size()) {
             return Err(BuildError::FlashSize(flash.size()));
         }
+        let script = self.program.load().map_err(|source| BuildError::Log {
+            path: match &self.program {
+                Program::Log(path) => path.clone(),
+                _ => PathBuf::new(),
+            },
+            source,
+        })?;
         let mut registers = Registers::new(
             self.chip,
             &Identity {
@@ -266,6 +291,7 @@ impl BoardBuilder {
             registers,
         );
         let mut board = Board::new(hardware, self.connection, self.lines, self.strapping);
+        board.script = script;
         board.set_faults(self.faults);
         board.power_up(self.start);
         Ok(board)

@@ -38,6 +38,7 @@ impl Device for Board {
                 self.hw.reset(now);
                 self.loader = Loader::None;
                 self.repetition = None;
+                self.running = None;
                 self.state = State::InReset;
                 self.released = None;
             }
@@ -66,7 +67,7 @@ impl Device for Board {
         }
     }
 
-    fn transmit(&mut self, host_baud: u32) -> Option<Transmission> {
+    fn transmit(&mut self, host_baud: u32, until: Duration) -> Option<Transmission> {
         if self.hw.wire.waiting() == 0 {
             if let Some(repetition) = &mut self.repetition
                 && repetition.left > 0
@@ -76,10 +77,12 @@ impl Device for Board {
                 let (at, line) = (repetition.at, repetition.line.clone());
                 self.print(at, line);
             } else if self.hw.watchdog.is_some() && self.hw.watchdog_locked() {
-                self.settle(Duration::MAX);
+                self.settle(until);
+            } else if self.contact == Contact::Fine {
+                self.run_program(until);
             }
         }
-        self.hw.wire.next_transmission(host_baud)
+        self.hw.wire.next_transmission(host_baud, until)
     }
 
     fn has_lines(&self) -> bool {

@@ -435,4 +435,5 @@ fn erase_units_of_the_stub() {
 }
 
 mod bounds;
+mod program;
 mod registers_at_once;

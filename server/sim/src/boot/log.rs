@@ -17,6 +17,8 @@ pub(crate) enum Cause {
     Software,
     /// The RTC watchdog.
     Watchdog,
+    /// A program that has crashed.
+    Crash,
     /// The USB-Serial/JTAG peripheral.
     UsbSerialJtag,
 }
@@ -143,6 +145,8 @@ fn banner(chip: Chip, cause: Cause, strapping: u32, mode: &str) -> String {
         (_, Cause::PowerOn) => "0x1 (POWERON)",
         (Chip::Esp32, Cause::Software) => "0x3 (SW_RESET)",
         (_, Cause::Software) => "0x3 (RTC_SW_SYS_RST)",
+        (Chip::Esp32, Cause::Crash) => "0xc (SW_CPU_RESET)",
+        (_, Cause::Crash) => "0xc (RTC_SW_CPU_RST)",
         (Chip::Esp32, Cause::Watchdog) => "0x10 (RTCWDT_RTC_RESET)",
         (_, Cause::Watchdog) => "0x10 (RTCWDT_RTC_RST)",
         (_, Cause::UsbSerialJtag) => "0x15 (USB_UART_CHIP_RESET)",

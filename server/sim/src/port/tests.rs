@@ -44,6 +44,9 @@ fn mistakes_are_named_with_what_would_be_right() {
         "sim:?encryption=maybe",
         "sim:?lines=yes",
         "sim:?start=stub",
+        "sim:?log=",
+        "sim:?crash=sometimes",
+        "sim:?crash=loadprohibited&chip=esp32c3",
     ] {
         assert!(
             matches!(parse(bad), Err(ParseError::BadValue { .. })),

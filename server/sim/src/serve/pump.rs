@@ -64,7 +64,7 @@ pub(super) fn run(
             let baud = endpoint.host_baud();
             due = with_board(board, |board| {
                 let baud = baud.unwrap_or_else(|| board.baud());
-                board.transmit(baud)
+                board.transmit(baud, clock.now() + LONGEST_WAIT)
             });
         }
         let wait = due.as_ref().map_or(LONGEST_WAIT, |piece| {

@@ -72,7 +72,7 @@ fn boot_log(chip: Chip, strap: u32, download: bool, contents: Vec<u8>, enough: u
     board.set_lines(second, low);
     board.set_lines(second * 2, up);
     let mut text = String::new();
-    while let Some(piece) = board.transmit(115_200) {
+    while let Some(piece) = board.transmit(115_200, Duration::MAX) {
         text.push_str(&String::from_utf8(piece.bytes).unwrap());
         if text.len() > enough {
             break;

@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
         };
         let mut board = builder.build().unwrap();
         // What a board that runs nothing keeps printing was before the recording.
-        while board.transmit(BAUD).is_some() {}
+        while board.transmit(BAUD, Duration::MAX).is_some() {}
         Self {
             recording,
             cut,
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
     }
 
     fn drain(&mut self) {
-        while let Some(piece) = self.board.transmit(self.baud) {
+        while let Some(piece) = self.board.transmit(self.baud, Duration::MAX) {
             self.now = self.now.max(piece.arrives);
             if !is_text(&piece.bytes) && !piece.bytes.starts_with(b"invalid header") {
                 self.actual.extend_from_slice(&piece.bytes);
