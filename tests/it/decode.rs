@@ -1,10 +1,9 @@
 //! `decode`: a log in, places out.
 
 use std::io::Write as _;
-use std::path::Path;
 use std::process::Stdio;
 
-use crate::harness::{Run, command, root, run};
+use crate::harness::{Run, command, copy, root, run};
 
 fn panics(file: &str) -> String {
     root()
@@ -82,19 +81,6 @@ fn standard_input_and_the_elf_files_of_the_project() {
     let crash = &run.json()["crashes"][0];
     assert_eq!(crash["build"], "named", "{crash:#}");
     assert_eq!(crash["place"]["line"], 29);
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let copied = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            std::fs::create_dir(&copied).unwrap();
-            copy(&path, &copied);
-        } else {
-            std::fs::copy(&path, &copied).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -180,6 +180,20 @@ pub(crate) fn python_tool(environment: &str, tool: &str) -> Option<PathBuf> {
     None
 }
 
+/// Copies a folder's contents into another.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copied = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&copied).unwrap();
+            copy(&path, &copied);
+        } else {
+            std::fs::copy(&path, &copied).unwrap();
+        }
+    }
+}
+
 /// Region entries of a result, as (name, verdict, written).
 pub(crate) fn regions(result: &Value) -> Vec<(String, String, bool)> {
     result["regions"]

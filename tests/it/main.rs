@@ -20,6 +20,7 @@ mod lsp_client;
 mod main_job;
 mod memory;
 mod mock_board;
+mod monitor;
 mod native_usb;
 mod old_images;
 mod one_bit;

@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod holder;
+pub mod lent;
 pub mod memory;
 pub mod port_name;
 pub mod serial;
@@ -134,4 +135,8 @@ pub trait Link: Send {
     fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Lets time pass as it does outside from now on, for somebody who watches: that of a simulated
+    /// board may have run ahead.
+    fn keep_real_time(&mut self) {}
 }

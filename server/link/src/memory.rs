@@ -208,4 +208,8 @@ impl<D: Device> Link for MemoryLink<D> {
     fn now(&self) -> Duration {
         self.clock.now()
     }
+
+    fn keep_real_time(&mut self) {
+        self.clock = Clock::Real(Instant::now(), self.clock.now());
+    }
 }

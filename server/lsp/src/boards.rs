@@ -8,6 +8,7 @@ use fbuild_deploy::native::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::native::{BoardInfo, board_info};
 use fbuild_deploy::outcome::{Backend, Failure, Report};
 use fbuild_deploy::request::{Mode, Request};
+use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
@@ -73,24 +74,7 @@ impl Boards for LocalBoards {
             };
             return deploy::deploy_served(request, &mut serve, events, cancel);
         }
-        let state_dir = self.state_dir();
-        let images_dir = state_dir.filter(|_| request.keep_images);
-        let request = Request {
-            rate_memory: state_dir.map(|dir| dir.join("rates.json")),
-            old_images: images_dir.map(|dir| dir.join("images")),
-            ..request.clone()
-        };
-        let root = request.target.root.display();
-        let doing = match request.mode {
-            Mode::Auto | Mode::Full => format!("deploying {root}"),
-            Mode::Verify => format!("verifying {root}"),
-            Mode::Plan => format!("planning a deploy of {root}"),
-        };
-        let holding = self.holding(&request.port, doing);
-        if request.backend == Backend::Esptool {
-            holding.note_for_child();
-        }
-        deploy::deploy(&request, &mut || holding.open(), events, cancel)
+        self.deploy_by(request, None, events, cancel)
     }
 
     fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
@@ -115,7 +99,56 @@ impl Boards for LocalBoards {
 }
 
 impl LocalBoards {
-    fn holding(&self, port: &str, doing: String) -> Holding<'_> {
+    /// As [`Boards::deploy`], over the link in `slot` if there is one; the link is there again afterwards, and what
+    /// the board has printed since its reset can be read from it.
+    pub(crate) fn deploy_keeping(
+        &self,
+        request: &Request,
+        slot: &Slot,
+        events: &mut dyn FnMut(Event),
+        cancel: &CancelToken,
+    ) -> Report {
+        self.deploy_by(request, Some(slot), events, cancel)
+    }
+
+    fn deploy_by(
+        &self,
+        request: &Request,
+        slot: Option<&Slot>,
+        events: &mut dyn FnMut(Event),
+        cancel: &CancelToken,
+    ) -> Report {
+        let state_dir = self.state_dir();
+        let images_dir = state_dir.filter(|_| request.keep_images);
+        let request = Request {
+            rate_memory: state_dir.map(|dir| dir.join("rates.json")),
+            old_images: images_dir.map(|dir| dir.join("images")),
+            ..request.clone()
+        };
+        let root = request.target.root.display();
+        let doing = match request.mode {
+            Mode::Auto | Mode::Full => format!("deploying {root}"),
+            Mode::Verify => format!("verifying {root}"),
+            Mode::Plan => format!("planning a deploy of {root}"),
+        };
+        let holding = self.holding(&request.port, doing);
+        if request.backend == Backend::Esptool {
+            holding.note_for_child();
+        }
+        let mut open = || {
+            let Some(slot) = slot else {
+                return holding.open();
+            };
+            let link = match slot.take() {
+                Some(link) => link,
+                None => holding.open()?,
+            };
+            Ok(slot.lend(link))
+        };
+        deploy::deploy(&request, &mut open, events, cancel)
+    }
+
+    pub(crate) fn holding(&self, port: &str, doing: String) -> Holding<'_> {
         Holding::new(self.state_dir(), port, doing)
     }
 }

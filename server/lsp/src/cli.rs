@@ -1,8 +1,9 @@
 //! The command line: one file per subcommand.
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 success, 1
-//! failed, 2 wrong usage or input, 130 cancelled. A success whose result could not be written has
-//! failed; where a pipe was closed it ends as by SIGPIPE.
+//! failed, 2 wrong usage or input, 130 cancelled; 3, 4 and 5 are a monitor's (`monitor/end`). A
+//! success whose result could not be written has failed; where a pipe was closed it ends as by
+//! SIGPIPE.
 
 mod bars;
 mod board;
@@ -10,8 +11,11 @@ mod build;
 mod decode;
 mod deploy;
 mod interrupt;
+mod monitor;
+mod outcome;
 mod plan_table;
 mod ports;
+mod reset;
 mod sim;
 mod targets;
 mod terminal;
@@ -82,6 +86,13 @@ enum Command {
     Verify(deploy::Arguments),
     /// Show what a deploy would write, and how long it would take; write nothing
     Plan(deploy::Arguments),
+    /// Show what a board prints, with the places of a crash
+    #[command(
+        before_help = "Example: fbuild-lsp monitor --port /dev/ttyUSB0 --reset --until ready --timeout 30"
+    )]
+    Monitor(monitor::Arguments),
+    /// Reset a board: its firmware starts again
+    Reset(reset::Arguments),
     /// List the serial ports
     Ports(ports::Arguments),
     /// List the targets of a project
@@ -131,6 +142,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Build(arguments)) => arguments.run(terminal),
         Some(Command::Verify(arguments)) => arguments.verify(&boards, terminal),
         Some(Command::Plan(arguments)) => arguments.plan(&boards, terminal),
+        Some(Command::Monitor(arguments)) => arguments.run(&boards, terminal),
+        Some(Command::Reset(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Ports(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Targets(arguments)) => arguments.run(terminal),
         Some(Command::Board(arguments)) => arguments.run(&boards, terminal),

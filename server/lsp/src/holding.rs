@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fbuild_deploy::failure::{BoardState, DeployError};
+use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::own_file;
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
@@ -64,6 +66,12 @@ impl<'d> Holding<'d> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The same for who shows it to a person at once.
+    pub(crate) fn link(&self) -> Result<Box<dyn Link>, Failure> {
+        let opened = self.open().map_err(DeployError::from);
+        opened.map_err(|error| error.into_failure(&self.port, &BoardState::Untouched))
     }
 
     /// Notes it for a program of its own that opens the port for this process, unless another of our

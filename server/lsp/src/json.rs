@@ -6,6 +6,7 @@
 mod board;
 mod crashes;
 mod lists;
+mod monitor;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,6 +25,7 @@ use crate::explain::Text;
 pub(crate) use board::{Board, BoardAnswer};
 pub(crate) use crashes::CrashList;
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
+pub(crate) use monitor::MonitorEvent;
 
 /// What a deploy or verify did.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards ([`holding`] tells others who has one), [`progress`] the words for what is going
-//! on, [`mod@build`] how a target is built, [`json`] the shapes that leave this process, [`remember`] what is kept between runs. [`cli`]
+//! on, [`mod@build`] how a target is built, [`json`] the shapes that leave this process, [`remember`]
+//! what is kept between runs, [`monitor`] what a board prints. [`cli`]
 //! and [`server`] are the two front ends; neither decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
@@ -15,6 +16,7 @@ mod explain;
 mod holding;
 mod json;
 mod log;
+mod monitor;
 mod order;
 mod plain;
 mod port;

@@ -31,6 +31,18 @@ impl Level {
         })
     }
 
+    /// `error`, `warning`, `info`, `debug` or `verbose`
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Verbose => "verbose",
+        }
+    }
+
     fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "ERROR" => Self::Error,

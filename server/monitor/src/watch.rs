@@ -80,6 +80,12 @@ impl Watch {
         events
     }
 
+    /// Whether the lines of a crash are coming: what it is, is not known in full yet.
+    #[must_use]
+    pub fn is_in_crash(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// The board has been silent for about a second: a crash whose lines have stopped coming is reported.
     pub fn quiet(&mut self) -> Vec<Event> {
         let mut events = Vec::new();

@@ -6,6 +6,8 @@ pub(crate) mod log;
 mod otadata;
 mod table;
 
+use std::fmt::Write as _;
+
 use fbuild_chip::Chip;
 
 use crate::flash::Nor;
@@ -83,13 +85,16 @@ pub(crate) fn description(flash: &Nor, encrypted: bool, offset: u32) -> Option<D
         time: text(80, 16),
         date: text(96, 16),
         idf: text(112, 32),
-        elf_sha256: bytes[144..149]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()[..9]
-            .to_owned(),
+        elf_sha256: hex(&bytes[144..149])[..9].to_owned(),
         greeting: greeting.flatten().map(|bytes| self::text(&bytes)),
         project,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
     })
 }
 

@@ -135,9 +135,8 @@ fn stamp(line: &[u8]) -> Option<Duration> {
         line.starts_with(b"\x1b[").then_some(end + 1)
     };
     let line = &line[colour(line).unwrap_or(0)..];
-    let rest = match line {
-        [b'E' | b'W' | b'I' | b'D' | b'V', b' ', b'(', rest @ ..] => rest,
-        _ => return None,
+    let [b'E' | b'W' | b'I' | b'D' | b'V', b' ', b'(', rest @ ..] = line else {
+        return None;
     };
     let end = rest.iter().position(|&byte| byte == b')')?;
     let digits = str::from_utf8(&rest[..end]).ok()?;

@@ -14,6 +14,9 @@ use crate::reset;
 /// refused).
 const ROM_FLASH_END: u32 = 2 << 20;
 
+/// Every ROM prints its boot log at this rate.
+const BOOT_LOG_BAUD: u32 = 115_200;
+
 /// How the board was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -51,6 +54,7 @@ impl Session {
     }
 
     fn start_by_lines(&mut self, over_own_usb: bool) -> Result<Left, LoaderError> {
+        self.listen_to_boot();
         match reset::start_firmware(&mut *self.link) {
             Ok(LinesReach::Board) => Ok(Left::Started),
             Ok(LinesReach::Nothing) => Ok(Left::StillInLoader),
@@ -60,6 +64,19 @@ impl Session {
                 Ok(Left::Started)
             }
             error => self.link_result(error.map(|_| Left::Started)),
+        }
+    }
+
+    /// Gets the link ready for what the ROM prints when it starts: whoever takes the link over reads it
+    /// from its first byte.
+    fn listen_to_boot(&mut self) {
+        // The firmware is started all the same.
+        if let Err(error) = self
+            .link
+            .set_baud(BOOT_LOG_BAUD)
+            .and_then(|()| self.link.discard_input())
+        {
+            tracing::debug!(%error, "the boot log will not be readable");
         }
     }
 
@@ -108,6 +125,7 @@ impl Session {
             Ok(_) | Err(LoaderError::Timeout { .. } | LoaderError::Link { .. }) => {}
             Err(error) => return Err(error),
         }
+        self.listen_to_boot();
         self.link.pause(BITE);
         Ok(())
     }
@@ -138,6 +156,7 @@ impl Session {
     fn end_rom(&mut self, what: u32) -> Result<Left, LoaderError> {
         match self.call(op::FLASH_END, &packet::words(&[what]), 0, ANSWER_TIMEOUT) {
             Ok(_) | Err(LoaderError::Refused { .. } | LoaderError::Timeout { .. }) => {
+                let _ = self.link.set_baud(BOOT_LOG_BAUD);
                 Ok(Left::Started)
             }
             Err(error) => Err(error),

@@ -1,23 +1,25 @@
 //! `deploy`, `verify` and `plan`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fbuild_deploy::event::Event;
-use fbuild_deploy::outcome::{Backend, OutcomeKind, Report};
-use fbuild_deploy::request::{Baud, Mode};
+use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::request::{Baud, Mode, Request};
+use fbuild_link::lent::Slot;
+use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 
 use super::bars::Bars;
 use super::build;
-use super::plan_table::plan_table;
+use super::outcome::{exit_code, tell};
 use super::terminal::Terminal;
-use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
+use super::{SUCCESS, USAGE, interrupt, monitor};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::build::Built;
-use crate::json::Outcome;
 use crate::order::Order;
 use crate::port;
 
@@ -48,6 +50,17 @@ pub(crate) struct DeployArguments {
     /// Stop, instead of warning, where a new partition table would cost data on the board
     #[arg(long)]
     keep_data: bool,
+
+    /// Then show what the board prints, from its first byte, over the same port
+    #[arg(long, conflicts_with = "dry_run")]
+    monitor: bool,
+
+    /// Baud rate of what the board prints, with --monitor
+    #[arg(long, value_name = "N", value_parser = monitor::parse_rate, requires = "monitor")]
+    monitor_baud: Option<u32>,
+
+    #[command(flatten)]
+    options: monitor::Options,
 }
 
 /// Arguments that all three share.
@@ -152,7 +165,39 @@ impl DeployArguments {
             keep_data: self.keep_data,
             build: self.build,
         };
-        self.common.run(mode, care, boards, terminal)
+        if !self.monitor {
+            if self.options.is_given() {
+                return wrong_usage("options of a monitor need --monitor", terminal);
+            }
+            return self.common.run(mode, care, boards, terminal);
+        }
+        if matches!(self.common.backend, BackendArgument::Esptool) {
+            let why = "--monitor needs --backend native: esptool does not give the port back before the \
+                       board starts";
+            return wrong_usage(why, terminal);
+        }
+        let is_json = self.common.json;
+        let slot = Slot::default();
+        let done = match self
+            .common
+            .deploy(mode, care, boards, Some(&slot), terminal)
+        {
+            Ok(done) => done,
+            Err(code) => return code,
+        };
+        let (Some(request), SUCCESS) = (done.request, done.code) else {
+            return done.code;
+        };
+        let start = monitor::Start {
+            boards,
+            order: done.order,
+            target: Some(request.target),
+            port: request.port,
+            baud: self.monitor_baud.unwrap_or(monitor::USUAL_BAUD),
+            is_json,
+            link: slot.take(),
+        };
+        start.run(self.options, false, &done.cancel, terminal)
     }
 }
 
@@ -168,23 +213,41 @@ impl Arguments {
     }
 
     fn run(self, mode: Mode, care: Care, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let done = self.deploy(mode, care, boards, None, terminal);
+        done.map_or_else(|code| code, |done| done.code)
+    }
+
+    /// Deploys, verifies or plans, and tells the outcome. `slot` gets the link afterwards.
+    fn deploy(
+        self,
+        mode: Mode,
+        care: Care,
+        boards: &LocalBoards,
+        slot: Option<&Slot>,
+        terminal: Terminal,
+    ) -> Result<Done, u8> {
         let as_json = self.json;
         let keep_images = !self.no_keep_images;
-        let order = match self.order(mode, care.force) {
-            Ok(order) => order,
-            Err(message) => {
-                terminal.note(format!("error: {message}"));
-                return USAGE;
-            }
-        };
+        let order = self
+            .order(mode, care.force)
+            .map_err(|message| wrong_usage(&message, terminal))?;
         let mut bars = Bars::new(terminal);
-        let cancel = interrupt::token(bars.voice());
+        let is_over = Arc::new(AtomicBool::new(false));
+        let cancel = interrupt::token({
+            let (say, is_over) = (bars.voice(), Arc::clone(&is_over));
+            move |line| {
+                if !is_over.load(Ordering::Acquire) {
+                    say(line);
+                }
+            }
+        });
         let ports = if order.port.is_none() {
             boards.ports()
         } else {
             Vec::new()
         };
         let mut is_lost = false;
+        let mut request_done = None;
         let environment = Environment::from_process();
         let mut built = None;
         let resolved = if care.build {
@@ -218,9 +281,15 @@ impl Arguments {
                     Event::Planned(_) if mode == Mode::Plan => {}
                     event => bars.hear(&event),
                 };
-                boards.deploy(&request, &mut hear, &cancel)
+                let report = match slot {
+                    Some(slot) => boards.deploy_keeping(&request, slot, &mut hear, &cancel),
+                    None => boards.deploy(&request, &mut hear, &cancel),
+                };
+                request_done = Some(request);
+                report
             }
         };
+        is_over.store(true, Ordering::Release);
         tell(&report, built.as_ref(), &bars, as_json, terminal);
         if is_lost {
             terminal.note(
@@ -228,7 +297,12 @@ impl Arguments {
                  file for it, as in sim:board.bin",
             );
         }
-        exit_code(&report)
+        Ok(Done {
+            code: exit_code(&report),
+            order,
+            request: request_done,
+            cancel,
+        })
     }
 
     fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
@@ -264,41 +338,18 @@ impl Arguments {
     }
 }
 
-fn tell(report: &Report, built: Option<&Built>, bars: &Bars, as_json: bool, terminal: Terminal) {
-    for warning in report
-        .warnings
-        .iter()
-        .filter(|warning| !bars.has_noted(warning))
-    {
-        terminal.note(terminal.warning_line(warning));
-    }
-    if let Some(failure) = &report.error {
-        terminal.failure(failure);
-    }
-    if as_json {
-        terminal.json(&Outcome::new(report, built));
-    } else if report.outcome == OutcomeKind::Cancelled {
-        terminal.note(&report.message);
-    } else if let (OutcomeKind::Planned, Some(plan)) = (report.outcome, &report.plan) {
-        for line in plan_table(plan) {
-            terminal.result(line);
-        }
-    } else if report.error.is_none() {
-        let seconds = report.duration.as_secs_f64();
-        terminal.result(format!("{} in {seconds:.1} s", report.message));
-    }
+/// What is left of a deploy.
+struct Done {
+    code: u8,
+    order: Order,
+    /// What the order came to.
+    request: Option<Request>,
+    cancel: CancelToken,
 }
 
-fn exit_code(report: &Report) -> u8 {
-    match report.outcome {
-        OutcomeKind::VerifySkip
-        | OutcomeKind::SelectiveFlash
-        | OutcomeKind::FullFlash
-        | OutcomeKind::Planned => SUCCESS,
-        OutcomeKind::Cancelled => CANCELLED,
-        OutcomeKind::Failed if report.error.as_ref().is_some_and(|error| error.is_input) => USAGE,
-        OutcomeKind::Failed => FAILED,
-    }
+fn wrong_usage(message: &str, terminal: Terminal) -> u8 {
+    terminal.note(format!("error: {message}"));
+    USAGE
 }
 
 #[cfg(test)]

@@ -65,7 +65,13 @@ impl Terminal {
     }
 
     fn write(self, text: &str) {
-        let written = writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+        self.bytes(format!("{text}\n").as_bytes());
+    }
+
+    /// A part of the result that was made fit to be shown, or that is wanted as it is.
+    pub(crate) fn bytes(self, bytes: &[u8]) {
+        let mut stdout = io::stdout();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         let Err(error) = written else { return };
         let is_first = NOT_WRITTEN.set(error.kind()).is_ok();
         // A reader that closed a pipe has read enough, and need not be told.
@@ -88,6 +94,11 @@ impl Terminal {
     /// A line that is not the result.
     pub(crate) fn note(self, line: impl Into<Line>) {
         let _ = writeln!(io::stderr(), "{}", line.into());
+    }
+
+    /// What somebody has just typed, letter by letter; nothing else.
+    pub(crate) fn echo(self, text: &str) {
+        let _ = write!(io::stderr(), "{text}");
     }
 
     pub(crate) fn warning_line(self, text: &str) -> Line {

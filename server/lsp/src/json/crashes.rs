@@ -26,7 +26,7 @@ impl CrashList {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools)] // each is a word of the protocol
-struct CrashEntry {
+pub(crate) struct CrashEntry {
     kind: &'static str,
     cause: String,
     severity: &'static str,
@@ -114,7 +114,7 @@ fn registers(dump: &Dump) -> Vec<RegisterEntry> {
 }
 
 impl CrashEntry {
-    fn new(crash: &Crash, trace: &Trace) -> Self {
+    pub(crate) fn new(crash: &Crash, trace: &Trace) -> Self {
         let (build, elf, elf_error) = match &trace.build {
             Build::Named(elf) => ("named", Some(elf.clone()), None),
             Build::Unverified(elf) => ("unverified", Some(elf.clone()), None),

@@ -10,6 +10,8 @@ mod editing;
 mod endurance;
 #[cfg(unix)]
 mod large_projects;
+#[cfg(target_os = "linux")]
+mod monitor;
 mod names;
 mod project;
 mod pygls;

@@ -1,0 +1,208 @@
+//! `monitor`, and `deploy --monitor`.
+
+mod end;
+mod keys;
+mod options;
+mod run;
+mod view;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::request::{Baud, Mode};
+use fbuild_link::Link;
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::reset::{After, Before};
+use fbuild_project::discover::Environment;
+use fbuild_project::target::Target;
+
+use self::keys::{KeyByKey, Keys};
+pub(crate) use self::options::{Options, USUAL_BAUD, parse_rate};
+use self::run::Monitor;
+use super::terminal::Terminal;
+use super::{FAILED, USAGE, fail, interrupt};
+use crate::boards::{Boards as _, LocalBoards};
+use crate::monitor::clock::WallClock;
+use crate::monitor::reader::Reader;
+use crate::order::Order;
+use crate::port::{self, Wishes};
+
+/// Arguments of `monitor`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The project's directory, whose ELF files name the places of a crash
+    #[arg(value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+
+    /// Target that the board is thought to run, and that is deployed from here
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+
+    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+
+    /// Baud rate of what the board prints
+    #[arg(long, value_name = "N", default_value_t = USUAL_BAUD, value_parser = parse_rate)]
+    baud: u32,
+
+    /// Reset the board first; otherwise it runs on as it does
+    #[arg(long)]
+    reset: bool,
+
+    /// Print a JSON object for each line, crash and reset
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Arguments {
+    /// Runs `monitor`.
+    pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
+        let order = Order {
+            mode: Mode::Auto,
+            roots: vec![directory],
+            files: Vec::new(),
+            target: self.target,
+            port: self.port,
+            regions: None,
+            baud: Baud::Auto,
+            before: Before::Reset,
+            after: After::Reset,
+            force: false,
+            backend: Backend::Native,
+            esptool: None,
+        };
+        let target =
+            match order.choose_target(order.target.as_deref(), &Environment::from_process()) {
+                Ok(target) => Some(target),
+                // Only who names a target needs one.
+                Err(failure) if order.target.is_some() => return fail(terminal, &failure),
+                Err(_) => None,
+            };
+        let ports = match order.port {
+            None => boards.ports(),
+            Some(_) => Vec::new(),
+        };
+        let wishes = Wishes {
+            asked: order.port.as_deref(),
+            project: target.as_ref().and_then(|target| target.port.as_deref()),
+            ..Wishes::default()
+        };
+        let port = match port::choose(&wishes, &ports) {
+            Ok(chosen) => chosen.name,
+            Err(failure) => return fail(terminal, &failure),
+        };
+        let cancel = interrupt::token(|_| {});
+        let start = Start {
+            boards,
+            order,
+            target,
+            port,
+            baud: self.baud,
+            is_json: self.json,
+            link: None,
+        };
+        start.run(self.options, self.reset, &cancel, terminal)
+    }
+}
+
+/// What a monitor begins with.
+pub(super) struct Start<'b> {
+    pub(super) boards: &'b LocalBoards,
+    pub(super) order: Order,
+    pub(super) target: Option<Target>,
+    pub(super) port: String,
+    pub(super) baud: u32,
+    pub(super) is_json: bool,
+    /// The port, where somebody has it already; it has the boot log's rate then.
+    pub(super) link: Option<Box<dyn Link>>,
+}
+
+impl Start<'_> {
+    /// Monitors until something ends it; the exit code.
+    pub(super) fn run(
+        self,
+        options: Options,
+        resets: bool,
+        cancel: &CancelToken,
+        terminal: Terminal,
+    ) -> u8 {
+        let root = &self.order.roots[0];
+        let elfs = match options.elfs(root, self.target.as_ref()) {
+            Ok(elfs) => elfs,
+            Err(message) => {
+                terminal.note(format!("error: {message}"));
+                return USAGE;
+            }
+        };
+        let holding = self
+            .boards
+            .holding(&self.port, format!("monitoring {}", root.display()));
+        let opened = match self.link {
+            Some(link) => Ok(link),
+            None => holding.link(),
+        };
+        let mut link = match opened {
+            Ok(link) => link,
+            Err(failure) => return fail(terminal, &failure),
+        };
+        link.keep_real_time();
+        if self.baud != USUAL_BAUD
+            && let Err(error) = link.set_baud(self.baud)
+        {
+            terminal.note(format!(
+                "error: {} does not take {} baud: {error}",
+                link.name(),
+                self.baud
+            ));
+            return FAILED;
+        }
+        let clock = WallClock::at(link.now());
+        let ends = options.ends();
+        let line_end = options.line_end();
+        let (view, log) = match options.view(terminal, self.is_json, clock) {
+            Ok(shown) => shown,
+            Err(message) => {
+                terminal.note(format!("error: {message}"));
+                return USAGE;
+            }
+        };
+        let is_person = keys::is_a_person();
+        let mut monitor = Monitor {
+            elfs,
+            boards: self.boards,
+            order: self.order,
+            port: self.port,
+            baud: self.baud,
+            link: Some(link),
+            reader: Reader::default(),
+            view,
+            ends,
+            ending: None,
+            log,
+            cancel,
+            key_by_key: is_person.then(KeyByKey::start),
+            keys: Keys::new(is_person, line_end),
+            is_gone: false,
+            last_byte: Instant::now(),
+            is_quiet: true,
+        };
+        if is_person {
+            let name = monitor.name();
+            monitor.view.note(&format!(
+                "monitor of {name}; Ctrl+] quits, Ctrl+T H is help"
+            ));
+        }
+        if resets {
+            monitor.reset();
+        }
+        let end = monitor.run();
+        monitor.finish(&end)
+    }
+}

@@ -1,0 +1,180 @@
+//! What `monitor` and `deploy --monitor` are told.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+use fbuild_monitor::filter::Filter;
+use fbuild_project::target::Target;
+use regex::Regex;
+
+use super::end::Ends;
+use super::view::{Form, View};
+use crate::cli::terminal::Terminal;
+use crate::monitor::clock::{WallClock, iso};
+use crate::monitor::elfs::Elfs;
+
+/// The rate of every ROM's boot log, and of most programs.
+pub(crate) const USUAL_BAUD: u32 = 115_200;
+
+/// What is shown, what is sent, and what ends it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Show only these tags, down to these levels: "wifi:W *:I" (N nothing, E, W, I, D, V everything)
+    #[arg(long, value_name = "TAG:LEVEL ...", value_parser = parse_filter)]
+    filter: Option<Filter>,
+
+    /// Begin each line with the time of its first byte, in UTC
+    #[arg(long)]
+    timestamps: bool,
+
+    /// An ELF file that the board may run; may be repeated. Left out: those of the project's targets
+    #[arg(long = "elf", value_name = "FILE")]
+    elfs: Vec<PathBuf>,
+
+    /// Append every byte that the board prints to this file
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    /// End with success at a line that matches
+    #[arg(long, value_name = "REGEX", value_parser = parse_pattern)]
+    until: Option<Regex>,
+
+    /// End with exit code 3 at a line that matches
+    #[arg(long, value_name = "REGEX", value_parser = parse_pattern)]
+    fail: Option<Regex>,
+
+    /// End after this time; with exit code 4 if --until was given and has not matched
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+
+    /// Pass the board's bytes on as they are: no places, no filter, no time stamps
+    #[arg(long, conflicts_with_all = ["filter", "timestamps", "json"])]
+    raw: bool,
+
+    /// What Enter, or the end of a line of standard input, sends to the board
+    #[arg(long, value_enum, default_value_t = LineEnd::Cr)]
+    eol: LineEnd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LineEnd {
+    Cr,
+    Lf,
+    Crlf,
+}
+
+/// A baud rate.
+pub(crate) fn parse_rate(text: &str) -> Result<u32, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate| (300..=5_000_000).contains(rate));
+    rate.ok_or_else(|| "expected a number from 300 to 5000000".to_owned())
+}
+
+/// A filter in words.
+pub(super) fn parse_filter(words: &str) -> Result<Filter, String> {
+    Filter::parse(words).map_err(|error| error.to_string())
+}
+
+fn parse_pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "expected seconds, as in 30 or 0.5".to_owned())
+}
+
+impl Options {
+    /// Whether any of them was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.filter.is_some()
+            || self.timestamps
+            || !self.elfs.is_empty()
+            || self.save.is_some()
+            || self.until.is_some()
+            || self.fail.is_some()
+            || self.timeout.is_some()
+            || self.raw
+            || self.eol != LineEnd::Cr
+    }
+
+    /// The files that name places: those that were given, else those of the project.
+    pub(super) fn elfs(&self, project: &Path, target: Option<&Target>) -> Result<Elfs, String> {
+        if self.elfs.is_empty() {
+            return Ok(Elfs::of_targets(project, target));
+        }
+        let named = Elfs::named(&self.elfs);
+        named.map_err(|(path, error)| format!("{} {error}", path.display()))
+    }
+
+    pub(super) fn ends(&self) -> Ends {
+        Ends::new(self.until.clone(), self.fail.clone(), self.timeout)
+    }
+
+    pub(super) fn line_end(&self) -> &'static [u8] {
+        match self.eol {
+            LineEnd::Cr => b"\r",
+            LineEnd::Lf => b"\n",
+            LineEnd::Crlf => b"\r\n",
+        }
+    }
+
+    /// What shows the output, and the file that takes a copy of it.
+    pub(super) fn view(
+        self,
+        terminal: Terminal,
+        is_json: bool,
+        clock: WallClock,
+    ) -> Result<(View, Option<File>), String> {
+        let form = match (self.raw, is_json) {
+            (true, _) => Form::Raw,
+            (false, true) => Form::Json,
+            (false, false) => Form::Lines,
+        };
+        let log = match &self.save {
+            Some(path) => Some(append_to(path)?),
+            None => None,
+        };
+        let mut view = View::new(terminal, form, self.filter.unwrap_or_default(), clock);
+        view.has_timestamps = self.timestamps;
+        view.has_colours = io::stdout().is_terminal() && terminal.is_colourful();
+        Ok((view, log))
+    }
+}
+
+fn append_to(path: &PathBuf) -> Result<File, String> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+}
+
+/// A log file of this moment in the current directory.
+pub(super) fn new_log() -> Result<(PathBuf, File), String> {
+    let now = iso(SystemTime::now());
+    let seconds = now.split('.').next().unwrap_or(&now);
+    let path = PathBuf::from(format!("monitor-{}.log", seconds.replace(':', "")));
+    let file = append_to(&path)?;
+    Ok((path, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_as_people_write_them() {
+        assert_eq!(parse_seconds("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "-1", "30s", "inf", "nan", "1e99"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `reset`.
+
+use clap::Args;
+use fbuild_deploy::outcome::Failure;
+use fbuild_link::LinesReach;
+use fbuild_loader::reset;
+
+use super::terminal::Terminal;
+use super::{SUCCESS, fail};
+use crate::boards::{Boards as _, LocalBoards};
+use crate::port::{self, Wishes};
+
+/// Arguments of `reset`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Port: a device, COM5, or `sim:FILE?chip=NAME`; the only board if left out
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+}
+
+impl Arguments {
+    /// Runs `reset`.
+    pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let chosen = match self.port {
+            Some(port) => Ok(port),
+            None => port::choose(&Wishes::default(), &boards.ports()).map(|chosen| chosen.name),
+        };
+        match chosen.and_then(|port| reset_board(boards, &port)) {
+            Ok(name) => {
+                terminal.result(format!("reset the board on {name}"));
+                SUCCESS
+            }
+            Err(failure) => fail(terminal, &failure),
+        }
+    }
+}
+
+fn reset_board(boards: &LocalBoards, port: &str) -> Result<String, Failure> {
+    let holding = boards.holding(port, "resetting the board".to_owned());
+    let mut link = holding.link()?;
+    let name = link.name().to_owned();
+    let not_reset = |what: String, remedy: &str| Failure {
+        code: "not-reset",
+        is_input: false,
+        what,
+        board_state: "the board runs on as it did".to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    match reset::start_firmware(&mut *link) {
+        Ok(LinesReach::Board) => Ok(name),
+        Ok(LinesReach::Nothing) => Err(not_reset(
+            format!("{name} has no control lines that could reset the board"),
+            "press its reset button",
+        )),
+        Err(error) => Err(not_reset(
+            format!("{name} stopped working: {error}"),
+            "check cable and connector, then press the board's reset button",
+        )),
+    }
+}

@@ -1,0 +1,247 @@
+//! `monitor` before a person, and before a port that does what ports do.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::{LONG, fbuild_lsp};
+
+/// A pty, and the path of its other end.
+fn pty() -> (File, PathBuf) {
+    let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap();
+    (
+        File::from(master),
+        PathBuf::from(path.into_string().unwrap()),
+    )
+}
+
+/// A monitor of a port that is a pty, with its output in a pipe.
+struct Piped {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Piped {
+    fn start(directory: &Path, port: &Path, more: &[&str]) -> Self {
+        let mut child = fbuild_lsp(directory)
+            .current_dir(directory)
+            .args(["monitor", "--port", port.to_str().unwrap()])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let digits = line.unwrap().trim().trim_end_matches(" kB");
+        digits.parse().unwrap()
+    }
+
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut stderr = String::new();
+        let mut pipe = self.child.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
+        (self.child.wait().unwrap().code(), stderr)
+    }
+}
+
+#[test]
+fn every_line_of_a_flood_comes_and_memory_stays() {
+    const LINES: usize = 60_000;
+    let directory = tempfile::tempdir().unwrap();
+    let (mut board, port) = pty();
+    let more = ["--until", "^last$", "--filter", "*:V"];
+    let mut monitor = Piped::start(directory.path(), &port, &more);
+    let writer = std::thread::spawn(move || {
+        for n in 0..LINES {
+            let line =
+                format!("I ({n}) flood: {n:08} \u{1b}[32mgr\u{fc}n\u{1b}[0m and no end to it\r\n");
+            board.write_all(line.as_bytes()).unwrap();
+        }
+        board.write_all(b"last\r\n").unwrap();
+        board
+    });
+    let mut early = 0;
+    for n in 0..LINES {
+        let line = monitor.line();
+        assert_eq!(
+            line,
+            format!("I ({n}) flood: {n:08} gr\u{fc}n and no end to it\n")
+        );
+        if n == LINES / 10 {
+            early = monitor.resident_kib();
+        }
+    }
+    let late = monitor.resident_kib();
+    assert!(late < early + 4096, "{early} KiB, then {late} KiB");
+    assert_eq!(monitor.line(), "last\n");
+    drop(writer.join().unwrap());
+    let (code, stderr) = monitor.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_port_that_vanishes_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = directory.path().join("port");
+    let plug = |port: &Path| {
+        let (board, path) = pty();
+        let _ = std::fs::remove_file(port);
+        std::os::unix::fs::symlink(path, port).unwrap();
+        board
+    };
+    let mut board = plug(&port);
+    let mut monitor = Piped::start(directory.path(), &port, &["--until", "again"]);
+    board.write_all(b"once\n").unwrap();
+    assert_eq!(monitor.line(), "once\n");
+    drop(board);
+    let mut board = plug(&port);
+    // Written before the monitor is back: a pty keeps it.
+    board.write_all(b"and again\n").unwrap();
+    assert_eq!(monitor.line(), "and again\n");
+    let (code, stderr) = monitor.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    let gone = stderr.find("port is gone").unwrap();
+    assert!(gone < stderr.find("port is back").unwrap(), "{stderr}");
+}
+
+#[test]
+fn what_comes_from_a_pipe_goes_to_the_board() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut board, port) = pty();
+    let mut monitor = Piped::start(
+        directory.path(),
+        &port,
+        &["--until", "pong", "--eol", "crlf"],
+    );
+    board.write_all(b"ready\n").unwrap();
+    assert_eq!(monitor.line(), "ready\n");
+    monitor
+        .child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"ping\n")
+        .unwrap();
+    let mut heard = [0; 6];
+    board.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"ping\r\n");
+    board.write_all(b"po").unwrap();
+    board.write_all(b"ng\n").unwrap();
+    assert_eq!(monitor.ended().0, Some(0));
+}
+
+/// A monitor in a terminal, and who sits before it.
+struct Person {
+    child: Child,
+    keyboard: File,
+    terminal: File,
+    shown: String,
+    coming: Receiver<String>,
+}
+
+impl Person {
+    fn start(mut command: Command) -> Self {
+        let (master, path) = pty();
+        let terminal = File::options().read(true).write(true).open(path).unwrap();
+        let child = command
+            .stdin(terminal.try_clone().unwrap())
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(terminal.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        drop(command);
+        let (sender, coming) = channel();
+        let mut screen = master.try_clone().unwrap();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n) = screen.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
+                if n == 0 || sender.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            keyboard: master,
+            terminal,
+            shown: String::new(),
+            coming,
+        }
+    }
+
+    fn sees(&mut self, text: &str, times: usize) {
+        let begun = Instant::now();
+        while self.shown.matches(text).count() < times {
+            assert!(begun.elapsed() < LONG, "no '{text}' in: {}", self.shown);
+            if let Ok(more) = self.coming.recv_timeout(Duration::from_millis(100)) {
+                self.shown += &more;
+            }
+        }
+    }
+
+    fn types(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+
+    fn is_cooked(&self) -> bool {
+        let settings = tcgetattr(&self.terminal).unwrap();
+        settings
+            .local_modes
+            .contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+}
+
+#[test]
+fn keys_deploy_reset_and_quit() {
+    let directory = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/example");
+    let mut command = fbuild_lsp(directory.path());
+    command
+        .current_dir(directory.path())
+        .env("TERM", "xterm")
+        .arg("monitor")
+        .arg(example)
+        .args(["--port", "sim:b.bin"]);
+    let mut person = Person::start(command);
+    person.sees("Ctrl+] quits", 1);
+    assert!(!person.is_cooked());
+    person.types(b"\x14\x06");
+    person.sees("deploy succeeded (full flash)", 1);
+    person.sees("example: Hello, world!", 1);
+    assert_eq!(person.shown.matches("rst:").count(), 1, "{}", person.shown);
+    person.types(b"\x14r");
+    person.sees("example: Hello, world!", 2);
+    person.types(b"\x14i");
+    person.sees("time stamps are on", 1);
+    person.types(b"\x14/wifi:x\r");
+    person.sees("wifi:x\" has no level", 1);
+    person.types(b"\x14h");
+    person.sees("reset the board, F: deploy", 1);
+    person.types(b"\x1d");
+    assert_eq!(person.child.wait().unwrap().code(), Some(0));
+    assert!(person.is_cooked(), "the terminal is as it was");
+}

@@ -1,0 +1,262 @@
+//! `monitor`, `deploy --monitor` and `reset`, with a simulated board.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{copy, root, run};
+
+/// The example with an ELF file beside its app, and a board's port.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(desk.project()).unwrap();
+        copy(&root().join("tests/example"), &desk.project());
+        let elf = root().join("tests/panics/elf/clock-o0.elf");
+        std::fs::copy(elf, desk.project().join("build/example.elf")).unwrap();
+        desk
+    }
+
+    fn project(&self) -> PathBuf {
+        self.folder.path().join("example")
+    }
+
+    fn port(&self, options: &str) -> String {
+        format!(
+            "sim:{}{options}",
+            self.folder.path().join("board.bin").display()
+        )
+    }
+
+    fn log(&self, text: &str) -> String {
+        let path = self.folder.path().join("board.log");
+        std::fs::write(&path, text).unwrap();
+        self.port(&format!("?log={}", path.display()))
+    }
+
+    fn run(&self, command: &str, port: &str, more: &[&str]) -> crate::harness::Run {
+        let project = self.project();
+        let mut arguments = vec![command, project.to_str().unwrap(), "--port", port];
+        arguments.extend(more);
+        run(&arguments)
+    }
+}
+
+fn events(stdout: &str) -> Vec<Value> {
+    let lines = stdout.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Everything from the ROM's first word to the app's greeting, once: no byte is lost between the two, and
+/// nothing resets the board again.
+#[test]
+fn a_deploy_s_monitor_has_the_whole_boot() {
+    let desk = Desk::new();
+    let done = desk.run(
+        "deploy",
+        &desk.port(""),
+        &["--monitor", "--until", "Hello, world!", "--timeout", "30"],
+    );
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let (outcome, boot) = done.stdout.split_once('\n').unwrap();
+    assert!(
+        outcome.starts_with("deploy succeeded (full flash)"),
+        "{outcome}"
+    );
+    assert!(boot.starts_with("ets Jul 29 2019 12:21:46\n"), "{boot}");
+    assert_eq!(boot.matches("rst:").count(), 1, "{boot}");
+    assert!(boot.contains("entry 0x40078000\n"), "{boot}");
+    assert!(boot.ends_with("example: Hello, world!\n"), "{boot}");
+
+    // The same where nothing had to be written.
+    let skipped = desk.run("deploy", &desk.port(""), &["--monitor", "--until", "Hello"]);
+    assert!(
+        skipped.stdout.contains("verify skipped"),
+        "{}",
+        skipped.stdout
+    );
+    assert_eq!(skipped.stdout.split_once('\n').unwrap().1, boot);
+}
+
+#[test]
+fn opening_does_not_reset_the_board() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let quiet = desk.run("monitor", &desk.port(""), &["--timeout", "1"]);
+    assert_eq!(
+        (quiet.code, quiet.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        quiet.stderr
+    );
+    let reset = desk.run("monitor", &desk.port(""), &["--reset", "--timeout", "1"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    assert!(
+        reset.stdout.starts_with("ets Jul 29 2019"),
+        "{}",
+        reset.stdout
+    );
+}
+
+#[test]
+fn exit_codes_tell_the_ends_apart() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let port =
+        desk.log("I (300) app: up\nE (400) app: \u{1b}[31mno network\u{1b}[0m\nI (500) app: on\n");
+    let monitor = |more: &[&str]| {
+        let run = desk.run(
+            "monitor",
+            &port,
+            &[&["--reset", "--timeout", "2"], more].concat(),
+        );
+        (run.code, run.stdout)
+    };
+    assert_eq!(monitor(&["--until", "up$"]).0, Some(0));
+    let (code, shown) = monitor(&["--until", "app: on", "--fail", "no network$"]);
+    assert_eq!(code, Some(3), "{shown}");
+    assert!(shown.ends_with("E (400) app: no network\n"), "{shown:?}");
+    assert_eq!(monitor(&["--until", "never"]).0, Some(4));
+    assert_eq!(monitor(&[]).0, Some(0));
+    assert_eq!(monitor(&["--until", "("]).0, Some(2));
+    let missing = desk.run("monitor", "/dev/no-such-port", &[]);
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+}
+
+#[test]
+fn a_crash_is_shown_with_places() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let port = desk.port("?crash=loadprohibited");
+    let run = desk.run(
+        "monitor",
+        &port,
+        &["--reset", "--until", "never", "--timeout", "30"],
+    );
+    assert_eq!(run.code, Some(5), "{}", run.stderr);
+    let at = |words: &str| {
+        let found = run.stdout.find(words);
+        found.unwrap_or_else(|| panic!("{words}: {}", run.stdout))
+    };
+    assert!(at("Guru Meditation Error") < at("--- fault: LoadProhibited at 0x00000004"));
+    assert!(
+        at("the build that the board names")
+            < at("digit_of (inlined) at /src/clock/main/main.c:11")
+    );
+
+    let json = desk.run(
+        "monitor",
+        &port,
+        &["--reset", "--json", "--timeout", "30", "--until", "never"],
+    );
+    let events = events(&json.stdout);
+    let crash = events.iter().find(|it| it["type"] == "crash").unwrap();
+    assert_eq!(crash["crash"]["build"], "named");
+    assert_eq!(crash["crash"]["place"]["line"], 11);
+    let reset = events.iter().find(|it| it["type"] == "reset").unwrap();
+    assert_eq!(reset["name"], "POWERON_RESET");
+    assert_eq!(events.last().unwrap()["reason"], "crashed");
+}
+
+#[test]
+fn lines_are_filtered_stamped_and_kept() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let log = "W (200) wifi: weak\r\nI (210) wifi: up\r\nI (220) app: on\r\nno line end: \u{e4}";
+    let port = desk.log(log);
+    let saved = desk.folder.path().join("saved.log");
+    let run = desk.run(
+        "monitor",
+        &port,
+        &[
+            "--reset",
+            "--timeout",
+            "2",
+            "--filter",
+            "wifi:W app:I",
+            "--timestamps",
+            "--save",
+            saved.to_str().unwrap(),
+        ],
+    );
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with('[') && lines[0].ends_with("Z] W (200) wifi: weak"),
+        "{lines:?}"
+    );
+    assert!(lines[1].ends_with("I (220) app: on"), "{lines:?}");
+    let saved = std::fs::read_to_string(saved).unwrap();
+    assert!(
+        saved.starts_with("ets ") && saved.ends_with(log),
+        "{saved:?}"
+    );
+
+    let raw = desk.run("monitor", &port, &["--reset", "--timeout", "2", "--raw"]);
+    assert_eq!(raw.stdout, saved);
+    let json = desk.run("monitor", &port, &["--reset", "--timeout", "2", "--json"]);
+    let events = events(&json.stdout);
+    let weak = events.iter().find(|it| it["tag"] == "wifi").unwrap();
+    assert_eq!(
+        (&weak["level"], &weak["complete"]),
+        (&"warning".into(), &true.into())
+    );
+}
+
+#[test]
+fn a_prompt_without_a_line_end_is_waited_for() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let port = desk.log("I (100) app: up\r\n>>> ");
+    let run = desk.run(
+        "monitor",
+        &port,
+        &["--reset", "--until", "^>>> $", "--timeout", "30"],
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(run.stdout.ends_with("up\n>>> \n"), "{:?}", run.stdout);
+}
+
+#[test]
+fn a_board_is_reset() {
+    let desk = Desk::new();
+    let run = |port: &str| run(&["reset", "--port", port]);
+    let done = run(&desk.port(""));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stdout.starts_with("reset the board on sim:"),
+        "{}",
+        done.stdout
+    );
+    let deaf = run(&desk.port("?lines=0"));
+    assert_eq!(deaf.code, Some(1));
+    assert!(
+        deaf.stderr.contains("has no control lines"),
+        "{}",
+        deaf.stderr
+    );
+}
+
+#[test]
+fn what_needs_the_monitor_says_so() {
+    let desk = Desk::new();
+    for more in [
+        &["--until", "x"][..],
+        &["--monitor", "--backend", "esptool"],
+        &["--monitor", "--dry-run"],
+        &["--monitor-baud", "9600"],
+    ] {
+        let run = desk.run("deploy", &desk.port(""), more);
+        assert_eq!(run.code, Some(2), "{more:?}: {}", run.stderr);
+        assert!(run.stderr.contains("--monitor"), "{more:?}: {}", run.stderr);
+    }
+    assert!(!Path::new(&desk.folder.path().join("board.bin")).exists());
+}
