@@ -99,6 +99,10 @@ impl Boards for LocalBoards {
 }
 
 impl LocalBoards {
+    pub(crate) fn held_by_monitor(&self, port: &str, doing: String) -> Holding<'_> {
+        Holding::of_monitor(self.state_dir(), port, doing)
+    }
+
     /// As [`Boards::deploy`], over the link in `slot` if there is one; the link is there again afterwards, and what
     /// the board has printed since its reset can be read from it.
     pub(crate) fn deploy_keeping(

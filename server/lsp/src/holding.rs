@@ -4,6 +4,7 @@
 //! was left behind by a process that was killed misleads nobody: it counts only if the process that
 //! wrote it is among those that were seen to have the port open.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use fbuild_link::holder::{self, Holder};
 use fbuild_link::port_name::PortName;
 use serde::{Deserialize, Serialize};
 
+use crate::giving_way::{self, Offer, Turn};
 use crate::port;
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,10 @@ pub(crate) struct Holding<'d> {
     state_dir: Option<&'d Path>,
     port: String,
     note: Note,
+    /// It asks a monitor that holds the port to give way.
+    asks: bool,
+    /// It has asked, and the port is its own until this is dropped.
+    turn: RefCell<Option<Turn>>,
 }
 
 impl<'d> Holding<'d> {
@@ -44,12 +50,42 @@ impl<'d> Holding<'d> {
                 pid: std::process::id(),
                 doing,
             },
+            asks: true,
+            turn: RefCell::new(None),
+        }
+    }
+
+    /// For a monitor: it takes the port from nobody, and gives way itself.
+    pub(crate) fn of_monitor(state_dir: Option<&'d Path>, port: &str, doing: String) -> Self {
+        let mut holding = Self::new(state_dir, port, doing);
+        holding.asks = false;
+        holding
+    }
+
+    /// Lets jobs of other processes ask for the port.
+    pub(crate) fn offer(&self) -> Option<Offer> {
+        let socket = self.socket()?;
+        match Offer::new(&socket) {
+            Ok(offer) => Some(offer),
+            Err(error) => {
+                tracing::debug!(path = %socket.display(), %error, "nobody can ask for the port");
+                None
+            }
         }
     }
 
     /// Opens the port and notes that, or says what its holder is doing.
     pub(crate) fn open(&self) -> Result<Box<dyn Link>, OpenError> {
-        match port::open(&self.port, self.state_dir) {
+        let mut opened = port::open(&self.port, self.state_dir);
+        if self.asks
+            && matches!(opened, Err(OpenError::Busy { .. }))
+            && let Some(socket) = self.socket()
+            && let Some(turn) = giving_way::ask(&socket, &self.note.doing)
+        {
+            *self.turn.borrow_mut() = Some(turn);
+            opened = port::open(&self.port, self.state_dir);
+        }
+        match opened {
             Ok(link) => {
                 if let Some(file) = self.file()
                     && let Err(error) = self.write(&file)
@@ -92,6 +128,11 @@ impl<'d> Holding<'d> {
         let port = PortName::of(&self.port);
         let dir = self.state_dir.filter(|_| port.is_device())?;
         Some(dir.join(file_name(&port.identity())))
+    }
+
+    /// Where a monitor that holds the port listens.
+    fn socket(&self) -> Option<PathBuf> {
+        Some(self.file()?.with_extension("sock"))
     }
 
     fn write(&self, file: &Path) -> io::Result<()> {

@@ -1,9 +1,9 @@
 //! `fbuild-lsp`: a language server that puts firmware onto boards, and the same work from a shell.
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
-//! way to the boards ([`holding`] tells others who has one), [`progress`] the words for what is going
-//! on, [`mod@build`] how a target is built, [`json`] the shapes that leave this process, [`remember`]
-//! what is kept between runs, [`monitor`] what a board prints. [`cli`]
+//! way to the boards ([`holding`] tells others who has one, [`giving_way`] asks for it), [`progress`]
+//! the words for what is going on, [`mod@build`] how a target is built, [`json`] the shapes that leave
+//! this process, [`remember`] what is kept between runs, [`monitor`] what a board prints. [`cli`]
 //! and [`server`] are the two front ends; neither decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
@@ -13,6 +13,7 @@ mod boards;
 mod build;
 mod cli;
 mod explain;
+mod giving_way;
 mod holding;
 mod json;
 mod log;

@@ -141,9 +141,8 @@ impl Start<'_> {
                 return USAGE;
             }
         };
-        let holding = self
-            .boards
-            .holding(&self.port, format!("monitoring {}", root.display()));
+        let doing = format!("monitoring {}", root.display());
+        let holding = self.boards.held_by_monitor(&self.port, doing);
         let opened = match self.link {
             Some(link) => Ok(link),
             None => holding.link(),
@@ -177,6 +176,9 @@ impl Start<'_> {
         let mut monitor = Monitor {
             elfs,
             boards: self.boards,
+            offer: holding.offer(),
+            turn: None,
+            holding,
             order: self.order,
             port: self.port,
             baud: self.baud,

@@ -9,13 +9,15 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::{LONG, fbuild_lsp};
+use crate::{LONG, fbuild_lsp, project};
 
-/// A pty, and the path of its other end.
-fn pty() -> (File, PathBuf) {
-    let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+/// A terminal, and the path of its other end.
+fn terminal() -> (File, PathBuf) {
+    // A child that had it, too, would never see its other end close.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master: OwnedFd = openpt(flags).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let path = ptsname(&master, Vec::new()).unwrap();
@@ -23,6 +25,15 @@ fn pty() -> (File, PathBuf) {
         File::from(master),
         PathBuf::from(path.into_string().unwrap()),
     )
+}
+
+/// A port: what is written to it before it is opened is not echoed.
+fn pty() -> (File, PathBuf) {
+    let (master, path) = terminal();
+    let mut settings = tcgetattr(&master).unwrap();
+    settings.make_raw();
+    tcsetattr(&master, OptionalActions::Now, &settings).unwrap();
+    (master, path)
 }
 
 /// A monitor of a port that is a pty, with its output in a pipe.
@@ -59,11 +70,19 @@ impl Piped {
         digits.parse().unwrap()
     }
 
-    fn ended(mut self) -> (Option<i32>, String) {
+    fn ended(&mut self) -> (Option<i32>, String) {
         let mut stderr = String::new();
         let mut pipe = self.child.stderr.take().unwrap();
         pipe.read_to_string(&mut stderr).unwrap();
         (self.child.wait().unwrap().code(), stderr)
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        // It would wait for its port, whose name another test may get.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -108,7 +127,6 @@ fn a_port_that_vanishes_is_waited_for() {
     let port = directory.path().join("port");
     let plug = |port: &Path| {
         let (board, path) = pty();
-        let _ = std::fs::remove_file(port);
         std::os::unix::fs::symlink(path, port).unwrap();
         board
     };
@@ -116,6 +134,8 @@ fn a_port_that_vanishes_is_waited_for() {
     let mut monitor = Piped::start(directory.path(), &port, &["--until", "again"]);
     board.write_all(b"once\n").unwrap();
     assert_eq!(monitor.line(), "once\n");
+    // The name goes first: another test may get it.
+    std::fs::remove_file(&port).unwrap();
     drop(board);
     let mut board = plug(&port);
     // Written before the monitor is back: a pty keeps it.
@@ -164,7 +184,7 @@ struct Person {
 
 impl Person {
     fn start(mut command: Command) -> Self {
-        let (master, path) = pty();
+        let (master, path) = terminal();
         let terminal = File::options().read(true).write(true).open(path).unwrap();
         let child = command
             .stdin(terminal.try_clone().unwrap())
@@ -244,4 +264,52 @@ fn keys_deploy_reset_and_quit() {
     person.types(b"\x1d");
     assert_eq!(person.child.wait().unwrap().code(), Some(0));
     assert!(person.is_cooked(), "the terminal is as it was");
+}
+
+/// Another process gets the port, and it comes back when that is done, or dead.
+#[test]
+fn a_job_of_another_process_takes_the_port_and_gives_it_back() {
+    let directory = tempfile::tempdir().unwrap();
+    project::write(
+        directory.path(),
+        &project::app_image(&project::body(4096, 3)),
+    );
+    let (mut board, port) = pty();
+    let mut monitor = Piped::start(directory.path(), &port, &["--until", "three"]);
+    board.write_all(b"one\n").unwrap();
+    assert_eq!(monitor.line(), "one\n");
+
+    // It opens the port, and finds that a pty has no control lines.
+    let reset = fbuild_lsp(directory.path())
+        .args(["reset", "--port", port.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(reset.stderr).unwrap();
+    assert!(said.contains("has no control lines"), "{said}");
+    board.write_all(b"two\n").unwrap();
+    assert_eq!(monitor.line(), "two\n");
+
+    let mut deploy = fbuild_lsp(directory.path())
+        .current_dir(directory.path())
+        .args(["deploy", "--port", port.to_str().unwrap()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first byte that it sends; reading fails as long as nobody has the port open.
+    let mut sync = [0; 1];
+    let begun = Instant::now();
+    while board.read(&mut sync).is_err() {
+        assert!(begun.elapsed() < LONG, "the deploy does not open the port");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(sync, [0xC0]);
+    deploy.kill().unwrap();
+    deploy.wait().unwrap();
+    board.write_all(b"three\n").unwrap();
+    assert_eq!(monitor.line(), "three\n");
+    let (code, stderr) = monitor.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    let given = "is given to another fbuild-lsp (resetting the board)";
+    assert!(stderr.contains(given), "{stderr}");
+    assert!(stderr.contains("fbuild-lsp (deploying "), "{stderr}");
 }

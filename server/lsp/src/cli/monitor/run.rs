@@ -16,6 +16,8 @@ use super::keys::{self, Action, Input, KeyByKey, Keys};
 use super::options::{self, USUAL_BAUD};
 use super::view::{Form, View};
 use crate::boards::LocalBoards;
+use crate::giving_way::{Offer, Turn};
+use crate::holding::Holding;
 use crate::monitor::elfs::Elfs;
 use crate::monitor::reader::{Item, Reader};
 use crate::monitor::told::headline;
@@ -33,6 +35,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// A monitor that runs.
 pub(super) struct Monitor<'a> {
     pub(super) boards: &'a LocalBoards,
+    pub(super) holding: Holding<'a>,
+    pub(super) offer: Option<Offer>,
+    /// A job of another process that has the port.
+    pub(super) turn: Option<Turn>,
     pub(super) order: Order,
     pub(super) port: String,
     pub(super) baud: u32,
@@ -74,6 +80,13 @@ impl Monitor<'_> {
                     }
                     self.act(action);
                 }
+            }
+            if self.has_given_way() {
+                if let Some(end) = self.ended() {
+                    return end;
+                }
+                std::thread::sleep(READ_PATIENCE);
+                continue;
             }
             if self.is_gone && !self.look_for_port() {
                 std::thread::sleep(LOOK_AGAIN);
@@ -284,12 +297,41 @@ impl Monitor<'_> {
         }
     }
 
+    /// Whether a job of another process has the port.
+    fn has_given_way(&mut self) -> bool {
+        if let Some(turn) = &mut self.turn {
+            if !turn.is_over() {
+                return true;
+            }
+            self.turn = None;
+            return false;
+        }
+        let asked = self.offer.as_ref().and_then(Offer::asked);
+        let Some((mut turn, doing)) = asked else {
+            return false;
+        };
+        // What has come is shown, and the port is closed before anybody hears that it is.
+        let items = self.reader.quiet();
+        self.show(items);
+        self.view.flush();
+        self.link = None;
+        let name = self.name();
+        if let Err(error) = turn.give() {
+            tracing::debug!(%error, "who asked for the port is gone");
+        }
+        self.is_gone = true;
+        self.view
+            .note(&format!("{name} is given to another fbuild-lsp ({doing})"));
+        self.turn = Some(turn);
+        true
+    }
+
     /// Whether the port may be there again.
     fn look_for_port(&mut self) -> bool {
         if let Some(link) = &mut self.link {
             return link.reopen().is_ok();
         }
-        self.link = self.boards.holding(&self.port, String::new()).open().ok();
+        self.link = self.holding.open().ok();
         self.set_baud(self.baud);
         self.link.is_some()
     }

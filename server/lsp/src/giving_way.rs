@@ -1,0 +1,202 @@
+//! One port, several processes: a monitor gives its port to a job of another process, and takes it back when
+//! that is done or its process dies.
+//!
+//! The monitor listens on a socket in the state directory. Who finds the port held connects, says in a line
+//! what for, and has the port once it is answered; the end of the connection gives it back. There is no such
+//! socket on Windows yet: the holder of the port is named there, as it is of other programs.
+
+#[cfg(not(unix))]
+pub(crate) use other::{Offer, Turn, ask};
+#[cfg(unix)]
+pub(crate) use unix::{Offer, Turn, ask};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+    use std::io::{self, Read as _, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use fbuild_deploy::own_file;
+
+    /// The answer: the port is closed.
+    const YOURS: &[u8] = b"yours\n";
+    /// How long either waits for the other's line.
+    const PATIENCE: Duration = Duration::from_secs(3);
+    /// The longest line.
+    const LINE_MAX: usize = 4096;
+
+    /// What a monitor holds out.
+    #[derive(Debug)]
+    pub(crate) struct Offer {
+        listener: UnixListener,
+        socket: PathBuf,
+    }
+
+    impl Offer {
+        /// Offers what is held under this name. One that a killed process left there is replaced.
+        pub(crate) fn new(socket: &Path) -> io::Result<Self> {
+            if let Some(directory) = socket.parent() {
+                own_file::directory(directory)?;
+            }
+            if UnixStream::connect(socket).is_err() {
+                let _ = fs::remove_file(socket);
+            }
+            let listener = UnixListener::bind(socket)?;
+            let offer = Self {
+                listener,
+                socket: socket.to_owned(),
+            };
+            fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+            offer.listener.set_nonblocking(true)?;
+            Ok(offer)
+        }
+
+        /// Somebody who wants it, and what for.
+        pub(crate) fn asked(&self) -> Option<(Turn, String)> {
+            let (stream, _) = self.listener.accept().ok()?;
+            stream.set_nonblocking(false).ok()?;
+            let doing = line(&stream).ok()?;
+            Some((Turn { stream }, doing))
+        }
+    }
+
+    impl Drop for Offer {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.socket);
+        }
+    }
+
+    /// Somebody's turn at the port: until this is dropped, on either side.
+    #[derive(Debug)]
+    pub(crate) struct Turn {
+        stream: UnixStream,
+    }
+
+    impl Turn {
+        /// The port is closed: the other side may open it.
+        pub(crate) fn give(&mut self) -> io::Result<()> {
+            self.stream.write_all(YOURS)?;
+            self.stream.set_nonblocking(true)
+        }
+
+        /// Whether the other side is done, or dead.
+        pub(crate) fn is_over(&mut self) -> bool {
+            match self.stream.read(&mut [0]) {
+                Ok(n) => n == 0,
+                Err(error) => !matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ),
+            }
+        }
+    }
+
+    /// Asks whoever offers the port for it; `doing`: what for.
+    pub(crate) fn ask(socket: &Path, doing: &str) -> Option<Turn> {
+        let mut stream = UnixStream::connect(socket).ok()?;
+        writeln!(stream, "{}", doing.replace('\n', " ")).ok()?;
+        let is_ours = line(&stream).ok()?.as_bytes() == YOURS.trim_ascii_end();
+        is_ours.then_some(Turn { stream })
+    }
+
+    /// One line, without its end.
+    fn line(mut stream: &UnixStream) -> io::Result<String> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.len() < LINE_MAX {
+            stream.read_exact(&mut byte)?;
+            if byte == *b"\n" {
+                return Ok(String::from_utf8_lossy(&line).into_owned());
+            }
+            line.extend(byte);
+        }
+        Err(io::ErrorKind::InvalidData.into())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_port_is_asked_for_given_and_given_back() {
+            let directory = tempfile::tempdir().unwrap();
+            let socket = directory.path().join("state/port.sock");
+            assert!(ask(&socket, "nobody is there").is_none());
+            let offer = Offer::new(&socket).unwrap();
+            let mode = fs::metadata(&socket).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            assert!(Offer::new(&socket).is_err(), "one offers it");
+
+            let asker = std::thread::spawn({
+                let socket = socket.clone();
+                move || ask(&socket, "deploying /home/me/blink").unwrap()
+            });
+            let (mut given, doing) = loop {
+                if let Some(asked) = offer.asked() {
+                    break asked;
+                }
+                std::thread::yield_now();
+            };
+            assert_eq!(doing, "deploying /home/me/blink");
+            given.give().unwrap();
+            let turn = asker.join().unwrap();
+            assert!(!given.is_over());
+            drop(turn);
+            assert!(given.is_over());
+            drop(offer);
+            assert!(!socket.exists());
+        }
+
+        #[test]
+        fn what_a_killed_process_left_behind_is_replaced() {
+            let directory = tempfile::tempdir().unwrap();
+            let socket = directory.path().join("port.sock");
+            drop(UnixListener::bind(&socket).unwrap());
+            assert!(socket.exists());
+            assert!(Offer::new(&socket).is_ok());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use std::io;
+    use std::path::Path;
+
+    #[derive(Debug)]
+    pub(crate) struct Offer;
+
+    impl Offer {
+        pub(crate) fn new(_: &Path) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        #[allow(clippy::unused_self)]
+        pub(crate) fn asked(&self) -> Option<(Turn, String)> {
+            None
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Turn;
+
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    impl Turn {
+        pub(crate) fn give(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        pub(crate) fn is_over(&mut self) -> bool {
+            true
+        }
+    }
+
+    pub(crate) fn ask(_: &Path, _: &str) -> Option<Turn> {
+        None
+    }
+}
