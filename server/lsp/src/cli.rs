@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fbuild_deploy::outcome::Failure;
+use fbuild_project::discover::{Environment, discover, project_around};
 use tracing::level_filters::LevelFilter;
 
 use self::terminal::Terminal;
@@ -151,6 +152,37 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
     };
     ExitCode::from(terminal.exit_code(code))
+}
+
+/// The directory that a command is about: the one that was named, else this one, or, where there is
+/// nothing of a project in it, the project around it: as cargo and git do. Not one of another user's.
+fn directory(named: Option<PathBuf>, terminal: Terminal) -> PathBuf {
+    if let Some(named) = named {
+        return std::path::absolute(&named).unwrap_or(named);
+    }
+    let here = std::path::absolute(".").unwrap_or_default();
+    if !discover(&here, &Environment::from_process()).is_empty() {
+        return here;
+    }
+    let owner = owner(&here);
+    match project_around(&here, |dir| self::owner(dir) == owner) {
+        Some(project) if project != here => {
+            terminal.note(format!("in {}", project.display()));
+            project
+        }
+        _ => here,
+    }
+}
+
+#[cfg(unix)]
+fn owner(dir: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some(dir.metadata().ok()?.uid())
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Path) -> Option<u32> {
+    None
 }
 
 /// Says what went wrong; the exit code for it.

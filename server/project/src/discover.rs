@@ -5,6 +5,7 @@
 //! an error can say which command is missing.
 
 mod arduino;
+mod around;
 mod cargo;
 mod choose;
 pub mod configuration;
@@ -35,6 +36,7 @@ mod zephyr;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+pub use around::project_around;
 pub use environment::Environment;
 use look::Look;
 pub use paths::here;

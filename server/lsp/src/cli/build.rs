@@ -18,9 +18,9 @@ use crate::order;
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The project's directory
-    #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    /// The project's directory; else this one, or the project around it
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
 
     /// Target to build, where the project has several: `espidf:build`, or `build` if that is clear
     #[arg(long, value_name = "NAME")]
@@ -47,7 +47,7 @@ struct Outcome<'o> {
 impl Arguments {
     /// Runs `build`.
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
-        let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
+        let directory = super::directory(self.directory, terminal);
         let environment = Environment::from_process();
         let cancel = interrupt::token(move |line| terminal.note(line));
         let name = self.target.as_deref();

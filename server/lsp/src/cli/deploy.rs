@@ -66,9 +66,9 @@ pub(crate) struct DeployArguments {
 /// Arguments that all three share.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The project's directory
-    #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    /// The project's directory; else this one, or the project around it
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
 
     /// Target to use, where the project has several: `espidf:build`, or `build` if that is clear
     #[arg(long, value_name = "NAME")]
@@ -229,7 +229,7 @@ impl Arguments {
         let as_json = self.json;
         let keep_images = !self.no_keep_images;
         let order = self
-            .order(mode, care.force)
+            .order(mode, care.force, terminal)
             .map_err(|message| wrong_usage(&message, terminal))?;
         let mut bars = Bars::new(terminal);
         let is_over = Arc::new(AtomicBool::new(false));
@@ -305,7 +305,7 @@ impl Arguments {
         })
     }
 
-    fn order(self, mode: Mode, force: bool) -> Result<Order, String> {
+    fn order(self, mode: Mode, force: bool, terminal: Terminal) -> Result<Order, String> {
         if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
             return Err("--esptool needs --backend esptool".to_owned());
         }
@@ -319,8 +319,12 @@ impl Arguments {
             })?;
             files.push((offset, PathBuf::from(&pair[1])));
         }
-        let directory = std::path::absolute(&self.directory)
-            .map_err(|error| format!("{}: {error}", self.directory.display()))?;
+        // Files need no project.
+        let directory = if files.is_empty() {
+            super::directory(self.directory, terminal)
+        } else {
+            PathBuf::new()
+        };
         Ok(Order {
             mode,
             roots: vec![directory],

@@ -15,9 +15,9 @@ use crate::json::TargetList;
 /// Arguments of `targets`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The project's directory
-    #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    /// The project's directory; else this one, or the project around it
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `targets`. A project without any is wrong input.
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
-        let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
+        let directory = super::directory(self.directory, terminal);
         let environment = Environment::from_process();
         let discovery = discover(&directory, &environment);
         if self.json {

@@ -150,3 +150,25 @@ fn a_deploy_without_build_warns_and_names_the_command() {
     );
     assert!(!said.contains("Executing action"), "{said}");
 }
+
+/// As cargo and git do, from anywhere in the project.
+#[test]
+fn a_command_in_a_part_of_the_project_means_the_project() {
+    let home = home();
+    let inner = home.path().join("blink/main");
+    let mut command = fbuild_lsp(home.path());
+    let output = command.current_dir(&inner).arg("targets").output().unwrap();
+    assert!(
+        text(&output.stdout).starts_with("espidf:build"),
+        "{output:?}"
+    );
+    let note = format!("in {}\n", home.path().join("blink").display());
+    assert!(text(&output.stderr).starts_with(&note), "{output:?}");
+    let mut command = fbuild_lsp(home.path());
+    let output = command
+        .current_dir(&inner)
+        .args(["targets", "."])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "what is named is meant");
+}

@@ -1,9 +1,8 @@
 //! The target that is meant, by name or without one, and what is reported where there is none.
 
-use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Discovery, Unbuilt, modified};
+use super::{Discovery, Unbuilt, modified, project_around};
 use crate::input_error::InputError;
 use crate::target::Target;
 
@@ -121,7 +120,12 @@ impl Discovery {
         let remedy = match self.unbuilt.first() {
             Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
             None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
-            None => match around(&self.root) {
+            // It is named and not taken: in a shared directory it may be somebody else's.
+            None => match self
+                .root
+                .parent()
+                .and_then(|outer| project_around(outer, |_| true))
+            {
                 Some(project) => format!("The project is in {}: use that.", project.display()),
                 None => "Open the directory of the project, and build it first.".to_owned(),
             },
@@ -163,20 +167,6 @@ fn ambiguous(several: &[&Target]) -> InputError {
     let names: Vec<_> = several.iter().map(|target| target.name.as_str()).collect();
     let what = format!("several targets could be meant: {}", names.join(", "));
     InputError::new("ambiguous-target", what, "Name one with --target.")
-}
-
-/// The directory that `inner` is a part of, if that looks like a project.
-///
-/// It is named and not taken: in a shared directory it may be somebody else's.
-fn around(inner: &Path) -> Option<&Path> {
-    const SIGNS: [&str; 4] = [
-        "build/flasher_args.json",
-        "platformio.ini",
-        ".fbuild/build",
-        "build/zephyr/runners.yaml",
-    ];
-    let is_project = |outer: &&Path| SIGNS.iter().any(|sign| outer.join(sign).exists());
-    inner.ancestors().skip(1).find(is_project)
 }
 
 /// When a target's app was written; `None` if it is not there.
