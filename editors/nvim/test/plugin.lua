@@ -387,6 +387,28 @@ test(':checkhealth tells what is well and what is not', function()
   vim.env.FBUILD_LSP_PATH = path
 end)
 
+test('of two servers that end together each is reported as it ended', function()
+  stop_servers()
+  said = {}
+  local path = vim.env.FBUILD_LSP_PATH
+  local go = t.folder .. '/go'
+  for code = 3, 4 do
+    local script = ('%s/ends-%d'):format(t.folder, code)
+    local text = '#!/bin/sh\nuntil [ -e "%s" ]; do sleep 0.01; done\nexit %d\n'
+    t.write(script, text:format(go, code))
+    assert(vim.uv.fs_chmod(script, tonumber('755', 8)))
+    vim.env.FBUILD_LSP_PATH = script
+    local config = { name = script, cmd = server.spawn, on_exit = server.on_exit }
+    assert(vim.lsp.start(config, { attach = false }))
+  end
+  vim.env.FBUILD_LSP_PATH = path
+  t.write(go, '')
+  -- Both have ended when Neovim looks next.
+  vim.uv.sleep(500)
+  wait_for_words('the server ended (exit code 3)')
+  wait_for_words('the server ended (exit code 4)')
+end)
+
 test('a server that is not installed is missed in words', function()
   stop_servers()
   said = {}

@@ -107,6 +107,7 @@ fn built(len_bytes: u64) -> Facts {
         spare_otadata: None,
         on_request: Vec::new(),
         remarks: Vec::new(),
+        build: Vec::new(),
     };
     let image = Image {
         region,

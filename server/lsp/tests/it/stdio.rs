@@ -306,6 +306,37 @@ fn deploys_to_a_simulated_board() {
     );
 }
 
+/// The folder that is open has many projects; a document lies in one of them.
+#[cfg(unix)]
+#[test]
+fn finds_the_targets_of_a_project_below_the_folder() {
+    let mut server = Server::start(&[]);
+    let project = server.folder.path().join("firmware/gateway");
+    project::write(&project, &project::app_image(&project::body(400, 1)));
+    for name in ["sdkconfig", "CMakeLists.txt"] {
+        std::fs::write(project.join(name), "").unwrap();
+    }
+    let document = project.join("partitions.csv");
+    std::fs::write(&document, "a, app, factory, , 1M\n").unwrap();
+    server.initialize(None);
+    let uri = format!("file://{}", document.display());
+    for (id, argument, name) in [
+        // The project around the document, as the lenses find it.
+        (2, json!({"uri": uri}), "espidf:build"),
+        (3, json!({}), "espidf:firmware/gateway/build"),
+    ] {
+        let listed = server.command(id, "targets", &argument);
+        let names: Vec<_> = listed["targets"].as_array().unwrap().iter().collect();
+        let [target] = *names else { panic!("{listed}") };
+        assert_eq!(target["name"], name);
+        assert_eq!(target["root"], project.to_str().unwrap());
+    }
+    let argument = json!({"uri": uri, "port": "sim:board.bin?chip=esp32"});
+    let outcome = server.command(4, "deploy", &argument);
+    assert_eq!(outcome["target"], "espidf:build", "{outcome}");
+    assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+}
+
 /// A client need not read standard error. What a pipe holds is less than these deploys say.
 #[test]
 fn deploys_while_nobody_reads_its_log() {
