@@ -130,6 +130,7 @@ fn built(refusal: Option<Refusal>) -> Facts {
     target.env = Some("build".to_owned());
     target.found_in = PATH.into();
     target.root = "/p".into();
+    target.build = vec!["build".to_owned()];
     let mut facts = Facts {
         root: "/p".into(),
         builds: vec![Build {

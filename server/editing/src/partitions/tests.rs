@@ -107,7 +107,7 @@ fn built(len_bytes: u64) -> Facts {
         spare_otadata: None,
         on_request: Vec::new(),
         remarks: Vec::new(),
-        build: Vec::new(),
+        build: vec!["build".to_owned()],
     };
     let image = Image {
         region,
