@@ -70,13 +70,21 @@ impl Session {
     /// Gets the link ready for what the ROM prints when it starts: whoever takes the link over reads it
     /// from its first byte.
     fn listen_to_boot(&mut self) {
+        self.take_boot_rate();
         // The firmware is started all the same.
-        if let Err(error) = self
-            .link
-            .set_baud(BOOT_LOG_BAUD)
-            .and_then(|()| self.link.discard_input())
-        {
-            tracing::debug!(%error, "the boot log will not be readable");
+        if let Err(error) = self.link.discard_input() {
+            tracing::debug!(%error, "what was sent before may come before the boot log");
+        }
+    }
+
+    /// A link that still has the rate of the boot log is left alone: nothing may be clocked on it.
+    fn take_boot_rate(&mut self) {
+        if self.baud == BOOT_LOG_BAUD {
+            return;
+        }
+        match self.link.set_baud(BOOT_LOG_BAUD) {
+            Ok(()) => self.baud = BOOT_LOG_BAUD,
+            Err(error) => tracing::debug!(%error, "the boot log will not be readable"),
         }
     }
 
@@ -156,7 +164,7 @@ impl Session {
     fn end_rom(&mut self, what: u32) -> Result<Left, LoaderError> {
         match self.call(op::FLASH_END, &packet::words(&[what]), 0, ANSWER_TIMEOUT) {
             Ok(_) | Err(LoaderError::Refused { .. } | LoaderError::Timeout { .. }) => {
-                let _ = self.link.set_baud(BOOT_LOG_BAUD);
+                self.take_boot_rate();
                 Ok(Left::Started)
             }
             Err(error) => Err(error),
