@@ -89,6 +89,8 @@ export interface Outcome {
   /** As the contract has it; nothing here looks into it. */
   plan: unknown;
   warnings: string[];
+  /** What was built first. */
+  build?: object | null;
   error: Failure | null;
   text: Text;
 }

@@ -63,7 +63,9 @@ export class Jobs {
     );
     // Without a server the status bar says that already, and it is no result.
     if (outcome.error?.code !== "no-server") {
-      model.update((facts) => ({ ...facts, latest: { outcome, folder, root: meant, startedMs } }));
+      // What it built itself is what it is about.
+      const asOfMs = outcome.build ? Date.now() : startedMs;
+      model.update((facts) => ({ ...facts, latest: { outcome, folder, root: meant, asOfMs } }));
     }
     if (outcome.error && !watch.isQuiet) this.showFailure(outcome.text);
     return outcome;

@@ -12,8 +12,8 @@ export type Health =
 /** How a job ended. */
 export interface Finished {
   outcome: Outcome;
-  /** When it began: milliseconds since 1970. */
-  startedMs: number;
+  /** A firmware built later than this, in milliseconds since 1970, is another one than it is about. */
+  asOfMs: number;
   /** The folder that it was for, if one was meant. */
   folder: Folder | undefined;
   /** The project in it, where that is known. */
@@ -113,7 +113,7 @@ export function withChoice(facts: Facts, chosen: Selection): Facts {
 }
 
 /** Whether it is about a firmware that was built again since. */
-function isRebuilt({ outcome, folder, root, startedMs }: Finished, now: Targets): boolean {
+function isRebuilt({ outcome, folder, root, asOfMs }: Finished, now: Targets): boolean {
   // Seen from the folder, a target of a project further down has its place in its name.
   const ending = outcome.target.replace(/^.*:/, "/");
   return now.targets.some(
@@ -122,7 +122,7 @@ function isRebuilt({ outcome, folder, root, startedMs }: Finished, now: Targets)
       (!folder || isBelow(target.root, folder.path)) &&
       // News of a build may come later than the deploy that it was for.
       target.builtMs !== null &&
-      target.builtMs > startedMs,
+      target.builtMs > asOfMs,
   );
 }
 

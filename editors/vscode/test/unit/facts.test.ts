@@ -29,7 +29,7 @@ test("jobs come and go, each by its number", () => {
 });
 
 test("a result stands until there is a newer fact", () => {
-  const done = { ...ready, latest: { outcome: selective, folder, startedMs: 1500 } };
+  const done = { ...ready, latest: { outcome: selective, folder, asOfMs: 1500 } };
   assert.ok(withTargets(done, structuredClone(targets)).latest, "the same again is no news");
   const other = { ...built, name: "espidf:other", builtMs: 5 };
   assert.ok(withTargets(done, { ...targets, targets: [built, other] }).latest);
@@ -38,17 +38,17 @@ test("a result stands until there is a newer fact", () => {
 });
 
 test("a choice makes a result old, the server's word of it does not", () => {
-  const done = { ...ready, latest: { outcome: selective, folder, startedMs: 1500 } };
+  const done = { ...ready, latest: { outcome: selective, folder, asOfMs: 1500 } };
   const chosen = { root: folder.path, target: null, port: "COM5", next };
   const now = withChoice(done, chosen);
   assert.equal(now.latest, undefined);
   assert.deepEqual(now.targets?.selected, [chosen]);
-  const after = { ...now, latest: { outcome: selective, folder, startedMs: 1600 } };
+  const after = { ...now, latest: { outcome: selective, folder, asOfMs: 1600 } };
   assert.ok(withTargets(after, { ...targets, selected: [chosen] }).latest);
 });
 
 test("a result of other settings is old, that of another folder is not", () => {
-  const done = { ...ready, latest: { outcome: selective, folder, startedMs: 1500 } };
+  const done = { ...ready, latest: { outcome: selective, folder, asOfMs: 1500 } };
   const setting = { target: "", port: "COM5" };
   assert.equal(withSettings(done, folder, setting).latest, undefined);
   assert.ok(withSettings(done, folder, ready.setting).latest);

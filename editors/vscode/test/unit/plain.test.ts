@@ -44,7 +44,7 @@ test("Markdown shows a name as it is", () => {
 
 test("status bar", () => {
   const outcome = { ...selective, text: { ...words, short: "$(zap)\u202e[x](command:y)" } };
-  const latest = { outcome, folder: undefined, startedMs: 0 };
+  const latest = { outcome, folder: undefined, asOfMs: 0 };
   const { text } = statusText({ ...ready, latest });
   assert.match(text, /\$\(check\) \$ \(zap\)\\u\{202e\}\[x\] \(command:y\)/);
 });

@@ -11,7 +11,7 @@ const after = (outcome: Partial<Outcome>, facts: Partial<Facts> = {}) =>
   statusText({
     ...ready,
     ...facts,
-    latest: { outcome: { ...selective, ...outcome }, folder, startedMs: 0 },
+    latest: { outcome: { ...selective, ...outcome }, folder, asOfMs: 0 },
   });
 
 test("idle: what a deploy would take, in the folder that is meant or in one that has something", () => {
@@ -69,7 +69,7 @@ test("without a server there is no result to trust", () => {
   const stopped = statusText({
     ...ready,
     health: { kind: "stopped", why: "gone" },
-    latest: { outcome: selective, folder, startedMs: 1500 },
+    latest: { outcome: selective, folder, asOfMs: 1500 },
   });
   assert.equal(stopped.text, "$(error) fbuild: no server");
   assert.equal(stopped.colour, "error");

@@ -5,7 +5,7 @@ import { tooltip } from "../../src/view/tooltip.ts";
 import { folder, ready, running, selective } from "./examples.ts";
 
 test("the last result, with room between the columns of its table", () => {
-  const latest = { outcome: selective, folder, startedMs: 0 };
+  const latest = { outcome: selective, folder, asOfMs: 0 };
   const lines = tooltip({ ...ready, latest }).split("\n");
   assert.deepEqual(lines.slice(0, 5), [
     "**Deploy succeeded**",
