@@ -7,7 +7,7 @@ pub enum PortName<'n> {
     Device(&'n str),
     /// `socket://HOST:PORT`, raw TCP: the address.
     Socket(&'n str),
-    /// `rfc2217://HOST:PORT[?OPTIONS]`: what is behind the slashes.
+    /// `rfc2217://HOST:PORT[?OPTIONS]`: what follows the slashes.
     Rfc2217(&'n str),
     /// `sim:[FILE][?OPTIONS]`, a simulated board: the file of its flash, which may be empty, and the
     /// options with their question mark.

@@ -5,7 +5,7 @@
 //! than the header says. Both are silent while writing.
 //!
 //! Source: ESP-IDF (v6.0) `flash_partitions.c`, `esp_partition_table_verify`, and
-//! `esp_flash_spi_init.c`; esptool 5.6.0 `write-flash` warns of the second and refuses images behind
+//! `esp_flash_spi_init.c`; esptool 5.6.0 `write-flash` warns of the second and refuses images beyond
 //! the size that it is told.
 
 use crate::amount::amount;

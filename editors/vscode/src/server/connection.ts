@@ -9,6 +9,7 @@ import type { Model } from "../model.ts";
 import type { Health } from "../view/facts.ts";
 import { withHealth, withPorts, withStatus, withTargets } from "../view/facts.ts";
 import { find } from "./binary.ts";
+import { espIdf } from "./espIdf.ts";
 import { Crashes } from "./crashes.ts";
 import { helped } from "./documents.ts";
 import { QuietClient } from "./quietClient.ts";
@@ -134,7 +135,7 @@ export class Server {
       "fbuild",
       "fbuild",
       // What it has to say comes by the protocol; to standard error only what it cannot say there.
-      { command: file, args: ["--log", "error"] },
+      { command: file, args: ["--log", "error"], options: { env: environment() } },
       this.options(() => {
         this.ended(client, "fbuild-lsp ended unexpectedly");
       }),
@@ -216,4 +217,12 @@ export class Server {
       },
     };
   }
+}
+
+/** This process's, with the ESP-IDF that its own extension was told of. */
+function environment(): NodeJS.ProcessEnv {
+  const idf = vscode.workspace.getConfiguration("idf");
+  // What a workspace says does not count: it would say which programs are run.
+  const set = (name: string) => idf.inspect<string>(name)?.globalValue;
+  return { ...espIdf(set, process.platform === "win32", process.env), ...process.env };
 }

@@ -58,7 +58,7 @@ pub(super) fn capital(text: &str) -> String {
     }
 }
 
-/// Parts as sentences, one behind the other.
+/// Parts as sentences, one after the other.
 pub(super) fn sentences<'t>(parts: impl IntoIterator<Item = Cow<'t, str>>) -> String {
     let sentence = |part: Cow<'_, str>| {
         let end = if part.ends_with(['.', '!', '?']) {

@@ -115,7 +115,8 @@ impl Deploy {
         };
         self.apply(stand, &settings, order)?;
 
-        let target = self.freshen(stand, order, target, &settings, built)?;
+        let mut warnings = Vec::new();
+        let target = self.freshen(stand, order, target, &settings, built, &mut warnings)?;
         let board = folder.as_deref().and_then(|folder| stand.board_of(folder));
         let wishes = Wishes {
             asked: order.port.as_deref(),
@@ -124,7 +125,7 @@ impl Deploy {
             project: target.port.as_deref(),
         };
         let chosen = stand.choose_port(&wishes, folder.as_deref(), &target.name)?;
-        let warnings = chosen.warning.into_iter().collect();
+        warnings.extend(chosen.warning);
         order.port = Some(chosen.name.clone());
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
@@ -240,11 +241,20 @@ impl Deploy {
         mut target: Target,
         settings: &Settings,
         built: &mut Option<Built>,
+        warnings: &mut Vec<String>,
     ) -> Result<Target, Stop> {
+        let wanted = self.wanted(settings);
+        if order.mode == Mode::Plan
+            && let Some(warning) = freshness::would_build(stand, &target, &wanted)
+        {
+            warnings.push(warning);
+            // Said already.
+            target.inputs.clear();
+        }
         if !matches!(order.mode, Mode::Auto | Mode::Full) || built.is_some() {
             return Ok(target);
         }
-        match freshness::freshen(stand, &target, &self.wanted(settings))? {
+        match freshness::freshen(stand, &target, &wanted)? {
             freshness::Freshened::AsItWas => {}
             freshness::Freshened::Built(it) => {
                 *built = Some(it);

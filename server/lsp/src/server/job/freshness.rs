@@ -71,6 +71,25 @@ pub(super) fn freshen(
     }
 }
 
+/// What a plan has to say of a firmware that a deploy would build first.
+pub(super) fn would_build(
+    stand: &Stand<'_>,
+    target: &Target,
+    wanted: &Wanted<'_>,
+) -> Option<String> {
+    let settings = wanted.settings;
+    if settings.build != BuildWhen::Auto || wanted.stale_build == StaleBuild::Ignore {
+        return None;
+    }
+    let stale = stale(target)?;
+    let environment = Environment::from_process();
+    let build = build::prepare(stand, &target.into(), settings, &environment).ok()?;
+    Some(format!(
+        "{stale}: a deploy builds it first ({}); this plan is for what is there now",
+        build.line
+    ))
+}
+
 /// Builds what there is no firmware of; `Err`: `missing`, with what speaks against a build.
 pub(super) fn make(
     stand: &Stand<'_>,

@@ -44,6 +44,24 @@ async fn a_stale_firmware_is_built_and_deployed() {
     client.leave().await;
 }
 
+/// A plan builds nothing, and says what a deploy would do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_says_that_a_deploy_would_build() {
+    let mut client = start(&json!({"buildBeforeDeploy": "touch was-run"})).await;
+    make_stale(client.folder.path());
+    let id = client.command("plan", &json!({})).await;
+    let outcome = client.outcome(id).await;
+    assert_eq!(
+        outcome["warnings"],
+        json!([
+            "main/main.c is newer than the firmware of espidf:build: a deploy builds it first \
+             (touch was-run); this plan is for what is there now"
+        ])
+    );
+    assert!(!client.folder.path().join("was-run").exists());
+    client.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_firmware_that_is_missing_is_built_and_deployed() {
     let command = json!({"buildBeforeDeploy": "mv kept build/flasher_args.json"});

@@ -264,7 +264,7 @@ fn missing_comma(row: &Row) -> Option<String> {
         format!("{count} cells")
     };
     Some(format!(
-        "This row has {cells}; a comma is missing behind '{first}'."
+        "This row has {cells}; a comma is missing after '{first}'."
     ))
 }
 

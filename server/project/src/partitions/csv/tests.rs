@@ -16,17 +16,17 @@ fn a_row_without_commas_is_told_once() {
         (
             "partition_table   0xA000,   0x1000",
             "type-range",
-            "This row has 2 cells; a comma is missing behind 'partition_table'.",
+            "This row has 2 cells; a comma is missing after 'partition_table'.",
         ),
         (
             "nvs data nvs 0x9000 0x5000",
             "type-empty",
-            "This row has one cell; a comma is missing behind 'nvs'.",
+            "This row has one cell; a comma is missing after 'nvs'.",
         ),
         (
             "nvs  data, nvs, 0x9000, 0x5000",
             "type-unknown",
-            "This row has 4 cells; a comma is missing behind 'nvs'.",
+            "This row has 4 cells; a comma is missing after 'nvs'.",
         ),
     ] {
         let read = read(
