@@ -194,7 +194,7 @@ fn compiler() -> &'static str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
     let line = format!(
-        "{} -Wall -fsyntax-only main/main.c && touch build/app.bin",
+        "LC_ALL=C {} -Wall -fsyntax-only main/main.c && touch build/app.bin",
         compiler()
     );
     let mut client = start(&json!({"buildBeforeDeploy": line})).await;
@@ -239,7 +239,7 @@ async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
     let found = by_file["main.c"].as_array().unwrap();
     let is_other = |it: &&Value| it["message"].as_str().unwrap().contains("'other'");
     let other = found.iter().find(is_other).unwrap();
-    // Behind a tab and a letter of two bytes.
+    // After a tab and a letter of two bytes.
     let range = json!({"start": {"line": 2, "character": 12}, "end": {"line": 2, "character": 17}});
     assert_eq!(other["range"], range);
 
