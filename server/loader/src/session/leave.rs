@@ -90,6 +90,7 @@ impl Session {
 
     /// Resets by the lines alone, whatever state the loader is in. For use after an error.
     pub fn abandon(mut self) {
+        self.take_boot_rate();
         if self.lines == LinesReach::Board {
             // Nothing can be done about a failure here: the error that led here is what is reported.
             let _ = reset::start_firmware(&mut *self.link);
