@@ -8,6 +8,8 @@ use fbuild_deploy::native::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::native::{BoardInfo, board_info};
 use fbuild_deploy::outcome::{Backend, Failure, Report};
 use fbuild_deploy::request::{Mode, Request};
+use fbuild_link::Link;
+use fbuild_link::error::OpenError;
 use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
@@ -21,22 +23,31 @@ pub(crate) trait Boards: Send + Sync + 'static {
     /// The serial ports of this machine.
     fn ports(&self) -> Vec<PortInfo>;
 
-    /// One deploy or verify from start to end. Blocks; looks at `cancel` at least once per block.
+    /// One deploy or verify from start to end. Blocks; looks at `cancel` at least once per block. Here and below it
+    /// goes over the link in `lent`, if there is one, which is there again afterwards: what the board has printed
+    /// since its reset can be read from it.
     fn deploy(
         &self,
         request: &Request,
+        lent: Option<&Slot>,
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report;
 
     /// Who answers on a port.
-    fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure>;
+    fn info(
+        &self,
+        port: &str,
+        lent: Option<&Slot>,
+        cancel: &CancelToken,
+    ) -> Result<BoardInfo, Failure>;
 
     /// Erases flash; `progress` hears bytes done and bytes to do.
     fn erase(
         &self,
         port: &str,
         stretch: Stretch,
+        lent: Option<&Slot>,
         progress: &mut dyn FnMut(u32, u32),
         cancel: &CancelToken,
     ) -> Result<Erased, NotErased>;
@@ -60,68 +71,25 @@ impl Boards for LocalBoards {
     fn deploy(
         &self,
         request: &Request,
+        lent: Option<&Slot>,
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        if request.backend == Backend::Esptool && PortName::of(&request.port).is_sim() {
-            // esptool knows devices only. The board goes when this returns.
-            let mut board = None;
-            let mut serve = || {
-                let server = port::serve(&request.port, self.state_dir())?;
-                let address = server.address().to_owned();
-                board = Some(server);
-                Ok(address)
-            };
-            return deploy::deploy_served(request, &mut serve, events, cancel);
+        if request.backend == Backend::Esptool {
+            // It opens the port itself.
+            drop(lent.and_then(Slot::take));
+            if PortName::of(&request.port).is_sim() {
+                // esptool knows devices only. The board goes when this returns.
+                let mut board = None;
+                let mut serve = || {
+                    let server = port::serve(&request.port, self.state_dir())?;
+                    let address = server.address().to_owned();
+                    board = Some(server);
+                    Ok(address)
+                };
+                return deploy::deploy_served(request, &mut serve, events, cancel);
+            }
         }
-        self.deploy_by(request, None, events, cancel)
-    }
-
-    fn info(&self, port: &str, cancel: &CancelToken) -> Result<BoardInfo, Failure> {
-        let holding = self.holding(port, "identifying the board".to_owned());
-        board_info(port, &mut || holding.open(), cancel)
-    }
-
-    fn erase(
-        &self,
-        port: &str,
-        stretch: Stretch,
-        progress: &mut dyn FnMut(u32, u32),
-        cancel: &CancelToken,
-    ) -> Result<Erased, NotErased> {
-        let holding = self.holding(port, "erasing the board's flash".to_owned());
-        erase(port, stretch, &mut || holding.open(), progress, cancel)
-    }
-
-    fn state_dir(&self) -> Option<&Path> {
-        self.state_dir.as_deref()
-    }
-}
-
-impl LocalBoards {
-    pub(crate) fn held_by_monitor(&self, port: &str, doing: String) -> Holding<'_> {
-        Holding::of_monitor(self.state_dir(), port, doing)
-    }
-
-    /// As [`Boards::deploy`], over the link in `slot` if there is one; the link is there again afterwards, and what
-    /// the board has printed since its reset can be read from it.
-    pub(crate) fn deploy_keeping(
-        &self,
-        request: &Request,
-        slot: &Slot,
-        events: &mut dyn FnMut(Event),
-        cancel: &CancelToken,
-    ) -> Report {
-        self.deploy_by(request, Some(slot), events, cancel)
-    }
-
-    fn deploy_by(
-        &self,
-        request: &Request,
-        slot: Option<&Slot>,
-        events: &mut dyn FnMut(Event),
-        cancel: &CancelToken,
-    ) -> Report {
         let state_dir = self.state_dir();
         let images_dir = state_dir.filter(|_| request.keep_images);
         let request = Request {
@@ -139,20 +107,63 @@ impl LocalBoards {
         if request.backend == Backend::Esptool {
             holding.note_for_child();
         }
-        let mut open = || {
-            let Some(slot) = slot else {
-                return holding.open();
-            };
-            let link = match slot.take() {
-                Some(link) => link,
-                None => holding.open()?,
-            };
-            Ok(slot.lend(link))
-        };
-        deploy::deploy(&request, &mut open, events, cancel)
+        deploy::deploy(&request, &mut opening(&holding, lent), events, cancel)
     }
 
+    fn info(
+        &self,
+        port: &str,
+        lent: Option<&Slot>,
+        cancel: &CancelToken,
+    ) -> Result<BoardInfo, Failure> {
+        let holding = self.holding(port, "identifying the board".to_owned());
+        board_info(port, &mut opening(&holding, lent), cancel)
+    }
+
+    fn erase(
+        &self,
+        port: &str,
+        stretch: Stretch,
+        lent: Option<&Slot>,
+        progress: &mut dyn FnMut(u32, u32),
+        cancel: &CancelToken,
+    ) -> Result<Erased, NotErased> {
+        let holding = self.holding(port, "erasing the board's flash".to_owned());
+        erase(
+            port,
+            stretch,
+            &mut opening(&holding, lent),
+            progress,
+            cancel,
+        )
+    }
+
+    fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
+}
+
+impl LocalBoards {
     pub(crate) fn holding(&self, port: &str, doing: String) -> Holding<'_> {
         Holding::new(self.state_dir(), port, doing)
+    }
+}
+
+/// The link that is lent, first; after an error the port is opened anew.
+fn opening<'l>(
+    holding: &'l Holding<'_>,
+    lent: Option<&'l Slot>,
+) -> impl FnMut() -> Result<Box<dyn Link>, OpenError> + 'l {
+    let mut is_first = true;
+    move || {
+        let Some(slot) = lent else {
+            return holding.open();
+        };
+        let is_first = std::mem::take(&mut is_first);
+        let link = match slot.take().filter(|_| is_first) {
+            Some(link) => link,
+            None => holding.open()?,
+        };
+        Ok(slot.lend(link))
     }
 }

@@ -147,7 +147,7 @@ impl Drop for Holding<'_> {
     fn drop(&mut self) {
         // The port was closed before: its next owner has already noted itself.
         if let Some(file) = self.file()
-            && read(&file).is_some_and(|note| note.pid == self.note.pid)
+            && read(&file).is_some_and(|note| note == self.note)
         {
             let _ = fs::remove_file(file);
         }

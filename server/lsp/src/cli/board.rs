@@ -33,7 +33,7 @@ impl Arguments {
             None => port::choose(&Wishes::default(), &boards.ports()).map(|chosen| chosen.name),
         };
         let answer = port.and_then(|port| {
-            let info = boards.info(&port, &cancel)?;
+            let info = boards.info(&port, None, &cancel)?;
             Ok((port, info))
         });
         // A cancel reaches the caller as an error of the link.

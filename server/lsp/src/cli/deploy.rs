@@ -20,6 +20,7 @@ use super::outcome::{exit_code, tell};
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE, interrupt, monitor};
 use crate::boards::{Boards as _, LocalBoards};
+use crate::monitor::listener::USUAL_BAUD;
 use crate::order::Order;
 use crate::port;
 
@@ -193,7 +194,7 @@ impl DeployArguments {
             order: done.order,
             target: Some(request.target),
             port: request.port,
-            baud: self.monitor_baud.unwrap_or(monitor::USUAL_BAUD),
+            baud: self.monitor_baud.unwrap_or(USUAL_BAUD),
             is_json,
             link: slot.take(),
         };
@@ -281,10 +282,7 @@ impl Arguments {
                     Event::Planned(_) if mode == Mode::Plan => {}
                     event => bars.hear(&event),
                 };
-                let report = match slot {
-                    Some(slot) => boards.deploy_keeping(&request, slot, &mut hear, &cancel),
-                    None => boards.deploy(&request, &mut hear, &cancel),
-                };
+                let report = boards.deploy(&request, slot, &mut hear, &cancel);
                 request_done = Some(request);
                 report
             }

@@ -19,12 +19,14 @@ use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
 use self::keys::{KeyByKey, Keys};
-pub(crate) use self::options::{Options, USUAL_BAUD, parse_rate};
+pub(crate) use self::options::{Options, parse_rate};
 use self::run::Monitor;
 use super::terminal::Terminal;
-use super::{FAILED, USAGE, fail, interrupt};
+use super::{USAGE, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
+use crate::holding::Holding;
 use crate::monitor::clock::WallClock;
+use crate::monitor::listener::{Listener, USUAL_BAUD};
 use crate::monitor::reader::Reader;
 use crate::order::Order;
 use crate::port::{self, Wishes};
@@ -142,27 +144,12 @@ impl Start<'_> {
             }
         };
         let doing = format!("monitoring {}", root.display());
-        let holding = self.boards.held_by_monitor(&self.port, doing);
-        let opened = match self.link {
-            Some(link) => Ok(link),
-            None => holding.link(),
-        };
-        let mut link = match opened {
-            Ok(link) => link,
+        let holding = Holding::of_monitor(self.boards.state_dir(), &self.port, doing);
+        let listener = match Listener::open(holding, &self.port, self.baud, self.link) {
+            Ok(listener) => listener,
             Err(failure) => return fail(terminal, &failure),
         };
-        link.keep_real_time();
-        if self.baud != USUAL_BAUD
-            && let Err(error) = link.set_baud(self.baud)
-        {
-            terminal.note(format!(
-                "error: {} does not take {} baud: {error}",
-                link.name(),
-                self.baud
-            ));
-            return FAILED;
-        }
-        let clock = WallClock::at(link.now());
+        let clock = WallClock::at(listener.now());
         let ends = options.ends();
         let line_end = options.line_end();
         let (view, log) = match options.view(terminal, self.is_json, clock) {
@@ -176,13 +163,9 @@ impl Start<'_> {
         let mut monitor = Monitor {
             elfs,
             boards: self.boards,
-            offer: holding.offer(),
-            turn: None,
-            holding,
             order: self.order,
             port: self.port,
-            baud: self.baud,
-            link: Some(link),
+            listener,
             reader: Reader::default(),
             view,
             ends,
@@ -191,12 +174,11 @@ impl Start<'_> {
             cancel,
             key_by_key: is_person.then(KeyByKey::start),
             keys: Keys::new(is_person, line_end),
-            is_gone: false,
             last_byte: Instant::now(),
             is_quiet: true,
         };
         if is_person {
-            let name = monitor.name();
+            let name = monitor.listener.name();
             monitor.view.note(&format!(
                 "monitor of {name}; Ctrl+] quits, Ctrl+T H is help"
             ));

@@ -9,7 +9,7 @@ use super::bars::Bars;
 use super::plan_table::plan_table;
 use super::terminal::Terminal;
 use super::{CANCELLED, FAILED, SUCCESS, USAGE};
-use crate::boards::LocalBoards;
+use crate::boards::{Boards as _, LocalBoards};
 use crate::build::Built;
 use crate::json::Outcome;
 
@@ -23,7 +23,7 @@ pub(super) fn again(
     terminal: Terminal,
 ) {
     let mut bars = Bars::new(terminal);
-    let report = boards.deploy_keeping(request, slot, &mut |event| bars.hear(&event), cancel);
+    let report = boards.deploy(request, Some(slot), &mut |event| bars.hear(&event), cancel);
     tell(&report, None, &bars, as_json, terminal);
 }
 

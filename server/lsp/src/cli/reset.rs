@@ -2,12 +2,11 @@
 
 use clap::Args;
 use fbuild_deploy::outcome::Failure;
-use fbuild_link::LinesReach;
-use fbuild_loader::reset;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, fail};
 use crate::boards::{Boards as _, LocalBoards};
+use crate::monitor::listener;
 use crate::port::{self, Wishes};
 
 /// Arguments of `reset`.
@@ -39,22 +38,6 @@ fn reset_board(boards: &LocalBoards, port: &str) -> Result<String, Failure> {
     let holding = boards.holding(port, "resetting the board".to_owned());
     let mut link = holding.link()?;
     let name = link.name().to_owned();
-    let not_reset = |what: String, remedy: &str| Failure {
-        code: "not-reset",
-        is_input: false,
-        what,
-        board_state: "the board runs on as it did".to_owned(),
-        remedy: remedy.to_owned(),
-    };
-    match reset::start_firmware(&mut *link) {
-        Ok(LinesReach::Board) => Ok(name),
-        Ok(LinesReach::Nothing) => Err(not_reset(
-            format!("{name} has no control lines that could reset the board"),
-            "press its reset button",
-        )),
-        Err(error) => Err(not_reset(
-            format!("{name} stopped working: {error}"),
-            "check cable and connector, then press the board's reset button",
-        )),
-    }
+    listener::reset_board(&mut *link)?;
+    Ok(name)
 }

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time of day of moments on a link's clock.
+/// The time of day of moments on another clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WallClock {
-    /// What the link's clock showed ...
+    /// What that clock showed ...
     moment: Duration,
     /// ... when it was this late outside.
     time: SystemTime,
 }
 
 impl WallClock {
-    /// It is `moment` on the link's clock now.
+    /// It is `moment` on the other clock now.
     pub(crate) fn at(moment: Duration) -> Self {
         Self {
             moment,

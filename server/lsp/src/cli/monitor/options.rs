@@ -15,9 +15,7 @@ use super::view::{Form, View};
 use crate::cli::terminal::Terminal;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
-
-/// The rate of every ROM's boot log, and of most programs.
-pub(crate) const USUAL_BAUD: u32 = 115_200;
+use crate::monitor::screen::Screen;
 
 /// What is shown, what is sent, and what ends it.
 #[derive(Debug, Args)]
@@ -141,10 +139,10 @@ impl Options {
             Some(path) => Some(append_to(path)?),
             None => None,
         };
-        let mut view = View::new(terminal, form, self.filter.unwrap_or_default(), clock);
-        view.has_timestamps = self.timestamps;
-        view.has_colours = io::stdout().is_terminal() && terminal.is_colourful();
-        Ok((view, log))
+        let mut screen = Screen::new(self.filter.unwrap_or_default(), clock);
+        screen.has_timestamps = self.timestamps;
+        screen.has_colours = io::stdout().is_terminal() && terminal.is_colourful();
+        Ok((View::new(terminal, form, screen), log))
     }
 }
 

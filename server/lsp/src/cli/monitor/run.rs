@@ -4,46 +4,34 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
+use fbuild_deploy::outcome::Failure;
 use fbuild_link::lent::Slot;
-use fbuild_link::{LinesReach, Link};
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::reset;
 use fbuild_project::discover::Environment;
 
 use super::super::outcome;
 use super::end::{End, Ends};
 use super::keys::{self, Action, Input, KeyByKey, Keys};
-use super::options::{self, USUAL_BAUD};
+use super::options;
 use super::view::{Form, View};
 use crate::boards::LocalBoards;
-use crate::giving_way::{Offer, Turn};
-use crate::holding::Holding;
 use crate::monitor::elfs::Elfs;
+use crate::monitor::listener::{Heard, Listener};
 use crate::monitor::reader::{Item, Reader};
 use crate::monitor::told::headline;
 use crate::order::Order;
 
-/// How long a key may wait for the board.
-const READ_PATIENCE: Duration = Duration::from_millis(20);
 /// A line that has been begun is shown after this silence.
 const PROMPT: Duration = Duration::from_millis(100);
 /// After this silence nothing more comes of a crash.
 const QUIET: Duration = Duration::from_secs(1);
-/// Between two looks for a port that has gone.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A monitor that runs.
 pub(super) struct Monitor<'a> {
     pub(super) boards: &'a LocalBoards,
-    pub(super) holding: Holding<'a>,
-    pub(super) offer: Option<Offer>,
-    /// A job of another process that has the port.
-    pub(super) turn: Option<Turn>,
     pub(super) order: Order,
     pub(super) port: String,
-    pub(super) baud: u32,
-    /// `None`: it could not be opened again.
-    pub(super) link: Option<Box<dyn Link>>,
+    pub(super) listener: Listener<'a>,
     pub(super) reader: Reader,
     pub(super) elfs: Elfs,
     pub(super) view: View,
@@ -55,7 +43,6 @@ pub(super) struct Monitor<'a> {
     pub(super) cancel: &'a CancelToken,
     pub(super) key_by_key: Option<KeyByKey>,
     pub(super) keys: Keys,
-    pub(super) is_gone: bool,
     pub(super) last_byte: Instant,
     /// What silence shows has been looked at.
     pub(super) is_quiet: bool,
@@ -81,32 +68,15 @@ impl Monitor<'_> {
                     self.act(action);
                 }
             }
-            if self.has_given_way() {
-                if let Some(end) = self.ended() {
-                    return end;
-                }
-                std::thread::sleep(READ_PATIENCE);
-                continue;
-            }
-            if self.is_gone && !self.look_for_port() {
-                std::thread::sleep(LOOK_AGAIN);
-            }
-            let read = match &mut self.link {
-                Some(link) => link.read(&mut buffer, READ_PATIENCE),
-                None => Err(io::ErrorKind::NotConnected.into()),
-            };
-            match read {
-                Ok(n) => {
-                    if std::mem::take(&mut self.is_gone) {
-                        self.port_is(true, "");
-                    }
+            match self.listener.read(&mut buffer) {
+                Heard::Bytes(n) => self.hear(&buffer[..n]),
+                Heard::Back(n) => {
+                    self.port_is(true, "");
                     self.hear(&buffer[..n]);
                 }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.is_gone, true) {
-                        self.port_is(false, &error.to_string());
-                    }
-                }
+                Heard::Gone(why) => self.port_is(false, &why),
+                Heard::Given(doing) => self.has_given_way(&doing),
+                Heard::Away => {}
             }
             if let Some(end) = self.ended() {
                 return end;
@@ -155,8 +125,7 @@ impl Monitor<'_> {
             self.view.note(&format!("the log file ends here: {error}"));
         }
         self.view.bytes(bytes);
-        let now = self.link.as_ref().map(|link| link.now());
-        let items = self.reader.feed(bytes, now.unwrap_or_default());
+        let items = self.reader.feed(bytes, self.listener.now());
         self.show(items);
         self.view.flush();
     }
@@ -207,9 +176,8 @@ impl Monitor<'_> {
         match action {
             Action::Quit => {}
             Action::Send(bytes) => {
-                if let Some(link) = &mut self.link
-                    && !self.is_gone
-                    && let Err(error) = link.write(&bytes)
+                if let Err(error) = self.listener.write(&bytes)
+                    && error.kind() != io::ErrorKind::NotConnected
                 {
                     self.view.note(&format!("the board takes nothing: {error}"));
                 }
@@ -218,8 +186,8 @@ impl Monitor<'_> {
             Action::Reset => self.reset(),
             Action::Deploy => self.deploy(),
             Action::Timestamps => {
-                self.view.has_timestamps ^= true;
-                let now = if self.view.has_timestamps {
+                self.view.screen.has_timestamps ^= true;
+                let now = if self.view.screen.has_timestamps {
                     "on"
                 } else {
                     "off"
@@ -230,7 +198,7 @@ impl Monitor<'_> {
             Action::Filter(words) => {
                 self.view.echo("\n");
                 match options::parse_filter(&words) {
-                    Ok(filter) => self.view.filter = filter,
+                    Ok(filter) => self.view.screen.filter = filter,
                     Err(error) => self.view.note(&error),
                 }
             }
@@ -244,13 +212,9 @@ impl Monitor<'_> {
 
     /// Resets the board.
     pub(super) fn reset(&mut self) {
-        let Some(link) = &mut self.link else { return };
-        match reset::start_firmware(&mut **link) {
-            Ok(LinesReach::Board) => {}
-            Ok(LinesReach::Nothing) => self.view.note(
-                "this port has no control lines that could reset the board: press its reset button",
-            ),
-            Err(error) => self.view.note(&format!("the board was not reset: {error}")),
+        if let Err(failure) = self.listener.reset() {
+            let Failure { what, remedy, .. } = failure;
+            self.view.note(&format!("{what}: {remedy}"));
         }
     }
 
@@ -264,8 +228,7 @@ impl Monitor<'_> {
         match target {
             Ok(target) => {
                 let slot = Slot::default();
-                self.set_baud(USUAL_BAUD);
-                if let Some(link) = self.link.take() {
+                if let Some(link) = self.listener.lend() {
                     slot.put(link);
                 }
                 self.elfs.prefer(&target);
@@ -273,8 +236,7 @@ impl Monitor<'_> {
                 let as_json = self.view.form == Form::Json;
                 let terminal = self.view.terminal;
                 outcome::again(self.boards, &request, &slot, as_json, self.cancel, terminal);
-                self.link = slot.take();
-                self.set_baud(self.baud);
+                self.listener.take_back(slot.take());
             }
             Err(failure) => self.view.terminal.failure(&failure),
         }
@@ -297,61 +259,18 @@ impl Monitor<'_> {
         }
     }
 
-    /// Whether a job of another process has the port.
-    fn has_given_way(&mut self) -> bool {
-        if let Some(turn) = &mut self.turn {
-            if !turn.is_over() {
-                return true;
-            }
-            self.turn = None;
-            return false;
-        }
-        let asked = self.offer.as_ref().and_then(Offer::asked);
-        let Some((mut turn, doing)) = asked else {
-            return false;
-        };
-        // What has come is shown, and the port is closed before anybody hears that it is.
+    /// A job of another process has been given the port.
+    fn has_given_way(&mut self, doing: &str) {
         let items = self.reader.quiet();
         self.show(items);
         self.view.flush();
-        self.link = None;
-        let name = self.name();
-        if let Err(error) = turn.give() {
-            tracing::debug!(%error, "who asked for the port is gone");
-        }
-        self.is_gone = true;
+        let name = self.listener.name();
         self.view
             .note(&format!("{name} is given to another fbuild-lsp ({doing})"));
-        self.turn = Some(turn);
-        true
-    }
-
-    /// Whether the port may be there again.
-    fn look_for_port(&mut self) -> bool {
-        if let Some(link) = &mut self.link {
-            return link.reopen().is_ok();
-        }
-        self.link = self.holding.open().ok();
-        self.set_baud(self.baud);
-        self.link.is_some()
-    }
-
-    fn set_baud(&mut self, baud: u32) {
-        if let Some(link) = &mut self.link
-            && let Err(error) = link.set_baud(baud)
-        {
-            tracing::warn!(baud, %error, "the port's baud rate");
-        }
-    }
-
-    /// The port's name, as it is now.
-    pub(super) fn name(&self) -> String {
-        let link = self.link.as_ref();
-        link.map_or_else(|| self.port.clone(), |link| link.name().to_owned())
     }
 
     fn port_is(&mut self, is_there: bool, why: &str) {
-        let name = self.name();
+        let name = self.listener.name();
         self.view.port(is_there);
         self.view.flush();
         self.view.note(&if is_there {

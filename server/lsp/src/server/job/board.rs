@@ -99,7 +99,7 @@ impl Identify {
         stand.claim("board info", name)?;
         stand.go_on()?;
         stand.says("connecting", format!("connecting to {name}"));
-        let info = stand.desk.boards.info(name, stand.cancel());
+        let info = stand.desk.boards.info(name, None, stand.cancel());
         // A cancel reaches the caller as an error of the link.
         stand.go_on()?;
         let info = info?;
@@ -197,10 +197,11 @@ impl Erase {
             };
             stand.view(|view| view.step = step);
         };
-        let erased = stand
-            .desk
-            .boards
-            .erase(name, self.stretch, &mut progress, stand.cancel());
+        let erased =
+            stand
+                .desk
+                .boards
+                .erase(name, self.stretch, None, &mut progress, stand.cancel());
         match erased {
             Ok(erased) => {
                 stand.view(|view| view.chip = Some(erased.chip.name()));

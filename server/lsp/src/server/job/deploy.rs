@@ -356,6 +356,6 @@ impl Run {
         stand
             .desk
             .boards
-            .deploy(request, &mut events, stand.cancel())
+            .deploy(request, None, &mut events, stand.cancel())
     }
 }

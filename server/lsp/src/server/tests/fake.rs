@@ -12,6 +12,7 @@ use fbuild_deploy::outcome::{
 };
 use fbuild_deploy::request::Request;
 use fbuild_link::UsbId;
+use fbuild_link::lent::Slot;
 use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -185,11 +186,17 @@ impl Boards for FakeBoards {
         self.ports.lock().unwrap().clone()
     }
 
-    fn deploy(&self, request: &Request, events: Events<'_>, cancel: &CancelToken) -> Report {
+    fn deploy(
+        &self,
+        request: &Request,
+        _: Option<&Slot>,
+        events: Events<'_>,
+        cancel: &CancelToken,
+    ) -> Report {
         (self.act)(request, events, cancel)
     }
 
-    fn info(&self, port: &str, _: &CancelToken) -> Result<BoardInfo, Failure> {
+    fn info(&self, port: &str, _: Option<&Slot>, _: &CancelToken) -> Result<BoardInfo, Failure> {
         panic!("no test asks {port}")
     }
 
@@ -197,6 +204,7 @@ impl Boards for FakeBoards {
         &self,
         _: &str,
         stretch: Stretch,
+        _: Option<&Slot>,
         progress: &mut dyn FnMut(u32, u32),
         _: &CancelToken,
     ) -> Result<Erased, NotErased> {

@@ -1,0 +1,232 @@
+//! The port of a monitor: it goes and comes back, other processes are given it, and a deploy of this process
+//! borrows its link.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_link::{LinesReach, Link};
+use fbuild_loader::reset;
+
+use crate::giving_way::{Offer, Turn};
+use crate::holding::Holding;
+
+/// The rate of every ROM's boot log, and of most programs.
+pub(crate) const USUAL_BAUD: u32 = 115_200;
+
+/// How long a key may wait for the board.
+pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
+/// Between two looks for a port that has gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// A port that is listened to.
+pub(crate) struct Listener<'a> {
+    holding: Holding<'a>,
+    port: String,
+    baud: u32,
+    offer: Option<Offer>,
+    /// A job of another process that has the port.
+    turn: Option<Turn>,
+    /// `None`: it is lent, or could not be opened again.
+    link: Option<Box<dyn Link>>,
+    is_gone: bool,
+    next_look: Instant,
+    began: Instant,
+}
+
+/// What a port has to say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// So many bytes came; 0: it is silent.
+    Bytes(usize),
+    /// The port has gone; what the system says of it.
+    Gone(String),
+    /// It is back, and so many bytes with it.
+    Back(usize),
+    /// A job of another process asked for the port, and has it now; what for.
+    Given(String),
+    /// It is still not here.
+    Away,
+}
+
+impl<'a> Listener<'a> {
+    /// Opens the port, unless somebody has it already: `link` has the boot log's rate then.
+    pub(crate) fn open(
+        holding: Holding<'a>,
+        port: &str,
+        baud: u32,
+        link: Option<Box<dyn Link>>,
+    ) -> Result<Self, Failure> {
+        let mut link = match link {
+            Some(link) => link,
+            None => holding.link()?,
+        };
+        if baud != USUAL_BAUD {
+            link.set_baud(baud).map_err(|error| Failure {
+                code: "baud-rate",
+                is_input: false,
+                what: format!("{} does not support {baud} baud: {error}", link.name()),
+                board_state: "the board runs on as it did".to_owned(),
+                remedy: "choose another rate".to_owned(),
+            })?;
+        }
+        let mut listener = Self::away(holding, port, baud);
+        listener.offer = listener.holding.offer();
+        listener.take_back(Some(link));
+        Ok(listener)
+    }
+
+    /// For a port that somebody else has still.
+    pub(crate) fn away(holding: Holding<'a>, port: &str, baud: u32) -> Self {
+        Self {
+            holding,
+            port: port.to_owned(),
+            baud,
+            offer: None,
+            turn: None,
+            link: None,
+            is_gone: true,
+            next_look: Instant::now(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Reads what is there, or finds out why nothing is.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Heard {
+        if let Some(turn) = &mut self.turn {
+            if !turn.is_over() {
+                std::thread::sleep(READ_PATIENCE);
+                return Heard::Away;
+            }
+            self.turn = None;
+        }
+        if let Some((mut turn, doing)) = self.offer.as_ref().and_then(Offer::asked) {
+            // The port is closed before anybody hears that it is.
+            self.link = None;
+            self.is_gone = true;
+            if let Err(error) = turn.give() {
+                tracing::debug!(%error, "who asked for the port is gone");
+            }
+            self.turn = Some(turn);
+            return Heard::Given(doing);
+        }
+        if self.is_gone && !self.look_for_port() {
+            std::thread::sleep(READ_PATIENCE);
+            return Heard::Away;
+        }
+        let read = match &mut self.link {
+            Some(link) => link.read(buffer, READ_PATIENCE),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        match read {
+            Ok(n) if std::mem::take(&mut self.is_gone) => Heard::Back(n),
+            Ok(n) => Heard::Bytes(n),
+            Err(error) if !std::mem::replace(&mut self.is_gone, true) => {
+                Heard::Gone(error.to_string())
+            }
+            Err(_) => Heard::Away,
+        }
+    }
+
+    /// Whether the port may be there again.
+    fn look_for_port(&mut self) -> bool {
+        if Instant::now() < self.next_look {
+            return false;
+        }
+        self.next_look = Instant::now() + LOOK_AGAIN;
+        if let Some(link) = &mut self.link {
+            return link.reopen().is_ok();
+        }
+        self.link = self.holding.open().ok();
+        if self.link.is_some() && self.offer.is_none() {
+            self.offer = self.holding.offer();
+        }
+        self.set_baud(self.baud);
+        self.link.is_some()
+    }
+
+    /// Sends bytes, if the port is here.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.link {
+            Some(link) if !self.is_gone => link.write(bytes),
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Resets the board.
+    pub(crate) fn reset(&mut self) -> Result<(), Failure> {
+        match &mut self.link {
+            Some(link) if !self.is_gone => reset_board(&mut **link),
+            _ => Err(not_reset(
+                format!("{} is not there", self.port),
+                "wait for it to come back",
+            )),
+        }
+    }
+
+    /// The link, for a deploy of this process, at the rate that it begins with. `None`: it is not here.
+    pub(crate) fn lend(&mut self) -> Option<Box<dyn Link>> {
+        self.set_baud(USUAL_BAUD);
+        let link = self.link.take();
+        if std::mem::replace(&mut self.is_gone, true) {
+            return None;
+        }
+        link
+    }
+
+    /// Takes a link that has the boot log's rate. Without one, the port is looked for.
+    pub(crate) fn take_back(&mut self, link: Option<Box<dyn Link>>) {
+        self.next_look = Instant::now();
+        let Some(mut link) = link else { return };
+        link.keep_real_time();
+        self.link = Some(link);
+        self.is_gone = false;
+        if self.baud != USUAL_BAUD {
+            self.set_baud(self.baud);
+        }
+    }
+
+    fn set_baud(&mut self, baud: u32) {
+        if let Some(link) = &mut self.link
+            && let Err(error) = link.set_baud(baud)
+        {
+            tracing::warn!(baud, %error, "the port's baud rate");
+        }
+    }
+
+    /// The port's name, as it is now.
+    pub(crate) fn name(&self) -> &str {
+        self.link.as_ref().map_or(&self.port, |link| link.name())
+    }
+
+    /// How long this has been going on. A link's own clock begins anew whenever its port is opened again.
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// Resets the board at the other end, which then runs its firmware.
+pub(crate) fn reset_board(link: &mut dyn Link) -> Result<(), Failure> {
+    let name = link.name().to_owned();
+    match reset::start_firmware(link) {
+        Ok(LinesReach::Board) => Ok(()),
+        Ok(LinesReach::Nothing) => Err(not_reset(
+            format!("{name} has no control lines that could reset the board"),
+            "press its reset button",
+        )),
+        Err(error) => Err(not_reset(
+            format!("{name} stopped working: {error}"),
+            "check cable and connector, then press the board's reset button",
+        )),
+    }
+}
+
+fn not_reset(what: String, remedy: &str) -> Failure {
+    Failure {
+        code: "not-reset",
+        is_input: false,
+        what,
+        board_state: "the board runs on as it did".to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
