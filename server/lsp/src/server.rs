@@ -3,6 +3,7 @@
 //! Read in this order: [`serve`] is its life from the first byte to the exit code, [`desk`] what
 //! one server holds, [`commands`] what a client can ask for, [`jobs`] who is using which port,
 //! [`job`] one piece of work from request to answer, [`report`] how its progress reaches the editor,
+//! [`monitors`] who listens to which port, [`monitor`] how,
 //! [`configuration`] which settings count, [`background`] what the client is told unasked, [`editing`]
 //! the help with files that are open.
 //!
@@ -20,6 +21,8 @@ mod editor;
 mod ending;
 mod job;
 mod jobs;
+mod monitor;
+mod monitors;
 mod parent;
 mod problems;
 mod report;
@@ -102,8 +105,10 @@ where
     // Running writes stop at their next block, their ports are released, and the answers to the
     // requests that started them still go out.
     desk.jobs.close();
+    desk.monitors.close();
     let rest = async {
         desk.jobs.idle().await;
+        desk.monitors.idle().await;
         if !serving.is_finished() {
             let _ = (&mut serving).await;
         }

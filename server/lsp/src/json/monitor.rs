@@ -1,7 +1,7 @@
 //! What a monitor prints for programs: an object a line.
 
 use fbuild_monitor::boot::Reset;
-use fbuild_monitor::crash::Crash;
+use fbuild_monitor::crash::{Crash, Severity};
 use fbuild_monitor::log::LogLine;
 use fbuild_monitor::text::without_colours;
 use fbuild_monitor::trace::Trace;
@@ -28,6 +28,9 @@ pub(crate) enum MonitorEvent {
     Crash {
         time: String,
         crash: Box<CrashEntry>,
+        /// The program does not go on.
+        #[serde(skip)]
+        is_end: bool,
     },
     /// The port is gone, or back.
     Port { state: &'static str },
@@ -62,6 +65,16 @@ impl MonitorEvent {
         Self::Crash {
             time,
             crash: Box::new(CrashEntry::new(crash, trace)),
+            is_end: matches!(crash.severity, Severity::Fatal | Severity::BootFailure),
+        }
+    }
+
+    /// About how much of memory its texts take.
+    pub(crate) fn len_bytes(&self) -> usize {
+        match self {
+            Self::Line { text, .. } => text.len(),
+            Self::Crash { .. } => serde_json::to_vec(self).map_or(0, |json| json.len()),
+            Self::Reset { .. } | Self::Port { .. } | Self::End { .. } => 0,
         }
     }
 

@@ -14,6 +14,11 @@ use crate::holding::Holding;
 /// The rate of every ROM's boot log, and of most programs.
 pub(crate) const USUAL_BAUD: u32 = 115_200;
 
+/// Whether it may be a board's baud rate.
+pub(crate) fn is_rate(baud: u32) -> bool {
+    (300..=5_000_000).contains(&baud)
+}
+
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
 /// Between two looks for a port that has gone.

@@ -7,6 +7,7 @@ mod cancel;
 mod debug_info;
 mod deploy;
 mod lists;
+mod monitor;
 mod ports;
 mod select;
 mod targets;
@@ -29,7 +30,7 @@ use crate::explain::Asked;
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 21] = [
     "fbuild.server.deploy",
     "fbuild.server.verify",
     "fbuild.server.plan",
@@ -42,6 +43,12 @@ pub(crate) const NAMES: [&str; 15] = [
     "fbuild.server.boardInfo",
     "fbuild.server.eraseFlash",
     "fbuild.server.eraseRegion",
+    "fbuild.server.monitor.start",
+    "fbuild.server.monitor.stop",
+    "fbuild.server.monitor.write",
+    "fbuild.server.monitor.reset",
+    "fbuild.server.monitor.read",
+    "fbuild.server.monitor.list",
     "fbuild.server.jobs",
     "fbuild.server.history",
     "fbuild.server.debugInfo",
@@ -71,6 +78,7 @@ pub(crate) fn starts_job(name: &str) -> bool {
             | "fbuild.server.boardInfo"
             | "fbuild.server.eraseFlash"
             | "fbuild.server.eraseRegion"
+            | "fbuild.server.monitor.start"
     )
 }
 
@@ -100,6 +108,12 @@ pub(crate) async fn run(
         "fbuild.server.boardInfo" => board::info(desk, fields, asked, given).await,
         "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, asked, given).await,
         "fbuild.server.eraseRegion" => board::erase_region(desk, fields, asked, given).await,
+        "fbuild.server.monitor.start" => monitor::start(desk, fields, asked, given).await,
+        "fbuild.server.monitor.stop" => monitor::stop(desk, fields).await,
+        "fbuild.server.monitor.write" => monitor::write(desk, fields).await,
+        "fbuild.server.monitor.reset" => monitor::reset(desk, fields).await,
+        "fbuild.server.monitor.read" => monitor::read(desk, fields).await,
+        "fbuild.server.monitor.list" => monitor::list(desk),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,

@@ -11,6 +11,7 @@ use super::editing::projects::Projects;
 use super::editor::Editor;
 use super::ending::Ending;
 use super::jobs::Jobs;
+use super::monitors::Monitors;
 use super::problems::Problems;
 use super::requests::Requests;
 use super::session::Session;
@@ -23,6 +24,8 @@ use crate::remember::selections::Selections;
 pub(crate) struct Desk {
     /// Who is using which port.
     pub(crate) jobs: Arc<Jobs>,
+    /// Who listens to which port.
+    pub(crate) monitors: Arc<Monitors>,
     /// Which requests wait for a job.
     pub(crate) requests: Arc<Requests>,
     /// The way to the boards.
@@ -66,6 +69,7 @@ impl Desk {
         let kept = |name: &str| boards.state_dir().map(|dir| dir.join(name));
         Self {
             jobs: Jobs::new(),
+            monitors: Monitors::new(),
             requests: Arc::default(),
             selections: Selections::new(kept("selections.json")),
             history: History::new(kept("history.json")),

@@ -179,6 +179,12 @@ impl Editor {
             .await;
     }
 
+    /// What a board prints, for clients that asked for it.
+    pub(crate) async fn monitor(&self, news: Value) {
+        self.bounded(self.client.notify::<custom::Monitor>(news))
+            .await;
+    }
+
     /// What can be deployed, for clients that asked for it.
     pub(crate) async fn targets(&self, targets: Value) {
         self.bounded(self.client.notify::<custom::Targets>(targets))

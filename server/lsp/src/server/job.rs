@@ -1,6 +1,6 @@
 //! One piece of work on a board, from request to answer, on a thread of its own.
 //!
-//! [`Work`] is what is done: its kinds are [`deploy`], [`mod@build`] and [`board`]. [`stand`] is
+//! [`Work`] is what is done: its kinds are [`deploy`], [`mod@build`], [`board`] and [`monitor`]. [`stand`] is
 //! what they may use while they run. Everything around them is here: the place in the table of jobs,
 //! progress, and what happens when the work panics.
 
@@ -9,6 +9,7 @@ pub(crate) mod build;
 pub(crate) mod deploy;
 mod esptool;
 mod freshness;
+pub(crate) mod monitor;
 pub(crate) mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -128,7 +129,7 @@ pub(crate) fn start<W: Work>(
 }
 
 /// The thread's whole life.
-fn thread<W: Work>(desk: &Desk, work: &W, slot: Slot, sender: oneshot::Sender<W::Done>) {
+fn thread<W: Work>(desk: &Arc<Desk>, work: &W, slot: Slot, sender: oneshot::Sender<W::Done>) {
     let started = Instant::now();
     // After a panic nothing that the closure touched is used again except the slot and its cell,
     // whose values are replaced in single steps.

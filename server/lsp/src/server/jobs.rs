@@ -181,6 +181,14 @@ impl Jobs {
         listed.collect()
     }
 
+    /// What the job does that uses a port.
+    pub(crate) fn on_port(&self, port: &str) -> Option<String> {
+        let port = Some(PortName::of(port).identity());
+        let table = self.table();
+        let found = table.entries.values().find(|entry| entry.port == port);
+        found.map(|entry| entry.what.clone())
+    }
+
     /// Asks every job to stop and lets no other begin.
     pub(crate) fn close(&self) {
         self.table().is_closed = true;
@@ -220,6 +228,13 @@ impl Slot {
     /// The job's number.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What the job does.
+    pub(crate) fn what(&self) -> String {
+        let table = self.jobs.table();
+        let entry = table.entries.get(&self.id);
+        entry.map(|entry| entry.what.clone()).unwrap_or_default()
     }
 
     /// Takes the port for this job, which now does `what`, until the slot is dropped.

@@ -33,10 +33,12 @@ pub(crate) struct Refreshes {
 
 /// Notifications that only clients get that asked for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is asked for apart
 pub(crate) struct Wants {
     pub(crate) status: bool,
     pub(crate) ports: bool,
     pub(crate) targets: bool,
+    pub(crate) monitor: bool,
 }
 
 impl Capabilities {
@@ -60,6 +62,7 @@ impl Capabilities {
                 status: asked("status"),
                 ports: asked("ports"),
                 targets: asked("targets"),
+                monitor: asked("monitor"),
             },
             refreshes: Refreshes {
                 lenses: is_on("/workspace/codeLens/refreshSupport"),
@@ -171,6 +174,7 @@ mod tests {
             status: true,
             ports: false,
             targets: true,
+            monitor: false,
         };
         assert_eq!(said.wants, wants);
         for nothing in [json!(null), json!([]), json!({"window": 5})] {

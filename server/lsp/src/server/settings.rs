@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::value::Reader;
 use crate::build::BuildCommand;
+use crate::monitor::listener::USUAL_BAUD;
 
 /// Whether a firmware that is missing, or older than its sources, is built first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +58,10 @@ pub(crate) struct Settings {
     /// From a workspace's settings like everything here: run only if trusted.
     pub(crate) build_command: Option<BuildCommand>,
     pub(crate) stale_build: StaleBuild,
+    /// A monitor starts by itself after a deploy.
+    pub(crate) monitor_after_deploy: bool,
+    /// Baud rate of what boards print.
+    pub(crate) monitor_baud: u32,
     /// What of this program's own log goes to the client.
     pub(crate) log_level: LevelFilter,
 }
@@ -76,6 +81,8 @@ impl Default for Settings {
             build: BuildWhen::Auto,
             build_command: None,
             stale_build: StaleBuild::Warn,
+            monitor_after_deploy: false,
+            monitor_baud: USUAL_BAUD,
             log_level: LevelFilter::WARN,
         }
     }
@@ -144,6 +151,10 @@ impl Settings {
                     ],
                 )
                 .unwrap_or(usual.stale_build),
+            monitor_after_deploy: reader
+                .flag("monitor.afterDeploy")
+                .unwrap_or(usual.monitor_after_deploy),
+            monitor_baud: reader.rate("monitor.baud").unwrap_or(usual.monitor_baud),
             log_level: reader
                 .word(
                     "logLevel",
@@ -192,6 +203,7 @@ impl Settings {
                 StaleBuild::Error => "error",
                 StaleBuild::Ignore => "ignore",
             },
+            "monitor": {"afterDeploy": self.monitor_after_deploy, "baud": self.monitor_baud},
             "logLevel": self.log_level.to_string(),
         })
     }
@@ -208,7 +220,8 @@ mod tests {
             "esptool": {"path": "esptool5"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
             "keepImages": false,
-            "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error", "logLevel": "debug"
+            "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error",
+            "monitor": {"afterDeploy": true, "baud": 921_600}, "logLevel": "debug"
         });
         let (settings, wrong) = Settings::read(&section);
         assert!(wrong.is_empty(), "{wrong:?}");
@@ -293,6 +306,11 @@ mod tests {
                 "staleBuild",
                 json!(1),
                 "expected \"warn\", \"error\" or \"ignore\", got 1",
+            ),
+            (
+                "monitor.baud",
+                json!("921600"),
+                "expected a number from 300 to 5000000, got \"921600\"",
             ),
             (
                 "logLevel",

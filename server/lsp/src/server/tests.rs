@@ -15,6 +15,7 @@ mod fake;
 mod harness;
 mod life;
 mod measures;
+mod monitor;
 mod phases;
 mod progress;
 #[path = "../../tests/it/project.rs"]

@@ -15,6 +15,7 @@ use super::view::{Form, View};
 use crate::cli::terminal::Terminal;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
+use crate::monitor::listener::is_rate;
 use crate::monitor::screen::Screen;
 
 /// What is shown, what is sent, and what ends it.
@@ -66,10 +67,7 @@ enum LineEnd {
 
 /// A baud rate.
 pub(crate) fn parse_rate(text: &str) -> Result<u32, String> {
-    let rate = text
-        .parse()
-        .ok()
-        .filter(|rate| (300..=5_000_000).contains(rate));
+    let rate = text.parse().ok().filter(|rate| is_rate(*rate));
     rate.ok_or_else(|| "expected a number from 300 to 5000000".to_owned())
 }
 

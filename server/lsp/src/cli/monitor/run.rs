@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use fbuild_deploy::outcome::Failure;
 use fbuild_link::lent::Slot;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
@@ -213,7 +212,7 @@ impl Monitor<'_> {
     /// Resets the board.
     pub(super) fn reset(&mut self) {
         if let Err(failure) = self.listener.reset() {
-            let Failure { what, remedy, .. } = failure;
+            let (what, remedy) = (failure.what, failure.remedy);
             self.view.note(&format!("{what}: {remedy}"));
         }
     }

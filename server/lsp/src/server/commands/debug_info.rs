@@ -62,6 +62,7 @@ fn gather(desk: &Desk) -> DebugInfo {
                 "status": capabilities.wants.status,
                 "ports": capabilities.wants.ports,
                 "targets": capabilities.wants.targets,
+                "monitor": capabilities.wants.monitor,
             },
         }),
         folders: folders.collect(),

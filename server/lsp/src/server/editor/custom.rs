@@ -19,6 +19,14 @@ impl Notification for Ports {
     const METHOD: &'static str = "fbuild/ports";
 }
 
+/// What a board prints.
+pub(super) enum Monitor {}
+
+impl Notification for Monitor {
+    type Params = Value;
+    const METHOD: &'static str = "fbuild/monitor";
+}
+
 /// What can be deployed.
 pub(super) enum Targets {}
 

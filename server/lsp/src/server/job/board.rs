@@ -30,7 +30,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn choose(&self, stand: &Stand<'_>, verb: &str) -> Result<String, Stop> {
+    /// `wanted`: the port that the project asks for.
+    pub(super) fn choose(
+        &self,
+        stand: &Stand<'_>,
+        verb: &str,
+        wanted: Option<&str>,
+    ) -> Result<String, Stop> {
         stand.says("resolving", "looking for the board");
         let settings = stand.settings(&self.roots)?;
         let folder = match &self.roots[..] {
@@ -42,7 +48,7 @@ impl Place {
             asked: self.port.as_deref(),
             remembered: board.as_ref(),
             setting: settings.port.as_deref(),
-            project: None,
+            project: wanted,
         };
         Ok(stand.choose_port(&wishes, folder, verb)?.name)
     }
@@ -73,7 +79,7 @@ impl<T> Done<T> {
         explain::work(&self.message, self.failure(), port, asked)
     }
 
-    fn ended(&self, good: &'static str, asked: &Asked) -> Ended {
+    pub(super) fn ended(&self, good: &'static str, asked: &Asked) -> Ended {
         let words = self.words(asked);
         Ended {
             outcome: match &self.result {
@@ -95,11 +101,13 @@ pub(crate) struct Identify(pub(crate) Place);
 
 impl Identify {
     fn story(&self, stand: &Stand<'_>, port: &mut Option<String>) -> Result<BoardInfo, Stop> {
-        let name = port.insert(self.0.choose(stand, "this")?);
+        let name = port.insert(self.0.choose(stand, "this", None)?);
         stand.claim("board info", name)?;
         stand.go_on()?;
         stand.says("connecting", format!("connecting to {name}"));
-        let info = stand.desk.boards.info(name, None, stand.cancel());
+        let link = stand.borrow(name, None, false);
+        let info = stand.desk.boards.info(name, link.slot(), stand.cancel());
+        drop(link);
         // A cancel reaches the caller as an error of the link.
         stand.go_on()?;
         let info = info?;
@@ -177,7 +185,7 @@ impl Erase {
         port: &mut Option<String>,
         board_state: &mut String,
     ) -> Result<Erased, Stop> {
-        let name = port.insert(self.place.choose(stand, "erase")?);
+        let name = port.insert(self.place.choose(stand, "erase", None)?);
         stand.claim(&format!("erase of {}", self.what()), name)?;
         if !self.is_confirmed {
             confirm(stand, &self.what(), name)?;
@@ -197,11 +205,15 @@ impl Erase {
             };
             stand.view(|view| view.step = step);
         };
-        let erased =
-            stand
-                .desk
-                .boards
-                .erase(name, self.stretch, None, &mut progress, stand.cancel());
+        let link = stand.borrow(name, None, false);
+        let erased = stand.desk.boards.erase(
+            name,
+            self.stretch,
+            link.slot(),
+            &mut progress,
+            stand.cancel(),
+        );
+        drop(link);
         match erased {
             Ok(erased) => {
                 stand.view(|view| view.chip = Some(erased.chip.name()));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use fbuild_deploy::event::{Board, Event};
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::request::{Baud, Mode, Request};
+use fbuild_link::lent::Slot;
+use fbuild_loader::reset::After;
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
@@ -22,6 +24,7 @@ use crate::progress::Tracker;
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
+use crate::server::monitor::{self, Start};
 use crate::server::settings::{Settings, StaleBuild};
 
 /// What a client asked for. What it left open is settled when the job runs.
@@ -134,7 +137,7 @@ impl Deploy {
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
         request.keep_images = settings.keep_images;
-        let mut report = on_board(stand, &request, warnings)?;
+        let mut report = on_board(stand, &request, &settings, warnings)?;
         if matches!(request.mode, Mode::Auto | Mode::Full) {
             let warning = self.unsaved(stand.desk, &request.target.root);
             report.warnings.extend(warning);
@@ -285,10 +288,18 @@ fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
 }
 
 /// The deploy itself. Where it would cost data on the board, the person is asked in between.
-fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Result<Report, Stop> {
+fn on_board(
+    stand: &Stand<'_>,
+    request: &Request,
+    settings: &Settings,
+    warnings: Vec<String>,
+) -> Result<Report, Stop> {
     let desk = stand.desk;
+    let writes = matches!(request.mode, Mode::Auto | Mode::Full);
+    let runs = writes && request.after == After::Reset && settings.monitor_after_deploy;
     let mut run = Run {
         base: stand.percent(),
+        monitor_baud: runs.then_some(settings.monitor_baud),
         ..Run::default()
     };
     let mut report = run.on_board(stand, request);
@@ -309,7 +320,7 @@ fn on_board(stand: &Stand<'_>, request: &Request, warnings: Vec<String>) -> Resu
         }
     }
     report.warnings.splice(0..0, warnings);
-    if matches!(request.mode, Mode::Auto | Mode::Full) {
+    if writes {
         desk.history.note(request, &report, run.board.as_ref());
     }
     Ok(report)
@@ -329,6 +340,8 @@ struct Run {
     base: u32,
     /// What the board said of itself.
     board: Option<Board>,
+    /// Baud rate of a monitor that is to run afterwards.
+    monitor_baud: Option<u32>,
 }
 
 impl Run {
@@ -353,9 +366,21 @@ impl Run {
                 }
             });
         };
-        stand
-            .desk
-            .boards
-            .deploy(request, None, &mut events, stand.cancel())
+        let keeps = self.monitor_baud.is_some();
+        let link = stand.borrow(&request.port, Some(&request.target), keeps);
+        let boards = &stand.desk.boards;
+        let mut report = boards.deploy(request, link.slot(), &mut events, stand.cancel());
+        if let Some(baud) = self.monitor_baud
+            && report.error.is_none()
+            && report.outcome != OutcomeKind::Cancelled
+            && stand.desk.monitors.of(&request.port).is_none()
+        {
+            let start = Start::after(request, baud, link.slot().and_then(Slot::take));
+            if let Err(failure) = monitor::start(stand.desk, start) {
+                let warning = format!("no monitor was started: {}", failure.what);
+                report.warnings.push(warning);
+            }
+        }
+        report
     }
 }

@@ -2,17 +2,21 @@
 //! person in front of the client.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_link::lent::Slot;
 use fbuild_loader::cancel::CancelToken;
+use fbuild_project::target::Target;
 
 use crate::build::Build;
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
-use crate::server::jobs::{Slot, View};
+use crate::server::jobs::{self, View};
+use crate::server::monitors::{Loan, Monitors};
 use crate::server::settings::Settings;
 
 /// How soon a cancel is heard while somebody is waited for.
@@ -34,13 +38,13 @@ impl From<Failure> for Stop {
 
 /// One job's working place.
 pub(crate) struct Stand<'j> {
-    pub(crate) desk: &'j Desk,
-    slot: &'j Slot,
+    pub(crate) desk: &'j Arc<Desk>,
+    slot: &'j jobs::Slot,
     started: Instant,
 }
 
 impl<'j> Stand<'j> {
-    pub(super) fn new(desk: &'j Desk, slot: &'j Slot, started: Instant) -> Self {
+    pub(super) fn new(desk: &'j Arc<Desk>, slot: &'j jobs::Slot, started: Instant) -> Self {
         Self {
             desk,
             slot,
@@ -219,6 +223,27 @@ impl<'j> Stand<'j> {
             })
     }
 
+    /// Borrows the link of the monitor of a port that this job has taken, if one runs. `target`: what the board
+    /// will run. `keeps`: the port is to stay open afterwards in any case.
+    pub(crate) fn borrow(&self, port: &str, target: Option<&Target>, keeps: bool) -> Borrowed<'j> {
+        let loan = Loan {
+            what: self.slot.what(),
+            target: target.cloned(),
+        };
+        let slot = Slot::default();
+        let link = self.desk.monitors.borrow(port, loan);
+        let is_slot_used = link.is_some() || keeps;
+        if let Some(link) = link {
+            slot.put(link);
+        }
+        Borrowed {
+            monitors: &self.desk.monitors,
+            port: port.to_owned(),
+            slot,
+            is_slot_used,
+        }
+    }
+
     /// Takes the port for this job.
     pub(crate) fn claim(&self, what: &str, port: &str) -> Result<(), Failure> {
         self.view(|view| view.port = Some(port.to_owned()));
@@ -229,6 +254,27 @@ impl<'j> Stand<'j> {
             board_state: String::new(),
             remedy: "wait for it to end, or cancel it".to_owned(),
         })
+    }
+}
+
+/// The link of a monitor, which goes on with it when this is dropped.
+pub(crate) struct Borrowed<'j> {
+    monitors: &'j Monitors,
+    port: String,
+    slot: Slot,
+    is_slot_used: bool,
+}
+
+impl Borrowed<'_> {
+    /// Where the link is to be taken from, and comes back to.
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        Some(&self.slot).filter(|_| self.is_slot_used)
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        self.monitors.give_back(&self.port, self.slot.take());
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Wrong;
 use crate::build::BuildCommand;
+use crate::monitor::listener::is_rate;
 
 /// Reads values by their keys.
 pub(super) struct Reader<'v> {
@@ -58,6 +59,13 @@ impl<'v> Reader<'v> {
                 return Some(Baud::Auto);
             }
             Baud::fixed(u32::try_from(value.as_u64()?).ok()?)
+        })
+    }
+
+    pub(super) fn rate(&mut self, key: &'static str) -> Option<u32> {
+        self.value(key, "a number from 300 to 5000000", |value| {
+            let rate = u32::try_from(value.as_u64()?).ok()?;
+            is_rate(rate).then_some(rate)
         })
     }
 

@@ -1,0 +1,319 @@
+//! `fbuild.server.monitor.*`: what a board prints.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_monitor::filter::Filter;
+use fbuild_monitor::text::without_colours;
+use regex::Regex;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{BadArguments, CommandError, port, roots, run_job, to_value};
+use crate::explain::{Asked, Text};
+use crate::json::{MonitorEvent, Problem};
+use crate::monitor::listener::is_rate;
+use crate::server::arguments::Fields;
+use crate::server::desk::Desk;
+use crate::server::editor::Token;
+use crate::server::job::board::{Place, Stop};
+use crate::server::job::monitor::Listen;
+use crate::server::monitors::{Entry, Monitor, Order, Record, State};
+use crate::server::uri;
+
+/// What one `read` returns at most, and if nothing was said.
+const READ_BYTES_MAX: usize = 1 << 20;
+const READ_BYTES: usize = 64 << 10;
+/// The longest that one `read` waits.
+const READ_TIME_MAX: Duration = Duration::from_mins(10);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MonitorEntry {
+    port: String,
+    state: State,
+    baud: u32,
+    log: Option<PathBuf>,
+    /// Number of the oldest entry that is kept, and of the next.
+    oldest: u64,
+    next: u64,
+}
+
+impl From<&Monitor> for MonitorEntry {
+    fn from(monitor: &Monitor) -> Self {
+        let record = monitor.record();
+        Self {
+            port: monitor.port.clone(),
+            state: record.state,
+            baud: monitor.about.baud,
+            log: monitor.about.log.clone(),
+            oldest: record.oldest(),
+            next: record.next(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    monitor: Option<MonitorEntry>,
+    is_cancelled: bool,
+    error: Option<Problem>,
+    text: Text,
+}
+
+pub(super) async fn start(
+    desk: &Arc<Desk>,
+    mut fields: Fields,
+    asked: Asked,
+    given: Option<Token>,
+) -> Result<Value, CommandError> {
+    let roots = roots(&desk.session, &mut fields).await?;
+    let wrong = |field, why| BadArguments::Field { field, why };
+    let log = fields.get::<String>("log")?.map(|log| {
+        uri::or_path(&log).ok_or_else(|| {
+            let why = format!("'{log}' is neither a file URI nor an absolute path");
+            wrong("log", why)
+        })
+    });
+    let filter: Option<String> = fields.get("filter")?;
+    let filter = Filter::parse(filter.as_deref().unwrap_or_default());
+    let baud: Option<u32> = fields.get("baud")?;
+    if baud.is_some_and(|baud| !is_rate(baud)) {
+        let why = "expected a number from 300 to 5000000".to_owned();
+        return Err(wrong("baud", why).into());
+    }
+    let work = Listen {
+        place: Place {
+            asked: asked.clone(),
+            port: port(&mut fields, &roots)?,
+            roots,
+        },
+        target: fields.get("target")?,
+        baud,
+        log: log.transpose()?,
+        filter: filter.map_err(|error| wrong("filter", error.to_string()))?,
+        has_timestamps: fields.get("timestamps")?.unwrap_or(false),
+        resets: fields.get("reset")?.unwrap_or(false),
+    };
+    let done = run_job(desk, work, given).await?;
+    to_value(Started {
+        monitor: done.result.as_deref().ok().map(MonitorEntry::from),
+        is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
+        error: done.failure().map(Problem::from),
+        text: done.words(&asked),
+    })
+}
+
+pub(super) fn list(desk: &Desk) -> Result<Value, CommandError> {
+    let monitors = desk.monitors.list();
+    let entries: Vec<_> = monitors
+        .iter()
+        .map(|it| MonitorEntry::from(&**it))
+        .collect();
+    to_value(json!({ "monitors": to_value(entries)? }))
+}
+
+/// Stops the monitor of a port, or all of them; their ports are closed when this returns.
+pub(super) async fn stop(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+    let roots = roots(&desk.session, &mut fields).await?;
+    let monitors = match port(&mut fields, &roots)? {
+        Some(port) => Vec::from_iter(desk.monitors.of(&port)),
+        None => desk.monitors.list(),
+    };
+    for monitor in &monitors {
+        monitor.order(Order::Stop);
+        monitor.ended().await;
+    }
+    Ok(json!({ "stopped": monitors.len() }))
+}
+
+pub(super) async fn write(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+    let text: String = fields.get("text")?.ok_or_else(|| BadArguments::Field {
+        field: "text",
+        why: "missing".to_owned(),
+    })?;
+    order(desk, fields, |answer| {
+        Order::Send(text.into_bytes(), answer)
+    })
+    .await
+}
+
+pub(super) async fn reset(desk: &Desk, fields: Fields) -> Result<Value, CommandError> {
+    order(desk, fields, Order::Reset).await
+}
+
+async fn order(
+    desk: &Desk,
+    fields: Fields,
+    order: impl FnOnce(oneshot::Sender<Result<(), Failure>>) -> Order,
+) -> Result<Value, CommandError> {
+    let mut port = None;
+    let done = match named(desk, fields, &mut port).await? {
+        Ok(monitor) => {
+            let (sender, answer) = oneshot::channel();
+            monitor.order(order(sender));
+            answer.await.unwrap_or_else(|_| Err(ended(&monitor.port)))
+        }
+        Err(failure) => Err(failure),
+    };
+    let error = done.as_ref().err().map(Problem::from);
+    to_value(json!({ "port": port, "error": to_value(error)? }))
+}
+
+/// The monitor of the port that is named, or the only one. `port` learns which one that is.
+async fn named(
+    desk: &Desk,
+    mut fields: Fields,
+    name: &mut Option<String>,
+) -> Result<Result<Arc<Monitor>, Failure>, CommandError> {
+    let roots = roots(&desk.session, &mut fields).await?;
+    *name = port(&mut fields, &roots)?;
+    let found = if let Some(port) = name {
+        let found = desk.monitors.of(port);
+        found.ok_or_else(|| no_monitor(format!("no monitor of {port} runs")))
+    } else {
+        let mut monitors = desk.monitors.list();
+        match (monitors.pop(), monitors.len()) {
+            (Some(only), 0) => Ok(only),
+            (None, _) => Err(no_monitor("no monitor runs".to_owned())),
+            (Some(_), _) => Err(no_monitor("several monitors run".to_owned())),
+        }
+    };
+    Ok(found.inspect(|monitor| *name = Some(monitor.port.clone())))
+}
+
+fn no_monitor(what: String) -> Failure {
+    Failure {
+        code: "no-monitor",
+        is_input: true,
+        what,
+        board_state: String::new(),
+        remedy: "start one, or name the port of one that runs".to_owned(),
+    }
+}
+
+fn ended(port: &str) -> Failure {
+    no_monitor(format!("the monitor of {port} has ended"))
+}
+
+/// What one `read` is to wait for, and to return.
+struct Wanted {
+    since: u64,
+    until: Option<Regex>,
+    max_bytes: usize,
+}
+
+/// What a `read` has found.
+#[derive(Serialize)]
+struct Found {
+    entries: Vec<Value>,
+    next: u64,
+    dropped: u64,
+    reason: &'static str,
+    line: Option<String>,
+}
+
+pub(super) async fn read(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+    let wrong = |field, why| BadArguments::Field { field, why };
+    let until = fields
+        .get::<String>("until")?
+        .map(|until| Regex::new(&until));
+    let until = until
+        .transpose()
+        .map_err(|error| wrong("until", error.to_string()))?;
+    let timeout = Duration::from_millis(fields.get("timeoutMs")?.unwrap_or(0)).min(READ_TIME_MAX);
+    let since: Option<u64> = fields.get("since")?;
+    let max_bytes: Option<usize> = fields.get("maxBytes")?;
+    let mut port = None;
+    let monitor = match named(desk, fields, &mut port).await? {
+        Ok(monitor) => monitor,
+        Err(failure) => {
+            let error = to_value(Problem::from(&failure))?;
+            return to_value(json!({"port": port, "entries": [], "error": error}));
+        }
+    };
+    let wanted = Wanted {
+        since: since.unwrap_or_else(|| monitor.record().oldest()),
+        until,
+        max_bytes: max_bytes.unwrap_or(READ_BYTES).min(READ_BYTES_MAX),
+    };
+    let deadline = Instant::now() + timeout;
+    let mut news = monitor.news();
+    loop {
+        news.mark_unchanged();
+        let is_late = Instant::now() >= deadline;
+        let found = wanted.find(&monitor.record(), is_late);
+        if let Some(found) = found {
+            let mut found = to_value(found)?;
+            found["port"] = json!(port);
+            found["error"] = Value::Null;
+            return Ok(found);
+        }
+        // However that ends, the next look says.
+        let _ = tokio::time::timeout_at(deadline, news.changed()).await;
+    }
+}
+
+impl Wanted {
+    /// What a record has to say, if that is enough or the time is up.
+    fn find(&self, record: &Record, is_late: bool) -> Option<Found> {
+        let mut found = Found {
+            entries: Vec::new(),
+            next: self.since.max(record.oldest()),
+            dropped: record.oldest().saturating_sub(self.since),
+            reason: "timeout",
+            line: None,
+        };
+        let mut len_bytes = 0;
+        let mut is_enough = None;
+        for entry in record.since(self.since) {
+            let value = serde_json::to_value(entry).unwrap_or_default();
+            len_bytes += value.to_string().len();
+            if len_bytes > self.max_bytes && !found.entries.is_empty() {
+                is_enough = Some("limit");
+                break;
+            }
+            found.next = entry.number + 1;
+            found.entries.push(value);
+            is_enough = self.ends(entry, &mut found.line);
+            if is_enough.is_some() {
+                break;
+            }
+        }
+        if is_enough.is_none()
+            && let Some(until) = &self.until
+            && !record.begun.is_empty()
+            && until.is_match(&record.begun)
+        {
+            found.line = Some(record.begun.clone());
+            is_enough = Some("matched");
+        }
+        if is_enough.is_none() && record.state == State::Ended {
+            is_enough = Some("ended");
+        }
+        if is_enough.is_none() && self.until.is_none() && !found.entries.is_empty() {
+            is_enough = Some("read");
+        }
+        found.reason = is_enough.or(is_late.then_some("timeout"))?;
+        Some(found)
+    }
+
+    /// Why nothing after this entry has to be waited for.
+    fn ends(&self, entry: &Entry, line: &mut Option<String>) -> Option<&'static str> {
+        let until = self.until.as_ref()?;
+        match &entry.event {
+            MonitorEvent::Line { text, .. } if until.is_match(text) => {
+                *line = Some(without_colours(text).into_owned());
+                Some("matched")
+            }
+            // What is waited for will not come.
+            MonitorEvent::Crash { is_end: true, .. } => Some("crashed"),
+            _ => None,
+        }
+    }
+}

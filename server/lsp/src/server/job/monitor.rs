@@ -1,0 +1,116 @@
+//! Starting a monitor: which board, and what it runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_monitor::filter::Filter;
+use fbuild_project::discover::{Environment, discover};
+use fbuild_project::target::Target;
+
+use super::Work;
+use super::board::{Done, Place};
+use super::stand::{Stand, Stop};
+use crate::server::jobs::Ended;
+use crate::server::monitor::{self, Start};
+use crate::server::monitors::{About, Monitor};
+
+/// What a client asked for.
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) place: Place,
+    pub(crate) target: Option<String>,
+    pub(crate) baud: Option<u32>,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) filter: Filter,
+    pub(crate) has_timestamps: bool,
+    pub(crate) resets: bool,
+}
+
+impl Listen {
+    fn story(&self, stand: &Stand<'_>, port: &mut Option<String>) -> Result<Arc<Monitor>, Stop> {
+        let mut roots = self.place.roots.clone();
+        let target = self.target(stand, &mut roots)?;
+        let wanted = target.as_ref().and_then(|target| target.port.as_deref());
+        let name = self.place.choose(stand, "the monitor", wanted)?;
+        stand.go_on()?;
+        stand.says("connecting", format!("opening {name}"));
+        let baud = stand.settings(&roots)?.monitor_baud;
+        let project = target.as_ref().map(|target| target.root.clone());
+        let project = project.or_else(|| roots.first().cloned());
+        let start = Start {
+            port: name.clone(),
+            project: project.unwrap_or_default(),
+            target,
+            about: About {
+                baud: self.baud.unwrap_or(baud),
+                log: self.log.clone(),
+            },
+            filter: self.filter.clone(),
+            has_timestamps: self.has_timestamps,
+            resets: self.resets,
+            link: None,
+        };
+        *port = Some(name);
+        Ok(monitor::start(stand.desk, start)?)
+    }
+
+    /// What the board is thought to run. Only who names a target needs one.
+    fn target(&self, stand: &Stand<'_>, roots: &mut Vec<PathBuf>) -> Result<Option<Target>, Stop> {
+        let name = super::target_name(stand.desk, roots, self.target.as_deref());
+        let environment = Environment::from_process();
+        let mut refused = None;
+        for root in &*roots {
+            match discover(root, &environment).choose(name.as_deref()) {
+                Ok(target) => return Ok(Some(target.clone())),
+                Err(error) => refused = Some(Failure::from(error)),
+            }
+        }
+        match refused.filter(|_| self.target.is_some()) {
+            Some(failure) => Err(failure.into()),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Work for Listen {
+    type Done = Done<Arc<Monitor>>;
+
+    fn verb(&self) -> &'static str {
+        "monitor"
+    }
+
+    fn title(&self) -> String {
+        "monitor".to_owned()
+    }
+
+    fn run(&self, stand: &Stand<'_>) -> Self::Done {
+        let mut port = None;
+        let result = self.story(stand, &mut port);
+        let message = match &result {
+            Ok(monitor) => format!("monitor of {} started", monitor.port),
+            Err(Stop::Cancelled) => "monitor cancelled".to_owned(),
+            Err(Stop::Failed(failure)) => format!("monitor failed: {}", failure.what),
+        };
+        Done {
+            port,
+            message,
+            duration: stand.elapsed(),
+            result,
+        }
+    }
+
+    fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
+        Done {
+            port: self.place.port.clone(),
+            message: format!("monitor failed: {}", failure.what),
+            duration: took,
+            result: Err(failure.into()),
+        }
+    }
+
+    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+        done.ended("started", &self.place.asked)
+    }
+}

@@ -1,0 +1,428 @@
+//! A monitor of the server: a thread that listens to one port, from its start until somebody stops it.
+//!
+//! Who else wants the port asks for it by [`super::monitors`]; what the thread hears is there, too. [`tell`]
+//! passes it on to a client that follows.
+
+mod tell;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use fbuild_deploy::outcome::Failure;
+use fbuild_deploy::request::Request;
+use fbuild_link::Link;
+use fbuild_monitor::boot::BootFact;
+use fbuild_monitor::filter::Filter;
+use fbuild_monitor::line::{Line, LineEnd};
+use fbuild_monitor::text::without_colours;
+use fbuild_project::target::Target;
+
+use super::desk::Desk;
+use super::monitors::{About, Loan, Monitor, NoSeat, Order, Seat, State};
+use crate::holding::Holding;
+use crate::json::MonitorEvent;
+use crate::monitor::clock::{WallClock, iso};
+use crate::monitor::elfs::Elfs;
+use crate::monitor::listener::{Heard, Listener};
+use crate::monitor::reader::{Item, Reader};
+use crate::monitor::screen::Screen;
+
+/// A line that has been begun is shown after this silence.
+const PROMPT: Duration = Duration::from_millis(100);
+/// After this silence nothing more comes of a crash.
+const QUIET: Duration = Duration::from_secs(1);
+/// How soon it is seen that a job has left a port without a word.
+const LOAN_POLL: Duration = Duration::from_millis(100);
+
+/// What to listen to.
+pub(crate) struct Start {
+    pub(crate) port: String,
+    /// Whose ELF files name the places of a crash.
+    pub(crate) project: PathBuf,
+    /// What the board is thought to run.
+    pub(crate) target: Option<Target>,
+    pub(crate) about: About,
+    pub(crate) filter: Filter,
+    pub(crate) has_timestamps: bool,
+    /// The board is reset first.
+    pub(crate) resets: bool,
+    /// The port, where a deploy has just had it; it has the boot log's rate then.
+    pub(crate) link: Option<Box<dyn Link>>,
+}
+
+impl Start {
+    /// A monitor of what has just been deployed.
+    pub(crate) fn after(request: &Request, baud: u32, link: Option<Box<dyn Link>>) -> Self {
+        Self {
+            port: request.port.clone(),
+            project: request.target.root.clone(),
+            target: Some(request.target.clone()),
+            about: About { baud, log: None },
+            filter: Filter::default(),
+            has_timestamps: false,
+            resets: false,
+            link,
+        }
+    }
+}
+
+/// Starts a monitor, or finds the one that runs. Blocks until the port is open.
+pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Failure> {
+    let is_followed = desk.session.capabilities().wants.monitor;
+    let about = start.about.clone();
+    let log = about.log.as_ref().map(append_to).transpose()?;
+    let seat = match desk.monitors.enter(&start.port, about, is_followed) {
+        Ok(seat) => seat,
+        Err(NoSeat::Taken(other)) => return Ok(other),
+        Err(NoSeat::Closed) => return Err(closed()),
+    };
+    let monitor = seat.monitor.clone();
+    let (sender, opened) = std::sync::mpsc::channel();
+    let ours = desk.clone();
+    let spawned = std::thread::Builder::new()
+        .name(format!("monitor {}", start.port))
+        .spawn(move || {
+            thread(&ours, start, log, &seat, |result| {
+                let _ = sender.send(result);
+            });
+        });
+    spawned.map_err(|error| no_thread(&error.to_string()))?;
+    opened
+        .recv()
+        .unwrap_or_else(|_| Err(no_thread("it has ended")))?;
+    if is_followed {
+        desk.runtime
+            .spawn(tell::follow(desk.clone(), monitor.clone()));
+    }
+    Ok(monitor)
+}
+
+/// The thread's whole life. The seat is left after it, when the port is closed.
+fn thread(
+    desk: &Desk,
+    start: Start,
+    log: Option<File>,
+    seat: &Seat,
+    opened: impl FnOnce(Result<(), Failure>),
+) {
+    let doing = format!("monitoring {}", start.project.display());
+    let holding = Holding::of_monitor(desk.boards.state_dir(), &start.port, doing);
+    let job = desk
+        .jobs
+        .on_port(&start.port)
+        .filter(|_| start.link.is_none());
+    let baud = start.about.baud;
+    let listener = match &job {
+        Some(_) => Ok(Listener::away(holding, &start.port, baud)),
+        None => Listener::open(holding, &start.port, baud, start.link),
+    };
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(failure) => return opened(Err(failure)),
+    };
+    let clock = WallClock::at(listener.now());
+    let mut screen = Screen::new(start.filter, clock);
+    screen.has_timestamps = start.has_timestamps;
+    screen.has_colours = true;
+    let mut listening = Listening {
+        desk,
+        seat,
+        listener,
+        reader: Reader::default(),
+        elfs: Elfs::of_targets(&start.project, start.target.as_ref()),
+        screen,
+        clock,
+        log,
+        is_lent: false,
+        last_byte: Instant::now(),
+        is_quiet: true,
+    };
+    if let Some(job) = job {
+        listening.is_lent(&job);
+    } else if start.resets
+        && let Err(failure) = listening.listener.reset()
+    {
+        listening.note(&format!("{}: {}", failure.what, failure.remedy));
+    }
+    listening.publish(listening.state());
+    opened(Ok(()));
+    listening.run();
+}
+
+struct Listening<'a> {
+    desk: &'a Desk,
+    seat: &'a Seat,
+    listener: Listener<'a>,
+    reader: Reader,
+    elfs: Elfs,
+    screen: Screen,
+    clock: WallClock,
+    /// A copy of every byte.
+    log: Option<File>,
+    is_lent: bool,
+    last_byte: Instant,
+    /// What silence shows has been looked at.
+    is_quiet: bool,
+}
+
+impl Listening<'_> {
+    /// Runs until it is stopped.
+    fn run(&mut self) {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let order = if self.is_lent {
+                self.seat.orders.recv_timeout(LOAN_POLL)
+            } else {
+                let order = self.seat.orders.try_recv();
+                order.map_err(|_| RecvTimeoutError::Timeout)
+            };
+            match order {
+                Ok(Order::Stop) => return self.finish(),
+                Ok(order) => self.act(order),
+                Err(_) if self.is_lent => self.look_after_loan(),
+                Err(_) => self.listen(&mut buffer),
+            }
+        }
+    }
+
+    fn listen(&mut self, buffer: &mut [u8]) {
+        match self.listener.read(buffer) {
+            Heard::Bytes(0) => self.silence(),
+            Heard::Bytes(n) => self.hear(&buffer[..n]),
+            Heard::Back(n) => {
+                self.port_is(State::Open, "is back");
+                self.hear(&buffer[..n]);
+            }
+            Heard::Gone(why) => {
+                let what = format!("is gone ({why}); waiting for it to come back");
+                self.port_is(State::Gone, &what);
+            }
+            Heard::Given(doing) => {
+                self.end_of_crash();
+                let what = format!("is given to another fbuild-lsp ({doing})");
+                self.port_is(State::Given, &what);
+            }
+            Heard::Away => {}
+        }
+    }
+
+    fn act(&mut self, order: Order) {
+        match order {
+            Order::Stop => {}
+            Order::Send(bytes, answer) => {
+                let written = self.listener.write(&bytes).map_err(|error| Failure {
+                    code: "link-lost",
+                    is_input: false,
+                    what: format!("{} takes nothing: {error}", self.listener.name()),
+                    board_state: "how much was sent is not known".to_owned(),
+                    remedy: "check that the board is plugged in, and send it again".to_owned(),
+                });
+                let _ = answer.send(written);
+            }
+            Order::Reset(answer) => {
+                let _ = answer.send(self.listener.reset());
+            }
+            Order::Lend(loan, borrower) => {
+                let Loan { what, target } = *loan;
+                self.end_of_crash();
+                if let Some(target) = target {
+                    self.elfs.prefer(&target);
+                }
+                let link = self.listener.lend();
+                self.is_lent(&what);
+                // The borrower may be gone: then the link comes back, and is closed here.
+                let _ = borrower.send(link);
+            }
+            Order::Back(link) => self.goes_on(link),
+        }
+    }
+
+    fn is_lent(&mut self, what: &str) {
+        self.is_lent = true;
+        let what = format!("is used by the {what}");
+        self.port_is(State::Lent, &what);
+    }
+
+    /// A job that has failed badly leaves without a word.
+    fn look_after_loan(&mut self) {
+        if self.desk.jobs.on_port(&self.seat.monitor.port).is_none() {
+            // What it has sent on its way out comes first.
+            match self.seat.orders.try_recv() {
+                Ok(order @ Order::Back(_)) => self.act(order),
+                Ok(order) => {
+                    self.goes_on(None);
+                    self.act(order);
+                }
+                Err(_) => self.goes_on(None),
+            }
+        }
+    }
+
+    fn goes_on(&mut self, link: Option<Box<dyn Link>>) {
+        self.is_lent = false;
+        let is_here = link.is_some();
+        self.listener.take_back(link);
+        if is_here {
+            self.publish(State::Open);
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.last_byte = Instant::now();
+        self.is_quiet = false;
+        // The copy comes first: whatever becomes of the view, it is whole.
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.write_all(bytes)
+        {
+            self.log = None;
+            self.note(&format!("the log file ends here: {error}"));
+        }
+        let items = self.reader.feed(bytes, self.listener.now());
+        self.show(items);
+    }
+
+    /// Nothing has come.
+    fn silence(&mut self) {
+        let silence = self.last_byte.elapsed();
+        if silence < PROMPT || self.is_quiet {
+            return;
+        }
+        if let Some((at, text)) = self.reader.pending() {
+            self.screen.pending(at, &text);
+            let shown = self.screen.take();
+            let begun = without_colours(&text).into_owned();
+            if !shown.is_empty() {
+                self.seat.monitor.note(|record| {
+                    record.show(&shown);
+                    record.begun = begun;
+                });
+            }
+        }
+        if silence >= QUIET {
+            self.is_quiet = true;
+            self.end_of_crash();
+        }
+    }
+
+    /// Nothing more comes of a crash.
+    fn end_of_crash(&mut self) {
+        let items = self.reader.quiet();
+        self.show(items);
+    }
+
+    fn show(&mut self, items: Vec<Item>) {
+        if items.is_empty() {
+            return;
+        }
+        let mut events = Vec::new();
+        for item in items {
+            match item {
+                Item::Line(line) => {
+                    self.screen.line(&line);
+                    events.push(self.line(&line));
+                }
+                Item::Boot(BootFact::Reset(reset)) => events.push(MonitorEvent::reset(&reset)),
+                Item::Boot(_) => {}
+                Item::Crash(crash) => {
+                    let trace = self.elfs.trace(&crash);
+                    self.screen.crash(&crash, &trace);
+                    let time = iso(self.clock.time_of(crash.at));
+                    events.push(MonitorEvent::crash(time, &crash, &trace));
+                }
+            }
+        }
+        let text = self.screen.take();
+        self.seat.monitor.note(|record| {
+            record.begun.clear();
+            record.show(&text);
+            for event in events {
+                record.add(event);
+            }
+        });
+    }
+
+    fn line(&self, line: &Line) -> MonitorEvent {
+        let time = iso(self.clock.time_of(line.at));
+        MonitorEvent::line(time, &line.text, line.end != LineEnd::TooLong)
+    }
+
+    /// Something that the board has not said.
+    fn note(&mut self, text: &str) {
+        self.screen.note(text);
+        let state = self.seat.monitor.record().state;
+        self.publish(state);
+    }
+
+    fn port_is(&mut self, state: State, what: &str) {
+        let name = self.listener.name();
+        self.screen.note(&format!("{name} {what}"));
+        if let State::Open | State::Gone = state {
+            let event = MonitorEvent::port(state == State::Open);
+            self.seat.monitor.note(|record| record.add(event));
+        }
+        self.publish(state);
+    }
+
+    fn state(&self) -> State {
+        if self.is_lent {
+            State::Lent
+        } else {
+            State::Open
+        }
+    }
+
+    fn publish(&mut self, state: State) {
+        let text = self.screen.take();
+        self.seat.monitor.note(|record| {
+            record.show(&text);
+            record.enter(state);
+        });
+    }
+
+    fn finish(&mut self) {
+        let items = self.reader.finish();
+        self.show(items);
+        self.screen.end_line();
+        // The record is locked only as long as its state is read.
+        let state = self.seat.monitor.record().state;
+        self.publish(state);
+    }
+}
+
+fn append_to(path: &PathBuf) -> Result<File, Failure> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| Failure {
+        code: "file-unwritable",
+        is_input: true,
+        what: format!("{} cannot be written: {error}", path.display()),
+        board_state: String::new(),
+        remedy: "name another file for the log".to_owned(),
+    })
+}
+
+fn no_thread(why: &str) -> Failure {
+    Failure {
+        code: "internal-error",
+        is_input: false,
+        what: format!("the monitor could not be started: {why}"),
+        board_state: "the board runs on as it did".to_owned(),
+        remedy: "start it again".to_owned(),
+    }
+}
+
+fn closed() -> Failure {
+    Failure {
+        code: "cancelled",
+        is_input: false,
+        what: "the server is shutting down".to_owned(),
+        board_state: String::new(),
+        remedy: String::new(),
+    }
+}
