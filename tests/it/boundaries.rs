@@ -135,7 +135,7 @@ fn programs_are_started_in_four_places() {
 
 /// What does not name it, nobody can make depend on how it works.
 #[test]
-fn tower_lsp_is_named_in_one_module() {
+fn a_protocols_sdk_is_named_in_one_module() {
     let module = "server/lsp/src/server/tower";
     let users = files_with("tower_lsp::");
     assert!(users.contains(&PathBuf::from(format!("{module}.rs"))));
@@ -144,6 +144,8 @@ fn tower_lsp_is_named_in_one_module() {
         .filter(|path| !path.starts_with(module) && !path.ends_with("server/tower.rs"))
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
+    let users = files_with("rmcp::");
+    assert_eq!(users, [PathBuf::from("server/lsp/src/mcp/service.rs")]);
 }
 
 /// Whether only crates other than `names` use one of `words`; each word occurs somewhere, or this

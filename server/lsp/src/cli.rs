@@ -11,7 +11,8 @@ mod build;
 mod decode;
 mod deploy;
 mod interrupt;
-mod monitor;
+mod mcp;
+pub(crate) mod monitor;
 mod outcome;
 mod plan_table;
 mod ports;
@@ -103,6 +104,9 @@ enum Command {
     /// Show a board's log with the places in the sources that a crash's addresses stand for
     #[command(before_help = "Example: fbuild-lsp decode --elf build/app.elf crash.log")]
     Decode(decode::Arguments),
+    /// Serve agents: the same work over the Model Context Protocol, on standard input and output
+    #[command(before_help = "Example: fbuild-lsp mcp --port /dev/ttyUSB0 .")]
+    Mcp(mcp::Arguments),
     /// Serve a simulated board to any tool that writes to a serial port
     #[command(before_help = "Example: fbuild-lsp sim --chip esp32c3 --flash board.bin")]
     Sim(sim::Arguments),
@@ -149,6 +153,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Targets(arguments)) => arguments.run(terminal),
         Some(Command::Board(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Decode(arguments)) => arguments.run(terminal),
+        Some(Command::Mcp(arguments)) => arguments.run(&boards, terminal),
         Some(Command::Sim(arguments)) => arguments.run(&boards, terminal),
     };
     ExitCode::from(terminal.exit_code(code))

@@ -4,6 +4,7 @@
 //! as they are, for programs that open them; sentences are for people, and pass [`plain::line`].
 
 mod board;
+mod build;
 mod crashes;
 mod lists;
 mod monitor;
@@ -17,18 +18,20 @@ use fbuild_deploy::outcome::{
 };
 use fbuild_project::input_error::InputError;
 use fbuild_project::plain;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::build::Built;
 use crate::explain::Text;
 
 pub(crate) use board::{Board, BoardAnswer};
+pub(crate) use build::BuildOutcome;
 pub(crate) use crashes::CrashList;
 pub(crate) use lists::{PortList, SelectionEntry, TargetList};
 pub(crate) use monitor::MonitorEvent;
 
 /// What a deploy or verify did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names)] // the contract's names
 pub(crate) struct Outcome<'r> {
@@ -48,11 +51,12 @@ pub(crate) struct Outcome<'r> {
     error: Option<Problem>,
     /// Only for who shows it to a person.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub(crate) text: Option<Text>,
 }
 
 /// A build that a deploy began with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct BuildEntry<'r> {
     command: &'r str,
@@ -60,7 +64,7 @@ struct BuildEntry<'r> {
     duration_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Region<'r> {
     name: &'r str,
@@ -75,14 +79,14 @@ struct Region<'r> {
 }
 
 /// What was planned, in the order of writing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Plan<'r> {
     writes: Vec<Write<'r>>,
     predicted_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Write<'r> {
     region: &'r str,
@@ -94,7 +98,7 @@ struct Write<'r> {
 }
 
 /// What went wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Problem {
     code: &'static str,

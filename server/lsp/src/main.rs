@@ -3,8 +3,8 @@
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards ([`holding`] tells others who has one, [`giving_way`] asks for it), [`progress`]
 //! the words for what is going on, [`mod@build`] how a target is built, [`json`] the shapes that leave
-//! this process, [`remember`] what is kept between runs, [`monitor`] what a board prints. [`cli`]
-//! and [`server`] are the two front ends; neither decides what is written, that is `fbuild-deploy`'s.
+//! this process, [`remember`] what is kept between runs, [`monitor`] what a board prints. [`cli`],
+//! [`server`] and [`mcp`] are the front ends; none decides what is written, that is `fbuild-deploy`'s.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -17,6 +17,7 @@ mod giving_way;
 mod holding;
 mod json;
 mod log;
+mod mcp;
 mod monitor;
 mod order;
 mod plain;

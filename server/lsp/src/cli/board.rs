@@ -8,7 +8,7 @@ use fbuild_project::amount::amount;
 use super::terminal::Terminal;
 use super::{CANCELLED, SUCCESS, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::json::{Board, BoardAnswer, Problem};
+use crate::json::BoardAnswer;
 use crate::port::{self, Wishes};
 
 /// Arguments of `board`.
@@ -39,14 +39,7 @@ impl Arguments {
         // A cancel reaches the caller as an error of the link.
         let is_cancelled = answer.is_err() && cancel.is_cancelled();
         if self.json {
-            let answer = answer.as_ref();
-            terminal.json(&BoardAnswer {
-                board: answer.ok().map(|(port, info)| Board::new(port, info)),
-                is_cancelled,
-                error: answer.err().filter(|_| !is_cancelled).map(Problem::from),
-                facts: None,
-                text: None,
-            });
+            terminal.json(&BoardAnswer::new(&answer, is_cancelled));
         }
         match answer {
             Err(_) if is_cancelled => {

@@ -1,18 +1,16 @@
 //! `build`, and the same at the start of a deploy.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
-use serde::Serialize;
 
 use super::terminal::Terminal;
 use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
 use crate::build::{Build, Built, NotBuilt, Subject};
-use crate::json::{Problem, milliseconds};
+use crate::json::BuildOutcome;
 use crate::order;
 
 /// Arguments of `build`.
@@ -31,19 +29,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(clippy::struct_field_names)] // the contract's names
-struct Outcome<'o> {
-    outcome: &'static str,
-    message: String,
-    target: Option<&'o str>,
-    command: Option<&'o str>,
-    directory: Option<&'o std::path::Path>,
-    duration_ms: u64,
-    error: Option<Problem>,
-}
-
 impl Arguments {
     /// Runs `build`.
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
@@ -53,47 +38,26 @@ impl Arguments {
         let name = self.target.as_deref();
         let build = order::subject(&[directory], name, &environment)
             .and_then(|subject| Build::of(&subject, None, None, &environment));
-        let (result, build) = match build {
-            Ok(build) => (run(&build, &cancel, terminal), Some(build)),
-            Err(failure) => (Err(NotBuilt::Failed(failure)), None),
+        let result = match &build {
+            Ok(build) => run(build, &cancel, terminal),
+            Err(failure) => Err(NotBuilt::Failed(failure.clone())),
         };
-        let target = build.as_ref().map(|build| build.name.as_str());
-        let (outcome, message, code) = match &result {
-            Ok(_) => (
-                "built",
-                format!("built {}", target.unwrap_or_default()),
-                SUCCESS,
-            ),
-            Err(NotBuilt::Cancelled) => ("cancelled", "build cancelled".to_owned(), CANCELLED),
-            Err(NotBuilt::Failed(failure)) if build.is_none() => {
-                ("failed", failure.what.clone(), USAGE)
-            }
-            Err(NotBuilt::Failed(failure)) => ("failed", failure.what.clone(), FAILED),
-        };
-        let failure = match &result {
-            Err(NotBuilt::Failed(failure)) => Some(failure),
-            Ok(_) | Err(NotBuilt::Cancelled) => None,
-        };
-        let took = result
-            .as_ref()
-            .map_or(Duration::ZERO, |built| built.duration);
-        if let Some(failure) = failure {
+        if let Err(NotBuilt::Failed(failure)) = &result {
             terminal.failure(failure);
         }
+        let outcome = BuildOutcome::new(build.as_ref().ok(), &result);
         if self.json {
-            terminal.json(&Outcome {
-                outcome,
-                message,
-                target,
-                command: build.as_ref().map(|build| build.line.as_str()),
-                directory: build.as_ref().map(|build| build.directory.as_path()),
-                duration_ms: milliseconds(took),
-                error: failure.map(Problem::from),
-            });
-        } else if failure.is_none() {
-            terminal.result(format!("{message} in {:.1} s", took.as_secs_f64()));
+            terminal.json(&outcome);
+        } else if let Ok(built) = &result {
+            let seconds = built.duration.as_secs_f64();
+            terminal.result(format!("{} in {seconds:.1} s", outcome.message));
         }
-        code
+        match result {
+            Ok(_) => SUCCESS,
+            Err(NotBuilt::Cancelled) => CANCELLED,
+            Err(NotBuilt::Failed(_)) if build.is_err() => USAGE,
+            Err(NotBuilt::Failed(_)) => FAILED,
+        }
     }
 }
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 use fbuild_monitor::crash::Crash;
-use fbuild_monitor::trace::Trace;
 use fbuild_project::file;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE};
-use crate::json::CrashList;
+use crate::monitor::crashes::Crashes;
 use crate::monitor::elfs::Elfs;
 use crate::monitor::reader::{Item, Reader};
 use crate::monitor::told::told;
@@ -19,8 +18,6 @@ use crate::plain::Line as PlainLine;
 
 /// The largest log that is read from a file; from standard input it has no end.
 const LOG_LIMIT: u64 = 128 << 20;
-/// Most crashes that `--json` lists: the first ones.
-const MAX_CRASHES: usize = 1000;
 
 /// Arguments of `decode`.
 #[derive(Debug, Args)]
@@ -52,7 +49,7 @@ impl Arguments {
         };
         let mut decoder = Decoder {
             elfs,
-            found: Vec::new(),
+            found: Crashes::default(),
             is_json: self.json,
             terminal,
             has_colours: io::stdout().is_terminal() && terminal.is_colourful(),
@@ -93,7 +90,7 @@ fn unreadable(terminal: Terminal, path: &Path, error: &file::ReadError) -> u8 {
 struct Decoder {
     elfs: Elfs,
     /// For JSON.
-    found: Vec<(Crash, Trace)>,
+    found: Crashes,
     is_json: bool,
     terminal: Terminal,
     has_colours: bool,
@@ -114,25 +111,19 @@ impl Decoder {
     }
 
     fn crash(&mut self, crash: Crash) {
-        let trace = self.elfs.trace(&crash);
-        if !self.is_json {
-            for line in told(&crash, &trace) {
-                self.terminal.result(format!("--- {line}"));
-            }
+        if self.is_json {
+            self.found.add(crash, &mut self.elfs);
             return;
         }
-        let same = |(other, _): &(Crash, Trace)| crash.replaces(other);
-        if let Some(index) = self.found.iter().rposition(same) {
-            self.found[index] = (crash, trace);
-        } else if self.found.len() < MAX_CRASHES {
-            self.found.push((crash, trace));
+        let trace = self.elfs.trace(&crash);
+        for line in told(&crash, &trace) {
+            self.terminal.result(format!("--- {line}"));
         }
     }
 
     fn finish(self) {
         if self.is_json {
-            let found = self.found.iter().map(|(crash, trace)| (crash, trace));
-            self.terminal.json(&CrashList::new(found));
+            self.terminal.json(&self.found.list());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `monitor`, and `deploy --monitor`.
 
-mod end;
+pub(crate) mod end;
 mod keys;
 mod options;
 mod run;

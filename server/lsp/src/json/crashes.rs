@@ -4,10 +4,11 @@ use fbuild_monitor::crash::{Crash, Dump, Source};
 use fbuild_monitor::stop::Stop;
 use fbuild_monitor::trace::{Blame, Build, Frame, Trace};
 use fbuild_project::plain;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a log holds.
-#[derive(Debug, Serialize, Default)]
+#[derive(Debug, Serialize, JsonSchema, Default)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CrashList {
     crashes: Vec<CrashEntry>,
@@ -23,7 +24,7 @@ impl CrashList {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_excessive_bools)] // each is a word of the protocol
 pub(crate) struct CrashEntry {
@@ -54,7 +55,7 @@ pub(crate) struct CrashEntry {
     place: Option<PlaceEntry>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SourceEntry {
     file: String,
     line: u32,
@@ -62,13 +63,13 @@ struct SourceEntry {
     function: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RegisterEntry {
     name: &'static str,
     value: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FrameEntry {
     address: String,
@@ -82,14 +83,14 @@ struct FrameEntry {
     rom: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CoreEntry {
     core: Option<u32>,
     registers: Vec<RegisterEntry>,
     frames: Vec<FrameEntry>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PlaceEntry {
     function: Option<String>,
     file: String,

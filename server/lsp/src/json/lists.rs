@@ -9,6 +9,7 @@ use fbuild_project::build::{Machine, Recipe};
 use fbuild_project::discover::{Discovery, Environment};
 use fbuild_project::plain;
 use fbuild_project::target::{Region, Target};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Problem;
@@ -17,7 +18,7 @@ use crate::port;
 use crate::remember::selections::Selection;
 
 /// The targets of a workspace.
-#[derive(Debug, Serialize, Default)]
+#[derive(Debug, Serialize, JsonSchema, Default)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TargetList {
     targets: Vec<TargetEntry>,
@@ -25,6 +26,7 @@ pub(crate) struct TargetList {
     problems: Vec<Problem>,
     /// Only where somebody can choose.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     selected: Option<Vec<SelectionEntry>>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct SelectionEntry {
     next: Option<Next>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TargetEntry {
     name: String,
@@ -59,7 +61,7 @@ struct TargetEntry {
     remarks: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TargetRegion {
     name: String,
@@ -67,7 +69,7 @@ struct TargetRegion {
     file: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct UnbuiltEntry {
     name: String,
@@ -77,7 +79,7 @@ struct UnbuiltEntry {
 }
 
 /// How something is built on this machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct BuildEntry {
     line: String,
     directory: String,
@@ -111,12 +113,12 @@ impl BuildEntry {
 }
 
 /// The ports of this machine.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PortList {
     ports: Vec<PortEntry>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct PortEntry {
     name: String,
@@ -125,7 +127,7 @@ struct PortEntry {
     usb: Option<Usb>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Usb {
     vid: u16,

@@ -10,6 +10,7 @@ use fbuild_deploy::request::Request;
 use fbuild_deploy::store::Store;
 use fbuild_link::port_name::PortName;
 use fbuild_project::plain;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::now_ms;
@@ -48,7 +49,7 @@ pub(crate) struct Board {
 }
 
 /// One deploy, as the contract shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deploy {
     pub(crate) when_ms: u64,
@@ -63,7 +64,7 @@ pub(crate) struct Deploy {
 }
 
 /// A region of a deploy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Region {
     pub(crate) name: String,
@@ -168,6 +169,9 @@ impl Boards {
 }
 
 impl History {
+    /// Its name in the state directory.
+    pub(crate) const FILE: &str = "history.json";
+
     /// In this file; without one nothing is kept.
     pub(crate) fn new(path: impl Into<Option<PathBuf>>) -> Self {
         Self(Store::new(path))

@@ -72,7 +72,7 @@ impl Desk {
             monitors: Monitors::new(),
             requests: Arc::default(),
             selections: Selections::new(kept("selections.json")),
-            history: History::new(kept("history.json")),
+            history: History::new(kept(History::FILE)),
             boards,
             configuration: Configuration::default(),
             targets_changed: tokio::sync::Notify::new(),

@@ -23,7 +23,7 @@ cp "$(cat main/main.c)" build/app.bin
 "#;
 
 /// A home with ESP-IDF as its install script leaves it, and a project in it that was built.
-fn home() -> TempDir {
+pub(crate) fn home() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = home.path().join(name);

@@ -10,11 +10,13 @@ mod editing;
 mod endurance;
 #[cfg(unix)]
 mod large_projects;
+mod mcp;
 #[cfg(target_os = "linux")]
 mod monitor;
 mod names;
 mod project;
 mod pygls;
+mod python;
 mod stdio;
 #[cfg(target_os = "linux")]
 mod strange_files;

@@ -17,7 +17,7 @@ const CRASHED: u8 = 5;
 
 /// Why a monitor ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// `--until` has matched this line.
     Matched(String),
     /// `--fail` has matched this line.
@@ -36,7 +36,7 @@ pub(super) enum End {
 
 impl End {
     /// Its word in JSON.
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Matched(_) => "matched",
             Self::Failed(_) => "failed",
@@ -51,7 +51,7 @@ impl End {
 
 /// What ends a monitor before a person does.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     until: Option<Regex>,
     fail: Option<Regex>,
     deadline: Option<Instant>,
@@ -59,7 +59,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) fn new(
+    pub(crate) fn new(
         until: Option<Regex>,
         fail: Option<Regex>,
         timeout: Option<Duration>,
@@ -73,7 +73,7 @@ impl Ends {
     }
 
     /// Whether a line, or the beginning of one that has not ended, ends it.
-    pub(super) fn by_text(&self, text: &str) -> Option<End> {
+    pub(crate) fn by_text(&self, text: &str) -> Option<End> {
         let text = without_colours(text);
         let matches =
             |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|it| it.is_match(&text));
@@ -84,7 +84,7 @@ impl Ends {
     }
 
     /// Whether a crash ends it: where somebody waits for something, it will not come.
-    pub(super) fn by_crash(&mut self, crash: &Crash, headline: &str) -> Option<End> {
+    pub(crate) fn by_crash(&mut self, crash: &Crash, headline: &str) -> Option<End> {
         if !matches!(crash.severity, Severity::Fatal | Severity::BootFailure) {
             return None;
         }
@@ -93,7 +93,7 @@ impl Ends {
         is_waited_for.then(|| End::Crashed(headline.to_owned()))
     }
 
-    pub(super) fn by_time(&self) -> Option<End> {
+    pub(crate) fn by_time(&self) -> Option<End> {
         let is_over = self
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);
@@ -101,12 +101,12 @@ impl Ends {
     }
 
     /// Whether `--until` was given.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.until.is_some()
     }
 
     /// The exit code of an end.
-    pub(super) fn exit_code(&self, end: &End) -> u8 {
+    pub(crate) fn exit_code(&self, end: &End) -> u8 {
         match end {
             End::Failed(_) => FAIL_MATCHED,
             End::TimedOut if self.until.is_some() => TIMED_OUT,
