@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 
+import { offerToAgents } from "./agents.ts";
 import type { FbuildApi } from "./api.ts";
 import { PlanPages } from "./commands/plan.ts";
 import { gone, registerCommands } from "./commands/register.ts";
@@ -36,6 +37,19 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     log.warn(text);
   });
   const jobs = new Jobs({ server, model, subscribers }, (told) => void showFailure(desk, told));
+  const changed = new vscode.EventEmitter<void>();
+  const agents = offerToAgents(
+    vscode,
+    () => ({
+      file: server.file,
+      folders: (vscode.workspace.workspaceFolders ?? []).map(({ name, uri }) => ({
+        name,
+        path: uri.fsPath,
+      })),
+      isTrusted: vscode.workspace.isTrusted,
+    }),
+    changed.event,
+  );
   const desk: Desk = { context, log, model, server, jobs, pages };
 
   context.subscriptions.push(
@@ -50,7 +64,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     registerCommands(desk),
     taskProvider(desk),
     { dispose: () => void server.stop() },
+    changed,
+    ...(agents ? [agents] : []),
+    vscode.workspace.onDidChangeWorkspaceFolders(() => {
+      changed.fire();
+    }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => {
+      changed.fire();
       server.trustGranted();
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
@@ -59,6 +79,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
   );
   running = server;
   await server.restart();
+  changed.fire();
   const { health } = model.facts;
   if (health.kind === "stopped") jobs.showFailure(gone(health.why));
   return subscribers.api;

@@ -53,6 +53,8 @@ export class Server {
   private waiting = new Set<(reason: NoServer) => void>();
   /** Where a server was looked for the last time, for whoever asks what is the matter. */
   tried: string[] = [];
+  /** The program that was found then. */
+  file: string | undefined;
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -124,6 +126,7 @@ export class Server {
       bundled: this.parts.context.asAbsolutePath(path.join("server", exe)),
     });
     this.tried = found.tried;
+    this.file = found.file;
     if (found.file === undefined) {
       log.error(found.why, ...found.tried);
       this.health({ kind: "stopped", why: found.why });

@@ -39,6 +39,12 @@ describe("the extension", () => {
     assert.deepEqual(missing, []);
   });
 
+  it("runs where agents are known, so that they were offered the server", () => {
+    const lm: object = vscode.lm;
+    assert.ok("registerMcpServerDefinitionProvider" in lm);
+    assert.ok("McpStdioServerDefinition" in vscode);
+  });
+
   it("deploys what differs, then nothing", async () => {
     const first = await run<Outcome>("fbuild.deploy");
     assert.equal(first.outcome, "fullFlash", first.message);
