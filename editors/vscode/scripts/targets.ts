@@ -10,9 +10,10 @@ const unix = (vscode: string, rust: string): Target => ({ vscode, rust, exe: "fb
 const windows = (vscode: string, rust: string): Target => ({ vscode, rust, exe: "fbuild-lsp.exe" });
 
 export const targets: Target[] = [
-  unix("linux-x64", "x86_64-unknown-linux-gnu"),
-  unix("linux-arm64", "aarch64-unknown-linux-gnu"),
-  unix("linux-armhf", "armv7-unknown-linux-gnueabihf"),
+  // With its own libc, so that it runs on any Linux, however old.
+  unix("linux-x64", "x86_64-unknown-linux-musl"),
+  unix("linux-arm64", "aarch64-unknown-linux-musl"),
+  unix("linux-armhf", "armv7-unknown-linux-musleabihf"),
   unix("alpine-x64", "x86_64-unknown-linux-musl"),
   unix("alpine-arm64", "aarch64-unknown-linux-musl"),
   unix("darwin-x64", "x86_64-apple-darwin"),
