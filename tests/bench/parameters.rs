@@ -150,11 +150,13 @@ impl Link {
             rom: LoaderTiming {
                 md5_rate: 700_000,
                 inflate_rate: 400_000,
+                copy_rate: 4_000_000,
                 command_overhead: Duration::from_micros(60),
             },
             stub: LoaderTiming {
                 md5_rate: 2_000_000,
                 inflate_rate: 1_200_000,
+                copy_rate: 4_000_000,
                 command_overhead: Duration::from_micros(40),
             },
             // ESTIMATES. No contestant waits for the first three here: a board on a pty has no

@@ -15,6 +15,7 @@ mod failures;
 mod faults;
 mod firmware;
 mod harness;
+mod in_place;
 mod laws;
 mod lsp_client;
 mod main_job;
@@ -25,6 +26,8 @@ mod native_usb;
 mod old_images;
 mod one_bit;
 mod platformio;
+#[cfg(target_os = "linux")] // qemu-user
+mod plugin;
 mod predictions;
 mod rates;
 mod reports;

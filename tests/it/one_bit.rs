@@ -15,6 +15,7 @@
 mod cases;
 mod fault;
 mod first_contact;
+mod job;
 mod noisy;
 mod setting;
 mod twins;
@@ -26,7 +27,8 @@ use fbuild_chip::Chip;
 
 use cases::Cases;
 use fault::Fault;
-use setting::{Job, Law, Loader, Setting, Stage, Verdict};
+use job::{Job, Loader};
+use setting::{Law, Setting, Stage, Verdict};
 
 /// Cases of each of the two kinds that an ordinary run tries in one setting, at most.
 const SAMPLE: usize = 60;
@@ -108,7 +110,7 @@ fn check(chip: Chip, loader: Loader) {
     let mut lines = Vec::new();
     for job in Job::ALL {
         let setting = Setting { chip, loader, job };
-        if !extent.concerns(setting) {
+        if !setting.is_possible() || !extent.concerns(setting) {
             continue;
         }
         let (stage, conversation) = Stage::new(setting);

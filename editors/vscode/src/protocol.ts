@@ -71,6 +71,7 @@ export interface Region {
   verdict: "match" | "differs" | "unknown";
   written: boolean;
   bytesSent: number;
+  deltaBytes: number;
   sectors: number;
   sectorsDiffering: number | null;
   sectorsWritten: number;

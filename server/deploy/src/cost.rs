@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use fbuild_chip::{Chip, Deflate};
+use fbuild_loader::delta::Piece;
 use fbuild_loader::session::LoaderKind;
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
@@ -48,6 +49,17 @@ const ESCAPES: f64 = 1.008;
 const HASH_EXTRA_BYTES: f64 = 28.0;
 /// Share of hashing time that round trips may cost.
 const ROUND_TRIP_SHARE: f64 = 0.03;
+/// Reading flash over the SPI bus, bytes a second. Estimate: 40 MHz and two data lines.
+const READ_BYTES_PER_S: f64 = 4_000_000.0;
+/// Copying on the chip, a byte at a time, bytes a second. Estimate: ten cycles each at 40 MHz. Words are
+/// summed up in the same steps.
+const COPY_BYTES_PER_S: f64 = 4_000_000.0;
+const SUM_BYTES_PER_S: f64 = 4.0 * COPY_BYTES_PER_S;
+/// Upload of the plugin that applies differences, and requests until it is known to have arrived.
+const PLUGIN_UPLOAD_BYTES: f64 = 2_200.0;
+const PLUGIN_ROUND_TRIPS: f64 = 11.0;
+/// A piece's request and its answer, without its differences.
+const PIECE_OVERHEAD_BYTES: f64 = 66.0;
 /// Largest stretch hashed at once: a deploy is cancelled between two.
 const MAX_CHUNK_BYTES: u32 = 8 * BLOCK_LEN;
 
@@ -192,6 +204,27 @@ impl Measured {
                 wire + busy + (blocks - 1.0) * wire.max(busy) + waited - overlap
             }
         }
+    }
+
+    /// Seconds to make these pieces in place, with the stub: while one is made, the next one comes in.
+    #[must_use]
+    pub fn in_place_s(&self, pieces: &[Piece]) -> f64 {
+        let wire = |bytes: f64| bytes * ESCAPES / self.wire_bytes_per_s();
+        let setup = wire(PLUGIN_UPLOAD_BYTES) + PLUGIN_ROUND_TRIPS * self.round_trip.as_secs_f64();
+        let (mut total, mut busy) = (setup, 0.0_f64);
+        for piece in pieces {
+            let stream = piece.stream.len() as f64 + PIECE_OVERHEAD_BYTES;
+            total += busy.max(wire(stream) + self.turnaround_s());
+            let erased = u64::from(piece.erase.end - piece.erase.start);
+            let made = f64::from(piece.len_bytes);
+            busy = erase_s(LoaderKind::Stub, piece.erase.start, erased)
+                + erased as f64 / READ_BYTES_PER_S
+                + f64::from(piece.known_len) / SUM_BYTES_PER_S
+                + f64::from(piece.operations_len) / INFLATE_BYTES_PER_S
+                + made / COPY_BYTES_PER_S
+                + made / PROGRAM_BYTES_PER_S;
+        }
+        total + busy
     }
 
     /// What a block's answer and the next request cost besides their bytes.

@@ -35,6 +35,16 @@ pub(crate) struct Job<'a> {
     pub(crate) survey: Survey,
     /// Only a part of the build was asked for.
     subset: bool,
+    pub(crate) in_place: InPlace,
+}
+
+/// Whether an image may be changed in place. What failed once is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InPlace {
+    Allowed,
+    /// It is what the attempt failed at that has just ended.
+    Failed,
+    Off,
 }
 
 impl<'a> Job<'a> {
@@ -52,6 +62,7 @@ impl<'a> Job<'a> {
             journal: Journal::new(events),
             survey: Survey::default(),
             subset: request.regions.is_some(),
+            in_place: InPlace::Allowed,
         };
         let result = run(&mut job);
         let report = job.report(result);
@@ -150,7 +161,13 @@ impl<'a> Job<'a> {
                 sectors,
             })
             .collect();
-        plan(&surveyed, &self.survey.measured.write_costs())
+        let mut plan = plan(&surveyed, &self.survey.measured.write_costs());
+        for (n, region) in self.survey.regions.iter().enumerate() {
+            if let Some(differences) = &region.differences {
+                plan.replace(n, &differences.units);
+            }
+        }
+        plan
     }
 
     /// Everything went well: the board holds these images.

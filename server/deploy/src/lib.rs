@@ -9,6 +9,7 @@
 
 mod backend;
 pub mod cost;
+mod delta;
 pub mod deploy;
 pub mod esptool;
 pub mod event;

@@ -6,6 +6,7 @@ mod climb;
 mod compare;
 mod connect;
 pub mod erase;
+mod in_place;
 mod loader;
 mod on_board;
 mod prove;
@@ -87,7 +88,9 @@ impl Backend for Native {
         job.survey
             .start_stub_if_it_pays(&mut self.session, 0, write_bytes)?;
         let wire_bytes = job.survey.measured.usual_wire_bytes(write_bytes);
-        climb::climb(job, &mut self.session, wire_bytes)
+        climb::climb(job, &mut self.session, wire_bytes)?;
+        in_place::consider(job, &self.session);
+        Ok(())
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {

@@ -71,6 +71,8 @@ pub struct RegionReport {
     pub written: bool,
     /// Payload bytes sent for it (after compression).
     pub sent_bytes: u64,
+    /// How many of these were differences to an image that the board held.
+    pub delta_bytes: u64,
     /// Sectors it covers.
     pub sectors: u32,
     /// Sectors that differed; `None` where that was not searched.
@@ -102,6 +104,8 @@ pub struct PlannedWrite {
     pub runs: u32,
     /// Expected payload bytes on the wire, after compression.
     pub wire_bytes: u64,
+    /// How many of these are differences to what the board holds.
+    pub delta_bytes: u64,
     /// Expected time for writing and proving it.
     pub predicted: Duration,
 }

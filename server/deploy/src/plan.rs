@@ -73,6 +73,17 @@ impl Plan {
             .sum()
     }
 
+    /// Other sectors of a region instead of those that the plan has of it.
+    pub(crate) fn replace(&mut self, region: usize, sectors: &[Range<usize>]) {
+        let Some(at) = self.runs.iter().position(|run| run.region == region) else {
+            return;
+        };
+        self.runs.retain(|run| run.region != region);
+        let runs = sectors.iter().cloned();
+        let runs = runs.map(|sectors| PlannedRun { region, sectors });
+        self.runs.splice(at..at, runs);
+    }
+
     /// Bytes to be written, before compression.
     #[must_use]
     pub fn len_bytes(&self) -> u64 {

@@ -11,6 +11,7 @@ use fbuild_project::target::Target;
 
 /// What to deploy, where, and how.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // independent choices
 pub struct Request {
     /// What to put onto the board.
     pub target: Target,
@@ -32,6 +33,8 @@ pub struct Request {
     pub keep_images: bool,
     /// Directory in which they are kept; `None`: nowhere.
     pub old_images: Option<PathBuf>,
+    /// Whether an image that the board holds may be changed by sending the differences only.
+    pub delta: bool,
     /// Go on where the board may not start afterwards, as far as its eFuses or what it is going to
     /// hold tell.
     pub force: bool,
@@ -59,6 +62,7 @@ impl Request {
             rate_memory: None,
             keep_images: true,
             old_images: None,
+            delta: true,
             force: false,
             keep_data: false,
             backend: Backend::Native,

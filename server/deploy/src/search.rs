@@ -75,6 +75,8 @@ pub struct Found {
     /// Everything that differs, as far as it was asked about, is blank on the board: it need not be
     /// erased.
     pub looks_blank: bool,
+    /// The old image that was guessed is what the board holds, as far as was asked.
+    pub is_as_guessed: bool,
 }
 
 /// MD5 of a range of the region's sectors, as the board computes it.
@@ -103,12 +105,14 @@ impl Search {
             sectors: vec![Sector::Unknown; n_sectors],
             expect: Expect::Match,
             looks_blank: true,
+            is_as_guessed: false,
             hash,
         };
         let was_right = match old {
             Some(old) => state.by_old(old, self.chunk_sectors)?,
             None => false,
         };
+        state.is_as_guessed = was_right;
         if self.sample && n_sectors >= SAMPLED_FROM && !was_right {
             if state.all_samples_differ()? {
                 state.ask_blanks()?;
@@ -165,6 +169,7 @@ struct State<'a, 'h, E> {
     sectors: Vec<Sector>,
     expect: Expect,
     looks_blank: bool,
+    is_as_guessed: bool,
     hash: &'a mut Hash<'h, E>,
 }
 
@@ -188,6 +193,7 @@ impl<E> State<'_, '_, E> {
     fn found(self) -> Found {
         Found {
             looks_blank: self.looks_blank,
+            is_as_guessed: self.is_as_guessed,
             sectors: self.sectors,
         }
     }

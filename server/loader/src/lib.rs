@@ -6,6 +6,7 @@
 
 pub mod boot_log;
 pub mod cancel;
+pub mod delta;
 pub mod error;
 pub mod packet;
 pub mod reset;

@@ -29,6 +29,9 @@ pub mod op {
     pub const ERASE_REGION: u8 = 0xD1;
     pub const READ_FLASH: u8 = 0xD2;
     pub const RUN_USER_CODE: u8 = 0xD3;
+    /// Not the documentation's: what [`crate::delta`] adds to the stub. The last of those that a plugin may have: one
+    /// flipped bit leads to no other command.
+    pub const PLUGIN: u8 = 0xEF;
 }
 
 /// The documentation's name of an operation, for messages.
@@ -57,6 +60,7 @@ pub fn op_name(op: u8) -> &'static str {
         op::ERASE_REGION => "ERASE_REGION",
         op::READ_FLASH => "READ_FLASH",
         op::RUN_USER_CODE => "RUN_USER_CODE",
+        op::PLUGIN => "PLUGIN",
         _ => "unknown command",
     }
 }
@@ -184,6 +188,9 @@ pub fn error_text(code: u8) -> &'static str {
         0xC6 => "no flash operation under way",
         0xC8 => "not enough data",
         0xC9 => "too much data",
+        0xE0 => "sectors that were not announced",
+        0xE1 => "the flash does not hold what was expected",
+        0xE2 => "bad list of differences",
         0xFF => "not implemented on this chip",
         _ => "unknown error",
     }

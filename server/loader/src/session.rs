@@ -7,6 +7,7 @@
 
 mod baud;
 mod connect;
+mod delta;
 mod flash;
 mod flash_power;
 mod identify;
@@ -19,6 +20,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use connect::ConnectOptions;
+pub use delta::Delta;
 pub use flash::{WriteRun, md5_of};
 pub use identify::{FlashId, Security};
 pub use leave::Left;

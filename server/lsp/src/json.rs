@@ -73,6 +73,7 @@ struct Region<'r> {
     verdict: &'static str,
     written: bool,
     bytes_sent: u64,
+    delta_bytes: u64,
     sectors: u32,
     sectors_differing: Option<u32>,
     sectors_written: u32,
@@ -94,6 +95,7 @@ struct Write<'r> {
     sectors_total: u32,
     runs: u32,
     wire_bytes: u64,
+    delta_bytes: u64,
     predicted_ms: u64,
 }
 
@@ -147,6 +149,7 @@ impl<'r> From<&'r PlanSummary> for Plan<'r> {
             sectors_total: write.sectors_total,
             runs: write.runs,
             wire_bytes: write.wire_bytes,
+            delta_bytes: write.delta_bytes,
             predicted_ms: milliseconds(write.predicted),
         };
         Self {
@@ -191,6 +194,7 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
             verdict: verdict_name(region.verdict),
             written: region.written,
             bytes_sent: region.sent_bytes,
+            delta_bytes: region.delta_bytes,
             sectors: region.sectors,
             sectors_differing: region.sectors_differing,
             sectors_written: region.sectors_written,
@@ -241,6 +245,7 @@ mod tests {
                 verdict: Verdict::Differs,
                 written: true,
                 sent_bytes: 700,
+                delta_bytes: 650,
                 sectors: 2,
                 sectors_differing: None,
                 sectors_written: 2,
@@ -252,6 +257,7 @@ mod tests {
                     sectors_total: 2,
                     runs: 1,
                     wire_bytes: 690,
+                    delta_bytes: 640,
                     predicted: Duration::from_millis(150),
                 }],
                 predicted: Duration::from_millis(160),
@@ -275,14 +281,14 @@ mod tests {
             "durationMs": 1234,
             "regions": [{
                 "name": "firmware", "offset": 65536, "size": 8192, "verdict": "differs",
-                "written": true, "bytesSent": 700, "sectors": 2, "sectorsDiffering": null,
+                "written": true, "bytesSent": 700, "deltaBytes": 650, "sectors": 2, "sectorsDiffering": null,
                 "sectorsWritten": 2
             }],
             "plan": {
                 "predictedMs": 160,
                 "writes": [{
                     "region": "firmware", "sectors": 2, "sectorsTotal": 2, "runs": 1,
-                    "wireBytes": 690, "predictedMs": 150
+                    "wireBytes": 690, "deltaBytes": 640, "predictedMs": 150
                 }]
             },
             "warnings": ["main.c is newer than the firmware"],

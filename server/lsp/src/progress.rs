@@ -285,6 +285,7 @@ mod tests {
             sectors_total: 366,
             runs: 1,
             wire_bytes: 100,
+            delta_bytes: 0,
             predicted: Duration::from_millis(*millis),
         };
         Event::Planned(PlanSummary {

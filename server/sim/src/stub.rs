@@ -6,6 +6,7 @@
 //! answer to the next command, which is not executed.
 
 mod flash_ops;
+mod plugin;
 mod read_flash;
 mod receiver;
 
@@ -16,7 +17,8 @@ use fbuild_loader::packet::{self, op};
 
 use crate::hardware::Hardware;
 use crate::rom::{WRITE_REG_ENTRY_LEN, security_info};
-use flash_ops::FlashOps;
+use flash_ops::{FlashOps, Trouble};
+use plugin::Plugins;
 use read_flash::ReadFlash;
 use receiver::Receiver;
 
@@ -42,8 +44,8 @@ const SYNC_LEN: usize = packet::SYNC_PAYLOAD.len();
 enum Reply {
     /// Success, with this value and this data before the status.
     Ok(u32, Vec<u8>),
-    /// Success; this is done after the answer was sent.
-    Then(Afterwards),
+    /// Success, with this value; this is done after the answer was sent.
+    Then(u32, Afterwards),
     /// No answer at all.
     Silence,
 }
@@ -55,6 +57,7 @@ enum Afterwards {
     WriteDeflated,
     ReadFlash(ReadFlash),
     ChangeBaud(u32),
+    Plugin,
 }
 
 /// The stub's memory.
@@ -65,8 +68,9 @@ pub(crate) struct Stub {
     pending_error: Option<u8>,
     ops: FlashOps,
     reading: Option<ReadFlash>,
-    /// Bytes of a RAM upload that are still to come.
-    upload_missing: Option<u32>,
+    /// Where a RAM upload goes on, and how many bytes of it are still to come.
+    upload: Option<(u32, u32)>,
+    plugins: Plugins,
     /// Range checks use the size that the stub found itself, until SPI_SET_PARAMS.
     flash_size: u32,
     /// It waits for an erase that never comes (a stream longer than announced).
@@ -80,7 +84,8 @@ impl Stub {
             pending_error: None,
             ops: FlashOps::default(),
             reading: None,
-            upload_missing: None,
+            upload: None,
+            plugins: Plugins::new(hw),
             flash_size: hw.flash().size(),
             hung: false,
         }
@@ -141,8 +146,8 @@ impl Stub {
         match reply {
             Ok(Reply::Ok(value, data)) => succeed(code, value, data, hw),
             Ok(Reply::Silence) => {}
-            Ok(Reply::Then(afterwards)) => {
-                succeed(code, 0, Vec::new(), hw);
+            Ok(Reply::Then(value, afterwards)) => {
+                succeed(code, value, Vec::new(), hw);
                 self.finish(afterwards, data, hw);
             }
             Err(error) => fail(code, error, hw),
@@ -168,9 +173,11 @@ impl Stub {
             }
             op::READ_REG => {
                 exactly(4)?;
-                Ok(Reply::Ok(hw.read_register(word(0)), Vec::new()))
+                let in_ram = self.plugins.word_at(word(0));
+                let value = in_ram.unwrap_or_else(|| hw.read_register(word(0)));
+                Ok(Reply::Ok(value, Vec::new()))
             }
-            op::WRITE_REG => write_registers(data, hw),
+            op::WRITE_REG => self.write_registers(data, hw),
             op::SPI_ATTACH => exactly(4).map(|()| DONE),
             op::SPI_SET_PARAMS => {
                 exactly(24)?;
@@ -179,17 +186,17 @@ impl Stub {
             }
             op::CHANGE_BAUDRATE => {
                 exactly(8)?;
-                Ok(Reply::Then(Afterwards::ChangeBaud(word(0))))
+                Ok(Reply::Then(0, Afterwards::ChangeBaud(word(0))))
             }
             op::MEM_BEGIN => {
                 exactly(16)?;
-                self.upload_missing = Some(word(0));
+                self.upload = Some((word(3), word(0)));
                 Ok(DONE)
             }
             op::MEM_DATA => self.mem_data(data),
             op::MEM_END => {
                 exactly(8)?;
-                self.upload_missing.take().ok_or(error::NOT_IN_FLASH_MODE)?;
+                self.upload.take().ok_or(error::NOT_IN_FLASH_MODE)?;
                 Ok(DONE)
             }
             op::FLASH_BEGIN | op::FLASH_DEFL_BEGIN => {
@@ -198,11 +205,11 @@ impl Stub {
             }
             op::FLASH_DATA => {
                 self.ops.check_data(data, checksum)?;
-                Ok(Reply::Then(Afterwards::WriteData))
+                Ok(Reply::Then(0, Afterwards::WriteData))
             }
             op::FLASH_DEFL_DATA => {
                 self.ops.check_deflated(data, checksum)?;
-                Ok(Reply::Then(Afterwards::WriteDeflated))
+                Ok(Reply::Then(0, Afterwards::WriteDeflated))
             }
             op::FLASH_END | op::FLASH_DEFL_END => {
                 exactly(4)?;
@@ -241,14 +248,26 @@ impl Stub {
             }
             op::READ_FLASH => {
                 exactly(16)?;
-                Ok(Reply::Then(Afterwards::ReadFlash(ReadFlash::new(
-                    word(0),
-                    word(1),
-                    word(2),
-                ))))
+                Ok(Reply::Then(
+                    0,
+                    Afterwards::ReadFlash(ReadFlash::new(word(0), word(1), word(2))),
+                ))
             }
             op::RUN_USER_CODE => Ok(Reply::Silence),
+            code if plugin::OPS.contains(&code) => self.ask_plugin(code, data, hw),
             _ => Err(error::UNKNOWN),
+        }
+    }
+
+    fn ask_plugin(&mut self, code: u8, data: &[u8], hw: &mut Hardware) -> Result<Reply, u8> {
+        match self.plugins.answer(code, data, hw) {
+            Ok(((value, _), true)) => Ok(Reply::Then(value, Afterwards::Plugin)),
+            Ok(((value, data), false)) => Ok(Reply::Ok(value, data)),
+            Err(Trouble::Error(code)) => Err(code),
+            Err(Trouble::Hang) => {
+                self.hung = true;
+                Ok(Reply::Silence)
+            }
         }
     }
 
@@ -256,15 +275,32 @@ impl Stub {
         let payload = data
             .get(packet::DATA_HEADER_LEN..)
             .ok_or(error::NOT_ENOUGH_DATA)?;
-        let missing = self
-            .upload_missing
-            .as_mut()
-            .ok_or(error::NOT_IN_FLASH_MODE)?;
+        let (address, missing) = self.upload.as_mut().ok_or(error::NOT_IN_FLASH_MODE)?;
         let len = payload.len() as u32;
         if packet::word_at(data, 0) != Some(len) || len > *missing {
             return Err(error::TOO_MUCH_DATA);
         }
+        self.hung |= !self.plugins.write(*address, payload);
+        *address = address.wrapping_add(len);
         *missing -= len;
+        Ok(DONE)
+    }
+
+    fn write_registers(&mut self, data: &[u8], hw: &mut Hardware) -> Result<Reply, u8> {
+        if data.is_empty() || !data.len().is_multiple_of(WRITE_REG_ENTRY_LEN) {
+            return Err(error::NOT_ENOUGH_DATA);
+        }
+        for entry in data.chunks_exact(WRITE_REG_ENTRY_LEN) {
+            let word = |index| packet::word_at(entry, index).unwrap_or(0);
+            let (address, value, mask) = (word(0), word(1), word(2));
+            hw.spend(Duration::from_micros(u64::from(word(3))));
+            if let Some(before) = self.plugins.word_at(address) {
+                let value = before & !mask | value & mask;
+                self.hung |= !self.plugins.write(address, &value.to_le_bytes());
+            } else {
+                hw.write_register(address, value, mask);
+            }
+        }
         Ok(DONE)
     }
 
@@ -273,6 +309,7 @@ impl Stub {
         let result = match afterwards {
             Afterwards::WriteData => self.ops.write_data(data, self.flash_size, hw),
             Afterwards::WriteDeflated => self.ops.write_deflated(data, self.flash_size, hw),
+            Afterwards::Plugin => self.plugins.work(data, self.flash_size, hw),
             Afterwards::ChangeBaud(baud) => {
                 hw.change_baud(baud, false);
                 Ok(())
@@ -284,8 +321,8 @@ impl Stub {
         };
         match result {
             Ok(()) => {}
-            Err(flash_ops::Trouble::Error(code)) => self.pending_error = Some(code),
-            Err(flash_ops::Trouble::Hang) => self.hung = true,
+            Err(Trouble::Error(code)) => self.pending_error = Some(code),
+            Err(Trouble::Hang) => self.hung = true,
         }
     }
 
@@ -296,18 +333,6 @@ impl Stub {
             Err(code) => self.pending_error = Some(code),
         }
     }
-}
-
-fn write_registers(data: &[u8], hw: &mut Hardware) -> Result<Reply, u8> {
-    if data.is_empty() || !data.len().is_multiple_of(WRITE_REG_ENTRY_LEN) {
-        return Err(error::NOT_ENOUGH_DATA);
-    }
-    for entry in data.chunks_exact(WRITE_REG_ENTRY_LEN) {
-        let word = |index| packet::word_at(entry, index).unwrap_or(0);
-        hw.spend(Duration::from_micros(u64::from(word(3))));
-        hw.write_register(word(0), word(1), word(2));
-    }
-    Ok(DONE)
 }
 
 fn succeed(code: u8, value: u32, mut data: Vec<u8>, hw: &mut Hardware) {

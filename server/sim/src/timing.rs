@@ -69,6 +69,9 @@ pub struct LoaderTiming {
     pub md5_rate: u32,
     /// Inflating, bytes of output a second. Estimate.
     pub inflate_rate: u32,
+    /// Copying bytes in RAM one at a time, bytes a second. Estimate: ten cycles a byte at the 40 MHz of
+    /// a boot ROM, at which the stub of most chips stays on a UART (esp-flasher-stub 1.1, `main.c`).
+    pub copy_rate: u32,
     /// Taking a request apart and starting its answer. Estimate.
     pub command_overhead: Duration,
 }
@@ -80,6 +83,7 @@ impl Timing {
         let loader = LoaderTiming {
             md5_rate: u32::MAX,
             inflate_rate: u32::MAX,
+            copy_rate: u32::MAX,
             command_overhead: Duration::ZERO,
         };
         Self {
@@ -175,11 +179,13 @@ impl Timing {
             rom: LoaderTiming {
                 md5_rate: 700_000,
                 inflate_rate: 400_000,
+                copy_rate: 4_000_000,
                 command_overhead: Duration::from_micros(60),
             },
             stub: LoaderTiming {
                 md5_rate: 2_000_000,
                 inflate_rate: 1_200_000,
+                copy_rate: 4_000_000,
                 command_overhead: Duration::from_micros(40),
             },
             boot_to_download: Duration::from_millis(30),

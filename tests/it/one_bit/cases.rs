@@ -24,16 +24,18 @@ impl Cases {
             always: Vec::new(),
             others: Vec::new(),
         };
+        let mut stub_runs = false;
         for seen in conversation {
-            cases.add(seen);
+            cases.add(seen, stub_runs);
+            stub_runs |= matches!(seen.frame, Frame::Request(op::MEM_END, _));
         }
         cases
     }
 
-    fn add(&mut self, seen: &Seen) {
+    fn add(&mut self, seen: &Seen, stub_runs: bool) {
         let frame = seen.frame;
         let matters = names_a_place(seen);
-        for byte in 0..seen.len.min(fields_len(seen)) {
+        for byte in 0..seen.len.min(fields_len(seen, stub_runs)) {
             for bit in 0..8 {
                 let fault = Fault {
                     frame,
@@ -74,13 +76,14 @@ impl Cases {
     }
 }
 
-fn fields_len(seen: &Seen) -> usize {
+fn fields_len(seen: &Seen, stub_runs: bool) -> usize {
     match seen.frame {
         Frame::Answer(_, _, index) if index >= ANSWERS => 0,
         // A ROM's digest and status.
         Frame::Answer(op::SPI_FLASH_MD5, ..) => 8 + 36,
-        // Where the loader's code and data go: what arrives wrong does not run.
-        Frame::Request(op::MEM_DATA, nth) if nth > 1 => 0,
+        // The stub's code and data: what arrives wrong does not run.
+        Frame::Request(op::MEM_DATA, nth) if nth > 1 && !stub_runs => 0,
+        Frame::Request(op::PLUGIN, _) => 8 + 44,
         _ => FIELDS_LEN,
     }
 }
@@ -99,6 +102,7 @@ fn names_a_place(seen: &Seen) -> bool {
                 | op::ERASE_FLASH
                 | op::READ_FLASH
                 | op::READ_FLASH_SLOW
+                | op::PLUGIN
                 | ACKNOWLEDGMENT,
             _
         )

@@ -13,13 +13,18 @@ use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::Link;
 use fbuild_link::memory::{Device as _, MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::delta::place;
 use fbuild_loader::packet::op;
 use fbuild_project::target::Region;
 use fbuild_sim::{Board, Timing};
+use tempfile::TempDir;
 
 use super::fault::{Fault, Frame};
+use super::job::{Job, Loader};
 use super::noisy::{Noisy, Seen, Wire};
-use crate::firmware::{APP_AT, Build, NVS, Row, SECTOR, TABLE_AT, image_of_sectors, noise, table};
+use crate::firmware::{
+    APP_AT, Build, NVS, Row, SECTOR, TABLE_AT, code, image, image_of_sectors, noise, table,
+};
 
 const FLASH_LEN: usize = 4 << 20;
 const FACTORY: Row = ("factory", 0, 0, APP_AT, 0x8000);
@@ -39,73 +44,6 @@ const REPORTED: &str = "something else on the board may have been overwritten";
 /// The one fault that nothing can be done about but say so: the stub's request to read flash differs
 /// in one bit from the one that erases all of it.
 const ALL_ERASED: &str = "the whole flash may have been erased";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loader {
-    Rom,
-    Stub,
-}
-
-/// What is asked, and over which link: `Bare` ones have neither control lines nor a baud rate, as a
-/// socket, and somebody else has put the board into download mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Job {
-    Verify,
-    Plan,
-    Board,
-    Selective,
-    Full,
-    KeepData,
-    BareVerify,
-    BarePlan,
-    BareBoard,
-    BareSelective,
-}
-
-impl Job {
-    pub(super) const ALL: [Self; 10] = [
-        Self::Verify,
-        Self::Plan,
-        Self::Board,
-        Self::Selective,
-        Self::Full,
-        Self::KeepData,
-        Self::BareVerify,
-        Self::BarePlan,
-        Self::BareBoard,
-        Self::BareSelective,
-    ];
-
-    fn is_bare(self) -> bool {
-        matches!(
-            self,
-            Self::BareVerify | Self::BarePlan | Self::BareBoard | Self::BareSelective
-        )
-    }
-
-    /// It promises to write nothing.
-    fn only_looks(self) -> bool {
-        !matches!(
-            self,
-            Self::Selective | Self::Full | Self::KeepData | Self::BareSelective
-        )
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Verify => "verify",
-            Self::Plan => "plan",
-            Self::Board => "board",
-            Self::Selective => "selective",
-            Self::Full => "full",
-            Self::KeepData => "keep-data",
-            Self::BareVerify => "bare-verify",
-            Self::BarePlan => "bare-plan",
-            Self::BareBoard => "bare-board",
-            Self::BareSelective => "bare-selective",
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setting {
@@ -158,20 +96,19 @@ pub(super) struct Stage {
     /// Sectors that the regions cover.
     covered: Vec<bool>,
     clean: Vec<u8>,
+    /// The images that boards were given before.
+    _kept: Option<TempDir>,
 }
 
 impl Stage {
     /// Also gives what goes over the wire when nothing goes wrong.
     pub(super) fn new(setting: Setting) -> (Self, Vec<Seen>) {
-        let chip = setting.chip;
-        let build = Build::new(&[
-            (chip.facts().bootloader_offset, image_of_sectors(chip, 1, 2)),
-            (TABLE_AT, table(TABLE)),
-            (APP_AT, image_of_sectors(chip, 2, setting.app_sectors())),
-            (STORAGE.3, storage(setting.loader)),
-        ]);
-        let request = setting.request(&build);
+        let build = setting.build(24);
+        let mut request = setting.request(&build);
+        let kept = (setting.job == Job::InPlace).then(|| kept(setting));
+        request.old_images = kept.as_ref().map(|dir| dir.path().to_owned());
         let mut stage = Self {
+            _kept: kept,
             setting,
             old: old_contents(setting, &build),
             covered: covered(&build, &request),
@@ -193,6 +130,13 @@ impl Stage {
             used_stub == wants_stub || setting.job == Job::Board,
             "{setting}: the stub was {} used; {}",
             if used_stub { "" } else { "not" },
+            said.words
+        );
+        let plugin = Frame::Request(op::PLUGIN, 1);
+        assert_eq!(
+            seen.iter().any(|seen| seen.frame == plugin),
+            setting.job == Job::InPlace,
+            "{setting}: {}",
             said.words
         );
         let expected = !matches!(setting.job, Job::Verify | Job::KeepData);
@@ -346,7 +290,54 @@ fn noisy_link(board: &Arc<Mutex<Board>>, wire: &Arc<Mutex<Wire>>) -> Box<dyn Lin
     Box::new(Noisy::new(link, wire))
 }
 
+/// A directory with the image that the board holds.
+fn kept(setting: Setting) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let old = setting.build(0);
+    let request = Request {
+        old_images: Some(dir.path().to_owned()),
+        ..setting.request(&old)
+    };
+    let board = Board::builder(setting.chip).timing(Timing::cp2102n());
+    let board = Arc::new(Mutex::new(board.build().unwrap()));
+    let mut open = || {
+        let link = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted);
+        Ok(Box::new(link) as Box<dyn Link>)
+    };
+    let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
+    assert!(report.error.is_none(), "{report:#?}");
+    dir
+}
+
 impl Setting {
+    /// Whether there is anything to try.
+    pub(super) fn is_possible(self) -> bool {
+        self.job != Job::InPlace
+            || self.loader == Loader::Stub && place::for_chip(self.chip).is_some()
+    }
+
+    /// A build; for [`Job::InPlace`] one whose app has so many bytes more in front.
+    fn build(self, inserted: usize) -> Build {
+        let chip = self.chip;
+        let bootloader = (chip.facts().bootloader_offset, image_of_sectors(chip, 1, 2));
+        if self.job != Job::InPlace {
+            return Build::new(&[
+                bootloader,
+                (TABLE_AT, table(TABLE)),
+                (APP_AT, image_of_sectors(chip, 2, self.app_sectors())),
+                (STORAGE.3, storage(self.loader)),
+            ]);
+        }
+        // As long as a search that looks at old images needs.
+        let payload = [noise(3, 3000), noise(4, inserted), code(5, 32 * SECTOR)].concat();
+        let rows = [NVS, ("factory", 0, 0, APP_AT, 0x2_8000), DATA];
+        Build::new(&[
+            bootloader,
+            (TABLE_AT, table(&rows)),
+            (APP_AT, image(chip, &payload)),
+        ])
+    }
+
     fn request(self, build: &Build) -> Request {
         Request {
             mode: match self.job {
@@ -357,6 +348,8 @@ impl Setting {
             },
             baud: match self.loader {
                 Loader::Rom => Baud::Fixed(2_000_000),
+                // Where the wire takes the time.
+                Loader::Stub if self.job == Job::InPlace => Baud::Fixed(115_200),
                 Loader::Stub => Baud::Auto,
             },
             keep_data: self.job == Job::KeepData,
@@ -395,8 +388,9 @@ fn storage(loader: Loader) -> Vec<u8> {
 fn old_contents(setting: Setting, build: &Build) -> Vec<u8> {
     static USED: OnceLock<Vec<u8>> = OnceLock::new();
     let mut flash = USED.get_or_init(|| noise(5, FLASH_LEN)).clone();
+    let held = (setting.job == Job::InPlace).then(|| setting.build(0));
     for region in &build.target.regions {
-        let mut bytes = build.bytes(&region.name);
+        let mut bytes = held.as_ref().unwrap_or(build).bytes(&region.name);
         bytes.resize(bytes.len().next_multiple_of(SECTOR), 0xFF);
         let start = region.offset as usize;
         flash[start..start + bytes.len()].copy_from_slice(&bytes);
@@ -414,7 +408,7 @@ fn old_contents(setting: Setting, build: &Build) -> Vec<u8> {
     }
     let mut edit = |at: u32| flash[at as usize] ^= 0x10;
     match setting.job {
-        Job::BareVerify => {}
+        Job::BareVerify | Job::InPlace => {}
         // Among sectors that look like what it should be.
         Job::Verify => edit(STORAGE.3 + 0x1000),
         _ => {

@@ -29,6 +29,7 @@
 ---@field verdict 'match'|'differs'|'unknown' what the board held before
 ---@field written boolean
 ---@field bytesSent integer
+---@field deltaBytes integer
 ---@field sectors integer
 ---@field sectorsDiffering? integer
 ---@field sectorsWritten integer

@@ -15,7 +15,7 @@ use crate::outcome::Report;
 pub(crate) struct Journal<'a> {
     events: &'a mut dyn FnMut(Event),
     pub(super) state: BoardState,
-    pub(super) board: Option<Board>,
+    pub(crate) board: Option<Board>,
     pub(super) plan: Option<PlanSummary>,
     pub(super) warnings: Vec<String>,
     pub(super) elapsed: Duration,

@@ -7,6 +7,7 @@ use fbuild_loader::SECTOR_LEN;
 
 use super::cycles::{compress, pays, pieces, ranges_to_prove};
 use super::survey::Survey;
+use crate::delta::Differences;
 use crate::outcome::PlanSummary;
 use crate::outcome::PlannedWrite;
 use crate::plan::{Plan, PlannedRun};
@@ -19,13 +20,17 @@ const SMALL_PLAN_BYTES: u64 = 256 * 1024;
 impl Survey {
     /// The plan in numbers. `exact`: compress everything to know the bytes on the wire, which takes
     /// a while; else a part of each cycle.
-    pub(super) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
+    pub(crate) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
         let exact = exact || plan.len_bytes() <= SMALL_PLAN_BYTES;
         let mut writes: Vec<PlannedWrite> = Vec::new();
         for piece in pieces(&plan.runs, &self.regions) {
             let n = piece.region;
             let region = &self.regions[n];
-            let (wire_bytes, seconds) = self.predict_piece(&piece, exact);
+            let differences = region.differences.as_ref();
+            let (wire_bytes, seconds) = match differences {
+                None => self.predict_piece(&piece, exact),
+                Some(_) => (0, 0.0),
+            };
             if writes
                 .last()
                 .is_none_or(|write| write.region != region.name)
@@ -35,13 +40,15 @@ impl Survey {
                 } else {
                     0.0
                 };
+                let in_place_s = differences.map_or(0.0, |it| self.measured.in_place_s(&it.pieces));
                 writes.push(PlannedWrite {
                     region: region.name.clone(),
                     sectors: plan.sectors_of(n) as u32,
                     sectors_total: region.sectors.len() as u32,
                     runs: 0,
-                    wire_bytes: 0,
-                    predicted: Duration::from_secs_f64(hash_s),
+                    wire_bytes: differences.map_or(0, Differences::len_bytes),
+                    delta_bytes: differences.map_or(0, Differences::len_bytes),
+                    predicted: Duration::from_secs_f64(hash_s + in_place_s),
                 });
             }
             if let Some(write) = writes.last_mut() {

@@ -70,15 +70,17 @@ impl Job<'_> {
                 format!("; written, not verifiable: {why}")
             });
         let unproved = unproved.unwrap_or_default();
+        let delta_bytes: u64 = regions.iter().map(|region| region.delta_bytes).sum();
+        let differences = differences_text(delta_bytes);
         if !self.subset && self.everything_was_written() {
-            let text = format!("deploy succeeded (full flash{unproved})");
+            let text = format!("deploy succeeded (full flash{differences}{unproved})");
             return (OutcomeKind::FullFlash, text, None);
         }
         let names: Vec<&str> = written.iter().map(|region| &*region.name).collect();
         let sectors: u32 = written.iter().map(|region| region.sectors_written()).sum();
         let total: usize = written.iter().map(|region| region.sectors.len()).sum();
         let text = format!(
-            "deploy succeeded (selective flash: {}; {sectors} of {total} sectors{unproved})",
+            "deploy succeeded (selective flash: {}; {sectors} of {total} sectors{differences}{unproved})",
             names.join(", ")
         );
         (OutcomeKind::SelectiveFlash, text, None)
@@ -93,8 +95,12 @@ impl Job<'_> {
         let parts: Vec<String> = writes
             .iter()
             .map(|write| {
+                let as_differences = match write.delta_bytes {
+                    0 => String::new(),
+                    bytes => format!(" ({} as differences)", kilobytes(bytes)),
+                };
                 format!(
-                    "{}: {} of {} sectors",
+                    "{}: {} of {} sectors{as_differences}",
                     write.region, write.sectors, write.sectors_total
                 )
             })
@@ -166,11 +172,27 @@ impl Job<'_> {
                 verdict: region.verdict,
                 written: region.touched,
                 sent_bytes: region.sent_bytes,
+                delta_bytes: region.delta_bytes,
                 sectors: region.sectors.len() as u32,
                 sectors_differing: region.searched.then_some(differing as u32),
                 sectors_written: region.sectors_written(),
             }
         };
         self.survey.regions.iter().map(report).collect()
+    }
+}
+
+/// What a report says of differences that were sent, if any were.
+fn differences_text(delta_bytes: u64) -> String {
+    match delta_bytes {
+        0 => String::new(),
+        _ => format!(", {} sent as differences", kilobytes(delta_bytes)),
+    }
+}
+
+fn kilobytes(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} bytes"),
+        _ => format!("{} KB", (bytes + 500) / 1000),
     }
 }

@@ -10,6 +10,7 @@ use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::session::LoaderKind;
 
 use crate::cost::Measured;
+use crate::delta::Differences;
 use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
 use crate::request::Request;
@@ -43,6 +44,12 @@ pub(crate) struct Region {
     /// Sectors that the loader took.
     pub(crate) written: Vec<bool>,
     pub(crate) sent_bytes: u64,
+    /// How many of them were differences.
+    pub(crate) delta_bytes: u64,
+    /// What the board holds instead, where that is known: an image that it was given before.
+    pub(crate) old: Option<Vec<u8>>,
+    /// How that is changed in place, where it pays.
+    pub(crate) differences: Option<Differences>,
     /// Sectors whose bytes occur nowhere else in the images: their digest answers one question only.
     pub(crate) is_unique: Vec<bool>,
 }
@@ -62,6 +69,9 @@ impl Region {
             touched: false,
             written: vec![false; image.bytes.len() / SECTOR_LEN as usize],
             sent_bytes: 0,
+            delta_bytes: 0,
+            old: None,
+            differences: None,
             is_unique: Vec::new(),
             image,
         }
@@ -135,6 +145,7 @@ impl Survey {
                 region.touched = known.touched;
                 region.written.clone_from(&known.written);
                 region.sent_bytes = known.sent_bytes;
+                region.delta_bytes = known.delta_bytes;
             }
             region
         };

@@ -6,7 +6,7 @@ use fbuild_loader::session::Session;
 
 use super::connect::rate_memory;
 use crate::failure::DeployError;
-use crate::job::Job;
+use crate::job::{InPlace, Job};
 use crate::rates;
 use crate::request::Baud;
 
@@ -38,6 +38,11 @@ pub(super) fn again(
         return None;
     }
     let was_written = job.journal.has_written();
+    // Then it is written the ordinary way.
+    let another_way = job.in_place == InPlace::Failed;
+    if another_way {
+        job.in_place = InPlace::Off;
+    }
     let may_pass =
         loader.is_of_the_line() || was_written && matches!(loader, LoaderError::Refused { .. });
     let limit = slower(job, session).filter(|_| loader.is_of_the_line());
@@ -47,10 +52,13 @@ pub(super) fn again(
             rate_memory(job.request, session).failed(session.baud());
             Some(format!("trying again at {baud} baud"))
         }
+        None if another_way => Some("writing whole sectors instead".to_owned()),
         None => same_helps.then(|| "trying again".to_owned()),
     };
-    // What was sent may have arrived as something else.
-    let also = was_written.then_some("something else on the board may have been overwritten");
+    // What was sent may have arrived as something else; what the plugin refuses has a sum.
+    let is_bounded = another_way && matches!(loader, LoaderError::Refused { .. });
+    let also = (was_written && !is_bounded)
+        .then_some("something else on the board may have been overwritten");
     let then: Vec<&str> = how.as_deref().into_iter().chain(also).collect();
     if !then.is_empty() {
         job.journal.note(format!("{error}; {}", then.join("; ")));

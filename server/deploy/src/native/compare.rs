@@ -72,6 +72,7 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
     let old = guess(job, session, n)?;
     let found = search_board(job, session, n, search, old.as_ref())?;
     let region = &mut job.survey.regions[n];
+    region.old = old.filter(|_| found.is_as_guessed).map(|old| old.bytes);
     region.looks_blank = found.looks_blank;
     region.sectors = found.sectors;
     region.searched = !region.sectors.contains(&Sector::Assumed);

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::session::{Session, WriteRun};
 
+use super::in_place;
 use crate::cost::Measured;
 use crate::event::Phase;
 use crate::failure::DeployError;
@@ -32,6 +33,34 @@ pub(super) fn write(
         return Ok(());
     }
     job.survey.look_beside(session, plan)?;
+    let differences: Vec<_> = job
+        .survey
+        .regions
+        .iter_mut()
+        .map(|region| region.differences.take())
+        .collect();
+    let is_same_way = |a: &PlannedRun, b: &PlannedRun| {
+        let ways = [a, b].map(|run| differences[run.region].is_some());
+        ways == [false, false] || a.region == b.region
+    };
+    for runs in plan.runs.chunk_by(is_same_way) {
+        match &differences[runs[0].region] {
+            Some(differences) => in_place::write(job, session, runs[0].region, differences)?,
+            None => write_runs(
+                job,
+                session,
+                &Plan {
+                    runs: runs.to_vec(),
+                },
+            )?,
+        }
+    }
+    job.journal.written();
+    Ok(())
+}
+
+/// Erases and writes in begin/data cycles.
+fn write_runs(job: &mut Job<'_>, session: &mut Session, plan: &Plan) -> Result<(), DeployError> {
     let pieces = pieces(&plan.runs, &job.survey.regions);
     // The bytes are only read; everything that changes is kept apart while threads borrow them.
     let (regions, measured) = (&job.survey.regions, job.survey.measured);
@@ -79,7 +108,6 @@ pub(super) fn write(
     }
     result?;
     session.finish_writing(last_deflated)?;
-    job.journal.written();
     Ok(())
 }
 

@@ -41,6 +41,7 @@ impl Work {
             | op::FLASH_DEFL_DATA
             | op::FLASH_DEFL_END
             | op::ERASE_REGION
+            | op::PLUGIN
             // Comes between two writes.
             | op::SPI_SET_PARAMS => Self::Write,
             _ => Self::Nothing,

@@ -109,6 +109,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_keep_images: bool,
 
+    /// Send whole sectors, never the differences to what the board holds
+    #[arg(long)]
+    no_delta: bool,
+
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
@@ -228,7 +232,7 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<Done, u8> {
         let as_json = self.json;
-        let keep_images = !self.no_keep_images;
+        let (keep_images, delta) = (!self.no_keep_images, !self.no_delta);
         let order = self
             .order(mode, care.force, terminal)
             .map_err(|message| wrong_usage(&message, terminal))?;
@@ -274,6 +278,7 @@ impl Arguments {
                 }
                 request.keep_data = care.keep_data;
                 request.keep_images = keep_images;
+                request.delta = delta;
                 is_lost = port::is_lost(&request.port, boards.state_dir());
                 // Of several targets the newest is taken: a person wants to know which that was.
                 bars.voice()(format!("{} of {}", order.verb(), request.target.name).into());

@@ -50,6 +50,7 @@ mod tests {
             sectors_total: 366,
             runs: 1,
             wire_bytes,
+            delta_bytes: 0,
             predicted: Duration::from_millis(millis),
         };
         let plan = PlanSummary {

@@ -255,6 +255,7 @@ mod tests {
                 verdict: fbuild_deploy::outcome::Verdict::Differs,
                 written,
                 sent_bytes: 0,
+                delta_bytes: 0,
                 sectors: 1,
                 sectors_differing: Some(1),
                 sectors_written: 0,

@@ -41,6 +41,7 @@ pub(crate) enum StaleBuild {
 
 /// Settings for one folder, or for all.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // independent choices
 pub(crate) struct Settings {
     pub(crate) port: Option<String>,
     pub(crate) baud: Baud,
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) verify_only: bool,
     /// What boards were given is kept, and makes the next comparison shorter.
     pub(crate) keep_images: bool,
+    /// What a board holds may be changed by sending the differences only.
+    pub(crate) delta: bool,
     pub(crate) build: BuildWhen,
     /// From a workspace's settings like everything here: run only if trusted.
     pub(crate) build_command: Option<BuildCommand>,
@@ -78,6 +81,7 @@ impl Default for Settings {
             after: After::Reset,
             verify_only: false,
             keep_images: true,
+            delta: true,
             build: BuildWhen::Auto,
             build_command: None,
             stale_build: StaleBuild::Warn,
@@ -130,6 +134,7 @@ impl Settings {
             },
             verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
             keep_images: reader.flag("keepImages").unwrap_or(usual.keep_images),
+            delta: reader.flag("delta").unwrap_or(usual.delta),
             build: reader
                 .word(
                     "build",
@@ -188,6 +193,7 @@ impl Settings {
             "resetAfter": reset(self.after == After::Reset),
             "verifyOnly": self.verify_only,
             "keepImages": self.keep_images,
+            "delta": self.delta,
             "build": match self.build {
                 BuildWhen::Auto => "auto",
                 BuildWhen::Ask => "ask",
@@ -219,7 +225,7 @@ mod tests {
             "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
             "esptool": {"path": "esptool5"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
-            "keepImages": false,
+            "keepImages": false, "delta": false,
             "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error",
             "monitor": {"afterDeploy": true, "baud": 921_600}, "logLevel": "debug"
         });

@@ -137,6 +137,7 @@ impl Deploy {
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;
         request.keep_images = settings.keep_images;
+        request.delta = settings.delta;
         let mut report = on_board(stand, &request, &settings, warnings)?;
         if matches!(request.mode, Mode::Auto | Mode::Full) {
             let warning = self.unsaved(stand.desk, &request.target.root);

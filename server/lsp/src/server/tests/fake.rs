@@ -128,6 +128,7 @@ pub(super) fn plan() -> PlanSummary {
         sectors_total: 295,
         runs: 1,
         wire_bytes: 700 << 10,
+        delta_bytes: 0,
         predicted: Duration::from_secs(9),
     };
     PlanSummary {
@@ -144,6 +145,7 @@ pub(super) fn region() -> RegionReport {
         verdict: Verdict::Differs,
         written: true,
         sent_bytes: 700,
+        delta_bytes: 0,
         sectors: 2,
         sectors_differing: Some(1),
         sectors_written: 1,

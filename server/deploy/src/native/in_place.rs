@@ -1,0 +1,133 @@
+//! Change what a board holds into what it is to hold by sending the differences, where that is known to work and faster.
+
+use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::delta::place;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::session::{LoaderKind, Session};
+use fbuild_project::target::RegionKind;
+
+use crate::delta::{Change, Differences, differences, units};
+use crate::event::Phase;
+use crate::failure::DeployError;
+use crate::image::THREE_BYTE_END;
+use crate::job::survey::Region;
+use crate::job::{InPlace, Job};
+use crate::search::Sector;
+
+/// Share of the ordinary way's time that differences may take: less gain is not worth their risk.
+const WORTH: f64 = 0.85;
+
+/// Finds the differences of each region whose old image is known, where they pay.
+pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
+    if !may_be_tried(job, session) {
+        return;
+    }
+    let known = job.survey.regions.iter();
+    let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
+    for n in 0..job.survey.regions.len() {
+        let Some(old) = old_image(&mut job.survey.regions[n]) else {
+            continue;
+        };
+        let region = &job.survey.regions[n];
+        let change = Change {
+            offset: region.image.region.offset,
+            old: &old,
+            new: &region.image.bytes,
+        };
+        let to_write: Vec<bool> = known[n].iter().map(|it| it.is_to_be_written()).collect();
+        let units = units(change.offset, &to_write);
+        let ordinary_s = seconds(job, &known, n);
+        let most_s = WORTH * ordinary_s;
+        // Most of the time nothing is won: that is known before looking for differences.
+        if units.is_empty()
+            || job
+                .survey
+                .measured
+                .in_place_s(&change.without_streams(&units))
+                > most_s
+        {
+            continue;
+        }
+        let Some(found) = differences(&change, &units) else {
+            continue;
+        };
+        job.survey.regions[n].differences = Some(found);
+        if seconds(job, &known, n) > most_s {
+            job.survey.regions[n].differences = None;
+        }
+    }
+}
+
+/// Where it was seen to work, and what is read from flash is what was written.
+fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
+    let is_plain =
+        job.journal.board.as_ref().is_some_and(|board| {
+            !board.security.flash_encryption && !board.security.secure_download
+        });
+    job.request.delta
+        && job.in_place == InPlace::Allowed
+        && session.kind() == LoaderKind::Stub
+        && place::for_chip(session.chip()).is_some()
+        && is_plain
+        && job.survey.flash_bytes() <= THREE_BYTE_END
+}
+
+/// What an app is to be made from, if that is known.
+fn old_image(region: &mut Region) -> Option<Vec<u8>> {
+    let is_app = region.image.region.kind == RegionKind::App;
+    region.old.take().filter(|_| is_app && region.provable)
+}
+
+/// What a plan for this region is expected to take.
+fn seconds(job: &Job<'_>, known: &[Vec<Sector>], n: usize) -> f64 {
+    let summary = job.survey.summarize(&job.plan_for(known), false);
+    let name = &job.survey.regions[n].name;
+    let writes = summary.writes.iter().filter(|write| write.region == *name);
+    writes.map(|write| write.predicted.as_secs_f64()).sum()
+}
+
+/// Sends the differences.
+pub(super) fn write(
+    job: &mut Job<'_>,
+    session: &mut Session,
+    n: usize,
+    differences: &Differences,
+) -> Result<(), DeployError> {
+    let result = send(job, session, n, differences);
+    if result.is_err() {
+        job.in_place = InPlace::Failed;
+    }
+    Ok(result?)
+}
+
+fn send(
+    job: &mut Job<'_>,
+    session: &mut Session,
+    n: usize,
+    differences: &Differences,
+) -> Result<(), LoaderError> {
+    let region = &mut job.survey.regions[n];
+    let (first, end) = (
+        region.sector_offset(0),
+        region.sector_offset(region.sectors.len()),
+    );
+    session.bound_flash(end)?;
+    let mut plugin = session.start_delta(first, end)?;
+    let total_bytes = differences.made_bytes();
+    let mut done_bytes = 0;
+    for piece in &differences.pieces {
+        // From here on the board is not what it was.
+        job.journal.writing(region);
+        region.touched = true;
+        plugin.send(piece)?;
+        let start = ((piece.at - first) / SECTOR_LEN) as usize;
+        let sectors = (piece.len_bytes / SECTOR_LEN) as usize;
+        region.written[start..start + sectors].fill(true);
+        region.sent_bytes += piece.stream.len() as u64;
+        region.delta_bytes += piece.stream.len() as u64;
+        done_bytes += u64::from(piece.len_bytes);
+        job.journal
+            .progress(region, Phase::Write, done_bytes, total_bytes);
+    }
+    plugin.finish()
+}

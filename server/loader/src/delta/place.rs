@@ -1,0 +1,258 @@
+//! Where the plugin lives: on which chips it was seen to work, and what it finds there.
+//!
+//! Seen on the genuine boot ROM and the genuine stub, in an emulator, which proves neither timing nor electrical
+//! behaviour: ESP32 (revision 3), ESP32-S3, ESP32-C3. Not on the others, whose stubs have the same table.
+//!
+//! The two programs are what Debian's clang 22.1.8 makes of `plugin.c`; `tests/it/delta.rs` has the command, makes them
+//! again and compares.
+
+use fbuild_chip::Chip;
+
+use super::operations::MOST_BYTES;
+use crate::packet;
+use crate::stub::{self, Stub};
+
+/// The table's first and last operation codes. Source: esp-flasher-stub 1.1, `plugin_table.h`.
+const TABLE_OPS: std::ops::RangeInclusive<u8> = 0xD5..=0xEF;
+
+/// The program for one kind of processor.
+#[derive(Debug)]
+pub struct Program {
+    /// Position-independent code.
+    pub code: &'static [u8],
+    /// Where it is entered, in bytes from its start.
+    pub entry: u32,
+}
+
+/// For the RISC-V chips.
+pub static RISCV32: Program = Program {
+    code: include_bytes!("plugin.riscv32"),
+    entry: 0,
+};
+/// For the Xtensa chips, whose constants stand before the code.
+pub static XTENSA: Program = Program {
+    code: include_bytes!("plugin.xtensa"),
+    entry: 0x48,
+};
+
+/// Addresses of what the boot ROM offers. Source: the ROM's linker scripts in esp-stub-lib. In the ELF files of the ROMs'
+/// revisions that espflash 4.7.0 carries, these addresses lead to the functions of those names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // their names say it
+pub struct Rom {
+    pub read: u32,
+    pub program: u32,
+    pub erase_block: u32,
+    pub erase_sector: u32,
+    pub inflate: u32,
+}
+
+/// What the plugin needs on one chip.
+#[derive(Debug)]
+pub struct Place {
+    /// The program.
+    pub program: &'static Program,
+    /// The ROM's functions.
+    pub rom: Rom,
+    /// RAM that neither ROM nor stub uses: [`MEMORY_LEN`] bytes.
+    pub memory: u32,
+    stub: &'static Stub,
+}
+
+/// Parts of that RAM, by their offset.
+mod part {
+    use super::MOST_BYTES;
+
+    pub(super) const SAVED: u32 = 0;
+    pub(super) const OPERATIONS: u32 = 0x1_0000;
+    pub(super) const SECTOR: u32 = OPERATIONS + MOST_BYTES as u32;
+    pub(super) const INFLATER: u32 = SECTOR + 0x1000;
+    /// The ROM's inflater has 10992 bytes.
+    pub(super) const STATE: u32 = INFLATER + 0x2C00;
+    pub(super) const END: u32 = STATE + 0x200;
+}
+
+/// RAM that the plugin works in.
+pub const MEMORY_LEN: u32 = part::END;
+
+/// What the table holds for an operation code that nobody added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Its address.
+    pub address: u32,
+    /// What it holds.
+    pub unused: u32,
+}
+
+/// Finds the slot of an operation code: the table is the one place in a stub's data with so many equal words.
+#[must_use]
+pub fn slot(stub: &Stub, op: u8) -> Option<Slot> {
+    let n_slots = TABLE_OPS.count();
+    let words: Vec<u32> = stub
+        .data
+        .bytes
+        .chunks_exact(4)
+        .enumerate()
+        .filter_map(|(at, _)| packet::word_at(stub.data.bytes, at))
+        .collect();
+    let is_table = |words: &[u32]| words.iter().all(|word| *word == words[0] && *word != 0);
+    let at = words.windows(n_slots).position(is_table)?;
+    let nth = u32::from(op.checked_sub(*TABLE_OPS.start())?);
+    TABLE_OPS.contains(&op).then_some(Slot {
+        address: stub.data.address + (at as u32 + nth) * 4,
+        unused: words[at],
+    })
+}
+
+/// What a chip needs, if the plugin was seen to work on it.
+#[must_use]
+pub fn for_chip(chip: Chip) -> Option<Place> {
+    let (program, memory, rom) = match chip {
+        Chip::Esp32 => (
+            &XTENSA,
+            0x3FFB_0000,
+            Rom {
+                read: 0x4006_2ED8,
+                program: 0x4006_2D50,
+                erase_block: 0x4006_2C4C,
+                erase_sector: 0x4006_2CCC,
+                inflate: 0x4005_EF30,
+            },
+        ),
+        Chip::Esp32S3 => (
+            &XTENSA,
+            0x3FCB_4000,
+            Rom {
+                read: 0x4000_0A20,
+                program: 0x4000_0A14,
+                erase_block: 0x4000_0A08,
+                erase_sector: 0x4000_09FC,
+                inflate: 0x4000_0828,
+            },
+        ),
+        Chip::Esp32C3 => (
+            &RISCV32,
+            0x3FC9_8000,
+            Rom {
+                read: 0x4000_0130,
+                program: 0x4000_012C,
+                erase_block: 0x4000_0124,
+                erase_sector: 0x4000_0128,
+                inflate: 0x4000_00F4,
+            },
+        ),
+        _ => return None,
+    };
+    let stub = stub::for_chip(chip, None)?;
+    slot(stub, super::OP)?;
+    Some(Place {
+        program,
+        rom,
+        memory,
+        stub,
+    })
+}
+
+impl Place {
+    /// Where the code goes: right after the stub's.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        (self.stub.text.address + self.stub.text.bytes.len() as u32).next_multiple_of(16)
+    }
+
+    /// Where it is entered.
+    #[must_use]
+    pub fn entry(&self) -> u32 {
+        self.code() + self.program.entry
+    }
+
+    /// Where its state goes.
+    #[must_use]
+    pub fn state(&self) -> u32 {
+        self.memory + part::STATE
+    }
+
+    /// Its slot in the stub's table.
+    #[must_use]
+    pub fn slot(&self) -> Option<Slot> {
+        slot(self.stub, super::OP)
+    }
+
+    /// What its state holds at first, for a run from one offset to another.
+    #[must_use]
+    pub fn state_bytes(&self, first: u32, end: u32) -> Vec<u8> {
+        let own = |part: u32| self.memory + part;
+        packet::words(&[
+            self.rom.read,
+            self.rom.program,
+            self.rom.erase_block,
+            self.rom.erase_sector,
+            self.rom.inflate,
+            self.entry(),
+            own(part::INFLATER),
+            own(part::OPERATIONS),
+            MOST_BYTES as u32,
+            own(part::SAVED),
+            own(part::SECTOR),
+            first,
+            end,
+            // What is the plugin's own: nothing saved, nothing done.
+            0,
+            0,
+            0,
+            0,
+            0,
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEEN: [Chip; 3] = [Chip::Esp32, Chip::Esp32S3, Chip::Esp32C3];
+
+    #[test]
+    fn nothing_of_the_stub_or_the_rom_is_overwritten() {
+        // Code: the end of the stub's own part of RAM (its linker scripts); where that begins for data, and where the
+        // ROM's begins (ESP-IDF, linker scripts of the second-stage boot loader, "Memory Usage of ROM bootloader").
+        for (chip, code_end, free) in [
+            (Chip::Esp32, 0x400A_A100, 0x3FFB_0000..0x3FFC_C000),
+            (Chip::Esp32S3, 0x4039_0000, 0x3FCB_3000..0x3FCD_7E00),
+            (Chip::Esp32C3, 0x4038_4000, 0x3FC9_7000..0x3FCC_AE00),
+        ] {
+            let place = for_chip(chip).unwrap();
+            assert!(
+                place.code() + place.program.code.len() as u32 <= code_end,
+                "{chip}"
+            );
+            assert!(
+                place.memory >= free.start && place.memory + MEMORY_LEN <= free.end,
+                "{chip}"
+            );
+            let stub = stub::for_chip(chip, None).unwrap();
+            let data = stub.data.address..stub.data.address + stub.data.bytes.len() as u32;
+            assert!(
+                data.end <= place.memory || data.start >= free.end,
+                "{chip}: {data:x?}"
+            );
+        }
+    }
+
+    #[test]
+    fn chips_on_which_it_was_not_seen_are_left_alone() {
+        for chip in Chip::ALL {
+            assert_eq!(for_chip(chip).is_some(), SEEN.contains(&chip), "{chip}");
+        }
+    }
+
+    #[test]
+    fn every_stub_has_the_table() {
+        for chip in Chip::ALL {
+            let stub = stub::for_chip(chip, None).unwrap();
+            let slot = slot(stub, super::super::OP).unwrap();
+            let text = stub.text.address..stub.text.address + stub.text.bytes.len() as u32;
+            assert!(text.contains(&slot.unused), "{chip}: {slot:x?}");
+        }
+    }
+}
