@@ -27,6 +27,7 @@ pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
         PortName::Socket(address) => return Ok(Box::new(tcp::TcpLink::open(port, address)?)),
         PortName::Unknown("") => "it is empty",
         PortName::Sim { .. } => "a simulated board is no port of this machine",
+        PortName::Described(_) => "the list of ports has to tell first which one that is",
         PortName::Rfc2217(_) | PortName::Unknown(_) => "only socket:// is supported here",
     };
     Err(OpenError::BadName {

@@ -17,8 +17,49 @@ pub enum PortName<'n> {
         /// Empty, or begins with `?`.
         options: &'n str,
     },
+    /// A device of this machine by what is known of it; which one that is the list of ports tells.
+    Described(Description<'n>),
     /// An address of a kind that is not known, or nothing.
     Unknown(&'n str),
+}
+
+/// What a port can be told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Description<'n> {
+    /// `ser=SERIAL`: the adapter's serial number.
+    Serial(&'n str),
+    /// `usb=VID:PID[:SERIAL]`, in hexadecimal.
+    #[allow(missing_docs)]
+    Usb {
+        vid: u16,
+        pid: u16,
+        serial_number: Option<&'n str>,
+    },
+    /// `loc=1-2.3`: the USB socket, as the system numbers it.
+    Location(&'n str),
+    /// `hwgrep://REGEX[&n=N]`, as pySerial has it: what is behind the slashes.
+    Grep(&'n str),
+}
+
+impl<'n> Description<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let (kind, value) = name.split_once('=')?;
+        Some(match kind {
+            "ser" => Self::Serial(value),
+            "loc" => Self::Location(value),
+            "usb" => {
+                let mut parts = value.splitn(3, ':');
+                let mut id = || u16::from_str_radix(parts.next()?, 16).ok();
+                let (vid, pid) = (id()?, id()?);
+                Self::Usb {
+                    vid,
+                    pid,
+                    serial_number: parts.next(),
+                }
+            }
+            _ => return None,
+        })
+    }
 }
 
 impl<'n> PortName<'n> {
@@ -32,9 +73,10 @@ impl<'n> PortName<'n> {
         match name.split_once("://") {
             Some(("socket", address)) => Self::Socket(address),
             Some(("rfc2217", address)) => Self::Rfc2217(address),
+            Some(("hwgrep", pattern)) => Self::Described(Description::Grep(pattern)),
             Some(_) => Self::Unknown(name),
             None if name.is_empty() => Self::Unknown(name),
-            None => Self::Device(name),
+            None => Description::of(name).map_or(Self::Device(name), Self::Described),
         }
     }
 
@@ -42,6 +84,12 @@ impl<'n> PortName<'n> {
     #[must_use]
     pub fn is_device(self) -> bool {
         matches!(self, Self::Device(_))
+    }
+
+    /// Whether the list of ports has to tell which port it is.
+    #[must_use]
+    pub fn is_described(self) -> bool {
+        matches!(self, Self::Described(_))
     }
 
     /// Whether it is a simulated board.
@@ -63,6 +111,8 @@ impl<'n> PortName<'n> {
             }
             Self::Socket(address) => format!("socket://{address}"),
             Self::Rfc2217(address) => format!("rfc2217://{address}"),
+            // What has a name that is used is a device.
+            Self::Described(description) => format!("{description:?}"),
             Self::Unknown(name) => name.to_owned(),
         }
     }
@@ -75,6 +125,13 @@ mod tests {
     #[test]
     fn each_way_is_known_by_its_name() {
         let sim = |file, options| PortName::Sim { file, options };
+        let usb = |serial_number| {
+            PortName::Described(Description::Usb {
+                vid: 0x10C4,
+                pid: 0xEA60,
+                serial_number,
+            })
+        };
         for (name, meant) in [
             ("/dev/ttyUSB0", PortName::Device("/dev/ttyUSB0")),
             ("COM5", PortName::Device("COM5")),
@@ -84,6 +141,19 @@ mod tests {
             ("sim:", sim("", "")),
             ("sim:a.bin?chip=esp32", sim("a.bin", "?chip=esp32")),
             ("sim:?chip=esp32", sim("", "?chip=esp32")),
+            ("ser=0001", PortName::Described(Description::Serial("0001"))),
+            (
+                "loc=1-2.3",
+                PortName::Described(Description::Location("1-2.3")),
+            ),
+            ("usb=10c4:EA60", usb(None)),
+            ("usb=10C4:EA60:a:b", usb(Some("a:b"))),
+            ("usb=10C4", PortName::Device("usb=10C4")),
+            ("/dev/a=b", PortName::Device("/dev/a=b")),
+            (
+                "hwgrep://CP210&n=2",
+                PortName::Described(Description::Grep("CP210&n=2")),
+            ),
             ("telnet://h", PortName::Unknown("telnet://h")),
             ("", PortName::Unknown("")),
         ] {

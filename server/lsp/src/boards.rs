@@ -144,6 +144,15 @@ impl Boards for LocalBoards {
 }
 
 impl LocalBoards {
+    /// The ports of this machine, if they are needed to find the one that was asked for: to list them takes a while.
+    pub(crate) fn ports_for(&self, asked: Option<&str>) -> Vec<PortInfo> {
+        if asked.is_none_or(|name| PortName::of(name).is_described()) {
+            self.ports()
+        } else {
+            Vec::new()
+        }
+    }
+
     pub(crate) fn holding(&self, port: &str, doing: String) -> Holding<'_> {
         Holding::new(self.state_dir(), port, doing)
     }

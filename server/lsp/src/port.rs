@@ -1,5 +1,6 @@
 //! Ports by name: which one is meant, whether two names mean the same one, and opening it.
 
+mod described;
 mod remembered;
 
 use std::io;
@@ -10,7 +11,7 @@ use fbuild_deploy::own_file;
 use fbuild_link::error::OpenError;
 use fbuild_link::memory::Time;
 use fbuild_link::port_name::PortName;
-use fbuild_link::serial::PortInfo;
+use fbuild_link::serial::{self, PortInfo};
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
 use fbuild_sim::port::{self as sim, SimPort};
@@ -72,8 +73,9 @@ impl From<String> for Chosen {
 /// A project file may name any port; only one that this machine lists is taken from it, so that a
 /// downloaded project cannot make this program connect somewhere.
 pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, Failure> {
+    let resolve = |name: &str| described::resolve(name, ports, &usb_location);
     if let Some(asked) = wishes.asked {
-        return Ok(asked.to_owned().into());
+        return Ok(resolve(asked)?.into());
     }
     let mut warning = None;
     if let Some(remembered) = wishes.remembered {
@@ -86,10 +88,14 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
     // Of a pattern the first port that matches, as PlatformIO has it.
     let matching = |wish: &str| {
         let mut matching = ports.iter().filter(|port| glob::matches(wish, &port.name));
-        listed(wish).or_else(|| matching.next().filter(|_| glob::is_pattern(wish)))
+        let described = || resolve(wish).ok().and_then(|name| listed(&name));
+        let is_pattern = glob::is_pattern(wish);
+        listed(wish)
+            .or_else(|| matching.next().filter(|_| is_pattern))
+            .or_else(described)
     };
     let name = match (wishes.setting, wishes.project.and_then(matching)) {
-        (Some(setting), _) => setting.to_owned(),
+        (Some(setting), _) => resolve(setting)?,
         (None, Some(port)) => port.name.clone(),
         (None, None) => only_plausible(ports).map_err(|none| with_wish(none, wishes.project))?,
     };
@@ -97,6 +103,23 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
         format!("the board chosen for this folder ({missing}) is not plugged in; used {name}")
     });
     Ok(Chosen { name, warning })
+}
+
+/// Rules that let who sits at a Linux machine open such adapters, and keep ModemManager from talking to them.
+pub(crate) fn udev_rules() -> String {
+    let head = "\
+# USB adapters of ESP32-family boards, for whoever sits at this machine; ModemManager leaves them alone.
+# fbuild-lsp ports --udev | sudo tee /etc/udev/rules.d/70-fbuild-lsp.rules
+# sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty
+";
+    let rule = |(vid, name): (u16, &str)| {
+        format!(
+            "\n# {name}\nSUBSYSTEM==\"tty\", ATTRS{{idVendor}}==\"{vid:04x}\", TAG+=\"uaccess\", \
+             ENV{{ID_MM_PORT_IGNORE}}=\"1\"\n"
+        )
+    };
+    let rules = BOARD_VENDORS.map(rule).concat();
+    format!("{head}{rules}")
 }
 
 /// Ports that a board may be on: adapters that are used on such boards, else anything on USB.
@@ -117,7 +140,7 @@ fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
         return failure;
     };
     let name = PortName::of(project);
-    let is_address = !name.is_device() && !name.is_sim();
+    let is_address = !name.is_device() && !name.is_described() && !name.is_sim();
     let why = if is_address {
         "is used only if it is named"
     } else {
@@ -238,6 +261,14 @@ pub(crate) fn sim_port(port: &str, state_dir: Option<&Path>) -> Result<SimPort, 
 
 /// Opens any port by its name.
 pub(crate) fn open(port: &str, state_dir: Option<&Path>) -> Result<Box<dyn Link>, OpenError> {
+    if PortName::of(port).is_described() {
+        let found = described::resolve(port, &serial::list(), &usb_location);
+        let found = found.map_err(|failure| OpenError::BadName {
+            port: port.to_owned(),
+            why: failure.what,
+        })?;
+        return fbuild_link::open(&found);
+    }
     if !PortName::of(port).is_sim() {
         return fbuild_link::open(port);
     }

@@ -28,10 +28,12 @@ impl Arguments {
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let cancel = interrupt::token(move |line| terminal.note(line));
-        let port = match self.port {
-            Some(port) => Ok(port),
-            None => port::choose(&Wishes::default(), &boards.ports()).map(|chosen| chosen.name),
+        let asked = self.port.as_deref();
+        let wishes = Wishes {
+            asked,
+            ..Wishes::default()
         };
+        let port = port::choose(&wishes, &boards.ports_for(asked)).map(|chosen| chosen.name);
         let answer = port.and_then(|port| {
             let info = boards.info(&port, None, &cancel)?;
             Ok((port, info))

@@ -246,11 +246,7 @@ impl Arguments {
                 }
             }
         });
-        let ports = if order.port.is_none() {
-            boards.ports()
-        } else {
-            Vec::new()
-        };
+        let ports = boards.ports_for(order.port.as_deref());
         let mut is_lost = false;
         let mut request_done = None;
         let environment = Environment::from_process();

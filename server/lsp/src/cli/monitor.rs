@@ -87,10 +87,7 @@ impl Arguments {
                 Err(failure) if order.target.is_some() => return fail(terminal, &failure),
                 Err(_) => None,
             };
-        let ports = match order.port {
-            None => boards.ports(),
-            Some(_) => Vec::new(),
-        };
+        let ports = boards.ports_for(order.port.as_deref());
         let wishes = Wishes {
             asked: order.port.as_deref(),
             project: target.as_ref().and_then(|target| target.port.as_deref()),

@@ -14,12 +14,20 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Print rules for udev that let you open the USB adapters of boards (Linux)
+    #[arg(long, conflicts_with = "json")]
+    udev: bool,
 }
 
 impl Arguments {
     /// Runs `ports`.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        if self.udev {
+            terminal.bytes(port::udev_rules().as_bytes());
+            return SUCCESS;
+        }
         let ports = boards.ports();
         if self.json {
             terminal.json(&PortList::from(ports.as_slice()));

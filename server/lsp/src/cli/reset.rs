@@ -5,7 +5,7 @@ use fbuild_deploy::outcome::Failure;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, fail};
-use crate::boards::{Boards as _, LocalBoards};
+use crate::boards::LocalBoards;
 use crate::monitor::listener;
 use crate::port::{self, Wishes};
 
@@ -20,10 +20,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `reset`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        let chosen = match self.port {
-            Some(port) => Ok(port),
-            None => port::choose(&Wishes::default(), &boards.ports()).map(|chosen| chosen.name),
+        let asked = self.port.as_deref();
+        let wishes = Wishes {
+            asked,
+            ..Wishes::default()
         };
+        let chosen = port::choose(&wishes, &boards.ports_for(asked)).map(|chosen| chosen.name);
         match chosen.and_then(|port| reset_board(boards, &port)) {
             Ok(name) => {
                 terminal.result(format!("reset the board on {name}"));

@@ -133,6 +133,8 @@ struct Usb {
     vid: u16,
     pid: u16,
     serial_number: Option<String>,
+    /// The socket that it is in, where the system tells.
+    location: Option<String>,
     product: Option<String>,
 }
 
@@ -227,6 +229,7 @@ impl From<&[PortInfo]> for PortList {
                     vid: usb.vid,
                     pid: usb.pid,
                     serial_number: usb.serial_number.clone(),
+                    location: port::usb_location(&info.name),
                     product: usb.product.clone(),
                 }),
             })

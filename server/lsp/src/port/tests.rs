@@ -131,6 +131,37 @@ fn of_a_pattern_of_the_project_the_first_port_that_matches_counts() {
 }
 
 #[test]
+fn a_description_is_found_wherever_a_port_is_named() {
+    let ports = [usb("/dev/ttyUSB0", 0x10C4), usb("/dev/ttyACM0", 0x303A)];
+    let name = "usb=303a:1";
+    assert_eq!(choose(Some(name), None, &ports).unwrap(), "/dev/ttyACM0");
+    assert_eq!(
+        choose(None, Some("hwgrep://303A"), &ports).unwrap(),
+        "/dev/ttyACM0"
+    );
+    let setting = Wishes {
+        setting: Some(name),
+        ..Wishes::default()
+    };
+    assert_eq!(
+        super::choose(&setting, &ports).unwrap().name,
+        "/dev/ttyACM0"
+    );
+    // It is not there.
+    assert_eq!(
+        choose(Some(name), None, &ports[..1]).unwrap_err().code,
+        "no-port"
+    );
+    let failure = choose(None, Some(name), &[plain("/dev/ttyS0")]).unwrap_err();
+    assert!(
+        failure
+            .what
+            .contains("asks for usb=303a:1, which is not there"),
+        "{failure:?}"
+    );
+}
+
+#[test]
 fn a_project_cannot_send_us_to_a_port_that_is_not_there() {
     let ports = [usb("/dev/ttyUSB0", 0x10C4)];
     assert_eq!(

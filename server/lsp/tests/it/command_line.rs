@@ -70,6 +70,58 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_port_that_is_described_and_not_there_is_2() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["board"][..],
+        &["reset"],
+        &["monitor"],
+        &[
+            "deploy",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/example"),
+        ],
+    ] {
+        let port = ["--port", "ser=no such board"];
+        let output = run(directory.path(), &[arguments, &port].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = stderr(&output);
+        assert!(
+            said.contains("no port of this machine is ser=no such board"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn rules_for_udev_are_lines_that_it_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &["ports", "--udev"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let (rules, comments): (Vec<&str>, Vec<&str>) = lines.partition(|line| !line.starts_with('#'));
+    assert!(
+        comments
+            .iter()
+            .any(|line| line.contains("/etc/udev/rules.d/")),
+        "{text}"
+    );
+    assert!(rules.len() >= 4, "{text}");
+    for rule in rules {
+        // A key, an operator and a value in quotes, each.
+        for part in rule.split(", ") {
+            let (key, value) = part.split_once('=').unwrap();
+            let key = key.trim_end_matches('+');
+            assert!(key.starts_with(|c: char| c.is_ascii_uppercase()), "{rule}");
+            let value = value.trim_start_matches('=');
+            assert!(
+                value.len() > 2 && value.starts_with('"') && value.ends_with('"'),
+                "{rule}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_directory_without_a_target_is_2_and_an_outcome() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &["deploy", "--json", "--port", "sim:"]);

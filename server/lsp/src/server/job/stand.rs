@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::lent::Slot;
+use fbuild_link::port_name::PortName;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::target::Target;
 
@@ -147,7 +148,10 @@ impl<'j> Stand<'j> {
         whom: &str,
     ) -> Result<Chosen, Stop> {
         let ports = match wishes.asked {
-            Some(asked) => return Ok(asked.to_owned().into()),
+            Some(asked) if !PortName::of(asked).is_described() => {
+                return Ok(asked.to_owned().into());
+            }
+            Some(_) => return Ok(port::choose(wishes, &self.desk.boards.ports())?),
             None => self.desk.boards.ports(),
         };
         let trusted = self.desk.configuration.is_trusted();
