@@ -42,6 +42,7 @@ use look::Look;
 pub use paths::here;
 use paths::{
     image_chip, local_path, modified, parse_offset, read_start, read_table, relative_name,
+    without_dots,
 };
 use survey::Survey;
 
@@ -280,10 +281,10 @@ impl Discovery {
         };
         let is_below = project != self.root;
         for mut target in inner.targets {
-            let is_same = |known: &Target| known.firmware() == target.firmware();
+            let is_same = |known: &Target| target.is_made_from(known);
             // A member of a workspace of cargo's has its programs in the workspace's directory.
             if let Some(known) = self.targets.iter().find(|known| is_same(known)) {
-                let why = format!("its {} is the same as that of {}", target.name, known.name);
+                let why = format!("its program is the one of {}", known.name);
                 self.pass(project, why);
                 continue;
             }

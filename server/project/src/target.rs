@@ -219,6 +219,16 @@ impl Target {
         })
     }
 
+    /// Whether its program is that of another target.
+    pub(crate) fn is_made_from(&self, other: &Self) -> bool {
+        let program = |target: &Self| {
+            let source = &target.firmware()?.source;
+            matches!(source, Source::Elf(_)).then(|| source.path().to_owned())
+        };
+        self.firmware() == other.firmware()
+            || program(self).is_some_and(|path| Some(path) == program(other))
+    }
+
     /// Whether any of its files lies in this directory itself.
     pub(crate) fn has_files_in(&self, dir: &Path) -> bool {
         let regions = self.regions.iter().chain(&self.on_request);

@@ -2,88 +2,83 @@
 //!
 //! Source: cargo's documentation ("Build cache", "Configuration") and espflash 4.7.0.
 
+mod config;
+mod manifest;
+
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
-use toml::{Table, Value};
 
 use super::environment::Environment;
-use super::espflash_toml::EspflashSettings;
+use super::espflash_toml::{self, EspflashSettings};
 use super::look::{Entry, Look};
-use super::{Discovery, Unbuilt, glob, read_start, regions};
+use super::{Discovery, Unbuilt, read_start, regions};
 use crate::file::{self, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
+use config::Config;
+pub(in crate::discover) use config::Runner;
+use manifest::{Package, chip_of_features};
 
 /// Sources of one program that are looked at.
 const MAX_INPUTS: usize = 5000;
 
-/// Directories around a package in which its workspace is looked for.
-const MAX_AROUND: usize = 6;
-
-/// Crates that only ESP firmware depends on.
-const ESP_CRATES: &[&str] = &[
-    "esp-hal",
-    "esp-idf-sys",
-    "esp-idf-svc",
-    "esp-idf-hal",
-    "esp-bootloader-esp-idf",
-    "esp-wifi",
-    "esp-radio",
-    "esp-backtrace",
-];
-
 pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
-    let Some(manifest) = look.toml(&root.join("Cargo.toml")) else {
+    let Some(package) = Package::read(root, look) else {
         return;
     };
-    let outer = workspace_around(root, &manifest, look);
-    let configured_in = |dir: &Path| {
-        let config = look.toml(&dir.join(".cargo/config.toml"));
-        config.or_else(|| look.toml(&dir.join(".cargo/config")))
-    };
-    let workspace = outer.as_ref().map_or(root, |(dir, _)| dir.as_path());
-    let own_config = configured_in(root);
-    let mut manifests = with_members(root, manifest, look);
+    let outer = package.workspace_around(look);
+    let mut packages = package.members(look);
+    packages.insert(0, package);
+    let config = Config::of(root, environment, look);
     // Beside firmware there may be members for the host, which a workspace's runner says nothing of.
-    let runs_by_espflash = |config| runner(config).iter().any(|word| word.ends_with("espflash"));
-    if !manifests.iter().any(depends_on_esp) && !own_config.as_ref().is_some_and(runs_by_espflash) {
+    let may_be_esp = |name: &str| is_esp_triple(name) || name.starts_with("cfg(");
+    let mut runners = config.runners(may_be_esp);
+    let is_run_on_esp =
+        runners.any(|runner| runner.dir == root && espflash_toml::is_for_esp(&runner.words));
+    if !packages.iter().any(Package::depends_on_esp) && !is_run_on_esp {
         return;
     }
-    let config = own_config
-        .or_else(|| configured_in(workspace))
-        .unwrap_or_default();
-    let runner = runner(&config);
-    manifests.extend(outer.as_ref().map(|(_, manifest)| manifest.clone()));
-    let mut settings = match EspflashSettings::read(root, environment, look) {
-        Ok(settings) => settings,
-        Err(problem) => return found.problems.push(problem),
-    };
-    settings.apply_runner(root, &runner);
+    let mut places = Vec::new();
+    for dir in std::iter::once(root).chain(packages[1..].iter().map(|package| &*package.dir)) {
+        match Place::read(dir, environment, look) {
+            Ok(place) if dir == root || place.has_own(root) => places.push(place),
+            Ok(_) => {}
+            Err(problem) => return found.problems.push(problem),
+        }
+    }
+    let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
     let project = Project {
-        root,
         workspace,
-        config: &config,
-        manifests: &manifests,
-        settings: &settings,
+        outer: outer.as_ref(),
+        packages: &packages,
+        places: &places,
         look,
     };
-    let target_dir = project.target_dir(environment);
+    let mut target_dirs: Vec<_> = places
+        .iter()
+        .map(|place| place.target_dir(workspace, environment))
+        .collect();
+    target_dirs.dedup();
     let before = found.targets.len();
-    for triple_dir in look.subdirectories(&target_dir, is_esp_triple) {
-        for profile_dir in look.subdirectories(&triple_dir, |_| true) {
-            for (name, elf) in programs(&profile_dir, look) {
-                if outer.is_none() || project.is_source_of(&elf, &name) {
-                    let target = project.target(&triple_dir, &profile_dir, &name, elf);
-                    found.targets.push(target);
+    for target_dir in &target_dirs {
+        for triple_dir in look.subdirectories(target_dir, is_esp_triple) {
+            for profile_dir in look.subdirectories(&triple_dir, |_| true) {
+                for (name, elf) in programs(&profile_dir, look) {
+                    let package = project.package_of(&elf, &name);
+                    // Others of a workspace lie beside those of a member.
+                    if package.is_some() || outer.is_none() {
+                        let target = project.target(package, &triple_dir, &profile_dir, &name, elf);
+                        found.targets.push(target);
+                    }
                 }
             }
         }
     }
     if found.targets.len() == before {
-        let name = manifests.iter().find_map(package_name).unwrap_or("app");
-        let looked_for = target_dir.join("<triple>/<profile>").join(name);
+        let name = packages.iter().find_map(Package::name).unwrap_or("app");
+        let looked_for = target_dirs[0].join("<triple>/<profile>").join(name);
         found.unbuilt.push(Unbuilt::new(
             format!("cargo:{name}"),
             looked_for,
@@ -91,92 +86,6 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
             root,
             &["build", "--release"],
         ));
-    }
-}
-
-fn with_members(root: &Path, manifest: Table, look: &Look) -> Vec<Table> {
-    let members = manifest
-        .get("workspace")
-        .and_then(|w| w.get("members"))
-        .and_then(Value::as_array);
-    let patterns: Vec<_> = members
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let mut members = Vec::new();
-    for pattern in patterns {
-        match glob::find(root, pattern, look) {
-            Ok(dirs) => members.extend(dirs),
-            Err(glob::TooWide) => look.tell(InputError::too_much(
-                &root.join("Cargo.toml"),
-                &format!("the member '{pattern}' {}", glob::TooWide),
-            )),
-        }
-    }
-    let members: Vec<_> = members
-        .iter()
-        .filter_map(|dir| look.toml(&dir.join("Cargo.toml")))
-        .collect();
-    std::iter::once(manifest).chain(members).collect()
-}
-
-/// The workspace that a member belongs to: the nearest one around it, unless it says otherwise.
-fn workspace_around(root: &Path, manifest: &Table, look: &Look) -> Option<(PathBuf, Table)> {
-    let named = || manifest.get("package")?.get("workspace")?.as_str();
-    if manifest.contains_key("workspace") {
-        return None;
-    }
-    let named = named().and_then(|place| root.join(place).canonicalize().ok());
-    let around = root.ancestors().skip(1).map(Path::to_owned);
-    let places: Vec<_> = named.map_or_else(|| around.take(MAX_AROUND).collect(), |it| vec![it]);
-    places.into_iter().find_map(|dir| {
-        let manifest = look.toml(&dir.join("Cargo.toml"))?;
-        manifest
-            .contains_key("workspace")
-            .then_some((dir, manifest))
-    })
-}
-
-fn package_name(manifest: &Table) -> Option<&str> {
-    manifest.get("package")?.get("name")?.as_str()
-}
-
-fn dependencies(manifest: &Table) -> impl Iterator<Item = (&String, &Value)> {
-    let workspace = manifest.get("workspace").and_then(Value::as_table);
-    let tables = [
-        manifest.get("dependencies"),
-        workspace.and_then(|w| w.get("dependencies")),
-    ];
-    tables
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_table)
-        .flatten()
-}
-
-fn depends_on_esp(manifest: &Table) -> bool {
-    dependencies(manifest).any(|(name, _)| ESP_CRATES.contains(&name.as_str()))
-}
-
-/// The words of the first runner of an ESP triple.
-fn runner(config: &Table) -> Vec<String> {
-    let targets = config
-        .get("target")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flatten();
-    let runner = targets
-        .filter(|(triple, _)| is_esp_triple(triple) || triple.starts_with("cfg("))
-        .find_map(|(_, target)| target.get("runner"));
-    match runner {
-        Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
-        Some(Value::Array(words)) => words
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -235,65 +144,110 @@ fn is_esp_program(path: &Path) -> bool {
         && [Some(&XTENSA[..]), Some(&RISCV[..])].contains(&start.get(18..20))
 }
 
+/// A directory that cargo is run in, with what is configured there.
+struct Place {
+    dir: PathBuf,
+    config: Config,
+    settings: EspflashSettings,
+}
+
+impl Place {
+    fn read(dir: &Path, environment: &Environment, look: &Look) -> Result<Self, InputError> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            config: Config::of(dir, environment, look),
+            settings: EspflashSettings::read(dir, environment, look)?,
+        })
+    }
+
+    /// Whether a member has settings that its workspace in `root` does not have.
+    fn has_own(&self, root: &Path) -> bool {
+        let mut between = self.dir.ancestors().take_while(|dir| *dir != root);
+        between.any(|dir| self.config.is_set_in(dir))
+            || self.dir.join(espflash_toml::FILE_NAME).is_file()
+    }
+
+    fn target_dir(&self, workspace: &Path, environment: &Environment) -> PathBuf {
+        environment
+            .dir("CARGO_TARGET_DIR")
+            .or_else(|| environment.dir("CARGO_BUILD_TARGET_DIR"))
+            .map(|dir| self.dir.join(dir))
+            .or_else(|| self.config.target_dir())
+            .unwrap_or_else(|| workspace.join("target"))
+    }
+}
+
 struct Project<'p> {
-    root: &'p Path,
-    /// The directory of the workspace that this is a member of, else its own.
+    /// The directory of the workspace.
     workspace: &'p Path,
-    config: &'p Table,
-    manifests: &'p [Table],
-    settings: &'p EspflashSettings,
+    /// The workspace, where only one of its members was opened.
+    outer: Option<&'p Package>,
+    /// What was opened, and its members.
+    packages: &'p [Package],
+    /// What was opened, and those members that have settings of their own.
+    places: &'p [Place],
     look: &'p Look,
 }
 
-impl Project<'_> {
-    fn target_dir(&self, environment: &Environment) -> PathBuf {
-        let configured = self
-            .config
-            .get("build")
-            .and_then(|build| build.get("target-dir"))
-            .and_then(Value::as_str);
-        let dir = environment
-            .dir("CARGO_TARGET_DIR")
-            .or_else(|| environment.dir("CARGO_BUILD_TARGET_DIR"))
-            .or_else(|| configured.map(PathBuf::from));
-        self.workspace
-            .join(dir.unwrap_or_else(|| PathBuf::from("target")))
-    }
-
-    /// Whether a program is made from this directory: others of a workspace lie beside it.
-    fn is_source_of(&self, elf: &Path, name: &str) -> bool {
+impl<'p> Project<'p> {
+    /// The package that a program is made from, if it is one of those.
+    fn package_of(&self, elf: &Path, name: &str) -> Option<&'p Package> {
         let Some(rule) = self.look.text(&elf.with_extension("d")) else {
-            return self.manifests.first().and_then(package_name) == Some(name);
+            return self
+                .packages
+                .iter()
+                .find(|package| package.name() == Some(name));
         };
-        let mut sources = dependencies_of_rule(&rule).into_iter();
-        sources.any(|source| self.workspace.join(source).starts_with(self.root))
+        let sources = dependencies_of_rule(&rule).into_iter();
+        let sources: Vec<_> = sources.map(|source| self.workspace.join(source)).collect();
+        let is_of = |package: &&Package| {
+            sources
+                .iter()
+                .any(|source| source.starts_with(&package.dir))
+        };
+        let found = self.packages.iter().filter(is_of);
+        found.max_by_key(|package| {
+            let is_its_name = package.name() == Some(name);
+            (is_its_name, package.dir.components().count())
+        })
     }
 
-    fn target(&self, triple_dir: &Path, profile_dir: &Path, name: &str, elf: PathBuf) -> Target {
+    fn target(
+        &self,
+        package: Option<&Package>,
+        triple_dir: &Path,
+        profile_dir: &Path,
+        name: &str,
+        elf: PathBuf,
+    ) -> Target {
         let file_name = |path: &Path| {
             path.file_name()
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default()
         };
-        let profile = file_name(profile_dir);
-        let manifest = self.root.join("Cargo.toml");
+        let (profile, triple) = (file_name(profile_dir), file_name(triple_dir));
+        let package_dir = package.map_or(&self.packages[0].dir, |package| &package.dir);
+        let own = self.places.iter().find(|place| &place.dir == package_dir);
+        let place = own.unwrap_or(&self.places[0]);
+        let mut settings = place.settings.clone();
+        settings.apply_runner(&place.dir, &place.config.runner(&triple));
         let mut target = Target::new(
             format!("cargo:{name}/{profile}"),
             Tool::Cargo,
-            self.root,
-            &manifest,
+            &place.dir,
+            &package_dir.join("Cargo.toml"),
         );
         target.env = Some(name.to_owned());
-        target.chip = self.chip(&file_name(triple_dir), &elf);
-        target.build = build_words(name, &profile, &file_name(triple_dir));
+        target.chip = self.chip(package, place, &settings, &triple, &elf);
+        target.build = build_words(name, &profile, &triple);
         target.profile = Some(profile);
-        target.flash = self.settings.flash.clone();
-        target.baud = self.settings.baud;
-        target.port.clone_from(&self.settings.port);
-        let source = self.source(elf, profile_dir);
+        let source = self.source(package, &settings, elf, profile_dir);
         let layout = Layout::of(&source);
         target.table_offset = layout.table;
-        target.inputs = inputs(self.root, &source.elf, self.look);
+        target.inputs = inputs(&place.dir, self.workspace, &source.elf, self.look);
+        target.flash = settings.flash;
+        target.baud = settings.baud;
+        target.port = settings.port;
         let bootloader = target.chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let region = |name: &str, kind, offset| Region {
             name: name.to_owned(),
@@ -315,15 +269,18 @@ impl Project<'_> {
     }
 
     /// esp-idf-sys leaves the boot loader and the table that it built beside the ELF file.
-    fn source(&self, elf: PathBuf, profile_dir: &Path) -> ElfSource {
+    fn source(
+        &self,
+        package: Option<&Package>,
+        settings: &EspflashSettings,
+        elf: PathBuf,
+        profile_dir: &Path,
+    ) -> ElfSource {
+        let is_std = self.related(package).any(Package::is_std);
         let beside = |name: &str| {
             let path = profile_dir.join(name);
-            let is_std = self.manifests.iter().any(|manifest| {
-                dependencies(manifest).any(|(name, _)| name.starts_with("esp-idf-"))
-            });
             (is_std && path.is_file()).then_some(path)
         };
-        let settings = self.settings;
         ElfSource {
             elf,
             bootloader: settings
@@ -339,48 +296,39 @@ impl Project<'_> {
         }
     }
 
+    /// A package and its workspace, whose dependencies it may take over; all of them where nothing
+    /// says which package it is.
+    fn related<'s>(&'s self, package: Option<&'s Package>) -> impl Iterator<Item = &'s Package> {
+        let others = self
+            .packages
+            .iter()
+            .enumerate()
+            .filter(move |(index, other)| {
+                package.is_none_or(|package| *index == 0 && other.dir != package.dir)
+            });
+        let others = others.map(|(_, other)| other);
+        package.into_iter().chain(others).chain(self.outer)
+    }
+
     /// The triple where it names a chip, then the features, the runner, the configuration, and what
     /// esp-hal wrote into the ELF file.
-    fn chip(&self, triple: &str, elf: &Path) -> Option<Chip> {
+    fn chip(
+        &self,
+        package: Option<&Package>,
+        place: &Place,
+        settings: &EspflashSettings,
+        triple: &str,
+        elf: &Path,
+    ) -> Option<Chip> {
         let from_triple = triple
             .strip_prefix("xtensa-")
             .and_then(|rest| rest.split('-').next());
-        let from_environment = || {
-            let mcu = self.config.get("env")?.get("MCU")?;
-            mcu.as_str()
-                .or_else(|| mcu.get("value")?.as_str())?
-                .parse()
-                .ok()
-        };
         from_triple
             .and_then(|chip| chip.parse().ok())
-            .or_else(|| chip_of_features(self.manifests))
-            .or(self.settings.chip)
-            .or_else(from_environment)
+            .or_else(|| chip_of_features(self.related(package)))
+            .or(settings.chip)
+            .or_else(|| place.config.mcu())
             .or_else(|| crate::elf::elf_chip(&self.look.elf(elf)?))
-    }
-}
-
-/// The one chip that features name: of a dependency, or by default.
-fn chip_of_features(manifests: &[Table]) -> Option<Chip> {
-    let mut chips = Vec::new();
-    for manifest in manifests {
-        let of_dependencies = dependencies(manifest)
-            .filter(|(name, _)| name.starts_with("esp"))
-            .filter_map(|(_, dependency)| dependency.get("features")?.as_array())
-            .flatten();
-        let default = manifest.get("features").and_then(|f| f.get("default"));
-        let default = default.and_then(Value::as_array).into_iter().flatten();
-        for feature in of_dependencies.chain(default).filter_map(Value::as_str) {
-            let name = feature.rsplit('/').next().unwrap_or(feature);
-            chips.extend(name.parse::<Chip>());
-        }
-    }
-    chips.sort();
-    chips.dedup();
-    match chips.as_slice() {
-        [chip] => Some(*chip),
-        _ => None,
     }
 }
 
@@ -427,7 +375,7 @@ fn app_offset(source: &ElfSource, table: Option<&PartitionTable>) -> u32 {
 }
 
 /// What cargo says that the program was made from, else the usual places.
-fn inputs(root: &Path, elf: &Path, look: &Look) -> Vec<PathBuf> {
+fn inputs(root: &Path, workspace: &Path, elf: &Path, look: &Look) -> Vec<PathBuf> {
     let mut inputs: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
         .iter()
         .map(|name| root.join(name))
@@ -436,7 +384,7 @@ fn inputs(root: &Path, elf: &Path, look: &Look) -> Vec<PathBuf> {
         Some(rule) => inputs.extend(
             dependencies_of_rule(&rule)
                 .into_iter()
-                .map(|path| root.join(path)),
+                .map(|path| workspace.join(path)),
         ),
         None => inputs.extend([root.join("src"), root.join("build.rs")]),
     }
@@ -464,48 +412,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chip_stands_in_features() {
-        let chip = |text: &str| chip_of_features(&[text.parse().unwrap()]);
-        assert_eq!(
-            chip(
-                "[dependencies]\nesp-hal = { version = \"1\", features = [\"esp32c6\", \"unstable\"] }"
-            ),
-            Some(Chip::Esp32C6)
-        );
-        assert_eq!(
-            chip("[features]\ndefault = [\"esp-hal/esp32h2\"]"),
-            Some(Chip::Esp32H2)
-        );
-        assert_eq!(
-            chip(
-                "[features]\ndefault = [\"esp32c3\"]\n[dependencies]\nesp-hal = { features = [\"esp32\"] }"
-            ),
-            None
-        );
-    }
-
-    #[test]
     fn dependency_rules_and_names() {
         assert_eq!(
             dependencies_of_rule("/t/app: /p/a\\ b.rs /p/c.rs\n"),
             [PathBuf::from("/p/a b.rs"), PathBuf::from("/p/c.rs")]
         );
         assert!(is_hashed("app-0123456789abcdef") && !is_hashed("my-app"));
-    }
-
-    #[test]
-    fn runners_are_texts_or_lists() {
-        let words = |text: &str| runner(&text.parse().unwrap());
-        let expected = ["espflash", "flash", "--chip", "esp32"];
-        assert_eq!(
-            words("[target.xtensa-esp32-none-elf]\nrunner = \"espflash flash --chip esp32\""),
-            expected
-        );
-        assert_eq!(
-            words(
-                "[target.'cfg(target_arch = \"xtensa\")']\nrunner = [\"espflash\", \"flash\", \"--chip\", \"esp32\"]"
-            ),
-            expected
-        );
     }
 }

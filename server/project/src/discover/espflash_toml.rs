@@ -1,7 +1,8 @@
 //! How a cargo project wants its ELF file flashed: `espflash.toml`, and the options of a runner
-//! `espflash flash …`, which win.
+//! `espflash flash …` or `probe-rs run …`, which win.
 //!
-//! Source: espflash 4.7.0, `README.md` ("Configuration File") and `espflash flash --help`.
+//! Source: espflash 4.7.0, `README.md` ("Configuration File") and `espflash flash --help`; probe-rs's
+//! `probe-rs run --help` ("ESP-IDF image").
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +10,12 @@ use fbuild_chip::Chip;
 use toml::{Table, Value};
 
 use super::Look;
+use super::cargo::Runner;
 use super::environment::Environment;
 use crate::input_error::InputError;
 use crate::target::{FlashParams, Setting};
 
-const FILE_NAME: &str = "espflash.toml";
+pub(super) const FILE_NAME: &str = "espflash.toml";
 
 /// Keys, and the tables that they belong under (the first is the usual name).
 const PLACES: &[(&[&str], &[&str])] = &[
@@ -108,9 +110,19 @@ impl EspflashSettings {
         Ok(())
     }
 
-    /// Options of a cargo runner: `espflash flash --monitor --chip esp32c3`.
-    pub(super) fn apply_runner(&mut self, root: &Path, words: &[String]) {
-        let mut words = words.iter().map(String::as_str).peekable();
+    /// Options of a cargo runner: `espflash flash --monitor --chip esp32c3`. Files are relative to
+    /// the directory that cargo is run in; what is not there may lie beside the configuration.
+    pub(super) fn apply_runner(&mut self, dir: &Path, runner: &Runner) {
+        let place = |file: String| {
+            let here = dir.join(&file);
+            let beside = runner.dir.join(&file);
+            Some(if here.exists() || !beside.exists() {
+                here
+            } else {
+                beside
+            })
+        };
+        let mut words = runner.words.iter().map(String::as_str).peekable();
         while let Some(word) = words.next() {
             let (option, value) = match word.split_once('=') {
                 Some((option, value)) => (option, Some(value.to_owned())),
@@ -127,19 +139,36 @@ impl EspflashSettings {
                 "-c" | "--chip" => self.chip = value.parse().ok(),
                 "-B" | "--baud" => self.baud = value.parse().ok(),
                 "-p" | "--port" => self.port = Some(value),
-                "--bootloader" => self.bootloader = Some(root.join(value)),
-                "-T" | "--partition-table" => self.partition_table = Some(root.join(value)),
+                "--bootloader" | "--idf-bootloader" => self.bootloader = place(value),
+                "-T" | "--partition-table" | "--idf-partition-table" => {
+                    self.partition_table = place(value);
+                }
                 "--partition-table-offset" => {
                     self.partition_table_offset = super::parse_offset(&value);
                 }
-                "--target-app-partition" => self.target_app_partition = Some(value),
+                "--target-app-partition" | "--idf-target-app-partition" => {
+                    self.target_app_partition = Some(value);
+                }
                 "-s" | "--flash-size" => self.flash.size = Setting::Set(value.to_uppercase()),
-                "-m" | "--flash-mode" => self.flash.mode = Setting::Set(value),
-                "-f" | "--flash-freq" => self.flash.freq = Setting::Set(megahertz(&value)),
+                "-m" | "--flash-mode" | "--idf-flash-mode" => self.flash.mode = Setting::Set(value),
+                "-f" | "--flash-freq" | "--idf-flash-freq" => {
+                    self.flash.freq = Setting::Set(megahertz(&value));
+                }
                 _ => {}
             }
         }
     }
+}
+
+/// Whether a runner puts programs onto ESPs.
+pub(super) fn is_for_esp(words: &[String]) -> bool {
+    let is_chip = |word: &String| {
+        let value = word.strip_prefix("--chip=").unwrap_or(word);
+        value.parse::<Chip>().is_ok()
+    };
+    words
+        .iter()
+        .any(|word| word.ends_with("espflash") || is_chip(word))
 }
 
 /// `80MHz` as build tools name it in headers: `80m`.
@@ -169,6 +198,13 @@ fn misplaced(table: &Table) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
 
+    fn runner(words: &str) -> Runner {
+        Runner {
+            words: words.split(' ').map(str::to_owned).collect(),
+            dir: PathBuf::new(),
+        }
+    }
+
     fn read(text: &str) -> Result<EspflashSettings, InputError> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
@@ -186,8 +222,7 @@ mod tests {
         assert_eq!(settings.partition_table_offset, Some(0x1_0000));
         assert_eq!(settings.flash.freq, Setting::Set("80m".into()));
         let words = "espflash flash --monitor --chip esp32c6 -s 16mb --flash-freq=40mhz -T t.csv";
-        let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
-        settings.apply_runner(Path::new("/p"), &words);
+        settings.apply_runner(Path::new("/p"), &runner(words));
         assert_eq!(settings.chip, Some(Chip::Esp32C6));
         assert_eq!(settings.flash.size, Setting::Set("16MB".into()));
         assert_eq!(settings.flash.freq, Setting::Set("40m".into()));
@@ -195,6 +230,18 @@ mod tests {
             settings.partition_table.as_deref(),
             Some(Path::new("/p/t.csv"))
         );
+    }
+
+    #[test]
+    fn a_runner_of_probe_rs_counts_too() {
+        let mut settings = EspflashSettings::default();
+        let words = "probe-rs run --chip=esp32c6 --idf-partition-table p.csv --idf-target-app-partition ota_0";
+        let runner = runner(words);
+        settings.apply_runner(Path::new("/p"), &runner);
+        assert_eq!(settings.chip, Some(Chip::Esp32C6));
+        assert_eq!(settings.partition_table, Some("/p/p.csv".into()));
+        assert_eq!(settings.target_app_partition.as_deref(), Some("ota_0"));
+        assert!(is_for_esp(&runner.words));
     }
 
     #[test]

@@ -24,6 +24,23 @@ pub(super) fn relative_name(root: &Path, path: &Path) -> String {
     }
 }
 
+/// A path without `.` and `..`, by its text alone.
+pub(super) fn without_dots(path: &Path) -> PathBuf {
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(found.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                found.pop();
+            }
+            part => found.push(part),
+        }
+    }
+    found
+}
+
 /// A number as build tools write offsets: `0x10000`, `65536`.
 pub(super) fn parse_offset(text: &str) -> Option<u32> {
     let text = text.trim();

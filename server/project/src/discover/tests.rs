@@ -1,5 +1,8 @@
 //! Choosing among targets. What is found where is tested over whole workspaces in `tests/`.
 
+mod cargo;
+mod files;
+
 use std::time::{Duration, SystemTime};
 
 use super::*;

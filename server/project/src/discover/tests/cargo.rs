@@ -1,0 +1,133 @@
+//! Cargo: which of several configurations counts for a program.
+
+use fbuild_chip::Chip;
+
+use super::files::{Files, names};
+use crate::target::{Setting, Source};
+
+const PACKAGE: &str = "[package]\nname = \"fw\"\n[dependencies]\nesp-hal = \"1\"\n";
+const ESP32S3: &str = "xtensa-esp32s3-none-elf";
+const ESP32C3: &str = "riscv32imc-unknown-none-elf";
+
+/// The header of a program for Xtensa (94) or RISC-V (243).
+fn elf(machine: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 52];
+    bytes[..5].copy_from_slice(b"\x7fELF\x01");
+    bytes[16] = 2;
+    bytes[18] = machine;
+    bytes
+}
+
+fn table_of(target: &crate::target::Target) -> Option<&std::path::Path> {
+    match &target.regions[0].source {
+        Source::Elf(elf) => elf.partition_table.as_deref(),
+        Source::File(_) => None,
+    }
+}
+
+#[test]
+fn every_triple_is_flashed_as_its_own_runner_says() {
+    let files = Files::new(&[
+        ("Cargo.toml", PACKAGE),
+        (
+            ".cargo/config.toml",
+            "[target.riscv32imc-unknown-none-elf]\nrunner = \"espflash flash --chip esp32c3 -T c3.csv -s 4mb\"\n\
+             [target.xtensa-esp32s3-none-elf]\nrunner = \"espflash flash --chip esp32s3 -T s3.csv -s 16mb\"\n",
+        ),
+        (
+            "c3.csv",
+            "nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x10000,2M\n",
+        ),
+        (
+            "s3.csv",
+            "nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x20000,4M\n",
+        ),
+    ]);
+    files.write(&format!("target/{ESP32C3}/release/fw"), &elf(243));
+    files.write(&format!("target/{ESP32S3}/release/fw"), &elf(94));
+    let found = files.found_in("");
+    let of = |target: &crate::target::Target| {
+        let Setting::Set(size) = target.flash.size.clone() else {
+            panic!("{:?}", target.flash)
+        };
+        let app = target.firmware().unwrap().offset;
+        (target.chip.unwrap(), size, app)
+    };
+    let said: Vec<_> = found.targets.iter().map(of).collect();
+    assert_eq!(
+        said,
+        [
+            (Chip::Esp32C3, "4MB".to_owned(), 0x1_0000),
+            (Chip::Esp32S3, "16MB".to_owned(), 0x2_0000)
+        ]
+    );
+}
+
+#[test]
+fn configuration_counts_upwards_and_its_target_directory_lies_beside_it() {
+    let files = Files::new(&[
+        ("w/Cargo.toml", "[workspace]\nmembers = [\"fw\"]\n"),
+        ("w/.cargo/config.toml", "[build]\ntarget-dir = \"../out\"\n"),
+        ("w/fw/Cargo.toml", PACKAGE),
+        (
+            "w/fw/.cargo/config.toml",
+            "[target.xtensa-esp32s3-none-elf]\nrunner = \"espflash flash -B 460800\"\n",
+        ),
+    ]);
+    files.write(&format!("out/{ESP32S3}/debug/fw"), &elf(94));
+    for place in ["w/fw", "w"] {
+        let found = files.found_in(place);
+        assert_eq!(names(&found), ["cargo:fw/debug"], "{place}");
+        assert_eq!(found.targets[0].baud, Some(460_800), "{place}");
+    }
+}
+
+#[test]
+fn a_member_may_have_a_target_directory_of_its_own() {
+    let files = Files::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"fw\"]\n"),
+        ("fw/Cargo.toml", PACKAGE),
+        ("fw/.cargo/config.toml", "[build]\ntarget-dir = \"out\"\n"),
+    ]);
+    files.write(&format!("fw/out/{ESP32S3}/release/fw"), &elf(94));
+    for place in ["", "fw"] {
+        let found = files.found_in(place);
+        assert_eq!(names(&found), ["cargo:fw/release"], "'{place}'");
+        assert_eq!(found.targets[0].root, files.root().join("fw"));
+    }
+}
+
+#[test]
+fn a_program_of_a_workspace_is_one_target_with_the_settings_of_its_member() {
+    let member = |name: &str, chip: &str| {
+        format!(
+            "[package]\nname = \"{name}\"\n[dependencies]\nesp-hal = {{ version = \"1\", features = [\"{chip}\"] }}\n"
+        )
+    };
+    let runner =
+        |table: &str| format!("[target.{ESP32C3}]\nrunner = \"espflash flash -T {table}\"\n");
+    let rows = "nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x20000,1M\n";
+    let files = Files::new(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\n"),
+        ("espflash.toml", "baudrate = 115200\n"),
+        ("a/Cargo.toml", &member("a", "esp32c6")),
+        ("a/.cargo/config.toml", &runner("a.csv")),
+        ("a/a.csv", rows),
+        ("b/Cargo.toml", &member("b", "esp32h2")),
+    ]);
+    for name in ["a", "b"] {
+        let program = format!("target/{ESP32C3}/release/{name}");
+        files.write(&program, &elf(243));
+        let rule = files.text(&format!("@/{program}: @/{name}/src/main.rs\n"));
+        files.write(&format!("{program}.d"), rule.as_bytes());
+    }
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["cargo:a/release", "cargo:b/release"]);
+    let [a, b] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!((a.chip, b.chip), (Some(Chip::Esp32C6), Some(Chip::Esp32H2)));
+    assert_eq!(table_of(a), Some(&*files.root().join("a/a.csv")));
+    assert_eq!(table_of(b), None);
+    assert_eq!(a.firmware().unwrap().offset, 0x2_0000);
+}
