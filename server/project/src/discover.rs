@@ -41,8 +41,8 @@ pub use environment::Environment;
 use look::Look;
 pub use paths::here;
 use paths::{
-    image_chip, local_path, modified, parse_offset, read_start, read_table, relative_name,
-    without_dots,
+    all_here, ending_like, image_chip, local_path, modified, parse_offset, read_start, read_table,
+    relative_name, without_dots,
 };
 use survey::Survey;
 
@@ -190,8 +190,8 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     make_names_unique(&mut found.targets);
     for target in &mut found.targets {
-        let remark = misplaced_table(target);
-        target.remarks.extend(remark);
+        let remarks = [misplaced_table(target), files_elsewhere(target)];
+        target.remarks.extend(remarks.into_iter().flatten());
     }
     found
 }
@@ -222,6 +222,25 @@ fn misplaced_table(target: &Target) -> Option<String> {
             first.offset
         )
     })
+}
+
+/// A build that was copied may name the files of the one that it is a copy of.
+fn files_elsewhere(target: &Target) -> Option<String> {
+    let dir = match target.tool {
+        Tool::EspIdf => target.found_in.parent(),
+        Tool::Zephyr => target.found_in.ancestors().nth(2),
+        _ => None,
+    }?;
+    let paths = target.regions.iter().map(|region| region.source.path());
+    let mut elsewhere =
+        paths.filter(|path| !path.starts_with(dir) && !path.starts_with(&target.root));
+    let (path, own) = elsewhere.find_map(|path| Some((path, ending_like(path, dir)?)))?;
+    Some(format!(
+        "{} is deployed, which lies outside this build, and not {}: the build may be a copy that still \
+         names the files of the original",
+        path.display(),
+        own.display()
+    ))
 }
 
 /// What is in the usual places of the project in `root`.

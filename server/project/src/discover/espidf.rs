@@ -3,6 +3,8 @@
 //! Source: `components/esptool_py/flasher_args.json.in` and `tools/cmake/project_description.json.in`
 //! of ESP-IDF v4.4 to v6.1.
 
+mod moved;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,10 +15,13 @@ use super::flasher_args::{self, FlasherArgs, Placed};
 use super::named::{self, Named};
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, Unbuilt, here, read_table, regions, relative_name};
+use super::{
+    Discovery, Look, Unbuilt, all_here, ending_like, local_path, read_table, regions, relative_name,
+};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
+use moved::Moved;
 
 const FLASHER_ARGS: &str = "flasher_args.json";
 const DESCRIPTION: &str = "project_description.json";
@@ -144,7 +149,8 @@ fn read(
     // A damaged description only makes the target poorer: flasher_args.json says what to flash.
     let description = look.json(&dir.join(DESCRIPTION)).unwrap_or_default();
     let project = project_directory(root, dir, &description);
-    let sdkconfig_path = sdkconfig_path(&project, &description, look);
+    let moved = Moved::of(&description, &project, dir);
+    let sdkconfig_path = sdkconfig_path(&project, &description, &moved, look);
     let sdkconfig = SdkConfig::read(&sdkconfig_path, look);
 
     let name = build_name(root, dir);
@@ -172,7 +178,7 @@ fn read(
         .map(|image| image.offset.value)
         .or_else(|| sdkconfig.hex("PARTITION_TABLE_OFFSET"))
         .unwrap_or(DEFAULT_TABLE_OFFSET);
-    target.regions = files(dir, flasher_args, &text, &args, &target)?;
+    target.regions = files(dir, flasher_args, &text, &args, &moved, &target)?;
     target.flash = flash_params(&args);
     target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED")
         || target.regions.iter().any(|region| region.encrypted);
@@ -184,7 +190,7 @@ fn read(
     .iter()
     .any(|option| sdkconfig.is_set(option));
     target.partitions_csv = custom_table(&project, &sdkconfig, look);
-    target.inputs = inputs(&project, &description, sdkconfig_path);
+    target.inputs = inputs(&project, &description, &moved, sdkconfig_path);
     target
         .remarks
         .extend(older_program(&target, FLASHER_ARGS, look));
@@ -207,18 +213,19 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
         .unwrap_or_else(|| root.to_owned())
 }
 
-fn sdkconfig_path(project: &Path, description: &Value, look: &Look) -> PathBuf {
-    let said = description
-        .get("config_file")
-        .and_then(Value::as_str)
-        .map(PathBuf::from);
-    match said {
-        Some(path) if path.is_file() => path,
-        Some(path) => project.join(path.file_name().unwrap_or_else(|| "sdkconfig".as_ref())),
-        None => {
-            set_in_cmake(project, "SDKCONFIG", look).unwrap_or_else(|| project.join("sdkconfig"))
-        }
-    }
+/// The file that the build was configured by. Where it was built elsewhere, that is the one in the same
+/// place of this project, or else one whose path ends like it.
+fn sdkconfig_path(project: &Path, description: &Value, moved: &Moved, look: &Look) -> PathBuf {
+    let usual = || set_in_cmake(project, "SDKCONFIG", look);
+    let Some(said) = description.get("config_file").and_then(Value::as_str) else {
+        return usual().unwrap_or_else(|| project.join("sdkconfig"));
+    };
+    let there = local_path(said);
+    let moved = moved.here(said).filter(|path| path.is_file());
+    moved
+        .or_else(|| there.is_file().then(|| there.clone()))
+        .or_else(|| ending_like(&there, project))
+        .unwrap_or_else(|| project.join("sdkconfig"))
 }
 
 /// The list to flash is `flash_files`; the named entries give names and encryption.
@@ -227,6 +234,7 @@ fn files(
     path: &Path,
     text: &str,
     args: &FlasherArgs,
+    moved: &Moved,
     target: &Target,
 ) -> Result<Vec<Region>, InputError> {
     let table = args
@@ -234,8 +242,15 @@ fn files(
         .iter()
         .find(|image| image.name.value == "partition-table")
         .and_then(|image| read_table(&dir.join(&image.file.value)));
+    let place = |written: &str| {
+        let moved = moved.here(written).filter(|path| path.is_file());
+        moved.unwrap_or_else(|| dir.join(written))
+    };
+    let written = args.files.iter();
+    let written = written.map(|listed| place(listed.file.as_deref().unwrap_or_default()));
+    let paths = all_here(&written.collect::<Vec<_>>(), dir);
     let mut found = Vec::new();
-    for listed in &args.files {
+    for (listed, place) in args.files.iter().zip(paths) {
         let written = &listed.offset.value;
         let wrong = |why: &str| json_error(path, line_at(text, listed.offset.span.start), why);
         let offset = listed
@@ -251,13 +266,7 @@ fn files(
             .clone()
             .find(|image| image.offset.value == offset)
             .or_else(|| named.next());
-        found.push(region(
-            here(&dir.join(file), dir),
-            offset,
-            entry,
-            table.as_ref(),
-            target,
-        ));
+        found.push(region(place, offset, entry, table.as_ref(), target));
     }
     if found.is_empty() {
         return Err(json_error(path, 1, "flash_files names no image"));
@@ -333,14 +342,14 @@ fn custom_table(project: &Path, sdkconfig: &SdkConfig, look: &Look) -> Option<Pa
 }
 
 /// `main`, `components`, whatever other components lie in the project, and the configuration.
-fn inputs(project: &Path, description: &Value, sdkconfig: PathBuf) -> Vec<PathBuf> {
+fn inputs(project: &Path, description: &Value, moved: &Moved, sdkconfig: PathBuf) -> Vec<PathBuf> {
     let mut inputs = vec![project.join("main"), project.join("components")];
     let paths = description
         .get("build_component_paths")
         .and_then(Value::as_array);
     let paths = paths.into_iter().flatten().filter_map(Value::as_str);
     let own = paths
-        .map(PathBuf::from)
+        .map(|path| moved.here(path).unwrap_or_else(|| PathBuf::from(path)))
         .filter(|path| path.starts_with(project));
     for path in own.take(MAX_COMPONENTS) {
         if !inputs.iter().any(|input| path.starts_with(input)) {

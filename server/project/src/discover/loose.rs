@@ -76,9 +76,13 @@ fn listed(entry: &Entry, dir: &Path, look: &Look) -> Vec<(u32, PathBuf)> {
     let pair = |line: &str| {
         let (offset, file) = line.trim().split_once(char::is_whitespace)?;
         let file = super::local_path(file.trim().trim_matches('"'));
-        Some((parse_offset(offset)?, super::here(&dir.join(file), dir)))
+        Some((parse_offset(offset)?, dir.join(file)))
     };
-    text.lines().filter_map(pair).collect()
+    let (offsets, files): (Vec<_>, Vec<_>) = text.lines().filter_map(pair).unzip();
+    offsets
+        .into_iter()
+        .zip(super::all_here(&files, dir))
+        .collect()
 }
 
 /// The word after `--flash_mode` and the like, which are spelt with a dash since ESP-IDF 6.0.

@@ -62,15 +62,37 @@ pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
     if local.is_file() {
         return local;
     }
-    let names: Vec<_> = local
+    ending_like(&local, build_dir).unwrap_or_else(|| path.to_owned())
+}
+
+/// The same of all files that a build lists: none of them stands for two.
+pub(super) fn all_here(paths: &[PathBuf], build_dir: &Path) -> Vec<PathBuf> {
+    let found: Vec<_> = paths.iter().map(|path| here(path, build_dir)).collect();
+    let is_exact = |path: &Path, here: &Path| {
+        path == here || path.to_str().map(local_path).as_deref() == Some(here)
+    };
+    let pairs = paths.iter().zip(&found);
+    let is_taken = |here: &Path| {
+        pairs
+            .clone()
+            .any(|(path, it)| it == here && is_exact(path, it))
+    };
+    let settled = pairs.clone().map(|(path, here)| {
+        let is_other = !is_exact(path, here) && is_taken(here);
+        (if is_other { path } else { here }).clone()
+    });
+    settled.collect()
+}
+
+/// The file below `dir` whose path ends like this one, the longest end first.
+pub(super) fn ending_like(path: &Path, dir: &Path) -> Option<PathBuf> {
+    let names: Vec<_> = path
         .components()
         .filter(|part| matches!(part, Component::Normal(_)))
         .collect();
     let ends = (0..names.len()).map(|start| names[start..].iter().collect::<PathBuf>());
-    let mut candidates = ends.map(|end| build_dir.join(end));
-    candidates
-        .find(|candidate| candidate.is_file())
-        .unwrap_or_else(|| path.to_owned())
+    let mut candidates = ends.map(|end| dir.join(end));
+    candidates.find(|candidate| candidate.is_file())
 }
 
 /// A path as a build on any system writes it: `out\\boot.bin` is a file in a directory everywhere.
@@ -118,6 +140,12 @@ mod tests {
         ] {
             assert_eq!(here(&build.join(written), &build), file, "{written}");
         }
+        // What is there under its own name is not another file as well.
+        let written = [
+            build.join("boot loader/boot.bin"),
+            "/p/model/boot loader/boot.bin".into(),
+        ];
+        assert_eq!(all_here(&written, &build), written);
         let none = build.join(r"C:\x\none.bin");
         assert_eq!(here(&none, &build), none);
     }

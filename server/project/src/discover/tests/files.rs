@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::discover::{Discovery, Environment, discover};
+use crate::target::Target;
 
 /// A directory with files of a test's; `@` in a text stands for it.
 pub(super) struct Files(tempfile::TempDir);
@@ -33,6 +34,16 @@ impl Files {
     /// What is found in the directory `place`, without variables.
     pub(super) fn found_in(&self, place: &str) -> Discovery {
         discover(&self.root().join(place), &Environment::default())
+    }
+
+    /// The regions of a target: offset, name and file.
+    pub(super) fn regions(&self, target: &Target) -> Vec<String> {
+        let line = |region: &crate::target::Region| {
+            let path = region.source.path();
+            let path = path.strip_prefix(self.root()).unwrap_or(path);
+            format!("{:#x} {} {}", region.offset, region.name, path.display())
+        };
+        target.regions.iter().map(line).collect()
     }
 }
 

@@ -1,0 +1,99 @@
+//! ESP-IDF: builds that were made elsewhere, or copied.
+
+use super::files::Files;
+use crate::target::Target;
+
+const FLASHER_ARGS: &str = r#"{
+    "flash_files": { "0x10000": "app.bin", "0x110000": "/project/model/app.bin" },
+    "app": { "offset": "0x10000", "file": "app.bin" },
+    "extra_esptool_args": { "chip": "esp32" }
+}"#;
+const IN_CONTAINER: &str = r#"{"project_path": "/project", "build_dir": "/project/build",
+    "config_file": "/project/build/sdkconfig"}"#;
+
+fn only(files: &Files, place: &str) -> Target {
+    let found = files.found_in(place);
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    target.clone()
+}
+
+#[test]
+fn files_of_a_build_in_a_container_are_in_the_same_places_here() {
+    let files = Files::new(&[
+        ("build/flasher_args.json", FLASHER_ARGS),
+        ("build/project_description.json", IN_CONTAINER),
+        ("build/sdkconfig", "CONFIG_SECURE_BOOT=y\n"),
+        ("sdkconfig", "# plain\n"),
+        ("build/app.bin", ""),
+        ("model/app.bin", ""),
+    ]);
+    let target = only(&files, "");
+    assert_eq!(
+        files.regions(&target),
+        [
+            "0x10000 firmware build/app.bin",
+            "0x110000 app model/app.bin"
+        ]
+    );
+    assert!(target.secure_boot);
+    assert_eq!(target.remarks, [""; 0]);
+}
+
+#[test]
+fn one_file_does_not_stand_for_two() {
+    let files = Files::new(&[
+        ("build/flasher_args.json", FLASHER_ARGS),
+        ("build/app.bin", ""),
+    ]);
+    let regions = files.regions(&only(&files, ""));
+    assert_eq!(regions[1], "0x110000 app /project/model/app.bin");
+}
+
+#[test]
+fn the_sdkconfig_is_found_by_the_end_of_its_path() {
+    let files = Files::new(&[
+        ("build/flasher_args.json", FLASHER_ARGS),
+        (
+            "build/project_description.json",
+            r#"{"config_file": "/other/build/sdkconfig"}"#,
+        ),
+        ("build/sdkconfig", "CONFIG_SECURE_BOOT=y\n"),
+        ("sdkconfig", "# plain\n"),
+    ]);
+    assert!(only(&files, "").secure_boot);
+}
+
+#[test]
+fn a_copied_project_has_its_own_sdkconfig() {
+    let files = Files::new(&[
+        ("a/CMakeLists.txt", ""),
+        ("a/sdkconfig", "CONFIG_SECURE_BOOT=y\n"),
+        ("b/CMakeLists.txt", ""),
+        ("b/sdkconfig", "# plain\n"),
+        ("b/build/flasher_args.json", FLASHER_ARGS),
+        (
+            "b/build/project_description.json",
+            r#"{"project_path": "@/a", "build_dir": "@/a/build", "config_file": "@/a/sdkconfig"}"#,
+        ),
+    ]);
+    assert!(!only(&files, "b").secure_boot);
+}
+
+#[test]
+fn files_of_another_copy_are_told() {
+    let files = Files::new(&[
+        ("a/build/app.bin", ""),
+        ("b/build/app.bin", ""),
+        (
+            "b/build/flasher_args.json",
+            r#"{"flash_files": {"0x10000": "@/a/build/app.bin"}}"#,
+        ),
+    ]);
+    let remarks = only(&files, "b").remarks.join("\n");
+    let expected = files.text(
+        "@/a/build/app.bin is deployed, which lies outside this build, and not @/b/build/app.bin",
+    );
+    assert!(remarks.starts_with(&expected), "{remarks}");
+}
