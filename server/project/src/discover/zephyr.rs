@@ -105,10 +105,12 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
     target.env = Some(name);
     let mut found = Vec::new();
+    let mut missing = Vec::new();
     for (domain, domain_dir) in domains(dir, look) {
         let path = domain_dir.join("zephyr/runners.yaml");
         let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
             discovery.pass(&path, "does not exist: not built");
+            missing.push((domain, path));
             continue;
         };
         let config = SdkConfig::read(&domain_dir.join("zephyr/.config"), look);
@@ -118,7 +120,9 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
             discovery.pass_foreign(&path, &relative_name(root, &domain_dir), board);
             continue;
         }
-        found.extend(images(&domain, &domain_dir, &runner));
+        let (images, remark) = images(&domain, &domain_dir, &runner);
+        found.extend(images);
+        target.remarks.extend(remark);
         target.chip = target
             .chip
             .or_else(|| config.get("SOC").and_then(|soc| soc.parse().ok()));
@@ -137,6 +141,21 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         return None;
     }
     target.regions = regions::tidy(found);
+    let is_mcuboot = |(domain, _): &(String, PathBuf)| domain == "mcuboot";
+    let without_app = target.firmware().is_none();
+    target.remarks.extend(missing.iter().map(|(domain, path)| {
+        format!(
+            "domain {domain} is not built and is left out ({} does not exist){}",
+            path.display(),
+            if without_app {
+                ": what is deployed has no application"
+            } else if missing.iter().any(is_mcuboot) {
+                ": the board starts only with the MCUboot that is on it"
+            } else {
+                ""
+            }
+        )
+    }));
     target
         .remarks
         .extend(older_program(&target, "runners.yaml", look));
@@ -182,7 +201,8 @@ fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
+/// What west's runner writes, and a remark on what it leaves out.
+fn images(domain: &str, dir: &Path, runner: &Runner) -> (Vec<Region>, Option<String>) {
     let mut found = Vec::new();
     let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
     let app_at = runner.offset("app-address", APP_ADDRESS);
@@ -199,28 +219,24 @@ fn images(domain: &str, dir: &Path, runner: &Runner) -> Vec<Region> {
         regions::firmware(app_at, app)
     });
     // Older trees flash ESP-IDF's boot loader and table with the app.
-    let older = [
-        (
-            "flash-bootloader",
-            runner.offset("boot-address", BOOT_ADDRESS),
-        ),
-        (
-            "flash-partition_table",
-            runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET),
-        ),
-    ];
-    for (option, at) in older {
-        let Some(path) = runner.get(option) else {
-            continue;
-        };
-        let path = here(&dir.join(path), dir);
-        found.push(if option == "flash-bootloader" {
-            regions::bootloader(at, path)
-        } else {
-            regions::partitions(at, path)
+    let file = |option: &str| runner.get(option).map(|path| here(&dir.join(path), dir));
+    let table = file("flash-partition_table");
+    let Some(bootloader) = file("flash-bootloader") else {
+        let remark = table.map(|table| {
+            format!(
+                "{} is left out, as west's runner does where runners.yaml names no boot loader",
+                table.display()
+            )
         });
-    }
-    found
+        return (found, remark);
+    };
+    found.push(regions::bootloader(
+        runner.offset("boot-address", BOOT_ADDRESS),
+        bootloader,
+    ));
+    let table_at = runner.offset("partition-table-address", DEFAULT_TABLE_OFFSET);
+    found.extend(table.map(|table| regions::partitions(table_at, table)));
+    (found, None)
 }
 
 #[cfg(test)]

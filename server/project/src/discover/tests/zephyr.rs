@@ -1,0 +1,48 @@
+//! Zephyr: builds that are not whole.
+
+use super::files::Files;
+
+const RUNNERS: &str = "flash-runner: esp32\nconfig:\n  bin_file: zephyr.bin\nargs:\n  esp32:\n    - --esp-app-address=0x20000\n";
+
+#[test]
+fn a_domain_that_is_not_built_is_told() {
+    let domains = "domains:\n  - name: app\n    build_dir: /x/app\n  - name: mcuboot\n    build_dir: /x/mcuboot\n";
+    for (built, missing, consequence) in [
+        ("app", "mcuboot", "only with the MCUboot that is on it"),
+        ("mcuboot", "app", "no application"),
+    ] {
+        let files = Files::new(&[
+            ("build/domains.yaml", domains),
+            (&format!("build/{built}/zephyr/runners.yaml"), RUNNERS),
+            (&format!("build/{built}/zephyr/zephyr.bin"), ""),
+        ]);
+        let remarks = files.found_in("").targets[0].remarks.join("\n");
+        let expected = format!("domain {missing} is not built and is left out");
+        assert!(remarks.starts_with(&expected), "{remarks}");
+        assert!(remarks.contains(consequence), "{remarks}");
+    }
+}
+
+#[test]
+fn a_table_without_a_boot_loader_is_left_out_as_west_does() {
+    let runners = RUNNERS.replace(
+        "    - --esp-app",
+        "    - --esp-flash-partition_table=@/build/pt.bin\n    - --esp-app",
+    );
+    let files = Files::new(&[
+        ("build/zephyr/runners.yaml", &runners),
+        ("build/zephyr/zephyr.bin", ""),
+        ("build/pt.bin", ""),
+    ]);
+    let target = files.found_in("").targets[0].clone();
+    assert_eq!(
+        files.regions(&target),
+        ["0x20000 firmware build/zephyr/zephyr.bin"]
+    );
+    assert_eq!(
+        target.remarks,
+        [files.text(
+            "@/build/pt.bin is left out, as west's runner does where runners.yaml names no boot loader"
+        )]
+    );
+}
