@@ -213,15 +213,16 @@ fn of_env(
     // pioarduino looks the slot up in the table; the other platform does not.
     let platform = config.text(&section, "platform")?.unwrap_or_default();
     let is_fixed = is_arduino && !looks_slot_up(config, &platform)?;
-    found.fixed_app_offset = is_fixed.then_some(ARDUINO_APP);
-    let table = config.text(&section, "board_build.partitions")?;
+    // What is no offset is told where it is written.
+    let offset = |path: &str| board.offset(path).ok().flatten();
+    let app = || offset("upload.offset_address").unwrap_or(ARDUINO_APP);
+    found.fixed_app_offset = is_fixed.then(app);
+    let table = board.table()?;
     found.table = table.map(|name| root.join(name)).or(found.table);
     found.chip = board.chip()?.or(found.chip);
     let size = board.value("upload.flash_size")?;
     found.flash_bytes = size.as_deref().and_then(flash_bytes).or(found.flash_bytes);
-    found.table_offset = board
-        .offset("upload.partition_table_offset")?
-        .or(found.table_offset);
+    found.table_offset = offset("upload.partition_table_offset").or(found.table_offset);
     Ok(found)
 }
 

@@ -7,7 +7,10 @@
 
 mod built;
 mod extra;
+mod file_system;
+mod packages;
 mod platform;
+mod variant;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,10 +22,11 @@ use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProblemKind, Proj
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
 use crate::input_error::InputError;
-use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable};
+use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
 use built::{IdeData, Program, build_dir, program};
-use platform::Platform;
+use platform::{Kind, Platform};
+use variant::Variant;
 
 /// Where the Arduino framework puts `boot_app0.bin` and the app, whatever the table says.
 const ARDUINO_OTADATA: u32 = 0xe000;
@@ -36,7 +40,6 @@ const MAX_PROBLEMS: usize = 100;
 /// Times of files that were copied or unpacked together, and steps of file systems' clocks.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-const FRAMEWORK: &str = "framework-arduinoespressif32";
 const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
 
 pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
@@ -85,14 +88,20 @@ fn find_env(
         return Ok(());
     }
     let dir = build_dir(config, env, root, look)?;
-    let framework = config.dir("packages_dir")?.join(FRAMEWORK);
+    let section = format!("env:{env}");
+    let framework = packages::framework(config, &section, look)?;
     let idedata = IdeData::read(&dir, root, &framework, look);
     let app = idedata.as_ref().and_then(|data| data.app.clone());
     let Program { path: app, remark } = program(&dir, app, look);
-    let platform = config
-        .text(&format!("env:{env}"), "platform")?
-        .unwrap_or_default();
-    if !platform.contains("espressif32") && image_chip(&app).is_none() {
+    let platform = config.text(&section, "platform")?.unwrap_or_default();
+    let is_foreign = match Kind::of(config, &platform, look) {
+        Kind::Esp32 => false,
+        Kind::Foreign => true,
+        Kind::Unknown => {
+            image_chip(&app).is_none() && !Board::of_env(config, env)?.is_for_esp32()?
+        }
+    };
+    if is_foreign {
         let what_for = if platform.is_empty() {
             "no platform"
         } else {
@@ -129,7 +138,7 @@ fn find_env(
     target.remarks.extend(remark);
     let env = Env {
         config,
-        section: format!("env:{env}"),
+        section,
         is_pioarduino: Platform::of(config, &platform)?.is_pioarduino,
         dir,
         framework,
@@ -197,8 +206,9 @@ impl Env<'_> {
             .find(|region| region.kind == RegionKind::PartitionTable);
         target.table_offset = placed.map_or(DEFAULT_TABLE_OFFSET, |region| region.offset);
         target.regions = found;
-        target.on_request = self.file_system(rows.as_ref())?;
-        target.partitions_csv = self.partitions_csv(&target.root)?;
+        target.on_request = self.file_system(&board, rows.as_ref())?;
+        target.partitions_csv =
+            Variant::of(&board, &self.framework, &target.root)?.own_table(&target.root);
         target.inputs = self.inputs()?;
         target.baud = match self.config.get(&self.section, "upload_speed")? {
             Some(platformio_config::Value::Int(speed)) => u32::try_from(speed).ok(),
@@ -342,7 +352,9 @@ impl Env<'_> {
             let image = built.named.iter().find(|image| image.name.value == name);
             image.map(|image| image.offset.value)
         };
-        let bootloader_path = self.dir.join("bootloader.bin");
+        let variant = Variant::of(board, &self.framework, &target.root)?;
+        let of_variant = variant.bootloader().filter(|_| is_arduino && !is_espidf);
+        let bootloader_path = of_variant.unwrap_or_else(|| self.dir.join("bootloader.bin"));
         let chip = target.chip.or_else(|| image_chip(&bootloader_path));
         let bootloader_at = board
             .offset("upload.bootloader_offset")?
@@ -398,60 +410,11 @@ impl Env<'_> {
             .unwrap_or(ARDUINO_APP)
         };
         if is_arduino && (!is_espidf || self.is_pioarduino) {
-            let extra = extra::images(board, &self.framework)?.into_iter();
+            let extra = extra::images(board, &variant, &self.framework, &target.root)?.into_iter();
             found.extend(extra.map(|(offset, path)| regions::data(offset, path, table)));
         }
         found.push(regions::firmware(app_at, self.app.clone()));
         Ok(found)
-    }
-
-    /// The file system's image, if `buildfs` made one: `upload` leaves it out, `uploadfs` writes it
-    /// into the last partition for file systems.
-    fn file_system(&self, table: Option<&PartitionTable>) -> Result<Vec<Region>, ConfigProblem> {
-        const FAT: u8 = 0x81;
-        const SPIFFS: u8 = 0x82;
-        const LITTLEFS: u8 = 0x83;
-        /// PlatformIO's FAT images begin after the sector that wear levelling keeps for itself.
-        const FAT_OFFSET: u32 = 0x1000;
-        let usual = if self.is_pioarduino {
-            "littlefs"
-        } else {
-            "spiffs"
-        };
-        let kind = self
-            .config
-            .text(&self.section, "board_build.filesystem")?
-            .unwrap_or_else(|| usual.to_owned());
-        let path = self.dir.join(format!("{kind}.bin"));
-        let named = self
-            .config
-            .text(&self.section, "board_build.filesystem_partition")?;
-        let named = named.filter(|_| self.is_pioarduino);
-        let partition = table.and_then(|table| {
-            let is_for_files =
-                |row: &&Partition| row.kind == 1 && matches!(row.subtype, FAT | SPIFFS | LITTLEFS);
-            let mut rows = table.partitions.iter().rev().filter(is_for_files);
-            let by_name = rows.clone().find(|row| Some(&row.label) == named.as_ref());
-            by_name.or_else(|| rows.next())
-        });
-        let Some(partition) = partition.filter(|_| path.is_file()) else {
-            return Ok(Vec::new());
-        };
-        let is_behind = kind == "fatfs" && !self.is_pioarduino;
-        let ahead = if is_behind { FAT_OFFSET } else { 0 };
-        let offset = partition.offset.saturating_add(ahead);
-        Ok(vec![regions::data(offset, path, table)])
-    }
-
-    /// The CSV of the project that the table is made from. A name of the framework's own tables wins
-    /// over a file of the project with that name.
-    fn partitions_csv(&self, root: &Path) -> Result<Option<PathBuf>, ConfigProblem> {
-        let Some(name) = self.config.text(&self.section, "board_build.partitions")? else {
-            return Ok(None);
-        };
-        let framework = self.framework.join(BOOT_APP0).with_file_name(&name);
-        let path = root.join(&name);
-        Ok((!framework.is_file() && path.is_file()).then_some(path))
     }
 
     fn inputs(&self) -> Result<Vec<PathBuf>, ConfigProblem> {

@@ -11,7 +11,7 @@ use fbuild_chip::Chip;
 use serde_json::Value;
 
 use super::glob;
-use super::platformio_config::{ConfigProblem, ProjectConfig};
+use super::platformio_config::{ConfigProblem, ProblemKind, ProjectConfig};
 use crate::target::{FlashParams, Setting};
 
 /// An environment with its board.
@@ -59,8 +59,42 @@ impl<'c> Board<'c> {
         }))
     }
 
+    /// An offset as esptool reads it.
     pub(super) fn offset(&self, path: &str) -> Result<Option<u32>, ConfigProblem> {
-        Ok(self.value(path)?.as_deref().and_then(super::parse_offset))
+        let Some(text) = self.value(path)? else {
+            return Ok(None);
+        };
+        let option = format!("board_{path}");
+        let offset = esptool_number(&text).ok_or_else(|| {
+            let shown = self.config.shown(&self.section, &option).unwrap_or(text);
+            let of_board = self
+                .json(path)
+                .is_some_and(|value| value.as_str() == Some(&*shown));
+            let place = if of_board {
+                format!("{path} of board {}", self.name)
+            } else {
+                option.clone()
+            };
+            let message =
+                format!("{place} = {shown} is not an offset; esptool takes 0x20000 or 131072");
+            let bad = ProblemKind::BadValue;
+            self.config.problem_in(&self.section, &option, bad, message)
+        })?;
+        Ok(Some(offset))
+    }
+
+    /// The partition table, by the name that the build gives it.
+    pub(super) fn table(&self) -> Result<Option<String>, ConfigProblem> {
+        let table = match self.value("build.partitions")? {
+            Some(table) => Some(table),
+            None => self.value("build.arduino.partitions")?,
+        };
+        Ok(table.filter(|table| !table.is_empty()))
+    }
+
+    /// Whether it is for a chip that is deployed to here.
+    pub(super) fn is_for_esp32(&self) -> Result<bool, ConfigProblem> {
+        Ok(self.chip()?.is_some() || self.json.is_null() && self.name.starts_with("esp32"))
     }
 
     pub(super) fn chip(&self) -> Result<Option<Chip>, ConfigProblem> {
@@ -134,6 +168,24 @@ impl Board<'_> {
     }
 }
 
+/// A number as Python's `int(text, 0)` takes it: `0x2_0000`, `131072`; not `020000` or `128K`.
+fn esptool_number(text: &str) -> Option<u32> {
+    let text = text.trim().to_ascii_lowercase();
+    let radix = |prefix: &str, radix| Some((text.strip_prefix(prefix)?, radix));
+    let prefixed = radix("0x", 16)
+        .or_else(|| radix("0o", 8))
+        .or_else(|| radix("0b", 2));
+    let (digits, radix) = match prefixed {
+        Some((digits, radix)) => (digits.strip_prefix('_').unwrap_or(digits), radix),
+        None => (text.as_str(), 10),
+    };
+    let has_digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_digit(radix));
+    let is_octal =
+        radix == 10 && digits.starts_with('0') && digits.contains(|c| ('1'..='9').contains(&c));
+    let is_number = digits.split('_').all(has_digits) && !is_octal;
+    is_number.then(|| u32::from_str_radix(&digits.replace('_', ""), radix).ok())?
+}
+
 /// `80000000L` as header settings are named: `80m`.
 fn megahertz(hertz: &str) -> String {
     let digits = hertz.trim_end_matches(['L', 'l', 'U', 'u']);
@@ -180,6 +232,24 @@ impl ProjectConfig<'_> {
 mod tests {
     use super::super::environment::Environment;
     use super::*;
+
+    #[test]
+    fn offsets_are_what_esptool_takes() {
+        for (text, offset) in [
+            ("0x20000", Some(0x2_0000)),
+            ("0X2_0000", Some(0x2_0000)),
+            ("131072", Some(0x2_0000)),
+            ("0", Some(0)),
+            ("020000", None),
+            ("128K", None),
+            ("0x", None),
+            ("2__0", None),
+            ("0x100000000", None),
+            ("", None),
+        ] {
+            assert_eq!(esptool_number(text), offset, "{text}");
+        }
+    }
 
     #[test]
     fn options_override_the_board_file() {

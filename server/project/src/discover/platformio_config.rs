@@ -405,7 +405,7 @@ impl ProjectConfig<'_> {
         }
     }
 
-    fn problem_in(
+    pub(super) fn problem_in(
         &self,
         section: &str,
         option: &str,

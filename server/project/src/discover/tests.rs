@@ -3,6 +3,7 @@
 mod cargo;
 mod espidf;
 mod files;
+mod platformio;
 mod zephyr;
 
 use std::time::{Duration, SystemTime};

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::packages::in_framework;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
 use crate::discover::{Look, here, modified, parse_offset, programs};
 
@@ -98,16 +99,13 @@ impl IdeData {
             let offset = parse_offset(entry.get("offset")?.as_str()?)?;
             let written = entry.get("path")?.as_str()?;
             let path = here(&root.join(written), build_dir);
+            if path.is_file() {
+                return Some((offset, path));
+            }
             // Images of a board's file are named within the framework.
-            let inside = framework.join(written);
-            Some((
-                offset,
-                if path.is_file() || !inside.is_file() {
-                    path
-                } else {
-                    inside
-                },
-            ))
+            let inside = Some(framework.join(written)).filter(|path| path.is_file());
+            let inside = inside.or_else(|| in_framework(framework, written));
+            Some((offset, inside.unwrap_or(path)))
         };
         let images = extra.get("flash_images")?.as_array()?;
         let elf = json.get("prog_path").and_then(Value::as_str).map(Path::new);

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::variant::Variant;
 use crate::discover::parse_offset;
 use crate::discover::platformio_board::Board;
 use crate::discover::platformio_config::ConfigProblem;
 
-/// The images of the board's file, and TinyUF2 where the table is one of those for it.
+/// The images of the board's file, and TinyUF2 where the table is one of those for it or the image is
+/// named.
 pub(super) fn images(
     board: &Board<'_>,
+    variant: &Variant,
     framework: &Path,
+    project: &Path,
 ) -> Result<Vec<(u32, PathBuf)>, ConfigProblem> {
     let listed = board.json("upload.arduino.flash_extra_images");
     let listed = listed.and_then(Value::as_array).into_iter().flatten();
@@ -25,18 +29,14 @@ pub(super) fn images(
         Some((offset, framework.join(entry.get(1)?.as_str()?)))
     };
     let mut found: Vec<_> = listed.filter_map(image).collect();
-    let table = match board.value("build.partitions")? {
-        Some(table) => Some(table),
-        None => board.value("build.arduino.partitions")?,
-    };
     let is_uf2 = |path: &Path| path.file_name().is_some_and(|name| name == "tinyuf2.bin");
-    if table.is_some_and(|table| table.ends_with("tinyuf2.csv"))
-        && !found.iter().any(|(_, path)| is_uf2(path))
-    {
-        let variant = board.value("build.variant")?.unwrap_or_default();
-        let usual = format!("variants/{variant}/tinyuf2.bin");
-        let named = board.value("upload.arduino.tinyuf2_image")?;
-        let path = framework.join(named.unwrap_or(usual));
+    let named = board.value("upload.arduino.tinyuf2_image")?;
+    let is_wanted = variant.is_for_tinyuf2() || named.is_some();
+    if is_wanted && !found.iter().any(|(_, path)| is_uf2(path)) {
+        let path = named.map_or_else(
+            || variant.dir.join("tinyuf2.bin"),
+            |name| project.join(name),
+        );
         let usual = if board.name().starts_with("adafruit") {
             0x2D_0000
         } else {

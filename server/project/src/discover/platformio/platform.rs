@@ -1,9 +1,51 @@
 //! Which platform builds an environment: PlatformIO's own, or pioarduino's and what was made from it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::discover::glob;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
+use crate::discover::{Look, glob};
+
+/// What a platform is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Esp32,
+    Foreign,
+    /// A platform whose name does not say it.
+    Unknown,
+}
+
+impl Kind {
+    /// From the option `platform`, and from the platform's own description where it lies in a directory.
+    pub(super) fn of(config: &ProjectConfig<'_>, option: &str, look: &Look) -> Self {
+        let of_name = |name: &str| {
+            let name = name.to_lowercase();
+            if name.contains("espressif32") {
+                Some(Self::Esp32)
+            } else {
+                name.contains("espressif8266").then_some(Self::Foreign)
+            }
+        };
+        let is_place =
+            option.contains("://") || Path::new(option).is_absolute() || option.starts_with('.');
+        let described = || {
+            let dir = local(option).unwrap_or_else(|| PathBuf::from(option));
+            let json = look.json(&config.project().join(dir).join("platform.json"))?;
+            of_name(json.get("name")?.as_str()?)
+        };
+        of_name(option)
+            .or_else(|| is_place.then(described).flatten())
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+/// The directory of a platform that lies in one.
+fn local(option: &str) -> Option<PathBuf> {
+    let schemes = ["file://", "symlink://"];
+    let local = schemes
+        .iter()
+        .find_map(|scheme| option.strip_prefix(scheme));
+    local.map(PathBuf::from)
+}
 
 /// A platform for ESP32.
 pub(super) struct Platform {
@@ -46,10 +88,7 @@ fn is_fork(config: &ProjectConfig<'_>, option: &str) -> Result<bool, ConfigProbl
             .and_then(|origin| origin.get("spec")?.get("uri")?.as_str());
         uri.is_some_and(|uri| uri.to_lowercase() == option)
     };
-    let local = option
-        .strip_prefix("file://")
-        .or_else(|| option.strip_prefix("symlink://"));
-    let local = local.map(PathBuf::from);
+    let local = local(option);
     let place = installed.iter().find(is_this).or(local.as_ref());
     let builder = place.and_then(|dir| look.text(&dir.join("builder/main.py")));
     Ok(builder.is_none_or(|text| text.contains(LOOKS_SLOT_UP)))

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use fbuild_chip::Chip;
+
 use crate::discover::{Discovery, Environment, discover};
+use crate::partitions::csv;
 use crate::target::Target;
 
 /// A directory with files of a test's; `@` in a text stands for it.
@@ -31,9 +34,25 @@ impl Files {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// The start of an image for `chip`.
+    pub(super) fn image(&self, name: &str, chip: Chip) {
+        self.write(name, &image(chip));
+    }
+
+    /// A partition table with these rows of CSV.
+    pub(super) fn table(&self, name: &str, rows: &str) {
+        self.write(name, &table(rows));
+    }
+
     /// What is found in the directory `place`, without variables.
     pub(super) fn found_in(&self, place: &str) -> Discovery {
         discover(&self.root().join(place), &Environment::default())
+    }
+
+    pub(super) fn found_with(&self, variables: &[(&str, &str)]) -> Discovery {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), self.text(value)));
+        discover(self.root(), &Environment::from_pairs(variables))
     }
 
     /// The regions of a target: offset, name and file.
@@ -45,6 +64,21 @@ impl Files {
         };
         target.regions.iter().map(line).collect()
     }
+}
+
+pub(super) fn image(chip: Chip) -> Vec<u8> {
+    let mut bytes = vec![0; 24];
+    bytes[0] = 0xE9;
+    bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+    bytes
+}
+
+pub(super) fn table(rows: &str) -> Vec<u8> {
+    let options = csv::Options {
+        table_offset: 0,
+        ..csv::Options::default()
+    };
+    csv::compile(rows, &options).unwrap().to_bytes()
 }
 
 pub(super) fn names(found: &Discovery) -> Vec<&str> {

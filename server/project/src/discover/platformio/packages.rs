@@ -1,0 +1,57 @@
+//! Where PlatformIO has installed the Arduino framework.
+//!
+//! Source: PlatformIO Core 6.2.0, `platformio/package/manager`: a second version of a package lies in
+//! `NAME@VERSION`, and one that is linked stays where it is.
+
+use std::path::{Path, PathBuf};
+
+use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
+use crate::discover::{Look, local_path, modified};
+
+const FRAMEWORK: &str = "framework-arduinoespressif32";
+
+/// The framework's directory, whether it is there or not.
+pub(super) fn framework(
+    config: &ProjectConfig<'_>,
+    section: &str,
+    look: &Look,
+) -> Result<PathBuf, ConfigProblem> {
+    let packages = config.dir("packages_dir")?;
+    for package in config.list(section, "platform_packages")? {
+        let (name, wanted) = package.split_once('@').unwrap_or((&package, ""));
+        if name.trim().rsplit('/').next() != Some(FRAMEWORK) {
+            continue;
+        }
+        if let Some(linked) = wanted.trim().strip_prefix("symlink://") {
+            return Ok(config.project().join(linked));
+        }
+        let version = wanted.trim().trim_start_matches(['=', '~', '^']);
+        let dir = packages.join(format!("{FRAMEWORK}@{version}"));
+        if dir.is_dir() {
+            return Ok(dir);
+        }
+    }
+    let usual = packages.join(FRAMEWORK);
+    if usual.is_dir() {
+        return Ok(usual);
+    }
+    let versions = look.subdirectories(&packages, |name| {
+        name.strip_prefix(FRAMEWORK)
+            .is_some_and(|rest| rest.starts_with('@'))
+    });
+    let newest = versions.into_iter().max_by_key(|dir| modified(dir));
+    Ok(newest.unwrap_or(usual))
+}
+
+/// A file of the framework that another system names by its own path.
+pub(super) fn in_framework(framework: &Path, written: &str) -> Option<PathBuf> {
+    let path = local_path(&written.replace('\\', "/"));
+    let parts: Vec<_> = path.iter().collect();
+    let is_framework = |part: &&std::ffi::OsStr| {
+        part.to_str()
+            .is_some_and(|name| name.split('@').next() == Some(FRAMEWORK))
+    };
+    let at = parts.iter().position(is_framework)?;
+    let path = framework.join(parts[at + 1..].iter().collect::<PathBuf>());
+    path.is_file().then_some(path)
+}

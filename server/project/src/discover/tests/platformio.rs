@@ -1,0 +1,203 @@
+//! PlatformIO: what the platform and the framework choose between.
+
+use fbuild_chip::Chip;
+
+use super::files::{Files, names};
+use crate::target::Target;
+
+const FRAMEWORK: &str = "core/packages/framework-arduinoespressif32";
+const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
+const ROWS: &str =
+    "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\napp0,app,ota_0,0x10000,1M\n";
+const INI: &str = "[env:dev]\nplatform = espressif32\nframework = arduino\nboard = mine\n";
+
+/// A project that was built, with these lines more in its platformio.ini.
+fn project(lines: &str, board: &str) -> Files {
+    let files = Files::new(&[
+        ("boards/mine.json", board),
+        (&format!("{FRAMEWORK}/{BOOT_APP0}"), ""),
+    ]);
+    let root = files.root().to_str().unwrap();
+    let lines = lines.replace("ROOT", root);
+    files.write("platformio.ini", format!("{INI}{lines}").as_bytes());
+    for name in ["firmware.bin", "bootloader.bin"] {
+        files.image(&format!(".pio/build/dev/{name}"), Chip::Esp32S3);
+    }
+    files.table(".pio/build/dev/partitions.bin", ROWS);
+    files
+}
+
+const BOARD: &str = r#"{"build": {"mcu": "esp32s3", "variant": "v"}, "upload": {}}"#;
+
+fn only(files: &Files) -> Target {
+    let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    target.clone()
+}
+
+fn regions(files: &Files) -> Vec<String> {
+    files.regions(&only(files))
+}
+
+#[test]
+fn a_boot_loader_of_the_variant_is_flashed_in_place_of_the_builds() {
+    let own = "variants/me/x.bin";
+    for (lines, place) in [
+        ("", ".pio/build/dev/bootloader.bin".to_owned()),
+        (
+            "board_build.partitions = my-tinyuf2.csv\n",
+            format!("{FRAMEWORK}/variants/v/bootloader-tinyuf2.bin"),
+        ),
+        (
+            "board_build.arduino.custom_bootloader = x.bin\n",
+            format!("{FRAMEWORK}/variants/v/x.bin"),
+        ),
+        (
+            "board_build.variants_dir = variants\nboard_build.variant = me\n\
+             board_build.arduino.custom_bootloader = x.bin\n",
+            own.to_owned(),
+        ),
+    ] {
+        let files = project(lines, BOARD);
+        for name in ["bootloader-tinyuf2.bin", "x.bin"] {
+            files.image(&format!("{FRAMEWORK}/variants/v/{name}"), Chip::Esp32S3);
+        }
+        files.image(own, Chip::Esp32S3);
+        assert_eq!(
+            regions(&files)[0],
+            format!("0x0 bootloader {place}"),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn tinyuf2_is_the_projects_where_that_is_named() {
+    for (lines, place) in [
+        ("", None),
+        (
+            "board_upload.arduino.tinyuf2_image = uf2/t.bin\n",
+            Some("uf2/t.bin"),
+        ),
+        (
+            "board_build.partitions = my-tinyuf2.csv\nboard_build.variants_dir = variants\n",
+            Some("variants/v/tinyuf2.bin"),
+        ),
+    ] {
+        let files = project(lines, BOARD);
+        files.image("uf2/t.bin", Chip::Esp32S3);
+        files.image("variants/v/tinyuf2.bin", Chip::Esp32S3);
+        let found = regions(&files);
+        let found = found.iter().find_map(|line| line.strip_prefix("0x410000 "));
+        let found = found.and_then(|line| line.split_once(' '));
+        assert_eq!(found.map(|(_, path)| path), place, "{lines}");
+    }
+}
+
+#[test]
+fn the_table_and_the_file_system_may_be_the_boards() {
+    let of_board = r#"{"build": {"mcu": "esp32s3", "arduino": {"partitions": "t.csv"}, "filesystem": "littlefs"}}"#;
+    for (lines, board) in [
+        ("", of_board),
+        (
+            "board_build.partitions = t.csv\nboard_build.filesystem = littlefs\n",
+            BOARD,
+        ),
+        (
+            "board_build.partitions = ROOT/t.csv\nboard_build.filesystem = littlefs\n",
+            BOARD,
+        ),
+        (
+            "board_build.arduino.partitions = t.csv\nboard_build.filesystem = littlefs\n",
+            BOARD,
+        ),
+    ] {
+        let files = project(lines, board);
+        files.table(
+            ".pio/build/dev/partitions.bin",
+            &format!("{ROWS}fs,data,spiffs,,1M\n"),
+        );
+        files.write("t.csv", b"");
+        files.write(".pio/build/dev/littlefs.bin", b"");
+        let target = only(&files);
+        assert_eq!(
+            target.partitions_csv,
+            Some(files.root().join("t.csv")),
+            "{lines}"
+        );
+        assert_eq!(target.on_request.len(), 1, "{lines}");
+    }
+}
+
+#[test]
+fn an_offset_is_what_esptool_takes_or_an_error_that_names_the_option() {
+    let files = project("board_upload.offset_address = 0x2_0000\n", BOARD);
+    assert_eq!(only(&files).firmware().unwrap().offset, 0x2_0000);
+    let files = project("board_upload.offset_address = 128K\n", BOARD);
+    let found = files.found_in("");
+    assert_eq!(names(&found), [""; 0]);
+    let problem = found.problems[0].to_string();
+    assert!(
+        problem.contains("board_upload.offset_address = 128K"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_foreign_platform_is_foreign_whatever_its_image_looks_like() {
+    let files = Files::new(&[(
+        "platformio.ini",
+        "[env:d1]\nplatform = espressif8266\n[env:own]\nplatform = symlink:///none/mine\nboard = esp32dev\n",
+    )]);
+    files.image(".pio/build/d1/firmware.bin", Chip::Esp32);
+    let found = files.found_in("");
+    assert_eq!(names(&found), [""; 0]);
+    assert_eq!(found.foreign, ["env:d1 is for espressif8266"]);
+    let unbuilt: Vec<_> = found.unbuilt.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(unbuilt, ["platformio:own"]);
+}
+
+#[test]
+fn the_framework_is_where_its_package_is() {
+    for (lines, place) in [
+        (
+            "platform_packages = framework-arduinoespressif32@3.2.0\n",
+            "core/packages/framework-arduinoespressif32@3.2.0",
+        ),
+        (
+            "platform_packages = framework-arduinoespressif32 @ symlink://ROOT/own\n",
+            "own",
+        ),
+    ] {
+        let files = project(lines, BOARD);
+        files.write(&format!("{place}/{BOOT_APP0}"), b"");
+        let expected = format!("0xe000 otadata {place}/{BOOT_APP0}");
+        assert!(regions(&files).contains(&expected), "{:?}", regions(&files));
+    }
+}
+
+#[test]
+fn packages_that_another_system_names_are_those_here() {
+    let files = project("", BOARD);
+    let image =
+        |offset: &str, path: &str| format!(r#"{{"offset": "{offset}", "path": "C:\\p\\{path}"}}"#);
+    let build = |name: &str| format!(r".pio\\build\\dev\\{name}");
+    let images = [
+        image("0x0", &build("bootloader.bin")),
+        image("0x8000", &build("partitions.bin")),
+        image(
+            "0xe000",
+            r"packages\\framework-arduinoespressif32\\tools\\partitions\\boot_app0.bin",
+        ),
+    ];
+    let json = format!(
+        r#"{{"prog_path": "C:\\p\\{}", "extra": {{"application_offset": "0x10000", "flash_images": [{}]}}}}"#,
+        build("firmware.elf"),
+        images.join(",")
+    );
+    files.write(".pio/build/dev/idedata.json", json.as_bytes());
+    let expected = format!("0xe000 otadata {FRAMEWORK}/{BOOT_APP0}");
+    assert!(regions(&files).contains(&expected), "{:?}", regions(&files));
+}
