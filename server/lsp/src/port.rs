@@ -15,7 +15,7 @@ use fbuild_link::serial::{self, PortInfo};
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
 use fbuild_sim::port::{self as sim, SimPort};
-use fbuild_sim::serve::{self, Server};
+use fbuild_sim::serve::Server;
 use fbuild_sim::{Board, Timing};
 
 pub(crate) use remembered::{Remembered, usb_location};
@@ -315,7 +315,9 @@ pub(crate) fn serve(port: &str, state_dir: Option<&Path>) -> Result<Server, Open
 /// Serves a board on a pty, where the system has such a thing.
 #[cfg(unix)]
 pub(crate) fn on_pty(board: Board) -> io::Result<Server> {
-    serve::pty(board, serve::PtyOptions::default())
+    use fbuild_sim::serve::{PtyOptions, pty};
+
+    pty(board, PtyOptions::default())
 }
 
 /// Serves a board on a pty, where the system has such a thing.

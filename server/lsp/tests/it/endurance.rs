@@ -1,6 +1,6 @@
 //! The real server for a long time and under load: nothing grows, and a cancel is heard.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::stdio::Server;
 use crate::{fbuild_lsp, project};
@@ -43,7 +43,7 @@ fn two_hundred_deploys_hold_no_more_than_twenty() {
         let seed = u32::try_from(n).unwrap() + 2;
         std::fs::write(&app, project::app_image(&project::body(40_000, seed))).unwrap();
         let outcome = server.command(10 + n, "deploy", &argument);
-        assert_eq!(outcome["error"], Value::Null, "{n}: {outcome}");
+        assert_eq!(outcome["error"], serde_json::Value::Null, "{n}: {outcome}");
         if n == WARM_UP {
             after_warm_up = Some(held(server.id()));
         }

@@ -85,7 +85,6 @@ fn projects() -> Vec<(&'static str, String, &'static str)> {
     ]
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn what_is_too_much_is_told_and_takes_no_memory() {
     let projects = projects();

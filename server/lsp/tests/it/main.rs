@@ -8,7 +8,7 @@ mod builds;
 mod command_line;
 mod editing;
 mod endurance;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod large_projects;
 mod mcp;
 #[cfg(target_os = "linux")]
