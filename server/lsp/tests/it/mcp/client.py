@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import re
 import sys
 
 from mcp import ClientSession, MCPError, StdioServerParameters, stdio_client
@@ -46,10 +47,12 @@ async def refused(session, code, name, **arguments):
     return error
 
 
-async def tools(session):
+async def tools(session, page):
     assert "call it before `deploy`" in session.greeting.instructions
     listed = {tool.name: tool for tool in (await session.list_tools()).tools}
     assert list(listed) == TOOLS, list(listed)
+    told = re.findall(r"^\| `(\w+)` \|", page.split("## Tools")[1], re.MULTILINE)
+    assert told == TOOLS, told
     for tool in listed.values():
         assert tool.output_schema and tool.description, tool
     destructive = [name for name, tool in listed.items() if tool.annotations.destructive_hint]
@@ -151,7 +154,7 @@ async def stranger(binary, folder, tests):
     board = folder / "board.bin"
     start = [folder / "blink", "--port", f"sim:{board}?chip=esp32"]
     async with server(binary, *start) as session:
-        await tools(session)
+        await tools(session, (tests / "../docs/agents.md").read_text())
         listed = await call(session, "targets")
         assert [target["name"] for target in listed["targets"]] == ["espidf:build"], listed
         assert isinstance((await call(session, "ports"))["ports"], list)
