@@ -5,7 +5,6 @@ mod client;
 mod command_line;
 mod loader_left;
 mod looks;
-mod remote_port;
 mod rfc2217;
 mod side_by_side;
 

@@ -31,6 +31,7 @@ mod platformio;
 mod plugin;
 mod predictions;
 mod rates;
+mod remote_port;
 mod reports;
 mod requests;
 mod security;

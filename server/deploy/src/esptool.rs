@@ -28,14 +28,12 @@ pub mod verdicts;
 pub mod version;
 mod write;
 
-use std::io;
-
 use fbuild_link::LinesReach;
 use fbuild_link::error::OpenError;
 use fbuild_link::port_name::PortName;
+use fbuild_link::rfc2217::Place;
 use fbuild_loader::reset::{self, After};
 
-use self::arguments::Work;
 pub use self::error::EsptoolError;
 pub(crate) use self::tool::Esptool;
 use crate::backend::Backend;
@@ -50,17 +48,11 @@ fn check_name(port: &str) -> Result<(), OpenError> {
     let PortName::Rfc2217(rest) = PortName::of(port) else {
         return Ok(());
     };
-    let address = rest.split(['?', '/']).next().unwrap_or_default();
-    let is_whole = address.rsplit_once(':').is_some_and(|(host, number)| {
-        !host.is_empty() && number.parse::<u16>().is_ok_and(|number| number > 0)
-    });
-    if is_whole {
-        return Ok(());
-    }
-    Err(OpenError::Other {
+    let place = Place::of(rest).map_err(|why| OpenError::BadName {
         port: port.to_owned(),
-        source: io::Error::other("expected rfc2217://HOST:PORT"),
-    })
+        why,
+    });
+    place.map(|_| ())
 }
 
 /// Makes a device that esptool can open for a port that it cannot; says its path.
@@ -100,15 +92,8 @@ impl<'r> Esptool<'r> {
         let Some(open) = self.open.take() else {
             return;
         };
-        // Of such a port this program cannot set the lines.
-        let is_started = if matches!(PortName::of(&job.request.port), PortName::Rfc2217(_)) {
-            let ran = self.run_well(After::Reset, Work::ReadMac, &mut |_| {});
-            ran.is_ok()
-        } else {
-            let started = open().map(|mut link| reset::start_firmware(&mut *link));
-            matches!(started, Ok(Ok(LinesReach::Board)))
-        };
-        if !is_started {
+        let started = open().map(|mut link| reset::start_firmware(&mut *link));
+        if !matches!(started, Ok(Ok(LinesReach::Board))) {
             job.journal.note(
                 "esptool left the board in its loader: press the board's reset button to start the \
                  firmware"

@@ -207,13 +207,6 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
              then log in again; in a container pass the device through"
                 .to_owned(),
         ),
-        OpenError::BadName { port, .. } if matches!(PortName::of(port), PortName::Rfc2217(_)) => (
-            "port-name",
-            true,
-            "esptool opens such ports for deploy, verify and plan: --backend esptool, or the \
-             setting fbuild.backend; or serve the port as socket://HOST:PORT"
-                .to_owned(),
-        ),
         OpenError::BadName { port, .. } if PortName::of(port).is_sim() => (
             "port-name",
             true,
@@ -223,12 +216,15 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
         OpenError::BadName { .. } => (
             "port-name",
             true,
-            "use a device path, COM5, socket://HOST:PORT, or sim: for a simulated board".to_owned(),
+            "use a device path, COM5, rfc2217://HOST:PORT, socket://HOST:PORT, or sim: for a simulated \
+             board"
+                .to_owned(),
         ),
         OpenError::Other { port, .. } => {
             let advice = match PortName::of(port) {
                 PortName::Socket(_) | PortName::Rfc2217(_) => {
-                    "check that the server at the far end runs, and that HOST:PORT is right"
+                    "check that the server at the far end runs and has no other client, and that \
+                     HOST:PORT is right"
                 }
                 PortName::Sim { .. } => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",

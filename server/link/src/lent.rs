@@ -87,6 +87,12 @@ impl Link for Lent {
         self.link()?.set_lines(lines)
     }
 
+    fn lines_are_apart(&self) -> bool {
+        self.link
+            .as_ref()
+            .is_some_and(|link| link.lines_are_apart())
+    }
+
     fn usb_id(&self) -> Option<&UsbId> {
         self.link.as_ref().and_then(|link| link.usb_id())
     }

@@ -8,8 +8,10 @@ pub mod holder;
 pub mod lent;
 pub mod memory;
 pub mod port_name;
+pub mod rfc2217;
 pub mod serial;
 pub mod tcp;
+pub mod telnet;
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use crate::error::OpenError;
 use crate::port_name::PortName;
 
-/// Opens a port by its name: a device path, `COM5`, or `socket://host:port`.
+/// Opens a port by its name: a device path, `COM5`, `socket://host:port` or `rfc2217://host:port`.
 ///
 /// # Errors
 /// [`OpenError`] names the port and whether to choose another, close its holder, or get permission.
@@ -25,10 +27,11 @@ pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
     let why = match PortName::of(port) {
         PortName::Device(device) => return Ok(Box::new(serial::SerialLink::open(device)?)),
         PortName::Socket(address) => return Ok(Box::new(tcp::TcpLink::open(port, address)?)),
+        PortName::Rfc2217(rest) => return Ok(Box::new(rfc2217::Rfc2217Link::open(port, rest)?)),
         PortName::Unknown("") => "it is empty",
         PortName::Sim { .. } => "a simulated board is no port of this machine",
         PortName::Described(_) => "the list of ports has to tell first which one that is",
-        PortName::Rfc2217(_) | PortName::Unknown(_) => "only socket:// is supported here",
+        PortName::Unknown(_) => "of such addresses there are socket:// and rfc2217://",
     };
     Err(OpenError::BadName {
         port: port.to_owned(),
@@ -117,6 +120,11 @@ pub trait Link: Send {
     /// # Errors
     /// The port is gone: close it. A port without control lines is not an error, see [`LinesReach`].
     fn set_lines(&mut self, lines: Lines) -> io::Result<LinesReach>;
+
+    /// Whether the lines change one after the other, with time in between.
+    fn lines_are_apart(&self) -> bool {
+        false
+    }
 
     /// Who the adapter is, where that is known.
     fn usb_id(&self) -> Option<&UsbId> {

@@ -98,8 +98,8 @@ impl<'n> PortName<'n> {
         matches!(self, Self::Sim { .. })
     }
 
-    /// A name that is the same for every way of writing it: symbolic links are followed, and options of
-    /// simulated boards do not count.
+    /// A name that is the same for every way of writing it: symbolic links are followed, and options
+    /// do not count.
     #[must_use]
     pub fn identity(self) -> String {
         match self {
@@ -110,7 +110,10 @@ impl<'n> PortName<'n> {
                 format!("sim:{}", canonical.unwrap_or(file))
             }
             Self::Socket(address) => format!("socket://{address}"),
-            Self::Rfc2217(address) => format!("rfc2217://{address}"),
+            Self::Rfc2217(rest) => {
+                let address = rest.split('?').next().unwrap_or(rest);
+                format!("rfc2217://{}", address.trim_end_matches('/'))
+            }
             // What has a name that is used is a device.
             Self::Described(description) => format!("{description:?}"),
             Self::Unknown(name) => name.to_owned(),

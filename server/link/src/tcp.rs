@@ -67,6 +67,35 @@ fn connect(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream>
     result
 }
 
+impl TcpLink {
+    /// Reads what is there, without waiting. `Ok(0)`: nothing is.
+    pub(crate) fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_nonblocking(true)?;
+        let result = self.stream.read(buffer);
+        self.stream.set_nonblocking(false)?;
+        received(result)
+    }
+}
+
+/// The end of the stream is the end of the port; that nothing came is none.
+fn received(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Ok(0) => Err(io::Error::new(
+            io::ErrorKind::BrokenPipe,
+            "the connection was closed",
+        )),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ) =>
+        {
+            Ok(0)
+        }
+        result => result,
+    }
+}
+
 impl Link for TcpLink {
     fn name(&self) -> &str {
         &self.name
@@ -76,24 +105,7 @@ impl Link for TcpLink {
         // A zero timeout means "for ever" to the socket.
         self.stream
             .set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
-        match self.stream.read(buffer) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the connection was closed",
-            )),
-            Ok(n) => Ok(n),
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::TimedOut
-                        | io::ErrorKind::WouldBlock
-                        | io::ErrorKind::Interrupted
-                ) =>
-            {
-                Ok(0)
-            }
-            Err(e) => Err(e),
-        }
+        received(self.stream.read(buffer))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -102,17 +114,8 @@ impl Link for TcpLink {
 
     fn discard_input(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        self.stream.set_nonblocking(true)?;
-        let result = loop {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => break Ok(()),
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break Ok(()),
-                Err(e) => break Err(e),
-            }
-        };
-        self.stream.set_nonblocking(false)?;
-        result
+        while self.read_now(&mut buffer)? > 0 {}
+        Ok(())
     }
 
     fn set_baud(&mut self, _baud: u32) -> io::Result<()> {

@@ -86,7 +86,7 @@ pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
         .is_some_and(fbuild_link::UsbId::is_serial_jtag)
     {
         &[Strategy::UsbSerialJtag]
-    } else if cfg!(windows) {
+    } else if cfg!(windows) || link.lines_are_apart() {
         CLASSIC
     } else {
         UNIX

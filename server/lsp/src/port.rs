@@ -151,12 +151,7 @@ fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
         failure.what
     );
     if is_address {
-        let with = if matches!(name, PortName::Rfc2217(_)) {
-            "name it; esptool opens it: --backend esptool"
-        } else {
-            "name it:"
-        };
-        failure.remedy = format!("{with} --port {project}");
+        failure.remedy = format!("name it: --port {project}");
     }
     failure
 }

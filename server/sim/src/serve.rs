@@ -1,4 +1,5 @@
-//! Serving a board in real time to programs that know nothing of it: on a pty, or on a TCP port.
+//! Serving a board in real time to programs that know nothing of it: on a pty, or on a TCP port, with
+//! or without control lines.
 //!
 //! One thread per board. It sleeps in the operating system until bytes come or the board has bytes
 //! due, measured against absolute deadlines, so that errors do not add up.
@@ -6,6 +7,7 @@
 #[cfg(unix)]
 mod pty;
 mod pump;
+mod rfc2217;
 mod tcp;
 
 use std::io;
@@ -17,6 +19,7 @@ use crate::board::Board;
 
 #[cfg(unix)]
 pub use pty::{PtyOptions, serve as pty};
+pub use rfc2217::serve as rfc2217;
 pub use tcp::serve as tcp;
 
 /// A board that is being served. Dropping it stops the service.

@@ -162,6 +162,12 @@ impl Wire {
         Some(Transmission { arrives, bytes })
     }
 
+    /// The rate that the next piece was sent at.
+    pub(crate) fn sending_baud(&self) -> u32 {
+        let next = self.outgoing.front();
+        next.map_or_else(|| self.baud(), |piece| piece.baud)
+    }
+
     /// How many pieces wait to be handed over.
     pub(crate) fn waiting(&self) -> usize {
         self.outgoing.len()

@@ -14,6 +14,8 @@ use super::{FAILED, SUCCESS, USAGE, fail};
 use crate::boards::LocalBoards;
 use crate::port;
 
+const RFC2217: &str = "rfc2217://";
+
 /// Arguments of `sim`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -33,7 +35,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Time::Real)]
     time: Time,
 
-    /// Serve on this TCP address instead of a pty; port 0 takes a free one
+    /// Serve on this TCP address instead of a pty, with rfc2217:// in front of it as a port with control
+    /// lines; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
 
@@ -70,10 +73,10 @@ impl Arguments {
             tracing::warn!(%error, "a signal will end this process at once");
         }
         // What a client passes as its port.
-        let scheme = if self.listen.is_some() {
-            "socket://"
-        } else {
-            ""
+        let scheme = match &self.listen {
+            Some(address) if address.starts_with(RFC2217) => RFC2217,
+            Some(_) => "socket://",
+            None => "",
         };
         terminal.result(format!("{scheme}{}", server.address()));
         match server.wait() {
@@ -117,7 +120,10 @@ impl Arguments {
 
     fn serve(&self, board: Board) -> io::Result<Server> {
         match &self.listen {
-            Some(address) => serve::tcp(board, address.as_str()),
+            Some(address) => match address.strip_prefix(RFC2217) {
+                Some(address) => serve::rfc2217(board, address),
+                None => serve::tcp(board, address.trim_start_matches("socket://")),
+            },
             None => port::on_pty(board),
         }
     }

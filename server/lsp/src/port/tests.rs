@@ -182,7 +182,7 @@ fn an_error_names_what_the_project_asks_for() {
         (
             "rfc2217://h:4000?ign_set_control",
             "asks for rfc2217://h:4000?ign_set_control",
-            "--backend esptool --port rfc2217://h:4000?ign_set_control",
+            "name it: --port rfc2217://h:4000?ign_set_control",
         ),
         (
             "socket://h:1",

@@ -68,20 +68,7 @@ impl Device for Board {
     }
 
     fn transmit(&mut self, host_baud: u32, until: Duration) -> Option<Transmission> {
-        if self.hw.wire.waiting() == 0 {
-            if let Some(repetition) = &mut self.repetition
-                && repetition.left > 0
-                && self.contact == Contact::Fine
-            {
-                repetition.left -= 1;
-                let (at, line) = (repetition.at, repetition.line.clone());
-                self.print(at, line);
-            } else if self.hw.watchdog.is_some() && self.hw.watchdog_locked() {
-                self.settle(until);
-            } else if self.contact == Contact::Fine {
-                self.run_program(until);
-            }
-        }
+        self.proceed(until);
         self.hw.wire.next_transmission(host_baud, until)
     }
 
@@ -103,5 +90,32 @@ impl Device for Board {
             ));
         }
         Ok(())
+    }
+}
+
+impl Board {
+    /// [`Device::transmit`] to a host without a baud rate: bytes arrive as they were sent.
+    pub(crate) fn transmit_as_sent(&mut self, until: Duration) -> Option<Transmission> {
+        self.proceed(until);
+        let baud = self.hw.wire.sending_baud();
+        self.hw.wire.next_transmission(baud, until)
+    }
+
+    /// Does what comes by itself, if nothing waits for the host.
+    fn proceed(&mut self, until: Duration) {
+        if self.hw.wire.waiting() == 0 {
+            if let Some(repetition) = &mut self.repetition
+                && repetition.left > 0
+                && self.contact == Contact::Fine
+            {
+                repetition.left -= 1;
+                let (at, line) = (repetition.at, repetition.line.clone());
+                self.print(at, line);
+            } else if self.hw.watchdog.is_some() && self.hw.watchdog_locked() {
+                self.settle(until);
+            } else if self.contact == Contact::Fine {
+                self.run_program(until);
+            }
+        }
     }
 }

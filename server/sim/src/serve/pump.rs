@@ -62,9 +62,10 @@ pub(super) fn run(
     while !stopper.is_stopped() {
         if due.is_none() {
             let baud = endpoint.host_baud();
-            due = with_board(board, |board| {
-                let baud = baud.unwrap_or_else(|| board.baud());
-                board.transmit(baud, clock.now() + LONGEST_WAIT)
+            let until = clock.now() + LONGEST_WAIT;
+            due = with_board(board, |board| match baud {
+                Some(baud) => board.transmit(baud, until),
+                None => board.transmit_as_sent(until),
             });
         }
         let wait = due.as_ref().map_or(LONGEST_WAIT, |piece| {

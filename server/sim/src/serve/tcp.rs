@@ -20,27 +20,51 @@ const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
 /// # Errors
 /// The address is taken, or not this machine's.
 pub fn serve(board: Board, address: impl ToSocketAddrs) -> io::Result<Server> {
+    listen(board, address, |client, board, clock, stopper| {
+        with_board(board, |board| board.reset_into_download_mode(clock.now()));
+        pump::run(board, client, clock, stopper)
+    })
+}
+
+/// Serves one client to its end.
+pub(super) trait Serve:
+    Fn(&mut Client, &Mutex<Board>, Clock, &Stopper) -> io::Result<End>
+{
+}
+
+impl<F: Fn(&mut Client, &Mutex<Board>, Clock, &Stopper) -> io::Result<End>> Serve for F {}
+
+/// Serves one client after the other.
+pub(super) fn listen(
+    board: Board,
+    address: impl ToSocketAddrs,
+    run: impl Serve + Send + 'static,
+) -> io::Result<Server> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let name = listener.local_addr()?.to_string();
     Server::start(name, board, move |board, stopper| {
-        accept(&listener, &board, &stopper)
+        accept(&listener, &board, &stopper, &run)
     })
 }
 
-fn accept(listener: &TcpListener, board: &Mutex<Board>, stopper: &Stopper) -> io::Result<()> {
+fn accept(
+    listener: &TcpListener,
+    board: &Mutex<Board>,
+    stopper: &Stopper,
+    run: &impl Serve,
+) -> io::Result<()> {
     let clock = Clock::start();
     while !stopper.is_stopped() {
         match listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false)?;
                 stream.set_nodelay(true)?;
-                with_board(board, |board| board.reset_into_download_mode(clock.now()));
                 let mut client = Client {
                     stream,
                     gone: false,
                 };
-                match pump::run(board, &mut client, clock, stopper) {
+                match run(&mut client, board, clock, stopper) {
                     Ok(End::Stopped) => return Ok(()),
                     Ok(End::HungUp) => {}
                     Err(error) => tracing::debug!(%error, "client lost"),
@@ -55,7 +79,8 @@ fn accept(listener: &TcpListener, board: &Mutex<Board>, stopper: &Stopper) -> io
     Ok(())
 }
 
-struct Client {
+/// A connection.
+pub(super) struct Client {
     stream: TcpStream,
     gone: bool,
 }

@@ -132,7 +132,6 @@ impl Deploy {
         order.port = Some(chosen.name.clone());
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
-        esptool::offer(stand, &settings, order, &chosen.name)?;
         stand.go_on()?;
         let mut request = order.request(target, chosen.name);
         request.keep_data = !order.force;

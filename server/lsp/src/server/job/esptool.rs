@@ -1,37 +1,12 @@
-//! esptool in place of the native backend: which one, and offering it where nothing else will do.
+//! esptool in place of the native backend: which one.
 
 use std::path::Path;
 
-use fbuild_deploy::outcome::{Backend, Failure};
-use fbuild_link::port_name::PortName;
+use fbuild_deploy::outcome::Failure;
 
-use super::stand::{Stand, Stop};
+use super::stand::Stand;
 use crate::order::Order;
-use crate::server::editor::Answer;
 use crate::server::settings::Settings;
-
-/// Where only esptool opens the port, the person may have it do this job. Who cannot be asked gets
-/// the native backend's refusal, which says the same.
-pub(super) fn offer(
-    stand: &Stand<'_>,
-    settings: &Settings,
-    order: &mut Order,
-    port: &str,
-) -> Result<(), Stop> {
-    if order.backend != Backend::Native || !matches!(PortName::of(port), PortName::Rfc2217(_)) {
-        return Ok(());
-    }
-    let question =
-        format!("Only esptool opens {port}. (Set fbuild.backend to use it for every job.)");
-    match stand.ask(false, &question, &["Use esptool".to_owned()])? {
-        Answer::Chosen(_) => {
-            order.backend = Backend::Esptool;
-            Ok(choose(stand, settings, order)?)
-        }
-        Answer::Dismissed => Err(Stop::Cancelled),
-        Answer::Silence => Ok(()),
-    }
-}
 
 /// Names the esptool of the settings.
 pub(super) fn choose(

@@ -164,35 +164,3 @@ async fn an_esptool_of_an_untrusted_workspace_is_not_run() {
     assert!(!state.path().join("esptool.was-run").exists());
     client.leave().await;
 }
-
-/// A port that only esptool opens: who cannot be asked is told what would, and an answer does not
-/// make a workspace trusted.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn esptool_is_offered_and_never_taken_without_a_yes() {
-    let state = tempfile::tempdir().unwrap();
-    let program = script(state.path(), "#!/bin/sh\ntouch \"$0.was-run\"\n");
-    let settings = json!({"esptool": {"path": program}});
-    let mut client = start(state.path(), &settings, false).await;
-    let cannot = json!({"error": {"code": -32601, "message": "not here"}});
-    let yes = json!({"result": {"title": "Use esptool"}});
-    for (answer, code) in [(cannot, "port-name"), (yes, "not-trusted")] {
-        let argument = json!({"port": "rfc2217://127.0.0.1:1"});
-        let id = client.command("deploy", &argument).await;
-        let token = client.accept_progress().await;
-        let question = client.message("window/showMessageRequest").await;
-        let mut message = answer;
-        message["jsonrpc"] = "2.0".into();
-        message["id"] = question["id"].clone();
-        client.send(&message).await;
-        client.progress(&token).await;
-        let outcome = client.outcome(id).await;
-        assert_eq!(outcome["error"]["code"], code, "{outcome}");
-        let remedy = outcome["error"]["remedy"].as_str().unwrap();
-        assert!(
-            code != "port-name" || remedy.contains("fbuild.backend"),
-            "{remedy}"
-        );
-    }
-    assert!(!state.path().join("esptool.was-run").exists());
-    client.leave().await;
-}
