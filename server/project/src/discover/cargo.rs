@@ -18,7 +18,6 @@ use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 use config::Config;
-pub(in crate::discover) use config::Runner;
 use manifest::{Package, chip_of_features};
 
 /// Sources of one program that are looked at.

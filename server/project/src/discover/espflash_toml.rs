@@ -10,7 +10,6 @@ use fbuild_chip::Chip;
 use toml::{Table, Value};
 
 use super::Look;
-use super::cargo::Runner;
 use super::environment::Environment;
 use crate::input_error::InputError;
 use crate::target::{FlashParams, Setting};
@@ -30,6 +29,13 @@ const PLACES: &[(&[&str], &[&str])] = &[
     ),
     (&["size", "mode", "frequency"], &["flash"]),
 ];
+
+/// A command that cargo runs a program by, and where it is configured.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Runner {
+    pub(super) words: Vec<String>,
+    pub(super) dir: PathBuf,
+}
 
 /// Settings for converting and flashing an ELF file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

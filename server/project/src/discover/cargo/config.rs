@@ -11,6 +11,7 @@ use fbuild_chip::Chip;
 use toml::{Table, Value};
 
 use crate::discover::environment::Environment;
+use crate::discover::espflash_toml::Runner;
 use crate::discover::look::Look;
 use crate::discover::without_dots;
 
@@ -22,13 +23,6 @@ const MAX_LEVELS: usize = 16;
 pub(super) struct Config {
     /// Directories that have a file, the nearest first, and what is in it.
     files: Vec<(PathBuf, Table)>,
-}
-
-/// A command that runs a program, and where it is configured.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(in crate::discover) struct Runner {
-    pub(in crate::discover) words: Vec<String>,
-    pub(in crate::discover) dir: PathBuf,
 }
 
 impl Config {
