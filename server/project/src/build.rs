@@ -7,6 +7,7 @@ mod espidf;
 mod machine;
 pub mod output;
 
+use crate::plain;
 use crate::target::{Target, Tool};
 
 pub use machine::{Disk, Files, Machine};
@@ -154,7 +155,7 @@ impl Command {
     }
 }
 
-/// Words as a person types them: those with a space or a quote in quotes.
+/// Words as a person reads and types them: those with a space or a quote in quotes.
 pub fn line<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     let quoted = |word: &str| {
         if word.is_empty() || word.contains([' ', '"', '\'', '$', '&', ';', '|', '(', '<', '>']) {
@@ -164,7 +165,7 @@ pub fn line<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
         }
     };
     let words: Vec<String> = words.into_iter().map(quoted).collect();
-    words.join(" ")
+    plain::line(&words.join(" ")).into_owned()
 }
 
 type Found = Result<String, String>;

@@ -147,7 +147,7 @@ impl TargetList {
         self.unbuilt
             .extend(discovery.unbuilt.iter().map(|unbuilt| UnbuiltEntry {
                 name: unbuilt.name.clone(),
-                looked_for: text(&unbuilt.looked_for),
+                looked_for: plain::line(&text(&unbuilt.looked_for)).into_owned(),
                 build_hint: plain::line(&unbuilt.build_hint).into_owned(),
                 build: BuildEntry::new(&unbuilt.recipe, environment),
             }));
