@@ -64,6 +64,8 @@ pub struct Discovery {
     pub unbuilt: Vec<Unbuilt>,
     /// What was looked at and is not a target, and why.
     pub passed: Vec<Passed>,
+    /// Images that are there and do not say themselves what goes where.
+    images: Vec<Passed>,
     /// Builds for what this program does not deploy to, as `env:uno is for atmelavr`.
     foreign: Vec<String>,
     /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
@@ -169,7 +171,12 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     let has_project = survey.is_project || !survey.projects.is_empty();
     let is_empty = found.targets.is_empty() && found.unbuilt.is_empty() && found.foreign.is_empty();
-    for dir in &survey.images {
+    let mut images = survey.images;
+    // Whatever the files of the folder itself are called, they may be an image of the whole flash.
+    if is_empty && !has_project && !images.contains(&root) {
+        images.insert(0, root.clone());
+    }
+    for dir in &images {
         if is_empty && !has_project {
             loose::add(&root, dir, &look, &mut found);
         } else if !found.targets.iter().any(|target| target.has_files_in(dir)) {
@@ -276,6 +283,13 @@ impl Discovery {
                 why: why.into(),
             });
         }
+    }
+
+    /// Remembers images that do not say themselves what goes where.
+    fn pass_images(&mut self, place: &Path, why: String) {
+        self.pass(place, why.clone());
+        let place = place.to_owned();
+        self.images.push(Passed { place, why });
     }
 
     /// Remembers a build for something that this program does not deploy to.

@@ -142,6 +142,15 @@ impl Discovery {
                  to here.",
             );
         }
+        if let Some(images) = self.images.first().filter(|_| self.unbuilt.is_empty()) {
+            let place = images.place.display();
+            let what = format!(
+                "nothing says what is to be deployed from {place}: {}",
+                images.why
+            );
+            let remedy = "Name every file with its offset: --image 0x10000 app.bin";
+            return InputError::new("no-target", what, remedy);
+        }
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
              .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \

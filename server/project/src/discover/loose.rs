@@ -6,14 +6,22 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
+
 use super::look::{Entry, Look};
 use super::{Discovery, image_chip, parse_offset, programs, read_start, read_table, relative_name};
-use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
+use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{Setting, Target};
 
 const FLASH_ARGS: [&str; 2] = ["flash_args", "flash_project_args"];
 /// Initial otadata, as ESP-IDF and Arduino call it.
 const OTADATA: [&str; 2] = ["ota_data_initial.bin", "boot_app0.bin"];
+/// File systems, as PlatformIO and Arduino call their images, and their subtypes.
+const FILE_SYSTEMS: [&str; 4] = ["littlefs", "spiffs", "fatfs", "ffat"];
+const FILE_SYSTEM_SUBTYPES: [u8; 3] = [0x81, 0x82, 0x83];
+/// Images of one directory that are looked into.
+const MAX_IMAGES: usize = 200;
+const NAME_IT: &str = "--image OFFSET FILE names what is meant";
 /// Boot loaders begin here at the latest.
 const BOOT_LOADER_WITHIN: u64 = 0x2000;
 
@@ -32,25 +40,39 @@ pub(super) fn may_be_images(names: &[String]) -> bool {
     })
 }
 
+/// What to put where, and what a person should know of it.
+#[derive(Default)]
+struct Images {
+    pairs: Vec<(u32, PathBuf)>,
+    remarks: Vec<String>,
+    /// Where the images themselves do not say it.
+    chip: Option<Chip>,
+}
+
 /// Adds what lies in `dir`, if these are the images of one firmware.
 pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
     let entries = look.entries(dir);
     let flash_args = entries
         .iter()
         .find(|entry| FLASH_ARGS.contains(&entry.name.as_str()));
-    let pairs = match flash_args {
-        Some(entry) => Ok(listed(entry, dir, look)),
-        None => by_contents(dir, &entries, look),
+    let images = match flash_args {
+        Some(entry) => Ok(Images {
+            pairs: listed(&entry.path, dir, look),
+            ..Images::default()
+        }),
+        None => by_contents(dir, &entries, look, found),
     };
-    let made = match pairs {
-        Ok(pairs) if pairs.is_empty() => return,
-        Ok(pairs) => Target::from_files(&pairs),
-        Err(why) => return found.pass(dir, why),
+    let images = match images {
+        Ok(images) if images.pairs.is_empty() => return,
+        Ok(images) => images,
+        Err(why) => return found.pass_images(dir, why),
     };
-    let mut target = match made {
+    let mut target = match Target::from_files(&images.pairs) {
         Ok(target) => target,
         Err(problem) => return found.problems.push(problem),
     };
+    target.chip = target.chip.or(images.chip);
+    target.remarks = images.remarks;
     let name = match relative_name(root, dir).as_str() {
         "." => dir
             .file_name()
@@ -71,8 +93,8 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
 }
 
 /// The lines of `flash_args`.
-fn listed(entry: &Entry, dir: &Path, look: &Look) -> Vec<(u32, PathBuf)> {
-    let text = look.lines(&entry.path).unwrap_or_default();
+pub(super) fn listed(flash_args: &Path, dir: &Path, look: &Look) -> Vec<(u32, PathBuf)> {
+    let text = look.lines(flash_args).unwrap_or_default();
     let pair = |line: &str| {
         let (offset, file) = line.trim().split_once(char::is_whitespace)?;
         let file = super::local_path(file.trim().trim_matches('"'));
@@ -98,63 +120,129 @@ fn setting(text: &str, option: &str) -> Setting<String> {
 
 /// A boot loader, a table and a program, with what has the name of a partition; or one image of the
 /// whole flash. What is there and cannot be taken is told.
-fn by_contents(dir: &Path, entries: &[Entry], look: &Look) -> Result<Vec<(u32, PathBuf)>, String> {
+fn by_contents(
+    dir: &Path,
+    entries: &[Entry],
+    look: &Look,
+    found: &mut Discovery,
+) -> Result<Images, String> {
     let files = entries
         .iter()
         .filter(|entry| entry.name.strip_suffix(".bin").is_some());
     let files: Vec<_> = files
+        .take(MAX_IMAGES)
         .map(|entry| (entry.name.as_str(), &entry.path))
         .collect();
-    let boot_loaders: Vec<_> = files
-        .iter()
-        .filter_map(|(name, path)| {
-            let chip = image_chip(path).filter(|_| name.contains("bootloader"))?;
-            Some((chip.facts().bootloader_offset, (*path).clone()))
-        })
-        .collect();
-    let tables: Vec<_> = files
-        .iter()
-        .filter_map(|(_, path)| Some((read_table(path)?, (*path).clone())))
-        .collect();
-    let ([boot_loader], [(table, table_path)]) = (boot_loaders.as_slice(), tables.as_slice())
-    else {
+    let paths = |is_one: &dyn Fn(&str, &Path) -> bool| {
+        let files = files.iter().filter(|(name, path)| is_one(name, path));
+        distinct(files.map(|(_, path)| (*path).clone()).collect())
+    };
+    let boot_loaders =
+        paths(&|name, path| name.contains("bootloader") && image_chip(path).is_some());
+    let tables = paths(&|_, path| read_table(path).is_some());
+    let ([boot_loader], [table_path]) = (boot_loaders.as_slice(), tables.as_slice()) else {
         if boot_loaders.len() > 1 || tables.len() > 1 {
-            let why =
-                "there are several boot loaders or partition tables; --image names what is meant";
-            return Err(why.to_owned());
+            let all = [boot_loaders, tables].concat();
+            return Err(format!(
+                "there are several boot loaders or partition tables ({}); {NAME_IT}",
+                listed_names(&all)
+            ));
         }
         return whole(dir, &files, look);
     };
-    let programs = programs::in_directory(dir, look);
+    let programs = distinct(programs::in_directory(dir, look));
     let [program] = programs.as_slice() else {
         let what = if programs.is_empty() {
-            "no program"
+            "no program".to_owned()
         } else {
-            "several programs"
+            format!("several programs ({})", listed_names(&programs))
         };
-        return Err(format!(
-            "there is {what} beside the boot loader; --image names what is meant"
-        ));
+        return Err(format!("there is {what} beside the boot loader; {NAME_IT}"));
     };
-    let Some(app) = table.boot_default() else {
+    let table = read_table(table_path);
+    let place = table.and_then(|table| Some((table.boot_default()?.offset, table)));
+    let Some((app_at, table)) = place else {
         return Err("its partition table has no place for a program".to_owned());
     };
+    let table_at = table_offset(&table);
+    let boot_loader_at = image_chip(boot_loader).map_or(0, |chip| chip.facts().bootloader_offset);
     let mut pairs = vec![
-        boot_loader.clone(),
-        (table_offset(table), table_path.clone()),
-        (app.offset, program.clone()),
+        (boot_loader_at, boot_loader.clone()),
+        (table_at, table_path.clone()),
+        (app_at, program.clone()),
     ];
     for (name, path) in &files {
-        let row = if OTADATA.contains(name) {
-            table.otadata()
-        } else {
-            let stem = name.strip_suffix(".bin").unwrap_or(name);
-            let mut rows = table.partitions.iter();
-            rows.find(|row| row.label == stem && !row.is_app() && !row.is_part_of_start())
-        };
-        pairs.extend(row.map(|row| (row.offset, (*path).clone())));
+        let row = row_of(&table, name);
+        let is_copy = |(_, known): &(u32, PathBuf)| !programs::differ(known, path);
+        if let Some(row) = row {
+            pairs.push((row.offset, (*path).clone()));
+        } else if !pairs.iter().any(is_copy) {
+            found.pass(path, "no partition of the table has its name");
+        }
     }
-    Ok(pairs)
+    let remarks = uncertain_table(&table, table_at, table_path).into_iter();
+    Ok(Images {
+        pairs,
+        remarks: remarks.collect(),
+        chip: None,
+    })
+}
+
+/// The partition that a file of this name is for.
+fn row_of<'t>(table: &'t PartitionTable, name: &str) -> Option<&'t Partition> {
+    if OTADATA.contains(&name) {
+        return table.otadata();
+    }
+    let stem = name.strip_suffix(".bin").unwrap_or(name);
+    let mut rows = table.partitions.iter();
+    let by_name = rows.find(|row| row.label == stem && !row.is_app() && !row.is_part_of_start());
+    // A file system's partition may be called after another one, as in Arduino's tables.
+    let is_for_files =
+        |row: &&Partition| row.kind == 1 && FILE_SYSTEM_SUBTYPES.contains(&row.subtype);
+    let mut for_files = table.partitions.iter().filter(is_for_files);
+    let only = for_files.next().filter(|_| for_files.next().is_none());
+    by_name.or_else(|| only.filter(|_| FILE_SYSTEMS.contains(&stem)))
+}
+
+/// Nothing says where a table goes; the first partition leaves room for more than one place.
+fn uncertain_table(table: &PartitionTable, table_at: u32, path: &Path) -> Option<String> {
+    let rows = table
+        .partitions
+        .iter()
+        .filter(|row| !row.is_part_of_start());
+    let first = rows.min_by_key(|row| row.offset)?;
+    let before = first.offset.checked_sub(TABLE_SECTOR_BYTES)?;
+    (before != table_at).then(|| {
+        format!(
+            "nothing says where {} goes: to {table_at:#x}, as usual; its first partition begins at {:#x}, and \
+             a boot loader that looks for it at {before:#x} would not find it",
+            path.display(),
+            first.offset
+        )
+    })
+}
+
+/// Files without copies of the same contents: those with the shortest names.
+fn distinct(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        if found.iter().all(|known| programs::differ(known, &path)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Names of files, as many as a line holds.
+fn listed_names(paths: &[PathBuf]) -> String {
+    const SHOWN: usize = 6;
+    let names = paths.iter().filter_map(|path| path.file_name()?.to_str());
+    let mut names: Vec<_> = names.take(SHOWN).collect();
+    if paths.len() > SHOWN {
+        names.push("…");
+    }
+    names.join(", ")
 }
 
 /// Where nearly every table is, unless that is within what it names.
@@ -172,45 +260,48 @@ fn table_offset(table: &PartitionTable) -> u32 {
 
 /// The one image of the whole flash: a boot loader at its beginning or at the chip's place, and a table
 /// where one would be on the board.
-fn whole(
-    dir: &Path,
-    files: &[(&str, &PathBuf)],
-    look: &Look,
-) -> Result<Vec<(u32, PathBuf)>, String> {
-    let whole: Vec<_> = files
-        .iter()
-        .filter_map(|(_, path)| Some((begins_at(path)?, (*path).clone())))
-        .collect();
+fn whole(dir: &Path, files: &[(&str, &PathBuf)], look: &Look) -> Result<Images, String> {
+    let whole = files.iter().map(|(_, path)| (*path).clone());
+    let whole = distinct(whole.filter(|path| begins_at(path).is_some()).collect());
     match whole.as_slice() {
-        [_] => Ok(whole),
-        [] if programs::in_directory(dir, look).is_empty() => Ok(Vec::new()),
-        [] => Err(
+        [path] => {
+            let (place, chip) = begins_at(path).unwrap_or_default();
+            Ok(Images {
+                pairs: vec![(place, path.clone())],
+                remarks: Vec::new(),
+                chip,
+            })
+        }
+        [] if programs::in_directory(dir, look).is_empty() => Ok(Images::default()),
+        [] => Err(format!(
             "there is a program, and neither a boot loader nor a partition table that says where it \
-             goes: --image names its place"
-                .to_owned(),
-        ),
-        _ => Err("there are several images of the whole flash; --image names the one that is meant".to_owned()),
+             goes; {NAME_IT}"
+        )),
+        several => Err(format!(
+            "there are several images of the whole flash ({}); {NAME_IT}",
+            listed_names(several)
+        )),
     }
 }
 
-/// Where an image of the whole flash goes, if the file is one.
-fn begins_at(path: &Path) -> Option<u32> {
+/// Where an image of the whole flash goes, and its chip, if the file is one.
+fn begins_at(path: &Path) -> Option<(u32, Option<Chip>)> {
     let table_within = u64::from(DEFAULT_TABLE_OFFSET + TABLE_SECTOR_BYTES);
     let start = read_start(path, table_within)?;
     let chip_at = |at: usize| {
         let id = crate::esp_image::peek_chip_id(start.get(at..)?)?;
-        fbuild_chip::Chip::from_image_id(id)
+        Chip::from_image_id(id)
     };
-    let place = if let Some(chip) = chip_at(0) {
-        chip.facts().bootloader_offset
+    let (place, chip) = if let Some(chip) = chip_at(0) {
+        (chip.facts().bootloader_offset, chip)
     } else {
         let blank = start.iter().take_while(|byte| **byte == 0xFF).count();
-        let is_its_place =
-            |chip: fbuild_chip::Chip| chip.facts().bootloader_offset as usize == blank;
-        let is_padded =
-            blank as u64 <= BOOT_LOADER_WITHIN && chip_at(blank).is_some_and(is_its_place);
-        is_padded.then_some(0)?
+        let is_its_place = |chip: &Chip| chip.facts().bootloader_offset as usize == blank;
+        let padded = chip_at(blank).filter(is_its_place);
+        (0, padded.filter(|_| blank as u64 <= BOOT_LOADER_WITHIN)?)
     };
     let table = start.get((DEFAULT_TABLE_OFFSET - place) as usize..)?;
-    PartitionTable::parse(table).ok().map(|_| place)
+    PartitionTable::parse(table)
+        .ok()
+        .map(|_| (place, Some(chip)))
 }

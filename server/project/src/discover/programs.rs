@@ -72,7 +72,7 @@ pub(super) fn older_program(target: &Target, named_by: &str, look: &Look) -> Opt
 }
 
 /// By length and by the beginning, in which the hash of the ELF file is.
-fn differ(one: &Path, other: &Path) -> bool {
+pub(super) fn differ(one: &Path, other: &Path) -> bool {
     const START: u64 = 0x1_0000;
     let len = |path: &Path| path.metadata().map(|metadata| metadata.len()).ok();
     len(one) != len(other) || read_start(one, START) != read_start(other, START)

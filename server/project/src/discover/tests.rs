@@ -3,6 +3,7 @@
 mod cargo;
 mod espidf;
 mod files;
+mod loose;
 mod platformio;
 mod zephyr;
 

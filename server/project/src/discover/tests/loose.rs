@@ -1,0 +1,91 @@
+//! Directories of images.
+
+use fbuild_chip::Chip;
+
+use super::files::{Files, image, names, table};
+use crate::discover::Discovery;
+
+const ROWS: &str = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\n\
+                    app0,app,ota_0,0x10000,1M\nspiffs,data,spiffs,,1M\n";
+
+fn release(rows: &str) -> Files {
+    let files = Files::new(&[]);
+    files.image("bootloader.bin", Chip::Esp32);
+    files.table("partitions.bin", rows);
+    files.image("firmware.bin", Chip::Esp32);
+    files
+}
+
+/// An image of the whole flash, from its first byte on.
+fn whole(chip: Chip, rows: &str) -> Vec<u8> {
+    let mut bytes = vec![0xFF; chip.facts().bootloader_offset as usize];
+    bytes.extend(image(chip));
+    bytes.resize(0x8000, 0xFF);
+    bytes.extend(table(rows));
+    bytes
+}
+
+fn why(found: &Discovery) -> String {
+    found.default_target().unwrap_err().to_string()
+}
+
+#[test]
+fn a_table_that_could_go_elsewhere_is_told() {
+    let remarks = |files: &Files| files.found_in("").targets[0].remarks.join("\n");
+    let moved = "nvs,data,nvs,0xd000,0x6000\nfactory,app,factory,0x20000,1M\n";
+    let told = remarks(&release(moved));
+    assert!(
+        told.contains("looks for it at 0xc000 would not find it"),
+        "{told}"
+    );
+    assert_eq!(remarks(&release(ROWS)), "");
+}
+
+#[test]
+fn a_file_system_goes_to_the_one_partition_for_it_and_the_rest_is_told() {
+    let files = release(ROWS);
+    files.write("littlefs.bin", b"x");
+    files.write("certs.bin", b"y");
+    let found = files.found_in("");
+    let regions = files.regions(&found.targets[0]);
+    assert_eq!(regions.last().unwrap(), "0x110000 spiffs littlefs.bin");
+    let [passed] = found.passed.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(passed.place, files.root().join("certs.bin"));
+}
+
+#[test]
+fn a_copy_is_not_another_program_and_another_one_is_named() {
+    let files = release(ROWS);
+    files.image("firmware.ota.bin", Chip::Esp32);
+    let found = files.found_in("");
+    assert_eq!(found.passed, []);
+    assert!(
+        files
+            .regions(&found.targets[0])
+            .contains(&"0x10000 firmware firmware.bin".to_owned())
+    );
+    files.image("firmware-s3.bin", Chip::Esp32S3);
+    let told = why(&files.found_in(""));
+    assert!(
+        told.contains("several programs (firmware.bin, firmware-s3.bin)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_image_of_the_whole_flash_is_known_by_its_contents() {
+    let files = Files::new(&[]);
+    files.write("ESP32_GENERIC-v1.28.0.bin", &whole(Chip::Esp32, ROWS));
+    let found = files.found_in("");
+    assert_eq!(names(&found).len(), 1);
+    assert_eq!(found.targets[0].chip, Some(Chip::Esp32));
+    assert_eq!(
+        files.regions(&found.targets[0])[0].split(' ').next(),
+        Some("0x0")
+    );
+    files.write("ESP32_OTHER-v1.28.0.bin", &whole(Chip::Esp32S3, ROWS));
+    let told = why(&files.found_in(""));
+    assert!(told.contains("several images of the whole flash"), "{told}");
+}
