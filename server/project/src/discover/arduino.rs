@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use md5::{Digest, Md5};
 
 use super::environment::Environment;
-use super::{Discovery, Look, image_chip, modified, read_table, regions, relative_name};
+use super::{Discovery, Look, image_chip, loose, modified, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Region, Target, Tool};
 
 const OTADATA_OFFSET: u32 = 0xe000;
 const FIRMWARE_OFFSET: u32 = 0x1_0000;
+/// What the partition scheme for speech recognition adds.
+const SPEECH_MODELS: &str = "srmodels.bin";
 /// Architecture part of the FQBN of every ESP32 board.
 const ARCHITECTURE: &str = "esp32";
 
@@ -29,9 +31,7 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     for dir in look.subdirectories(&output, |_| true) {
         add(root, &dir, environment, look, found);
     }
-    let sketch_hash = cache_name(root);
-    for cache in environment.arduino_build_caches() {
-        let dir = cache.join("sketches").join(&sketch_hash);
+    for dir in caches_of(root, environment) {
         let Some(sketch) = built_sketch(&dir, look) else {
             continue;
         };
@@ -93,9 +93,24 @@ fn has_sketch(root: &Path, look: &Look) -> bool {
         .any(|entry| entry.path.extension().is_some_and(|e| e == "ino"))
 }
 
-/// arduino-cli names a sketch's build directory by the MD5 of its path.
-fn cache_name(root: &Path) -> String {
-    let digest = Md5::digest(root.display().to_string().as_bytes());
+/// Where arduino-cli may have built a sketch. It names the directory by the MD5 of the sketch's path, in
+/// which links are resolved.
+fn caches_of(root: &Path, environment: &Environment) -> Vec<PathBuf> {
+    let mut paths = vec![root.to_owned()];
+    let resolved = root.canonicalize().ok().filter(|path| path != root);
+    paths.extend(resolved);
+    let caches = environment.arduino_build_caches().into_iter();
+    let of_cache = |cache: PathBuf| {
+        let names = paths.iter().map(|path| cache_name(path));
+        names
+            .map(|name| cache.join("sketches").join(name))
+            .collect::<Vec<_>>()
+    };
+    caches.flat_map(of_cache).collect()
+}
+
+fn cache_name(sketch: &Path) -> String {
+    let digest = Md5::digest(sketch.display().to_string().as_bytes());
     digest.iter().flat_map(|byte| hex_digits(*byte)).collect()
 }
 
@@ -144,11 +159,7 @@ struct Build<'b> {
 impl Build<'_> {
     /// What follows `arduino-cli`, so that the same board is built for, into the same place.
     fn build_words(&self, environment: &Environment, look: &Look) -> Vec<String> {
-        let sketch = cache_name(self.root);
-        let caches = environment.arduino_build_caches().into_iter();
-        let caches: Vec<_> = caches
-            .map(|dir| dir.join("sketches").join(&sketch))
-            .collect();
+        let caches = caches_of(self.root, environment);
         let own = fqbn_of_build(self.dir, look);
         let has_options = own.is_some();
         // What was exported does not say the board's options; the last build of it does.
@@ -173,6 +184,21 @@ impl Build<'_> {
             .chain(fqbn.into_iter().flatten())
             .chain(output)
             .collect()
+    }
+
+    /// The build's own list of what goes where wins over the fixed places.
+    fn apply_flash_args(&self, target: &mut Target, look: &Look) {
+        for (offset, path) in loose::listed(&self.dir.join("flash_args"), self.dir, look) {
+            let is_this =
+                |region: &&mut Region| region.source.path().file_name() == path.file_name();
+            match target.regions.iter_mut().find(is_this) {
+                Some(region) => region.offset = offset,
+                None if path.is_file() => target.regions.push(regions::data(offset, path, None)),
+                None => {}
+            }
+        }
+        let table = target.region(regions::PARTITIONS);
+        target.table_offset = table.map_or(DEFAULT_TABLE_OFFSET, |table| table.offset);
     }
 
     fn add(self, environment: &Environment, look: &Look, found: &mut Discovery) {
@@ -216,15 +242,22 @@ impl Build<'_> {
         let core = otadata.ancestors().nth(3).map(|core| core.join("variants"));
         let variant =
             core.map(|variants| variants.join(self.board.rsplit('.').next().unwrap_or_default()));
-        target
-            .regions
-            .extend(extra_images(dir, variant.as_deref(), &table));
+        let models = dir.join(SPEECH_MODELS);
+        let (extra, left_out) = extra_images(dir, variant.as_deref(), &table);
+        if left_out.contains(&models) {
+            found.pass(
+                &models,
+                "the partition table has no partition 'model' for it",
+            );
+        }
+        target.regions.extend(extra);
         target
             .regions
             .push(regions::otadata(OTADATA_OFFSET, otadata));
         target
             .regions
             .push(regions::partitions(DEFAULT_TABLE_OFFSET, table));
+        self.apply_flash_args(&mut target, look);
         target.regions = regions::tidy(target.regions);
         // A table beside the sketch is used in preference to the menu's.
         target.partitions_csv = Some(root.join("partitions.csv")).filter(|path| path.is_file());
@@ -239,10 +272,12 @@ impl Build<'_> {
 ///
 /// Source: `upload.extra_flags` in arduino-esp32's boards.txt: `{build.path}/srmodels.bin` of the
 /// scheme for speech recognition, `{build.variant.path}/tinyuf2.bin` of those with TinyUF2.
-fn extra_images(dir: &Path, variant: Option<&Path>, table: &Path) -> Vec<Region> {
-    const IMAGES: [(&str, &str); 2] = [("srmodels.bin", "model"), ("tinyuf2.bin", "uf2")];
+///
+/// Those that the table has no partition for come second.
+fn extra_images(dir: &Path, variant: Option<&Path>, table: &Path) -> (Vec<Region>, Vec<PathBuf>) {
+    const IMAGES: [(&str, &str); 2] = [(SPEECH_MODELS, "model"), ("tinyuf2.bin", "uf2")];
     let table = read_table(table);
-    let mut found = Vec::new();
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
     for (file, label) in IMAGES {
         let places = [Some(dir), variant].into_iter().flatten();
         let mut places = places.map(|dir| dir.join(file));
@@ -251,11 +286,12 @@ fn extra_images(dir: &Path, variant: Option<&Path>, table: &Path) -> Vec<Region>
         };
         let rows = table.iter().flat_map(|table| &table.partitions);
         let row = rows.clone().find(|row| row.label == label);
-        if let Some(row) = row {
-            found.push(regions::data(row.offset, path, table.as_ref()));
+        match row {
+            Some(row) => found.push(regions::data(row.offset, path, table.as_ref())),
+            None => left_out.push(path),
         }
     }
-    found
+    (found, left_out)
 }
 
 /// The core's `boot_app0.bin`; the newest of several installed versions (all hold the same bytes).

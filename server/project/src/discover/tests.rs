@@ -1,5 +1,6 @@
 //! Choosing among targets. What is found where is tested over whole workspaces in `tests/`.
 
+mod arduino;
 mod cargo;
 mod espidf;
 mod files;
