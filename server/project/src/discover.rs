@@ -149,24 +149,12 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         found.take_in(project, inner, has_own, is_alone);
     }
     for build in &survey.builds {
-        let is_known = |path: &Path| path.starts_with(build);
-        if found
-            .targets
-            .iter()
-            .any(|target| is_known(&target.found_in))
-            || found.passed.iter().any(|passed| is_known(&passed.place))
-            || found
-                .unbuilt
-                .iter()
-                .any(|unbuilt| is_known(&unbuilt.looked_for))
-        {
+        if found.knows(build) {
             continue;
         }
         let owner = survey.owner(&root, build);
         let mut inner = Discovery::of(owner);
-        espidf::add(owner, build, environment, &look, &mut inner);
-        zephyr::add(owner, build, &look, &mut inner);
-        arduino::add(owner, build, environment, &look, &mut inner);
+        add_build(owner, build, environment, &look, &mut inner);
         found.take_in(owner, inner, has_own, true);
     }
     let has_project = survey.is_project || !survey.projects.is_empty();
@@ -264,7 +252,45 @@ fn of_project(root: &Path, environment: &Environment, look: &Look) -> Discovery 
     zephyr::find(root, look, &mut found);
     cargo::find(root, environment, look, &mut found);
     arduino::find(root, environment, look, &mut found);
+    add_named(root, environment, look, &mut found);
     found
+}
+
+/// Adds what is in a build directory, whatever tool made it.
+fn add_build(
+    root: &Path,
+    dir: &Path,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
+    espidf::add(root, dir, environment, look, found);
+    zephyr::add(root, dir, look, found);
+    arduino::add(root, dir, environment, look, found);
+}
+
+/// Adds the builds that settings, profiles and presets name.
+fn add_named(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    let named = named::directories(root, environment, look);
+    for named::Named { dir, by } in named.dirs {
+        let is_new = !found.knows(&dir);
+        if is_new {
+            add_build(root, &dir, environment, look, found);
+        }
+        let is_in_it =
+            |problem: &InputError| problem.path().is_some_and(|path| path.starts_with(&dir));
+        if is_new && !found.knows(&dir) && !found.problems.iter().any(is_in_it) {
+            let what = if dir.is_dir() {
+                "holds no build"
+            } else {
+                "does not exist"
+            };
+            found.pass(&dir, format!("{what}; named by {}", by.display()));
+        }
+    }
+    for unknown in named.unknown {
+        found.pass(&unknown.place, unknown.why);
+    }
 }
 
 impl Discovery {
@@ -273,6 +299,15 @@ impl Discovery {
             root: root.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Whether something in a build directory was found, or looked at and not taken.
+    fn knows(&self, build: &Path) -> bool {
+        let found_in = self.targets.iter().map(|target| &target.found_in);
+        let passed = self.passed.iter().map(|passed| &passed.place);
+        let unbuilt = self.unbuilt.iter().map(|unbuilt| &unbuilt.looked_for);
+        let mut known = found_in.chain(passed).chain(unbuilt);
+        known.any(|path| path.starts_with(build))
     }
 
     /// Remembers what was looked at and not taken.

@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::configuration::set_in_cmake;
 use super::environment::Environment;
 use super::flasher_args::{self, FlasherArgs, Placed};
-use super::named::{self, Named};
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{
@@ -29,7 +28,7 @@ const DESCRIPTION: &str = "project_description.json";
 const MAX_COMPONENTS: usize = 500;
 
 pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
-    for dir in build_directories(root, environment, look, found) {
+    for dir in build_directories(root, look) {
         add(root, &dir, environment, look, found);
     }
 }
@@ -69,13 +68,8 @@ fn is_build_directory(dir: &Path, look: &Look) -> bool {
     is_built && !beside.is_some_and(|path| path.is_file())
 }
 
-/// The workspace itself, `build*`, one level below (`build/esp32s3`), and what settings name.
-fn build_directories(
-    root: &Path,
-    environment: &Environment,
-    look: &Look,
-    found: &mut Discovery,
-) -> Vec<PathBuf> {
+/// The workspace itself, `build*`, and one level below (`build/esp32s3`).
+fn build_directories(root: &Path, look: &Look) -> Vec<PathBuf> {
     if is_build_directory(root, look) {
         return vec![root.to_owned()];
     }
@@ -87,22 +81,6 @@ fn build_directories(
         } else {
             let inner = look.subdirectories(&dir, |_| true).into_iter();
             dirs.extend(inner.filter(|dir| is_build_directory(dir, look)));
-        }
-    }
-    for Named { dir, by } in named::directories(root, environment, look) {
-        if dirs.contains(&dir) {
-            continue;
-        }
-        if is_build_directory(&dir, look) {
-            dirs.push(dir);
-        } else {
-            let is_there = dir.is_dir();
-            let what = if is_there {
-                "holds no build of ESP-IDF's"
-            } else {
-                "does not exist"
-            };
-            found.pass(&dir, format!("{what}; named by {}", by.display()));
         }
     }
     dirs

@@ -4,12 +4,16 @@
 //! profiles of Espressif's (`esp_idf_project_configuration.json`), and CMake's documentation of
 //! presets. What a name means is not asked: a directory counts if a build is in it.
 
+mod presets;
+
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::look::Look;
+use super::{Passed, without_dots};
+use presets::Presets;
 
 /// Files that name build directories, by patterns of their last name.
 const FILES: [&str; 5] = [
@@ -22,14 +26,13 @@ const FILES: [&str; 5] = [
 const PRESETS: &str = "CMakePresets.json";
 
 /// Keys whose text is a build directory, wherever they stand.
-const DIRECTORY_KEYS: [&str; 8] = [
+const DIRECTORY_KEYS: [&str; 7] = [
     "idf.buildPath",
     "idf.buildPathWin",
     "idf.buildDirectoryName",
     "buildDirectoryPath",
     "buildPath",
     "cmake.buildDirectory",
-    "binaryDir",
     // Of arduino.json.
     "output",
 ];
@@ -47,45 +50,64 @@ pub(super) struct Named {
     pub(super) by: PathBuf,
 }
 
-/// Every build directory that is named in the project `root`, whether it exists or not.
-pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -> Vec<Named> {
+/// What the files of a project name.
+#[derive(Debug, Default)]
+pub(super) struct AllNamed {
+    /// Build directories, whether they exist or not.
+    pub(super) dirs: Vec<Named>,
+    /// Texts with a variable that is not known here, as they are written.
+    pub(super) unknown: Vec<Passed>,
+}
+
+/// What the variables in a text stand for.
+struct Scope<'s> {
+    root: &'s Path,
+    /// The file that the text is in.
+    file: &'s Path,
+    preset: &'s str,
+    /// A preset's own variables, what counts first.
+    variables: &'s [&'s Map<String, Value>],
+    /// Folders of a workspace by their names.
+    folders: &'s [(String, PathBuf)],
+}
+
+/// Every build directory that is named in the project `root`.
+pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -> AllNamed {
     let mut files: Vec<PathBuf> = FILES.iter().map(|name| root.join(name)).collect();
     files.push(root.join(PRESETS));
     let entries = look.entries(root).into_iter();
     let workspaces = entries.filter(|entry| entry.name.ends_with(".code-workspace"));
     files.extend(workspaces.map(|entry| entry.path));
-    let mut found = Vec::new();
+    let mut found = AllNamed::default();
+    let mut presets = Presets::default();
     let mut at = 0;
     while let Some(file) = files.get(at).cloned() {
         at += 1;
         let Some(json) = look.jsonc(&file) else {
             continue;
         };
-        let presets = names_of_presets(&json);
+        presets.add(&json, &file);
+        let scope = Scope {
+            root,
+            file: &file,
+            preset: "",
+            variables: &[],
+            folders: &folders(&json, &file),
+        };
         let mut texts = Vec::new();
         collect(&json, &mut texts);
         for (is_file, text) in texts {
-            for preset in &presets {
-                let Some(text) = expand(text, root, preset, environment) else {
-                    continue;
-                };
-                let path = root.join(super::local_path(&text));
-                let dir = if is_file {
-                    path.parent()
-                } else {
-                    Some(path.as_path())
-                };
-                let named = dir.map(|dir| Named {
-                    dir: dir.components().collect(),
-                    by: file.clone(),
-                });
-                let is_new = |named: &Named| found.iter().all(|it: &Named| it.dir != named.dir);
-                found.extend(named.filter(is_new).filter(|named| named.dir != root));
+            match expand(text, &scope, environment) {
+                Some(text) => found.add(root, &text, is_file, &file),
+                None if text.contains('$') && found.unknown.len() < MAX_PLACES => {
+                    let why = format!(
+                        "names a build by '{text}', with a variable that is not known here"
+                    );
+                    let place = file.clone();
+                    found.unknown.push(Passed { place, why });
+                }
+                None => {}
             }
-        }
-        if found.len() > MAX_PLACES {
-            found.truncate(MAX_PLACES);
-            break;
         }
         let dir = file.parent().unwrap_or(root);
         for included in included(&json).take(MAX_INCLUDED) {
@@ -95,7 +117,43 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
             }
         }
     }
+    for (text, file) in presets.directories(root, environment) {
+        found.add(root, &text, false, &file);
+    }
     found
+}
+
+impl AllNamed {
+    fn add(&mut self, root: &Path, text: &str, is_file: bool, file: &Path) {
+        let path = without_dots(&root.join(super::local_path(text)));
+        let dir = if is_file {
+            path.parent()
+        } else {
+            Some(path.as_path())
+        };
+        let is_new = |dir: &&Path| self.dirs.iter().all(|it| it.dir != *dir) && *dir != root;
+        if let Some(dir) = dir.filter(is_new).filter(|_| self.dirs.len() < MAX_PLACES) {
+            self.dirs.push(Named {
+                dir: dir.to_owned(),
+                by: file.to_owned(),
+            });
+        }
+    }
+}
+
+/// The folders of a workspace of VS Code's.
+fn folders(json: &Value, file: &Path) -> Vec<(String, PathBuf)> {
+    let folders = json.get("folders").and_then(Value::as_array);
+    let folder = |folder: &Value| {
+        let path = file
+            .parent()?
+            .join(super::local_path(folder.get("path")?.as_str()?));
+        let name = folder.get("name").and_then(Value::as_str);
+        let name = name.or_else(|| path.file_name()?.to_str())?.to_owned();
+        Some((name, path))
+    };
+    let folders = folders.into_iter().flatten().take(MAX_PLACES);
+    folders.filter_map(folder).collect()
 }
 
 /// The values of the keys that name places, and whether it is a file that is named.
@@ -126,19 +184,9 @@ fn included(json: &Value) -> impl Iterator<Item = &str> {
     included.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A directory may be named by a preset that others inherit, with `${presetName}` in it. Without
-/// presets: one name, which is nowhere put in.
-fn names_of_presets(json: &Value) -> Vec<&str> {
-    let presets = json.get("configurePresets").and_then(Value::as_array);
-    let presets = presets.into_iter().flatten().take(MAX_PLACES);
-    let names: Vec<_> = presets
-        .filter_map(|preset| preset.get("name")?.as_str())
-        .collect();
-    if names.is_empty() { vec![""] } else { names }
-}
-
 /// The variables of VS Code and of CMake's presets; `None` where one is not known.
-fn expand(text: &str, root: &Path, preset: &str, environment: &Environment) -> Option<String> {
+fn expand(text: &str, scope: &Scope<'_>, environment: &Environment) -> Option<String> {
+    let root = scope.root;
     let name_of = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
     let mut out = String::new();
     let mut rest = text;
@@ -156,16 +204,23 @@ fn expand(text: &str, root: &Path, preset: &str, environment: &Environment) -> O
             ("", "workspaceFolderBasename" | "workspaceRootFolderName" | "sourceDirName") => {
                 name_of(root)?
             }
-            ("", "presetName") if !preset.is_empty() => preset.to_owned(),
+            ("", "presetName") if !scope.preset.is_empty() => scope.preset.to_owned(),
+            ("", "fileDir") => scope.file.parent()?.display().to_string(),
             ("", "userHome") => environment.home()?.display().to_string(),
             ("", "pathSeparator") => "/".to_owned(),
             ("", "dollar") => "$".to_owned(),
-            ("env" | "penv", name) => environment.get(name)?.to_owned(),
+            ("env", name) => {
+                let own = presets::variable(scope.variables, name);
+                own.or_else(|| environment.get(name))?.to_owned()
+            }
+            ("penv", name) => environment.get(name)?.to_owned(),
             ("", name) => {
                 // VS Code: a folder of the workspace by its name; a variable of the environment.
-                let folder = name
-                    .strip_prefix("workspaceFolder:")
-                    .map(|_| root.display().to_string());
+                let folder = name.strip_prefix("workspaceFolder:").map(|name| {
+                    let folder = scope.folders.iter().find(|(it, _)| it == name);
+                    let path = folder.map_or(root, |(_, path)| path);
+                    path.display().to_string()
+                });
                 let variable = name
                     .strip_prefix("env:")
                     .and_then(|name| environment.get(name));
@@ -197,12 +252,21 @@ mod tests {
             ("${sourceParentDir}/${presetName}", Some("/w/dev")),
             ("$env{OUT}/${env:OUT}", Some("/o//o")),
             ("~/b", Some("/home/me/b")),
+            ("${fileDir}/b", Some("/w/p/cmake/b")),
+            ("${workspaceFolder:gw}/b", Some("/w/p/fw/gw/b")),
             ("${config:other}/x", None),
             ("$penv{NONE}", None),
             ("$", None),
             ("", None),
         ] {
-            let expanded = expand(text, Path::new("/w/p"), "dev", &environment);
+            let scope = Scope {
+                root: Path::new("/w/p"),
+                file: Path::new("/w/p/cmake/x.json"),
+                preset: "dev",
+                variables: &[],
+                folders: &[("gw".to_owned(), "/w/p/fw/gw".into())],
+            };
+            let expanded = expand(text, &scope, &environment);
             assert_eq!(expanded.as_deref(), expected, "{text}");
         }
     }

@@ -5,6 +5,7 @@ mod cargo;
 mod espidf;
 mod files;
 mod loose;
+mod named;
 mod platformio;
 mod zephyr;
 

@@ -1,0 +1,85 @@
+//! Builds that settings and presets name.
+
+use fbuild_chip::Chip;
+
+use super::files::{Files, names};
+
+const FLASHER_ARGS: &str = r#"{"flash_files": {"0x10000": "app.bin"}}"#;
+
+#[test]
+fn a_build_is_found_whatever_tool_made_it() {
+    let files = Files::new(&[
+        (
+            "p/.vscode/arduino.json",
+            r#"{"sketch": "s/s.ino", "output": "../out"}"#,
+        ),
+        ("p/s/s.ino", ""),
+        (
+            "p/.vscode/settings.json",
+            r#"{"cmake.buildDirectory": "${workspaceFolder}/../zephyr"}"#,
+        ),
+        ("zephyr/zephyr/runners.yaml", "flash-runner: esp32\n"),
+        ("zephyr/zephyr/zephyr.bin", ""),
+    ]);
+    files.image("out/s.ino.bin", Chip::Esp32);
+    let found = files.found_in("p");
+    let mut found = names(&found);
+    found.sort_unstable();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("arduino:") && found[1].starts_with("zephyr:"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn presets_inherit_across_files_and_have_their_own_variables() {
+    let files = Files::new(&[
+        (
+            "p/CMakePresets.json",
+            r#"{"include": ["cmake/base.json"], "configurePresets": [
+                {"name": "dev", "inherits": "base"},
+                {"name": "prod", "inherits": ["base"], "environment": {"OUT": "other"}},
+                {"name": "here", "binaryDir": "${fileDir}/../third"}]}"#,
+        ),
+        (
+            "p/cmake/base.json",
+            r#"{"configurePresets": [{"name": "base", "hidden": true, "environment": {"OUT": "out"},
+                "binaryDir": "${sourceParentDir}/$env{OUT}/${presetName}"}]}"#,
+        ),
+        ("out/dev/flasher_args.json", FLASHER_ARGS),
+        ("other/prod/flasher_args.json", FLASHER_ARGS),
+        ("third/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let found = files.found_in("p");
+    let places: Vec<_> = found.targets.iter().map(|it| it.found_in.clone()).collect();
+    let expected = ["out/dev", "other/prod", "third"];
+    let expected = expected.map(|dir| files.root().join(dir).join("flasher_args.json"));
+    assert_eq!(places, expected);
+    assert_eq!(found.passed, []);
+}
+
+#[test]
+fn a_name_with_a_variable_that_is_not_known_is_told() {
+    let text = r#"{"cmake.buildDirectory": "${workspaceFolder}/../out/${buildType}"}"#;
+    let files = Files::new(&[(".vscode/settings.json", text)]);
+    let passed = files.found_in("").passed;
+    assert!(passed[0].why.contains("${buildType}"), "{passed:?}");
+}
+
+#[test]
+fn a_workspace_names_its_folders() {
+    let files = Files::new(&[
+        (
+            "w/x.code-workspace",
+            r#"{"folders": [{"name": "gw", "path": "firmware/gw"}],
+                "settings": {"idf.buildPath": "${workspaceFolder:gw}/../../../out"}}"#,
+        ),
+        ("out/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let found = files.found_in("w");
+    assert_eq!(
+        found.targets[0].found_in,
+        files.root().join("out/flasher_args.json")
+    );
+}
