@@ -95,6 +95,20 @@ impl Discovery {
 
     fn unknown(&self, name: &str) -> InputError {
         let unbuilt = self.unbuilt(Some(name));
+        let is_meant = |what: &&String| {
+            let of = what.split(" is for ").next().unwrap_or_default();
+            of == name || of.split_once(':').is_some_and(|(_, rest)| rest == name)
+        };
+        if let Some(foreign) = self
+            .foreign
+            .iter()
+            .find(is_meant)
+            .filter(|_| unbuilt.is_none())
+        {
+            let remedy = "Deploy it with the tool that built it; only chips of the ESP32 family are \
+                          deployed to here.";
+            return InputError::new("unknown-target", foreign.clone(), remedy);
+        }
         let names: Vec<_> = self
             .targets
             .iter()

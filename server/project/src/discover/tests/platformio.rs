@@ -155,6 +155,8 @@ fn a_foreign_platform_is_foreign_whatever_its_image_looks_like() {
     let found = files.found_in("");
     assert_eq!(names(&found), [""; 0]);
     assert_eq!(found.foreign, ["env:d1 is for espressif8266"]);
+    let told = found.target("d1").unwrap_err().to_string();
+    assert_eq!(told, "env:d1 is for espressif8266");
     let unbuilt: Vec<_> = found.unbuilt.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(unbuilt, ["platformio:own"]);
 }
