@@ -20,7 +20,6 @@ const MAX_FOUND: usize = 100;
 const SKIPPED: &[&str] = &[
     "node_modules",
     "managed_components",
-    "esp-idf",
     "venv",
     "__pycache__",
     "libdeps",
@@ -61,6 +60,9 @@ impl Survey {
                     "there are more than {MAX_FOUND} projects and builds; the rest was left out"
                 ));
                 break;
+            }
+            if level > 0 && names.is_espidf_itself(&dir) {
+                continue;
             }
             if level > 0 && names.is_build(&dir) {
                 // What lies below it belongs to it: the boot loader's own build, for one.
@@ -156,6 +158,11 @@ impl Names {
             || self.has("CMakeLists.txt")
                 && (self.has("sdkconfig") || self.has("sdkconfig.defaults") || self.has_dir("main"))
             || sketch.is_some_and(|name| self.has(&format!("{name}.ino")))
+    }
+
+    /// ESP-IDF's own sources, whose examples are nobody's task; a project may have that name, too.
+    fn is_espidf_itself(&self, dir: &Path) -> bool {
+        self.has_dir("components") && self.has_dir("tools") && dir.join("tools/idf.py").is_file()
     }
 
     fn is_cargo_target(&self) -> bool {

@@ -97,3 +97,14 @@ fn files_of_another_copy_are_told() {
     );
     assert!(remarks.starts_with(&expected), "{remarks}");
 }
+
+#[test]
+fn a_project_may_be_called_esp_idf_and_esp_idf_itself_is_none() {
+    let files = Files::new(&[
+        ("esp-idf/build/flasher_args.json", FLASHER_ARGS),
+        ("sdk/tools/idf.py", ""),
+        ("sdk/components/x/x.c", ""),
+        ("sdk/examples/hello/flasher_args.json", FLASHER_ARGS),
+    ]);
+    assert_eq!(only(&files, "").name, "espidf:esp-idf/build");
+}
