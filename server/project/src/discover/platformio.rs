@@ -18,7 +18,9 @@ use std::time::{Duration, SystemTime};
 use super::environment::Environment;
 use super::flasher_args::FlasherArgs;
 use super::platformio_board::Board;
-use super::platformio_config::{self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig};
+use super::platformio_config::{
+    self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig, is_env_name,
+};
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
 use crate::input_error::InputError;
@@ -112,6 +114,10 @@ fn find_env(
     }
     let name = format!("platformio:{env}");
     if !app.is_file() && !dir.join("bootloader.bin").is_file() {
+        if !is_env_name(env) {
+            // PlatformIO builds nothing of it, which is a problem that is told.
+            return Ok(());
+        }
         let place = config.shown("platformio", "build_dir");
         let looked_for = place.map_or(app, |written| {
             Path::new(&written).join(env).join("firmware.bin")

@@ -28,8 +28,9 @@ use inherited::{Base, Inherited};
 pub use load::{Files, OnDisk};
 pub use origin::Origin;
 pub use reference::{Reference, references};
+pub(super) use value::is_env_name;
 pub use value::{ConfigProblem, ProblemKind, Value, list_items};
-use value::{is_env_name, normal, split_list};
+use value::{normal, split_list};
 
 /// Name of the file.
 pub(crate) const FILE_NAME: &str = "platformio.ini";

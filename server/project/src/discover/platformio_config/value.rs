@@ -84,7 +84,7 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     out
 }
 
-pub(super) fn is_env_name(name: &str) -> bool {
+pub(in crate::discover) fn is_env_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.chars().all(allowed)
 }
