@@ -4,6 +4,7 @@
 mod board;
 mod build;
 mod buttons;
+mod crash;
 mod next;
 mod outcome;
 mod plan;
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub(crate) use board::{Fact, board_name, facts, past_deploy, work};
 pub(crate) use build::build;
 pub(crate) use buttons::{Asked, Button};
+pub(crate) use crash::crash;
 pub(crate) use next::{Next, next, unfinished};
 pub(crate) use outcome::outcome;
 pub(crate) use step::step;

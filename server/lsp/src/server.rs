@@ -14,6 +14,7 @@ mod arguments;
 mod background;
 mod commands;
 mod configuration;
+mod crashes;
 mod desk;
 mod documents;
 mod editing;

@@ -77,6 +77,24 @@ pub(crate) fn headline(crash: &Crash) -> String {
     line
 }
 
+/// `LoadProhibited reading 0x00000004`, `assert failed: x > 0`
+pub(crate) fn short(crash: &Crash) -> String {
+    let cause = &crash.cause;
+    let reach = if cause.starts_with("Load") {
+        "reading"
+    } else if cause.starts_with("Store") {
+        "writing"
+    } else {
+        "at"
+    };
+    let address = crash.fault_address;
+    let address = address.map(|address| format!(" {reach} {address:#010x}"));
+    let message = crash.message.as_ref().map(|text| format!(": {text}"));
+    let mut short = cause.clone();
+    short.extend([address, message].into_iter().flatten());
+    short
+}
+
 /// A line each; endless recursion is shown once.
 fn frames(frames: &[Frame], lines: &mut Vec<String>) {
     let mut before = String::new();

@@ -4,6 +4,7 @@
 mod board;
 mod build;
 mod cancel;
+mod crash;
 mod debug_info;
 mod deploy;
 mod lists;
@@ -30,7 +31,7 @@ use crate::explain::Asked;
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
-pub(crate) const NAMES: [&str; 21] = [
+pub(crate) const NAMES: [&str; 23] = [
     "fbuild.server.deploy",
     "fbuild.server.verify",
     "fbuild.server.plan",
@@ -49,6 +50,8 @@ pub(crate) const NAMES: [&str; 21] = [
     "fbuild.server.monitor.reset",
     "fbuild.server.monitor.read",
     "fbuild.server.monitor.list",
+    "fbuild.server.monitor.showCrash",
+    "fbuild.server.monitor.dismiss",
     "fbuild.server.jobs",
     "fbuild.server.history",
     "fbuild.server.debugInfo",
@@ -114,6 +117,8 @@ pub(crate) async fn run(
         "fbuild.server.monitor.reset" => monitor::reset(desk, fields).await,
         "fbuild.server.monitor.read" => monitor::read(desk, fields).await,
         "fbuild.server.monitor.list" => monitor::list(desk),
+        "fbuild.server.monitor.showCrash" => crash::show(desk, fields).await,
+        "fbuild.server.monitor.dismiss" => crash::dismiss(desk, fields),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::Patience;
 use super::configuration::Configuration;
+use super::crashes::Crashes;
 use super::documents::Documents;
 use super::editing::projects::Projects;
 use super::editor::Editor;
@@ -36,6 +37,8 @@ pub(crate) struct Desk {
     pub(crate) documents: Documents,
     /// What is known around them.
     pub(crate) projects: Projects,
+    /// Crashes of boards, on the lines that they lead to.
+    pub(crate) crashes: Crashes,
     /// What builds found wrong.
     pub(crate) problems: Problems,
     /// The user's settings.
@@ -81,6 +84,7 @@ impl Desk {
             session: Session::default(),
             documents: Documents::default(),
             projects: Projects::default(),
+            crashes: Crashes::default(),
             problems: Problems::default(),
             editor: Editor::new(client, patience.client, patience.person),
             ending,

@@ -46,10 +46,11 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
                 Unchecked::Gone(uri) => (uri, None),
             };
             let Ok(url) = Url::parse(&uri) else { continue };
-            let of_builds = desk.problems.of(&uri);
+            let mut others = desk.problems.of(&uri);
+            others.extend(desk.crashes.of(&uri));
             let (mut all, version) = match found {
                 Some((found, version)) => (found, version),
-                None if !of_builds.is_empty() => (Vec::new(), None),
+                None if !others.is_empty() => (Vec::new(), None),
                 None => {
                     if shown.remove(&uri) {
                         desk.editor.diagnostics(url, vec![], None).await;
@@ -57,7 +58,7 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
                     continue;
                 }
             };
-            all.extend(of_builds);
+            all.extend(others);
             shown.insert(uri);
             desk.editor.diagnostics(url, all, version).await;
         }

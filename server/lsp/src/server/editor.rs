@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use lsp_types::notification::{Progress, PublishDiagnostics};
 use lsp_types::request::{
-    CodeLensRefresh, InlayHintRefreshRequest, RegisterCapability, Request, ShowMessageRequest,
-    WorkDoneProgressCreate, WorkspaceConfiguration,
+    CodeLensRefresh, InlayHintRefreshRequest, RegisterCapability, Request, ShowDocument,
+    ShowMessageRequest, WorkDoneProgressCreate, WorkspaceConfiguration,
 };
 use lsp_types::{
     ConfigurationItem, ConfigurationParams, Diagnostic, MessageActionItem, MessageType,
     NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams, Registration,
-    RegistrationParams, ShowMessageRequestParams, Url, WorkDoneProgress, WorkDoneProgressBegin,
-    WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
+    RegistrationParams, ShowDocumentParams, ShowMessageRequestParams, Url, WorkDoneProgress,
+    WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
+    WorkDoneProgressReport,
 };
 use serde_json::Value;
 
@@ -107,6 +108,18 @@ impl Editor {
         let params = RegistrationParams { registrations };
         let answer = self.request::<RegisterCapability>(params, self.patience);
         answer.await.is_some()
+    }
+
+    /// Asks the client to show a file to the person.
+    pub(crate) async fn show_file(&self, uri: Url) -> bool {
+        let params = ShowDocumentParams {
+            uri,
+            external: None,
+            take_focus: Some(true),
+            selection: None,
+        };
+        let answer = self.request::<ShowDocument>(params, self.patience);
+        answer.await.is_some_and(|answer| answer.success)
     }
 
     /// Asks the client to ask for these again.

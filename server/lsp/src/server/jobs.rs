@@ -153,6 +153,13 @@ impl Jobs {
         })
     }
 
+    /// A number that no job has: of something else that is told as one.
+    pub(crate) fn number(&self) -> u64 {
+        let mut table = self.table();
+        table.last_id += 1;
+        table.last_id
+    }
+
     /// Asks the named jobs to stop at their next block; how many that were.
     pub(crate) fn cancel(&self, handle: &Handle) -> usize {
         let port = match handle {

@@ -1,8 +1,9 @@
 //! A monitor of the server: a thread that listens to one port, from its start until somebody stops it.
 //!
 //! Who else wants the port asks for it by [`super::monitors`]; what the thread hears is there, too. [`tell`]
-//! passes it on to a client that follows.
+//! passes it on to a client that follows, [`report`] puts crashes onto the lines that they lead to.
 
+mod report;
 mod tell;
 
 use std::fs::{File, OpenOptions};
@@ -16,9 +17,11 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::request::Request;
 use fbuild_link::Link;
 use fbuild_monitor::boot::BootFact;
+use fbuild_monitor::crash::{Crash, Kind};
 use fbuild_monitor::filter::Filter;
 use fbuild_monitor::line::{Line, LineEnd};
 use fbuild_monitor::text::without_colours;
+use fbuild_monitor::trace::Trace;
 use fbuild_project::target::Target;
 
 use super::desk::Desk;
@@ -103,7 +106,7 @@ pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Fail
 
 /// The thread's whole life. The seat is left after it, when the port is closed.
 fn thread(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     start: Start,
     log: Option<File>,
     seat: &Seat,
@@ -131,6 +134,7 @@ fn thread(
     let mut listening = Listening {
         desk,
         seat,
+        project: start.project.clone(),
         listener,
         reader: Reader::default(),
         elfs: Elfs::of_targets(&start.project, start.target.as_ref()),
@@ -154,8 +158,9 @@ fn thread(
 }
 
 struct Listening<'a> {
-    desk: &'a Desk,
+    desk: &'a Arc<Desk>,
     seat: &'a Seat,
+    project: PathBuf,
     listener: Listener<'a>,
     reader: Reader,
     elfs: Elfs,
@@ -322,6 +327,7 @@ impl Listening<'_> {
             return;
         }
         let mut events = Vec::new();
+        let mut crashes = Vec::new();
         for item in items {
             match item {
                 Item::Line(line) => {
@@ -335,6 +341,7 @@ impl Listening<'_> {
                     self.screen.crash(&crash, &trace);
                     let time = iso(self.clock.time_of(crash.at));
                     events.push(MonitorEvent::crash(time, &crash, &trace));
+                    crashes.push((crash, trace));
                 }
             }
         }
@@ -346,6 +353,14 @@ impl Listening<'_> {
                 record.add(event);
             }
         });
+        let is_loop = |(crash, _): &(Box<Crash>, Trace)| crash.kind == Kind::BootLoop;
+        for (number, crash) in crashes.iter().enumerate() {
+            // That it is a loop is said of the crash before.
+            if !is_loop(crash) {
+                let loops = crashes.get(number + 1).is_some_and(is_loop);
+                self.report(&crash.0, &crash.1, loops);
+            }
+        }
     }
 
     fn line(&self, line: &Line) -> MonitorEvent {
@@ -389,7 +404,7 @@ impl Listening<'_> {
     fn finish(&mut self) {
         let items = self.reader.finish();
         self.show(items);
-        self.screen.end_line();
+        self.screen.note("the monitor has ended");
         // The record is locked only as long as its state is read.
         let state = self.seat.monitor.record().state;
         self.publish(state);

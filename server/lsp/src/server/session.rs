@@ -15,6 +15,10 @@ pub(crate) struct Capabilities {
     pub(crate) work_done_progress: bool,
     /// It can be asked for its settings.
     pub(crate) configuration: bool,
+    /// It can be asked to show a file.
+    pub(crate) shows_documents: bool,
+    /// It can be asked to send further documents, and to ask about them.
+    pub(crate) registers_documents: bool,
     /// It can be asked to tell about changed files, and about changed settings.
     pub(crate) registers_files: bool,
     pub(crate) registers_configuration: bool,
@@ -56,6 +60,14 @@ impl Capabilities {
         Self {
             work_done_progress: is_on("/window/workDoneProgress"),
             configuration: is_on("/workspace/configuration"),
+            shows_documents: is_on("/window/showDocument/support"),
+            registers_documents: [
+                "/textDocument/synchronization/dynamicRegistration",
+                "/textDocument/hover/dynamicRegistration",
+                "/textDocument/codeAction/dynamicRegistration",
+            ]
+            .into_iter()
+            .all(is_on),
             registers_files: is_on("/workspace/didChangeWatchedFiles/dynamicRegistration"),
             registers_configuration: is_on("/workspace/didChangeConfiguration/dynamicRegistration"),
             wants: Wants {

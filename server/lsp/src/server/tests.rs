@@ -7,6 +7,7 @@ mod cancel;
 mod choices;
 mod commands;
 mod configuration;
+mod crashes;
 mod data_loss;
 mod editing;
 mod editing_projects;

@@ -10,8 +10,8 @@ use fbuild_editing::facts::Facts;
 use fbuild_editing::format::{Format, View};
 use fbuild_editing::formats::{self, Kind};
 use lsp_types::{
-    CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic, DocumentSymbol,
-    Hover, InlayHint, Position, Range, TextEdit, Url,
+    CodeAction, CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic,
+    DocumentSymbol, Hover, InlayHint, Position, Range, TextEdit, Url,
 };
 
 use super::protocol::Protocol;
@@ -103,6 +103,30 @@ pub(crate) async fn actions(
     range: Range,
     context: &CodeActionContext,
 ) -> Option<Vec<CodeActionOrCommand>> {
+    let mut actions = desk.crashes.actions(uri.as_str(), range);
+    let helped = of_format(desk, uri, range, context).await;
+    let is_helped = helped.is_some() || !actions.is_empty();
+    actions.extend(helped.unwrap_or_default());
+    let wanted = |kind: &str| match &context.only {
+        None => true,
+        Some(only) => only.iter().any(|only| kind.starts_with(only.as_str())),
+    };
+    actions.retain(|action| {
+        action
+            .kind
+            .as_ref()
+            .is_none_or(|kind| wanted(kind.as_str()))
+    });
+    let actions = actions.into_iter().map(CodeActionOrCommand::CodeAction);
+    is_helped.then(|| actions.collect())
+}
+
+async fn of_format(
+    desk: &Arc<Desk>,
+    uri: &Url,
+    range: Range,
+    context: &CodeActionContext,
+) -> Option<Vec<CodeAction>> {
     let subject = Subject::of(desk, uri).await?;
     let protocol = subject.protocol(desk);
     let span = protocol.span(range)?;
@@ -117,22 +141,7 @@ pub(crate) async fn actions(
     }
     let others = subject.ask(|format, view| format.actions(view, span.clone()));
     actions.extend(others.iter().map(|fix| protocol.fix(fix, uri, None)));
-    let wanted = |kind: &str| match &context.only {
-        None => true,
-        Some(only) => only.iter().any(|only| kind.starts_with(only.as_str())),
-    };
-    actions.retain(|action| {
-        action
-            .kind
-            .as_ref()
-            .is_none_or(|kind| wanted(kind.as_str()))
-    });
-    Some(
-        actions
-            .into_iter()
-            .map(CodeActionOrCommand::CodeAction)
-            .collect(),
-    )
+    Some(actions)
 }
 
 /// The range, and the diagnostics on its lines that the client names: Neovim names all of the line
@@ -151,6 +160,9 @@ fn asked_about(range: Range, context: &CodeActionContext) -> Range {
 }
 
 pub(crate) async fn hover(desk: &Arc<Desk>, uri: &Url, at: Position) -> Option<Hover> {
+    if let Some(crash) = desk.crashes.hover(uri.as_str(), at) {
+        return Some(crash);
+    }
     let subject = Subject::of(desk, uri).await?;
     let protocol = subject.protocol(desk);
     let at = protocol.offset(at);

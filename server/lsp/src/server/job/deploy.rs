@@ -366,6 +366,10 @@ impl Run {
                 }
             });
         };
+        if matches!(request.mode, Mode::Auto | Mode::Full) {
+            let gone = stand.desk.crashes.forget(&request.port);
+            stand.desk.documents.recheck(gone);
+        }
         let keeps = self.monitor_baud.is_some();
         let link = stand.borrow(&request.port, Some(&request.target), keeps);
         let boards = &stand.desk.boards;

@@ -192,7 +192,7 @@ async fn a_client_with_nothing_to_say_keeps_what_it_said_before() {
             .notify("workspace/didChangeConfiguration", &changed)
             .await;
     }
-    client.leave_with_unread("workspace/configuration").await;
+    client.leave_with_unread(&["workspace/configuration"]).await;
 }
 
 /// A project may be a part of the folder that is open.

@@ -148,7 +148,7 @@ async fn an_environment_is_deployed_from_its_lens() {
         "{offered:?}"
     );
     client
-        .leave_with_unread("textDocument/publishDiagnostics")
+        .leave_with_unread(&["textDocument/publishDiagnostics"])
         .await;
 }
 
@@ -174,7 +174,7 @@ async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
     let message = all[0]["message"].as_str().unwrap();
     assert!(message.contains("has 4 MB of flash"), "{message}");
     client
-        .leave_with_unread("textDocument/publishDiagnostics")
+        .leave_with_unread(&["textDocument/publishDiagnostics"])
         .await;
 }
 
@@ -205,7 +205,7 @@ async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
     let message = all[0]["message"].as_str().unwrap();
     assert!(message.contains(refused), "{message}\n{refused}");
     client
-        .leave_with_unread("textDocument/publishDiagnostics")
+        .leave_with_unread(&["textDocument/publishDiagnostics"])
         .await;
 }
 
@@ -218,7 +218,7 @@ async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marke
     let (found, _) = diagnostics(&mut client, name, 2).await;
     assert_eq!(found, ["json 3:2-3", "file-missing 2:12-20"]);
     client
-        .leave_with_unread("textDocument/publishDiagnostics")
+        .leave_with_unread(&["textDocument/publishDiagnostics"])
         .await;
 }
 
@@ -260,6 +260,6 @@ async fn a_file_of_extra_configs_is_a_part_of_its_project() {
     assert_eq!(target, "platformio:s3");
     // A look that was under way when the file was saved may say the same again.
     client
-        .leave_with_unread("textDocument/publishDiagnostics")
+        .leave_with_unread(&["textDocument/publishDiagnostics"])
         .await;
 }

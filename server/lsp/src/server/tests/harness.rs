@@ -29,6 +29,7 @@ pub(super) struct Builder {
     shows_progress: bool,
     capabilities: Value,
     general: Value,
+    text_document: Value,
     options: Value,
     log: Tap,
 }
@@ -48,6 +49,7 @@ impl Builder {
             shows_progress: false,
             capabilities: json!({}),
             general: json!({}),
+            text_document: json!({}),
             options: Value::Null,
             log: Tap::default(),
         }
@@ -62,6 +64,12 @@ impl Builder {
     /// Announces how it can count columns.
     pub(super) fn with_encodings(mut self, encodings: &[&str]) -> Self {
         self.general = json!({"positionEncodings": encodings});
+        self
+    }
+
+    /// Announces capabilities below `textDocument`.
+    pub(super) fn with_text_document(mut self, capabilities: &Value) -> Self {
+        self.text_document = capabilities.clone();
         self
     }
 
@@ -109,6 +117,7 @@ impl Builder {
                 "window": {"workDoneProgress": shows_progress},
                 "workspace": self.capabilities,
                 "general": self.general,
+                "textDocument": self.text_document,
             },
             "initializationOptions": self.options,
         });
@@ -303,14 +312,16 @@ impl Client {
         self.outcome(id).await
     }
 
-    /// [`Self::leave`], not minding messages of this method that may or may not have been sent.
-    pub(super) async fn leave_with_unread(mut self, method: &str) {
+    /// [`Self::leave`], not minding messages of these methods that may or may not have been sent.
+    pub(super) async fn leave_with_unread(mut self, methods: &[&str]) {
         let id = self.request("shutdown", &Value::Null).await;
         self.answer(id).await;
         self.notify("exit", &Value::Null).await;
         assert_eq!(self.exit_code().await, 0);
         self.read_all().await;
-        self.discard(method);
+        for method in methods {
+            self.discard(method);
+        }
     }
 
     /// The next request or notification of this method.

@@ -197,7 +197,7 @@ async fn what_a_deploy_would_take_is_told_when_that_changes() {
     let selected = client.answer(id).await["result"].clone();
     assert_eq!(selected["next"]["short"], "espidf:build · ttyCHOSEN");
     assert_eq!(told(&mut client).await, selected["next"]);
-    client.leave_with_unread("fbuild/ports").await;
+    client.leave_with_unread(&["fbuild/ports"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -242,7 +242,7 @@ async fn targets_are_told_when_a_build_finishes() {
                 break;
             }
         }
-        client.leave_with_unread("fbuild/targets").await;
+        client.leave_with_unread(&["fbuild/targets"]).await;
     }
 }
 

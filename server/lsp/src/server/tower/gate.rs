@@ -22,6 +22,7 @@ use crate::server::desk::Desk;
 use crate::server::editing;
 use crate::server::ending::Reason;
 use crate::server::requests;
+use crate::server::uri;
 
 /// A service in front of tower-lsp's.
 pub(crate) struct Gate<S> {
@@ -60,9 +61,23 @@ impl<S> Gate<S> {
                 if is_folders || is_files || method == "textDocument/didSave" {
                     editing::look_again(desk);
                 }
+                if method == "textDocument/didChange"
+                    && let Some(params) = params
+                {
+                    note_edit(desk, params);
+                }
                 is_settings || is_folders || is_files || desk.documents.apply(method, params)
             }
         }
+    }
+}
+
+/// A crash is gone from a line that is edited.
+fn note_edit(desk: &Desk, params: &Value) {
+    let document = params["textDocument"]["uri"].as_str().unwrap_or_default();
+    let document = uri::normal(document);
+    if desk.crashes.edited(&document, &params["contentChanges"]) {
+        desk.documents.recheck([document]);
     }
 }
 
