@@ -116,7 +116,7 @@ impl Piece {
                     state,
                     flags,
                     self.erase.start,
-                    self.erase.end - self.erase.start,
+                    self.erase.end.wrapping_sub(self.erase.start),
                     self.old_sum,
                     self.at,
                     self.len_bytes,

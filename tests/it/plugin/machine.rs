@@ -43,6 +43,19 @@ pub(super) struct Machine {
     callbacks: Vec<u32>,
 }
 
+/// What is in a machine's memory.
+pub(super) struct Memory<'m> {
+    /// `e_machine` and `e_flags`.
+    pub(super) elf: (u16, u32),
+    /// The monitor, once for each of its entries, and where it is entered.
+    pub(super) monitors: &'m [(Vec<u8>, u32)],
+    pub(super) program: &'m Program,
+    /// A boot ROM: where what is in memory.
+    pub(super) rom: &'m [(u32, Vec<u8>)],
+    /// Address of its inflater.
+    pub(super) inflate: Option<u32>,
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -51,22 +64,19 @@ impl Drop for Machine {
 }
 
 impl Machine {
-    pub(super) fn start(
-        qemu: &[&str],
-        elf: (u16, u32),
-        monitors: &[(Vec<u8>, u32)],
-        program: &Program,
-        dir: &Path,
-    ) -> Self {
-        let callbacks: Vec<u32> = (MONITOR..)
+    pub(super) fn start(qemu: &[&str], memory: &Memory<'_>, dir: &Path) -> Self {
+        let (monitors, program) = (memory.monitors, memory.program);
+        let mut callbacks: Vec<u32> = (MONITOR..)
             .step_by(MONITOR_STEP as usize)
             .zip(monitors)
             .map(|(at, (_, entry))| at + entry)
             .collect();
-        let mut content = elf_header(elf, callbacks[0]);
+        let mut content = elf_header(memory, callbacks[0]);
+        if let Some(inflate) = memory.inflate {
+            callbacks[5] = inflate;
+        }
         let mut put = |address: u32, bytes: &[u8]| {
             let at = (address - BASE) as usize;
-            content.resize(content.len().max(at + bytes.len()), 0);
             content[at..at + bytes.len()].copy_from_slice(bytes);
         };
         for (n, (monitor, _)) in monitors.iter().enumerate() {
@@ -240,20 +250,31 @@ impl Machine {
     }
 }
 
-/// A program for Linux that is one piece of memory.
-fn elf_header((machine, flags): (u16, u32), entry: u32) -> Vec<u8> {
+/// A program for Linux whose code is still to be filled in, with the ROM behind it.
+fn elf_header(memory: &Memory<'_>, entry: u32) -> Vec<u8> {
+    const CODE_LEN: u32 = 0x4000;
+    const PAGE: u32 = 0x1000;
+    let (machine, flags) = memory.elf;
     let mut header = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     let halves = |header: &mut Vec<u8>, halves: &[u16]| {
         header.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
     };
     halves(&mut header, &[2, machine]);
     header.extend(packet::words(&[1, entry, 52, 0, flags]));
-    halves(&mut header, &[52, 32, 1, 0, 0, 0]);
-    header.extend(packet::words(&[
-        1, 0, BASE, BASE, 0x4000, MEMORY_LEN, 7, 0x1000,
-    ]));
-    header.resize(0x4000, 0);
-    header
+    halves(&mut header, &[52, 32, 1 + memory.rom.len() as u16, 0, 0, 0]);
+    let segment = |at: u32, address: u32, len: u32, memory_len: u32| {
+        packet::words(&[1, at, address, address, len, memory_len, 7, PAGE])
+    };
+    header.extend(segment(0, BASE, CODE_LEN, MEMORY_LEN));
+    let mut content = vec![0; CODE_LEN as usize];
+    for (address, bytes) in memory.rom {
+        let len = bytes.len() as u32;
+        header.extend(segment(content.len() as u32, *address, len, len));
+        content.extend_from_slice(bytes);
+        content.resize(content.len().next_multiple_of(PAGE as usize), 0);
+    }
+    content[..header.len()].copy_from_slice(&header);
+    content
 }
 
 /// What is on the other side of the plugin: NOR flash, and an inflater.

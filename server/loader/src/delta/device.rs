@@ -157,7 +157,8 @@ impl Device {
             next = words.erase_at;
             end = words.erase_at.wrapping_add(words.erase_len);
             let is_in_sectors = (words.erase_at | words.erase_len) & (SECTOR_LEN - 1) == 0;
-            let is_in_run = words.erase_at >= self.first && end <= self.end;
+            let is_in_run =
+                words.erase_at >= self.first && end >= words.erase_at && end <= self.end;
             if !is_in_sectors || words.erase_len > BLOCK_LEN || !is_in_run {
                 return Err(error::PLACE);
             }
@@ -166,7 +167,7 @@ impl Device {
             && words.len_bytes.wrapping_sub(1) < BLOCK_LEN
             && words.len_bytes & (SECTOR_LEN - 1) == 0
             && words.at == next
-            && words.at.wrapping_add(words.len_bytes) <= end;
+            && words.len_bytes <= end.wrapping_sub(words.at);
         is_possible.then_some((answer, true)).ok_or(error::PLACE)
     }
 

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 /// Bytes of operations that the plugin's buffer holds.
-pub const MOST_BYTES: usize = 0x6800;
+pub const MOST_BYTES: usize = 0x8000;
 
 const MOVES: u32 = 1;
 const LITERALS: u32 = 2;

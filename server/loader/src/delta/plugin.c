@@ -84,10 +84,12 @@ int plugin(u32 call, const u8 *data, u32 len, struct response *response) {
     if (erase_len) {
       next = erase_at;
       end = erase_at + erase_len;
-      if ((erase_at | erase_len) & (SECTOR - 1) || erase_len > BLOCK || erase_at < s->first || end > s->end) return BAD_PLACE;
+      if ((erase_at | erase_len) & (SECTOR - 1) || erase_len > BLOCK || erase_at < s->first || end < erase_at ||
+          end > s->end)
+        return BAD_PLACE;
     }
     if (known_len > erase_len) return BAD_PLACE;
-    if (plain_len - 1 >= BLOCK || plain_len & (SECTOR - 1) || start != next || start + plain_len > end) return BAD_PLACE;
+    if (plain_len - 1 >= BLOCK || plain_len & (SECTOR - 1) || start != next || plain_len > end - start) return BAD_PLACE;
     response->after = s->self;
     return 0;
   }

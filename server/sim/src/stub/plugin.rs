@@ -21,6 +21,9 @@ use crate::timing::at_rate;
 /// Operation codes of the table. Source: esp-flasher-stub 1.1, `plugin_table.h`.
 pub(super) const OPS: std::ops::RangeInclusive<u8> = 0xD5..=0xEF;
 
+/// More than anybody uploads.
+const LONGEST_SUM: u32 = 0x1_0000;
+
 pub(super) struct Plugins {
     stub: Option<&'static Stub>,
     place: Option<Place>,
@@ -127,6 +130,10 @@ impl Plugins {
         worked(hw, Work::Sum, data.len() as u32);
         device::check_sum(data)?;
         if let Some((address, len)) = device::wants_sum(data) {
+            // Until it reads where no RAM is.
+            if len > LONGEST_SUM {
+                return Err(Trouble::Hang);
+            }
             worked(hw, Work::Sum, len);
             let bytes = self.bytes(address..address.saturating_add(len));
             return Ok((device::sum_answer(&bytes), false));
