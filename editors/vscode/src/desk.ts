@@ -5,6 +5,7 @@ import type * as vscode from "vscode";
 import type { PlanPages } from "./commands/plan.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Model } from "./model.ts";
+import type { MonitorTerminals } from "./monitor/terminals.ts";
 import type { Server } from "./server/connection.ts";
 import { project } from "./view/facts.ts";
 
@@ -15,6 +16,7 @@ export interface Desk {
   server: Server;
   jobs: Jobs;
   pages: PlanPages;
+  monitors: MonitorTerminals;
 }
 
 /** The project that a question to the server is about, as an argument. */

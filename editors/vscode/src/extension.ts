@@ -12,6 +12,8 @@ import { followFront } from "./front.ts";
 import { showFailure, tellUnfinished } from "./jobs/failure.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Model } from "./model.ts";
+import { monitorLinks } from "./monitor/links.ts";
+import { MonitorTerminals } from "./monitor/terminals.ts";
 import { Server } from "./server/connection.ts";
 import { Subscribers } from "./subscribers.ts";
 import { taskProvider } from "./tasks/provider.ts";
@@ -32,7 +34,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     // A click on a code lens is shown like a command from the palette.
     command: (command, argument, next) =>
       shown[command] ? shown[command](desk, argument ?? {}) : next(),
+    printed: (news) => {
+      monitors.hear(news);
+    },
   });
+  const monitors = new MonitorTerminals(server);
   const subscribers = new Subscribers((text) => {
     log.warn(text);
   });
@@ -50,7 +56,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     }),
     changed.event,
   );
-  const desk: Desk = { context, log, model, server, jobs, pages };
+  const desk: Desk = { context, log, model, server, jobs, pages, monitors };
 
   context.subscriptions.push(
     log,
@@ -61,6 +67,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     boardsView(desk),
     healthItem(model),
     pages.register(),
+    monitors,
+    monitorLinks(monitors),
     registerCommands(desk),
     taskProvider(desk),
     { dispose: () => void server.stop() },

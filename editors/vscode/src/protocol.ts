@@ -15,6 +15,9 @@ export const Command = {
   selectPort: "fbuild.server.selectPort",
   boardInfo: "fbuild.server.boardInfo",
   eraseFlash: "fbuild.server.eraseFlash",
+  monitorStart: "fbuild.server.monitor.start",
+  monitorStop: "fbuild.server.monitor.stop",
+  monitorWrite: "fbuild.server.monitor.write",
   history: "fbuild.server.history",
   debugInfo: "fbuild.server.debugInfo",
 } as const;
@@ -172,10 +175,24 @@ export interface History {
   boards: { name: string; port: string; deploys: PastDeploy[] }[];
 }
 
+export interface MonitorStarted {
+  monitor: { port: string } | null;
+  error: Failure | null;
+  text: Text;
+}
+
+/** `fbuild/monitor`: what a board prints. */
+export interface MonitorNews {
+  port: string;
+  state: "open" | "lent" | "given" | "gone" | "ended";
+  text: string;
+}
+
 /** `fbuild/status`: the state of a job. */
 export interface Status {
   job: number;
   kind: string;
+  outcome: string | null;
   state: "running" | "succeeded" | "failed" | "cancelled";
   target: string | null;
   port: string | null;

@@ -47,6 +47,7 @@ export async function showMenu({ model }: Desk): Promise<void> {
     entry("circuit-board", "Deploy and Choose Board", "deployToBoard"),
     entry("layers", "Deploy to Several Boards", "deployToBoards"),
     group("Board"),
+    entry("pulse", "Monitor", "monitor", "what the board prints"),
     entry("info", "Board Information", "boardInformation"),
     entry("history", "Deploy History", "deployHistory"),
     entry("trash", "Erase Whole Flash", "eraseFlash"),

@@ -15,6 +15,7 @@ import { trySimulatedBoard } from "./demo.ts";
 import { deployHistory } from "./history.ts";
 import { deployToBoards } from "./several.ts";
 import { showMenu } from "./menu.ts";
+import { startMonitor } from "./monitor.ts";
 import { showPlan } from "./plan.ts";
 
 type Handler = (given?: DeployArguments) => unknown;
@@ -32,6 +33,7 @@ export function registerCommands(desk: Desk): vscode.Disposable {
     verify: (given) => jobs.deploy("verify", only(given)),
     showPlan: (given) => showPlan(desk, only(given)),
     cancelDeploy: () => cancel(desk),
+    monitor: (given) => startMonitor(desk, only(given)),
     deployToBoards: () => deployToBoards(desk),
     selectTarget: (given) => {
       const { target, root } = only(given);

@@ -6,6 +6,7 @@ import type { LanguageClient, LanguageClientOptions } from "vscode-languageclien
 import { CloseAction, ErrorAction, ExecuteCommandRequest, State } from "vscode-languageclient/node";
 
 import type { Model } from "../model.ts";
+import type { MonitorNews } from "../protocol.ts";
 import type { Health } from "../view/facts.ts";
 import { withHealth, withPorts, withStatus, withTargets } from "../view/facts.ts";
 import { find } from "./binary.ts";
@@ -21,6 +22,8 @@ interface Parts {
   model: Model;
   /** Somebody ran a server's command by its name, as a code lens does. */
   command: (command: string, argument: unknown, next: () => unknown) => unknown;
+  /** A board printed something. */
+  printed: (news: MonitorNews) => void;
 }
 
 /** The server is not there, or went away before it answered. */
@@ -147,6 +150,7 @@ export class Server {
     client.onNotification("fbuild/status", model.taking(withStatus));
     client.onNotification("fbuild/targets", model.taking(withTargets));
     client.onNotification("fbuild/ports", model.taking(withPorts));
+    client.onNotification("fbuild/monitor", this.parts.printed);
     try {
       await client.start();
       // It may be gone again.
@@ -200,7 +204,7 @@ export class Server {
       outputChannel: this.parts.log,
       traceOutputChannel: this.parts.log,
       initializationOptions: () => ({
-        notifications: ["status", "targets", "ports"],
+        notifications: ["status", "targets", "ports", "monitor"],
         workspaceTrusted: vscode.workspace.isTrusted,
       }),
       middleware: {

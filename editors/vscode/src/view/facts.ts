@@ -1,6 +1,6 @@
 /** Everything the status bar is drawn from, and how news changes it. */
 
-import type { Next, Outcome, Port, Ports, Selection, Status, Targets } from "../protocol.ts";
+import type { Next, Outcome, Port, Ports, Selection, Status, Targets, Text } from "../protocol.ts";
 import type { Folder } from "./folder.ts";
 import { isBelow } from "./folder.ts";
 
@@ -28,6 +28,8 @@ export interface Facts {
   running: readonly Status[];
   /** The last deploy or verify, for as long as nothing newer is known. */
   latest: Finished | undefined;
+  /** The last crash of a board, until a job begins. */
+  crash: Text | undefined;
   /** The folder whose project the commands are for. */
   folder: Folder | undefined;
   /** The document in it that was looked at last. */
@@ -49,6 +51,7 @@ export const nothing: Facts = {
   ports: undefined,
   running: [],
   latest: undefined,
+  crash: undefined,
   folder: undefined,
   document: undefined,
   front: undefined,
@@ -82,9 +85,10 @@ export function hasProject({ targets }: Facts): boolean {
 /** A job went on or ended. */
 export function withStatus(facts: Facts, status: Status): Facts {
   const others = facts.running.filter((job) => job.job !== status.job);
+  if (status.outcome === "crashed") return { ...facts, crash: status.text };
   if (status.state !== "running") return { ...facts, running: others };
   const running = [...others, status].sort((a, b) => a.job - b.job);
-  return { ...facts, running };
+  return { ...facts, running, crash: undefined };
 }
 
 /** A port came or went. */

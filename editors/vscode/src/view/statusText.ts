@@ -15,7 +15,7 @@ export interface StatusText {
 }
 
 export function statusText(facts: Facts): StatusText {
-  const { health, running, latest } = facts;
+  const { health, running, latest, crash } = facts;
   const job = running.at(-1);
   if (job) {
     const more = running.length > 1 ? ` (+${running.length - 1})` : "";
@@ -30,6 +30,7 @@ export function statusText(facts: Facts): StatusText {
     case "stopped":
       return words("$(error)", "fbuild: no server", "error");
     case "ready":
+      if (crash) return words("$(bug)", crash.short, crash.level);
       return latest ? result(latest, facts) : idle(facts);
   }
 }

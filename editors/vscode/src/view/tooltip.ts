@@ -11,7 +11,7 @@ export function tooltip(facts: Facts): string {
 }
 
 function words(facts: Facts): string {
-  const { health, latest, running } = facts;
+  const { health, latest, running, crash } = facts;
   if (running.length > 0) return running.map(({ text }) => text.detail).join("\n\n");
   switch (health.kind) {
     case "starting":
@@ -20,6 +20,7 @@ function words(facts: Facts): string {
     case "stopped":
       return markdown(health.why);
     case "ready": {
+      if (crash) return crash.detail;
       const { detail, unfinished } = next(facts);
       const idle = unfinished ? `${unfinished.detail}\n\n${detail}` : detail;
       // Tables in a tooltip have no room between their columns.

@@ -103,6 +103,7 @@ export const failed: Outcome = {
 export const running: Status = {
   job: 7,
   kind: "deploy",
+  outcome: null,
   state: "running",
   target: "espidf:build",
   port: "/dev/ttyUSB0",

@@ -65,7 +65,7 @@ test("a workspace that is not trusted cannot name programs or ports", () => {
 });
 
 test("the server's commands are those of the contract", () => {
-  const known = named(/^\| `(fbuild\.server\.[a-zA-Z]+)` \|/gm);
+  const known = named(/^\| `(fbuild\.server\.[a-zA-Z.]+)` \|/gm);
   for (const command of Object.values(Command)) assert.ok(known.includes(command), command);
 });
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import type { Outcome } from "../../src/protocol.ts";
 import type { Facts } from "../../src/view/facts.ts";
+import { withStatus } from "../../src/view/facts.ts";
 import { statusText } from "../../src/view/statusText.ts";
 import { failed, folder, next, ready, running, selective, targets, words } from "./examples.ts";
 
@@ -73,4 +74,13 @@ test("without a server there is no result to trust", () => {
   });
   assert.equal(stopped.text, "$(error) fbuild: no server");
   assert.equal(stopped.colour, "error");
+});
+
+test("a crash stands until a job begins", () => {
+  const crash = { ...failed.text, short: "crashed: LoadProhibited main.c:11" };
+  const status = { ...running, kind: "monitor", outcome: "crashed", state: "failed" as const };
+  const crashed = withStatus(ready, { ...status, text: crash });
+  assert.equal(statusText(crashed).text, "$(bug) crashed: LoadProhibited main.c:11");
+  assert.equal(statusText(crashed).colour, "error");
+  assert.equal(withStatus(crashed, running).crash, undefined);
 });

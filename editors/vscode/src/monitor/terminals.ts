@@ -1,0 +1,97 @@
+/** What boards print, in a terminal for each: keys go to the board, and to close it is to stop listening. */
+
+import * as vscode from "vscode";
+
+import type { MonitorNews } from "../protocol.ts";
+import { Command } from "../protocol.ts";
+import type { Server } from "../server/connection.ts";
+import { label } from "../view/plain.ts";
+
+/** One board's. */
+class Screen implements vscode.Pseudoterminal {
+  private readonly written = new vscode.EventEmitter<string>();
+  readonly onDidWrite = this.written.event;
+  /** What came before the terminal was there. */
+  private waiting: string | undefined = "";
+  private readonly typed: (keys: string) => void;
+  private readonly closed: () => void;
+
+  constructor(typed: (keys: string) => void, closed: () => void) {
+    this.typed = typed;
+    this.closed = closed;
+  }
+
+  open(): void {
+    this.written.fire(this.waiting ?? "");
+    this.waiting = undefined;
+  }
+
+  close(): void {
+    this.closed();
+  }
+
+  handleInput(keys: string): void {
+    this.typed(keys);
+  }
+
+  write(text: string): void {
+    const lines = text.replaceAll("\n", "\r\n");
+    if (this.waiting === undefined) this.written.fire(lines);
+    else this.waiting += lines;
+  }
+}
+
+export class MonitorTerminals implements vscode.Disposable {
+  private readonly server: Server;
+  private readonly boards = new Map<string, { screen: Screen; terminal: vscode.Terminal }>();
+
+  constructor(server: Server) {
+    this.server = server;
+  }
+
+  /** Shows news of a board, in a terminal that opens without taking the focus. */
+  hear({ port, state, text }: MonitorNews): void {
+    let board = this.boards.get(port);
+    if (!board) {
+      if (state === "ended") return;
+      board = this.open(port);
+      board.terminal.show(true);
+    }
+    board.screen.write(text);
+  }
+
+  /** Brings a board's terminal to the front. */
+  show(port: string): void {
+    this.boards.get(port)?.terminal.show(true);
+  }
+
+  has(terminal: vscode.Terminal): boolean {
+    return [...this.boards.values()].some((board) => board.terminal === terminal);
+  }
+
+  dispose(): void {
+    for (const { terminal } of this.boards.values()) terminal.dispose();
+  }
+
+  private open(port: string) {
+    const screen = new Screen(
+      (text) => void this.ask(Command.monitorWrite, { port, text }),
+      () => {
+        this.boards.delete(port);
+        void this.ask(Command.monitorStop, { port });
+      },
+    );
+    const place = port.startsWith("sim:") ? "simulated board" : port.replace(/^\/dev\//, "");
+    const name = label(`Monitor: ${place}`);
+    const icon = new vscode.ThemeIcon("pulse");
+    const terminal = vscode.window.createTerminal({ name, pty: screen, iconPath: icon });
+    const board = { screen, terminal };
+    this.boards.set(port, board);
+    return board;
+  }
+
+  /** Of a server that is gone, or a monitor that has ended, nothing is to be told here. */
+  private async ask(command: string, argument: object): Promise<void> {
+    await this.server.run(command, argument).catch(() => undefined);
+  }
+}
