@@ -18,7 +18,7 @@ return {
       on_dir(root)
     end
   end,
-  init_options = { notifications = { 'status', 'ports', 'targets' } },
+  init_options = { notifications = { 'status', 'ports', 'targets', 'monitor' } },
   before_init = function(params, config)
     local options = params.initializationOptions or {}
     options.workspaceTrusted = require('fbuild.options').trusts(config.root_dir)

@@ -211,7 +211,7 @@ test('targets and ports complete', function()
   equal({ 'sim:' }, completed('FbuildDeploy espidf:build si'))
   equal({ 'sim:' }, completed('FbuildPort s'))
   equal({}, completed('FbuildVerify espidf:build sim: x'))
-  equal(14, #completed('Fbuild'))
+  equal(16, #completed('Fbuild'))
 end)
 
 test('completion starts the server that it needs', function()

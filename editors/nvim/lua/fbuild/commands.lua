@@ -49,6 +49,8 @@ local commands = {
   Port = call('choose', 'port'),
   Board = call('jobs', 'board'),
   Erase = call('jobs', 'erase'),
+  Monitor = call('monitor', 'start'),
+  Backtrace = call('monitor', 'backtrace'),
   History = function()
     ask('fbuild.server.history', function(result)
       local lines = {} ---@type string[]
@@ -121,7 +123,7 @@ end
 ---@param line string what is typed of the command
 ---@return string[]
 function M.complete(name, lead, line)
-  local takes_port = name == 'Port' or name == 'Board' or name == 'Erase'
+  local takes_port = vim.list_contains({ 'Port', 'Board', 'Erase', 'Monitor' }, name)
   local typed = vim.split(vim.trim(line), '%s+')
   local n_before = #typed - (lead == '' and 0 or 1)
   local candidates = (takes_port or n_before == 2) and ports() or targets()

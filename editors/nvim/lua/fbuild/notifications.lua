@@ -36,6 +36,9 @@ local handlers = {
       )
     end
   end,
+  ['fbuild/monitor'] = function(news, context)
+    require('fbuild.monitor').hear(assert(vim.lsp.get_client_by_id(context.client_id)), news)
+  end,
   ['fbuild/ports'] = function(result, context)
     state.of(context.client_id).ports = result.ports
     vim.cmd.redrawstatus()

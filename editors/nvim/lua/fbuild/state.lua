@@ -33,6 +33,9 @@ end
 ---@param status fbuild.Status
 function State:set_status(status)
   self.running[status.job] = status.state == 'running' and status or nil
+  if status.outcome == 'crashed' then
+    self.result = { text = '✗ ' .. status.text.short, at_ms = now_ms() }
+  end
   vim.cmd.redrawstatus()
 end
 

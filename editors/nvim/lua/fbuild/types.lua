@@ -68,6 +68,7 @@
 ---@field job integer
 ---@field kind string
 ---@field state 'running'|'succeeded'|'failed'|'cancelled'
+---@field outcome? string
 ---@field phase? string
 ---@field text fbuild.Text
 
