@@ -133,6 +133,11 @@ impl Discovery {
         }
         let remedy = match self.unbuilt.first() {
             Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
+            None if self.root.is_file() => {
+                "This is a file: name the project's directory, or deploy the file with --image \
+                 0x10000 FILE (its offset, and itself)."
+                    .to_owned()
+            }
             None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
             // It is named and not taken: in a shared directory it may be somebody else's.
             None => match self

@@ -157,4 +157,7 @@ fn somebody_in_the_wrong_directory_is_told_the_right_one() {
     assert_eq!(remedy(&inner), expected);
     let missing = remedy(&inner.join("misspelt"));
     assert_eq!(missing, "There is no such directory: check the path.");
+    let file = inner.join("app.bin");
+    std::fs::write(&file, "").unwrap();
+    assert!(remedy(&file).starts_with("This is a file: "));
 }

@@ -228,7 +228,8 @@ pub(super) fn read(
             }
         }
     }
-    if let Some(message) = missing_comma(&row) {
+    let misread = heading(&row).or_else(|| quoted(&row));
+    if let Some(message) = misread.or_else(|| missing_comma(&row)) {
         // Cells that are in the wrong column say nothing more.
         problems.truncate(before + 1);
         if let Some(first) = problems.get_mut(before) {
@@ -247,6 +248,28 @@ pub(super) fn read(
         }
     }
     row
+}
+
+/// What is reported of the names of the columns.
+fn heading(row: &Row) -> Option<String> {
+    const NAMES: [&str; 5] = ["name", "type", "subtype", "offset", "size"];
+    let mut cells = row.cells.iter().map(|cell| cell.text.to_lowercase());
+    let is_heading = NAMES
+        .iter()
+        .all(|name| cells.next().as_deref() == Some(*name));
+    is_heading.then(|| "This row names the columns: begin it with #.".to_owned())
+}
+
+/// What is reported of a row as other programs write theirs.
+fn quoted(row: &Row) -> Option<String> {
+    let is_quoted = |text: &str| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+    let count = row
+        .cells
+        .iter()
+        .filter(|cell| is_quoted(&cell.text))
+        .count();
+    (count > 1)
+        .then(|| "Quotes are a part of the text here: write the cells without them.".to_owned())
 }
 
 /// What is reported of a row in which spaces stand for commas.

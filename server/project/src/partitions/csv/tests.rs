@@ -9,10 +9,21 @@ fn code(text: &str) -> &'static str {
     compile(text, &Options::default()).unwrap_err().code
 }
 
-/// Spaces in place of commas: one problem, with the code of what the genuine tool stops at.
+/// Spaces in place of commas, or what other programs write: one problem, with the code of what the genuine
+/// tool stops at.
 #[test]
-fn a_row_without_commas_is_told_once() {
+fn a_row_that_is_none_is_told_once() {
     for (row, code, message) in [
+        (
+            "Name,Type,SubType,Offset,Size,Flags",
+            "type-unknown",
+            "This row names the columns: begin it with #.",
+        ),
+        (
+            r#""nvs","data","nvs","","0x6000""#,
+            "type-unknown",
+            "Quotes are a part of the text here: write the cells without them.",
+        ),
         (
             "partition_table   0xA000,   0x1000",
             "type-range",
