@@ -48,7 +48,8 @@ fn two_hundred_deploys_hold_no_more_than_twenty() {
             after_warm_up = Some(held(server.id()));
         }
     }
-    // Threads and files of the last job may be on their way out; they are not many.
+    // Threads and files of the last job may be on their way out, and idle threads of a pool live on for
+    // ten seconds, more of them on a busy machine. One for each deploy would be 180.
     let (kib, files, threads) = held(server.id());
     let (kib_then, files_then, threads_then) = after_warm_up.unwrap();
     assert!(
@@ -56,7 +57,7 @@ fn two_hundred_deploys_hold_no_more_than_twenty() {
         "{files_then} open files, then {files}"
     );
     assert!(
-        threads <= threads_then + 2,
+        threads <= threads_then + 20,
         "{threads_then} threads, then {threads}"
     );
     assert!(kib <= kib_then + 4096, "{kib_then} KiB, then {kib}");
