@@ -44,6 +44,8 @@ class Screen implements vscode.Pseudoterminal {
 export class MonitorTerminals implements vscode.Disposable {
   private readonly server: Server;
   private readonly boards = new Map<string, { screen: Screen; terminal: vscode.Terminal }>();
+  /** What was closed, and may still print until the server has stopped listening. */
+  private readonly closing = new Set<string>();
 
   constructor(server: Server) {
     this.server = server;
@@ -53,7 +55,7 @@ export class MonitorTerminals implements vscode.Disposable {
   hear({ port, state, text }: MonitorNews): void {
     let board = this.boards.get(port);
     if (!board) {
-      if (state === "ended") return;
+      if (state === "ended" || this.closing.has(port)) return;
       board = this.open(port);
       board.terminal.show(true);
     }
@@ -78,7 +80,8 @@ export class MonitorTerminals implements vscode.Disposable {
       (text) => void this.ask(Command.monitorWrite, { port, text }),
       () => {
         this.boards.delete(port);
-        void this.ask(Command.monitorStop, { port });
+        this.closing.add(port);
+        void this.ask(Command.monitorStop, { port }).then(() => this.closing.delete(port));
       },
     );
     const place = port.startsWith("sim:") ? "simulated board" : port.replace(/^\/dev\//, "");

@@ -251,7 +251,12 @@ describe("the extension", () => {
     };
     assert.match(JSON.stringify(said.server.client), /code-server/);
     const { notifications } = said.server.capabilities;
-    assert.deepEqual(notifications, { status: true, ports: true, targets: true });
+    assert.deepEqual(notifications, {
+      status: true,
+      ports: true,
+      targets: true,
+      monitor: true,
+    });
     await run("workbench.action.revertAndCloseActiveEditor");
   });
 });

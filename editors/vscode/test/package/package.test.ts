@@ -5,6 +5,8 @@ import { execFileSync } from "node:child_process";
 import * as path from "node:path";
 import { test } from "node:test";
 
+import { here } from "../../scripts/targets.ts";
+
 const repository = path.resolve(import.meta.dirname, "../../../..");
 const PRINT = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
 
@@ -35,7 +37,8 @@ test("the notices name everything that others wrote, with its licence", () => {
     "cargo",
     "tree",
     "--locked",
-    ..."-p fbuild-lsp -e normal --prefix none".split(" "),
+    ..."-p fbuild-lsp -e normal --prefix none --target".split(" "),
+    here()?.rust ?? "",
   );
   const crates = [...tree.matchAll(/^(\S+) v(\S+)(?: \((\*|proc-macro)\).*)?$/gm)];
   assert.ok(crates.length > 100);

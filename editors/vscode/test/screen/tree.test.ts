@@ -55,6 +55,8 @@ describe("the view", () => {
   test("has what its buttons do in the menu of the keyboard", async () => {
     const board = row(/ESP32 24:0a:c4:00:01:10 · simulated board/);
     await board.waitFor();
+    // The board that was deployed to is known by its address now, and its row goes.
+    await row(/Simulated board/).waitFor({ state: "detached" });
     await board.click();
     await window.page.keyboard.press("Shift+F10");
     const entry = window.page.getByRole("menuitem", { name: "Board Information" });
