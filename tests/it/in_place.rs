@@ -6,6 +6,7 @@ use fbuild_chip::Chip;
 use fbuild_deploy::outcome::{OutcomeKind, RegionReport};
 use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_loader::packet::op;
+use fbuild_project::target::RegionKind;
 use fbuild_sim::{Board, Faults, Timing, When};
 
 use crate::bench::{Bench, Deployed};
@@ -19,6 +20,8 @@ const SEEN: [Chip; 3] = [Chip::Esp32, Chip::Esp32S3, Chip::Esp32C3];
 /// An app with so many bytes more in front: what is behind them moves, and every 40th byte is an address that did.
 fn app(chip: Chip, inserted: usize) -> Vec<u8> {
     let mut payload = code(2, 3000);
+    // An app's descriptor.
+    payload[..4].copy_from_slice(&0xABCD_5432_u32.to_le_bytes());
     payload.extend(noise(9, inserted));
     let mut moved = code(3, APP_SECTORS * SECTOR - 3100);
     let by = noise(inserted as u64 + 1, moved.len() / 40 + 1);
@@ -140,6 +143,20 @@ fn images_shrink_and_grow() {
         assert_deployed(&deployed, &builds[new]);
         assert!(delta_bytes(&deployed) > 0, "{new}: {:#?}", deployed.report);
     }
+}
+
+/// A list of files without names: the image itself says that it is an app.
+#[test]
+fn an_app_is_known_by_its_image() {
+    let (old, new) = (build(Chip::Esp32, 0), build(Chip::Esp32, 24));
+    let kept = Kept::new(Chip::Esp32, &old);
+    let mut request = request(&new, kept.images());
+    for region in &mut request.target.regions {
+        region.kind = RegionKind::Data;
+    }
+    let deployed = board_with(Chip::Esp32, &old).deploy(&request);
+    assert_deployed(&deployed, &new);
+    assert!(delta_bytes(&deployed) > 0, "{:#?}", deployed.report);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use fbuild_project::target::RegionKind;
 use crate::delta::{Change, Differences, differences, units};
 use crate::event::Phase;
 use crate::failure::DeployError;
-use crate::image::THREE_BYTE_END;
+use crate::image::{THREE_BYTE_END, is_app};
 use crate::job::survey::Region;
 use crate::job::{InPlace, Job};
 use crate::search::Sector;
@@ -74,7 +74,8 @@ fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
 
 /// What an app is to be made from, if that is known.
 fn old_image(region: &mut Region) -> Option<Vec<u8>> {
-    let is_app = region.image.region.kind == RegionKind::App;
+    // A list of files without an "app" does not say which one it is; the file does.
+    let is_app = region.image.region.kind == RegionKind::App || is_app(&region.image.bytes);
     region.old.take().filter(|_| is_app && region.provable)
 }
 
