@@ -69,6 +69,46 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Lets our program remember no deploy, or that of the old build.
+    fn remember(&self) -> io::Result<()> {
+        let images = self.tools.state.join("fbuild-lsp/images");
+        if images.is_dir() {
+            std::fs::remove_dir_all(&images)?;
+        }
+        let Some(old) = self
+            .case
+            .old
+            .as_ref()
+            .filter(|_| self.case.scenario.remembers())
+        else {
+            return Ok(());
+        };
+        let chip = self.case.chip.name();
+        let kept = self.scratch.join(format!("images-{chip}"));
+        if !kept.is_dir() {
+            let board = self.scratch.join(format!("old-{chip}.bin"));
+            let deployed = self
+                .tools
+                .command(&self.tools.ours)
+                .arg("deploy")
+                .arg(&old.folder)
+                .arg("--port")
+                .arg(format!("sim:{}?chip={chip}", board.display()))
+                .output()?;
+            if !deployed.status.success() {
+                let said = String::from_utf8_lossy(&deployed.stderr);
+                return Err(io::Error::other(format!("the old build: {said}")));
+            }
+            std::fs::rename(&images, &kept)?;
+        }
+        std::fs::create_dir_all(&images)?;
+        for file in std::fs::read_dir(&kept)? {
+            let file = file?;
+            std::fs::copy(file.path(), images.join(file.file_name()))?;
+        }
+        Ok(())
+    }
+
     /// Starts a server and lets it deploy once, to a board of its own.
     pub(crate) fn warm_up(&mut self) -> io::Result<()> {
         let flash = self.scratch.join("warm-up.bin");
@@ -94,6 +134,7 @@ impl Bench<'_> {
             .start_in_download_mode()
             .build()
             .map_err(io::Error::other)?;
+        self.remember()?;
         let load = load();
         timeline::take();
         let server = serve_on_pty(board)?;

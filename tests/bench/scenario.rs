@@ -1,6 +1,7 @@
 //! What is on the board, what should be there, and the folders that hold the files.
 //!
-//! The firmware is MicroPython for the ESP32 (two releases) and rebuilds of it, from
+//! The firmware is MicroPython for the ESP32 (two releases) and rebuilds of it, and an app of 330
+//! objects that was linked before and after two lines were added to one of them, from
 //! `../shared/fixtures`. No public pair of builds for the S3 of comparable size exists there, so the
 //! S3 gets the same bytes with its own chip's id in the image headers, and with the hashes that
 //! belong to that: sizes, differences and compression are the same, and every tool accepts them.
@@ -21,15 +22,17 @@ use crate::parameters::FLASH_SIZE;
 pub(crate) enum Scenario {
     Same,
     String,
+    Relink,
     Relocated,
     Upgrade,
     Blank,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Same,
         Self::String,
+        Self::Relink,
         Self::Relocated,
         Self::Upgrade,
         Self::Blank,
@@ -40,6 +43,7 @@ impl Scenario {
         match self {
             Self::Same => "same",
             Self::String => "string",
+            Self::Relink => "relink",
             Self::Relocated => "relocated",
             Self::Upgrade => "upgrade",
             Self::Blank => "blank",
@@ -51,16 +55,24 @@ impl Scenario {
         match self {
             Self::Same => "nothing changed",
             Self::String => "a string edited, 2 of 366 sectors",
+            Self::Relink => "a line of code added and linked again, 408 of 421 sectors",
             Self::Relocated => "16 bytes inserted, 206 of 366 sectors",
             Self::Upgrade => "upgrade to the next release, all sectors",
             Self::Blank => "blank chip",
         }
     }
 
+    /// Whether our program has deployed the old build, too, and remembers it: as after each edit. In all
+    /// others the board is a stranger to it.
+    pub(crate) fn remembers(self) -> bool {
+        self == Self::Relink
+    }
+
     /// Files (release of boot loader and table; app) on the board before, if it is not blank.
     fn before(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Same | Self::String | Self::Relocated => Some(RELEASE_0831),
+            Self::Relink => Some(("micropython-0831", "relink/xt-base.bin")),
             Self::Upgrade => Some(RELEASE_0608),
             Self::Blank => None,
         }
@@ -70,6 +82,7 @@ impl Scenario {
         match self {
             Self::Same | Self::Upgrade | Self::Blank => RELEASE_0831,
             Self::String => ("micropython-0831", "pairs/mp-a-string.bin"),
+            Self::Relink => ("micropython-0831", "relink/xt-printf.bin"),
             Self::Relocated => ("micropython-0831", "pairs/mp-c2-insert16-relocated.bin"),
         }
     }
@@ -202,6 +215,8 @@ impl Build {
             let mut bytes = fs::read(source)?;
             if name != sources_table() {
                 set_chip(&mut bytes, chip);
+            } else if app.starts_with("relink/") {
+                make_room(&mut bytes);
             }
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
@@ -240,6 +255,16 @@ impl Build {
 /// The one file of a build without an image header.
 fn sources_table() -> &'static str {
     "partition_table/partition-table.bin"
+}
+
+/// Extends the app's partition to the next one, at 0x200000: apps of this size are too large for
+/// MicroPython's. The row with the MD5, which may be missing, goes. Layout: ESP-IDF's documentation,
+/// "Partition Tables", rows of 32 bytes, the size at byte 8 of each.
+fn make_room(table: &mut [u8]) {
+    const APP_SIZE: Range<usize> = 2 * 32 + 8..2 * 32 + 12;
+    const MD5_ROW: Range<usize> = 4 * 32..5 * 32;
+    table[APP_SIZE].copy_from_slice(&0x1F_0000_u32.to_le_bytes());
+    table[MD5_ROW].fill(0xFF);
 }
 
 /// Writes a chip's id into an image's header and makes the appended SHA-256 right again. Layout:
