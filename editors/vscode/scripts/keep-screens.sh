@@ -3,7 +3,7 @@
 # Made smaller with pngquant and optipng where they are there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for name in progress tooltip failure editing; do
+for name in progress tooltip failure editing board-crash; do
     cp "out/screens/$name.png" "images/$name.png"
     if command -v pngquant >/dev/null; then pngquant --force --skip-if-larger --ext .png "images/$name.png" || true; fi
     if command -v optipng >/dev/null; then optipng -quiet -o5 "images/$name.png"; fi

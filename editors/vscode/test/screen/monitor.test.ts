@@ -58,7 +58,7 @@ describe("a monitor", () => {
     const line = window.page.locator(".view-line", { hasText: "return g->rows" });
     const words = await window.hover(line, /LoadProhibited reading 0x00000004/);
     assert.match(words, /tick at \/src\/clock\/main\/main\.c:17/);
-    await window.picture("crash");
+    await window.picture("board-crash");
   });
 
   test("goes on over the next deploy, which takes the crash away until it comes again", async () => {
