@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::file::{self, TEXT_LIMIT};
 
 /// Directories of somebody else's sources: what is in them is a part of the project around them.
-const OTHERS: [&str; 4] = ["managed_components", "node_modules", "libdeps", "esp-idf"];
+const OTHERS: [&str; 3] = ["managed_components", "node_modules", "libdeps"];
 
 /// What makes a project of a directory. A CMakeLists.txt alone does not: every component has one.
 const SIGNS: [&str; 8] = [
@@ -26,7 +26,8 @@ pub fn project_around(inner: &Path, goes_on: impl Fn(&Path) -> bool) -> Option<P
     let mut around: Vec<&Path> = inner.ancestors().take_while(|dir| goes_on(dir)).collect();
     let is_others = |dir: &&Path| {
         let name = dir.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| OTHERS.contains(&name))
+        // ESP-IDF itself; a project may have its name.
+        name.is_some_and(|name| OTHERS.contains(&name)) || dir.join("tools/idf.py").is_file()
     };
     if let Some(outermost) = around.iter().rposition(is_others) {
         around.drain(..=outermost);
@@ -67,6 +68,10 @@ mod tests {
             "two/sensor/main/main.c",
             "two/sensor/components/x/CMakeLists.txt",
             "two/sensor/managed_components/y/examples/z/sdkconfig.defaults",
+            "two/sensor/idf/tools/idf.py",
+            "two/sensor/idf/examples/a/sdkconfig.defaults",
+            "two/esp-idf/CMakeLists.txt",
+            "two/esp-idf/main/main.c",
             "two/gateway/platformio.ini",
             "two/gateway/src/main.cpp",
             "two/fw/Cargo.toml",
@@ -96,6 +101,8 @@ mod tests {
                 "two/sensor/managed_components/y/examples/z/main.c",
                 Some("sensor"),
             ),
+            ("two/sensor/idf/examples/a/main.c", Some("sensor")),
+            ("two/esp-idf/main/main.c", Some("esp-idf")),
             ("two/gateway/src/main.cpp", Some("gateway")),
             ("two/gateway", Some("gateway")),
             ("two/fw/app/src/main.rs", Some("fw")),
