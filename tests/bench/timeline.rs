@@ -160,7 +160,10 @@ pub(crate) fn phases(
             .map_or(command.at, |at| board_start + at)
             .clamp(command.at, until);
         let begins_anew = next.is_some_and(|next| next.op == "SYNC" && command.op != "SYNC");
-        has_begun |= matches!(command.op.as_str(), "FLASH_BEGIN" | "FLASH_DEFL_BEGIN");
+        has_begun |= matches!(
+            command.op.as_str(),
+            "FLASH_BEGIN" | "FLASH_DEFL_BEGIN" | "PLUGIN"
+        );
         wrote |= has_begun && is_data(&command.op);
         let left = last_work.is_some_and(|last| n > last);
         let phase = match command.op.as_str() {
@@ -169,6 +172,8 @@ pub(crate) fn phases(
             "SPI_FLASH_MD5" => &mut phases.compare,
             // Blocks that belong to no write, and reads, are checks of the link.
             "FLASH_DATA" | "READ_FLASH" if !has_begun => &mut phases.connect,
+            // Differences, that the board makes into the new build.
+            "PLUGIN" => &mut phases.write,
             "FLASH_END" | "FLASH_DEFL_END" if wrote => &mut phases.write,
             _ if left => &mut phases.leave,
             op if op.starts_with("FLASH_") || op.starts_with("ERASE_") => &mut phases.write,
@@ -191,7 +196,7 @@ pub(crate) fn phases(
 }
 
 fn is_data(op: &str) -> bool {
-    matches!(op, "FLASH_DATA" | "FLASH_DEFL_DATA")
+    matches!(op, "FLASH_DATA" | "FLASH_DEFL_DATA" | "PLUGIN")
 }
 
 fn seconds(from: Instant, to: Instant) -> f64 {
