@@ -12,7 +12,7 @@ mod decode;
 mod deploy;
 mod interrupt;
 mod mcp;
-pub(crate) mod monitor;
+mod monitor;
 mod outcome;
 mod plan_table;
 mod ports;

@@ -1,12 +1,14 @@
 //! Listening to a board: what it prints becomes lines and crashes, and a crash's addresses places.
 //!
-//! [`listener`] has the port, [`reader`] takes its bytes, [`elfs`] knows the files that the board may run,
+//! [`listener`] has the port, [`intake`] takes its bytes and [`reader`] reads them, [`end`] says what ends it, [`elfs`] knows the files that the board may run,
 //! [`crashes`] keeps what they name, [`told`] words a crash for a person, [`screen`] is the text of a terminal,
 //! [`clock`] says when something was printed.
 
 pub(crate) mod clock;
 pub(crate) mod crashes;
 pub(crate) mod elfs;
+pub(crate) mod end;
+pub(crate) mod intake;
 pub(crate) mod listener;
 pub(crate) mod reader;
 pub(crate) mod screen;

@@ -1,13 +1,12 @@
 //! `monitor`, and `deploy --monitor`.
 
-pub(crate) mod end;
+mod exit;
 mod keys;
 mod options;
 mod run;
 mod view;
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::Args;
 use fbuild_deploy::outcome::Backend;
@@ -26,8 +25,8 @@ use super::{USAGE, fail, interrupt};
 use crate::boards::{Boards as _, LocalBoards};
 use crate::holding::Holding;
 use crate::monitor::clock::WallClock;
+use crate::monitor::intake::Intake;
 use crate::monitor::listener::{Listener, USUAL_BAUD};
-use crate::monitor::reader::Reader;
 use crate::order::Order;
 use crate::port::{self, Wishes};
 
@@ -163,16 +162,13 @@ impl Start<'_> {
             order: self.order,
             port: self.port,
             listener,
-            reader: Reader::default(),
+            intake: Intake::new(log),
             view,
             ends,
             ending: None,
-            log,
             cancel,
             key_by_key: is_person.then(KeyByKey::start),
             keys: Keys::new(is_person, line_end),
-            last_byte: Instant::now(),
-            is_quiet: true,
         };
         if is_person {
             let name = monitor.listener.name();

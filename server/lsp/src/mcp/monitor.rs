@@ -10,10 +10,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Call;
-use crate::cli::monitor::end::{End, Ends};
 use crate::json::CrashList;
 use crate::monitor::crashes::Crashes;
 use crate::monitor::elfs::Elfs;
+use crate::monitor::end::{End, Ends};
+use crate::monitor::intake::QUIET;
 use crate::monitor::listener::{Heard, Listener};
 use crate::monitor::reader::{Item, Reader};
 use crate::monitor::told::headline;
@@ -25,8 +26,6 @@ const BYTES: usize = 16 * 1024;
 const SECONDS_MAX: f64 = 600.0;
 const BYTES_MAX: usize = 1 << 20;
 
-/// After this silence nothing more comes of a crash. A line that has not ended is looked at, too.
-const QUIET: Duration = Duration::from_secs(1);
 /// Between two notes of progress.
 const NOW_AND_THEN: Duration = Duration::from_millis(500);
 

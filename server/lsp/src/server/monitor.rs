@@ -7,11 +7,10 @@ mod report;
 mod tell;
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::request::Request;
@@ -30,14 +29,11 @@ use crate::holding::Holding;
 use crate::json::MonitorEvent;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
+use crate::monitor::intake::Intake;
 use crate::monitor::listener::{Heard, Listener};
-use crate::monitor::reader::{Item, Reader};
+use crate::monitor::reader::Item;
 use crate::monitor::screen::Screen;
 
-/// A line that has been begun is shown after this silence.
-const PROMPT: Duration = Duration::from_millis(100);
-/// After this silence nothing more comes of a crash.
-const QUIET: Duration = Duration::from_secs(1);
 /// How soon it is seen that a job has left a port without a word.
 const LOAN_POLL: Duration = Duration::from_millis(100);
 
@@ -136,14 +132,11 @@ fn thread(
         seat,
         project: start.project.clone(),
         listener,
-        reader: Reader::default(),
+        intake: Intake::new(log),
         elfs: Elfs::of_targets(&start.project, start.target.as_ref()),
         screen,
         clock,
-        log,
         is_lent: false,
-        last_byte: Instant::now(),
-        is_quiet: true,
     };
     if let Some(job) = job {
         listening.is_lent(&job);
@@ -162,16 +155,11 @@ struct Listening<'a> {
     seat: &'a Seat,
     project: PathBuf,
     listener: Listener<'a>,
-    reader: Reader,
+    intake: Intake,
     elfs: Elfs,
     screen: Screen,
     clock: WallClock,
-    /// A copy of every byte.
-    log: Option<File>,
     is_lent: bool,
-    last_byte: Instant,
-    /// What silence shows has been looked at.
-    is_quiet: bool,
 }
 
 impl Listening<'_> {
@@ -280,26 +268,19 @@ impl Listening<'_> {
         if bytes.is_empty() {
             return;
         }
-        self.last_byte = Instant::now();
-        self.is_quiet = false;
-        // The copy comes first: whatever becomes of the view, it is whole.
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.write_all(bytes)
-        {
-            self.log = None;
+        let (copied, items) = self.intake.hear(bytes, self.listener.now());
+        if let Err(error) = copied {
             self.note(&format!("the log file ends here: {error}"));
         }
-        let items = self.reader.feed(bytes, self.listener.now());
         self.show(items);
     }
 
     /// Nothing has come.
     fn silence(&mut self) {
-        let silence = self.last_byte.elapsed();
-        if silence < PROMPT || self.is_quiet {
+        let Some(silence) = self.intake.silence() else {
             return;
-        }
-        if let Some((at, text)) = self.reader.pending() {
+        };
+        if let Some((at, text)) = silence.begun {
             self.screen.pending(at, &text);
             let shown = self.screen.take();
             let begun = without_colours(&text).into_owned();
@@ -310,15 +291,12 @@ impl Listening<'_> {
                 });
             }
         }
-        if silence >= QUIET {
-            self.is_quiet = true;
-            self.end_of_crash();
-        }
+        self.show(silence.items);
     }
 
     /// Nothing more comes of a crash.
     fn end_of_crash(&mut self) {
-        let items = self.reader.quiet();
+        let items = self.intake.reader.quiet();
         self.show(items);
     }
 
@@ -402,7 +380,7 @@ impl Listening<'_> {
     }
 
     fn finish(&mut self) {
-        let items = self.reader.finish();
+        let items = self.intake.reader.finish();
         self.show(items);
         self.screen.note("the monitor has ended");
         // The record is locked only as long as its state is read.

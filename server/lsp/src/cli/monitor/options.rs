@@ -10,11 +10,11 @@ use fbuild_monitor::filter::Filter;
 use fbuild_project::target::Target;
 use regex::Regex;
 
-use super::end::Ends;
 use super::view::{Form, View};
 use crate::cli::terminal::Terminal;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
+use crate::monitor::end::Ends;
 use crate::monitor::listener::is_rate;
 use crate::monitor::screen::Screen;
 

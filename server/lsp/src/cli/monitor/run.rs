@@ -1,29 +1,24 @@
 //! The loop of a monitor: keys in, the board's output out, until something ends it.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::io;
 
 use fbuild_link::lent::Slot;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
 
 use super::super::outcome;
-use super::end::{End, Ends};
+use super::exit::exit_code;
 use super::keys::{self, Action, Input, KeyByKey, Keys};
 use super::options;
 use super::view::{Form, View};
 use crate::boards::LocalBoards;
 use crate::monitor::elfs::Elfs;
+use crate::monitor::end::{End, Ends};
+use crate::monitor::intake::Intake;
 use crate::monitor::listener::{Heard, Listener};
-use crate::monitor::reader::{Item, Reader};
+use crate::monitor::reader::Item;
 use crate::monitor::told::headline;
 use crate::order::Order;
-
-/// A line that has been begun is shown after this silence.
-const PROMPT: Duration = Duration::from_millis(100);
-/// After this silence nothing more comes of a crash.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// A monitor that runs.
 pub(super) struct Monitor<'a> {
@@ -31,20 +26,15 @@ pub(super) struct Monitor<'a> {
     pub(super) order: Order,
     pub(super) port: String,
     pub(super) listener: Listener<'a>,
-    pub(super) reader: Reader,
+    pub(super) intake: Intake,
     pub(super) elfs: Elfs,
     pub(super) view: View,
     pub(super) ends: Ends,
     /// What ends it once the crash has been read that is coming.
     pub(super) ending: Option<End>,
-    /// A copy of every byte.
-    pub(super) log: Option<File>,
     pub(super) cancel: &'a CancelToken,
     pub(super) key_by_key: Option<KeyByKey>,
     pub(super) keys: Keys,
-    pub(super) last_byte: Instant,
-    /// What silence shows has been looked at.
-    pub(super) is_quiet: bool,
 }
 
 impl Monitor<'_> {
@@ -85,7 +75,7 @@ impl Monitor<'_> {
 
     /// What ends it now.
     fn ended(&mut self) -> Option<End> {
-        if self.ending.is_some() && !self.reader.is_in_crash() {
+        if self.ending.is_some() && !self.intake.reader.is_in_crash() {
             return self.ending.take();
         }
         self.ends.by_time()
@@ -93,7 +83,7 @@ impl Monitor<'_> {
 
     /// Shows the rest, and says why it has ended; the exit code.
     pub(super) fn finish(mut self, end: &End) -> u8 {
-        let items = self.reader.finish();
+        let items = self.intake.reader.finish();
         self.show(items);
         self.view.end(end);
         drop(self.key_by_key);
@@ -106,7 +96,7 @@ impl Monitor<'_> {
             End::Crashed(what) => self.view.note(&format!("the board has crashed: {what}")),
             _ => {}
         }
-        self.ends.exit_code(end)
+        exit_code(&self.ends, end)
     }
 
     fn hear(&mut self, bytes: &[u8]) {
@@ -114,40 +104,28 @@ impl Monitor<'_> {
             self.silence();
             return;
         }
-        self.last_byte = Instant::now();
-        self.is_quiet = false;
-        // The copy comes first: whatever becomes of the view, it is whole.
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.write_all(bytes)
-        {
-            self.log = None;
+        let (copied, items) = self.intake.hear(bytes, self.listener.now());
+        if let Err(error) = copied {
             self.view.note(&format!("the log file ends here: {error}"));
         }
         self.view.bytes(bytes);
-        let items = self.reader.feed(bytes, self.listener.now());
         self.show(items);
         self.view.flush();
     }
 
     /// Nothing has come.
     fn silence(&mut self) {
-        let silence = self.last_byte.elapsed();
-        if silence < PROMPT || self.is_quiet {
+        let Some(silence) = self.intake.silence() else {
             return;
-        }
-        if let Some((at, text)) = self.reader.pending() {
+        };
+        if let Some((at, text)) = silence.begun {
             self.view.pending(at, &text);
-            self.view.flush();
             if let Some(end) = self.ends.by_text(&text) {
                 self.ending.get_or_insert(end);
             }
         }
-        if silence >= QUIET {
-            self.is_quiet = true;
-            let items = self.reader.quiet();
-            self.show(items);
-            self.view.flush();
-        }
+        self.show(silence.items);
+        self.view.flush();
     }
 
     fn show(&mut self, items: Vec<Item>) {
@@ -245,14 +223,14 @@ impl Monitor<'_> {
     }
 
     fn log_on_or_off(&mut self) {
-        if self.log.take().is_some() {
+        if self.intake.log.take().is_some() {
             self.view.note("the log file is closed");
             return;
         }
         match options::new_log() {
             Ok((path, file)) => {
                 self.view.note(&format!("logging into {}", path.display()));
-                self.log = Some(file);
+                self.intake.log = Some(file);
             }
             Err(error) => self.view.note(&error),
         }
@@ -260,7 +238,7 @@ impl Monitor<'_> {
 
     /// A job of another process has been given the port.
     fn has_given_way(&mut self, doing: &str) {
-        let items = self.reader.quiet();
+        let items = self.intake.reader.quiet();
         self.show(items);
         self.view.flush();
         let name = self.listener.name();

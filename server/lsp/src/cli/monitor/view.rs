@@ -8,9 +8,9 @@ use fbuild_monitor::line::{Line, LineEnd};
 use fbuild_monitor::trace::Trace;
 
 use super::super::terminal::Terminal;
-use super::end::End;
 use crate::json::MonitorEvent;
 use crate::monitor::clock::iso;
+use crate::monitor::end::End;
 use crate::monitor::screen::Screen;
 
 /// How it is shown.
