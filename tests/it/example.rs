@@ -1,23 +1,17 @@
 //! The README's first command, and what it says about itself.
 
-use crate::harness::{self, assert_in_flash, root};
+use crate::harness::{self, assert_holds_example, assert_in_flash, edited_example, example};
 
 #[test]
 fn the_example_goes_onto_a_board_and_then_matches() {
     let folder = tempfile::tempdir().unwrap();
     let flash = folder.path().join("board.bin");
     let port = format!("sim:{}", flash.display());
-    let project = root().join("tests/example");
+    let project = example();
 
     let first = harness::deploy(&project, &port, &[]).json();
     assert_eq!(first["outcome"], "fullFlash", "{first:#}");
-    for (offset, file) in [
-        (0x1000, "build/bootloader/bootloader.bin"),
-        (0x8000, "build/partition_table/partition-table.bin"),
-        (0x1_0000, "build/example.bin"),
-    ] {
-        assert_in_flash(&flash, offset, &project.join(file));
-    }
+    assert_holds_example(&flash, &project);
     let second = harness::deploy(&project, &port, &[]).json();
     assert_eq!(second["outcome"], "verifySkip", "{second:#}");
     let verify = harness::run(&[
@@ -35,17 +29,11 @@ fn the_example_goes_onto_a_board_and_then_matches() {
 fn an_edited_string_rewrites_three_sectors() {
     let folder = tempfile::tempdir().unwrap();
     let port = format!("sim:{}", folder.path().join("board.bin").display());
-    let first = harness::deploy(&root().join("tests/example"), &port, &[]).json();
+    let first = harness::deploy(&example(), &port, &[]).json();
     assert_eq!(first["outcome"], "fullFlash", "{first:#}");
 
     let edited = folder.path().join("edited");
-    let status = std::process::Command::new("python3")
-        .arg(root().join("tests/example/make.py"))
-        .args(["--greeting", "Hello again!", "--out"])
-        .arg(edited.join("build"))
-        .status()
-        .unwrap();
-    assert!(status.success());
+    edited_example(&edited);
     let second = harness::deploy(&edited, &port, &[]).json();
     assert_eq!(
         second["message"], "deploy succeeded (selective flash: firmware; 3 of 61 sectors)",
@@ -63,7 +51,7 @@ fn an_edited_string_rewrites_three_sectors() {
 fn the_example_can_be_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let status = std::process::Command::new("python3")
-        .arg(root().join("tests/example/make.py"))
+        .arg(example().join("make.py"))
         .arg("--out")
         .arg(folder.path())
         .status()
@@ -76,7 +64,7 @@ fn the_example_can_be_made_again() {
         "flasher_args.json",
         "project_description.json",
     ] {
-        let committed = std::fs::read(root().join("tests/example/build").join(file)).unwrap();
+        let committed = std::fs::read(example().join("build").join(file)).unwrap();
         assert!(
             committed == std::fs::read(folder.path().join(file)).unwrap(),
             "{file}"

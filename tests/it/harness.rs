@@ -180,6 +180,36 @@ pub(crate) fn python_tool(environment: &str, tool: &str) -> Option<PathBuf> {
     None
 }
 
+/// Where the files of the example go.
+pub(crate) const EXAMPLE_FILES: [(u32, &str); 3] = [
+    (0x1000, "build/bootloader/bootloader.bin"),
+    (0x8000, "build/partition_table/partition-table.bin"),
+    (0x1_0000, "build/example.bin"),
+];
+
+/// The example of the README.
+pub(crate) fn example() -> PathBuf {
+    root().join("tests/example")
+}
+
+/// The example with another text in it, made in `to`.
+pub(crate) fn edited_example(to: &Path) {
+    let status = Command::new("python3")
+        .arg(example().join("make.py"))
+        .args(["--greeting", "Hello again!", "--out"])
+        .arg(to.join("build"))
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Flash contents hold what is built of the example in `project`.
+#[track_caller]
+pub(crate) fn assert_holds_example(flash: &Path, project: &Path) {
+    for (offset, file) in EXAMPLE_FILES {
+        assert_in_flash(flash, offset, &project.join(file));
+    }
+}
+
 /// Copies a folder's contents into another.
 pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use fbuild_sim::serve::{self, Server};
 use fbuild_sim::{Board, BoardBuilder, State, Timing};
 use serde_json::json;
 
-use crate::harness::{self, Run, assert_in_flash, copy, deploy, root, run};
+use crate::harness::{self, Run, assert_holds_example, deploy, edited_example, example, run};
 
 /// Long enough for any machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,29 +55,14 @@ fn assert_holds(server: &Server, project: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let dump = folder.path().join("flash.bin");
     std::fs::write(&dump, server.board().lock().unwrap().flash().contents()).unwrap();
-    for (offset, file) in [
-        (0x1000, "build/bootloader/bootloader.bin"),
-        (0x8000, "build/partition_table/partition-table.bin"),
-        (0x1_0000, "build/example.bin"),
-    ] {
-        assert_in_flash(&dump, offset, &project.join(file));
-    }
+    assert_holds_example(&dump, project);
 }
 
-/// The example, and the same with two letters changed.
-fn projects(folder: &Path) -> [std::path::PathBuf; 2] {
-    let [first, edited] = ["first", "edited"].map(|name| folder.join(name));
-    for project in [&first, &edited] {
-        std::fs::create_dir(project).unwrap();
-        copy(&root().join("tests/example"), project);
-    }
-    let make = Command::new("python3")
-        .arg(edited.join("make.py"))
-        .args(["--greeting", "Hello over there", "--out"])
-        .arg(edited.join("build"))
-        .status();
-    assert!(make.unwrap().success());
-    [first, edited]
+/// The example, and the same with another text.
+fn projects(folder: &Path) -> [PathBuf; 2] {
+    let edited = folder.join("edited");
+    edited_example(&edited);
+    [example(), edited]
 }
 
 fn message(run: &Run) -> String {
@@ -251,7 +236,7 @@ fn a_silent_server_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let port = format!("rfc2217://{address}?timeout=0.2");
-    let project = root().join("tests/example");
+    let project = example();
     let failed = deploy(&project, &port, &[]);
     let error = &failed.json()["error"];
     assert_eq!(error["code"], "port-open", "{error}");

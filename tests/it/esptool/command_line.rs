@@ -9,20 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{esptools, newer};
-use crate::harness::{self, Run, assert_in_flash, root};
+use crate::harness::{self, EXAMPLE_FILES, Run, assert_holds_example, edited_example, example};
 
 /// Long enough for any machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-pub(super) const FILES: [(u32, &str); 3] = [
-    (0x1000, "build/bootloader/bootloader.bin"),
-    (0x8000, "build/partition_table/partition-table.bin"),
-    (0x1_0000, "build/example.bin"),
-];
-
-pub(super) fn example() -> PathBuf {
-    root().join("tests/example")
-}
 
 /// `fbuild-lsp sim`, a process of its own.
 struct Simulated {
@@ -56,9 +46,7 @@ impl Simulated {
     }
 
     fn assert_holds(&self, project: &Path) {
-        for (offset, file) in FILES {
-            assert_in_flash(&self.flash(), offset, &project.join(file));
-        }
+        assert_holds_example(&self.flash(), project);
     }
 }
 
@@ -67,16 +55,6 @@ impl Drop for Simulated {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The example with another text in it.
-pub(super) fn edit(to: &Path) {
-    let status = std::process::Command::new("python3")
-        .arg(root().join("tests/example/make.py"))
-        .args(["--greeting", "Hello again!", "--out"])
-        .arg(to.join("build"))
-        .status();
-    assert!(status.unwrap().success());
 }
 
 pub(super) fn by_esptool(
@@ -110,7 +88,7 @@ fn a_blank_board_then_nothing_then_what_differs() {
         assert_eq!(second["outcome"], "verifySkip", "{second:#}");
 
         let edited = board.folder.path().join("edited");
-        edit(&edited);
+        edited_example(&edited);
         let third = by_esptool("deploy", &edited, port, &program, &[]).json();
         assert_eq!(
             third["message"],
@@ -133,9 +111,7 @@ fn a_simulated_port_is_made_a_device() {
     let first = by_esptool("deploy", &example(), &port, &program, &[]).json();
     assert_eq!(first["outcome"], "fullFlash", "{first:#}");
     assert_eq!(first["port"], port);
-    for (offset, file) in FILES {
-        assert_in_flash(&flash, offset, &example().join(file));
-    }
+    assert_holds_example(&flash, &example());
     let wrong = by_esptool("deploy", &example(), "sim:?colour=red", &program, &[]);
     assert_eq!(wrong.code, Some(2));
     assert_eq!(wrong.json()["error"]["code"], "port-name");
@@ -193,7 +169,10 @@ fn without_measures(result: &mut Value) {
 fn a_missing_file_is_named_before_anything_is_run() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("project");
-    for (_, file) in FILES.iter().chain(&[(0, "build/flasher_args.json")]) {
+    for (_, file) in EXAMPLE_FILES
+        .iter()
+        .chain(&[(0, "build/flasher_args.json")])
+    {
         let to = project.join(file);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::copy(example().join(file), to).unwrap();

@@ -10,6 +10,7 @@ use fbuild_sim::Board;
 use serde_json::json;
 
 use super::{command_line, newer, older};
+use crate::harness::{edited_example, example};
 use crate::remote_port::RemotePort;
 
 /// The installed esptool, but that pyserial looks for answers of an `rfc2217://` port after 1 ms and
@@ -39,7 +40,7 @@ fn story(program: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let program = quick(folder.path(), program);
     let remote = RemotePort::new(Board::builder(Chip::Esp32));
-    let project = command_line::example();
+    let project = example();
     let deploy = |project: &Path| {
         let run = command_line::by_esptool("deploy", project, &remote.port, &program, &[]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -50,7 +51,7 @@ fn story(program: &Path) {
     };
     assert_eq!(deploy(&project), "deploy succeeded (full flash)");
     let edited = folder.path().join("edited");
-    command_line::edit(&edited);
+    edited_example(&edited);
     assert_eq!(
         deploy(&edited),
         "deploy succeeded (selective flash: firmware; 61 of 61 sectors)"
