@@ -121,14 +121,19 @@ where
     u8::from(!ending.was_shut_down())
 }
 
-/// Serves a client on standard input and output; the process is to end with the result.
-pub(crate) fn serve_stdio(boards: LocalBoards, log: Tap) -> std::io::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Threads for a client of this process.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
         .thread_name("fbuild-lsp")
         .enable_time()
-        .build()?;
+        .build()
+}
+
+/// Serves a client on standard input and output; the process is to end with the result.
+pub(crate) fn serve_stdio(boards: LocalBoards, log: Tap) -> std::io::Result<u8> {
+    let runtime = runtime()?;
     let ending = Ending::new();
     let on_signal = ending.clone();
     // Without a handler a signal still ends the process, only not as gently.

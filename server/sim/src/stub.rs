@@ -13,6 +13,7 @@ mod receiver;
 use std::time::Duration;
 
 use fbuild_loader::SECTOR_LEN;
+use fbuild_loader::delta::place::TABLE_OPS;
 use fbuild_loader::packet::{self, op};
 
 use crate::hardware::Hardware;
@@ -254,7 +255,7 @@ impl Stub {
                 ))
             }
             op::RUN_USER_CODE => Ok(Reply::Silence),
-            code if plugin::OPS.contains(&code) => self.ask_plugin(code, data, hw),
+            code if TABLE_OPS.contains(&code) => self.ask_plugin(code, data, hw),
             _ => Err(error::UNKNOWN),
         }
     }

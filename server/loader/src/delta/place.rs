@@ -13,7 +13,7 @@ use crate::packet;
 use crate::stub::{self, Stub};
 
 /// The table's first and last operation codes. Source: esp-flasher-stub 1.1, `plugin_table.h`.
-const TABLE_OPS: std::ops::RangeInclusive<u8> = 0xD5..=0xEF;
+pub const TABLE_OPS: std::ops::RangeInclusive<u8> = 0xD5..=0xEF;
 
 /// The program for one kind of processor.
 #[derive(Debug)]

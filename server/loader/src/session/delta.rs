@@ -103,13 +103,7 @@ impl Delta<'_> {
     /// The piece before may be erased and half written. Restart the session and compare.
     pub fn send(&mut self, piece: &Piece) -> Result<(), LoaderError> {
         for request in piece.requests(self.state) {
-            let done = self.session.call(OP, &request, 0, patience())?.value;
-            if done != self.sent {
-                return Err(bad_answer(format!(
-                    "{done} pieces are done, expected {}",
-                    self.sent
-                )));
-            }
+            self.ask(&request)?;
         }
         self.sent += 1;
         Ok(())
@@ -119,9 +113,13 @@ impl Delta<'_> {
     ///
     /// # Errors
     /// As with [`Self::send`].
-    pub fn finish(self) -> Result<(), LoaderError> {
-        let request = count_request(self.state);
-        let done = self.session.call(OP, &request, 0, patience())?.value;
+    pub fn finish(mut self) -> Result<(), LoaderError> {
+        self.ask(&count_request(self.state))
+    }
+
+    /// Every request is answered with how many pieces are done.
+    fn ask(&mut self, request: &[u8]) -> Result<(), LoaderError> {
+        let done = self.session.call(OP, request, 0, patience())?.value;
         if done == self.sent {
             return Ok(());
         }

@@ -22,6 +22,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::tools::{Effect, Tool, all};
 use super::{Call, Host};
+use crate::server::runtime;
 
 const INSTRUCTIONS: &str = "\
 fbuild-lsp puts firmware onto ESP32-family boards. `targets` and `ports` say what there is. `plan` says what a deploy \
@@ -39,12 +40,7 @@ const NOTES_MAX: usize = 64;
 
 /// Serves a client on standard input and output until it is gone, or `cancel` is raised; the exit code.
 pub(crate) fn serve(host: Host, cancel: &CancelToken) -> io::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(16)
-        .thread_name("fbuild-lsp")
-        .enable_time()
-        .build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let (at_work, mut all_done) = mpsc::channel(1);
         let service = Service {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fbuild_loader::delta::device::{self, Device, Flash, Work};
-use fbuild_loader::delta::place::{self, Place};
+use fbuild_loader::delta::place::{self, Place, TABLE_OPS};
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::stub::{self, Segment, Stub};
 use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
@@ -17,9 +17,6 @@ use super::error;
 use super::flash_ops::Trouble;
 use crate::hardware::Hardware;
 use crate::timing::at_rate;
-
-/// Operation codes of the table. Source: esp-flasher-stub 1.1, `plugin_table.h`.
-pub(super) const OPS: std::ops::RangeInclusive<u8> = 0xD5..=0xEF;
 
 /// More than anybody uploads.
 const LONGEST_SUM: u32 = 0x1_0000;
@@ -76,7 +73,7 @@ impl Plugins {
 
     fn is_in_table(&self, address: u32) -> bool {
         let slot = |op| place::slot(self.stub?, op);
-        let ends = slot(*OPS.start()).zip(slot(*OPS.end()));
+        let ends = slot(*TABLE_OPS.start()).zip(slot(*TABLE_OPS.end()));
         ends.is_some_and(|(first, last)| (first.address..=last.address).contains(&address))
     }
 
