@@ -65,6 +65,37 @@ pub(crate) struct Done<T> {
 }
 
 impl<T> Done<T> {
+    /// `good`: what to say of a success. `verb`: what is said to have been cancelled, or to have failed.
+    pub(super) fn of(
+        stand: &Stand<'_>,
+        verb: &str,
+        port: Option<String>,
+        result: Result<T, Stop>,
+        good: impl FnOnce(&T) -> String,
+    ) -> Self {
+        let message = match &result {
+            Ok(done) => good(done),
+            Err(Stop::Cancelled) => format!("{verb} cancelled"),
+            Err(Stop::Failed(failure)) => format!("{verb} failed: {}", failure.what),
+        };
+        Self {
+            port,
+            message,
+            duration: stand.elapsed(),
+            result,
+        }
+    }
+
+    /// After a panic.
+    pub(super) fn crashed(verb: &str, place: &Place, failure: Failure, took: Duration) -> Self {
+        Self {
+            port: place.port.clone(),
+            message: format!("{verb} failed: {}", failure.what),
+            duration: took,
+            result: Err(failure.into()),
+        }
+    }
+
     /// What went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match &self.result {
@@ -130,30 +161,14 @@ impl Work for Identify {
     fn run(&self, stand: &Stand<'_>) -> Self::Done {
         let mut port = None;
         let result = self.story(stand, &mut port);
-        let message = match &result {
-            Ok(info) => format!(
-                "{} {}",
-                info.chip,
-                info.mac.as_deref().unwrap_or("(secured)")
-            ),
-            Err(Stop::Cancelled) => "board info cancelled".to_owned(),
-            Err(Stop::Failed(failure)) => format!("board info failed: {}", failure.what),
-        };
-        Done {
-            port,
-            message,
-            duration: stand.elapsed(),
-            result,
-        }
+        Done::of(stand, self.verb(), port, result, |info| {
+            let mac = info.mac.as_deref().unwrap_or("(secured)");
+            format!("{} {mac}", info.chip)
+        })
     }
 
     fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
-        Done {
-            port: self.0.port.clone(),
-            message: format!("board info failed: {}", failure.what),
-            duration: took,
-            result: Err(failure.into()),
-        }
+        Done::crashed(self.verb(), &self.0, failure, took)
     }
 
     fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
@@ -259,30 +274,18 @@ impl Work for Erase {
         let mut port = None;
         let mut board_state = "nothing was erased".to_owned();
         let result = self.story(stand, &mut port, &mut board_state);
-        let message = match &result {
-            Ok(erased) => format!(
-                "erased {} at {:#x}",
-                amount(erased.len_bytes.into()),
-                erased.offset
-            ),
-            Err(Stop::Cancelled) => format!("erase cancelled; {board_state}"),
-            Err(Stop::Failed(failure)) => format!("erase failed: {}", failure.what),
-        };
-        Done {
-            port,
-            message,
-            duration: stand.elapsed(),
-            result,
+        let mut done = Done::of(stand, self.verb(), port, result, |erased| {
+            let len = amount(erased.len_bytes.into());
+            format!("erased {len} at {:#x}", erased.offset)
+        });
+        if let Err(Stop::Cancelled) = done.result {
+            done.message = format!("{}; {board_state}", done.message);
         }
+        done
     }
 
     fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
-        Done {
-            port: self.place.port.clone(),
-            message: format!("erase failed: {}", failure.what),
-            duration: took,
-            result: Err(failure.into()),
-        }
+        Done::crashed(self.verb(), &self.place, failure, took)
     }
 
     fn ended(&self, done: &Self::Done, _: Duration) -> Ended {

@@ -88,26 +88,13 @@ impl Work for Listen {
     fn run(&self, stand: &Stand<'_>) -> Self::Done {
         let mut port = None;
         let result = self.story(stand, &mut port);
-        let message = match &result {
-            Ok(monitor) => format!("monitor of {} started", monitor.port),
-            Err(Stop::Cancelled) => "monitor cancelled".to_owned(),
-            Err(Stop::Failed(failure)) => format!("monitor failed: {}", failure.what),
-        };
-        Done {
-            port,
-            message,
-            duration: stand.elapsed(),
-            result,
-        }
+        Done::of(stand, self.verb(), port, result, |monitor| {
+            format!("monitor of {} started", monitor.port)
+        })
     }
 
     fn crashed(&self, failure: Failure, took: Duration) -> Self::Done {
-        Done {
-            port: self.place.port.clone(),
-            message: format!("monitor failed: {}", failure.what),
-            duration: took,
-            result: Err(failure.into()),
-        }
+        Done::crashed(self.verb(), &self.place, failure, took)
     }
 
     fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
