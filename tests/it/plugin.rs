@@ -4,6 +4,7 @@
 mod machine;
 mod rom;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -83,6 +84,11 @@ fn loader_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/loader/src/delta")
 }
 
+/// Straight to stderr: the test runner hides what passing tests print.
+fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
 /// Whether a program is there; with `CI=true` it has to be.
 fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output();
@@ -90,7 +96,7 @@ fn is_there(program: &str) -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|it| it == "true");
     assert!(is_there || !is_ci, "{program} is missing, in CI");
     if !is_there {
-        eprintln!("skipped: no {program} here (tests/run installs it)");
+        skip(&format!("no {program} here (tests/run installs it)"));
     }
     is_there
 }
@@ -143,7 +149,7 @@ fn the_programs_are_what_the_source_makes() {
     let version = Command::new(CLANG).arg("--version").output().unwrap();
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     if !version.contains(CLANG_VERSION) {
-        eprintln!("skipped: {CLANG} is not {CLANG_VERSION}: {version}");
+        skip(&format!("{CLANG} is not {CLANG_VERSION}: {version}"));
         return;
     }
     let dir = tempfile::tempdir().unwrap();
