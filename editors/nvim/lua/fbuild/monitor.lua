@@ -4,7 +4,7 @@ local server = require('fbuild.server')
 
 local M = {}
 
----@type table<string, integer> the channels of their terminals, by port
+---@type table<string, integer|false> the channels of their terminals, by port; false: until it has stopped
 local boards = {}
 
 --- Of a monitor that has ended, nothing is to be told.
@@ -33,8 +33,10 @@ local function open(client, port)
   vim.api.nvim_create_autocmd('BufWipeout', {
     buffer = buffer,
     callback = function()
-      boards[port] = nil
-      ask(client, 'stop', { port = port })
+      boards[port] = false
+      ask(client, 'stop', { port = port }, function()
+        boards[port] = nil
+      end)
     end,
   })
   vim.api.nvim_open_win(buffer, false, { split = 'below', win = -1, height = 12 })
@@ -44,7 +46,7 @@ end
 ---@param client vim.lsp.Client
 ---@param news {port: string, state: string, text: string}
 function M.hear(client, news)
-  if not boards[news.port] and news.state ~= 'ended' then
+  if boards[news.port] == nil and news.state ~= 'ended' then
     open(client, news.port)
   end
   if boards[news.port] then
