@@ -439,4 +439,18 @@ test('the help describes every command, and each of its tags is there once', fun
   end
 end)
 
+test('what another Neovim left is told once, whenever it is known, and not after a job', function()
+  local function targets(unfinished)
+    return { targets = {}, selected = { { next = { unfinished = unfinished } } } }
+  end
+  local left = { short = 'deploy was interrupted' }
+  local one = require('fbuild.state').of(-1)
+  equal(nil, one:set_targets(targets()))
+  equal(left, one:set_targets(targets(left)))
+  equal(nil, one:set_targets(targets(left)))
+  local other = require('fbuild.state').of(-2)
+  other:set_status({ job = 1, state = 'cancelled' })
+  equal(nil, other:set_targets(targets(left)))
+end)
+
 t.finish()

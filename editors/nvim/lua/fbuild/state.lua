@@ -6,6 +6,7 @@ local M = {}
 ---@field ports? fbuild.Port[]
 ---@field running table<integer, fbuild.Status> by the number of the job
 ---@field result? {text: string, at_ms: integer} how the last job ended, while that is news
+---@field is_told? boolean what another Neovim left has been said, or is no news after a job of this one
 local State = {}
 State.__index = State
 
@@ -33,6 +34,7 @@ end
 ---@param status fbuild.Status
 function State:set_status(status)
   self.running[status.job] = status.state == 'running' and status or nil
+  self.is_told = true
   if status.outcome == 'crashed' then
     self.result = { text = '✗ ' .. status.text.short, at_ms = now_ms() }
   end
@@ -56,13 +58,13 @@ function State:set_targets(targets)
   local is_rebuilt = vim.iter(targets.targets):any(function(target)
     return self.result ~= nil and (target.builtMs or 0) > self.result.at_ms
   end)
-  if is_rebuilt then
-    self.result = nil
-  end
-  local is_first = self.targets == nil and next(self.running) == nil
+  self.result = not is_rebuilt and self.result or nil
   self.targets = targets
   vim.cmd.redrawstatus()
-  return is_first and self:unfinished() or nil
+  -- The server of the Neovim that was left may be at its end still: the first list need not have it.
+  local unfinished = not self.is_told and self:unfinished() or nil
+  self.is_told = self.is_told or unfinished ~= nil
+  return unfinished
 end
 
 --- That the last deploy left the board half written.
