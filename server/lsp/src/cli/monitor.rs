@@ -33,9 +33,9 @@ use crate::port::{self, Wishes};
 /// Arguments of `monitor`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The project's directory, whose ELF files name the places of a crash
-    #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    /// The project's directory, whose ELF files name the places of a crash; else this one, or the project around it
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
 
     /// Target that the board is thought to run, and that is deployed from here
     #[arg(long, value_name = "NAME")]
@@ -64,10 +64,9 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `monitor`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        let directory = std::path::absolute(&self.directory).unwrap_or(self.directory);
         let order = Order {
             mode: Mode::Auto,
-            roots: vec![directory],
+            roots: vec![super::directory(self.directory, terminal)],
             files: Vec::new(),
             target: self.target,
             port: self.port,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::{LONG, fbuild_lsp, project};
+use crate::{LONG, builds, fbuild_lsp, project};
 
 /// A terminal, and the path of its other end.
 fn terminal() -> (File, PathBuf) {
@@ -249,7 +249,7 @@ fn keys_deploy_reset_and_quit() {
     let mut person = Person::start(command);
     person.sees("Ctrl+] quits", 1);
     assert!(!person.is_cooked());
-    person.types(b"\x14\x06");
+    person.types(b"\x14\x04");
     person.sees("deploy succeeded (full flash)", 1);
     person.sees("example: Hello, world!", 1);
     assert_eq!(person.shown.matches("rst:").count(), 1, "{}", person.shown);
@@ -260,10 +260,42 @@ fn keys_deploy_reset_and_quit() {
     person.types(b"\x14/wifi:x\r");
     person.sees("wifi:x\" has no level", 1);
     person.types(b"\x14h");
-    person.sees("reset the board, F: deploy", 1);
+    person.sees("reset the board, F or A: build and deploy", 1);
     person.types(b"\x1d");
     assert_eq!(person.child.wait().unwrap().code(), Some(0));
     assert!(person.is_cooked(), "the terminal is as it was");
+}
+
+#[test]
+fn keys_build_and_deploy() {
+    let home = builds::home();
+    let project = home.path().join("blink");
+    let main = project.join("main/main.c");
+    std::fs::write(&main, "new.bin").unwrap();
+    let mut command = fbuild_lsp(home.path());
+    command
+        .current_dir(project.join("main"))
+        .env_remove("IDF_PATH")
+        .env("PATH", "/usr/bin:/bin")
+        .args(["monitor", "--port"])
+        .arg(format!("sim:{}", project.join("board.bin").display()));
+    let mut person = Person::start(command);
+    person.sees("Ctrl+] quits", 1);
+    person.types(b"\x14\x06");
+    person.sees("building espidf:build: idf.py build", 1);
+    person.sees("Executing action: all", 1);
+    person.sees("deploy succeeded (full flash)", 1);
+    person.sees("rst:", 1);
+    let flash = std::fs::read(project.join("board.bin")).unwrap();
+    let new = std::fs::read(project.join("new.bin")).unwrap();
+    assert_eq!(flash[project::APP_OFFSET..][..new.len()], new);
+    std::fs::write(&main, "broken").unwrap();
+    person.types(b"\x14A");
+    person.sees("the build failed", 1);
+    person.types(b"\x14r");
+    person.sees("rst:", 2);
+    person.types(b"\x1d");
+    assert_eq!(person.child.wait().unwrap().code(), Some(0));
 }
 
 /// Another process gets the port, and it comes back when that is done, or dead.

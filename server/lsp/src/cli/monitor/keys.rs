@@ -12,9 +12,9 @@ const CTRL_C: u8 = 0x03;
 
 pub(super) const HELP: [&str; 6] = [
     "Ctrl+]  quit; what else is typed goes to the board",
-    "Ctrl+T  then R: reset the board, F: deploy, I: time stamps on and off, L: log into a file on and off,",
-    "        /: filter (as in wifi:W *:I; nothing shows everything), H: this help, X: quit,",
-    "        Ctrl+T or Ctrl+]: send that key",
+    "Ctrl+T  then R: reset the board, F or A: build and deploy, D: deploy what is built,",
+    "        I: time stamps on and off, L: log into a file on and off, H: this help, X: quit,",
+    "        /: filter (as in wifi:W *:I; nothing shows everything), Ctrl+T or Ctrl+]: send that key",
     "Outside of a terminal lines are sent as they come, and Ctrl+C quits.",
     "",
 ];
@@ -28,7 +28,10 @@ pub(super) enum Action {
     Echo(String),
     Quit,
     Reset,
-    Deploy,
+    /// To build first, or to deploy what is there.
+    Deploy {
+        build: bool,
+    },
     Timestamps,
     Log,
     Filter(String),
@@ -91,7 +94,8 @@ impl Keys {
                 QUIT | MENU => Action::Send(vec![byte]),
                 // The letter alone, or with Ctrl still held.
                 b'r' | b'R' | 0x12 => Action::Reset,
-                b'f' | b'F' | 0x06 | b'a' | b'A' | 0x01 => Action::Deploy,
+                b'f' | b'F' | 0x06 | b'a' | b'A' | 0x01 => Action::Deploy { build: true },
+                b'd' | b'D' | 0x04 => Action::Deploy { build: false },
                 b'i' | b'I' | 0x09 => Action::Timestamps,
                 b'l' | b'L' | 0x0C => Action::Log,
                 b'x' | b'X' | 0x18 => Action::Quit,
@@ -214,8 +218,12 @@ mod tests {
         assert_eq!(keys.typed(b"\x14"), []);
         assert_eq!(keys.typed(b"\x12"), [Action::Reset]);
         assert_eq!(
-            keys.typed(b"\x14f\x14i"),
-            [Action::Deploy, Action::Timestamps]
+            keys.typed(b"\x14f\x14d\x14i"),
+            [
+                Action::Deploy { build: true },
+                Action::Deploy { build: false },
+                Action::Timestamps
+            ]
         );
         assert_eq!(keys.typed(b"\x14\x1d"), [Action::Send(b"\x1d".to_vec())]);
         assert_eq!(keys.typed(b"\x1d"), [Action::Quit]);

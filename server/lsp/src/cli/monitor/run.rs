@@ -2,11 +2,13 @@
 
 use std::io;
 
+use fbuild_deploy::outcome::Failure;
 use fbuild_link::lent::Slot;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
+use fbuild_project::target::Target;
 
-use super::super::outcome;
+use super::super::{build, outcome};
 use super::exit::exit_code;
 use super::keys::{self, Action, Input, KeyByKey, Keys};
 use super::options;
@@ -57,19 +59,23 @@ impl Monitor<'_> {
                     self.act(action);
                 }
             }
-            match self.listener.read(&mut buffer) {
-                Heard::Bytes(n) => self.hear(&buffer[..n]),
-                Heard::Back(n) => {
-                    self.port_is(true, "");
-                    self.hear(&buffer[..n]);
-                }
-                Heard::Gone(why) => self.port_is(false, &why),
-                Heard::Given(doing) => self.has_given_way(&doing),
-                Heard::Away => {}
-            }
+            self.listen(&mut buffer);
             if let Some(end) = self.ended() {
                 return end;
             }
+        }
+    }
+
+    fn listen(&mut self, buffer: &mut [u8]) {
+        match self.listener.read(buffer) {
+            Heard::Bytes(n) => self.hear(&buffer[..n]),
+            Heard::Back(n) => {
+                self.port_is(true, "");
+                self.hear(&buffer[..n]);
+            }
+            Heard::Gone(why) => self.port_is(false, &why),
+            Heard::Given(doing) => self.has_given_way(&doing),
+            Heard::Away => {}
         }
     }
 
@@ -161,7 +167,7 @@ impl Monitor<'_> {
             }
             Action::Echo(text) => self.view.echo(&text),
             Action::Reset => self.reset(),
-            Action::Deploy => self.deploy(),
+            Action::Deploy { build } => self.deploy(build),
             Action::Timestamps => {
                 self.view.screen.has_timestamps ^= true;
                 let now = if self.view.screen.has_timestamps {
@@ -196,30 +202,54 @@ impl Monitor<'_> {
     }
 
     /// Deploys over the link that is open, and goes on with what the board prints when it starts.
-    fn deploy(&mut self) {
-        self.view.note("deploying");
+    fn deploy(&mut self, build: bool) {
         self.key_by_key = None;
-        let target = self
-            .order
-            .choose_target(self.order.target.as_deref(), &Environment::from_process());
-        match target {
+        match self.target(build) {
             Ok(target) => {
+                self.view.note("deploying");
                 let slot = Slot::default();
                 if let Some(link) = self.listener.lend() {
                     slot.put(link);
                 }
                 self.elfs.prefer(&target);
-                let request = self.order.request(target, self.port.clone());
+                let mut request = self.order.request(target, self.port.clone());
+                if build {
+                    // The tool knows what its firmware depends on; times are only a hint.
+                    request.target.inputs.clear();
+                }
                 let as_json = self.view.form == Form::Json;
                 let terminal = self.view.terminal;
                 outcome::again(self.boards, &request, &slot, as_json, self.cancel, terminal);
                 self.listener.take_back(slot.take());
             }
-            Err(failure) => self.view.terminal.failure(&failure),
+            Err(Some(failure)) => self.view.terminal.failure(&failure),
+            Err(None) => self.view.note("cancelled"),
         }
         if keys::is_a_person() {
             self.key_by_key = Some(KeyByKey::start());
         }
+    }
+
+    /// What is to be deployed, built first if that is asked for. The board is listened to meanwhile.
+    fn target(&mut self, build: bool) -> Result<Target, Option<Failure>> {
+        let environment = Environment::from_process();
+        let name = self.order.target.clone();
+        if !build {
+            return Ok(self.order.choose_target(name.as_deref(), &environment)?);
+        }
+        let subject = self.order.subject(&environment)?;
+        let (cancel, terminal) = (self.cancel, self.view.terminal);
+        let mut buffer = vec![0; 64 * 1024];
+        std::thread::scope(|scope| {
+            let work = scope.spawn(|| build::first(&subject, &environment, cancel, terminal));
+            while !work.is_finished() {
+                self.listen(&mut buffer);
+            }
+            work.join().unwrap_or(Err(None))
+        })?;
+        Ok(self
+            .order
+            .choose_built(&subject, name.as_deref(), &environment)?)
     }
 
     fn log_on_or_off(&mut self) {
