@@ -225,6 +225,32 @@ fn a_prompt_without_a_line_end_is_waited_for() {
     assert!(run.stdout.ends_with("up\n>>> \n"), "{:?}", run.stdout);
 }
 
+/// The rate is the project's where none is named, and the first line says whose it is.
+#[test]
+fn the_baud_rate_is_the_project_s() {
+    let desk = Desk::new();
+    let said = |more: &[&str]| {
+        let run = desk.run(
+            "monitor",
+            &desk.port(""),
+            &[&["--timeout", "0"], more].concat(),
+        );
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    assert_eq!(said(&[]), "");
+    let sdkconfig = "CONFIG_ESP_CONSOLE_UART_BAUDRATE=921600\n";
+    std::fs::write(desk.project().join("sdkconfig"), sdkconfig).unwrap();
+    let first = said(&[]);
+    assert!(first.starts_with("--- monitor of "), "{first}");
+    let whose = "at 921600 baud (CONFIG_ESP_CONSOLE_UART_BAUDRATE)\n";
+    assert!(first.ends_with(whose), "{first}");
+    assert_eq!(said(&["--baud", "115200"]), "");
+    let port = desk.port("");
+    let done = desk.run("deploy", &port, &["--monitor", "--timeout", "0"]);
+    assert!(done.stderr.ends_with(whose), "{}", done.stderr);
+}
+
 #[test]
 fn a_board_is_reset() {
     let desk = Desk::new();

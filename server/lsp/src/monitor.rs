@@ -10,6 +10,7 @@ pub(crate) mod elfs;
 pub(crate) mod end;
 pub(crate) mod intake;
 pub(crate) mod listener;
+pub(crate) mod rate;
 pub(crate) mod reader;
 pub(crate) mod screen;
 pub(crate) mod told;

@@ -130,6 +130,23 @@ pub struct FlashParams {
     pub size: Setting<String>,
 }
 
+/// How the project's own tool listens to the board.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Console {
+    /// Baud rate, and what says so.
+    pub baud: Option<(u32, &'static str)>,
+    /// `PlatformIO`'s `monitor_filters`.
+    pub filters: Vec<String>,
+}
+
+impl Console {
+    /// Whether `PlatformIO`'s monitor would run this filter.
+    #[must_use]
+    pub fn has_filter(&self, name: &str) -> bool {
+        self.filters.iter().any(|filter| filter == name)
+    }
+}
+
 /// Something in the workspace that can be deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -163,6 +180,8 @@ pub struct Target {
     pub baud: Option<u32>,
     /// Port that the project asks for (`upload_port`).
     pub port: Option<String>,
+    /// How the project's own tool listens to the board.
+    pub console: Console,
     /// Whether the build says that the flash is encrypted.
     pub flash_encryption: bool,
     /// Whether the build says that the chip boots signed images only.
@@ -195,6 +214,7 @@ impl Target {
             table_offset: crate::partitions::DEFAULT_TABLE_OFFSET,
             baud: None,
             port: None,
+            console: Console::default(),
             flash_encryption: false,
             secure_boot: false,
             spare_otadata: None,

@@ -104,6 +104,7 @@ fn built(len_bytes: u64) -> Facts {
         port: None,
         flash_encryption: false,
         secure_boot: false,
+        console: fbuild_project::target::Console::default(),
         spare_otadata: None,
         on_request: Vec::new(),
         remarks: Vec::new(),

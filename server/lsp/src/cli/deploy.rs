@@ -20,7 +20,6 @@ use super::outcome::{exit_code, tell};
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE, interrupt, monitor};
 use crate::boards::{Boards as _, LocalBoards};
-use crate::monitor::listener::USUAL_BAUD;
 use crate::order::Order;
 use crate::port;
 
@@ -56,7 +55,7 @@ pub(crate) struct DeployArguments {
     #[arg(long, conflicts_with = "dry_run")]
     monitor: bool,
 
-    /// Baud rate of what the board prints, with --monitor
+    /// Baud rate of what the board prints, with --monitor; left out: as the project's own monitor has it, else 115200
     #[arg(long, value_name = "N", value_parser = monitor::parse_rate, requires = "monitor")]
     monitor_baud: Option<u32>,
 
@@ -198,7 +197,7 @@ impl DeployArguments {
             order: done.order,
             target: Some(request.target),
             port: request.port,
-            baud: self.monitor_baud.unwrap_or(USUAL_BAUD),
+            baud: self.monitor_baud,
             is_json,
             link: slot.take(),
         };

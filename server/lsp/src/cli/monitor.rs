@@ -26,7 +26,8 @@ use crate::boards::{Boards as _, LocalBoards};
 use crate::holding::Holding;
 use crate::monitor::clock::WallClock;
 use crate::monitor::intake::Intake;
-use crate::monitor::listener::{Listener, USUAL_BAUD};
+use crate::monitor::listener::Listener;
+use crate::monitor::rate::Rate;
 use crate::order::Order;
 use crate::port::{self, Wishes};
 
@@ -45,9 +46,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 
-    /// Baud rate of what the board prints
-    #[arg(long, value_name = "N", default_value_t = USUAL_BAUD, value_parser = parse_rate)]
-    baud: u32,
+    /// Baud rate of what the board prints; left out: as the project's own monitor has it, else 115200
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    baud: Option<u32>,
 
     /// Reset the board first; otherwise it runs on as it does
     #[arg(long)]
@@ -115,7 +116,8 @@ pub(super) struct Start<'b> {
     pub(super) order: Order,
     pub(super) target: Option<Target>,
     pub(super) port: String,
-    pub(super) baud: u32,
+    /// The rate that was asked for.
+    pub(super) baud: Option<u32>,
     pub(super) is_json: bool,
     /// The port, where somebody has it already; it has the boot log's rate then.
     pub(super) link: Option<Box<dyn Link>>,
@@ -140,14 +142,16 @@ impl Start<'_> {
         };
         let doing = format!("monitoring {}", root.display());
         let holding = Holding::of_monitor(self.boards.state_dir(), &self.port, doing);
-        let listener = match Listener::open(holding, &self.port, self.baud, self.link) {
+        let rate = Rate::of(self.baud, None, self.target.as_ref());
+        let listener = match Listener::open(holding, &self.port, rate, self.link) {
             Ok(listener) => listener,
             Err(failure) => return fail(terminal, &failure),
         };
         let clock = WallClock::at(listener.now());
         let ends = options.ends();
         let line_end = options.line_end();
-        let (view, log) = match options.view(terminal, self.is_json, clock) {
+        let console = self.target.as_ref().map(|target| &target.console);
+        let (view, log) = match options.view(terminal, self.is_json, clock, console) {
             Ok(shown) => shown,
             Err(message) => {
                 terminal.note(format!("error: {message}"));
@@ -169,11 +173,12 @@ impl Start<'_> {
             key_by_key: is_person.then(KeyByKey::start),
             keys: Keys::new(is_person, line_end),
         };
+        let described = monitor.listener.described();
         if is_person {
-            let name = monitor.listener.name();
-            monitor.view.note(&format!(
-                "monitor of {name}; Ctrl+] quits, Ctrl+T H is help"
-            ));
+            let hint = "Ctrl+] quits, Ctrl+T H is help";
+            monitor.view.note(&format!("{described}; {hint}"));
+        } else if rate.from.is_some() {
+            monitor.view.note(&described);
         }
         if resets {
             monitor.reset();

@@ -20,7 +20,8 @@ use crate::boards::Boards as _;
 use crate::holding::Holding;
 use crate::json::{BoardAnswer, Outcome, PortList};
 use crate::monitor::elfs::Elfs;
-use crate::monitor::listener::{Listener, USUAL_BAUD, is_rate};
+use crate::monitor::listener::Listener;
+use crate::monitor::rate::{Rate, is_rate};
 use crate::order::Order;
 use crate::port::{self, Wishes};
 use crate::progress::Tracker;
@@ -80,7 +81,7 @@ pub(super) struct Monitoring {
     target: Option<String>,
     /// The board's port, as `ports` names it; the only board if left out
     port: Option<String>,
-    /// Baud rate of what the board prints; 115200 if left out
+    /// Baud rate of what the board prints; left out: as the project's own monitor has it, else 115200
     #[serde(default, deserialize_with = "rate")]
     baud: Option<u32>,
     /// Reset the board first; otherwise it runs on as it does
@@ -182,7 +183,8 @@ fn carry_out(
             let doing = format!("monitoring {}", request.target.root.display());
             let holding = Holding::of_monitor(call.host.boards.state_dir(), &request.port, doing);
             // Only a link that has to be opened or slowed down can fail.
-            Listener::open(holding, &request.port, USUAL_BAUD, Some(link))
+            let rate = Rate::of(None, None, Some(&request.target));
+            Listener::open(holding, &request.port, rate, Some(link))
                 .ok()
                 .map(|listener| {
                     let elfs = Elfs::of_targets(&order.roots[0], Some(&request.target));
@@ -223,7 +225,8 @@ fn monitored(call: &Call<'_>, asked: Monitoring) -> Result<Output, Failure> {
     let port = call.port(order.port.as_deref(), project)?;
     let doing = format!("monitoring {}", order.roots[0].display());
     let holding = Holding::of_monitor(call.host.boards.state_dir(), &port, doing);
-    let mut listener = Listener::open(holding, &port, asked.baud.unwrap_or(USUAL_BAUD), None)?;
+    let rate = Rate::of(asked.baud, None, target.as_ref());
+    let mut listener = Listener::open(holding, &port, rate, None)?;
     if asked.reset {
         listener.reset()?;
     }

@@ -59,6 +59,9 @@ pub(super) struct Output {
     /// The line that matched
     line: Option<String>,
     bytes_read: usize,
+    baud: u32,
+    /// What of the project says so
+    baud_from: Option<&'static str>,
     /// Why the board has reset, each time that it did
     resets: Vec<Reset>,
     /// The crashes among the lines, with their places in the sources
@@ -155,6 +158,8 @@ pub(super) fn listen(
         }
     };
     let mut output = ear.finish(end);
+    let rate = listener.rate();
+    (output.baud, output.baud_from) = (rate.baud, rate.from);
     output.bytes_read = read_bytes;
     output
 }
@@ -229,6 +234,8 @@ impl Ear {
             end,
             line,
             bytes_read: 0,
+            baud: 0,
+            baud_from: None,
             resets: self.resets,
             crashes: self.crashes.list(),
         }

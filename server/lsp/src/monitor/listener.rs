@@ -10,14 +10,7 @@ use fbuild_loader::reset;
 
 use crate::giving_way::{Offer, Turn};
 use crate::holding::Holding;
-
-/// The rate of every ROM's boot log, and of most programs.
-pub(crate) const USUAL_BAUD: u32 = 115_200;
-
-/// Whether it may be a board's baud rate.
-pub(crate) fn is_rate(baud: u32) -> bool {
-    (300..=5_000_000).contains(&baud)
-}
+use crate::monitor::rate::{Rate, USUAL_BAUD};
 
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
@@ -28,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(crate) struct Listener<'a> {
     holding: Holding<'a>,
     port: String,
-    baud: u32,
+    rate: Rate,
     offer: Option<Offer>,
     /// A job of another process that has the port.
     turn: Option<Turn>,
@@ -59,13 +52,14 @@ impl<'a> Listener<'a> {
     pub(crate) fn open(
         holding: Holding<'a>,
         port: &str,
-        baud: u32,
+        rate: Rate,
         link: Option<Box<dyn Link>>,
     ) -> Result<Self, Failure> {
         let mut link = match link {
             Some(link) => link,
             None => holding.link()?,
         };
+        let baud = rate.baud;
         if baud != USUAL_BAUD {
             link.set_baud(baud).map_err(|error| Failure {
                 code: "baud-rate",
@@ -75,18 +69,18 @@ impl<'a> Listener<'a> {
                 remedy: "choose another rate".to_owned(),
             })?;
         }
-        let mut listener = Self::away(holding, port, baud);
+        let mut listener = Self::away(holding, port, rate);
         listener.offer = listener.holding.offer();
         listener.take_back(Some(link));
         Ok(listener)
     }
 
     /// For a port that somebody else has still.
-    pub(crate) fn away(holding: Holding<'a>, port: &str, baud: u32) -> Self {
+    pub(crate) fn away(holding: Holding<'a>, port: &str, rate: Rate) -> Self {
         Self {
             holding,
             port: port.to_owned(),
-            baud,
+            rate,
             offer: None,
             turn: None,
             link: None,
@@ -146,7 +140,7 @@ impl<'a> Listener<'a> {
         if self.link.is_some() && self.offer.is_none() {
             self.offer = self.holding.offer();
         }
-        self.set_baud(self.baud);
+        self.set_baud(self.rate.baud);
         self.link.is_some()
     }
 
@@ -186,8 +180,8 @@ impl<'a> Listener<'a> {
         link.keep_real_time();
         self.link = Some(link);
         self.is_gone = false;
-        if self.baud != USUAL_BAUD {
-            self.set_baud(self.baud);
+        if self.rate.baud != USUAL_BAUD {
+            self.set_baud(self.rate.baud);
         }
     }
 
@@ -197,6 +191,15 @@ impl<'a> Listener<'a> {
         {
             tracing::warn!(baud, %error, "the port's baud rate");
         }
+    }
+
+    /// `monitor of /dev/ttyUSB0 at 460800 baud (monitor_speed)`
+    pub(crate) fn described(&self) -> String {
+        format!("monitor of {} at {}", self.name(), self.rate)
+    }
+
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// The port's name, as it is now.

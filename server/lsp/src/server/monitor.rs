@@ -31,6 +31,7 @@ use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
 use crate::monitor::intake::Intake;
 use crate::monitor::listener::{Heard, Listener};
+use crate::monitor::rate::Rate;
 use crate::monitor::reader::Item;
 use crate::monitor::screen::Screen;
 
@@ -55,14 +56,15 @@ pub(crate) struct Start {
 
 impl Start {
     /// A monitor of what has just been deployed.
-    pub(crate) fn after(request: &Request, baud: u32, link: Option<Box<dyn Link>>) -> Self {
+    pub(crate) fn after(request: &Request, rate: Rate, link: Option<Box<dyn Link>>) -> Self {
+        let target = &request.target;
         Self {
             port: request.port.clone(),
-            project: request.target.root.clone(),
-            target: Some(request.target.clone()),
-            about: About { baud, log: None },
+            project: target.root.clone(),
+            target: Some(target.clone()),
+            about: About { rate, log: None },
             filter: Filter::default(),
-            has_timestamps: false,
+            has_timestamps: target.console.has_filter("time"),
             resets: false,
             link,
         }
@@ -114,10 +116,10 @@ fn thread(
         .jobs
         .on_port(&start.port)
         .filter(|_| start.link.is_none());
-    let baud = start.about.baud;
+    let rate = start.about.rate;
     let listener = match &job {
-        Some(_) => Ok(Listener::away(holding, &start.port, baud)),
-        None => Listener::open(holding, &start.port, baud, start.link),
+        Some(_) => Ok(Listener::away(holding, &start.port, rate)),
+        None => Listener::open(holding, &start.port, rate, start.link),
     };
     let listener = match listener {
         Ok(listener) => listener,
@@ -127,6 +129,7 @@ fn thread(
     let mut screen = Screen::new(start.filter, clock);
     screen.has_timestamps = start.has_timestamps;
     screen.has_colours = true;
+    screen.note(&listener.described());
     let mut listening = Listening {
         desk,
         seat,

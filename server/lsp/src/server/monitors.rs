@@ -16,6 +16,8 @@ use fbuild_link::port_name::PortName;
 use fbuild_project::target::Target;
 use tokio::sync::{oneshot, watch};
 
+use crate::monitor::rate::Rate;
+
 pub(crate) use self::record::{Entry, Record, State};
 
 /// What a monitor is asked for.
@@ -55,7 +57,7 @@ pub(crate) struct Monitor {
 /// What does not change about a monitor.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    pub(crate) baud: u32,
+    pub(crate) rate: Rate,
     /// Takes a copy of every byte.
     pub(crate) log: Option<std::path::PathBuf>,
 }

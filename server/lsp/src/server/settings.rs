@@ -15,7 +15,6 @@ use tracing::level_filters::LevelFilter;
 
 use self::value::Reader;
 use crate::build::BuildCommand;
-use crate::monitor::listener::USUAL_BAUD;
 
 /// Whether a firmware that is missing, or older than its sources, is built first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,8 +62,8 @@ pub(crate) struct Settings {
     pub(crate) stale_build: StaleBuild,
     /// A monitor starts by itself after a deploy.
     pub(crate) monitor_after_deploy: bool,
-    /// Baud rate of what boards print.
-    pub(crate) monitor_baud: u32,
+    /// Baud rate of what boards print, where it is not the project's.
+    pub(crate) monitor_baud: Option<u32>,
     /// What of this program's own log goes to the client.
     pub(crate) log_level: LevelFilter,
 }
@@ -86,7 +85,7 @@ impl Default for Settings {
             build_command: None,
             stale_build: StaleBuild::Warn,
             monitor_after_deploy: false,
-            monitor_baud: USUAL_BAUD,
+            monitor_baud: None,
             log_level: LevelFilter::WARN,
         }
     }
@@ -159,7 +158,7 @@ impl Settings {
             monitor_after_deploy: reader
                 .flag("monitor.afterDeploy")
                 .unwrap_or(usual.monitor_after_deploy),
-            monitor_baud: reader.rate("monitor.baud").unwrap_or(usual.monitor_baud),
+            monitor_baud: reader.rate("monitor.baud"),
             log_level: reader
                 .word(
                     "logLevel",

@@ -176,7 +176,25 @@ fn read(
     target.baud = environment
         .get("ESPBAUD")
         .and_then(|baud| baud.parse().ok());
+    target.console.baud = console_baud(environment, &description, &sdkconfig);
     Ok(target)
+}
+
+/// As `idf.py monitor` finds it, and what the program says where no build does.
+fn console_baud(
+    environment: &Environment,
+    description: &Value,
+    sdkconfig: &SdkConfig,
+) -> Option<(u32, &'static str)> {
+    let variable = |name| Some((environment.get(name)?.parse().ok()?, name));
+    let built = || {
+        let baud = description.get("monitor_baud").and_then(Value::as_str);
+        Some((baud?.parse().ok()?, DESCRIPTION))
+    };
+    variable("IDF_MONITOR_BAUD")
+        .or_else(|| variable("MONITORBAUD"))
+        .or_else(built)
+        .or_else(|| sdkconfig.console_baud())
 }
 
 /// The absolute paths of the description are wrong after a move, or after a build in a container.

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use super::platformio::console;
 use super::platformio_config::{FILE_NAME, ProjectConfig};
 use super::programs::older_program;
 use super::{Discovery, Look, image_chip, read_table, regions};
@@ -115,6 +116,7 @@ fn read(
             .filter(|path| path.is_file());
         target.baud = option("upload_speed").and_then(|speed| speed.parse().ok());
         target.port = option("upload_port").filter(|port| !port.is_empty());
+        target.console = console(config, &format!("env:{env}")).unwrap_or_default();
     }
     target.build = vec!["build".to_owned()];
     if let Some(env) = &env {

@@ -19,13 +19,13 @@ use super::environment::Environment;
 use super::flasher_args::FlasherArgs;
 use super::platformio_board::Board;
 use super::platformio_config::{
-    self, ConfigProblem, FILE_NAME, ProblemKind, ProjectConfig, is_env_name,
+    self, ConfigProblem, FILE_NAME, Origin, ProblemKind, ProjectConfig, is_env_name,
 };
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
-use crate::target::{Region, RegionKind, Target, Tool};
+use crate::target::{Console, Region, RegionKind, Target, Tool};
 use built::{IdeData, Program, build_dir, program};
 use platform::{Kind, Platform};
 use variant::Variant;
@@ -164,6 +164,17 @@ pub(super) fn looks_slot_up(
     Ok(Platform::of(config, platform)?.is_pioarduino)
 }
 
+/// How `pio device monitor` listens. Its default rate is left out: no board boots with it.
+pub(super) fn console(config: &ProjectConfig<'_>, section: &str) -> Result<Console, ConfigProblem> {
+    const SPEED: &str = "monitor_speed";
+    let is_set = !matches!(config.origin(section, SPEED), None | Some(Origin::Default));
+    let speed = config.text(section, SPEED)?.filter(|_| is_set);
+    Ok(Console {
+        baud: speed.and_then(|speed| Some((speed.parse().ok()?, SPEED))),
+        filters: config.list(section, "monitor_filters")?,
+    })
+}
+
 /// `sdkconfig.ENV`, unless the environment names another file.
 pub(super) fn sdkconfig_path(
     board: &Board<'_>,
@@ -224,6 +235,11 @@ impl Env<'_> {
         };
         target.port = self.serial_port()?;
         let sdkconfig = SdkConfig::read(&sdkconfig_path(&board, &target.root, &env)?, self.look);
+        target.console = console(self.config, &self.section)?;
+        if frameworks.iter().any(|framework| framework == "espidf") {
+            let baud = &mut target.console.baud;
+            *baud = baud.or_else(|| sdkconfig.console_baud());
+        }
         target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED");
         target.secure_boot = sdkconfig.is_set("SECURE_BOOT");
         Ok(())

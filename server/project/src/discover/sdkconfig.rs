@@ -156,6 +156,20 @@ impl SdkConfig {
         self.get(name) == Some("y")
     }
 
+    /// Baud rate of the monitor, or of the console, and the option that says so.
+    #[must_use]
+    pub fn console_baud(&self) -> Option<(u32, &'static str)> {
+        [
+            "CONFIG_ESPTOOLPY_MONITOR_BAUD",
+            "CONFIG_ESP_CONSOLE_UART_BAUDRATE",
+        ]
+        .into_iter()
+        .find_map(|name| {
+            let value = self.get(name.trim_start_matches("CONFIG_"))?;
+            Some((value.parse().ok()?, name))
+        })
+    }
+
     /// The value of a hexadecimal option, which needs no `0x`.
     #[must_use]
     pub fn hex(&self, name: &str) -> Option<u32> {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use fbuild_monitor::filter::Filter;
-use fbuild_project::target::Target;
+use fbuild_project::target::{Console, Target};
 use regex::Regex;
 
 use super::view::{Form, View};
@@ -15,7 +15,7 @@ use crate::cli::terminal::Terminal;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
 use crate::monitor::end::Ends;
-use crate::monitor::listener::is_rate;
+use crate::monitor::rate::is_rate;
 use crate::monitor::screen::Screen;
 
 /// What is shown, what is sent, and what ends it.
@@ -121,24 +121,32 @@ impl Options {
         }
     }
 
-    /// What shows the output, and the file that takes a copy of it.
+    /// What shows the output, and the file that takes a copy of it. The project's own monitor may have both.
     pub(super) fn view(
         self,
         terminal: Terminal,
         is_json: bool,
         clock: WallClock,
+        console: Option<&Console>,
     ) -> Result<(View, Option<File>), String> {
         let form = match (self.raw, is_json) {
             (true, _) => Form::Raw,
             (false, true) => Form::Json,
             (false, false) => Form::Lines,
         };
+        let has = |filter| console.is_some_and(|console| console.has_filter(filter));
         let log = match &self.save {
             Some(path) => Some(append_to(path)?),
+            None if has("log2file") => {
+                let (path, file) = new_log()?;
+                let path = path.display();
+                terminal.note(format!("--- logging into {path} (monitor_filters)"));
+                Some(file)
+            }
             None => None,
         };
         let mut screen = Screen::new(self.filter.unwrap_or_default(), clock);
-        screen.has_timestamps = self.timestamps;
+        screen.has_timestamps = self.timestamps || has("time");
         screen.has_colours = io::stdout().is_terminal() && terminal.is_colourful();
         Ok((View::new(terminal, form, screen), log))
     }

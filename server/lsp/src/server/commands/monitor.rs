@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::{BadArguments, CommandError, port, roots, run_job, to_value};
 use crate::explain::{Asked, Text};
 use crate::json::{MonitorEvent, Problem};
-use crate::monitor::listener::is_rate;
+use crate::monitor::rate::{Rate, is_rate};
 use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::editor::Token;
@@ -36,7 +36,8 @@ const READ_TIME_MAX: Duration = Duration::from_mins(10);
 struct MonitorEntry {
     port: String,
     state: State,
-    baud: u32,
+    #[serde(flatten)]
+    rate: Rate,
     log: Option<PathBuf>,
     /// Number of the oldest entry that is kept, and of the next.
     oldest: u64,
@@ -49,7 +50,7 @@ impl From<&Monitor> for MonitorEntry {
         Self {
             port: monitor.port.clone(),
             state: record.state,
-            baud: monitor.about.baud,
+            rate: monitor.about.rate,
             log: monitor.about.log.clone(),
             oldest: record.oldest(),
             next: record.next(),
@@ -97,7 +98,7 @@ pub(super) async fn start(
         baud,
         log: log.transpose()?,
         filter: filter.map_err(|error| wrong("filter", error.to_string()))?,
-        has_timestamps: fields.get("timestamps")?.unwrap_or(false),
+        has_timestamps: fields.get("timestamps")?,
         resets: fields.get("reset")?.unwrap_or(false),
     };
     let done = run_job(desk, work, given).await?;

@@ -18,6 +18,7 @@ use super::stand::{Stand, Stop};
 use crate::build::Built;
 use crate::explain::{self, Asked};
 use crate::json;
+use crate::monitor::rate::Rate;
 use crate::order::Order;
 use crate::port::Wishes;
 use crate::progress::Tracker;
@@ -299,7 +300,7 @@ fn on_board(
     let runs = writes && request.after == After::Reset && settings.monitor_after_deploy;
     let mut run = Run {
         base: stand.percent(),
-        monitor_baud: runs.then_some(settings.monitor_baud),
+        monitor: runs.then(|| Rate::of(None, settings.monitor_baud, Some(&request.target))),
         ..Run::default()
     };
     let mut report = run.on_board(stand, request);
@@ -340,8 +341,8 @@ struct Run {
     base: u32,
     /// What the board said of itself.
     board: Option<Board>,
-    /// Baud rate of a monitor that is to run afterwards.
-    monitor_baud: Option<u32>,
+    /// A monitor is to run afterwards, at this rate.
+    monitor: Option<Rate>,
 }
 
 impl Run {
@@ -370,16 +371,16 @@ impl Run {
             let gone = stand.desk.crashes.forget(&request.port);
             stand.desk.documents.recheck(gone);
         }
-        let keeps = self.monitor_baud.is_some();
+        let keeps = self.monitor.is_some();
         let link = stand.borrow(&request.port, Some(&request.target), keeps);
         let boards = &stand.desk.boards;
         let mut report = boards.deploy(request, link.slot(), &mut events, stand.cancel());
-        if let Some(baud) = self.monitor_baud
+        if let Some(rate) = self.monitor
             && report.error.is_none()
             && report.outcome != OutcomeKind::Cancelled
             && stand.desk.monitors.of(&request.port).is_none()
         {
-            let start = Start::after(request, baud, link.slot().and_then(Slot::take));
+            let start = Start::after(request, rate, link.slot().and_then(Slot::take));
             if let Err(failure) = monitor::start(stand.desk, start) {
                 let warning = format!("no monitor was started: {}", failure.what);
                 report.warnings.push(warning);

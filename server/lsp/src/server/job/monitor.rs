@@ -12,6 +12,7 @@ use fbuild_project::target::Target;
 use super::Work;
 use super::board::{Done, Place};
 use super::stand::{Stand, Stop};
+use crate::monitor::rate::Rate;
 use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
 use crate::server::monitors::{About, Monitor};
@@ -24,7 +25,7 @@ pub(crate) struct Listen {
     pub(crate) baud: Option<u32>,
     pub(crate) log: Option<PathBuf>,
     pub(crate) filter: Filter,
-    pub(crate) has_timestamps: bool,
+    pub(crate) has_timestamps: Option<bool>,
     pub(crate) resets: bool,
 }
 
@@ -36,19 +37,21 @@ impl Listen {
         let name = self.place.choose(stand, "the monitor", wanted)?;
         stand.go_on()?;
         stand.says("connecting", format!("opening {name}"));
-        let baud = stand.settings(&roots)?.monitor_baud;
+        let set = stand.settings(&roots)?.monitor_baud;
+        let has_time = |target: &Target| target.console.has_filter("time");
+        let has_time = target.as_ref().is_some_and(has_time);
         let project = target.as_ref().map(|target| target.root.clone());
         let project = project.or_else(|| roots.first().cloned());
         let start = Start {
             port: name.clone(),
             project: project.unwrap_or_default(),
-            target,
             about: About {
-                baud: self.baud.unwrap_or(baud),
+                rate: Rate::of(self.baud, set, target.as_ref()),
                 log: self.log.clone(),
             },
+            target,
             filter: self.filter.clone(),
-            has_timestamps: self.has_timestamps,
+            has_timestamps: self.has_timestamps.unwrap_or(has_time),
             resets: self.resets,
             link: None,
         };

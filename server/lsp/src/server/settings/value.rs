@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Wrong;
 use crate::build::BuildCommand;
-use crate::monitor::listener::is_rate;
+use crate::monitor::rate::is_rate;
 
 /// Reads values by their keys.
 pub(super) struct Reader<'v> {

@@ -112,6 +112,36 @@ async fn a_deploy_borrows_the_link_and_no_byte_of_the_boot_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_baud_rate_is_the_setting_s_else_the_project_s() {
+    let state = tempfile::tempdir().unwrap();
+    let mut client = start(state.path(), "", &following()).await;
+    let sdkconfig = client.folder.path().join("sdkconfig");
+    std::fs::write(sdkconfig, "CONFIG_ESPTOOLPY_MONITOR_BAUD=460800\n").unwrap();
+    let started = start_monitor(&mut client).await;
+    let option = "CONFIG_ESPTOOLPY_MONITOR_BAUD";
+    assert_eq!(started["monitor"]["baud"], 460_800);
+    assert_eq!(started["monitor"]["baudFrom"], option);
+    let shown = told_until(&mut client, "\n").await;
+    assert!(
+        shown.ends_with(&format!("at 460800 baud ({option})\n")),
+        "{shown}"
+    );
+    run(&mut client, "monitor.stop", json!({})).await;
+    client.leave().await;
+
+    let options = json!({"settings": {"monitor": {"baud": 74880}}});
+    let mut client = start(state.path(), "", &options).await;
+    let started = start_monitor(&mut client).await;
+    assert_eq!(started["monitor"]["baudFrom"], "fbuild.monitor.baud");
+    run(&mut client, "monitor.stop", json!({})).await;
+    let asked = run(&mut client, "monitor.start", json!({"baud": 9600})).await;
+    client.message("window/logMessage").await;
+    assert_eq!(asked["monitor"]["baud"], 9600);
+    assert_eq!(asked["monitor"]["baudFrom"], Value::Null);
+    client.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_waits_for_a_line() {
     let state = tempfile::tempdir().unwrap();
     let log = "I (300) app: up\nI (400) app: one\nI (500) app: two\n> ";
@@ -199,7 +229,9 @@ async fn a_setting_starts_it_after_a_deploy() {
     let mut client = start(state.path(), "ready\n", &options).await;
     deploy(&mut client).await;
     let shown = told_until(&mut client, "ready\n").await;
-    assert!(shown.starts_with("ets Jul 29 2019"), "{shown}");
+    let (first, boot) = shown.split_once('\n').unwrap();
+    assert!(first.ends_with(" at 115200 baud"), "{shown}");
+    assert!(boot.starts_with("ets Jul 29 2019"), "{shown}");
     assert_eq!(shown.matches("rst:").count(), 1, "{shown}");
     client.leave_with_unread(&["fbuild/monitor"]).await;
 }

@@ -108,3 +108,31 @@ fn a_project_may_be_called_esp_idf_and_esp_idf_itself_is_none() {
     ]);
     assert_eq!(only(&files, "").name, "espidf:esp-idf/build");
 }
+
+#[test]
+fn the_console_s_baud_rate_is_the_build_s_else_the_configuration_s() {
+    let files = Files::new(&[("build/flasher_args.json", FLASHER_ARGS)]);
+    assert_eq!(only(&files, "").console.baud, None);
+    for (name, text, from) in [
+        (
+            "sdkconfig",
+            "CONFIG_ESP_CONSOLE_UART_BAUDRATE=1\n",
+            "CONFIG_ESP_CONSOLE_UART_BAUDRATE",
+        ),
+        (
+            "sdkconfig",
+            "CONFIG_ESPTOOLPY_MONITOR_BAUD=1\n",
+            "CONFIG_ESPTOOLPY_MONITOR_BAUD",
+        ),
+        (
+            "build/project_description.json",
+            r#"{"monitor_baud": "1"}"#,
+            "project_description.json",
+        ),
+    ] {
+        files.write(name, text.as_bytes());
+        assert_eq!(only(&files, "").console.baud, Some((1, from)));
+    }
+    let found = files.found_with(&[("IDF_MONITOR_BAUD", "2")]);
+    assert_eq!(found.targets[0].console.baud, Some((2, "IDF_MONITOR_BAUD")));
+}

@@ -3,7 +3,7 @@
 use fbuild_chip::Chip;
 
 use super::files::{Files, names};
-use crate::target::Target;
+use crate::target::{Console, Target};
 
 const FRAMEWORK: &str = "core/packages/framework-arduinoespressif32";
 const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
@@ -202,4 +202,38 @@ fn packages_that_another_system_names_are_those_here() {
     files.write(".pio/build/dev/idedata.json", json.as_bytes());
     let expected = format!("0xe000 otadata {FRAMEWORK}/{BOOT_APP0}");
     assert!(regions(&files).contains(&expected), "{:?}", regions(&files));
+}
+
+#[test]
+fn the_monitor_listens_as_the_project_s_own_does() {
+    let console = |lines: &str, sdkconfig: &str| {
+        let files = project(lines, BOARD);
+        files.write("sdkconfig.dev", sdkconfig.as_bytes());
+        only(&files).console
+    };
+    assert_eq!(console("", ""), Console::default());
+    let lines = "monitor_speed = 460800\nmonitor_filters = time, log2file\n";
+    let found = console(lines, "");
+    assert_eq!(found.baud, Some((460_800, "monitor_speed")));
+    assert!(found.has_filter("time") && found.has_filter("log2file") && !found.has_filter("log"));
+    assert_eq!(
+        console("[env]\nmonitor_speed = 74880\n", "").baud,
+        Some((74880, "monitor_speed"))
+    );
+    let sdkconfig = "CONFIG_ESP_CONSOLE_UART_BAUDRATE=921600\n";
+    assert_eq!(console("", sdkconfig).baud, None, "not a build of ESP-IDF");
+    let espidf = "framework = espidf\n";
+    let option = "CONFIG_ESP_CONSOLE_UART_BAUDRATE";
+    let of_espidf = |lines: &str| {
+        let files = project("", BOARD);
+        let ini = INI.replace("framework = arduino\n", espidf) + lines;
+        files.write("platformio.ini", ini.as_bytes());
+        files.write("sdkconfig.dev", sdkconfig.as_bytes());
+        only(&files).console.baud
+    };
+    assert_eq!(of_espidf(""), Some((921_600, option)));
+    assert_eq!(
+        of_espidf("monitor_speed = 9600\n"),
+        Some((9600, "monitor_speed"))
+    );
 }
