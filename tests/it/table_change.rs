@@ -110,7 +110,11 @@ fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
     let error = deployed.report.error.unwrap();
     assert_eq!((error.code, &*error.what), ("data-loss", LOST));
     assert!(error.board_state.contains("nothing was written"));
-    assert!(error.remedy.contains("force"), "{}", error.remedy);
+    assert!(
+        error.remedy.to_string().contains("force"),
+        "{}",
+        error.remedy
+    );
     assert!(deployed.erased.is_empty());
     assert_eq!(deployed.before, deployed.after);
 }

@@ -4,6 +4,7 @@ use fbuild_link::error::OpenError;
 use fbuild_link::port_name::PortName;
 use fbuild_loader::error::LoaderError;
 use fbuild_project::input_error::InputError;
+use fbuild_project::remedy::{Remedy, Way};
 
 use crate::esptool::error::EsptoolError;
 use crate::outcome::Failure;
@@ -147,10 +148,7 @@ impl DeployError {
             _ => state.text(),
         };
         let (code, is_input, remedy) = match self {
-            Self::Input(error) => {
-                let remedy = error.remedy().to_owned();
-                (error.code(), true, remedy)
-            }
+            Self::Input(error) => (error.code(), true, error.remedy().clone()),
             Self::Open(error) => open_advice(&error),
             Self::Loader(error) => loader_advice(&error),
             Self::Esptool(error) => error.advice(),
@@ -159,14 +157,12 @@ impl DeployError {
                 false,
                 "the flash chip may be worn out or badly powered: try another cable and supply; if \
                  the same sectors fail again, replace the board"
-                    .to_owned(),
+                    .into(),
             ),
             Self::DataLoss { .. } => (
                 DATA_LOSS,
                 false,
-                "back up what is worth keeping, or deploy again and accept the loss (`force`; \
-                 on the command line without --keep-data)"
-                    .to_owned(),
+                Remedy::from("back up what is worth keeping, or ").way(Way::AcceptLoss),
             ),
         };
         Failure {
@@ -179,24 +175,23 @@ impl DeployError {
     }
 }
 
-fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
+fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
     match error {
         OpenError::NotFound { .. } => (
             "port-not-found",
             true,
-            "plug the board in, or choose one of the ports that `fbuild-lsp ports` lists"
-                .to_owned(),
+            Remedy::from("plug the board in, or ").way(Way::ChoosePort),
         ),
         OpenError::Busy { holders, .. } => {
             let remedy = match &holders[..] {
                 [] => {
-                    "close the serial monitor or the other program that holds the port".to_owned()
+                    "close the serial monitor or the other program that holds the port".into()
                 }
                 [only] if only.doing.is_some() => {
-                    "wait until it is done, or cancel it there".to_owned()
+                    "wait until it is done, or cancel it there".into()
                 }
-                [only] => format!("close {}", only.program),
-                _ => "close these programs".to_owned(),
+                [only] => format!("close {}", only.program).into(),
+                _ => "close these programs".into(),
             };
             ("port-busy", false, remedy)
         }
@@ -205,20 +200,20 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
             false,
             "on Linux add yourself to the group that owns the port (usually `dialout` or `uucp`), \
              then log in again; in a container pass the device through"
-                .to_owned(),
+                .into(),
         ),
         OpenError::BadName { port, .. } if PortName::of(port).is_sim() => (
             "port-name",
             true,
             "name it as sim:FILE?option=value, with a regular file and options that exist"
-                .to_owned(),
+                .into(),
         ),
         OpenError::BadName { .. } => (
             "port-name",
             true,
             "use a device path, COM5, rfc2217://HOST:PORT, socket://HOST:PORT, or sim: for a simulated \
              board"
-                .to_owned(),
+                .into(),
         ),
         OpenError::Other { port, .. } => {
             let advice = match PortName::of(port) {
@@ -229,45 +224,45 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, String) {
                 PortName::Sim { .. } => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",
             };
-            ("port-open", false, advice.to_owned())
+            ("port-open", false, advice.into())
         }
     }
 }
 
-fn loader_advice(error: &LoaderError) -> (&'static str, bool, String) {
+fn loader_advice(error: &LoaderError) -> (&'static str, bool, Remedy) {
     const AGAIN: &str = "deploy again; the next deploy repairs what is incomplete";
     match error {
-        LoaderError::Cancelled => ("cancelled", false, String::new()),
+        LoaderError::Cancelled => ("cancelled", false, Remedy::default()),
         LoaderError::Link { .. } => {
-            ("link-lost", false, format!("check cable and connector, then {AGAIN}"))
+            ("link-lost", false, format!("check cable and connector, then {AGAIN}").into())
         }
         LoaderError::BaudRate { .. } => {
-            ("baud-rate", false, "choose a lower baud rate, or auto".to_owned())
+            ("baud-rate", false, "choose a lower baud rate, or auto".into())
         }
-        LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().to_owned()),
+        LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().into()),
         LoaderError::Timeout { .. } => (
             "timeout",
             false,
-            format!("check cable and supply; with a long cable choose a lower baud rate; then {AGAIN}"),
+            format!("check cable and supply; with a long cable choose a lower baud rate; then {AGAIN}").into(),
         ),
-        LoaderError::Refused { .. } => ("refused", false, AGAIN.to_owned()),
+        LoaderError::Refused { .. } => ("refused", false, AGAIN.into()),
         LoaderError::BadReply { .. } => {
-            ("bad-reply", false, format!("choose a lower baud rate, then {AGAIN}"))
+            ("bad-reply", false, format!("choose a lower baud rate, then {AGAIN}").into())
         }
         LoaderError::UnknownChip { .. } => (
             "unknown-chip",
             false,
             "is this an ESP32-family board? ESP8266 and chips newer than this program are not \
              supported"
-                .to_owned(),
+                .into(),
         ),
-        LoaderError::Unsupported { .. } => ("unsupported", false, String::new()),
+        LoaderError::Unsupported { .. } => ("unsupported", false, Remedy::default()),
         LoaderError::NoFlash { .. } => (
             "no-flash",
             false,
             "check the flash chip's wiring and supply; on a module, nothing else may use its flash \
              pins"
-                .to_owned(),
+                .into(),
         ),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_project::input_error::InputError;
+use fbuild_project::remedy::Remedy;
 
 /// What a deploy did, or why it did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,13 +152,13 @@ pub struct Failure {
     /// What state the board is in, where it was touched.
     pub board_state: String,
     /// What to do about it.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        for line in [&self.board_state, &self.remedy] {
+        for line in [&self.board_state, &self.remedy.to_string()] {
             if !line.is_empty() {
                 write!(f, "\n  {line}")?;
             }
@@ -173,7 +174,7 @@ impl From<InputError> for Failure {
             is_input: true,
             what: error.to_string(),
             board_state: String::new(),
-            remedy: error.remedy().to_owned(),
+            remedy: error.remedy().clone(),
         }
     }
 }

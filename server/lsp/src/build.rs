@@ -219,7 +219,7 @@ impl Build {
                 self.line
             ),
             board_state: "the board was not touched".to_owned(),
-            remedy: "correct fbuild.buildBeforeDeploy".to_owned(),
+            remedy: "correct fbuild.buildBeforeDeploy".into(),
         }
     }
 
@@ -234,7 +234,7 @@ impl Build {
             is_input: true,
             what: format!("the build failed ({status}): {}{tail}", self.line),
             board_state: "the board was not touched".to_owned(),
-            remedy: "correct what its output names, which is in the log".to_owned(),
+            remedy: "correct what its output names, which is in the log".into(),
         }
     }
 
@@ -253,7 +253,7 @@ fn no_command(what: &str, remedy: &str) -> Failure {
         is_input: true,
         what: what.to_owned(),
         board_state: String::new(),
-        remedy: remedy.to_owned(),
+        remedy: remedy.into(),
     }
 }
 

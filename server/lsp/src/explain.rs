@@ -8,6 +8,7 @@ mod crash;
 mod next;
 mod outcome;
 mod plan;
+mod remedy;
 mod step;
 mod words;
 
@@ -21,6 +22,7 @@ pub(crate) use buttons::{Asked, Button};
 pub(crate) use crash::crash;
 pub(crate) use next::{Next, next, unfinished};
 pub(crate) use outcome::outcome;
+pub(crate) use remedy::Front;
 pub(crate) use step::step;
 pub(crate) use words::columns;
 
@@ -54,8 +56,8 @@ pub(crate) enum Level {
 /// The outcome in the first line; cause, state of the board and remedy, and warnings in further
 /// ones.
 pub(crate) fn explain(report: &Report) -> String {
-    let lines = report.error.as_ref().map(failure_lines);
-    let lines = lines.into_iter().flatten();
+    let lines = report.error.iter();
+    let lines = lines.flat_map(|failure| failure_lines(failure, Front::Editor));
     let warnings = report.warnings.iter();
     text_of(
         &report.message,
@@ -72,10 +74,15 @@ fn text_of(message: &str, more: impl IntoIterator<Item = String>) -> String {
 }
 
 /// What happened, what state the board is in, what to do: one line each, empty ones left out.
-pub(crate) fn failure_lines(failure: &Failure) -> impl Iterator<Item = String> + use<> {
-    let try_this = match failure.remedy.strip_prefix("try") {
-        None if !failure.remedy.is_empty() => format!("try: {}", failure.remedy),
-        _ => failure.remedy.clone(),
+pub(crate) fn failure_lines(
+    failure: &Failure,
+    front: Front,
+) -> impl Iterator<Item = String> + use<> {
+    let remedy = front.remedy(&failure.remedy);
+    let try_this = if remedy.is_empty() || remedy.starts_with("try") {
+        remedy
+    } else {
+        format!("try: {remedy}")
     };
     [failure.what.clone(), failure.board_state.clone(), try_this]
         .into_iter()

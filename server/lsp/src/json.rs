@@ -204,12 +204,12 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
 
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
-        let said = |text: &String| (!text.is_empty()).then(|| plain::line(text).into_owned());
+        let said = |text: &str| (!text.is_empty()).then(|| plain::line(text).into_owned());
         Self {
             code: failure.code,
             message: plain::line(&failure.what).into_owned(),
             board_state: said(&failure.board_state),
-            remedy: said(&failure.remedy),
+            remedy: said(&failure.remedy.to_string()),
             is_input: failure.is_input,
         }
     }
@@ -308,7 +308,7 @@ mod tests {
             is_input: false,
             what: "no answer".to_owned(),
             board_state: "nothing was written".to_owned(),
-            remedy: String::new(),
+            remedy: String::new().into(),
         };
         let expected = serde_json::json!({
             "code": "no-answer", "message": "no answer", "boardState": "nothing was written",

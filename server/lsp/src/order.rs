@@ -203,7 +203,7 @@ fn choose(
                 is_input: true,
                 what: format!("several folders have such a target: {}", names.join(", ")),
                 board_state: String::new(),
-                remedy: "say which folder is meant".to_owned(),
+                remedy: "say which folder is meant".into(),
             })
         }
         (None, Some(refused)) => Err(refused),
@@ -212,7 +212,7 @@ fn choose(
             is_input: true,
             what: "no folder is open, so there is no target to be found".to_owned(),
             board_state: String::new(),
-            remedy: "open the project's folder".to_owned(),
+            remedy: "open the project's folder".into(),
         }),
     }
 }

@@ -3,6 +3,7 @@
 mod described;
 mod remembered;
 
+use fbuild_project::remedy::Way;
 use std::io;
 use std::path::Path;
 
@@ -151,7 +152,7 @@ fn with_wish(mut failure: Failure, project: Option<&str>) -> Failure {
         failure.what
     );
     if is_address {
-        failure.remedy = format!("name it: --port {project}");
+        failure.remedy = Way::NamePort(project.to_owned()).into();
     }
     failure
 }
@@ -174,14 +175,14 @@ fn only_plausible(ports: &[PortInfo]) -> Result<String, Failure> {
                 ),
             },
             board_state: String::new(),
-            remedy: "plug the board in with a data cable, or name the port".to_owned(),
+            remedy: "plug the board in with a data cable, or name the port".into(),
         }),
         _ => Err(Failure {
             code: "several-ports",
             is_input: true,
             what: format!("several boards found: {}", listed(likely.into_iter())),
             board_state: String::new(),
-            remedy: "name the port".to_owned(),
+            remedy: "name the port".into(),
         }),
     }
 }

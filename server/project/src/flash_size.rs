@@ -225,6 +225,7 @@ mod tests {
         assert!(
             refusal
                 .remedy()
+                .to_string()
                 .contains("to 8 MB (board_upload.flash_size in platformio.ini)"),
             "{}",
             refusal.remedy()
@@ -232,7 +233,7 @@ mod tests {
         // A larger size would not help on a board that has less.
         let refusal = small.refusal("it", Tool::PlatformIo, Some(4 * MB)).unwrap();
         assert_eq!(
-            refusal.remedy(),
+            refusal.remedy().to_string(),
             "Make the partition table smaller than the 4 MB of flash that this board has, or use a \
              board with 8 MB."
         );

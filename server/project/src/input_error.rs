@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::amount::amount_in_kib;
 use crate::file::ReadError;
+use crate::remedy::Remedy;
 
 /// What is wrong with the request or its files.
 ///
@@ -14,7 +15,7 @@ pub struct InputError {
     code: &'static str,
     what: String,
     path: Option<PathBuf>,
-    remedy: String,
+    remedy: Remedy,
 }
 
 impl fmt::Display for InputError {
@@ -28,7 +29,7 @@ impl std::error::Error for InputError {}
 impl InputError {
     /// `code` has its row in docs/troubleshooting.md.
     #[must_use]
-    pub fn new(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self {
             code,
             what: what.into(),
@@ -60,7 +61,7 @@ impl InputError {
 
     /// What to do about it.
     #[must_use]
-    pub fn remedy(&self) -> &str {
+    pub fn remedy(&self) -> &Remedy {
         &self.remedy
     }
 
@@ -79,7 +80,7 @@ impl InputError {
     /// A region's file that could not be read, told apart into missing and everything else; `remedy` is
     /// what to do where it is missing: build, usually.
     #[must_use]
-    pub fn unread(region: &str, path: &Path, why: &ReadError, remedy: &str) -> Self {
+    pub fn unread(region: &str, path: &Path, why: &ReadError, remedy: impl Into<Remedy>) -> Self {
         match why {
             ReadError::NotFound => {
                 let what = format!("{region}: the file {} does not exist", path.display());
@@ -99,7 +100,7 @@ impl InputError {
 
     /// A region's file has no bytes.
     #[must_use]
-    pub fn empty(region: &str, path: &Path, remedy: &str) -> Self {
+    pub fn empty(region: &str, path: &Path, remedy: impl Into<Remedy>) -> Self {
         let what = format!("{region}: the file {} is empty", path.display());
         Self::new("file-empty", what, remedy).in_file(path)
     }
@@ -214,7 +215,12 @@ impl InputError {
 
     /// The binary partition table makes no sense.
     #[must_use]
-    pub fn table_unreadable(region: &str, path: &Path, why: &str, remedy: &str) -> Self {
+    pub fn table_unreadable(
+        region: &str,
+        path: &Path,
+        why: &str,
+        remedy: impl Into<Remedy>,
+    ) -> Self {
         let what = format!(
             "{region}: {} is not a partition table: {why}",
             path.display()

@@ -20,4 +20,5 @@ pub mod input_error;
 pub mod otadata;
 pub mod partitions;
 pub mod plain;
+pub mod remedy;
 pub mod target;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
 
+use crate::remedy::Remedy;
+
 /// The tool whose build output a target was found in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -258,10 +260,10 @@ impl Target {
 
     /// What to do about a file that is missing or damaged.
     #[must_use]
-    pub fn build_remedy(&self) -> String {
+    pub fn build_remedy(&self) -> Remedy {
         match self.tool {
-            Tool::Files => "Check the file's path and how it was made.".to_owned(),
-            _ => format!("Build the project: {}", self.build_command()),
+            Tool::Files => "Check the file's path and how it was made.".into(),
+            _ => format!("Build the project: {}", self.build_command()).into(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use fbuild_project::remedy::{Remedy, Way};
+
 use super::arguments::CONNECT_ATTEMPTS;
 use super::find::LOOKED_FOR;
 use super::version::Version;
@@ -88,62 +90,67 @@ impl EsptoolError {
 
     /// Code, whether the request is to blame, and what to do.
     #[must_use]
-    pub fn advice(&self) -> (&'static str, bool, String) {
+    pub fn advice(&self) -> (&'static str, bool, Remedy) {
         const AGAIN: &str = "deploy again; the next deploy repairs what is incomplete";
         let (code, is_input, remedy) = match self {
             Self::Missing => (
                 "esptool-missing",
                 true,
-                "install it (python3 -m pip install esptool), name it (--esptool PATH, or the \
-                 setting fbuild.esptool.path), or use the native backend"
-                    .to_owned(),
+                Remedy::from("install it (python3 -m pip install esptool), ")
+                    .way(Way::NameEsptool)
+                    .words(", or ")
+                    .way(Way::NativeBackend),
             ),
             Self::Unusable { .. } => (
                 "esptool-unusable",
                 true,
-                "reinstall esptool (python3 -m pip install --force-reinstall esptool), or name \
-                 another one (--esptool PATH, or the setting fbuild.esptool.path)"
-                    .to_owned(),
+                Remedy::from(
+                    "reinstall esptool (python3 -m pip install --force-reinstall esptool), or ",
+                )
+                .way(Way::NameEsptool),
             ),
             Self::TooOld { .. } => (
                 "esptool-too-old",
                 true,
-                "update it where it is installed (python3 -m pip install --upgrade esptool), or name \
-                 another one (--esptool PATH, or the setting fbuild.esptool.path)"
-                    .to_owned(),
+                Remedy::from(
+                    "update it where it is installed (python3 -m pip install --upgrade esptool), or ",
+                )
+                .way(Way::NameEsptool),
             ),
             Self::Files(_) => (
                 "files",
                 false,
                 "make room in the directory for temporary files, or choose another with TMPDIR"
-                    .to_owned(),
+                    .into(),
             ),
             Self::OtherChip { .. } => (
                 "chip-mismatch",
                 true,
-                "choose the target for this chip, or the port of another board".to_owned(),
+                "choose the target for this chip, or the port of another board".into(),
             ),
             Self::NoLoader { .. } => (
                 "no-loader",
                 false,
-                "hold BOOT, tap EN (RESET), release BOOT, and deploy again".to_owned(),
+                "hold BOOT, tap EN (RESET), release BOOT, and deploy again".into(),
             ),
             Self::NotProved { .. } => (
                 "not-proved",
                 false,
                 "the flash chip may be worn out or badly powered: try another cable and supply; if \
                  the same region fails again, replace the board"
-                    .to_owned(),
+                    .into(),
             ),
             Self::Lost { .. } | Self::Silent { .. } => (
                 "timeout",
                 false,
-                format!("check cable and supply; with a long cable choose a lower baud rate; then {AGAIN}"),
+                format!("check cable and supply; with a long cable choose a lower baud rate; then {AGAIN}").into(),
             ),
             Self::Failed { .. } => (
                 "esptool-failed",
                 false,
-                format!("esptool's full output is in the log (--log debug); {AGAIN}"),
+                Remedy::from("for esptool's full output ")
+                    .way(Way::ReadLog)
+                    .words(format!("; {AGAIN}")),
             ),
         };
         (code, is_input, remedy)

@@ -4,6 +4,7 @@ use fbuild_project::esp_image::{EspImage, ImageFault};
 use fbuild_project::input_error::InputError;
 use fbuild_project::otadata::OTADATA_BYTES;
 use fbuild_project::partitions::PartitionTable;
+use fbuild_project::remedy::Remedy;
 use fbuild_project::target::{Region, RegionKind};
 
 /// What the bytes of a region turned out to be.
@@ -15,7 +16,11 @@ pub(super) enum Contents {
 }
 
 /// Check `bytes` for `region`; `remedy` is what to do if they are unusable.
-pub(super) fn check(region: &Region, bytes: &[u8], remedy: &str) -> Result<Contents, InputError> {
+pub(super) fn check(
+    region: &Region,
+    bytes: &[u8],
+    remedy: &Remedy,
+) -> Result<Contents, InputError> {
     let (name, path) = (&region.name, region.source.path());
     if bytes.is_empty() {
         return Err(InputError::empty(name, path, remedy));
@@ -44,7 +49,7 @@ pub(super) fn check(region: &Region, bytes: &[u8], remedy: &str) -> Result<Conte
     }
 }
 
-fn image_fault(fault: &ImageFault, region: &Region, bytes: &[u8], remedy: &str) -> InputError {
+fn image_fault(fault: &ImageFault, region: &Region, bytes: &[u8], remedy: &Remedy) -> InputError {
     let (name, file) = (&region.name, region.source.path());
     let path = file.display();
     let error = match fault {

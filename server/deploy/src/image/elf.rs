@@ -12,6 +12,7 @@ use fbuild_project::file::{self, IMAGE_LIMIT, TABLE_TEXT_LIMIT};
 use fbuild_project::flash_size::size_name;
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::parse_table;
+use fbuild_project::remedy::Remedy;
 use fbuild_project::target::{ElfSource, FlashParams, RegionKind, Setting};
 
 /// What decides how an ELF file is converted, apart from the file.
@@ -106,7 +107,7 @@ pub(super) fn convert(
 }
 
 /// espflash cannot make an image of an ELF file.
-pub(super) fn no_image(elf: &Path, why: &str, remedy: &str) -> InputError {
+pub(super) fn no_image(elf: &Path, why: &str, remedy: impl Into<Remedy>) -> InputError {
     let what = format!("{} cannot be turned into an image: {why}", elf.display());
     InputError::new("elf", what, remedy).in_file(elf)
 }
@@ -129,7 +130,7 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
             kind: RegionKind::Bootloader,
             encrypted: false,
         };
-        super::check::check(&region, &bytes, remedy)?;
+        super::check::check(&region, &bytes, &remedy.into())?;
     }
     if let Some(path) = &source.partition_table {
         let bytes = file::read(path, TABLE_TEXT_LIMIT)

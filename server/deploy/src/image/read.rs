@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fbuild_loader::SECTOR_LEN;
 use fbuild_project::file::{self, IMAGE_LIMIT, ReadError};
 use fbuild_project::input_error::InputError;
+use fbuild_project::remedy::{Remedy, Way};
 use fbuild_project::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 
 use super::board::Standing;
@@ -27,7 +28,7 @@ pub(super) fn not_empty(
     region: &str,
     path: &Path,
     bytes: Result<Vec<u8>, ReadError>,
-    remedy: &str,
+    remedy: &Remedy,
 ) -> Result<Vec<u8>, InputError> {
     let bytes = bytes.map_err(|why| InputError::unread(region, path, &why, remedy))?;
     if bytes.is_empty() {
@@ -37,7 +38,7 @@ pub(super) fn not_empty(
 }
 
 /// What to do about a missing or damaged file of `region`.
-fn remedy(target: &Target, region: &Region) -> String {
+fn remedy(target: &Target, region: &Region) -> Remedy {
     let path = region.source.path();
     let is_elsewhere = !path.starts_with(&target.root);
     let has_folder = path.parent().is_some_and(Path::is_dir);
@@ -48,19 +49,21 @@ fn remedy(target: &Target, region: &Region) -> String {
         && !target.firmware().is_some_and(is_made_here);
     if is_brought_along {
         let others = target.regions.iter().map(|other| other.name.as_str());
-        let others: Vec<_> = others.filter(|name| *name != region.name).collect();
-        return format!(
+        let others = others.filter(|name| *name != region.name);
+        let others = others.map(str::to_owned).collect();
+        return Remedy::from(
             "No build makes this file: it comes with the framework or with the board's description. \
-             Install it with the project's own tool, or deploy the other regions: --regions {}",
-            others.join(",")
-        );
+             Install it with the project's own tool, or ",
+        )
+        .way(Way::OnlyRegions(others));
     }
     if is_elsewhere && !has_folder && target.tool != Tool::Files {
         return format!(
             "This path is from another machine, or from the container that the build ran in. Build \
              here: {}",
             target.build_command()
-        );
+        )
+        .into();
     }
     target.build_remedy()
 }

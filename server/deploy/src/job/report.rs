@@ -149,7 +149,7 @@ impl Job<'_> {
             is_input: false,
             what: format!("the board does not hold this build ({text})"),
             board_state: "nothing was written; the board is unchanged".to_owned(),
-            remedy: remedy.to_owned(),
+            remedy: remedy.into(),
         };
         (
             OutcomeKind::Failed,

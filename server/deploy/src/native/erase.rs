@@ -217,7 +217,7 @@ fn refused(code: &'static str, what: String, remedy: &str) -> Failure {
         is_input: true,
         what,
         board_state: "nothing was erased".to_owned(),
-        remedy: remedy.to_owned(),
+        remedy: remedy.into(),
     }
 }
 
@@ -258,7 +258,7 @@ fn not_erased(port: &str, offset: u32, len_bytes: u32) -> Failure {
             "what lies before that was erased; the board may not start until the next deploy"
                 .to_owned(),
         remedy: "the flash chip may be worn out or badly powered: try another cable and supply"
-            .to_owned(),
+            .into(),
     }
 }
 

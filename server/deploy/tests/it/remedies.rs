@@ -59,7 +59,7 @@ fn a_board_that_is_too_new_is_not_replaced_by_a_newer_one() {
         let loaded = image::load(&target, None).unwrap();
         let error = loaded.for_board(&board, false).unwrap_err();
         assert_eq!(error.code(), "revision");
-        error.remedy().to_owned()
+        error.remedy().to_string()
     };
     let too_new = remedy(Chip::Esp32P4, (1, 199), 301);
     for words in [
@@ -117,10 +117,10 @@ fn an_image_that_no_build_makes_is_not_to_be_built() {
     assert_eq!(error.code(), "file-missing");
     let missing = root.join("variants/mine/tinyuf2.bin");
     assert_eq!(error.path(), Some(&*missing));
-    let remedy = error.remedy();
+    let remedy = error.remedy().to_string();
     assert!(
         remedy.contains("No build makes this file")
-            && remedy.ends_with("--regions bootloader,partitions,firmware"),
+            && remedy.ends_with("deploy only the regions bootloader, partitions, firmware"),
         "{remedy}"
     );
     // Where it is, from wherever the program was started.
@@ -129,7 +129,10 @@ fn an_image_that_no_build_makes_is_not_to_be_built() {
     // What a build makes is to be built.
     std::fs::remove_file(build.join("partitions.bin")).unwrap();
     let error = image::load(&target, None).unwrap_err();
-    assert!(error.remedy().contains("pio run -e dev"), "{error:?}");
+    assert!(
+        error.remedy().to_string().contains("pio run -e dev"),
+        "{error:?}"
+    );
 }
 
 /// A build in a container leaves paths of the container in what it says.
@@ -155,7 +158,7 @@ fn paths_of_a_container_lead_to_the_files_here() {
     write(root, "build/table.bin", &table());
     let error = image::load(&find(root), None).unwrap_err();
     assert_eq!(error.code(), "file-missing");
-    let remedy = error.remedy();
+    let remedy = error.remedy().to_string();
     assert!(
         remedy.contains("from the container") && remedy.contains("idf.py build"),
         "{remedy}"

@@ -144,7 +144,7 @@ impl Arguments {
             is_input: true,
             what,
             board_state: String::new(),
-            remedy: remedy.to_owned(),
+            remedy: remedy.into(),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Terminal {
 
     /// What happened, what state the board is in, what to do.
     pub(crate) fn failure(self, failure: &Failure) {
-        let mut lines = explain::failure_lines(failure);
+        let mut lines = explain::failure_lines(failure, explain::Front::CommandLine);
         if let Some(what) = lines.next() {
             self.note(Line::labelled(&self.paint("1;31", "error:"), &what));
         }

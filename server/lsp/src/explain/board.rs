@@ -11,11 +11,15 @@ use serde::Serialize;
 
 use super::outcome::{cause, state_and_remedy};
 use super::words::{board, duration, sentences, short_port};
-use super::{Asked, Level, Text, failure_lines, text_of};
+use super::{Asked, Front, Level, Text, failure_lines, text_of};
 
 /// How asking or erasing a board ended.
 pub(crate) fn work(message: &str, failure: Option<&Failure>, port: &str, asked: &Asked) -> Text {
-    let text = text_of(message, failure.into_iter().flat_map(failure_lines));
+    let lines = failure.into_iter();
+    let text = text_of(
+        message,
+        lines.flat_map(|it| failure_lines(it, Front::Editor)),
+    );
     let more = failure.into_iter().flat_map(state_and_remedy);
     let sentence = sentences(std::iter::once(message.into()).chain(more));
     Text {

@@ -8,7 +8,7 @@ use fbuild_project::plain;
 
 use super::outcome::cause;
 use super::words::{capital, duration, sentences};
-use super::{Asked, Level, Text, failure_lines, text_of};
+use super::{Asked, Front, Level, Text, failure_lines, text_of};
 
 /// How it ended, and what can be done about it.
 pub(crate) fn build(
@@ -17,7 +17,7 @@ pub(crate) fn build(
     took: Duration,
     asked: &Asked,
 ) -> Text {
-    let remedy = failure.map(|failure| Cow::from(&failure.remedy));
+    let remedy = failure.map(|failure| Cow::from(Front::Editor.remedy(&failure.remedy)));
     let remedy = remedy.filter(|remedy| !remedy.is_empty());
     let said = match failure {
         None => format!("{message} in {}", duration(took)),
@@ -32,7 +32,9 @@ pub(crate) fn build(
         .map(|part| plain::markdown(&capital(&part)))
         .collect();
     let sentence = sentences([Cow::from(&said)].into_iter().chain(remedy));
-    let lines = failure.into_iter().flat_map(failure_lines);
+    let lines = failure
+        .into_iter()
+        .flat_map(|it| failure_lines(it, Front::Editor));
     Text {
         short: plain::line(&short).into_owned(),
         sentence: plain::line(&sentence).into_owned(),

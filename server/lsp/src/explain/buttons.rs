@@ -112,7 +112,7 @@ mod tests {
             is_input: false,
             what: String::new(),
             board_state: String::new(),
-            remedy: String::new(),
+            remedy: String::new().into(),
         };
         let argument = json!({"root": "/blink", "mode": "verify"});
         let asked = Asked {

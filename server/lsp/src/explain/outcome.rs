@@ -8,7 +8,7 @@ use fbuild_project::amount::amount_in_kib;
 use fbuild_project::plain;
 
 use super::words::{board, capital, count, duration, place, sentences};
-use super::{Asked, Level, Text, explain, plan};
+use super::{Asked, Front, Level, Text, explain, plan};
 use crate::build::Built;
 
 /// How it ended, and what can be done about it.
@@ -122,8 +122,9 @@ fn sentence(report: &Report) -> String {
 
 /// What a failure says besides what happened.
 pub(super) fn state_and_remedy(failure: &Failure) -> impl Iterator<Item = Cow<'_, str>> {
-    let parts = [&failure.board_state, &failure.remedy].into_iter();
-    parts.filter(|text| !text.is_empty()).map(Cow::from)
+    let remedy = Front::Editor.remedy(&failure.remedy);
+    let parts = [Cow::from(&failure.board_state), remedy.into()];
+    parts.into_iter().filter(|text| !text.is_empty())
 }
 
 /// In Markdown: what happened, a table of the regions, board and time.

@@ -34,7 +34,7 @@ impl Host {
             is_input: true,
             what: format!("{name} is not built: {why}"),
             board_state: "no board was touched".to_owned(),
-            remedy: remedy.to_owned(),
+            remedy: remedy.into(),
         })
     }
 
@@ -58,7 +58,7 @@ impl Host {
             board_state: "no board was touched".to_owned(),
             remedy: "choose one that the tool `ports` lists, or have the person start this server with --port or \
                      --trust"
-                .to_owned(),
+                .into(),
         })
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Listener<'a> {
                 is_input: false,
                 what: format!("{} does not support {baud} baud: {error}", link.name()),
                 board_state: "the board runs on as it did".to_owned(),
-                remedy: "choose another rate".to_owned(),
+                remedy: "choose another rate".into(),
             })?;
         }
         let mut listener = Self::away(holding, port, rate);
@@ -235,6 +235,6 @@ fn not_reset(what: String, remedy: &str) -> Failure {
         is_input: false,
         what,
         board_state: "the board runs on as it did".to_owned(),
-        remedy: remedy.to_owned(),
+        remedy: remedy.into(),
     }
 }

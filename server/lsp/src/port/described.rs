@@ -23,7 +23,7 @@ pub(crate) fn resolve(
         is_input: true,
         what: format!("'{name}' is not a port: {why}"),
         board_state: String::new(),
-        remedy: "correct the pattern".to_owned(),
+        remedy: "correct the pattern".into(),
     })?;
     match found[..] {
         [only] => Ok(only.name.clone()),
@@ -34,7 +34,7 @@ pub(crate) fn resolve(
             board_state: String::new(),
             remedy: "plug the board in; `fbuild-lsp ports --json` has the serial number, identity and socket \
                      of each port"
-                .to_owned(),
+                .into(),
         }),
         _ => Err(Failure {
             code: "several-ports",
@@ -44,7 +44,7 @@ pub(crate) fn resolve(
                 listed(found.into_iter())
             ),
             board_state: String::new(),
-            remedy: "say more of it, or name the port".to_owned(),
+            remedy: "say more of it, or name the port".into(),
         }),
     }
 }

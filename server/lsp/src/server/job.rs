@@ -178,6 +178,6 @@ fn crashed() -> Failure {
         is_input: false,
         what: "this program has a bug and gave up; its log says where".to_owned(),
         board_state: "the board may be half written".to_owned(),
-        remedy: "deploy again, which repairs the board, and report the bug".to_owned(),
+        remedy: "deploy again, which repairs the board, and report the bug".into(),
     }
 }

@@ -6,6 +6,8 @@
 mod report;
 mod tell;
 
+use crate::explain::Front;
+use fbuild_project::remedy::Remedy;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -146,7 +148,8 @@ fn thread(
     } else if start.resets
         && let Err(failure) = listening.listener.reset()
     {
-        listening.note(&format!("{}: {}", failure.what, failure.remedy));
+        let remedy = Front::Editor.remedy(&failure.remedy);
+        listening.note(&format!("{}: {remedy}", failure.what));
     }
     listening.publish(listening.state());
     opened(Ok(()));
@@ -215,7 +218,7 @@ impl Listening<'_> {
                     is_input: false,
                     what: format!("{} takes nothing: {error}", self.listener.name()),
                     board_state: "how much was sent is not known".to_owned(),
-                    remedy: "check that the board is plugged in, and send it again".to_owned(),
+                    remedy: "check that the board is plugged in, and send it again".into(),
                 });
                 let _ = answer.send(written);
             }
@@ -399,7 +402,7 @@ fn append_to(path: &PathBuf) -> Result<File, Failure> {
         is_input: true,
         what: format!("{} cannot be written: {error}", path.display()),
         board_state: String::new(),
-        remedy: "name another file for the log".to_owned(),
+        remedy: "name another file for the log".into(),
     })
 }
 
@@ -409,7 +412,7 @@ fn no_thread(why: &str) -> Failure {
         is_input: false,
         what: format!("the monitor could not be started: {why}"),
         board_state: "the board runs on as it did".to_owned(),
-        remedy: "start it again".to_owned(),
+        remedy: "start it again".into(),
     }
 }
 
@@ -419,6 +422,6 @@ fn closed() -> Failure {
         is_input: false,
         what: "the server is shutting down".to_owned(),
         board_state: String::new(),
-        remedy: String::new(),
+        remedy: Remedy::default(),
     }
 }

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::{Discovery, Unbuilt, modified, project_around};
 use crate::input_error::InputError;
+use crate::remedy::{Remedy, Way};
 use crate::target::Target;
 
 impl Discovery {
@@ -119,9 +120,10 @@ impl Discovery {
                 "It has not been built ({} is missing): {}",
                 unbuilt.looked_for.display(),
                 unbuilt.build_hint
-            ),
-            None if names.is_empty() => self.nothing_found().remedy().to_owned(),
-            None => format!("Known: {}.", names.join(", ")),
+            )
+            .into(),
+            None if names.is_empty() => self.nothing_found().remedy().clone(),
+            None => Remedy::from(format!("Known: {}.", names.join(", "))),
         };
         let what = format!("there is no target '{name}'");
         InputError::new("unknown-target", what, remedy)
@@ -132,21 +134,21 @@ impl Discovery {
             return problem.clone();
         }
         let remedy = match self.unbuilt.first() {
-            Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint),
+            Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint).into(),
             None if self.root.is_file() => {
-                "This is a file: name the project's directory, or deploy the file with --image \
-                 0x10000 FILE (its offset, and itself)."
-                    .to_owned()
+                Remedy::from("This is a file: use the project's directory, or ").way(Way::NameFiles)
             }
-            None if !self.root.is_dir() => "There is no such directory: check the path.".to_owned(),
+            None if !self.root.is_dir() => "There is no such directory: check the path.".into(),
             // It is named and not taken: in a shared directory it may be somebody else's.
             None => match self
                 .root
                 .parent()
                 .and_then(|outer| project_around(outer, |_| true))
             {
-                Some(project) => format!("The project is in {}: use that.", project.display()),
-                None => "Open the directory of the project, and build it first.".to_owned(),
+                Some(project) => {
+                    format!("The project is in {}: use that.", project.display()).into()
+                }
+                None => "Open the directory of the project, and build it first.".into(),
             },
         };
         if self.unbuilt.is_empty() && !self.foreign.is_empty() {
@@ -167,8 +169,7 @@ impl Discovery {
                 "nothing says what is to be deployed from {place}: {}",
                 images.why
             );
-            let remedy = "Name every file with its offset: --image 0x10000 app.bin";
-            return InputError::new("no-target", what, remedy);
+            return InputError::new("no-target", what, Way::NameFiles);
         }
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
@@ -194,7 +195,7 @@ impl Discovery {
 fn ambiguous(several: &[&Target]) -> InputError {
     let names: Vec<_> = several.iter().map(|target| target.name.as_str()).collect();
     let what = format!("several targets could be meant: {}", names.join(", "));
-    InputError::new("ambiguous-target", what, "Name one with --target.")
+    InputError::new("ambiguous-target", what, Way::ChooseTarget)
 }
 
 /// When a target's app was written; `None` if it is not there.

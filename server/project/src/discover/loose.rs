@@ -21,7 +21,7 @@ const FILE_SYSTEMS: [&str; 4] = ["littlefs", "spiffs", "fatfs", "ffat"];
 const FILE_SYSTEM_SUBTYPES: [u8; 3] = [0x81, 0x82, 0x83];
 /// Images of one directory that are looked into.
 const MAX_IMAGES: usize = 200;
-const NAME_IT: &str = "--image OFFSET FILE names what is meant";
+const NAME_IT: &str = "say which is meant, with its offset";
 /// Boot loaders begin here at the latest.
 const BOOT_LOADER_WITHIN: u64 = 0x2000;
 

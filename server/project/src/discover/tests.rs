@@ -88,7 +88,7 @@ fn equal_times_are_ambiguous() {
     );
     assert_eq!(found.target("a").unwrap_err().code(), "ambiguous-target");
     assert_eq!(
-        found.target("x").unwrap_err().remedy(),
+        found.target("x").unwrap_err().remedy().to_string(),
         "Known: fbuild:a/quick, fbuild:a/release."
     );
 }
@@ -115,11 +115,15 @@ fn a_project_that_was_not_built_says_how_to_build_it() {
     assert_eq!(found.unbuilt.len(), 1);
     let error = found.default_target().unwrap_err();
     assert_eq!(error.code(), "no-target");
-    assert_eq!(error.remedy(), "Build it first: pio run -e esp32dev");
+    assert_eq!(
+        error.remedy().to_string(),
+        "Build it first: pio run -e esp32dev"
+    );
     let error = found.target("platformio:esp32dev").unwrap_err();
     assert!(
         error
             .remedy()
+            .to_string()
             .ends_with("firmware.bin is missing): pio run -e esp32dev"),
         "{error:?}"
     );
@@ -151,7 +155,7 @@ fn somebody_in_the_wrong_directory_is_told_the_right_one() {
     std::fs::create_dir_all(&inner).unwrap();
     let remedy = |root: &Path| {
         let found = discover(root, &Environment::default());
-        found.default_target().unwrap_err().remedy().to_owned()
+        found.default_target().unwrap_err().remedy().to_string()
     };
     let expected = format!("The project is in {}: use that.", dir.path().display());
     assert_eq!(remedy(&inner), expected);

@@ -1,5 +1,6 @@
 //! The loop of a monitor: keys in, the board's output out, until something ends it.
 
+use crate::explain::Front;
 use std::io;
 
 use fbuild_deploy::outcome::Failure;
@@ -196,8 +197,8 @@ impl Monitor<'_> {
     /// Resets the board.
     pub(super) fn reset(&mut self) {
         if let Err(failure) = self.listener.reset() {
-            let (what, remedy) = (failure.what, failure.remedy);
-            self.view.note(&format!("{what}: {remedy}"));
+            let remedy = Front::CommandLine.remedy(&failure.remedy);
+            self.view.note(&format!("{}: {remedy}", failure.what));
         }
     }
 

@@ -53,7 +53,7 @@ fn failed() -> Report {
             is_input: false,
             what: "no loader answered on /dev/ttyUSB0".to_owned(),
             board_state: "nothing was written".to_owned(),
-            remedy: "hold BOOT, tap EN, release BOOT, deploy again".to_owned(),
+            remedy: "hold BOOT, tap EN, release BOOT, deploy again".into(),
         }),
         ..deployed()
     }

@@ -194,7 +194,7 @@ fn no_monitor(what: String) -> Failure {
         is_input: true,
         what,
         board_state: String::new(),
-        remedy: "start one, or name the port of one that runs".to_owned(),
+        remedy: "start one, or name the port of one that runs".into(),
     }
 }
 

@@ -254,7 +254,7 @@ fn confirm(stand: &Stand<'_>, what: &str, port: &str) -> Result<(), Stop> {
             is_input: true,
             what: format!("erasing {what} on {port} was not confirmed"),
             board_state: "nothing was erased".to_owned(),
-            remedy: "confirm it, or pass \"confirmed\": true".to_owned(),
+            remedy: "confirm it, or pass \"confirmed\": true".into(),
         })),
     }
 }

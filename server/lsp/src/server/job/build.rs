@@ -150,7 +150,7 @@ pub(super) fn prepare(
             is_input: true,
             what: format!("{} is not built, because {NOT_TRUSTED}", subject.name),
             board_state: String::new(),
-            remedy: "trust the workspace in the editor, or build it yourself".to_owned(),
+            remedy: "trust the workspace in the editor, or build it yourself".into(),
         });
     }
     let folder = stand.desk.session.folder_of(&subject.root);

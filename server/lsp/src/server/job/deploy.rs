@@ -1,5 +1,6 @@
 //! A deploy, verify or plan: the story up to the board, from what a client asked for.
 
+use fbuild_project::remedy::Remedy;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -273,10 +274,8 @@ impl Deploy {
 }
 
 fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
-    failure.remedy = format!(
-        "'{name}' was chosen for this folder; choose another target. {}",
-        failure.remedy
-    );
+    let why = format!("'{name}' was chosen for this folder; choose another target. ");
+    failure.remedy = Remedy::from(why).and(&failure.remedy);
     failure
 }
 

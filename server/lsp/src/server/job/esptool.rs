@@ -34,6 +34,6 @@ fn not_trusted(path: &Path) -> Failure {
         board_state: String::new(),
         remedy: "trust the workspace in the editor; or remove the setting to use the esptool on \
                  PATH"
-            .to_owned(),
+            .into(),
     }
 }

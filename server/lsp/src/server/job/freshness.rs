@@ -51,7 +51,7 @@ pub(super) fn freshen(
         BuildWhen::Never => (None, String::new()),
         BuildWhen::Auto | BuildWhen::Ask => match prepare() {
             Ok(build) => (Some(build), String::new()),
-            Err(failure) => (None, why_not(&failure)),
+            Err(failure) => (None, format!(" {}", why_not(&failure))),
         },
     };
     if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
@@ -111,8 +111,7 @@ pub(super) fn make(
         Ok(build) => build,
         Err(failure) if wanted.build => return Err(failure.into()),
         Err(failure) => {
-            let remedy = missing.remedy.trim_end_matches('.');
-            missing.remedy = format!("{remedy}.{}", why_not(&failure));
+            missing.remedy = missing.remedy.then(&why_not(&failure));
             return Err(missing.into());
         }
     };
@@ -159,7 +158,7 @@ fn why_not(failure: &Failure) -> String {
         "not-trusted" => NOT_TRUSTED,
         _ => &failure.what,
     };
-    format!(" It is not built first: {why}.")
+    format!("It is not built first: {why}.")
 }
 
 /// What is newer than the firmware, in words.
@@ -183,9 +182,8 @@ fn is_stale(target: &Target, stale: String) -> Failure {
         is_input: true,
         what: stale,
         board_state: String::new(),
-        remedy: format!(
-            "{} Or set fbuild.staleBuild to warn or ignore.",
-            target.build_remedy()
-        ),
+        remedy: target
+            .build_remedy()
+            .then("Or set fbuild.staleBuild to warn or ignore."),
     }
 }

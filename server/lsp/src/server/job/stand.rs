@@ -223,7 +223,7 @@ impl<'j> Stand<'j> {
                 is_input: false,
                 what: format!("{place} is being built: {}", taken.by),
                 board_state: "the board was not touched".to_owned(),
-                remedy: "wait for it to end, or cancel it".to_owned(),
+                remedy: "wait for it to end, or cancel it".into(),
             })
     }
 
@@ -256,7 +256,7 @@ impl<'j> Stand<'j> {
             is_input: false,
             what: format!("port {port} is busy: {}", taken.by),
             board_state: String::new(),
-            remedy: "wait for it to end, or cancel it".to_owned(),
+            remedy: "wait for it to end, or cancel it".into(),
         })
     }
 }

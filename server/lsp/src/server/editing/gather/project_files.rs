@@ -1,5 +1,6 @@
 //! Looks at what lies around a project's configuration.
 
+use crate::explain::Front;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ fn refusal(error: &InputError) -> Refusal {
     Refusal {
         code: error.code(),
         message: error.to_string(),
-        remedy: error.remedy().to_owned(),
+        remedy: Front::Editor.remedy(error.remedy()),
         path: error.path().map(Path::to_owned),
     }
 }
