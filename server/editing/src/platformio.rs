@@ -19,8 +19,8 @@ use fbuild_project::discover::ini::{IniText, OptionText, SectionText};
 use fbuild_project::discover::platformio_config::{
     Files, Origin, ProblemKind, ProjectConfig, TooWide, list_items,
 };
-use fbuild_project::edit_distance::edit_distance;
 use fbuild_project::file::ReadError;
+use strsim::levenshtein;
 
 use super::format::{Format, View};
 use super::project_files::ProjectFiles;
@@ -193,7 +193,7 @@ impl<'v> Project<'v> {
             if !is_near {
                 continue;
             }
-            let distance = edit_distance(&word, &other);
+            let distance = levenshtein(&word, &other);
             if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
                 best = Some((distance, known));
             }

@@ -11,7 +11,6 @@
 pub mod amount;
 pub mod build;
 pub mod discover;
-pub mod edit_distance;
 pub mod elf;
 pub mod esp_image;
 pub mod file;

@@ -1,7 +1,7 @@
 //! The known name that an unknown one was probably meant to be.
 
 use super::names::Name;
-use crate::edit_distance::edit_distance;
+use strsim::levenshtein;
 
 /// The name that was most likely meant: at most a third of it has to change.
 pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {
@@ -12,7 +12,7 @@ pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {
     let text = text.to_ascii_lowercase();
     let near = names
         .iter()
-        .map(|known| (edit_distance(&text, &known.name), known));
+        .map(|known| (levenshtein(&text, &known.name), known));
     let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
     (distance <= 2 && distance * 3 <= known.name.len()).then(|| known.name.clone())
 }
