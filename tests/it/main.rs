@@ -9,6 +9,7 @@ mod chips;
 mod circles;
 mod codes;
 mod decode;
+mod documents;
 #[cfg(unix)] // it opens ptys
 mod esptool;
 mod example;
