@@ -3,6 +3,7 @@
 //! Constants and names only. Nothing here talks to a chip or reads a file, and nothing here knows how
 //! either is done.
 
+pub mod avr;
 mod facts;
 pub mod security;
 
