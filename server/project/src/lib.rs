@@ -16,6 +16,7 @@ pub mod esp_image;
 pub mod file;
 pub mod flash_size;
 pub mod input_error;
+pub mod intel_hex;
 pub mod otadata;
 pub mod partitions;
 pub mod plain;
