@@ -131,6 +131,7 @@ impl DeployError {
             | Self::Loader(
                 LoaderError::Link { .. }
                 | LoaderError::BaudRate { .. }
+                | LoaderError::NoAvrLoader { .. }
                 | LoaderError::NoLoader { .. },
             )
             | Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
@@ -240,6 +241,14 @@ fn loader_advice(error: &LoaderError) -> (&'static str, bool, Remedy) {
             ("baud-rate", false, "choose a lower baud rate, or auto".into())
         }
         LoaderError::NoLoader { state, .. } => ("no-loader", false, state.remedy().into()),
+        LoaderError::NoAvrLoader { .. } => (
+            "no-loader",
+            false,
+            "check that the port and the project's board are the right ones (a Nano with the old boot \
+             loader is another board than one with the new one), and that nothing is connected to the \
+             pins RX and TX; where no line resets the board, press its reset button just before"
+                .into(),
+        ),
         LoaderError::Timeout { .. } => (
             "timeout",
             false,

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
+use fbuild_chip::avr::Protocol;
 
 use crate::boot_log::BootState;
 use crate::packet::{op, op_name};
@@ -41,6 +42,18 @@ pub enum LoaderError {
         attempts: u32,
         /// What the board was doing instead.
         state: BootState,
+    },
+    /// No boot loader of an AVR board answered after all resets.
+    #[error("no boot loader answered on {port} at {baud} baud in {attempts} attempts ({protocol})")]
+    NoAvrLoader {
+        /// Port name.
+        port: String,
+        /// How often a reset was tried.
+        attempts: u32,
+        /// Baud rate of the boot loader.
+        baud: u32,
+        /// What was spoken.
+        protocol: Protocol,
     },
     /// A loader that had answered before fell silent.
     #[error("no answer to {command} within {:.1} s", waited.as_secs_f64())]

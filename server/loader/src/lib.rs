@@ -1,7 +1,9 @@
-//! Talk to the loader of an ESP32-family chip: its boot ROM, or the flasher stub in its RAM.
+//! Talk to the loader of an ESP32-family chip: its boot ROM, or the flasher stub in its RAM; and to the
+//! boot loader of an AVR board.
 //!
 //! Read in this order: [`slip`] and [`packet`] are the codec (bytes in, values out, no I/O),
 //! [`reset`] the dances on a link's control lines, [`session`] everything a host says to a loader.
+//! [`stk500`] is the same for AVR boards.
 //! Nothing here knows of projects, regions, plans or editors.
 
 pub mod boot_log;
@@ -12,6 +14,7 @@ pub mod packet;
 pub mod reset;
 pub mod session;
 pub mod slip;
+pub mod stk500;
 pub mod stub;
 
 /// Smallest unit of flash that can be erased, in bytes.

@@ -172,6 +172,17 @@ pub fn start_firmware(link: &mut dyn Link) -> io::Result<LinesReach> {
     run(link, &steps)
 }
 
+/// Resets an AVR board, whose boot loader then waits for a second or so.
+///
+/// A capacitor makes a pulse of the edge with which a line is asserted: DTR on most boards, RTS on some. It
+/// has to be released before for long enough that the capacitor is empty. Times: avrdude 7.1.
+///
+/// # Errors
+/// The port stopped working: close it, and have its cable checked.
+pub fn start_avr_loader(link: &mut dyn Link) -> io::Result<LinesReach> {
+    run(link, &[Both(false, false), Wait(100), Both(true, true)])
+}
+
 fn has_fixed_flow_control(link: &dyn Link) -> bool {
     link.usb_id()
         .is_some_and(fbuild_link::UsbId::has_fixed_flow_control)
