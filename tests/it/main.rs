@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // all of this is test code
 
+mod avr;
 mod bench;
 mod boot_slot;
 mod boundaries;

@@ -15,9 +15,9 @@ use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
-use fbuild_sim::port::{self as sim, SimPort};
-use fbuild_sim::serve::Server;
-use fbuild_sim::{Board, Timing};
+use fbuild_sim::Timing;
+use fbuild_sim::port::{self as sim, Model, SimPort};
+use fbuild_sim::serve::{Served, Server};
 
 pub(crate) use remembered::{Remembered, usb_location};
 
@@ -296,8 +296,11 @@ pub(crate) fn serve(port: &str, state_dir: Option<&Path>) -> Result<Server, Open
         why,
     };
     let sim = sim_port(port, state_dir).map_err(|error| bad(error.to_string()))?;
+    let Model::Esp(builder) = sim.model() else {
+        return Err(bad("esptool is for boards with an ESP32".to_owned()));
+    };
     // Nothing can reset a board on a pty.
-    let mut builder = sim.builder().start_in_download_mode();
+    let mut builder = builder.start_in_download_mode();
     if sim.time() == Time::Accounted {
         builder = builder.timing(Timing::instant());
     }
@@ -310,7 +313,7 @@ pub(crate) fn serve(port: &str, state_dir: Option<&Path>) -> Result<Server, Open
 
 /// Serves a board on a pty, where the system has such a thing.
 #[cfg(unix)]
-pub(crate) fn on_pty(board: Board) -> io::Result<Server> {
+pub(crate) fn on_pty<B: Served>(board: B) -> io::Result<Server<B>> {
     use fbuild_sim::serve::{PtyOptions, pty};
 
     pty(board, PtyOptions::default())
@@ -318,7 +321,7 @@ pub(crate) fn on_pty(board: Board) -> io::Result<Server> {
 
 /// Serves a board on a pty, where the system has such a thing.
 #[cfg(not(unix))]
-pub(crate) fn on_pty(_: Board) -> io::Result<Server> {
+pub(crate) fn on_pty<B: Served>(_: B) -> io::Result<Server<B>> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "this system has no ptys; serve the board with `fbuild-lsp sim --listen 127.0.0.1:0`",

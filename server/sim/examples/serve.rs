@@ -5,18 +5,17 @@
 use std::error::Error;
 use std::path::Path;
 
-use fbuild_sim::port::SimPort;
+use fbuild_sim::port::{Model, SimPort};
 use fbuild_sim::serve;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "sim:".to_owned());
     let port = SimPort::parse(&name, Path::new("."))?;
-    let board = port
-        .builder()
-        .lines(false)
-        .start_in_download_mode()
-        .build()?;
+    let Model::Esp(builder) = port.model() else {
+        return Err("`fbuild-lsp sim` serves AVR boards".into());
+    };
+    let board = builder.lines(false).start_in_download_mode().build()?;
     let server = match arguments.next() {
         Some(address) => serve::tcp(board, address)?,
         #[cfg(unix)]

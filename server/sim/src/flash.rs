@@ -4,7 +4,7 @@
 //! program operation goes to the file before it returns, so a killed process leaves what a board
 //! losing power would leave.
 
-mod store;
+pub(crate) mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

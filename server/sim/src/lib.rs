@@ -1,4 +1,4 @@
-//! A simulated ESP32-family board: the device side of the loader protocol.
+//! A simulated ESP32-family board: the device side of the loader protocol; and a small AVR board ([`avr`]).
 //!
 //! [`board::Board`] is a state machine without threads or clocks of its own: bytes and control lines
 //! go in with the time, bytes come out stamped with the time at which they arrive. It runs in this
@@ -13,6 +13,7 @@
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod avr;
 pub mod board;
 mod boot;
 mod console;
@@ -27,6 +28,7 @@ mod reset_circuit;
 mod rom;
 pub mod security;
 pub mod serve;
+mod served;
 pub mod stats;
 mod stub;
 pub mod timing;

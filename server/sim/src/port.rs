@@ -4,6 +4,7 @@
 //! sim:                               a classic ESP32; its flash is sim-esp32.bin in the state directory
 //! sim:?chip=esp32c3                  the same with a C3 and sim-esp32c3.bin
 //! sim:board.bin?chip=esp32s3&size=8MB&time=real&usb=jtag
+//! sim:?chip=atmega328p               a Uno with optiboot; sim:?board=NAME by PlatformIO's name of the board
 //! ```
 //!
 //! Options: `chip` (default esp32), `size` (`4MB`, `512KB` or bytes), `time` (`accounted`, the
@@ -13,23 +14,26 @@
 //! `1` or `development`, `release`), `file` (`0`: keep the flash in memory); and what its program prints
 //! after a reset: `log` (a file; lines of ESP-IDF's log come when their stamps say), or `crash`
 //! (`loadprohibited`, of an ESP32; its ELF file is `tests/panics/elf/clock-o0.elf`).
+//! An AVR board has `chip` or `board`, `time`, `lines` and `file`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use fbuild_chip::Chip;
-use fbuild_link::memory::{MemoryLink, Time};
+use fbuild_chip::avr::{AvrBoard as AvrFacts, Part};
+use fbuild_link::memory::{Device, MemoryLink, Time};
 use fbuild_link::port_name::PortName;
 use fbuild_link::{ESPRESSIF_VID, Link, USB_SERIAL_JTAG_PID, UsbId};
 
+use crate::avr::AvrBoard;
 use crate::board::{Board, BoardBuilder, BuildError};
 use crate::program::Program;
 use crate::reset_circuit::Connection;
 use crate::security::Encryption;
 use crate::timing::Timing;
 
-const OPTIONS: &str = "chip, size, time, usb, start, revision, lines, secure-download, secure-boot, \
+const OPTIONS: &str = "chip, board, size, time, usb, start, revision, lines, secure-download, secure-boot, \
                        encryption, file, log, crash";
 
 /// What is wrong with a port name.
@@ -64,11 +68,39 @@ pub enum ParseError {
 #[derive(Debug, Clone)]
 pub struct SimPort {
     name: String,
-    chip: Chip,
     flash_path: Option<PathBuf>,
     time: Time,
     usb: Usb,
-    builder: BoardBuilder,
+    model: Model,
+}
+
+/// What kind of board it is, ready to be built.
+#[derive(Debug, Clone)]
+pub enum Model {
+    /// An ESP32.
+    Esp(Box<BoardBuilder>),
+    /// An AVR board.
+    Avr(Box<AvrModel>),
+}
+
+/// An AVR board, ready to be built.
+#[derive(Debug, Clone)]
+pub struct AvrModel {
+    facts: AvrFacts,
+    lines: bool,
+    file: Option<PathBuf>,
+    timing: Timing,
+}
+
+impl AvrModel {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// [`BuildError`]: the flash file is in use or unreadable.
+    pub fn build(&self) -> Result<AvrBoard, BuildError> {
+        let board = AvrBoard::new(self.facts, self.file.as_deref(), self.timing)?;
+        Ok(board.lines(self.lines))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,24 +128,42 @@ impl SimPort {
                 expected: "esp32 with crash=loadprohibited".to_owned(),
             });
         }
-        let mut builder = options.apply(Board::builder(options.chip));
+        let chip = options.avr.map_or(options.chip.name(), |avr| avr.part.name);
+        if let Some(option) = options.of_esp.as_ref().filter(|_| options.avr.is_some()) {
+            return Err(ParseError::BadValue {
+                port: name.to_owned(),
+                option: "chip".to_owned(),
+                value: chip.to_owned(),
+                expected: format!("an ESP32 with option '{option}'"),
+            });
+        }
         let flash_path = options.in_file.then(|| {
             if file.is_empty() {
-                state_dir.join(format!("sim-{}.bin", options.chip.name()))
+                state_dir.join(format!("sim-{chip}.bin"))
             } else {
                 PathBuf::from(file)
             }
         });
-        if let Some(path) = &flash_path {
-            builder = builder.flash_file(path);
-        }
+        let model = if let Some(facts) = options.avr {
+            Model::Avr(Box::new(AvrModel {
+                facts,
+                lines: options.lines,
+                file: flash_path.clone(),
+                timing: Timing::cp2102n(),
+            }))
+        } else {
+            let mut builder = options.apply(Board::builder(options.chip));
+            if let Some(path) = &flash_path {
+                builder = builder.flash_file(path);
+            }
+            Model::Esp(Box::new(builder))
+        };
         Ok(Self {
             name: name.to_owned(),
-            chip: options.chip,
             flash_path,
             time: options.time,
             usb: options.usb,
-            builder,
+            model,
         })
     }
 
@@ -121,12 +171,6 @@ impl SimPort {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The chip on the board.
-    #[must_use]
-    pub fn chip(&self) -> Chip {
-        self.chip
     }
 
     /// How the time of the board goes by.
@@ -143,8 +187,8 @@ impl SimPort {
 
     /// The board that the name describes, to be changed further or served.
     #[must_use]
-    pub fn builder(&self) -> BoardBuilder {
-        self.builder.clone()
+    pub fn model(&self) -> Model {
+        self.model.clone()
     }
 
     /// Opens the port: powers the board and connects to it. A flash file that another board uses is
@@ -153,15 +197,6 @@ impl SimPort {
     /// # Errors
     /// The board cannot be built; the error's text says why.
     pub fn open(&self) -> io::Result<Box<dyn Link>> {
-        let (_, link) = self.open_shared()?;
-        Ok(Box::new(link))
-    }
-
-    /// The same, with access to the board behind the link.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_shared(&self) -> io::Result<(Arc<Mutex<Board>>, MemoryLink<Board>)> {
         if let Some(parent) = self.flash_path.as_deref().and_then(Path::parent)
             && !parent.as_os_str().is_empty()
         {
@@ -169,11 +204,15 @@ impl SimPort {
                 io::Error::new(error.kind(), format!("{}: {error}", parent.display()))
             })?;
         }
-        let board = self.builder().build().map_err(into_io)?;
+        Ok(match self.model() {
+            Model::Esp(builder) => Box::new(self.link_to(builder.build().map_err(into_io)?)),
+            Model::Avr(model) => Box::new(self.link_to(model.build().map_err(into_io)?)),
+        })
+    }
+
+    fn link_to<D: Device>(&self, board: D) -> MemoryLink<D> {
         let board = Arc::new(Mutex::new(board));
-        let link = MemoryLink::new(self.name.clone(), Arc::clone(&board), self.time)
-            .with_usb_id(self.usb_id());
-        Ok((board, link))
+        MemoryLink::new(self.name.clone(), board, self.time).with_usb_id(self.usb_id())
     }
 
     fn usb_id(&self) -> UsbId {
@@ -210,6 +249,9 @@ fn into_io(error: BuildError) -> io::Error {
 )]
 struct Options {
     chip: Chip,
+    avr: Option<AvrFacts>,
+    /// The first option that only an ESP32 has.
+    of_esp: Option<String>,
     size: Option<u32>,
     time: Time,
     usb: Usb,
@@ -227,6 +269,8 @@ impl Options {
     fn parse(port: &str, query: &str) -> Result<Self, ParseError> {
         let mut options = Self {
             chip: Chip::Esp32,
+            avr: None,
+            of_esp: None,
             size: None,
             time: Time::Accounted,
             usb: Usb::Cp2102n,
@@ -261,8 +305,18 @@ impl Options {
 
     /// `Ok(false)`: no such option. `Err`: what the option takes.
     fn set(&mut self, option: &str, value: &str) -> Result<bool, String> {
+        if !matches!(option, "chip" | "board" | "time" | "lines" | "file") {
+            self.of_esp.get_or_insert_with(|| option.to_owned());
+        }
         match option {
-            "chip" => self.chip = value.parse().map_err(|_| chips())?,
+            "chip" => match Part::named(value).and_then(AvrFacts::with) {
+                Some(avr) => self.avr = Some(avr),
+                None => self.chip = value.parse().map_err(|_| chips())?,
+            },
+            "board" => {
+                let known = AvrFacts::named(value);
+                self.avr = Some(known.ok_or("a name of PlatformIO's, as uno or nanoatmega328")?);
+            }
             "size" => {
                 self.size = Some(parse_size(value).ok_or("a size such as 4MB, 512KB or 4194304")?);
             }
@@ -345,8 +399,12 @@ impl Options {
 }
 
 fn chips() -> String {
+    let avr = Part::ALL
+        .iter()
+        .filter(|part| AvrFacts::with(part).is_some());
     let names: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
-    format!("one of {}", names.join(", "))
+    let avr: Vec<_> = avr.map(|part| part.name).collect();
+    format!("one of {}, {}", names.join(", "), avr.join(", "))
 }
 
 fn parse_flag(value: &str) -> Result<bool, String> {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::board::Board;
+pub use crate::served::Served;
 
 #[cfg(unix)]
 pub use pty::{PtyOptions, serve as pty};
@@ -24,9 +25,9 @@ pub use tcp::serve as tcp;
 
 /// A board that is being served. Dropping it stops the service.
 #[derive(Debug)]
-pub struct Server {
+pub struct Server<B = Board> {
     address: String,
-    board: Arc<Mutex<Board>>,
+    board: Arc<Mutex<B>>,
     stopper: Stopper,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -46,11 +47,11 @@ impl Stopper {
     }
 }
 
-impl Server {
+impl<B: Send + 'static> Server<B> {
     fn start(
         address: String,
-        board: Board,
-        run: impl FnOnce(Arc<Mutex<Board>>, Stopper) -> io::Result<()> + Send + 'static,
+        board: B,
+        run: impl FnOnce(Arc<Mutex<B>>, Stopper) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let board = Arc::new(Mutex::new(board));
         let stopper = Stopper::default();
@@ -67,7 +68,9 @@ impl Server {
             thread: Some(thread),
         })
     }
+}
 
+impl<B> Server<B> {
     /// What a client opens: the path of the pty, or `address:port`.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -76,7 +79,7 @@ impl Server {
 
     /// The board, to look at.
     #[must_use]
-    pub fn board(&self) -> Arc<Mutex<Board>> {
+    pub fn board(&self) -> Arc<Mutex<B>> {
         Arc::clone(&self.board)
     }
 
@@ -113,14 +116,14 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl<B> Drop for Server<B> {
     fn drop(&mut self) {
         self.stopper.stop();
         let _ = self.join();
     }
 }
 
-fn with_board<T>(board: &Mutex<Board>, f: impl FnOnce(&mut Board) -> T) -> T {
+fn with_board<B, T>(board: &Mutex<B>, f: impl FnOnce(&mut B) -> T) -> T {
     // A panic while the lock was held cannot make the board worse than what the test that panicked
     // did to it.
     f(&mut board.lock().unwrap_or_else(PoisonError::into_inner))

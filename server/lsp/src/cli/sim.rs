@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fbuild_chip::Chip;
 use fbuild_deploy::outcome::Failure;
-use fbuild_sim::serve::{self, Server};
-use fbuild_sim::{Board, Timing};
+use fbuild_sim::port::{Model, SimPort};
+use fbuild_sim::serve::{self, Served, Server};
+use fbuild_sim::{BuildError, Timing};
 
 use super::terminal::Terminal;
 use super::{FAILED, SUCCESS, USAGE, fail};
@@ -19,9 +19,9 @@ const RFC2217: &str = "rfc2217://";
 /// Arguments of `sim`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Chip to be: esp32, esp32c3, esp32s3 and so on
+    /// Chip to be: esp32, esp32c3, esp32s3 and so on; or atmega328p, a Uno
     #[arg(long, value_name = "NAME", default_value = "esp32")]
-    chip: Chip,
+    chip: String,
 
     /// File with the flash's contents, byte for byte; made, blank, if it is not there
     #[arg(long, value_name = "FILE")]
@@ -57,12 +57,26 @@ impl Arguments {
     /// Runs `sim`: prints where the board is, then serves it until it is interrupted.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        let board = match self.board(boards) {
-            Ok(board) => board,
-            Err(message) => {
-                terminal.note(format!("error: {message}"));
-                return USAGE;
+        let port = match self.port(boards) {
+            Ok(port) => port,
+            Err(message) => return wrong(terminal, &message),
+        };
+        match port.model() {
+            Model::Esp(builder) => {
+                let mut builder = builder.start_in_download_mode();
+                if self.time == Time::Accounted {
+                    builder = builder.timing(Timing::instant());
+                }
+                self.run_board(builder.build(), terminal)
             }
+            Model::Avr(model) => self.run_board(model.build(), terminal),
+        }
+    }
+
+    fn run_board<B: Served>(&self, board: Result<B, BuildError>, terminal: Terminal) -> u8 {
+        let board = match board {
+            Ok(board) => board,
+            Err(error) => return wrong(terminal, &error.to_string()),
         };
         let server = match self.serve(board) {
             Ok(server) => server,
@@ -88,18 +102,14 @@ impl Arguments {
         }
     }
 
-    fn board(&self, boards: &LocalBoards) -> Result<Board, String> {
+    fn port(&self, boards: &LocalBoards) -> Result<SimPort, String> {
         let port = port::sim_port(&self.port_name(), boards.state_dir.as_deref());
         let port = port.map_err(|error| error.to_string())?;
         if let Some(parent) = port.flash_path().and_then(|path| path.parent()) {
             std::fs::create_dir_all(parent)
                 .map_err(|error| format!("{}: {error}", parent.display()))?;
         }
-        let mut builder = port.builder().start_in_download_mode();
-        if self.time == Time::Accounted {
-            builder = builder.timing(Timing::instant());
-        }
-        builder.build().map_err(|error| error.to_string())
+        Ok(port)
     }
 
     /// The board as a `sim:` port, so that both take the same options.
@@ -109,7 +119,7 @@ impl Arguments {
             .as_ref()
             .map(|path| path.display().to_string())
             .unwrap_or_default();
-        let mut name = format!("sim:{file}?chip={}", self.chip.name());
+        let mut name = format!("sim:{file}?chip={}", self.chip);
         let size = self.flash_size.iter().map(|size| format!("size={size}"));
         for option in size.chain(self.options.iter().cloned()) {
             name.push('&');
@@ -118,7 +128,7 @@ impl Arguments {
         name
     }
 
-    fn serve(&self, board: Board) -> io::Result<Server> {
+    fn serve<B: Served>(&self, board: B) -> io::Result<Server<B>> {
         match &self.listen {
             Some(address) => match address.strip_prefix(RFC2217) {
                 Some(address) => serve::rfc2217(board, address),
@@ -147,4 +157,9 @@ impl Arguments {
             remedy: remedy.into(),
         }
     }
+}
+
+fn wrong(terminal: Terminal, message: &str) -> u8 {
+    terminal.note(format!("error: {message}"));
+    USAGE
 }

@@ -9,6 +9,7 @@ use fbuild_link::memory::{Device, Transmission};
 use super::{Board, Contact, Loader, State};
 use crate::boot::log::Cause;
 use crate::reset_circuit::{Connection, Event};
+use crate::served::Served;
 
 impl Device for Board {
     fn time(&self) -> Duration {
@@ -93,14 +94,25 @@ impl Device for Board {
     }
 }
 
-impl Board {
-    /// [`Device::transmit`] to a host without a baud rate: bytes arrive as they were sent.
-    pub(crate) fn transmit_as_sent(&mut self, until: Duration) -> Option<Transmission> {
+impl Served for Board {
+    const RESETS_WHEN_OPENED: bool = false;
+
+    fn transmit_as_sent(&mut self, until: Duration) -> Option<Transmission> {
         self.proceed(until);
         let baud = self.hw.wire.sending_baud();
         self.hw.wire.next_transmission(baud, until)
     }
 
+    fn baud(&self) -> u32 {
+        Self::baud(self)
+    }
+
+    fn make_ready(&mut self, now: Duration) {
+        self.reset_into_download_mode(now);
+    }
+}
+
+impl Board {
     /// Does what comes by itself, if nothing waits for the host.
     fn proceed(&mut self, until: Duration) {
         if self.hw.wire.waiting() == 0 {

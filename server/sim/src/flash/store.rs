@@ -11,7 +11,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// An open, locked flash file.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(crate) struct Store {
     path: PathBuf,
     file: File,
 }
@@ -19,7 +19,7 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file, makes it if needed, and reads it. The lock makes a second board on the same
     /// file an error, as a second program on the same serial port is.
-    pub(super) fn open(
+    pub(crate) fn open(
         path: &Path,
         size: Option<u32>,
         default_size: u32,
@@ -81,11 +81,11 @@ impl Store {
         Ok((store, contents))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(offset))?;
         self.file.write_all(bytes)
     }

@@ -98,9 +98,11 @@ fn impossible_boards_are_refused_when_opened() {
 #[test]
 fn options_reach_the_board() {
     let port = parse("sim:?file=0&chip=esp32c3&usb=jtag&start=download").unwrap();
-    let (board, link) = port.open_shared().unwrap();
-    assert!(link.usb_id().unwrap().is_serial_jtag());
-    let mut board = board.lock().unwrap();
+    assert!(port.open().unwrap().usb_id().unwrap().is_serial_jtag());
+    let Model::Esp(builder) = port.model() else {
+        panic!("an ESP32");
+    };
+    let mut board = builder.build().unwrap();
     assert_eq!(board.connection(), Connection::SerialJtag);
     assert_eq!(board.state(), State::Download);
 }
@@ -112,4 +114,25 @@ fn accounted_time_does_not_pass() {
     link.set_lines(Lines::default()).unwrap();
     link.pause(Duration::from_hours(1));
     assert!(link.now() >= Duration::from_hours(1));
+}
+
+#[test]
+fn an_avr_board_is_named_by_its_part_or_as_a_board() {
+    let facts = |name| match parse(name).unwrap().model() {
+        Model::Avr(model) => model.facts,
+        Model::Esp(_) => panic!("{name}"),
+    };
+    assert_eq!(facts("sim:?chip=ATmega328P").baud, 115_200);
+    assert_eq!(facts("sim:?board=nanoatmega328").baud, 57_600);
+    let path = parse("sim:?chip=atmega2560").unwrap();
+    assert_eq!(
+        path.flash_path(),
+        Some(Path::new("/state/sim-atmega2560.bin"))
+    );
+    for wrong in ["sim:?chip=atmega328p&size=4MB", "sim:?board=toaster"] {
+        assert!(
+            matches!(parse(wrong), Err(ParseError::BadValue { .. })),
+            "{wrong}"
+        );
+    }
 }

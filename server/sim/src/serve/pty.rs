@@ -16,8 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::pump::{self, Clock, End, Endpoint};
-use super::{Server, Stopper, with_board};
-use crate::board::Board;
+use super::{Served, Server, Stopper, with_board};
 
 /// How often a pty without a user is looked at.
 const IDLE_INTERVAL: Duration = Duration::from_millis(2);
@@ -44,7 +43,7 @@ impl Default for PtyOptions {
 ///
 /// # Errors
 /// The system gives no pty; TCP works everywhere.
-pub fn serve(board: Board, options: PtyOptions) -> io::Result<Server> {
+pub fn serve<B: Served>(board: B, options: PtyOptions) -> io::Result<Server<B>> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&master)?;
     unlockpt(&master)?;
@@ -56,9 +55,9 @@ pub fn serve(board: Board, options: PtyOptions) -> io::Result<Server> {
     })
 }
 
-fn serve_users(
+fn serve_users<B: Served>(
     mut master: Master,
-    board: &Mutex<Board>,
+    board: &Mutex<B>,
     options: PtyOptions,
     stopper: &Stopper,
 ) -> io::Result<()> {
@@ -69,11 +68,14 @@ fn serve_users(
             continue;
         }
         master.make_raw()?;
+        if B::RESETS_WHEN_OPENED {
+            with_board(board, |board| board.make_ready(clock.now()));
+        }
         if pump::run(board, &mut master, clock, stopper)? == End::Stopped {
             break;
         }
-        if options.reset_on_close {
-            with_board(board, |board| board.reset_into_download_mode(clock.now()));
+        if options.reset_on_close && !B::RESETS_WHEN_OPENED {
+            with_board(board, |board| board.make_ready(clock.now()));
         }
     }
     Ok(())

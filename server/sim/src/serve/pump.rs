@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use fbuild_link::memory::{Device, Transmission};
+use fbuild_link::memory::Transmission;
 
-use super::{Stopper, with_board};
-use crate::board::Board;
+use super::{Served, Stopper, with_board};
 
 /// Longest sleep, so that a stopped server ends soon.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
@@ -52,7 +51,7 @@ impl Clock {
 
 /// Serves one client until it hangs up or the server is stopped.
 pub(super) fn run(
-    board: &Mutex<Board>,
+    board: &Mutex<impl Served>,
     endpoint: &mut dyn Endpoint,
     clock: Clock,
     stopper: &Stopper,

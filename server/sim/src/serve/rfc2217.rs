@@ -11,12 +11,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use fbuild_link::Lines;
-use fbuild_link::memory::Device as _;
 use fbuild_link::telnet::{self, Decoder, Piece, Verb, com, option};
 
 use super::pump::{self, Clock, Endpoint};
-use super::{Server, tcp, with_board};
-use crate::board::Board;
+use super::{Served, Server, tcp, with_board};
 
 /// How long a board is held in a reset, and its boot pin after it.
 const HOLD: Duration = Duration::from_millis(20);
@@ -26,23 +24,27 @@ const HOLD: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The address is taken, or not this machine's.
-pub fn serve(board: Board, address: impl ToSocketAddrs) -> io::Result<Server> {
-    tcp::listen(board, address, |client, board, clock, stopper| {
-        let mut port = Port {
-            client,
-            board,
-            clock,
-            decoder: Decoder::default(),
-            baud: 115_200,
-            is_in_loader: false,
-        };
-        pump::run(board, &mut port, clock, stopper)
-    })
+pub fn serve<B: Served>(board: B, address: impl ToSocketAddrs) -> io::Result<Server<B>> {
+    tcp::listen(
+        board,
+        address,
+        |client, board: &Mutex<B>, clock, stopper| {
+            let mut port = Port {
+                client,
+                board,
+                clock,
+                decoder: Decoder::default(),
+                baud: 115_200,
+                is_in_loader: false,
+            };
+            pump::run(board, &mut port, clock, stopper)
+        },
+    )
 }
 
-struct Port<'p> {
+struct Port<'p, B> {
     client: &'p mut tcp::Client,
-    board: &'p Mutex<Board>,
+    board: &'p Mutex<B>,
     clock: Clock,
     decoder: Decoder,
     baud: u32,
@@ -50,7 +52,7 @@ struct Port<'p> {
     is_in_loader: bool,
 }
 
-impl Endpoint for Port<'_> {
+impl<B: Served> Endpoint for Port<'_, B> {
     fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         let n = self.client.read(buffer, timeout)?;
         let mut kept = 0;
@@ -89,7 +91,7 @@ impl Endpoint for Port<'_> {
     }
 }
 
-impl Port<'_> {
+impl<B: Served> Port<'_, B> {
     fn agree(&mut self, verb: Verb, option: u8) -> io::Result<()> {
         let is_known = matches!(
             option,

@@ -8,8 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::pump::{self, Clock, End, Endpoint};
-use super::{Server, Stopper, with_board};
-use crate::board::Board;
+use super::{Served, Server, Stopper, with_board};
 
 /// How often a server without a client looks whether it shall stop.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
@@ -19,27 +18,27 @@ const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// The address is taken, or not this machine's.
-pub fn serve(board: Board, address: impl ToSocketAddrs) -> io::Result<Server> {
+pub fn serve<B: Served>(board: B, address: impl ToSocketAddrs) -> io::Result<Server<B>> {
     listen(board, address, |client, board, clock, stopper| {
-        with_board(board, |board| board.reset_into_download_mode(clock.now()));
+        with_board(board, |board| board.make_ready(clock.now()));
         pump::run(board, client, clock, stopper)
     })
 }
 
 /// Serves one client to its end.
-pub(super) trait Serve:
-    Fn(&mut Client, &Mutex<Board>, Clock, &Stopper) -> io::Result<End>
+pub(super) trait Serve<B>:
+    Fn(&mut Client, &Mutex<B>, Clock, &Stopper) -> io::Result<End>
 {
 }
 
-impl<F: Fn(&mut Client, &Mutex<Board>, Clock, &Stopper) -> io::Result<End>> Serve for F {}
+impl<B, F: Fn(&mut Client, &Mutex<B>, Clock, &Stopper) -> io::Result<End>> Serve<B> for F {}
 
 /// Serves one client after the other.
-pub(super) fn listen(
-    board: Board,
+pub(super) fn listen<B: Served>(
+    board: B,
     address: impl ToSocketAddrs,
-    run: impl Serve + Send + 'static,
-) -> io::Result<Server> {
+    run: impl Serve<B> + Send + 'static,
+) -> io::Result<Server<B>> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let name = listener.local_addr()?.to_string();
@@ -48,11 +47,11 @@ pub(super) fn listen(
     })
 }
 
-fn accept(
+fn accept<B>(
     listener: &TcpListener,
-    board: &Mutex<Board>,
+    board: &Mutex<B>,
     stopper: &Stopper,
-    run: &impl Serve,
+    run: &impl Serve<B>,
 ) -> io::Result<()> {
     let clock = Clock::start();
     while !stopper.is_stopped() {
