@@ -49,6 +49,7 @@ use survey::Survey;
 use crate::build::Recipe;
 use crate::input_error::InputError;
 use crate::partitions::{Partition, TABLE_SECTOR_BYTES};
+use crate::plain;
 use crate::target::{RegionKind, Source, Target, Tool};
 
 /// What a workspace offers.
@@ -187,6 +188,9 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     for target in &mut found.targets {
         let remarks = [misplaced_table(target), files_elsewhere(target)];
         target.remarks.extend(remarks.into_iter().flatten());
+        for remark in &mut target.remarks {
+            *remark = plain::line(remark).into_owned();
+        }
     }
     found
 }

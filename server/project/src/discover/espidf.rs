@@ -3,6 +3,7 @@
 //! Source: `components/esptool_py/flasher_args.json.in` and `tools/cmake/project_description.json.in`
 //! of ESP-IDF v4.4 to v6.1.
 
+mod contradictions;
 mod moved;
 
 use std::path::{Path, PathBuf};
@@ -168,10 +169,17 @@ fn read(
     .iter()
     .any(|option| sdkconfig.is_set(option));
     target.partitions_csv = custom_table(&project, &sdkconfig, look);
-    target.inputs = inputs(&project, &description, &moved, sdkconfig_path);
+    target.inputs = inputs(&project, &description, &moved, sdkconfig_path.clone());
     target
         .remarks
         .extend(older_program(&target, FLASHER_ARGS, look));
+    target.remarks.extend(contradictions::of_places(&args));
+    target.remarks.extend(contradictions::of_chips(
+        target.chip,
+        &description,
+        (&sdkconfig_path, &sdkconfig),
+        environment,
+    ));
     target.port = environment.get("ESPPORT").map(str::to_owned);
     target.baud = environment
         .get("ESPBAUD")

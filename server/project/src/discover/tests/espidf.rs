@@ -136,3 +136,54 @@ fn the_console_s_baud_rate_is_the_build_s_else_the_configuration_s() {
     let found = files.found_with(&[("IDF_MONITOR_BAUD", "2")]);
     assert_eq!(found.targets[0].console.baud, Some((2, "IDF_MONITOR_BAUD")));
 }
+
+#[test]
+fn what_two_places_of_a_build_say_differently_is_told() {
+    const ARGS: &str = r#"{"flash_files": {"0x10000": "app.bin", "0x8000": "table.bin"},
+        "app": {"offset": "APP", "file": "app.bin"},
+        "partition-table": {"offset": "0x8000", "file": "TABLE"},
+        "extra_esptool_args": {"chip": "esp32"}}"#;
+    const FINE: [&str; 4] = ["0x10000", "table.bin", "esp32", ""];
+    let remarks = |[app, table, chip, variable]: [&str; 4]| {
+        let args = ARGS.replace("APP", app).replace("TABLE", table);
+        let files = Files::new(&[
+            ("build/flasher_args.json", &args),
+            ("build/app.bin", ""),
+            ("build/table.bin", ""),
+            ("sdkconfig", &format!("CONFIG_IDF_TARGET=\"{chip}\"\n")),
+        ]);
+        let found = files.found_with(&[("IDF_TARGET", variable)]);
+        let [target] = found.targets.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert!(target.regions.iter().any(|it| it.offset == 0x1_0000));
+        target
+            .remarks
+            .join("\n")
+            .replace(files.root().to_str().unwrap(), "@")
+    };
+    assert_eq!(remarks(FINE), "");
+    for (what, expected) in [
+        (
+            ["0x20000", "table.bin", "esp32", ""],
+            "flasher_args.json contradicts itself: app.offset is 0x20000, and flash_files puts app.bin to \
+             0x10000, which is deployed",
+        ),
+        (
+            ["0x10000", "other.bin", "esp32", ""],
+            "flasher_args.json contradicts itself: partition-table.file is other.bin, and flash_files \
+             puts table.bin to 0x8000, which is deployed",
+        ),
+        (
+            ["0x10000", "table.bin", "esp32s3", ""],
+            "@/sdkconfig says esp32s3, and this build is for ESP32",
+        ),
+        (
+            ["0x10000", "table.bin", "esp32", "esp32c3"],
+            "the environment variable IDF_TARGET says esp32c3, and this build is for ESP32",
+        ),
+    ] {
+        let told = remarks(what);
+        assert!(told.starts_with(expected) && !told.contains('\n'), "{told}");
+    }
+}
