@@ -61,26 +61,37 @@ impl<'c> Board<'c> {
 
     /// An offset as esptool reads it.
     pub(super) fn offset(&self, path: &str) -> Result<Option<u32>, ConfigProblem> {
+        const TAKEN: &str = "an offset; esptool takes 0x20000 or 131072";
         let Some(text) = self.value(path)? else {
             return Ok(None);
         };
-        let option = format!("board_{path}");
-        let offset = esptool_number(&text).ok_or_else(|| {
-            let shown = self.config.shown(&self.section, &option).unwrap_or(text);
-            let of_board = self
-                .json(path)
-                .is_some_and(|value| value.as_str() == Some(&*shown));
-            let place = if of_board {
-                format!("{path} of board {}", self.name)
-            } else {
-                option.clone()
-            };
-            let message =
-                format!("{place} = {shown} is not an offset; esptool takes 0x20000 or 131072");
-            let bad = ProblemKind::BadValue;
-            self.config.problem_in(&self.section, &option, bad, message)
-        })?;
+        let offset = esptool_number(&text).ok_or_else(|| self.wrong(path, text, TAKEN))?;
         Ok(Some(offset))
+    }
+
+    /// A problem with a value of the board, wherever it is set.
+    pub(super) fn wrong(&self, path: &str, value: String, expected: &str) -> ConfigProblem {
+        let option = format!("board_{path}");
+        let is_own = self.config.text(&self.section, &option);
+        let place = if is_own.is_ok_and(|own| own.is_some()) {
+            option.clone()
+        } else {
+            format!("{path} of board {}", self.name)
+        };
+        let shown = self.config.shown(&self.section, &option).unwrap_or(value);
+        let message = format!("{place} = {shown} is not {expected}");
+        let bad = ProblemKind::BadValue;
+        self.config.problem_in(&self.section, &option, bad, message)
+    }
+
+    /// A frequency as the platform gives it to esptool: `80000000L` is `80m`.
+    fn frequency(&self, path: &str) -> Result<Option<String>, ConfigProblem> {
+        const TAKEN: &str = "a frequency; PlatformIO takes 80000000L or 80000000";
+        let Some(text) = self.value(path)? else {
+            return Ok(None);
+        };
+        let megahertz = megahertz(&text).ok_or_else(|| self.wrong(path, text, TAKEN))?;
+        Ok(Some(megahertz))
     }
 
     /// The partition table, by the name that the build gives it.
@@ -122,11 +133,11 @@ impl<'c> Board<'c> {
         } else {
             mode
         };
-        let freq = match self.value("build.f_image")? {
+        let freq = match self.frequency("build.f_image")? {
             Some(freq) => Some(freq),
-            None => self.value("build.f_flash")?,
+            None => self.frequency("build.f_flash")?,
         };
-        let freq = freq.or_else(|| known.then(|| "40000000L".to_owned()));
+        let freq = freq.or_else(|| known.then(|| "40m".to_owned()));
         let size = self.value("upload.flash_size")?;
         let size = match size {
             _ if is_pioarduino => Setting::Detect,
@@ -138,7 +149,7 @@ impl<'c> Board<'c> {
         let set = |value: Option<String>| value.map_or(Setting::Keep, Setting::Set);
         Ok(FlashParams {
             mode: set(mode),
-            freq: set(freq.map(|freq| megahertz(&freq))),
+            freq: set(freq),
             size,
         })
     }
@@ -169,7 +180,7 @@ impl Board<'_> {
 }
 
 /// A number as Python's `int(text, 0)` takes it: `0x2_0000`, `131072`; not `020000` or `128K`.
-fn esptool_number(text: &str) -> Option<u32> {
+pub(super) fn esptool_number(text: &str) -> Option<u32> {
     let text = text.trim().to_ascii_lowercase();
     let radix = |prefix: &str, radix| Some((text.strip_prefix(prefix)?, radix));
     let prefixed = radix("0x", 16)
@@ -186,13 +197,16 @@ fn esptool_number(text: &str) -> Option<u32> {
     is_number.then(|| u32::from_str_radix(&digits.replace('_', ""), radix).ok())?
 }
 
-/// `80000000L` as header settings are named: `80m`.
-fn megahertz(hertz: &str) -> String {
-    let digits = hertz.trim_end_matches(['L', 'l', 'U', 'u']);
-    match digits.parse::<u64>() {
-        Ok(hertz) if hertz >= 1_000_000 => format!("{}m", hertz / 1_000_000),
-        _ => hertz.to_owned(),
-    }
+/// Hertz as the platform's builder reads them, as a header's setting: every `L` is left out, and what
+/// remains is decimal.
+fn megahertz(hertz: &str) -> Option<String> {
+    let text = hertz.replace('L', "");
+    let text = text.trim();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let hertz = digits.split('_').all(is_number);
+    let hertz = hertz.then(|| digits.replace('_', "").parse::<u64>().ok())??;
+    Some(format!("{}m", hertz / 1_000_000))
 }
 
 /// The board's file: of the project, else of an installed platform.
@@ -248,6 +262,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(esptool_number(text), offset, "{text}");
+        }
+    }
+
+    #[test]
+    fn frequencies_are_what_the_platform_takes() {
+        for (text, megahertz) in [
+            ("80000000L", Some("80m")),
+            ("80000000", Some("80m")),
+            (" 26_000_000 ", Some("26m")),
+            ("0x4C4B400", None),
+            ("80000000l", None),
+            ("80m", None),
+            ("80E6", None),
+            ("L", None),
+        ] {
+            assert_eq!(super::megahertz(text).as_deref(), megahertz, "{text}");
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::packages::in_framework;
+use crate::discover::platformio_board::esptool_number;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
-use crate::discover::{Look, here, modified, parse_offset, programs};
+use crate::discover::{Look, here, modified, programs};
 
 /// Where an environment was built: where the configuration says, and else where a variable that is no
 /// longer set said. ESPHome builds into `.pioenvs`.
@@ -96,7 +97,7 @@ impl IdeData {
         let json = look.json(&file)?;
         let extra = json.get("extra")?;
         let image = |entry: &Value| {
-            let offset = parse_offset(entry.get("offset")?.as_str()?)?;
+            let offset = esptool_number(entry.get("offset")?.as_str()?)?;
             let written = entry.get("path")?.as_str()?;
             let path = here(&root.join(written), build_dir);
             if path.is_file() {
@@ -115,7 +116,7 @@ impl IdeData {
             app_offset: extra
                 .get("application_offset")
                 .and_then(Value::as_str)
-                .and_then(parse_offset),
+                .and_then(esptool_number),
             written: modified(&file),
         })
     }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::variant::Variant;
-use crate::discover::parse_offset;
-use crate::discover::platformio_board::Board;
+use crate::discover::platformio_board::{Board, esptool_number};
 use crate::discover::platformio_config::ConfigProblem;
 
 /// The images of the board's file, and TinyUF2 where the table is one of those for it or the image is
@@ -19,16 +18,20 @@ pub(super) fn images(
     framework: &Path,
     project: &Path,
 ) -> Result<Vec<(u32, PathBuf)>, ConfigProblem> {
-    let listed = board.json("upload.arduino.flash_extra_images");
-    let listed = listed.and_then(Value::as_array).into_iter().flatten();
+    const LIST: &str = "upload.arduino.flash_extra_images";
+    let listed = board.json(LIST).and_then(Value::as_array);
     let image = |entry: &Value| {
+        let path = framework.join(entry.get(1)?.as_str()?);
         let offset = match entry.get(0)? {
-            Value::Number(number) => u32::try_from(number.as_u64()?).ok()?,
-            offset => parse_offset(offset.as_str()?)?,
+            Value::Number(number) => number.to_string(),
+            offset => offset.as_str()?.to_owned(),
         };
-        Some((offset, framework.join(entry.get(1)?.as_str()?)))
+        let place = esptool_number(&offset);
+        let wrong = || board.wrong(LIST, offset, "an offset; esptool takes 0x20000 or 131072");
+        Some(place.ok_or_else(wrong).map(|offset| (offset, path)))
     };
-    let mut found: Vec<_> = listed.filter_map(image).collect();
+    let listed = listed.into_iter().flatten().filter_map(image);
+    let mut found = listed.collect::<Result<Vec<_>, _>>()?;
     let is_uf2 = |path: &Path| path.file_name().is_some_and(|name| name == "tinyuf2.bin");
     let named = board.value("upload.arduino.tinyuf2_image")?;
     let is_wanted = variant.is_for_tinyuf2() || named.is_some();

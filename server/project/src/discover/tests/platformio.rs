@@ -146,6 +146,34 @@ fn an_offset_is_what_esptool_takes_or_an_error_that_names_the_option() {
 }
 
 #[test]
+fn a_number_that_the_platform_does_not_take_is_an_error_that_names_where_it_is() {
+    let of_board = r#"{"build": {"f_flash": "80m"}, "upload": {"arduino": {"flash_extra_images": [["128K", "x.bin"]]}}}"#;
+    for (lines, board, expected) in [
+        (
+            "board_build.f_flash = 0x4C4B400\n",
+            BOARD,
+            "board_build.f_flash = 0x4C4B400 is not a frequency; PlatformIO takes 80000000L",
+        ),
+        (
+            "",
+            of_board,
+            "build.f_flash of board mine = 80m is not a frequency",
+        ),
+        (
+            "board_build.f_flash = 80000000L\n",
+            of_board,
+            "upload.arduino.flash_extra_images of board mine = 128K is not an offset",
+        ),
+    ] {
+        let files = project(lines, board);
+        let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
+        assert_eq!(names(&found), [""; 0]);
+        let problem = found.problems[0].to_string();
+        assert!(problem.contains(expected), "{problem}");
+    }
+}
+
+#[test]
 fn a_foreign_platform_is_foreign_whatever_its_image_looks_like() {
     let files = Files::new(&[(
         "platformio.ini",
