@@ -53,13 +53,19 @@ static KEYS: &[Key] = &[
     ),
     key(
         "upload_protocol",
-        "How PlatformIO uploads. This program always deploys over the serial line; with another \
-         protocol than esptool it does not take upload_port from here.",
+        "How PlatformIO uploads. This program always deploys over the serial line, and says so; with \
+         another protocol than esptool it does not take upload_port from here.",
         &["esptool", "espota", "esp-builtin", "esp-prog", "custom"],
     ),
     key(
         "upload_flags",
         "More arguments for PlatformIO's uploader. A deploy of this program does not use them.",
+        &[],
+    ),
+    key(
+        "upload_command",
+        "A command of the project's own, which PlatformIO uploads by. A deploy of this program does not \
+         run it: it writes the images itself, and says so.",
         &[],
     ),
     key("upload_resetmethod", "Not used for ESP32 boards.", &[]),

@@ -10,6 +10,7 @@ mod extra;
 mod file_system;
 mod packages;
 mod platform;
+mod upload;
 mod variant;
 
 use std::path::{Path, PathBuf};
@@ -233,7 +234,9 @@ impl Env<'_> {
                 .value("upload.speed")?
                 .and_then(|speed| speed.parse().ok()),
         };
-        target.port = self.serial_port()?;
+        let (port, remarks) = upload::upload(self.config, &self.section, &board)?;
+        target.port = port;
+        target.remarks.extend(remarks);
         let sdkconfig = SdkConfig::read(&sdkconfig_path(&board, &target.root, &env)?, self.look);
         target.console = console(self.config, &self.section)?;
         if frameworks.iter().any(|framework| framework == "espidf") {
@@ -455,20 +458,5 @@ impl Env<'_> {
         }));
         inputs.retain(|path| path.exists());
         Ok(inputs)
-    }
-
-    /// The port, unless the upload does not go over a serial line at all.
-    fn serial_port(&self) -> Result<Option<String>, ConfigProblem> {
-        let protocol = self.config.text(&self.section, "upload_protocol")?;
-        if protocol.is_some_and(|protocol| protocol != "esptool") {
-            return Ok(None);
-        }
-        let port = self.config.text(&self.section, "upload_port")?;
-        let over_the_air = |port: &String| {
-            port.rsplit('.').next() == Some("local")
-                || port.parse::<std::net::IpAddr>().is_ok()
-                || port.is_empty()
-        };
-        Ok(port.filter(|port| !over_the_air(port)))
     }
 }

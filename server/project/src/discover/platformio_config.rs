@@ -22,6 +22,7 @@ use super::glob;
 pub use super::glob::TooWide;
 use super::ini::{Ini, IniError, IniText, OptionText, PercentError, SectionText};
 use super::look::Look;
+pub use super::platformio_options::UPLOAD_PROTOCOLS;
 use super::platformio_options::{self as options, Kind, OptionFacts};
 use crate::file::ReadError;
 use inherited::{Base, Inherited};

@@ -2,6 +2,30 @@
 //!
 //! Source: PlatformIO Core 6.2.0, `platformio/project/options.py`; all of its options.
 
+/// What `upload_protocol` may be for an ESP32; a board's file may have more, as its debug tools.
+///
+/// Source: platform-espressif32 6.13.0, `builder/main.py` and `platform.py`.
+pub const UPLOAD_PROTOCOLS: &[&str] = &[
+    "esptool",
+    "espota",
+    "custom",
+    "dfu",
+    "mbctool",
+    "esp-builtin",
+    "esp-bridge",
+    "esp-prog",
+    "esp-prog-2",
+    "cmsis-dap",
+    "iot-bus-jtag",
+    "jlink",
+    "minimodule",
+    "olimex-arm-usb-ocd",
+    "olimex-arm-usb-ocd-h",
+    "olimex-arm-usb-tiny-h",
+    "olimex-jtag-tiny",
+    "tumpa",
+];
+
 /// How a value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -190,6 +190,50 @@ fn a_foreign_platform_is_foreign_whatever_its_image_looks_like() {
 }
 
 #[test]
+fn what_is_uploaded_in_another_way_is_told() {
+    for (lines, port, expected) in [
+        (
+            "upload_port = /dev/ttyX\nupload_protocol = esptool\n",
+            Some("/dev/ttyX"),
+            "",
+        ),
+        (
+            "upload_port = /dev/ttyX\nupload_command = make burn\n",
+            Some("/dev/ttyX"),
+            "upload_command is not run: a deploy writes over the serial line",
+        ),
+        (
+            "upload_port = kiln.local\nupload_protocol = espota\n",
+            None,
+            "upload_protocol espota is not used: a deploy writes",
+        ),
+        (
+            "upload_port = 10.0.0.7\n",
+            None,
+            "upload_port 10.0.0.7 is in the network and is not used",
+        ),
+        (
+            "upload_protocol = my-probe\n",
+            None,
+            "upload_protocol my-probe is not used",
+        ),
+        (
+            "upload_port = /dev/ttyX\nupload_protocol = esptol\n",
+            None,
+            "upload_protocol esptol is none that PlatformIO's platform knows, and `pio run -t upload` \
+             writes nothing; a deploy writes",
+        ),
+    ] {
+        let board = r#"{"build": {"mcu": "esp32s3"}, "debug": {"tools": {"my-probe": {}}}}"#;
+        let target = only(&project(lines, board));
+        assert_eq!(target.port.as_deref(), port, "{lines}");
+        let told = target.remarks.join("\n");
+        assert_eq!(told.is_empty(), expected.is_empty(), "{told}");
+        assert!(told.starts_with(expected) && !told.contains('\n'), "{told}");
+    }
+}
+
+#[test]
 fn the_framework_is_where_its_package_is() {
     for (lines, place) in [
         (
