@@ -138,15 +138,15 @@ const MAX_UNBUILT_BELOW: usize = 20;
 pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let look = Look::default();
-    let mut found = of_project(&root, environment, &look);
-    // What the usual places hold was found; the rest is looked for below them.
     let survey = Survey::of(&root);
+    let mut found = of_project(&root, &survey, environment, &look);
+    // What the usual places hold was found; the rest is looked for below them.
     let (all, below) = (found.targets.len(), found.unbuilt.len());
     // What the project itself built is meant where nothing is named.
     let has_own = found.targets.iter().any(|target| target.root == root);
     let is_alone = all == 0 && below == 0 && found.problems.is_empty();
     for project in &survey.projects {
-        let inner = of_project(project, environment, &look);
+        let inner = of_project(project, &survey, environment, &look);
         found.take_in(project, inner, has_own, is_alone);
     }
     for build in &survey.builds {
@@ -243,7 +243,7 @@ fn files_elsewhere(target: &Target) -> Option<String> {
 }
 
 /// What is in the usual places of the project in `root`.
-fn of_project(root: &Path, environment: &Environment, look: &Look) -> Discovery {
+fn of_project(root: &Path, survey: &Survey, environment: &Environment, look: &Look) -> Discovery {
     let mut found = Discovery::of(root);
     // What is in the place of a project's file and is not a file is reported, whoever would read it.
     for name in PROJECT_FILES {
@@ -252,7 +252,7 @@ fn of_project(root: &Path, environment: &Environment, look: &Look) -> Discovery 
     // The order of strength: what says most about its build comes first.
     espidf::find(root, environment, look, &mut found);
     fbuild::find(root, environment, look, &mut found);
-    platformio::find(root, environment, look, &mut found);
+    platformio::find(root, survey, environment, look, &mut found);
     zephyr::find(root, look, &mut found);
     cargo::find(root, environment, look, &mut found);
     arduino::find(root, environment, look, &mut found);

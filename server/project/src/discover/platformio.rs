@@ -23,11 +23,12 @@ use super::platformio_config::{
     self, ConfigProblem, FILE_NAME, Origin, ProblemKind, ProjectConfig, is_env_name,
 };
 use super::sdkconfig::SdkConfig;
+use super::survey::Survey;
 use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Console, Region, RegionKind, Target, Tool};
-use built::{IdeData, Program, build_dir, program};
+use built::{IdeData, Program, build_dir, program, unset_variable};
 use platform::{Kind, Platform};
 use variant::Variant;
 
@@ -45,7 +46,13 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
 
-pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+pub(super) fn find(
+    root: &Path,
+    survey: &Survey,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
     if !look.has(&root.join(FILE_NAME)) {
         return;
     }
@@ -57,9 +64,16 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     found
         .problems
         .extend(problems.into_iter().map(InputError::from));
-    let defaults = config.default_envs().unwrap_or_default();
+    let project = Project {
+        config: &config,
+        environment,
+        defaults: config.default_envs().unwrap_or_default(),
+        root,
+        survey,
+        look,
+    };
     for env in config.envs() {
-        if let Err(problem) = find_env(&config, env, &defaults, root, look, found) {
+        if let Err(problem) = project.find_env(env, found) {
             let is_last = problem.kind == ProblemKind::TooMuch;
             let problem = InputError::from(problem);
             if !found.problems.contains(&problem) {
@@ -79,82 +93,91 @@ impl From<ConfigProblem> for InputError {
     }
 }
 
-fn find_env(
-    config: &ProjectConfig<'_>,
-    env: &str,
-    defaults: &[String],
-    root: &Path,
-    look: &Look,
-    found: &mut Discovery,
-) -> Result<(), ConfigProblem> {
-    if !look.spend(ENTRIES_PER_ENV) {
-        return Ok(());
-    }
-    let dir = build_dir(config, env, root, look)?;
-    let section = format!("env:{env}");
-    let framework = packages::framework(config, &section, look)?;
-    let idedata = IdeData::read(&dir, root, &framework, look);
-    let app = idedata.as_ref().and_then(|data| data.app.clone());
-    let Program { path: app, remark } = program(&dir, app, look);
-    let platform = config.text(&section, "platform")?.unwrap_or_default();
-    let is_foreign = match Kind::of(config, &platform, look) {
-        Kind::Esp32 => false,
-        Kind::Foreign => true,
-        Kind::Unknown => {
-            image_chip(&app).is_none() && !Board::of_env(config, env)?.is_for_esp32()?
+/// A project, and what is known around it.
+struct Project<'p> {
+    config: &'p ProjectConfig<'p>,
+    environment: &'p Environment,
+    /// `default_envs`.
+    defaults: Vec<String>,
+    root: &'p Path,
+    survey: &'p Survey,
+    look: &'p Look,
+}
+
+impl Project<'_> {
+    fn find_env(&self, env: &str, found: &mut Discovery) -> Result<(), ConfigProblem> {
+        let Self {
+            config, root, look, ..
+        } = *self;
+        if !look.spend(ENTRIES_PER_ENV) {
+            return Ok(());
         }
-    };
-    if is_foreign {
-        let what_for = if platform.is_empty() {
-            "no platform"
-        } else {
-            &platform
+        let (dir, moved) = build_dir(config, env, root, self.survey, look)?;
+        let section = format!("env:{env}");
+        let framework = packages::framework(config, &section, look)?;
+        let idedata = IdeData::read(&dir, root, &framework, look);
+        let app = idedata.as_ref().and_then(|data| data.app.clone());
+        let Program { path: app, remark } = program(&dir, app, look);
+        let platform = config.text(&section, "platform")?.unwrap_or_default();
+        let is_foreign = match Kind::of(config, &platform, look) {
+            Kind::Esp32 => false,
+            Kind::Foreign => true,
+            Kind::Unknown => {
+                image_chip(&app).is_none() && !Board::of_env(config, env)?.is_for_esp32()?
+            }
         };
-        found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), what_for);
-        return Ok(());
-    }
-    let name = format!("platformio:{env}");
-    if !app.is_file() && !dir.join("bootloader.bin").is_file() {
-        if !is_env_name(env) {
+        if is_foreign {
+            let what_for = if platform.is_empty() {
+                "no platform"
+            } else {
+                &platform
+            };
+            found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), what_for);
+            return Ok(());
+        }
+        let name = format!("platformio:{env}");
+        let is_built = app.is_file() || dir.join("bootloader.bin").is_file();
+        if !is_built && !is_env_name(env) {
             // PlatformIO builds nothing of it, which is a problem that is told.
             return Ok(());
         }
-        let place = config.shown("platformio", "build_dir");
+        if !self.defaults.is_empty() && !self.defaults.iter().any(|default| default == env) {
+            found.not_default.push(name.clone());
+        }
+        if !is_built {
+            found.unbuilt.push(self.unbuilt(name, env, app));
+            return Ok(());
+        }
+        let mut target = Target::new(name, Tool::PlatformIo, root, &root.join(FILE_NAME));
+        target.env = Some(env.to_owned());
+        target.build = ["run", "-e", env].map(str::to_owned).to_vec();
+        target.remarks.extend(moved.into_iter().chain(remark));
+        let env = Env {
+            config,
+            section,
+            is_pioarduino: Platform::of(config, &platform)?.is_pioarduino,
+            dir,
+            framework,
+            app,
+            look,
+        };
+        env.fill(&mut target, idedata)?;
+        found.targets.push(target);
+        Ok(())
+    }
+
+    fn unbuilt(&self, name: String, env: &str, app: PathBuf) -> Unbuilt {
+        let place = self.config.shown("platformio", "build_dir");
         let looked_for = place.map_or(app, |written| {
             Path::new(&written).join(env).join("firmware.bin")
         });
         let words = ["run", "-e", env];
-        if !defaults.is_empty() && !defaults.iter().any(|default| default == env) {
-            found.not_default.push(name.clone());
+        let mut unbuilt = Unbuilt::new(name, looked_for, Tool::PlatformIo, self.root, &words);
+        if let Some(why) = unset_variable(self.config, self.environment) {
+            unbuilt.build_hint = format!("{} ({why})", unbuilt.build_hint);
         }
-        found.unbuilt.push(Unbuilt::new(
-            name,
-            looked_for,
-            Tool::PlatformIo,
-            root,
-            &words,
-        ));
-        return Ok(());
+        unbuilt
     }
-    if !defaults.is_empty() && !defaults.iter().any(|default| default == env) {
-        found.not_default.push(name.clone());
-    }
-    let mut target = Target::new(name, Tool::PlatformIo, root, &root.join(FILE_NAME));
-    target.env = Some(env.to_owned());
-    target.build = ["run", "-e", env].map(str::to_owned).to_vec();
-    target.remarks.extend(remark);
-    let env = Env {
-        config,
-        section,
-        is_pioarduino: Platform::of(config, &platform)?.is_pioarduino,
-        dir,
-        framework,
-        app,
-        look,
-    };
-    env.fill(&mut target, idedata)?;
-    found.targets.push(target);
-    Ok(())
 }
 
 /// Whether the platform looks the app's slot up in the table.

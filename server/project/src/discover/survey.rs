@@ -35,6 +35,8 @@ pub(super) struct Survey {
     pub(super) builds: Vec<PathBuf>,
     /// Directories with images, as releases have them, the workspace itself included.
     pub(super) images: Vec<PathBuf>,
+    /// Directories in which PlatformIO built environments.
+    pub(super) environments: Vec<PathBuf>,
     /// The workspace looks like a project.
     pub(super) is_project: bool,
     /// Why it ended early, if it did.
@@ -68,6 +70,9 @@ impl Survey {
                 // What lies below it belongs to it: the boot loader's own build, for one.
                 found.builds.push(dir);
                 continue;
+            }
+            if names.has("project.checksum") {
+                found.environments.push(dir.clone());
             }
             match (names.is_project(&dir), level) {
                 (true, 0) => found.is_project = true,

@@ -7,29 +7,63 @@ use serde_json::Value;
 
 use super::packages::in_framework;
 use crate::discover::platformio_board::esptool_number;
-use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
-use crate::discover::{Look, here, modified, programs};
+use crate::discover::platformio_config::{ConfigProblem, ProjectConfig, references};
+use crate::discover::survey::Survey;
+use crate::discover::{Environment, Look, here, modified, programs};
+use crate::plain;
 
-/// Where an environment was built: where the configuration says, and else where a variable that is no
-/// longer set said. ESPHome builds into `.pioenvs`.
+/// Where an environment was built, and what is told of that: where the configuration says, and else
+/// where a variable that is no longer set said. ESPHome builds into `.pioenvs`.
 pub(super) fn build_dir(
     config: &ProjectConfig<'_>,
     env: &str,
     root: &Path,
+    survey: &Survey,
     look: &Look,
-) -> Result<PathBuf, ConfigProblem> {
+) -> Result<(PathBuf, Option<String>), ConfigProblem> {
     let configured = config.dir("build_dir")?.join(env);
     if configured.is_dir() {
-        return Ok(configured);
+        return Ok((configured, None));
     }
+    let newest = |places: Vec<PathBuf>| {
+        let built = places.into_iter().filter(|dir| dir.is_dir());
+        built.max_by_key(|dir| modified(dir))
+    };
     let workspaces = look.subdirectories(root, |name| name.starts_with(".pio"));
     let places = workspaces
         .iter()
         .flat_map(|dir| [dir.join("build").join(env), dir.join(env)]);
-    let built = places.filter(|dir| dir.is_dir());
-    Ok(built
-        .max_by_key(|dir| super::modified(dir))
-        .unwrap_or(configured))
+    if let Some(built) = newest(places.collect()) {
+        return Ok((built, None));
+    }
+    let others = survey.environments.iter();
+    let own = others.filter(|dir| survey.owner(root, dir) == root);
+    let Some(built) = newest(own.map(|dir| dir.join(env)).collect()) else {
+        return Ok((configured, None));
+    };
+    let usual = || configured.parent().unwrap_or(root).display().to_string();
+    let place = config
+        .shown("platformio", "build_dir")
+        .unwrap_or_else(usual);
+    let remark = format!(
+        "it was built into {}, and here PlatformIO would build into {place}: a variable that moves \
+         build_dir is not set",
+        built.display()
+    );
+    Ok((built, Some(remark)))
+}
+
+/// What is said of an environment that is not built, where its place depends on a variable that is not
+/// set.
+pub(super) fn unset_variable(
+    config: &ProjectConfig<'_>,
+    environment: &Environment,
+) -> Option<String> {
+    let written = config.shown("platformio", "build_dir")?;
+    let mut variables = references(&written).filter_map(|it| it.name.strip_prefix("sysenv."));
+    let variable = variables.find(|name| environment.get(name).is_none_or(str::is_empty))?;
+    let why = format!("build_dir is {written}, and the variable {variable} is not set");
+    Some(plain::line(&why).into_owned())
 }
 
 /// The program of a build directory.

@@ -253,6 +253,44 @@ fn the_framework_is_where_its_package_is() {
 }
 
 #[test]
+fn a_build_that_a_variable_moved_is_found_where_the_variable_is_not_set() {
+    for (option, variable) in [
+        ("", ("PLATFORMIO_BUILD_DIR", "@/out/pio")),
+        (
+            "[platformio]\nbuild_dir = ${sysenv.OUT}/pio\n",
+            ("OUT", "@/out"),
+        ),
+    ] {
+        let files = Files::new(&[("platformio.ini", &format!("{option}{INI}"))]);
+        let unbuilt = files.found_in("").unbuilt;
+        assert_eq!(
+            unbuilt[0]
+                .build_hint
+                .contains("(build_dir is ${sysenv.OUT}/pio, and the variable OUT is not set)"),
+            !option.is_empty()
+        );
+        files.image("out/pio/dev/firmware.bin", Chip::Esp32);
+        files.image("out/pio/dev/bootloader.bin", Chip::Esp32);
+        files.write("out/pio/project.checksum", b"");
+        let told = |variables: &[_]| {
+            let found = files.found_with(variables);
+            let [target] = found.targets.as_slice() else {
+                panic!("{found:?}")
+            };
+            assert_eq!(
+                target.firmware().unwrap().source.path(),
+                files.root().join("out/pio/dev/firmware.bin")
+            );
+            target.remarks.join("\n")
+        };
+        assert_eq!(told(&[variable]), "");
+        let expected =
+            files.text("it was built into @/out/pio/dev, and here PlatformIO would build into ");
+        assert!(told(&[]).starts_with(&expected), "{}", told(&[]));
+    }
+}
+
+#[test]
 fn packages_that_another_system_names_are_those_here() {
     let files = project("", BOARD);
     let image =
