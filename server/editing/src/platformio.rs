@@ -7,6 +7,7 @@ mod check;
 mod completion;
 mod hover;
 mod keys;
+mod misspelt;
 mod outline;
 mod syntax;
 mod values;

@@ -35,6 +35,7 @@ pub(super) fn check(project: &Project<'_>) -> Vec<Diagnostic> {
     environments(project, &mut found);
     default_envs(project, &mut found);
     names(project, &mut found);
+    super::misspelt::check(project, &mut found);
     extends(project, &mut found);
     if values(project, &mut found) {
         super::values::check(project, &mut found);

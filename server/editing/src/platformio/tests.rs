@@ -350,6 +350,56 @@ fn the_table_has_to_end_within_the_flash_size() {
     );
 }
 
+#[test]
+fn an_option_that_nothing_reads_and_is_nearly_another_is_told() {
+    for (text, expected) in [
+        (
+            "[env:a]\nboard_build.partition = x.csv\n",
+            "board_build.partitions = x.csv",
+        ),
+        (
+            "[env]\nboard_upload.flashsize = 8MB\n",
+            "board_upload.flash_size = 8MB",
+        ),
+        (
+            "[env:a]\nboard_biuld.f_flash = 80000000L\n",
+            "board_build.f_flash = 80000000L",
+        ),
+        (
+            "[env:a]\nboard_upload.ofset_address = 0x20000\n",
+            "board_upload.offset_address = 0x20000",
+        ),
+        (
+            "[c]\nupload_sped = 9600\n[env:a]\nextends = c\n",
+            "upload_speed = 9600",
+        ),
+        (
+            "[c]\nboard_build.flashmode = dio\n[env:a]\nextends = c\n",
+            "board_build.flash_mode = dio",
+        ),
+        ("[env:a]\nupload_prot = COM3\n", "upload_port = COM3"),
+        ("[env:a]\nupload_spead = 9600\n", "upload_speed = 9600"),
+        (
+            "[env:a]\nplatform = espressif32\nupload_protocol = esptol\n",
+            "upload_protocol = esptool",
+        ),
+    ] {
+        let found = diagnostics(text, &Facts::default());
+        assert!(!found.is_empty(), "{text}");
+        assert!(fixed(text).contains(expected), "{}", fixed(text));
+    }
+    // What a script, the board's own file or another section may read.
+    for fine in [
+        "[env:a]\nboard_build.my_own = 1\nboard_debug.svd = x\nboard_build.f_boot = 80000000L\n",
+        "[c]\nupload_sped = 9600\n[env:a]\nextends = c\nupload_speed = ${c.upload_sped}\n",
+        "[c]\nupload_sped = 9600\n[env:a]\n",
+        "[env:a]\nplatform = espressif32\nupload_protocol = esp-builtin\n",
+        "[env:a]\nplatform = atmelavr\nupload_protocol = usbasp\n",
+    ] {
+        assert_eq!(check(fine), [], "{fine}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_will_do(text in "(\u{feff}|)((\\[(env|platformio|env:[ab漢]|a)\\]|[ \t]{0,2}(extends|default_envs|upload_port|board|board_build.partitions|upload_speed) ?= ?(a|env:[ab]|,|\\$\\{[a-z_.]{0,8}\\}?|[0-9%*]{1,3}|漢😀){0,3}| ;😀|[=\\[\\]#漢]{1,3})(\n|\r\n)){0,9}") {
