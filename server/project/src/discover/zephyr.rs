@@ -114,6 +114,14 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
             continue;
         };
         let config = SdkConfig::read(&domain_dir.join("zephyr/.config"), look);
+        if let Some(other) = runner.name.as_deref().filter(|name| *name != "esp32")
+            && runner.is_esp
+        {
+            target.remarks.push(format!(
+                "`west flash` uses the runner {other} of {}; what is deployed is what it says for esp32",
+                path.display()
+            ));
+        }
         if !runner.is_esp {
             let board = config.get("BOARD").or_else(|| config.get("SOC"));
             let board = board.or(runner.name.as_deref()).unwrap_or("another chip");

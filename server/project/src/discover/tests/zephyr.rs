@@ -46,3 +46,23 @@ fn a_table_without_a_boot_loader_is_left_out_as_west_does() {
         )]
     );
 }
+
+#[test]
+fn another_runner_of_west_is_told_and_without_ones_own_the_build_is_not_taken() {
+    let other = RUNNERS.replace("flash-runner: esp32", "flash-runner: openocd");
+    let runners = ("build/zephyr/runners.yaml", &*other);
+    let files = Files::new(&[runners, ("build/zephyr/zephyr.bin", "")]);
+    let target = files.found_in("").targets[0].clone();
+    let told = files.text(
+        "`west flash` uses the runner openocd of @/build/zephyr/runners.yaml; what is deployed is what it \
+         says for esp32",
+    );
+    assert_eq!(target.remarks, [told]);
+    let files = Files::new(&[
+        ("build/zephyr/runners.yaml", "flash-runner: openocd\n"),
+        ("build/zephyr/.config", "CONFIG_BOARD=\"nucleo\"\n"),
+    ]);
+    let found = files.found_in("");
+    assert!(found.targets.is_empty());
+    assert_eq!(found.foreign, ["build is for nucleo"]);
+}
