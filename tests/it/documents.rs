@@ -74,6 +74,7 @@ impl Place {
         let project = folder.path().join("project");
         fs::create_dir(&project).unwrap();
         copy(&example(), &project);
+        fs::write(project.join("CMakeLists.txt"), "").unwrap();
         let build = project.join("build");
         for (from, to) in [
             (build.join("example.bin"), "app.bin"),

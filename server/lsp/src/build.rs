@@ -134,7 +134,10 @@ impl Build {
             None => {
                 let recipe = recipe.ok_or_else(|| {
                     no_command(
-                        "there is no command to build with",
+                        &format!(
+                            "there is no command that builds {}: its project is not here",
+                            subject.name
+                        ),
                         "set fbuild.buildBeforeDeploy",
                     )
                 })?;

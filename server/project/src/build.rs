@@ -65,10 +65,10 @@ impl Tool {
 }
 
 impl Target {
-    /// How it is built; `None` for files that no tool is known of.
+    /// How it is built; `None` for files that no tool is known of, and for a build without its project.
     #[must_use]
     pub fn recipe(&self) -> Option<Recipe> {
-        (self.tool != Tool::Files).then(|| Recipe {
+        (!self.build.is_empty()).then(|| Recipe {
             tool: self.tool,
             directory: self.root.display().to_string(),
             arguments: self.build.clone(),

@@ -170,7 +170,8 @@ pub struct Target {
     pub root: PathBuf,
     /// The file that made discovery recognise it.
     pub found_in: PathBuf,
-    /// What follows the name of its tool's program in the command that builds it.
+    /// What follows the name of its tool's program in the command that builds it; empty where there is
+    /// nothing to build, as in a release's folder.
     pub build: Vec<String>,
     /// Files and directories whose change makes the build stale: sources and configuration.
     pub inputs: Vec<PathBuf>,
@@ -261,9 +262,13 @@ impl Target {
     /// What to do about a file that is missing or damaged.
     #[must_use]
     pub fn build_remedy(&self) -> Remedy {
-        match self.tool {
-            Tool::Files => "Check the file's path and how it was made.".into(),
-            _ => format!("Build the project: {}", self.build_command()).into(),
+        if self.tool == Tool::Files {
+            return "Check the file's path and how it was made.".into();
+        }
+        match self.recipe() {
+            Some(recipe) => format!("Build the project: {}", recipe.line()).into(),
+            None => "The project is not here to be built: get these files anew from where they were made."
+                .into(),
         }
     }
 }

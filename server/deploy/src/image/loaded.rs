@@ -446,10 +446,14 @@ impl LoadedImages {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
+        let command = self
+            .target
+            .recipe()
+            .map(|recipe| format!(" ({})", recipe.line()));
         self.warnings.push(format!(
-            "changed since the last build: {}{more} ({})",
+            "changed since the last build: {}{more}{}",
             named.join(", "),
-            self.target.build_command()
+            command.unwrap_or_default()
         ));
     }
 }

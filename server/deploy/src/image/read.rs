@@ -57,7 +57,7 @@ fn remedy(target: &Target, region: &Region) -> Remedy {
         )
         .way(Way::OnlyRegions(others));
     }
-    if is_elsewhere && !has_folder && target.tool != Tool::Files {
+    if is_elsewhere && !has_folder && target.recipe().is_some() {
         return format!(
             "This path is from another machine, or from the container that the build ran in. Build \
              here: {}",

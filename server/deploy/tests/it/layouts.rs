@@ -70,6 +70,7 @@ pub(crate) const FLASHER_ARGS: &str = r#"{
 #[test]
 fn every_build_directory_of_an_esp_idf_project_is_a_target() {
     let files = Files::new(&[
+        ("CMakeLists.txt", ""),
         ("build/flasher_args.json", FLASHER_ARGS),
         ("build/bootloader/project_description.json", "{}"),
         ("build_s3/flasher_args.json", FLASHER_ARGS),

@@ -44,6 +44,7 @@ pub(crate) fn body(len: usize, seed: u32) -> Vec<u8> {
 pub(crate) fn write(root: &Path, app: &[u8]) {
     let build = root.join("build");
     std::fs::create_dir_all(&build).unwrap();
+    std::fs::write(root.join("CMakeLists.txt"), "").unwrap();
     let flasher_args = json!({
         "write_flash_args": ["--flash_mode", "dio", "--flash_size", "4MB", "--flash_freq", "40m"],
         "flash_settings": {"flash_mode": "dio", "flash_size": "4MB", "flash_freq": "40m"},

@@ -228,7 +228,10 @@ impl Build<'_> {
             self.board
         };
         target.env = Some(board.to_owned());
-        target.build = self.build_words(environment, look);
+        // A release has a build's files, and no sketch.
+        if has_sketch(root, look) {
+            target.build = self.build_words(environment, look);
+        }
         target.chip = chip;
         let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let table = dir.join(format!("{sketch}.partitions.bin"));

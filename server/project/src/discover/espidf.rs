@@ -141,8 +141,12 @@ fn read(
     );
     target.env = Some(name);
     let place = relative_name(&project, dir);
-    let words = build_words(&place).into_iter();
-    target.build = words.map(str::to_owned).collect();
+    // A release has a build's files, and no project.
+    let sources = [project.join("CMakeLists.txt"), dir.join("CMakeCache.txt")];
+    if sources.iter().any(|path| look.has(path)) || project.join("main").is_dir() {
+        let words = build_words(&place).into_iter();
+        target.build = words.map(str::to_owned).collect();
+    }
     target.chip = args
         .chip
         .as_ref()

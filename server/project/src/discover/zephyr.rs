@@ -102,7 +102,12 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     let runners_yaml = dir.join("zephyr/runners.yaml");
     let name = relative_name(root, dir);
     let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
-    target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
+    // A release has a build's files, and no application.
+    let sources = ["CMakeLists.txt", "prj.conf"].map(|name| root.join(name));
+    let mut sources = sources.into_iter().chain([dir.join("CMakeCache.txt")]);
+    if sources.any(|path| look.has(&path)) {
+        target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
+    }
     target.env = Some(name);
     let mut found = Vec::new();
     let mut missing = Vec::new();

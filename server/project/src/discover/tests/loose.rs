@@ -89,3 +89,40 @@ fn an_image_of_the_whole_flash_is_known_by_its_contents() {
     let told = why(&files.found_in(""));
     assert!(told.contains("several images of the whole flash"), "{told}");
 }
+
+#[test]
+fn a_build_without_its_project_has_no_command_that_builds_it() {
+    const ARGS: &str =
+        r#"{"flash_files": {"0x10000": "a.bin"}, "extra_esptool_args": {"chip": "esp32"}}"#;
+    for (build, source) in [
+        (
+            vec![("build/flasher_args.json", ARGS), ("build/a.bin", "")],
+            "CMakeLists.txt",
+        ),
+        (
+            vec![
+                ("build/zephyr/runners.yaml", "flash-runner: esp32\n"),
+                ("build/zephyr/zephyr.bin", ""),
+            ],
+            "CMakeLists.txt",
+        ),
+        (vec![("build/esp32.esp32.x/a.ino.bin", "")], "a.ino"),
+    ] {
+        let files = Files::new(&build);
+        let only = || {
+            let found = files.found_in("");
+            let [target] = found.targets.as_slice() else {
+                panic!("{found:?}")
+            };
+            target.clone()
+        };
+        assert_eq!(only().recipe(), None);
+        assert_eq!(
+            only().build_remedy(),
+            "The project is not here to be built: get these files anew from where they were made."
+                .into()
+        );
+        files.write(source, b"");
+        assert!(only().recipe().is_some(), "{source}");
+    }
+}
