@@ -76,14 +76,14 @@ fn a_deploy_s_monitor_has_the_whole_boot() {
     assert!(boot.contains("entry 0x40078000\n"), "{boot}");
     assert!(boot.ends_with("example: Hello, world!\n"), "{boot}");
 
-    // The same where nothing had to be written.
-    let skipped = desk.run("deploy", &desk.port(""), &["--monitor", "--until", "Hello"]);
-    assert!(
-        skipped.stdout.contains("verify skipped"),
-        "{}",
-        skipped.stdout
-    );
-    assert_eq!(skipped.stdout.split_once('\n').unwrap().1, boot);
+    // The same where nothing had to be written, each time.
+    let is_full = std::env::var("FBUILD_MATRIX").is_ok_and(|value| value == "full");
+    for n in 0..if is_full { 200 } else { 3 } {
+        let skipped = desk.run("deploy", &desk.port(""), &["--monitor", "--until", "Hello"]);
+        let (outcome, again) = skipped.stdout.split_once('\n').unwrap();
+        assert!(outcome.contains("verify skipped"), "{n}: {outcome}");
+        assert_eq!(again, boot, "{n}");
+    }
 }
 
 #[test]

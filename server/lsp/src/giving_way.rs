@@ -59,6 +59,7 @@ mod unix {
             let (stream, _) = self.listener.accept().ok()?;
             stream.set_nonblocking(false).ok()?;
             let doing = line(&stream).ok()?;
+            stream.set_nonblocking(true).ok()?;
             Some((Turn { stream }, doing))
         }
     }
@@ -78,8 +79,7 @@ mod unix {
     impl Turn {
         /// The port is closed: the other side may open it.
         pub(crate) fn give(&mut self) -> io::Result<()> {
-            self.stream.write_all(YOURS)?;
-            self.stream.set_nonblocking(true)
+            self.stream.write_all(YOURS)
         }
 
         /// Whether the other side is done, or dead.

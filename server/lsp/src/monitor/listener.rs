@@ -14,6 +14,8 @@ use crate::monitor::rate::{Rate, USUAL_BAUD};
 
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
+/// How long a board that does not stop printing is heard before its port is given away.
+const HEAR_OUT: Duration = Duration::from_millis(200);
 /// Between two looks for a port that has gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -23,6 +25,8 @@ pub(crate) struct Listener<'a> {
     port: String,
     rate: Rate,
     offer: Option<Offer>,
+    /// A job of another process that has asked for the port, what for, and until when the board is heard out.
+    asked: Option<(Turn, String, Instant)>,
     /// A job of another process that has the port.
     turn: Option<Turn>,
     /// `None`: it is lent, or could not be opened again.
@@ -82,6 +86,7 @@ impl<'a> Listener<'a> {
             port: port.to_owned(),
             rate,
             offer: None,
+            asked: None,
             turn: None,
             link: None,
             is_gone: true,
@@ -98,17 +103,47 @@ impl<'a> Listener<'a> {
                 return Heard::Away;
             }
             self.turn = None;
+            self.next_look = Instant::now();
         }
-        if let Some((mut turn, doing)) = self.offer.as_ref().and_then(Offer::asked) {
-            // The port is closed before anybody hears that it is.
-            self.link = None;
-            self.is_gone = true;
-            if let Err(error) = turn.give() {
-                tracing::debug!(%error, "who asked for the port is gone");
+        if self.asked.is_none()
+            && let Some((turn, doing)) = self.offer.as_ref().and_then(Offer::asked)
+        {
+            self.asked = Some((turn, doing, Instant::now() + HEAR_OUT));
+        }
+        // What has come would be lost with the port.
+        let now = Instant::now();
+        let mut due = self.asked.take_if(|(_, _, until)| now >= *until);
+        let heard = match due {
+            Some(_) => Heard::Bytes(0),
+            None => self.read_link(buffer),
+        };
+        if let Heard::Bytes(0) | Heard::Away = heard {
+            due = due.or_else(|| self.asked.take());
+        }
+        match due {
+            Some((mut turn, doing, _)) => {
+                // Who asked may be gone by now, and nobody takes the port then.
+                if turn.is_over() {
+                    return heard;
+                }
+                self.give(turn, doing)
             }
-            self.turn = Some(turn);
-            return Heard::Given(doing);
+            None => heard,
         }
+    }
+
+    fn give(&mut self, mut turn: Turn, doing: String) -> Heard {
+        // The port is closed before anybody hears that it is.
+        self.link = None;
+        self.is_gone = true;
+        if let Err(error) = turn.give() {
+            tracing::debug!(%error, "who asked for the port is gone");
+        }
+        self.turn = Some(turn);
+        Heard::Given(doing)
+    }
+
+    fn read_link(&mut self, buffer: &mut [u8]) -> Heard {
         if self.is_gone && !self.look_for_port() {
             std::thread::sleep(READ_PATIENCE);
             return Heard::Away;

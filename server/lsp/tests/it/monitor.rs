@@ -1,13 +1,15 @@
 //! `monitor` before a person, and before a port that does what ports do.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
@@ -36,10 +38,15 @@ fn pty() -> (File, PathBuf) {
     (master, path)
 }
 
+/// Whether all is tried that takes minutes.
+fn is_full() -> bool {
+    std::env::var("FBUILD_MATRIX").is_ok_and(|value| value == "full")
+}
+
 /// A monitor of a port that is a pty, with its output in a pipe.
 struct Piped {
     child: Child,
-    lines: BufReader<std::process::ChildStdout>,
+    lines: Box<dyn BufRead + Send>,
 }
 
 impl Piped {
@@ -53,7 +60,7 @@ impl Piped {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let lines = Box::new(BufReader::new(child.stdout.take().unwrap()));
         Self { child, lines }
     }
 
@@ -88,33 +95,37 @@ impl Drop for Piped {
 
 #[test]
 fn every_line_of_a_flood_comes_and_memory_stays() {
-    const LINES: usize = 60_000;
+    // At 3 Mbaud, a minute, or ten seconds.
+    let n_lines = if is_full() { 400_000 } else { 60_000 };
     let directory = tempfile::tempdir().unwrap();
     let (mut board, port) = pty();
     let more = ["--until", "^last$", "--filter", "*:V"];
     let mut monitor = Piped::start(directory.path(), &port, &more);
+    let (measured, is_measured) = channel();
     let writer = std::thread::spawn(move || {
-        for n in 0..LINES {
+        for n in 0..n_lines {
             let line =
                 format!("I ({n}) flood: {n:08} \u{1b}[32mgr\u{fc}n\u{1b}[0m and no end to it\r\n");
             board.write_all(line.as_bytes()).unwrap();
         }
+        is_measured.recv().unwrap();
         board.write_all(b"last\r\n").unwrap();
         board
     });
     let mut early = 0;
-    for n in 0..LINES {
+    for n in 0..n_lines {
         let line = monitor.line();
         assert_eq!(
             line,
             format!("I ({n}) flood: {n:08} gr\u{fc}n and no end to it\n")
         );
-        if n == LINES / 10 {
+        if n == n_lines / 10 {
             early = monitor.resident_kib();
         }
     }
     let late = monitor.resident_kib();
     assert!(late < early + 4096, "{early} KiB, then {late} KiB");
+    measured.send(()).unwrap();
     assert_eq!(monitor.line(), "last\n");
     drop(writer.join().unwrap());
     let (code, stderr) = monitor.ended();
@@ -296,6 +307,121 @@ fn keys_build_and_deploy() {
     person.sees("rst:", 2);
     person.types(b"\x1d");
     assert_eq!(person.child.wait().unwrap().code(), Some(0));
+}
+
+/// Writes to a port that may be closed, and that may never be opened again.
+fn say(board: &mut File, mut bytes: &[u8]) {
+    let begun = Instant::now();
+    while !bytes.is_empty() {
+        match rustix::io::write(&*board, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(rustix::io::Errno::AGAIN) => {
+                assert!(begun.elapsed() < LONG, "nobody listens any more");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The board talks up to each hand-over, and again once it is heard. Nothing of that is missing or comes twice.
+#[test]
+fn hand_overs_under_load_lose_nothing() {
+    let times = if is_full() { 500 } else { 25 };
+    let directory = tempfile::tempdir().unwrap();
+    let app = project::app_image(&project::body(4096, 3));
+    project::write(directory.path(), &app);
+    let (board, port) = pty();
+    fcntl_setfl(&board, fcntl_getfl(&board).unwrap() | OFlags::NONBLOCK).unwrap();
+    let saved = directory.path().join("board.log");
+    let more = ["--until", "^end$", "--save", saved.to_str().unwrap()];
+    let mut monitor = Piped::start(directory.path(), &port, &more);
+    let mut notes = monitor.child.stderr.take().unwrap();
+    let notes = std::thread::spawn(move || {
+        let mut text = String::new();
+        notes.read_to_string(&mut text).map(|_| text)
+    });
+    // Who has the lock keeps the board silent. It says how many lines the board has said.
+    let board = Arc::new(Mutex::new((board, 0)));
+    let talking = board.clone();
+    let talker = std::thread::spawn(move || {
+        while let Ok(mut board) = talking.lock() {
+            if board.1 == usize::MAX {
+                return;
+            }
+            let line = format!("line {:08} of a board that has much to say\n", board.1);
+            say(&mut board.0, line.as_bytes());
+            board.1 += 1;
+            drop(board);
+            std::thread::yield_now();
+        }
+    });
+    assert!(monitor.line().starts_with("line 00000000"));
+    let (heard_again, is_heard) = channel();
+    let heard = std::thread::spawn({
+        let mut lines = std::mem::replace(&mut monitor.lines, Box::new(std::io::empty()));
+        move || {
+            let (mut n, mut wrong) = (1, None);
+            loop {
+                let mut line = String::new();
+                if lines.read_line(&mut line).unwrap() == 0 || line == "end\n" {
+                    return (n, wrong);
+                }
+                if let Some(hand_over) = line.strip_prefix("again ") {
+                    heard_again.send(hand_over.trim().to_owned()).unwrap();
+                    continue;
+                }
+                // Who stops reading would stop everything.
+                if !line.starts_with(&format!("line {n:08} of")) {
+                    wrong.get_or_insert(format!("in place of {n}: {line}"));
+                }
+                n += 1;
+            }
+        }
+    });
+    let waits = project::body(2 * times, 7);
+    for (n, wait) in waits.chunks_exact(2).enumerate() {
+        std::thread::sleep(Duration::from_millis(u64::from(wait[0] % 16)));
+        let mut silent = board.lock().unwrap();
+        let port = port.to_str().unwrap();
+        let mut command = fbuild_lsp(directory.path());
+        if n % 2 == 0 {
+            let reset = command.args(["reset", "--port", port]).output().unwrap();
+            let said = String::from_utf8(reset.stderr).unwrap();
+            assert!(said.contains("has no control lines"), "{n}: {said}");
+        } else {
+            command
+                .args(["deploy", "--port", port])
+                .stderr(Stdio::null());
+            let mut deploy = command.current_dir(directory.path()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(u64::from(wait[1]) / 2));
+            deploy.kill().unwrap();
+            deploy.wait().unwrap();
+        }
+        let begun = Instant::now();
+        loop {
+            say(&mut silent.0, format!("again {n}\n").as_bytes());
+            let heard = is_heard.recv_timeout(Duration::from_millis(50));
+            if heard.is_ok_and(|hand_over| hand_over == n.to_string()) {
+                break;
+            }
+            assert!(begun.elapsed() < LONG, "{n}: the port does not come back");
+        }
+    }
+    let mut last = board.lock().unwrap();
+    say(&mut last.0, b"end\n");
+    let said = std::mem::replace(&mut last.1, usize::MAX);
+    drop(last);
+    talker.join().unwrap();
+    assert_eq!(heard.join().unwrap(), (said, None));
+    assert_eq!(monitor.child.wait().unwrap().code(), Some(0));
+    let notes = notes.join().unwrap().unwrap();
+    let given = notes.matches("(resetting the board)").count();
+    assert_eq!(given, times.div_ceil(2), "{notes}");
+    assert!(notes.contains("(deploying "), "{notes}");
+    let saved = std::fs::read_to_string(saved).unwrap();
+    assert_eq!(saved.matches("line ").count(), said);
+    assert!(saved.ends_with("to say\nend\n"));
 }
 
 /// Another process gets the port, and it comes back when that is done, or dead.
