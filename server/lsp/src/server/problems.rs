@@ -37,11 +37,21 @@ impl Problems {
         found.flatten().cloned().collect()
     }
 
-    /// Replaces what the last build in this directory found; the documents that it matters to.
-    pub(crate) fn replace(&self, build: &Path, found: ByDocument) -> HashSet<String> {
-        let mut touched: HashSet<String> = found.keys().cloned().collect();
-        let before = self.all().insert(build.to_owned(), found);
-        touched.extend(before.into_iter().flat_map(HashMap::into_keys));
+    /// Forgets what the last build in this directory found; the documents that it matters to.
+    pub(crate) fn clear(&self, build: &Path) -> HashSet<String> {
+        let before = self.all().remove(build);
+        before.into_iter().flat_map(HashMap::into_keys).collect()
+    }
+
+    /// Adds what a build in this directory has found; the documents that it matters to.
+    pub(crate) fn add(&self, build: &Path, found: ByDocument) -> HashSet<String> {
+        let mut all = self.all();
+        let known = all.entry(build.to_owned()).or_default();
+        let mut touched = HashSet::new();
+        for (uri, more) in found {
+            known.entry(uri.clone()).or_default().extend(more);
+            touched.insert(uri);
+        }
         touched
     }
 

@@ -77,10 +77,23 @@ pub struct Heard {
     pub progress: Option<Progress>,
 }
 
+/// CMake's message goes on until a line that is not indented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Cmake {
+    #[default]
+    Over,
+    Message,
+    Stack,
+}
+
 /// Reads a build's output.
 #[derive(Debug, Default)]
 pub struct Output {
     found: Vec<Finding>,
+    /// So many have been taken.
+    n_taken: usize,
+    /// The next line may belong to the last one.
+    is_open: bool,
     directory: Option<String>,
     /// `In file included from`, innermost first, and the file that it is about once that is known.
     included: (Vec<Place>, Option<String>),
@@ -88,9 +101,7 @@ pub struct Output {
     is_own: bool,
     /// The last line of source.
     source_line: Option<String>,
-    /// CMake's message goes on until a line that is not indented.
-    is_cmake: bool,
-    is_stack: bool,
+    cmake: Cmake,
     rustc: rustc::Text,
 }
 
@@ -101,6 +112,7 @@ impl Output {
         if line.starts_with('{')
             && let Some(message) = rustc::message(&line)
         {
+            self.is_open = false;
             self.found
                 .extend(message.finding.filter(|_| self.has_room()));
             return Heard {
@@ -120,19 +132,23 @@ impl Output {
         }
     }
 
-    /// All that was found, each once.
-    #[must_use]
-    pub fn findings(self) -> Vec<Finding> {
-        let mut found: Vec<Finding> = Vec::new();
-        for mut next in self.found {
+    /// What was found since this was last asked for, each once. Before the output is over, what may not be all
+    /// of a finding is kept back.
+    pub fn findings(&mut self, is_over: bool) -> Vec<Finding> {
+        let is_kept_back = self.is_open && !is_over;
+        let end = self.found.len() - usize::from(is_kept_back);
+        let from = std::mem::replace(&mut self.n_taken, end);
+        let mut new = Vec::new();
+        for at in from..end {
+            let (before, next) = self.found.split_at_mut(at);
+            let next = &mut next[0];
+            next.message.truncate(next.message.trim_end().len());
             let is_same = |it: &Finding| it.place == next.place && it.message == next.message;
-            if !found.iter().any(is_same) {
-                let trimmed = next.message.trim_end().len();
-                next.message.truncate(trimmed);
-                found.push(next);
+            if !before.iter().any(is_same) {
+                new.push(next.clone());
             }
         }
-        found
+        new
     }
 
     fn has_room(&self) -> bool {
@@ -140,9 +156,10 @@ impl Output {
     }
 
     fn read(&mut self, line: &str) {
-        if self.is_cmake && self.cmake_goes_on(line) {
+        if self.cmake != Cmake::Over && self.cmake_goes_on(line) {
             return;
         }
+        let is_begun = std::mem::take(&mut self.is_open);
         if let Some(directory) = entered(line) {
             self.directory = Some(directory.to_owned());
         } else if let Some(finding) = self.rustc.hear(line) {
@@ -154,7 +171,9 @@ impl Output {
             if self.included.0.len() < MAX_RELATED {
                 self.included.0.push(place);
             }
-        } else if !self.source(line) {
+        } else if self.source(line) {
+            self.is_open = is_begun;
+        } else {
             self.message(line);
         }
     }
@@ -162,6 +181,7 @@ impl Output {
     fn add(&mut self, mut finding: Finding) {
         finding.directory.clone_from(&self.directory);
         self.is_own = self.has_room();
+        self.is_open = self.is_own;
         self.source_line = None;
         if self.is_own {
             truncate(&mut finding.message);
@@ -186,7 +206,7 @@ impl Output {
         }
         if let Some((severity, place)) = cmake(line) {
             self.add(finding(severity, place, "", "cmake"));
-            (self.is_cmake, self.is_stack) = (true, false);
+            self.cmake = Cmake::Message;
             return;
         }
         if let Some((_, rest)) = line.split_once("KconfigError: ")
@@ -211,6 +231,7 @@ impl Output {
     fn compiler_says(&mut self, place: Place, kind: Option<Severity>, message: &str) {
         let Some(severity) = kind else {
             self.is_own = false;
+            self.is_open = self.n_taken < self.found.len();
             if let Some(last) = self.found.last_mut()
                 && last.related.len() < MAX_RELATED
             {
@@ -268,15 +289,17 @@ impl Output {
     fn cmake_goes_on(&mut self, line: &str) -> bool {
         let is_stack = line.starts_with("Call Stack");
         if !line.is_empty() && !line.starts_with("  ") && !is_stack {
-            self.is_cmake = false;
+            self.cmake = Cmake::Over;
             return false;
         }
-        self.is_stack |= is_stack;
+        if is_stack {
+            self.cmake = Cmake::Stack;
+        }
         let Some(last) = self.found.last_mut() else {
             return true;
         };
         let text = line.trim();
-        if !self.is_stack {
+        if self.cmake == Cmake::Message {
             let gap = if last.message.is_empty() || text.is_empty() {
                 ""
             } else {

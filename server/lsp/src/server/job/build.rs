@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fbuild_deploy::outcome::Failure;
-use fbuild_project::build::output::{Output, Progress, Severity};
+use fbuild_project::build::output::{Finding, Output, Progress, Severity};
 use fbuild_project::discover::Environment;
 
 use super::Work;
@@ -13,6 +13,7 @@ use crate::build::{Build, Built, NotBuilt, Subject};
 use crate::explain::{self, Asked, Text};
 use crate::order;
 use crate::progress::{BUILD_PERCENT, Step};
+use crate::server::desk::Desk;
 use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
 use crate::server::settings::Settings;
@@ -167,8 +168,7 @@ pub(super) fn run(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         "building",
         format!("building {}: {}", build.name, build.line),
     );
-    // What the last build found counts no more.
-    publish(stand, build, Output::default());
+    let mut problems = Found::nothing(stand, build);
     let mut output = Output::default();
     let mut hear = |lines: &[String]| {
         let mut shown = Vec::new();
@@ -189,12 +189,13 @@ pub(super) fn run(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         if !shown.is_empty() {
             stand.send(stand.desk.editor.log_build(&shown.join("\n")));
         }
+        problems.publish(output.findings(false));
     };
     let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
-    let first = publish(stand, build, output);
+    problems.publish(output.findings(true));
     result.map_err(|why| match why {
         NotBuilt::Cancelled => Stop::Cancelled,
-        NotBuilt::Failed(failure) => Build::explained(failure, first).into(),
+        NotBuilt::Failed(failure) => Build::explained(failure, problems.first_error()).into(),
     })
 }
 
@@ -211,29 +212,58 @@ fn counted(progress: &Progress) -> Step {
     }
 }
 
-/// Shows what is wrong on the lines that the build names; the first error, in words.
-fn publish(stand: &Stand<'_>, build: &Build, output: Output) -> Option<String> {
-    let desk = stand.desk;
-    let found = output.findings();
-    let mut errors = found.iter().filter(|it| it.severity == Severity::Error);
-    let first = errors.next().map(|it| {
-        let more = match errors.count() {
-            0 => String::new(),
-            more => format!(", and {more} more"),
+/// What a build has found wrong.
+struct Found<'s> {
+    desk: &'s Desk,
+    build: &'s Build,
+    first: Option<String>,
+    n_errors: usize,
+}
+
+impl<'s> Found<'s> {
+    /// What the last build found counts no more.
+    fn nothing(stand: &Stand<'s>, build: &'s Build) -> Self {
+        let desk = &**stand.desk;
+        desk.documents
+            .recheck(desk.problems.clear(&build.directory));
+        Self {
+            desk,
+            build,
+            first: None,
+            n_errors: 0,
+        }
+    }
+
+    /// Shows it on the lines that the build names.
+    fn publish(&mut self, found: Vec<Finding>) {
+        if found.is_empty() {
+            return;
+        }
+        for error in found.iter().filter(|it| it.severity == Severity::Error) {
+            self.n_errors += 1;
+            self.first.get_or_insert_with(|| {
+                let message = error.message.lines().next().unwrap_or_default();
+                format!("{}:{}: {message}", error.place.file, error.place.line)
+            });
+        }
+        let desk = self.desk;
+        let scene = Scene {
+            root: &self.build.directory,
+            build: self.build.inner.as_deref(),
+            folders: desk.session.folders(),
+            encoding: desk.documents.encoding(),
         };
-        let message = it.message.lines().next().unwrap_or_default();
-        format!("{}:{}: {message}{more}", it.place.file, it.place.line)
-    });
-    let inner = build.inner.as_deref();
-    let scene = Scene {
-        root: &build.directory,
-        build: inner,
-        folders: desk.session.folders(),
-        encoding: desk.documents.encoding(),
-    };
-    let touched = desk
-        .problems
-        .replace(&build.directory, scene.diagnostics(found));
-    desk.documents.recheck(touched);
-    first
+        let shown = scene.diagnostics(found);
+        let touched = desk.problems.add(&self.build.directory, shown);
+        desk.documents.recheck(touched);
+    }
+
+    /// The first error, in words.
+    fn first_error(self) -> Option<String> {
+        let first = self.first?;
+        Some(match self.n_errors {
+            1 => first,
+            n => format!("{first}, and {} more", n - 1),
+        })
+    }
 }

@@ -211,7 +211,11 @@ async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
     );
     let id = client.command("deploy", &json!({})).await;
     let mut by_file = std::collections::BTreeMap::new();
-    for _ in 0..2 {
+    let is_all = |by_file: &std::collections::BTreeMap<String, Value>| {
+        let said = Value::from_iter(by_file.clone()).to_string();
+        said.contains("'nope'") && said.contains("'other'")
+    };
+    while !is_all(&by_file) {
         let said = client.message("textDocument/publishDiagnostics").await;
         let uri = said["params"]["uri"].as_str().unwrap();
         let name = uri.rsplit('/').next().unwrap().to_owned();
@@ -246,11 +250,35 @@ async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
     write(&client, "main/inner.h", "");
     write(&client, "main/main.c", "int f(void) { return 3; }\n");
     let id = client.command("deploy", &json!({})).await;
-    for _ in 0..2 {
+    while by_file.values().any(|shown| *shown != json!([])) {
         let said = client.message("textDocument/publishDiagnostics").await;
-        assert_eq!(said["params"]["diagnostics"], json!([]));
+        let uri = said["params"]["uri"].as_str().unwrap();
+        let name = uri.rsplit('/').next().unwrap().to_owned();
+        by_file.insert(name, said["params"]["diagnostics"].clone());
     }
     assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+    client.leave().await;
+}
+
+/// Who waits for a long build can correct its first error meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_is_shown_while_the_build_runs() {
+    let line = "echo 'main/main.c:1:1: error: nope'; echo '[2/9] Building'; \
+                while test ! -e go; do sleep 0.02; done; echo 'main/main.c:2:1: error: more'; exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    write(&client, "main/main.c", "\n\n");
+    let id = client.command("build", &json!({})).await;
+    let found = published(&mut client, "main/main.c").await;
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    write(&client, "go", "");
+    let found = published(&mut client, "main/main.c").await;
+    assert_eq!(found[0]["message"], "nope");
+    assert_eq!(found[1]["message"], "more");
+    let failed = client
+        .outcome_after_output(id, &["[2/9] Building", "main/main.c:2:1: error: more"])
+        .await;
+    let what = failed["error"]["message"].as_str().unwrap();
+    assert!(what.ends_with("main/main.c:1: nope, and 1 more"), "{what}");
     client.leave().await;
 }
 

@@ -9,7 +9,7 @@ fn read(text: &str) -> Vec<String> {
         output.hear(line);
     }
     let place = |it: &Place| format!("{}:{}:{}", it.file, it.line, it.column);
-    let shown = output.findings().into_iter().map(|it| {
+    let shown = output.findings(true).into_iter().map(|it| {
         let related = it.related.iter();
         let related = related.map(|(at, text)| format!(" <- {} {text}", place(at)));
         let code = it.code.as_deref().unwrap_or("-");
@@ -74,7 +74,7 @@ main.c:5:32: error: 'undeclared' undeclared
     for line in text.lines() {
         output.hear(line);
     }
-    let found = &output.findings()[0];
+    let found = &output.findings(true)[0];
     // GCC shows tabs by spaces, and counts columns so.
     let line = "\tchar *text = 5;\treturn undeclared + text;";
     assert_eq!(&line[columns(line, found)], "undeclared");
@@ -240,7 +240,7 @@ fn where_ninja_and_make_work_is_kept() {
     ] {
         output.hear(line);
     }
-    assert_eq!(output.findings()[0].directory.as_deref(), Some("build"));
+    assert_eq!(output.findings(true)[0].directory.as_deref(), Some("build"));
 }
 
 #[test]
@@ -250,9 +250,38 @@ fn a_flood_is_bounded() {
         output.hear(&format!("a.c:{line}:1: error: {}", "x".repeat(10_000)));
         output.hear(&format!("a.c:{line}:1: note: {}", "y".repeat(10_000)));
     }
-    let found = output.findings();
+    let found = output.findings(true);
     assert_eq!(found.len(), MAX_FINDINGS);
     let largest = found.iter().map(|it| it.message.len()).max();
     assert_eq!(largest, Some(MAX_MESSAGE));
     assert!(found.iter().all(|it| it.related.len() <= MAX_RELATED));
+}
+
+/// What is complete is there before the build is over, once; what may go on is not.
+#[test]
+fn findings_come_while_the_build_runs() {
+    let mut output = Output::default();
+    let mut after = |line: &str, is_over: bool| {
+        output.hear(line);
+        let found = output.findings(is_over).into_iter();
+        found
+            .map(|it| (it.place.line, it.related.len(), it.shown.is_some()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(after("a.c:3:1: error: nope", false), []);
+    assert_eq!(after("    3 | nope;", false), []);
+    assert_eq!(after("      | ^~~~", false), []);
+    assert_eq!(after("a.c:1:1: note: once", false), []);
+    assert_eq!(
+        after("[3/9] Building C object b.c.obj", false),
+        [(3, 1, true)]
+    );
+    assert_eq!(after("a.c:3:1: error: nope", false), []);
+    assert_eq!(after("b.c:4:1: warning: hm", false), [], "it was said");
+    let json =
+        r#"{"reason":"compiler-message","message":{"level":"error","message":"m","spans":[]}}"#;
+    assert_eq!(after(json, false).first(), Some(&(4, 0, false)));
+    assert_eq!(after("CMake Error at CMakeLists.txt:5 (f):", false), []);
+    assert_eq!(after("  it goes on", true), [(5, 0, false)]);
+    assert_eq!(after("", true), []);
 }
