@@ -15,7 +15,7 @@ mod espflash_crate;
 
 /// Stub file of each supported chip: variant of `Chip`, file name in espflash's `resources/stubs`.
 /// Early ESP32-P4 silicon has a stub of its own (`esp32p4rc1`); see `stub.rs`.
-const STUBS: [(&str, &str); 11] = [
+const STUBS: [(&str, &str); 13] = [
     ("Esp32", "esp32"),
     ("Esp32S2", "esp32s2"),
     ("Esp32S3", "esp32s3"),
@@ -25,8 +25,10 @@ const STUBS: [(&str, &str); 11] = [
     ("Esp32C6", "esp32c6"),
     ("Esp32C61", "esp32c61"),
     ("Esp32H2", "esp32h2"),
+    ("Esp32H4", "esp32h4"),
     ("Esp32P4", "esp32p4"),
     ("Esp32P4", "esp32p4rc1"),
+    ("Esp32S31", "esp32s31"),
 ];
 
 /// espflash's stub file; segments are base64.

@@ -148,14 +148,16 @@ fn every_chip_with_the_stub() {
 }
 
 /// The chips that have the peripheral.
-const WITH_SERIAL_JTAG: [Chip; 7] = [
+const WITH_SERIAL_JTAG: [Chip; 9] = [
     Chip::Esp32S3,
     Chip::Esp32C3,
     Chip::Esp32C5,
     Chip::Esp32C6,
     Chip::Esp32C61,
     Chip::Esp32H2,
+    Chip::Esp32H4,
     Chip::Esp32P4,
+    Chip::Esp32S31,
 ];
 
 #[test]
@@ -193,7 +195,14 @@ fn a_region_far_behind() {
 /// not either: they would write over the beginning.
 #[test]
 fn a_region_behind_16_mib() {
-    const REACHING: [Chip; 4] = [Chip::Esp32S3, Chip::Esp32C5, Chip::Esp32C61, Chip::Esp32P4];
+    const REACHING: [Chip; 6] = [
+        Chip::Esp32S3,
+        Chip::Esp32C5,
+        Chip::Esp32C61,
+        Chip::Esp32H4,
+        Chip::Esp32P4,
+        Chip::Esp32S31,
+    ];
     for chip in Chip::ALL {
         let sizes = Sizes {
             assets_at: 0x180_0000,

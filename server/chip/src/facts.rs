@@ -161,6 +161,8 @@ const MHZ_C2: &[(u8, u32)] = &[(0xF, 60), (0, 30), (1, 20), (2, 15)];
 const MHZ_NO_26: &[(u8, u32)] = &[(0xF, 80), (0, 40), (2, 20)];
 const MHZ_C6: &[(u8, u32)] = &[(0, 80), (0, 40), (2, 20)];
 const MHZ_H2: &[(u8, u32)] = &[(0xF, 48), (0, 24), (1, 16), (2, 12)];
+/// Named as ESP-IDF names them; esptool 5.6.0 says that the clocks are 64 and 32 MHz.
+const MHZ_H4: &[(u8, u32)] = &[(0xF, 48), (0, 24)];
 
 impl Chip {
     /// What is known about this chip.
@@ -176,7 +178,9 @@ impl Chip {
             Self::Esp32C6 => &ESP32C6,
             Self::Esp32C61 => &ESP32C61,
             Self::Esp32H2 => &ESP32H2,
+            Self::Esp32H4 => &ESP32H4,
             Self::Esp32P4 => &ESP32P4,
+            Self::Esp32S31 => &ESP32S31,
         }
     }
 }
@@ -489,6 +493,44 @@ static ESP32H2: ChipFacts = ChipFacts {
     stub_beyond_16_mib: false,
 };
 
+static ESP32H4: ChipFacts = ChipFacts {
+    image_id: 28,
+    magics: &[],
+    bootloader_offset: 0x2000,
+    spi_base: 0x6009_9000,
+    spi: SPI,
+    mac: mac(0x600B_1844),
+    security: security(
+        (0x600B_1830, 7 << 23),
+        (0x600B_1830, 1 << 14),
+        (0x600B_1838, 1 << 5),
+    ),
+    security_info_len: Some(20),
+    rom_deflate: Deflate::Exact,
+    begin_has_encrypt_word: true,
+    watchdog: Some(Watchdog {
+        config0: 0x6009_0048,
+        config1: 0x6009_004C,
+        write_protect: 0x6009_0064,
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x600B_5420,
+            write_protect: 0x600B_5424,
+            key: WATCHDOG_KEY,
+            auto_feed: 1 << 18,
+        }),
+    }),
+    watchdog_reset: false,
+    force_download: None,
+    flash_mhz: MHZ_H4,
+    usb_otg_pid: None,
+    crystal_mhz: &[32],
+    revision: RevisionBits {
+        major: &[(0x600B_1850, 22, 2)],
+        minor: &[(0x600B_1850, 18, 4)],
+    },
+    stub_beyond_16_mib: true,
+};
+
 static ESP32P4: ChipFacts = ChipFacts {
     image_id: 18,
     magics: &[],
@@ -523,6 +565,45 @@ static ESP32P4: ChipFacts = ChipFacts {
     revision: RevisionBits {
         major: &[(0x5012_D04C, 23, 1), (0x5012_D04C, 4, 2)],
         minor: &[(0x5012_D04C, 0, 4)],
+    },
+    stub_beyond_16_mib: true,
+};
+
+static ESP32S31: ChipFacts = ChipFacts {
+    image_id: 32,
+    magics: &[],
+    bootloader_offset: 0x2000,
+    spi_base: 0x2050_1000,
+    spi: SPI,
+    mac: mac(0x2071_5050),
+    security: security(
+        (0x2071_5034, 7 << 21),
+        (0x2071_5030, 1 << 20),
+        (0x2071_503C, 1 << 2),
+    ),
+    security_info_len: Some(20),
+    rom_deflate: Deflate::Exact,
+    begin_has_encrypt_word: true,
+    watchdog: Some(Watchdog {
+        config0: 0x2080_1000,
+        config1: 0x2080_1004,
+        write_protect: 0x2080_1018,
+        super_watchdog: Some(SuperWatchdog {
+            config: 0x2080_101C,
+            write_protect: 0x2080_1020,
+            key: WATCHDOG_KEY,
+            auto_feed: 1 << 18,
+        }),
+    }),
+    watchdog_reset: true,
+    force_download: None,
+    flash_mhz: MHZ_NO_26,
+    // It has one; by which product id its ROM answers there is not known.
+    usb_otg_pid: None,
+    crystal_mhz: &[40],
+    revision: RevisionBits {
+        major: &[(0x2071_505C, 22, 2)],
+        minor: &[(0x2071_505C, 18, 4)],
     },
     stub_beyond_16_mib: true,
 };

@@ -28,12 +28,14 @@ pub enum Chip {
     Esp32C6,
     Esp32C61,
     Esp32H2,
+    Esp32H4,
     Esp32P4,
+    Esp32S31,
 }
 
 impl Chip {
     /// Every supported chip, in the order of this enum.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Esp32,
         Self::Esp32S2,
         Self::Esp32S3,
@@ -43,7 +45,9 @@ impl Chip {
         Self::Esp32C6,
         Self::Esp32C61,
         Self::Esp32H2,
+        Self::Esp32H4,
         Self::Esp32P4,
+        Self::Esp32S31,
     ];
 
     /// Name as build tools write it: `esp32c3`.
@@ -59,7 +63,9 @@ impl Chip {
             Self::Esp32C6 => "esp32c6",
             Self::Esp32C61 => "esp32c61",
             Self::Esp32H2 => "esp32h2",
+            Self::Esp32H4 => "esp32h4",
             Self::Esp32P4 => "esp32p4",
+            Self::Esp32S31 => "esp32s31",
         }
     }
 
@@ -100,7 +106,7 @@ pub fn revision_text(revision: u16) -> String {
 /// Why a text is not a chip name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32p4"
+    "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32h4, esp32p4, esp32s31"
 )]
 pub struct UnknownChip(pub String);
 

@@ -180,7 +180,9 @@ fn espflash_chip(chip: Chip) -> EspflashChip {
         Chip::Esp32C6 => EspflashChip::Esp32c6,
         Chip::Esp32C61 => EspflashChip::Esp32c61,
         Chip::Esp32H2 => EspflashChip::Esp32h2,
+        Chip::Esp32H4 => EspflashChip::Esp32h4,
         Chip::Esp32P4 => EspflashChip::Esp32p4,
+        Chip::Esp32S31 => EspflashChip::Esp32s31,
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) static KEYS: &[Key] = &[
         "IDF_TARGET",
         &[
             "esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32c61",
-            "esp32h2", "esp32p4",
+            "esp32h2", "esp32h4", "esp32p4", "esp32s31",
         ],
         "The chip. A deploy to another chip is refused. `idf.py set-target` changes it, and begins a \
          new sdkconfig.",

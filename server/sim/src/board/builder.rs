@@ -344,7 +344,7 @@ fn usual_revision(chip: Chip) -> (u8, u8) {
         Chip::Esp32C3 => (0, 3),
         Chip::Esp32S3 | Chip::Esp32C6 | Chip::Esp32H2 => (0, 2),
         Chip::Esp32C2 => (1, 2),
-        Chip::Esp32S2 | Chip::Esp32C5 | Chip::Esp32C61 => (1, 0),
+        Chip::Esp32S2 | Chip::Esp32C5 | Chip::Esp32C61 | Chip::Esp32H4 | Chip::Esp32S31 => (1, 0),
         Chip::Esp32P4 => (1, 3),
     }
 }

@@ -139,6 +139,8 @@ fn banner(chip: Chip, cause: Cause, strapping: u32, mode: &str) -> String {
         Chip::Esp32P4 => "ESP-ROM:esp32p4-20230811\r\nBuild:Aug 11 2023\r\n",
         Chip::Esp32C5 => "ESP-ROM:esp32c5\r\n",
         Chip::Esp32C61 => "ESP-ROM:esp32c61\r\n",
+        Chip::Esp32H4 => "ESP-ROM:esp32h4\r\n",
+        Chip::Esp32S31 => "ESP-ROM:esp32s31\r\n",
     };
     let reason = match (chip, cause) {
         (Chip::Esp32, Cause::PowerOn) => "0x1 (POWERON_RESET)",

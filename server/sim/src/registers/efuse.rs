@@ -45,7 +45,12 @@ fn encryption_key(chip: Chip, counter: u32) -> (u32, u32) {
         Chip::Esp32S2 | Chip::Esp32S3 | Chip::Esp32C3 | Chip::Esp32C6 | Chip::Esp32H2 => {
             (counter, XTS_AES_128)
         }
-        Chip::Esp32C2 | Chip::Esp32C5 | Chip::Esp32C61 | Chip::Esp32P4 => (counter, 0),
+        Chip::Esp32C2
+        | Chip::Esp32C5
+        | Chip::Esp32C61
+        | Chip::Esp32H4
+        | Chip::Esp32P4
+        | Chip::Esp32S31 => (counter, 0),
     }
 }
 
@@ -114,7 +119,9 @@ fn revision(chip: Chip, (major, minor): (u8, u8), words: &mut HashMap<u32, u32>)
         }
         Chip::Esp32C2 => word(1, (minor & 0xF) << 16 | (major & 3) << 20),
         Chip::Esp32C5 | Chip::Esp32C61 => word(2, minor & 0xF | (major & 3) << 4),
-        Chip::Esp32C6 => word(3, (minor & 0xF) << 18 | (major & 3) << 22),
+        Chip::Esp32C6 | Chip::Esp32H4 | Chip::Esp32S31 => {
+            word(3, (minor & 0xF) << 18 | (major & 3) << 22);
+        }
         Chip::Esp32H2 => word(3, (minor & 7) << 18 | (major & 3) << 21),
         Chip::Esp32P4 => word(2, minor & 0xF | (major & 3) << 4 | (major >> 2 & 1) << 23),
     }
