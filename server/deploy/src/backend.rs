@@ -3,16 +3,24 @@
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
-use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
-use crate::request::Mode;
+use crate::request::{Choice, Mode, Request};
+use fbuild_project::input_error::InputError;
 
 /// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
 const TRIES_AGAIN: u32 = 2;
 
-/// Who carries out the steps of a deploy: this program in the loader's own protocol, or esptool. It has
-/// the board from when it is made until it leaves.
-pub(crate) trait Backend: OnBoard {
+/// Who carries out the steps of a deploy: this program in the loader's own protocol, esptool, or a device
+/// that takes its firmware over the air. It has the board from when it is made until it leaves.
+pub(crate) trait Backend {
+    /// What it can carry of what was asked for.
+    fn choose(request: &Request) -> Result<Choice, InputError> {
+        Ok(Choice {
+            regions: request.regions.clone(),
+            note: None,
+        })
+    }
+
     /// Asks the board everything that decides what may be written, and tells the journal.
     fn identify(
         &mut self,
@@ -30,6 +38,15 @@ pub(crate) trait Backend: OnBoard {
 
     /// Gives every region of the survey that can be compared its verdict.
     fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError>;
+
+    /// Looks at what the board holds besides, by [`Job::look`]; a board that cannot be looked at decides
+    /// itself whether it starts what it is given.
+    fn look(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError>;
 
     /// Gets ready to write what differs, where there is something to get ready: what a plan costs is
     /// known afterwards.
@@ -66,7 +83,7 @@ impl Job<'_> {
         &mut self,
         connect: impl FnOnce(&mut Self) -> Result<B, DeployError>,
     ) -> Result<(), DeployError> {
-        let loaded = self.load()?;
+        let loaded = self.load(&B::choose(self.request)?)?;
         let mut backend = connect(self)?;
         let mut result = self.run_on_board(&mut backend, &loaded);
         for tried in 0..TRIES_AGAIN {
@@ -89,7 +106,7 @@ impl Job<'_> {
         let images = self.images_for(loaded, &facts)?;
         backend.survey(self, images, &facts)?;
         backend.compare(self, loaded)?;
-        self.look(backend, loaded, &facts)?;
+        backend.look(self, loaded, &facts)?;
         if self.request.mode == Mode::Verify {
             return Ok(());
         }

@@ -121,6 +121,15 @@ impl Backend for Esptool<'_> {
         compare::compare(job, self, loaded)
     }
 
+    fn look(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        job.look(self, loaded, facts)
+    }
+
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         // Otadata may have been added.
         self.lay_out(&job.survey.regions)?;

@@ -22,7 +22,7 @@ use crate::image::{self, BoardFacts, Image, LoadedImages};
 use crate::old_images::OldImages;
 use crate::outcome::Report;
 use crate::plan::{Plan, Surveyed, plan};
-use crate::request::{Mode, Request};
+use crate::request::{Choice, Mode, Request};
 use crate::search::{SAMPLED_FROM, Sector};
 
 /// What a deploy knows.
@@ -71,12 +71,12 @@ impl<'a> Job<'a> {
     }
 
     /// Reads all input and checks it, before anything else is done.
-    pub(crate) fn load(&mut self) -> Result<LoadedImages, DeployError> {
-        let regions = self.request.regions.as_deref();
+    pub(crate) fn load(&mut self, choice: &Choice) -> Result<LoadedImages, DeployError> {
+        let regions = choice.regions.as_deref();
         let is_cancelled = || self.cancel.is_cancelled();
         let loaded = image::load_unless(&self.request.target, regions, &is_cancelled)?;
         self.subset = loaded.is_subset();
-        for warning in loaded.warnings() {
+        for warning in loaded.warnings().iter().chain(&choice.note) {
             self.journal.note(warning.clone());
         }
         Ok(loaded)

@@ -82,6 +82,15 @@ impl Backend for Native {
         compare::compare(job, &mut self.session)
     }
 
+    fn look(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        job.look(self, loaded, facts)
+    }
+
     /// The stub and a faster link, where they pay.
     fn prepare(&mut self, job: &mut Job<'_>) -> Result<(), DeployError> {
         let write_bytes = job.survey.bytes_to_write();

@@ -71,6 +71,14 @@ impl Request {
     }
 }
 
+/// Which regions of a target a backend carries.
+pub(crate) struct Choice {
+    /// Their names; `None`: all of them.
+    pub(crate) regions: Option<Vec<String>>,
+    /// What there is to say about the others.
+    pub(crate) note: Option<String>,
+}
+
 /// How much to compare and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {

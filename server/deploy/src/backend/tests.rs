@@ -97,6 +97,15 @@ impl Backend for Array<'_> {
         Ok(())
     }
 
+    fn look(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        job.look(self, loaded, facts)
+    }
+
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         for run in &plan.runs {
             let region = &mut job.survey.regions[run.region];
