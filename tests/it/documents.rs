@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::{self, copy, example, root};
 
 /// Commands that are carried out by something else, which is named; or that only a person can.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     (
         "cargo run --release -- deploy tests/example --port sim:",
         "example.rs",
@@ -25,6 +25,7 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("cargo test ", "needs minutes"),
     ("tests/", "tests/run"),
     ("cargo install --locked --path server/lsp", "needs minutes"),
+    ("fbuild-lsp deploy --port espota://", "over_the_air.rs"),
     ("pipx ", "tests/wheel, with other tools"),
     ("npm ci", "tests/vscode"),
     ("npm run package", "tests/vscode"),

@@ -81,6 +81,7 @@ pub(crate) fn command(args: &[&str]) -> Command {
         "PLATFORMIO_CORE_DIR",
         "ARDUINO_DIRECTORIES_DATA",
         "FBUILD_BUILD_DIR",
+        "FBUILD_OTA_PASSWORD",
     ] {
         command.env_remove(name);
     }

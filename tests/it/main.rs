@@ -28,6 +28,7 @@ mod monitor;
 mod native_usb;
 mod old_images;
 mod one_bit;
+mod over_the_air;
 mod platformio;
 #[cfg(target_os = "linux")] // qemu-user
 mod plugin;

@@ -81,7 +81,7 @@ export interface Region {
 }
 
 export interface Outcome {
-  backend?: "native" | "esptool";
+  backend?: "native" | "esptool" | "espota";
   outcome: "verifySkip" | "selectiveFlash" | "fullFlash" | "planned" | "cancelled" | "failed";
   message: string;
   target: string;

@@ -2,6 +2,7 @@
 
 use fbuild_loader::cancel::CancelToken;
 
+use crate::espota::Espota;
 use crate::esptool::{Esptool, Reach, Serve};
 use crate::event::Event;
 use crate::job::Job;
@@ -19,9 +20,10 @@ pub fn deploy(
     events: &mut dyn FnMut(Event),
     cancel: &CancelToken,
 ) -> Report {
-    Job::report_of(request, events, cancel, |job| match request.backend {
+    Job::report_of(request, events, cancel, |job| match request.carrier() {
         Backend::Native => job.run(|job| Native::connect(job, open)),
         Backend::Esptool => job.run(|job| Esptool::connect(job, Reach::Port(open))),
+        Backend::Espota => job.run(Espota::connect),
     })
 }
 

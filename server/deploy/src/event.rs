@@ -35,7 +35,7 @@ pub struct Board {
 /// Events of one deploy: at most one `Connecting`; then one attempt after the other; exactly one
 /// `Finished`, which is last. A `Note` may come anywhere before that.
 ///
-/// An attempt begins with `Connected`. It has any number of `Progress`, and `Planned` before the first
+/// An attempt begins with `Connected`, except over the air, where nobody says who answers. It has any number of `Progress`, and `Planned` before the first
 /// erase and before the first progress of writing. A link that fails is tried again at a lower baud
 /// rate, from the comparison on: that is another attempt, and all progress begins anew.
 #[derive(Debug, Clone, PartialEq)]

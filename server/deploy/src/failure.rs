@@ -6,6 +6,7 @@ use fbuild_loader::error::LoaderError;
 use fbuild_project::input_error::InputError;
 use fbuild_project::remedy::{Remedy, Way};
 
+use crate::espota::error::OtaError;
 use crate::esptool::error::EsptoolError;
 use crate::outcome::Failure;
 
@@ -27,6 +28,9 @@ pub enum DeployError {
     /// esptool, where it does the work.
     #[error(transparent)]
     Esptool(#[from] EsptoolError),
+    /// A device that takes firmware over the air.
+    #[error(transparent)]
+    Ota(#[from] OtaError),
     /// What was written does not read back, twice.
     #[error("{region}: {} written twice and still not right: {}", sectors_text(.offsets), offsets_text(.offsets))]
     NotProved {
@@ -84,10 +88,38 @@ pub enum BoardState {
         /// The region.
         region: String,
     },
+    /// An image was sent over the air.
+    Sent(Air),
     /// Everything was written, and not proved (yet).
     Written,
     /// Everything was written, and every byte of it proved.
     Proved,
+}
+
+/// How far an image came over the air.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Air {
+    /// A part of an app, or one that the device did not accept.
+    AppInPart,
+    /// The same with a file system.
+    FilesInPart,
+    /// All of it, and nobody knows what the device made of it.
+    AllSent,
+}
+
+impl Air {
+    fn text(self) -> &'static str {
+        match self {
+            Self::AppInPart => {
+                "the new firmware did not replace the old one, which the device goes on with"
+            }
+            Self::FilesInPart => {
+                "the file system was replaced in part: the firmware may find it damaged until it is deployed \
+                 again"
+            }
+            Self::AllSent => "everything was sent; the device has what it had, or the new image",
+        }
+    }
 }
 
 impl BoardState {
@@ -98,6 +130,7 @@ impl BoardState {
                 "writing had begun ({region}); the board may not start until the next deploy, which \
                  writes only what is missing"
             ),
+            Self::Sent(air) => air.text().to_owned(),
             Self::Written => "everything was written, but not fully verified; the board may not \
                               start until the next deploy, which writes what is missing"
                 .to_owned(),
@@ -137,7 +170,7 @@ impl DeployError {
             | Self::Esptool(EsptoolError::NoLoader { .. }) => self.to_string(),
             Self::Esptool(error) if error.is_local() => self.to_string(),
             // A simulated board's name may end with a colon of its own.
-            Self::Loader(_) | Self::Esptool(_) => {
+            Self::Loader(_) | Self::Esptool(_) | Self::Ota(_) => {
                 format!("{}: {self}", port.strip_suffix(':').unwrap_or(port))
             }
         };
@@ -153,6 +186,7 @@ impl DeployError {
             Self::Open(error) => open_advice(&error),
             Self::Loader(error) => loader_advice(&error),
             Self::Esptool(error) => error.advice(),
+            Self::Ota(error) => error.advice(),
             Self::NotProved { .. } => (
                 "not-proved",
                 false,
@@ -212,8 +246,8 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
         OpenError::BadName { .. } => (
             "port-name",
             true,
-            "use a device path, COM5, rfc2217://HOST:PORT, socket://HOST:PORT, or sim: for a simulated \
-             board"
+            "use a device path, COM5, rfc2217://HOST:PORT, socket://HOST:PORT, espota://HOST to deploy over the \
+             air, or sim: for a simulated board"
                 .into(),
         ),
         OpenError::Other { port, .. } => {
@@ -221,6 +255,9 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
                 PortName::Socket(_) | PortName::Rfc2217(_) => {
                     "check that the server at the far end runs and has no other client, and that \
                      HOST:PORT is right"
+                }
+                PortName::Espota(_) => {
+                    "check that HOST is right and that this machine can reach it; a host_port must be free"
                 }
                 PortName::Sim { .. } => "name another file, as in sim:board.bin",
                 _ => "check the cable, and that the port works at all",

@@ -11,6 +11,7 @@ mod backend;
 pub mod cost;
 mod delta;
 pub mod deploy;
+pub mod espota;
 pub mod esptool;
 pub mod event;
 pub mod failure;

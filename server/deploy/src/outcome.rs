@@ -33,6 +33,8 @@ pub enum Backend {
     Native,
     /// Espressif's esptool, started as a program of its own.
     Esptool,
+    /// The device itself, which takes firmware over the air: the port says so, and nobody else can.
+    Espota,
 }
 
 impl Backend {
@@ -42,6 +44,7 @@ impl Backend {
         match self {
             Self::Native => "native",
             Self::Esptool => "esptool",
+            Self::Espota => "espota",
         }
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
+use fbuild_link::port_name::PortName;
 use fbuild_loader::reset::{After, Before};
 
 use crate::outcome::Backend;
+use fbuild_project::password::Password;
 use fbuild_project::target::Target;
 
 /// What to deploy, where, and how.
@@ -45,6 +47,8 @@ pub struct Request {
     pub backend: Backend,
     /// For [`Backend::Esptool`]: the program that a person named; `None`: the one that is found.
     pub esptool: Option<PathBuf>,
+    /// Password of a device that takes firmware over the air.
+    pub ota_password: Option<Password>,
 }
 
 impl Request {
@@ -67,6 +71,17 @@ impl Request {
             keep_data: false,
             backend: Backend::Native,
             esptool: None,
+            ota_password: None,
+        }
+    }
+
+    /// Who talks to the board: what the port allows comes before what was asked for.
+    #[must_use]
+    pub fn carrier(&self) -> Backend {
+        if PortName::of(&self.port).is_over_the_air() {
+            Backend::Espota
+        } else {
+            self.backend
         }
     }
 }

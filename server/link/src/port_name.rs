@@ -9,6 +9,9 @@ pub enum PortName<'n> {
     Socket(&'n str),
     /// `rfc2217://HOST:PORT[?OPTIONS]`: what follows the slashes.
     Rfc2217(&'n str),
+    /// `espota://HOST[:PORT][?OPTIONS]`, a device that takes firmware over the air: what follows the
+    /// slashes. It is no link: nothing can be read from it.
+    Espota(&'n str),
     /// `sim:[FILE][?OPTIONS]`, a simulated board: the file of its flash, which may be empty, and the
     /// options with their question mark.
     Sim {
@@ -73,6 +76,7 @@ impl<'n> PortName<'n> {
         match name.split_once("://") {
             Some(("socket", address)) => Self::Socket(address),
             Some(("rfc2217", address)) => Self::Rfc2217(address),
+            Some(("espota", address)) => Self::Espota(address),
             Some(("hwgrep", pattern)) => Self::Described(Description::Grep(pattern)),
             Some(_) => Self::Unknown(name),
             None if name.is_empty() => Self::Unknown(name),
@@ -84,6 +88,12 @@ impl<'n> PortName<'n> {
     #[must_use]
     pub fn is_device(self) -> bool {
         matches!(self, Self::Device(_))
+    }
+
+    /// Whether it takes firmware over the air.
+    #[must_use]
+    pub fn is_over_the_air(self) -> bool {
+        matches!(self, Self::Espota(_))
     }
 
     /// Whether the list of ports has to tell which port it is.
@@ -110,15 +120,18 @@ impl<'n> PortName<'n> {
                 format!("sim:{}", canonical.unwrap_or(file))
             }
             Self::Socket(address) => format!("socket://{address}"),
-            Self::Rfc2217(rest) => {
-                let address = rest.split('?').next().unwrap_or(rest);
-                format!("rfc2217://{}", address.trim_end_matches('/'))
-            }
+            Self::Rfc2217(rest) => format!("rfc2217://{}", without_options(rest)),
+            Self::Espota(rest) => format!("espota://{}", without_options(rest)),
             // What has a name that is used is a device.
             Self::Described(description) => format!("{description:?}"),
             Self::Unknown(name) => name.to_owned(),
         }
     }
+}
+
+fn without_options(address: &str) -> &str {
+    let address = address.split('?').next().unwrap_or(address);
+    address.trim_end_matches('/')
 }
 
 #[cfg(test)]
@@ -141,6 +154,7 @@ mod tests {
             ("simulator", PortName::Device("simulator")),
             ("socket://h:1", PortName::Socket("h:1")),
             ("rfc2217://h:1?x", PortName::Rfc2217("h:1?x")),
+            ("espota://h?x", PortName::Espota("h?x")),
             ("sim:", sim("", "")),
             ("sim:a.bin?chip=esp32", sim("a.bin", "?chip=esp32")),
             ("sim:?chip=esp32", sim("", "?chip=esp32")),

@@ -75,7 +75,7 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        if request.backend == Backend::Esptool {
+        if request.carrier() == Backend::Esptool {
             // It opens the port itself.
             drop(lent.and_then(Slot::take));
             if PortName::of(&request.port).is_sim() {
@@ -104,7 +104,7 @@ impl Boards for LocalBoards {
             Mode::Plan => format!("planning a deploy of {root}"),
         };
         let holding = self.holding(&request.port, doing);
-        if request.backend == Backend::Esptool {
+        if request.carrier() == Backend::Esptool {
             holding.note_for_child();
         }
         deploy::deploy(&request, &mut opening(&holding, lent), events, cancel)

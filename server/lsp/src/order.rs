@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::request::{Baud, Mode, Request};
+use fbuild_link::port_name::PortName;
 use fbuild_link::serial::PortInfo;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::{Environment, discover};
+use fbuild_project::password::Password;
 use fbuild_project::target::Target;
 
 use crate::build::Subject;
 use crate::port::{self, Wishes};
+
+/// Variable with the password for updates over the air.
+const OTA_PASSWORD: &str = "FBUILD_OTA_PASSWORD";
 
 /// A deploy, verify or plan as it was asked for.
 #[derive(Debug, Clone)]
@@ -92,19 +97,21 @@ impl Order {
             .or_else(|_| self.choose_target(name, environment))
     }
 
-    fn resolve_target(&self, target: Target, ports: &[PortInfo]) -> Result<Request, Failure> {
+    fn resolve_target(&self, mut target: Target, ports: &[PortInfo]) -> Result<Request, Failure> {
         let wishes = Wishes {
             asked: self.port.as_deref(),
             project: target.port.as_deref(),
             ..Wishes::default()
         };
-        let port = port::choose(&wishes, ports)?.name;
-        Ok(self.request(target, port))
+        let chosen = port::choose(&wishes, ports)?;
+        target.remarks.extend(chosen.warning);
+        Ok(self.request(target, chosen.name))
     }
 
     /// The order for a target and a port.
     pub(crate) fn request(&self, target: Target, port: String) -> Request {
         Request {
+            ota_password: ota_password(None, &target, &port),
             regions: self.regions.clone(),
             mode: self.mode,
             baud: self.baud,
@@ -166,6 +173,24 @@ impl Order {
             error: None,
         }
     }
+}
+
+/// The password for an update over the air: the environment's, that of the user's settings, or the project's
+/// own for the very device that it names.
+pub(crate) fn ota_password(
+    setting: Option<&Password>,
+    target: &Target,
+    port: &str,
+) -> Option<Password> {
+    let name = PortName::of(port);
+    if !name.is_over_the_air() {
+        return None;
+    }
+    let of_environment = std::env::var(OTA_PASSWORD).ok().and_then(Password::new);
+    let is_its_own = |port: &String| PortName::of(port).identity() == name.identity();
+    let of_project = target.ota_password.as_ref();
+    let of_project = of_project.filter(|_| target.port.as_ref().is_some_and(is_its_own));
+    of_environment.or_else(|| setting.or(of_project).cloned())
 }
 
 fn choose(

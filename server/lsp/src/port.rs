@@ -103,6 +103,14 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
     let warning = warning.map(|missing| {
         format!("the board chosen for this folder ({missing}) is not plugged in; used {name}")
     });
+    // Such a project has a serial line only for the first time.
+    let over_the_air = wishes
+        .project
+        .filter(|project| wishes.setting.is_none() && PortName::of(project).is_over_the_air());
+    let passed_over = over_the_air.map(|project| {
+        format!("the project asks for {project}, which is used only if it is named; used {name}")
+    });
+    let warning = warning.or(passed_over);
     Ok(Chosen { name, warning })
 }
 

@@ -19,6 +19,7 @@ pub mod input_error;
 pub mod intel_hex;
 pub mod otadata;
 pub mod partitions;
+pub mod password;
 pub mod plain;
 pub mod remedy;
 pub mod target;

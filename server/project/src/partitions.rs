@@ -32,6 +32,8 @@ const APP_FACTORY: u8 = 0x00;
 const APP_OTA_MIN: u8 = 0x10;
 const APP_OTA_MAX: u8 = 0x1F;
 const DATA_OTA: u8 = 0x00;
+const DATA_SPIFFS: u8 = 0x82;
+const DATA_LITTLEFS: u8 = 0x83;
 
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +76,12 @@ impl Partition {
     #[must_use]
     pub fn is_otadata(&self) -> bool {
         self.kind == TYPE_DATA && self.subtype == DATA_OTA
+    }
+
+    /// Whether it holds a file system that an update over the air may replace.
+    #[must_use]
+    pub fn is_spiffs_or_littlefs(&self) -> bool {
+        self.kind == TYPE_DATA && matches!(self.subtype, DATA_SPIFFS | DATA_LITTLEFS)
     }
 
     /// Whether it names the boot loader or the table itself, as tables may since ESP-IDF 5.4.

@@ -36,6 +36,8 @@ pub enum Way {
     NameEsptool,
     /// Do without esptool.
     NativeBackend,
+    /// Give the password of a device that takes firmware over the air.
+    GiveOtaPassword,
     /// Read what is too long for a message.
     ReadLog,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Way {
             Self::AcceptLoss => f.write_str("deploy again and accept the loss (`force`)"),
             Self::NameEsptool => f.write_str("say which esptool to use"),
             Self::NativeBackend => f.write_str("use the native backend"),
+            Self::GiveOtaPassword => f.write_str("set the variable FBUILD_OTA_PASSWORD"),
             Self::ReadLog => f.write_str("read the log at level debug"),
         }
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
 
+use crate::password::Password;
+
 use crate::remedy::Remedy;
 
 /// The tool whose build output a target was found in.
@@ -185,6 +187,8 @@ pub struct Target {
     pub port: Option<String>,
     /// How the project's own tool listens to the board.
     pub console: Console,
+    /// Password that the project has for that port, where it is an update over the air.
+    pub ota_password: Option<Password>,
     /// Whether the build says that the flash is encrypted.
     pub flash_encryption: bool,
     /// Whether the build says that the chip boots signed images only.
@@ -218,6 +222,7 @@ impl Target {
             baud: None,
             port: None,
             console: Console::default(),
+            ota_password: None,
             flash_encryption: false,
             secure_boot: false,
             spare_otadata: None,

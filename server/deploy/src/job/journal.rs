@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::event::{Board, Event, Phase};
-use crate::failure::BoardState;
+use crate::failure::{Air, BoardState};
 use crate::job::survey::Region;
 use crate::outcome::PlanSummary;
 use crate::outcome::Report;
@@ -85,6 +85,11 @@ impl<'a> Journal<'a> {
         self.state = BoardState::Writing {
             region: region.name.to_string(),
         };
+    }
+
+    /// An image goes over the air, and has come so far.
+    pub(crate) fn in_the_air(&mut self, air: Air) {
+        self.state = BoardState::Sent(air);
     }
 
     /// Everything was written.

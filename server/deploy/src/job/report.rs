@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::failure::{self, DeployError};
-use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use crate::outcome::{Backend, Failure, OutcomeKind, RegionReport, Report, Verdict};
 use crate::request::Mode;
 use crate::search::Sector;
 
@@ -34,7 +34,7 @@ impl Job<'_> {
         Report {
             outcome,
             message,
-            backend: self.request.backend,
+            backend: self.request.carrier(),
             target: self.request.target.name.clone(),
             port: self.request.port.clone(),
             chip: self.journal.board.as_ref().map(|board| board.chip),
@@ -57,6 +57,10 @@ impl Job<'_> {
         if written.is_empty() {
             let text = "deploy succeeded (verify skipped, device already matched)".to_owned();
             return (OutcomeKind::VerifySkip, text, None);
+        }
+        if self.request.carrier() == Backend::Espota {
+            let text = "deploy succeeded (full flash, confirmed by the device)".to_owned();
+            return (OutcomeKind::FullFlash, text, None);
         }
         let unproved = written
             .iter()

@@ -217,7 +217,7 @@ fn platformio_without_idedata_follows_the_rules_of_the_platform() {
         "pioarduino looks the slot up"
     );
     let (a, b) = (found.target("a").unwrap(), found.target("b").unwrap());
-    assert_eq!(a.port, None, "not a serial port");
+    assert_eq!(a.port.as_deref(), Some("espota://192.168.1.7"));
     assert_eq!(
         (&a.flash.size, &b.flash.size),
         (&Setting::Keep, &Setting::Detect)

@@ -102,6 +102,7 @@ fn built(len_bytes: u64) -> Facts {
         table_offset: 0x8000,
         baud: None,
         port: None,
+        ota_password: None,
         flash_encryption: false,
         secure_boot: false,
         console: fbuild_project::target::Console::default(),

@@ -53,13 +53,15 @@ static KEYS: &[Key] = &[
     ),
     key(
         "upload_protocol",
-        "How PlatformIO uploads. This program always deploys over the serial line, and says so; with \
-         another protocol than esptool it does not take upload_port from here.",
+        "How PlatformIO uploads. This program deploys over the serial line (esptool) or over the air \
+         (espota); with another protocol it says that it does not, and does not take upload_port from \
+         here.",
         &["esptool", "espota", "esp-builtin", "esp-prog", "custom"],
     ),
     key(
         "upload_flags",
-        "More arguments for PlatformIO's uploader. A deploy of this program does not use them.",
+        "More arguments for PlatformIO's uploader. A deploy of this program uses those of espota.py: \
+         --port, --host_port, --auth.",
         &[],
     ),
     key(

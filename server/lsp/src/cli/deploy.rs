@@ -10,6 +10,7 @@ use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::lent::Slot;
+use fbuild_link::port_name::PortName;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
@@ -74,7 +75,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
 
-    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
+    /// Port: a device, COM5, `socket://host:port`, `espota://host` to deploy over the air, or
+    /// `sim:FILE?chip=NAME`; the only board if left out
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 
@@ -178,6 +180,11 @@ impl DeployArguments {
         if matches!(self.common.backend, BackendArgument::Esptool) {
             let why = "--monitor needs --backend native: esptool does not give the port back before the \
                        board starts";
+            return wrong_usage(why, terminal);
+        }
+        let port = self.common.port.as_deref().map(PortName::of);
+        if port.is_some_and(PortName::is_over_the_air) {
+            let why = "--monitor needs a serial port: over the air a device takes firmware, and prints nothing";
             return wrong_usage(why, terminal);
         }
         let is_json = self.common.json;

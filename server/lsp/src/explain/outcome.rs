@@ -93,9 +93,17 @@ pub(super) fn cause(code: &str) -> String {
         "job-running" => "port busy",
         "port-permission" => "no permission for the port",
         "differs" => "board differs",
-        "link-lost" => "connection lost",
+        "link-lost" | "ota-lost" => "connection lost",
         "chip-mismatch" => "firmware is for another chip",
         "stale-build" => "build is old",
+        "ota-no-answer" => "no answer over the air",
+        "ota-no-connection" => "device did not connect",
+        "ota-password" => "password not accepted",
+        "ota-damaged" => "arrived damaged",
+        "ota-no-space" => "no space on the device",
+        "ota-region" => "not over the air",
+        "ota-refused" => "refused by the device",
+        "ota-unconfirmed" => "not confirmed",
         code => return code.replace('-', " "),
     }
     .to_owned()
@@ -160,6 +168,7 @@ fn detail(report: &Report, built: Option<&Built>) -> String {
     let by = match report.backend {
         Backend::Native => "",
         Backend::Esptool => ", by esptool",
+        Backend::Espota => ", over the air",
     };
     facts.push(format!("Time: {}{by}", duration(report.duration)));
     facts.extend(built.map(|built| {

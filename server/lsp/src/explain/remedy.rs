@@ -33,6 +33,7 @@ fn on_command_line(way: &Way) -> String {
         Way::AcceptLoss => "deploy again without --keep-data and accept the loss".to_owned(),
         Way::NameEsptool => "name one with --esptool PATH".to_owned(),
         Way::NativeBackend => "leave out --backend esptool".to_owned(),
+        Way::GiveOtaPassword => way.to_string(),
         Way::ReadLog => "deploy again with --log debug".to_owned(),
     }
 }
@@ -46,6 +47,7 @@ fn in_editor(way: &Way) -> String {
         Way::AcceptLoss => "deploy again and accept the loss".to_owned(),
         Way::NameEsptool => "name one in the setting fbuild.esptool.path".to_owned(),
         Way::NativeBackend => "set fbuild.backend to native".to_owned(),
+        Way::GiveOtaPassword => "set fbuild.ota.password".to_owned(),
         Way::ReadLog => "set fbuild.logLevel to debug, deploy again and read the log".to_owned(),
         Way::NameFiles => way.to_string(),
     }

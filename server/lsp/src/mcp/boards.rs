@@ -266,7 +266,9 @@ impl Call<'_> {
     }
 
     fn request(&self, order: &Order) -> Result<Request, Failure> {
-        let target = order.choose_target(order.target.as_deref(), &Environment::from_process())?;
+        let mut target =
+            order.choose_target(order.target.as_deref(), &Environment::from_process())?;
+        target.ota_password = target.ota_password.filter(|_| self.host.is_trusted);
         let port = self.port(order.port.as_deref(), target.port.as_deref())?;
         let mut request = order.request(target, port);
         request.keep_data = !order.force;

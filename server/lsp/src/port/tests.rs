@@ -106,6 +106,26 @@ fn the_only_plausible_board_is_meant_when_nobody_says() {
     }
 }
 
+/// The board on the desk may be another one than the lamp on the wall.
+#[test]
+fn a_device_over_the_air_is_not_passed_over_without_a_word() {
+    let wishes = Wishes {
+        project: Some("espota://lamp.local"),
+        ..Wishes::default()
+    };
+    let chosen = super::choose(&wishes, &[usb("/dev/ttyUSB0", 0x10C4)]).unwrap();
+    assert_eq!(chosen.name, "/dev/ttyUSB0");
+    assert_eq!(
+        chosen.warning.unwrap(),
+        "the project asks for espota://lamp.local, which is used only if it is named; used /dev/ttyUSB0"
+    );
+    let refused = super::choose(&wishes, &[]).unwrap_err();
+    assert!(
+        refused.what.contains("used only if it is named"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn what_was_asked_for_wins_and_the_project_comes_second() {
     let ports = [usb("/dev/ttyUSB0", 0x10C4), usb("/dev/ttyUSB1", 0x10C4)];

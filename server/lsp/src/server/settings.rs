@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::Baud;
 use fbuild_loader::reset::{After, Before};
+use fbuild_project::password::Password;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) backend: Backend,
     /// The esptool to run. From a workspace's settings like everything here: run only if trusted.
     pub(crate) esptool: Option<PathBuf>,
+    /// For updates over the air. From a workspace's settings like everything here: used only if trusted.
+    pub(crate) ota_password: Option<Password>,
     pub(crate) before: Before,
     pub(crate) after: After,
     /// A deploy only compares.
@@ -76,6 +79,7 @@ impl Default for Settings {
             target: None,
             backend: Backend::Native,
             esptool: None,
+            ota_password: None,
             before: Before::Reset,
             after: After::Reset,
             verify_only: false,
@@ -123,6 +127,7 @@ impl Settings {
             target: reader.text("target"),
             backend: reader.word("backend", &backends).unwrap_or(usual.backend),
             esptool: reader.program("esptool.path"),
+            ota_password: reader.password(),
             before: match before {
                 Some(false) => Before::NoReset,
                 _ => Before::Reset,
@@ -188,6 +193,8 @@ impl Settings {
             "target": self.target,
             "backend": self.backend.name(),
             "esptool": { "path": self.esptool },
+            // Whether there is one, and not which.
+            "ota": { "password": self.ota_password.as_ref().map(|_| "set") },
             "resetBefore": reset(self.before == Before::Reset),
             "resetAfter": reset(self.after == After::Reset),
             "verifyOnly": self.verify_only,
@@ -222,7 +229,7 @@ mod tests {
     fn every_key_is_read() {
         let section = json!({
             "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
-            "esptool": {"path": "esptool5"},
+            "esptool": {"path": "esptool5"}, "ota": {"password": "set"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
             "keepImages": false, "delta": false,
             "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error",
@@ -281,6 +288,11 @@ mod tests {
                 "esptool.path",
                 json!(true),
                 "expected an absolute path or the name of a program, got true",
+            ),
+            (
+                "ota.password",
+                json!(1234),
+                "expected a text, got something else",
             ),
             (
                 "resetBefore",

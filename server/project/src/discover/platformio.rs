@@ -8,6 +8,7 @@
 mod built;
 mod extra;
 mod file_system;
+mod ota;
 mod packages;
 mod platform;
 mod upload;
@@ -257,9 +258,10 @@ impl Env<'_> {
                 .value("upload.speed")?
                 .and_then(|speed| speed.parse().ok()),
         };
-        let (port, remarks) = upload::upload(self.config, &self.section, &board)?;
-        target.port = port;
-        target.remarks.extend(remarks);
+        let upload = upload::upload(self.config, &self.section, &board)?;
+        target.port = upload.port;
+        target.ota_password = upload.password;
+        target.remarks.extend(upload.remarks);
         let sdkconfig = SdkConfig::read(&sdkconfig_path(&board, &target.root, &env)?, self.look);
         target.console = console(self.config, &self.section)?;
         if frameworks.iter().any(|framework| framework == "espidf") {

@@ -20,7 +20,7 @@ use crate::build::Built;
 use crate::explain::{self, Asked};
 use crate::json;
 use crate::monitor::rate::Rate;
-use crate::order::Order;
+use crate::order::{Order, ota_password};
 use crate::port::Wishes;
 use crate::progress::Tracker;
 use crate::server::desk::Desk;
@@ -121,7 +121,7 @@ impl Deploy {
         self.apply(stand, &settings, order)?;
 
         let mut warnings = Vec::new();
-        let target = self.freshen(stand, order, target, &settings, built, &mut warnings)?;
+        let mut target = self.freshen(stand, order, target, &settings, built, &mut warnings)?;
         let board = folder.as_deref().and_then(|folder| stand.board_of(folder));
         let wishes = Wishes {
             asked: order.port.as_deref(),
@@ -135,7 +135,12 @@ impl Deploy {
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
         stand.go_on()?;
+        let is_trusted = stand.desk.configuration.is_trusted();
+        target.ota_password = target.ota_password.filter(|_| is_trusted);
+        let password = settings.ota_password.as_ref().filter(|_| is_trusted);
+        let password = ota_password(password, &target, &chosen.name);
         let mut request = order.request(target, chosen.name);
+        request.ota_password = password;
         request.keep_data = !order.force;
         request.keep_images = settings.keep_images;
         request.delta = settings.delta;
@@ -296,7 +301,11 @@ fn on_board(
 ) -> Result<Report, Stop> {
     let desk = stand.desk;
     let writes = matches!(request.mode, Mode::Auto | Mode::Full);
-    let runs = writes && request.after == After::Reset && settings.monitor_after_deploy;
+    // What a device prints that is updated over the air is on another port.
+    let runs = writes
+        && request.after == After::Reset
+        && settings.monitor_after_deploy
+        && request.carrier() != Backend::Espota;
     let mut run = Run {
         base: stand.percent(),
         monitor: runs.then(|| Rate::of(None, settings.monitor_baud, Some(&request.target))),

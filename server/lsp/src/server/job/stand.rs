@@ -161,9 +161,16 @@ impl<'j> Stand<'j> {
             Some(folder) => port::anchored(name, folder),
             None => name.to_owned(),
         });
+        // A device over the air is no port of this machine, wherever its name comes from.
+        let of_project = wishes
+            .project
+            .filter(|name| PortName::of(name).is_over_the_air());
         let wishes = Wishes {
             // Settings may come with the workspace, too.
-            setting: setting.as_deref().filter(|name| trusted || is_there(name)),
+            setting: setting
+                .as_deref()
+                .or(of_project)
+                .filter(|name| trusted || is_there(name)),
             ..*wishes
         };
         let refused = setting.as_deref().filter(|_| wishes.setting.is_none());

@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::request::Baud;
+use fbuild_project::password::Password;
 use serde_json::Value;
 
 use super::Wrong;
 use crate::build::BuildCommand;
 use crate::monitor::rate::is_rate;
+
+/// The one key whose value is shown nowhere.
+const OTA_PASSWORD: &str = "ota.password";
 
 /// Reads values by their keys.
 pub(super) struct Reader<'v> {
@@ -39,10 +43,22 @@ impl<'v> Reader<'v> {
         }
         let read = read(value);
         if read.is_none() {
-            let why = format!("expected {expected}, got {value}");
+            let got = if key == OTA_PASSWORD {
+                "something else".to_owned()
+            } else {
+                value.to_string()
+            };
+            let why = format!("expected {expected}, got {got}");
             self.wrong.push(Wrong { key, why });
         }
         read
+    }
+
+    /// A password; what is wrong with it is not quoted.
+    pub(super) fn password(&mut self) -> Option<Password> {
+        self.value(OTA_PASSWORD, "a text", |value| {
+            Password::new(value.as_str()?)
+        })
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {

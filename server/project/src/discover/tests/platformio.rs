@@ -203,14 +203,15 @@ fn what_is_uploaded_in_another_way_is_told() {
             "upload_command is not run: a deploy writes over the serial line",
         ),
         (
-            "upload_port = kiln.local\nupload_protocol = espota\n",
+            "upload_port = kiln.local\nupload_protocol = espota\nupload_flags = --port=8266\n",
+            Some("espota://kiln.local:8266"),
+            "",
+        ),
+        ("upload_port = 10.0.0.7\n", Some("espota://10.0.0.7"), ""),
+        (
+            "upload_protocol = espota\n",
             None,
             "upload_protocol espota is not used: a deploy writes",
-        ),
-        (
-            "upload_port = 10.0.0.7\n",
-            None,
-            "upload_port 10.0.0.7 is in the network and is not used",
         ),
         (
             "upload_protocol = my-probe\n",

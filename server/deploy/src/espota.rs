@@ -1,0 +1,265 @@
+//! The backend for devices that take firmware over the air, as ArduinoOTA does (`espota://HOST`): this
+//! machine invites by UDP, the device connects back and takes one whole image, the app or a file system.
+//!
+//! Nothing can be read from such a device: it compares nothing and says nothing about itself. The proof is
+//! the MD5 that it takes of what it has written, before it starts it.
+//!
+//! What is pure is in a file each: [`auth`] proves a password, `place` reads an address, `choice` says what
+//! can be sent, `said` understands what a device prints. `invite` and `push` talk to it.
+//!
+//! Source: arduino-esp32, its libraries ArduinoOTA and Update, and `espota.py`.
+
+pub mod auth;
+mod choice;
+pub mod error;
+mod invite;
+mod place;
+mod push;
+mod said;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::time::{Duration, Instant};
+
+use fbuild_chip::Chip;
+use fbuild_link::error::OpenError;
+use fbuild_link::port_name::PortName;
+use fbuild_loader::session::{LoaderKind, md5_of};
+use fbuild_project::input_error::InputError;
+use fbuild_project::partitions::PartitionTable;
+use fbuild_project::password::Password;
+use fbuild_project::target::RegionKind;
+
+use self::error::OtaError;
+use self::invite::Invitation;
+use self::place::Place;
+use self::push::Push;
+use crate::backend::Backend;
+use crate::cost::Measured;
+use crate::event::Phase;
+use crate::failure::{Air, DeployError};
+use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::job::Job;
+use crate::job::survey::Survey;
+use crate::plan::Plan;
+use crate::request::{Choice, Mode, Request};
+
+/// How long a device may be busy with other things before it answers an invitation.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to connect, and be silent while it takes the image.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take to check and activate the image.
+const CONFIRM_TIMEOUT: Duration = Duration::from_mins(1);
+/// Commands of an invitation.
+const APP: u8 = 0;
+const FILE_SYSTEM: u8 = 100;
+
+/// A device that takes firmware over the air.
+pub(crate) struct Espota {
+    began: Instant,
+    timeout: Option<Duration>,
+    /// `None`: nothing is to be sent.
+    way: Option<Way>,
+    table: Option<PartitionTable>,
+    push: Option<Push>,
+}
+
+/// Sockets on the side of the network that the device is on.
+struct Way {
+    device: SocketAddr,
+    udp: UdpSocket,
+    listener: TcpListener,
+}
+
+impl Way {
+    fn to(place: &Place) -> io::Result<Self> {
+        let found: Vec<SocketAddr> = (&*place.host, place.port).to_socket_addrs()?.collect();
+        // Few devices have an IPv6 address that they are found under.
+        let v4 = found.iter().find(|address| address.is_ipv4());
+        let device = *v4.or(found.first()).ok_or(io::ErrorKind::NotFound)?;
+        let any = if device.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
+        let udp = UdpSocket::bind(any)?;
+        udp.connect(device)?;
+        invite::hear_cancels(&udp)?;
+        let listener = TcpListener::bind((udp.local_addr()?.ip(), place.host_port))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            device,
+            udp,
+            listener,
+        })
+    }
+}
+
+impl Espota {
+    pub(crate) fn connect(job: &mut Job<'_>) -> Result<Self, DeployError> {
+        let port = job.request.port.clone();
+        let rest = match PortName::of(&port) {
+            PortName::Espota(rest) => rest,
+            _ => "",
+        };
+        let place = Place::of(rest).map_err(|why| OpenError::BadName {
+            port: port.clone(),
+            why,
+        })?;
+        let way = match job.request.mode {
+            Mode::Verify => return Err(not_comparable().into()),
+            Mode::Plan => {
+                let note = "over the air nothing can be compared: a deploy sends all of it";
+                job.journal.note(note.to_owned());
+                None
+            }
+            Mode::Auto | Mode::Full => {
+                job.journal.connecting(&port);
+                let way = Way::to(&place);
+                Some(way.map_err(|source| OpenError::Other { port, source })?)
+            }
+        };
+        Ok(Self {
+            began: Instant::now(),
+            timeout: place.timeout,
+            way,
+            table: None,
+            push: None,
+        })
+    }
+}
+
+fn not_comparable() -> InputError {
+    InputError::new(
+        "not-verifiable",
+        "over the air the board cannot be compared with a build",
+        "Verify over a serial port, or deploy: the device confirms what it has written.",
+    )
+}
+
+impl Backend for Espota {
+    fn choose(request: &Request) -> Result<Choice, InputError> {
+        choice::choose(&request.target, request.regions.as_deref())
+    }
+
+    /// Nobody says who is there. The device itself refuses an app for another chip.
+    fn identify(
+        &mut self,
+        _: &mut Job<'_>,
+        loaded: &LoadedImages,
+    ) -> Result<BoardFacts, DeployError> {
+        self.table = loaded.table().cloned();
+        Ok(BoardFacts::new(loaded.chip().unwrap_or(Chip::Esp32)))
+    }
+
+    fn survey(
+        &mut self,
+        job: &mut Job<'_>,
+        images: Vec<Image>,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        for image in &images {
+            choice::check_place(image, self.table.as_ref(), job.request.force)?;
+        }
+        // As with an ESP32's boot ROM, nothing is compressed.
+        let measured = Measured {
+            chip: Chip::Esp32,
+            kind: LoaderKind::Rom,
+            baud: None,
+            round_trip: Duration::ZERO,
+            hash_bytes_per_s: None,
+        };
+        job.survey = Survey::new(images, measured, facts, &Survey::default());
+        Ok(())
+    }
+
+    fn compare(&mut self, _: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
+        Ok(())
+    }
+
+    fn look(
+        &mut self,
+        _: &mut Job<'_>,
+        _: &LoadedImages,
+        _: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        Ok(())
+    }
+
+    fn write(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
+        let (Some(way), [region]) = (&self.way, &mut job.survey.regions[..]) else {
+            return Ok(());
+        };
+        let image = region.image.clone();
+        let bytes = image.content();
+        let is_app = image.region.kind == RegionKind::App;
+        let host_port = way
+            .listener
+            .local_addr()
+            .map_err(|source| OpenError::Other {
+                port: job.request.port.clone(),
+                source,
+            })?;
+        let invitation = Invitation {
+            udp: &way.udp,
+            text: format!(
+                "{} {} {} {}\n",
+                if is_app { APP } else { FILE_SYSTEM },
+                host_port.port(),
+                bytes.len(),
+                auth::hex(&md5_of(bytes))
+            ),
+            password: job.request.ota_password.as_ref().map(Password::reveal),
+            timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
+            cancel: job.cancel,
+        };
+        invitation.accepted()?;
+        let timeout = self.timeout.unwrap_or(CONNECT_TIMEOUT);
+        let push = Push::accept(&way.listener, way.device.ip(), timeout, job.cancel)?;
+        let push = self.push.insert(push);
+        let journal = &mut job.journal;
+        region.touched = true;
+        journal.in_the_air(if is_app {
+            Air::AppInPart
+        } else {
+            Air::FilesInPart
+        });
+        let total_bytes = bytes.len() as u64;
+        push.send(bytes, &mut |sent| {
+            let n_sectors = region.written.len() * sent / bytes.len().max(1);
+            region.written[..n_sectors].fill(true);
+            region.sent_bytes = sent as u64;
+            journal.progress(region, Phase::Write, sent as u64, total_bytes);
+        })
+    }
+
+    fn prove(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
+        let (Some(push), [region]) = (&mut self.push, &job.survey.regions[..]) else {
+            return Ok(());
+        };
+        let total_bytes = u64::from(region.len_bytes);
+        job.journal.progress(region, Phase::Check, 0, total_bytes);
+        let confirmed = push.confirmed(self.timeout.unwrap_or(CONFIRM_TIMEOUT));
+        let has_refused = matches!(
+            &confirmed,
+            Err(DeployError::Ota(OtaError::Complaint { .. }))
+        );
+        if confirmed.is_err() && !has_refused {
+            job.journal.in_the_air(Air::AllSent);
+        }
+        confirmed?;
+        job.journal
+            .progress(region, Phase::Check, total_bytes, total_bytes);
+        Ok(())
+    }
+
+    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
+        job.journal.took(self.began.elapsed());
+        result
+    }
+}
+
+/// A wait, as people read it.
+fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! The invitation: one datagram that says what there is to fetch, and where; a password, if it is asked for.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::error::LoaderError;
+
+use super::auth::{self, Scheme};
+use super::error::OtaError;
+use super::seconds;
+use crate::failure::DeployError;
+
+/// How often an invitation is repeated while nothing comes back.
+const EVERY: Duration = Duration::from_secs(5);
+/// How long a cancel goes unheard.
+const POLL: Duration = Duration::from_millis(50);
+/// How long the check of a password may take: a device computes for seconds.
+const PASSWORD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest answer that is read.
+const ANSWER_MAX: usize = 200;
+
+/// What is said to a device on its UDP port.
+pub(super) struct Invitation<'i> {
+    pub(super) udp: &'i UdpSocket,
+    /// Command, port, length and MD5.
+    pub(super) text: String,
+    pub(super) password: Option<&'i str>,
+    /// How long the first answer is waited for.
+    pub(super) timeout: Duration,
+    pub(super) cancel: &'i CancelToken,
+}
+
+impl Invitation<'_> {
+    /// Returns when the device agrees to fetch the image.
+    pub(super) fn accepted(&self) -> Result<(), DeployError> {
+        let mut tried = 0;
+        loop {
+            let answer = self.invite()?;
+            let Some(nonce) = answer.strip_prefix("AUTH ").map(str::trim) else {
+                return if answer == "OK" {
+                    Ok(())
+                } else {
+                    Err(OtaError::BadAnswer { said: answer }.into())
+                };
+            };
+            let schemes = Scheme::of_nonce(nonce);
+            if schemes.is_empty() {
+                return Err(OtaError::BadAnswer { said: answer }.into());
+            }
+            let Some(password) = self.password else {
+                // What is no password, either, makes it listen to invitations again.
+                let _ = self.udp.send(b"\n");
+                return Err(OtaError::NoPassword.into());
+            };
+            // After a wrong answer the device has to be invited anew, and gives another nonce.
+            let scheme = schemes.get(tried).ok_or(OtaError::WrongPassword)?;
+            if self.proves(*scheme, password, nonce)? {
+                return Ok(());
+            }
+            tried += 1;
+            if tried == schemes.len() {
+                return Err(OtaError::WrongPassword.into());
+            }
+        }
+    }
+
+    fn invite(&self) -> Result<String, DeployError> {
+        let until = Instant::now() + self.timeout;
+        let mut nothing_listens = false;
+        loop {
+            // A refusal of the last datagram may be told when the next one is sent.
+            let sent = self.udp.send(self.text.as_bytes());
+            nothing_listens |= sent.is_err_and(|error| is_refusal(&error));
+            let again = until.min(Instant::now() + EVERY);
+            match self.answer(again)? {
+                Heard::Answer(answer) => return Ok(answer),
+                Heard::Refusal => nothing_listens = true,
+                Heard::Nothing => {}
+            }
+            if Instant::now() >= until {
+                return Err(if nothing_listens {
+                    let port = self.udp.peer_addr().map_or(0, |device| device.port());
+                    OtaError::NothingListens { port }
+                } else {
+                    let seconds = seconds(self.timeout);
+                    OtaError::NoAnswer { seconds }
+                }
+                .into());
+            }
+        }
+    }
+
+    fn proves(&self, scheme: Scheme, password: &str, nonce: &str) -> Result<bool, DeployError> {
+        let cnonce = auth::cnonce(nonce).map_err(|error| lost(&error))?;
+        let response = scheme.response(password, nonce, &cnonce);
+        let text = format!("200 {cnonce} {response}\n");
+        self.udp
+            .send(text.as_bytes())
+            .map_err(|error| lost(&error))?;
+        let timeout = PASSWORD_TIMEOUT.max(self.timeout);
+        match self.answer(Instant::now() + timeout)? {
+            Heard::Answer(answer) => Ok(answer == "OK"),
+            Heard::Nothing | Heard::Refusal => Err(OtaError::NoAnswer {
+                seconds: seconds(timeout),
+            }
+            .into()),
+        }
+    }
+
+    /// What comes back until then.
+    fn answer(&self, until: Instant) -> Result<Heard, DeployError> {
+        let mut heard = Heard::Nothing;
+        let mut buffer = [0; ANSWER_MAX];
+        while Instant::now() < until {
+            if self.cancel.is_cancelled() {
+                return Err(LoaderError::Cancelled.into());
+            }
+            match self.udp.recv(&mut buffer) {
+                Ok(len) => {
+                    let text = String::from_utf8_lossy(&buffer[..len]);
+                    return Ok(Heard::Answer(text.trim().to_owned()));
+                }
+                Err(error) if is_refusal(&error) => {
+                    heard = Heard::Refusal;
+                    std::thread::sleep(POLL);
+                }
+                // Nothing came, or the system says that the device cannot be reached now.
+                Err(_) => {}
+            }
+        }
+        Ok(heard)
+    }
+}
+
+enum Heard {
+    Answer(String),
+    /// The system at that address has no such port open; the firmware may be starting.
+    Refusal,
+    Nothing,
+}
+
+/// Makes a cancel heard while an answer is waited for.
+pub(super) fn hear_cancels(udp: &UdpSocket) -> io::Result<()> {
+    udp.set_read_timeout(Some(POLL))
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn lost(error: &io::Error) -> OtaError {
+    OtaError::BadAnswer {
+        said: error.to_string(),
+    }
+}
