@@ -57,20 +57,23 @@ pub(super) fn add(
     look: &Look,
     found: &mut Discovery,
 ) {
-    let Some(sketch) = built_sketch(dir, look) else {
-        return;
-    };
     let last = dir
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     let last = last.unwrap_or_default();
     // The directory is named by the FQBN without options, with dots; any other name is a person's.
     let is_board = last.matches('.').count() == 2;
-    let board = if is_board {
-        last.clone()
-    } else {
-        board_of_build(dir, look).unwrap_or_default()
+    let board = || {
+        if is_board {
+            last.clone()
+        } else {
+            board_of_build(dir, look).unwrap_or_default()
+        }
     };
+    let Some(sketch) = built_sketch(dir, look) else {
+        return add_foreign(dir, &board(), look, found);
+    };
+    let board = board();
     let name = if is_board {
         last
     } else {
@@ -84,6 +87,22 @@ pub(super) fn add(
         name,
     };
     build.add(environment, look, found);
+}
+
+/// A sketch that was built for a chip whose images are of another kind.
+fn add_foreign(dir: &Path, board: &str, look: &Look, found: &mut Discovery) {
+    let entries = look.entries(dir);
+    let is_program = |name: &str| {
+        [".ino.hex", ".ino.uf2", ".ino.elf"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
+    let mut parts = board.split('.');
+    let architecture = parts.nth(1).filter(|it| *it != ARCHITECTURE);
+    let program = entries.iter().find(|entry| is_program(&entry.name));
+    if let (Some(program), Some(architecture)) = (program, architecture) {
+        found.pass_foreign(&program.path, board, architecture);
+    }
 }
 
 fn has_sketch(root: &Path, look: &Look) -> bool {

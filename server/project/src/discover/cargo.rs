@@ -37,7 +37,10 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     let is_run_on_esp =
         runners.any(|runner| runner.dir == root && espflash_toml::is_for_esp(&runner.words));
     if !packages.iter().any(Package::depends_on_esp) && !is_run_on_esp {
-        return;
+        let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
+        let target_dir = config.target_dir();
+        let target_dir = target_dir.unwrap_or_else(|| workspace.join("target"));
+        return add_foreign(&packages, &target_dir, look, found);
     }
     let mut places = Vec::new();
     for dir in std::iter::once(root).chain(packages[1..].iter().map(|package| &*package.dir)) {
@@ -85,6 +88,18 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
             root,
             &["build", "--release"],
         ));
+    }
+}
+
+/// What was built for other chips.
+fn add_foreign(packages: &[Package], target_dir: &Path, look: &Look, found: &mut Discovery) {
+    let name = packages.iter().find_map(Package::name).unwrap_or("app");
+    let is_other = |triple: &str| {
+        (triple.contains("-none") || triple.starts_with("avr")) && !is_esp_triple(triple)
+    };
+    for dir in look.subdirectories(target_dir, is_other) {
+        let triple = dir.file_name().unwrap_or_default().to_string_lossy();
+        found.pass_foreign(&dir, &format!("cargo:{name}"), &triple);
     }
 }
 

@@ -8,6 +8,7 @@ mod moved;
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
 use serde_json::Value;
 
 use super::configuration::set_in_cmake;
@@ -46,8 +47,11 @@ pub(super) fn add(
         return;
     }
     let flasher_args = dir.join(FLASHER_ARGS);
+    let name = build_name(root, dir);
+    if let Some(other) = other_chip(dir, look) {
+        return found.pass_foreign(&flasher_args, &format!("espidf:{name}"), &other);
+    }
     if !look.has(&flasher_args) {
-        let name = build_name(root, dir);
         return found.unbuilt.push(Unbuilt::new(
             format!("espidf:{name}"),
             flasher_args,
@@ -60,6 +64,20 @@ pub(super) fn add(
         Ok(target) => found.targets.push(target),
         Err(problem) => found.problems.push(problem),
     }
+}
+
+/// What a build is for, if that is none of the chips that are deployed to here: a newer one, an ESP8266,
+/// this machine (`linux`).
+fn other_chip(dir: &Path, look: &Look) -> Option<String> {
+    let said = |file: &str, keys: &[&str]| {
+        let json = look.json(&dir.join(file))?;
+        let value = keys.iter().try_fold(&json, |value, key| value.get(key))?;
+        Some(value.as_str()?.to_owned())
+    };
+    let chip = said(FLASHER_ARGS, &["extra_esptool_args", "chip"])
+        .or_else(|| said(DESCRIPTION, &["target"]))?;
+    let is_other = !chip.is_empty() && chip != "auto" && chip.parse::<Chip>().is_err();
+    is_other.then_some(chip)
 }
 
 /// PlatformIO lets ESP-IDF's CMake work in the directory of an environment, and flashes by itself.

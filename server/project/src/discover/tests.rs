@@ -130,6 +130,48 @@ fn a_project_that_was_not_built_says_how_to_build_it() {
 }
 
 #[test]
+fn a_build_for_a_chip_that_is_not_deployed_to_says_which_it_is_for() {
+    let foreign = |rows: &[(&str, &str)], name: &str| {
+        let files = files::Files::new(rows);
+        let found = files.found_in("");
+        assert_eq!(files::names(&found), [""; 0]);
+        let error = found.default_target().unwrap_err();
+        assert!(
+            !error.remedy().to_string().contains("uild it first"),
+            "{error:?}"
+        );
+        assert_eq!(
+            found.target(name).unwrap_err().to_string(),
+            found.foreign[0]
+        );
+        found.foreign[0].clone()
+    };
+    let args = r#"{"flash_files": {"0x2000": "b.bin"}, "extra_esptool_args": {"chip": "esp32x9"}}"#;
+    assert_eq!(
+        foreign(&[("build/flasher_args.json", args)], "build"),
+        "espidf:build is for esp32x9"
+    );
+    let description = r#"{"target": "linux"}"#;
+    assert_eq!(
+        foreign(&[("build/project_description.json", description)], "build"),
+        "espidf:build is for linux"
+    );
+    let hex = [("a.ino", ""), ("build/arduino.avr.mega/a.ino.hex", "")];
+    assert_eq!(
+        foreign(&hex, "arduino.avr.mega"),
+        "arduino.avr.mega is for avr"
+    );
+    let crate_for_arm = [
+        ("Cargo.toml", "[package]\nname = \"x\"\n"),
+        ("target/thumbv7em-none-eabihf/release/x", ""),
+    ];
+    assert_eq!(
+        foreign(&crate_for_arm, "x"),
+        "cargo:x is for thumbv7em-none-eabihf"
+    );
+}
+
+#[test]
 fn a_broken_target_does_not_hide_the_others() {
     let dir = workspace(&[".fbuild/build/a/release"]);
     std::fs::create_dir(dir.path().join("build")).unwrap();
