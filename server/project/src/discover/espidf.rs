@@ -196,6 +196,8 @@ fn read(
         .remarks
         .extend(older_program(&target, FLASHER_ARGS, look));
     target.remarks.extend(contradictions::of_places(&args));
+    let of_settings = contradictions::of_settings(&args, &sdkconfig_path, &sdkconfig);
+    target.remarks.extend(of_settings);
     target.remarks.extend(contradictions::of_chips(
         target.chip,
         &description,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::discover::environment::Environment;
 use crate::discover::flasher_args::FlasherArgs;
 use crate::discover::sdkconfig::SdkConfig;
+use crate::flash_size::size_bytes;
 
 /// Named images that the list of what is flashed puts elsewhere, or puts another file in the place of.
 pub(super) fn of_places(args: &FlasherArgs) -> Vec<String> {
@@ -37,6 +38,44 @@ pub(super) fn of_places(args: &FlasherArgs) -> Vec<String> {
         ));
     }
     remarks
+}
+
+/// What sdkconfig would give a build made now, and the files of this one have otherwise.
+pub(super) fn of_settings(args: &FlasherArgs, path: &Path, sdkconfig: &SdkConfig) -> Vec<String> {
+    let placed = |name: &str| {
+        let mut named = args.named.iter().filter(|image| image.name.value == name);
+        Some(named.next()?.offset.value)
+    };
+    let offset = |option: &str, name: &str| {
+        let (said, built) = (sdkconfig.hex(option)?, placed(name)?);
+        (said != built).then(|| {
+            (
+                option.to_owned(),
+                format!("{said:#x}"),
+                format!("{built:#x}"),
+            )
+        })
+    };
+    let size = || {
+        let option = "ESPTOOLPY_FLASHSIZE";
+        let (said, built) = (sdkconfig.get(option)?, &args.size.as_ref()?.value);
+        let differs = size_bytes(said)? != size_bytes(built)?;
+        differs.then(|| (option.to_owned(), said.to_owned(), built.clone()))
+    };
+    let differing = [
+        offset("PARTITION_TABLE_OFFSET", "partition-table"),
+        offset("BOOTLOADER_OFFSET_IN_FLASH", "bootloader"),
+        size(),
+    ];
+    let differing = differing.into_iter().flatten();
+    let remark = differing.map(|(option, said, built)| {
+        format!(
+            "CONFIG_{option} in {} is {said}, and this build was made with {built}, which is deployed; \
+             idf.py build makes it anew",
+            path.display()
+        )
+    });
+    remark.collect()
 }
 
 /// What else names a chip, and another than the one that was built for.

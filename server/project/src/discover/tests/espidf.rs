@@ -138,6 +138,32 @@ fn the_console_s_baud_rate_is_the_build_s_else_the_configuration_s() {
 }
 
 #[test]
+fn a_configuration_that_the_build_was_not_made_with_is_told() {
+    const ARGS: &str = r#"{"flash_files": {"0x8000": "t.bin", "0x10000": "app.bin"},
+        "flash_settings": {"flash_size": "4MB"}, "partition-table": {"offset": "0x8000", "file": "t.bin"}}"#;
+    for (sdkconfig, expected) in [
+        (
+            "CONFIG_PARTITION_TABLE_OFFSET=8000\nCONFIG_ESPTOOLPY_FLASHSIZE=\"4MB\"\n",
+            "",
+        ),
+        (
+            "CONFIG_PARTITION_TABLE_OFFSET=0xc000\n",
+            "CONFIG_PARTITION_TABLE_OFFSET in @/sdkconfig is 0xc000, and this build was made with 0x8000, \
+             which is deployed; idf.py build makes it anew",
+        ),
+        (
+            "CONFIG_ESPTOOLPY_FLASHSIZE=\"8MB\"\n",
+            "CONFIG_ESPTOOLPY_FLASHSIZE in @/sdkconfig is 8MB, and this build was made with 4MB, which is \
+             deployed; idf.py build makes it anew",
+        ),
+    ] {
+        let files = Files::new(&[("sdkconfig", sdkconfig), ("build/flasher_args.json", ARGS)]);
+        let remarks = only(&files, "").remarks.join("\n");
+        assert_eq!(remarks, files.text(expected));
+    }
+}
+
+#[test]
 fn what_two_places_of_a_build_say_differently_is_told() {
     const ARGS: &str = r#"{"flash_files": {"0x10000": "app.bin", "0x8000": "table.bin"},
         "app": {"offset": "APP", "file": "app.bin"},
