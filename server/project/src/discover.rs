@@ -21,6 +21,7 @@ mod json_text;
 mod look;
 mod loose;
 mod named;
+mod never_built;
 mod paths;
 mod platformio;
 mod platformio_board;
@@ -67,8 +68,12 @@ pub struct Discovery {
     pub passed: Vec<Passed>,
     /// Images that are there and do not say themselves what goes where.
     images: Vec<Passed>,
+    /// Projects that are not built and whose board nothing names, and the command that would build them.
+    boardless: Vec<Passed>,
     /// Builds for what this program does not deploy to, as `env:uno is for atmelavr`.
     foreign: Vec<String>,
+    /// Where these are.
+    foreign_places: Vec<PathBuf>,
     /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
     /// project below one with targets of its own.
     not_default: Vec<String>,
@@ -157,6 +162,14 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         let mut inner = Discovery::of(owner);
         add_build(owner, build, environment, &look, &mut inner);
         found.take_in(owner, inner, has_own, true);
+    }
+    let is_all = is_alone && found.is_empty();
+    for project in std::iter::once(&root).chain(&survey.projects) {
+        if !found.is_known(project, &survey) {
+            let mut inner = Discovery::of(project);
+            never_built::add(project, environment, &look, &mut inner);
+            found.take_in(project, inner, has_own, project == &root || is_all);
+        }
     }
     let has_project = survey.is_project || !survey.projects.is_empty();
     let is_empty = found.targets.is_empty() && found.unbuilt.is_empty() && found.foreign.is_empty();
@@ -314,6 +327,21 @@ impl Discovery {
         known.any(|path| path.starts_with(build))
     }
 
+    /// Whether something of a project was found, built or not.
+    fn is_known(&self, project: &Path, survey: &Survey) -> bool {
+        let targets = self.targets.iter().map(|target| &*target.root);
+        let unbuilt = self.unbuilt.iter();
+        let unbuilt = unbuilt.map(|unbuilt| Path::new(&unbuilt.recipe.directory));
+        let foreign = self.foreign_places.iter().map(PathBuf::as_path);
+        let problems = self.problems.iter().filter_map(InputError::path);
+        let places = foreign.chain(problems);
+        let owners = places.map(|place| survey.owner(&self.root, place));
+        targets
+            .chain(unbuilt)
+            .chain(owners)
+            .any(|root| root == project)
+    }
+
     /// Remembers what was looked at and not taken.
     fn pass(&mut self, place: &Path, why: impl Into<String>) {
         if self.passed.len() < MAX_PASSED {
@@ -335,6 +363,7 @@ impl Discovery {
     fn pass_foreign(&mut self, place: &Path, name: &str, what_for: &str) {
         if self.foreign.len() < MAX_PASSED {
             self.foreign.push(format!("{name} is for {what_for}"));
+            self.foreign_places.push(place.to_owned());
         }
         self.pass(
             place,
@@ -396,8 +425,11 @@ impl Discovery {
         for passed in inner.passed {
             self.pass(&passed.place, passed.why);
         }
+        let boardless = inner.boardless.into_iter().filter(|_| is_told);
+        self.boardless.extend(boardless);
         let room = MAX_PASSED.saturating_sub(self.foreign.len());
         let foreign = inner.foreign.into_iter().take(room);
+        self.foreign_places.extend(inner.foreign_places);
         self.foreign.extend(foreign.map(|what| {
             if is_below {
                 format!("{what} (in {place})")

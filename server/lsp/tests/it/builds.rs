@@ -15,6 +15,7 @@ use crate::{fbuild_lsp, project};
 const IDF_PY: &str = r#"
 echo "Executing action: all (aliases: build)"
 echo "$IDF_PATH $ESP_IDF_VERSION $*"
+[ -d build ] || cp -r first build
 if grep -q broken main/main.c; then
   echo "main/main.c:3:5: error: expected ';' before '}' token"
   exit 2
@@ -135,6 +136,44 @@ fn what_builds_a_target_is_listed_and_run() {
         said.contains("idf.py was not found; looked on PATH"),
         "{said}"
     );
+}
+
+#[test]
+fn a_project_that_was_never_built_is_built_and_deployed() {
+    let home = home();
+    let blink = home.path().join("blink");
+    fs::rename(blink.join("build"), blink.join("first")).unwrap();
+    let list = fs::read_to_string(blink.join("first/flasher_args.json")).unwrap();
+    fs::remove_file(blink.join("first/flasher_args.json")).unwrap();
+    let idf_py = format!("{IDF_PY}\ncat > build/flasher_args.json <<'END'\n{list}\nEND\n");
+    fs::write(home.path().join("esp/esp-idf/tools/idf.py"), idf_py).unwrap();
+    let include = "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n";
+    fs::write(blink.join("CMakeLists.txt"), include).unwrap();
+    fs::write(blink.join("main/main.c"), "new.bin").unwrap();
+
+    let output = run(&home, &["targets"]);
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("espidf:build is not built yet: idf.py build\n"),
+        "{said}"
+    );
+    let output = run(&home, &["deploy", "--port", "sim:board.bin"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("Build it first: idf.py build"), "{said}");
+
+    let deploy = ["deploy", "--build", "--port", "sim:board.bin", "--json"];
+    let output = run(&home, &deploy);
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        outcome["outcome"],
+        "fullFlash",
+        "{outcome} {}",
+        text(&output.stderr)
+    );
+    assert_eq!(outcome["build"]["command"], "idf.py build");
+    let flash = fs::read(blink.join("board.bin")).unwrap();
+    let new = fs::read(blink.join("new.bin")).unwrap();
+    assert_eq!(flash[project::APP_OFFSET..][..new.len()], new);
 }
 
 /// Without being asked, a command line builds nothing; it says how.

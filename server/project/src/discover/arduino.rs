@@ -105,6 +105,14 @@ fn add_foreign(dir: &Path, board: &str, look: &Look, found: &mut Discovery) {
     }
 }
 
+pub(super) use sketch_yaml::board;
+
+/// The sketch of a directory, which has the directory's name.
+pub(super) fn own_sketch(root: &Path, look: &Look) -> Option<String> {
+    let sketch = format!("{}.ino", root.file_name()?.to_str()?);
+    look.has(&root.join(&sketch)).then_some(sketch)
+}
+
 fn has_sketch(root: &Path, look: &Look) -> bool {
     let entries = look.entries(root);
     entries

@@ -163,6 +163,12 @@ impl Discovery {
                  to here.",
             );
         }
+        if let Some(project) = self.boardless.first().filter(|_| self.unbuilt.is_empty()) {
+            let place = project.place.display();
+            let what = format!("nothing is built of {place}, and no file names its board");
+            let remedy = format!("Build it once for its board: {}", project.why);
+            return InputError::new("no-target", what, remedy);
+        }
         if let Some(images) = self.images.first().filter(|_| self.unbuilt.is_empty()) {
             let place = images.place.display();
             let what = format!(

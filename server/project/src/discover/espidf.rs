@@ -106,7 +106,7 @@ fn build_directories(root: &Path, look: &Look) -> Vec<PathBuf> {
 }
 
 /// What follows `idf.py` where the build is in this directory.
-fn build_words(dir: &str) -> Vec<&str> {
+pub(super) fn build_words(dir: &str) -> Vec<&str> {
     match dir {
         "build" | "" => vec!["build"],
         dir => vec!["-B", dir, "build"],

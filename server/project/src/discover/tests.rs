@@ -6,6 +6,7 @@ mod espidf;
 mod files;
 mod loose;
 mod named;
+mod never_built;
 mod platformio;
 mod zephyr;
 

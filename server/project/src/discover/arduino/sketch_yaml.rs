@@ -1,4 +1,4 @@
-//! The port of `sketch.yaml`.
+//! The port and the board of `sketch.yaml`, and the board of `.vscode/arduino.json`.
 //!
 //! Source: arduino-cli's documentation, "Sketch project file": `default_port`, `default_protocol`,
 //! `default_profile`, and `profiles` with a `port` and a `protocol` each.
@@ -14,21 +14,78 @@ pub(super) fn port(root: &Path, look: &Look) -> Option<String> {
     port_of(&text)
 }
 
-fn port_of(text: &str) -> Option<String> {
-    let pairs = pairs(text);
-    let get = |path: &[&str]| {
-        let found = pairs.iter().find(|(at, _)| at == path);
+/// What a sketch is to be compiled for.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::discover) struct Board {
+    pub(in crate::discover) fqbn: String,
+    /// The profile that says so.
+    pub(in crate::discover) profile: Option<String>,
+}
+
+/// The board that the sketch asks for, in the words of arduino-cli or of VS Code's extension.
+pub(in crate::discover) fn board(root: &Path, look: &Look) -> Option<Board> {
+    let names = ["sketch.yaml", "sketch.yml"];
+    let text = names.iter().find_map(|name| look.lines(&root.join(name)));
+    text.and_then(|text| board_of(&text)).or_else(|| {
+        let json = look.jsonc(&root.join(".vscode/arduino.json"))?;
+        let said = |key: &str| json.get(key)?.as_str().filter(|text| !text.is_empty());
+        let parts = [said("board"), said("configuration")];
+        said("board")?;
+        Some(Board {
+            fqbn: parts.into_iter().flatten().collect::<Vec<_>>().join(":"),
+            profile: None,
+        })
+    })
+}
+
+fn board_of(text: &str) -> Option<Board> {
+    let sketch = SketchYaml::of(text);
+    // The only profile counts where nothing is said to be the default.
+    let default = sketch.get(&["default_fqbn"]);
+    let is_default = sketch.get(&["default_profile"]).is_none() && default.is_some();
+    let of_profile = sketch.of_profile("fqbn").filter(|_| !is_default);
+    let profile = of_profile.and_then(|_| sketch.profile());
+    Some(Board {
+        fqbn: of_profile.or(default)?.to_owned(),
+        profile: profile.map(str::to_owned),
+    })
+}
+
+struct SketchYaml(Vec<(Vec<String>, String)>);
+
+impl SketchYaml {
+    fn of(text: &str) -> Self {
+        Self(pairs(text))
+    }
+
+    fn get(&self, path: &[&str]) -> Option<&str> {
+        let found = self.0.iter().find(|(at, _)| at == path);
         found.map(|(_, value)| value.as_str())
-    };
-    let mut profiles = pairs
-        .iter()
-        .filter(|(at, _)| at[0] == "profiles" && at.len() > 1);
-    // Without a default the only one counts.
-    let profile = get(&["default_profile"]).or_else(|| {
-        let first = profiles.next()?.0[1].as_str();
-        profiles.all(|(at, _)| at[1] == first).then_some(first)
-    });
-    let of_profile = |key: &str| get(&["profiles", profile?, key]);
+    }
+
+    /// The default profile; without a default the only one.
+    fn profile(&self) -> Option<&str> {
+        let mut profiles = self
+            .0
+            .iter()
+            .filter(|(at, _)| at[0] == "profiles" && at.len() > 1);
+        self.get(&["default_profile"]).or_else(|| {
+            let first = profiles.next()?.0[1].as_str();
+            profiles.all(|(at, _)| at[1] == first).then_some(first)
+        })
+    }
+
+    fn of_profile(&self, key: &str) -> Option<&str> {
+        self.get(&["profiles", self.profile()?, key])
+    }
+}
+
+fn port_of(text: &str) -> Option<String> {
+    let sketch = SketchYaml::of(text);
+    let (get, of_profile) = (
+        |path: &[&str]| sketch.get(path),
+        |key: &str| sketch.of_profile(key),
+    );
     let protocol = of_profile("protocol").or_else(|| get(&["default_protocol"]));
     let port = of_profile("port").or_else(|| get(&["default_port"]))?;
     // A board in the network is updated over the air.
@@ -84,6 +141,27 @@ fn scalar(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_board_is_the_default_profiles_else_the_default_else_the_only_profiles() {
+        const TWO: &str = "profiles:\n  a:\n    fqbn: v:esp32:a\n  b:\n    fqbn: v:esp32:b\n";
+        const ONE: &str = "profiles:\n  a:\n    fqbn: v:esp32:a\n";
+        const DEFAULT: &str = "default_fqbn: v:esp32:d:Opt=1\n";
+        for (text, expected) in [
+            (
+                format!("{TWO}default_profile: b\n{DEFAULT}"),
+                Some(("v:esp32:b", Some("b"))),
+            ),
+            (format!("{TWO}{DEFAULT}"), Some(("v:esp32:d:Opt=1", None))),
+            (format!("{ONE}{DEFAULT}"), Some(("v:esp32:d:Opt=1", None))),
+            (ONE.to_owned(), Some(("v:esp32:a", Some("a")))),
+            (TWO.to_owned(), None),
+        ] {
+            let board = board_of(&text);
+            let found = board.as_ref().map(|it| (&*it.fqbn, it.profile.as_deref()));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 
     #[test]
     fn comments_networks_and_profiles() {

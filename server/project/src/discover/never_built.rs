@@ -1,0 +1,131 @@
+//! Projects that nothing was built of yet: which tool builds them is known by their own files, and so is
+//! what for. (PlatformIO's and cargo's say that while their builds are looked for.)
+//!
+//! Source: ESP-IDF's documentation, "Build System" (`project.cmake`; `idf.py` takes the chip from
+//! IDF_TARGET, sdkconfig or sdkconfig.defaults, else esp32); Zephyr's, "Building an Application" (`find_package(Zephyr)`,
+//! BOARD); arduino-cli's, "Sketch project file".
+
+use std::path::Path;
+
+use fbuild_chip::Chip;
+
+use super::environment::Environment;
+use super::sdkconfig::SdkConfig;
+use super::{Discovery, Look, Passed, Unbuilt, arduino, named};
+use crate::target::Tool;
+
+/// Adds what the project in `root` could build, where nothing of it is known otherwise.
+pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    let cmake = look.lines(&root.join("CMakeLists.txt")).unwrap_or_default();
+    let has_line = |is_it: &dyn Fn(&str) -> bool| cmake.lines().any(|line| is_it(line.trim()));
+    if has_line(&|line| line.starts_with("include(") && is_espidf(line)) {
+        espidf(root, environment, look, found);
+    } else if has_line(&|line| line.replace(' ', "").starts_with("find_package(Zephyr")) {
+        zephyr(root, &cmake, environment, found);
+    } else if let Some(sketch) = arduino::own_sketch(root, look) {
+        self::sketch(root, &sketch, look, found);
+    }
+}
+
+/// `include($ENV{IDF_PATH}/tools/cmake/project.cmake)`, and the same of the build system's second version.
+fn is_espidf(line: &str) -> bool {
+    line.contains("/tools/cmake/project.cmake") || line.contains("/tools/cmakev2/idf.cmake")
+}
+
+fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+    let of_file = |name: &str| {
+        let config = SdkConfig::read(&root.join(name), look);
+        config.get("IDF_TARGET").map(str::to_owned)
+    };
+    let chip = environment.get("IDF_TARGET").map(str::to_owned);
+    let chip = chip.filter(|chip| !chip.is_empty());
+    let chip = chip.or_else(|| {
+        ["sdkconfig", "sdkconfig.defaults"]
+            .into_iter()
+            .find_map(of_file)
+    });
+    let other = chip.filter(|chip| chip.parse::<Chip>().is_err());
+    // Espressif's extension builds where its setting says.
+    let named = named::directories(root, environment, look).dirs;
+    let set = named.into_iter().find(|named| {
+        let by = named.by.file_name().and_then(|name| name.to_str());
+        by == Some("settings.json") && named.dir.starts_with(root)
+    });
+    let dir = set.map_or_else(|| root.join("build"), |named| named.dir);
+    let place = super::relative_name(root, &dir);
+    let name = format!("espidf:{place}");
+    if let Some(other) = other {
+        return found.pass_foreign(&root.join("CMakeLists.txt"), &name, &other);
+    }
+    let words = super::espidf::build_words(&place);
+    let looked_for = dir.join("flasher_args.json");
+    let unbuilt = Unbuilt::new(name, looked_for, Tool::EspIdf, root, &words);
+    found.unbuilt.push(unbuilt);
+}
+
+fn zephyr(root: &Path, cmake: &str, environment: &Environment, found: &mut Discovery) {
+    let set = cmake.lines().find_map(|line| {
+        let inner = line.trim().strip_prefix("set(BOARD ")?;
+        let board = inner.split([')', ' ']).next()?.trim_matches('"');
+        Some(board.to_owned())
+    });
+    let board = environment.get("BOARD").map(str::to_owned);
+    let board = board
+        .or(set)
+        .filter(|it| !it.is_empty() && !it.contains('$'));
+    let file = root.join("CMakeLists.txt");
+    let Some(board) = board else {
+        return found.boardless(&file, "west build -d build -b BOARD");
+    };
+    if !["esp32", "esp_", "esp8684", "esp8685"]
+        .iter()
+        .any(|part| board.contains(part))
+    {
+        return found.pass_foreign(&file, "zephyr:build", &board);
+    }
+    let looked_for = root.join("build/zephyr/runners.yaml");
+    let words = ["build", "-d", "build", "-b", &board];
+    let name = "zephyr:build".to_owned();
+    let unbuilt = Unbuilt::new(name, looked_for, Tool::Zephyr, root, &words);
+    found.unbuilt.push(unbuilt);
+}
+
+fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
+    let file = root.join(sketch);
+    let Some(board) = arduino::board(root, look) else {
+        let command = "arduino-cli compile --export-binaries --fqbn esp32:esp32:BOARD";
+        return found.boardless(&file, command);
+    };
+    let parts: Vec<&str> = board.fqbn.split(':').take(3).collect();
+    let place = parts.join(".");
+    match parts.as_slice() {
+        [_, "esp32", _] => {}
+        [_, architecture, _] => return found.pass_foreign(&file, &place, architecture),
+        _ => return,
+    }
+    let looked_for = root
+        .join("build")
+        .join(&place)
+        .join(format!("{sketch}.bin"));
+    let mut words = vec!["compile", "--export-binaries"];
+    match &board.profile {
+        Some(profile) => words.extend(["--profile", profile]),
+        None => words.extend(["--fqbn", &board.fqbn]),
+    }
+    let name = format!("arduino:{place}");
+    let unbuilt = Unbuilt::new(name, looked_for, Tool::Arduino, root, &words);
+    found.unbuilt.push(unbuilt);
+}
+
+impl Discovery {
+    /// Remembers a project that says what builds it and not for which board.
+    fn boardless(&mut self, place: &Path, command: &str) {
+        self.pass(
+            place,
+            format!("is not built, and no file names its board: {command}"),
+        );
+        let place = place.to_owned();
+        let why = command.to_owned();
+        self.boardless.push(Passed { place, why });
+    }
+}

@@ -1,0 +1,161 @@
+//! Projects that nothing was built of.
+
+use super::files::{Files, names};
+use crate::discover::Discovery;
+
+const ESP_IDF: &str = "cmake_minimum_required(VERSION 3.16)\ninclude($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(kiln)\n";
+const ZEPHYR: &str = "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n";
+
+fn unbuilt(found: &Discovery) -> Vec<String> {
+    let lines = found.unbuilt.iter();
+    lines
+        .map(|it| format!("{}: {}", it.name, it.build_hint))
+        .collect()
+}
+
+#[test]
+fn a_project_is_known_by_its_own_files() {
+    let settings = r#"{"idf.buildPath": "${workspaceFolder}/out/x"}"#;
+    let profile = "profiles:\n  p:\n    fqbn: esp32:esp32:esp32c3\ndefault_profile: p\n";
+    let of_code = r#"{"board": "esp32:esp32:esp32", "configuration": "PSRAM=enabled"}"#;
+    for (files, expected) in [
+        (
+            vec![("k/CMakeLists.txt", ESP_IDF)],
+            "espidf:build: idf.py build",
+        ),
+        (
+            vec![
+                ("k/CMakeLists.txt", ESP_IDF),
+                ("k/.vscode/settings.json", settings),
+            ],
+            "espidf:out/x: idf.py -B out/x build",
+        ),
+        (
+            vec![(
+                "k/CMakeLists.txt",
+                "set(BOARD esp32s3_devkitm)\nfind_package(Zephyr)\n",
+            )],
+            "zephyr:build: west build -d build -b esp32s3_devkitm",
+        ),
+        (
+            vec![("k/k.ino", ""), ("k/sketch.yaml", profile)],
+            "arduino:esp32.esp32.esp32c3: arduino-cli compile --export-binaries --profile p",
+        ),
+        (
+            vec![("k/k.ino", ""), ("k/.vscode/arduino.json", of_code)],
+            "arduino:esp32.esp32.esp32: arduino-cli compile --export-binaries --fqbn \
+             esp32:esp32:esp32:PSRAM=enabled",
+        ),
+    ] {
+        let files = Files::new(&files);
+        files.write("k/prj.conf", b"");
+        let found = files.found_in("k");
+        assert_eq!(unbuilt(&found), [expected]);
+        let remedy = found.default_target().unwrap_err().remedy().to_string();
+        let command = expected.split_once(": ").unwrap().1;
+        assert_eq!(remedy, format!("Build it first: {command}"));
+        // From above it has its place in its name.
+        let below = unbuilt(&files.found_in(""));
+        assert_eq!(
+            below,
+            [format!("{} (in k)", expected.replacen(':', ":k/", 1))]
+        );
+    }
+}
+
+#[test]
+fn a_project_for_another_chip_or_board_is_not_told_to_be_built() {
+    for (files, foreign) in [
+        (
+            vec![
+                ("k/CMakeLists.txt", ESP_IDF),
+                ("k/sdkconfig.defaults", "CONFIG_IDF_TARGET=\"linux\"\n"),
+            ],
+            "espidf:build is for linux",
+        ),
+        (
+            vec![(
+                "k/CMakeLists.txt",
+                "set(BOARD nrf52840dk)\nfind_package(Zephyr)\n",
+            )],
+            "zephyr:build is for nrf52840dk",
+        ),
+        (
+            vec![
+                ("k/k.ino", ""),
+                ("k/sketch.yaml", "default_fqbn: arduino:avr:uno\n"),
+            ],
+            "arduino.avr.uno is for avr",
+        ),
+    ] {
+        let found = Files::new(&files).found_in("k");
+        assert_eq!(unbuilt(&found), [""; 0]);
+        assert_eq!(found.foreign, [foreign]);
+    }
+}
+
+#[test]
+fn where_nothing_names_the_board_that_is_said() {
+    for (files, command) in [
+        (("k/CMakeLists.txt", ZEPHYR), "west build -d build -b BOARD"),
+        (
+            ("k/k.ino", ""),
+            "arduino-cli compile --export-binaries --fqbn esp32:esp32:BOARD",
+        ),
+    ] {
+        let files = Files::new(&[files]);
+        let error = files.found_in("k").default_target().unwrap_err();
+        assert!(
+            error.to_string().ends_with("and no file names its board"),
+            "{error}"
+        );
+        let remedy = error.remedy().to_string();
+        assert_eq!(remedy, format!("Build it once for its board: {command}"));
+    }
+    let files = Files::new(&[("CMakeLists.txt", ZEPHYR)]);
+    let found = files.found_with(&[("BOARD", "esp32_devkitc/esp32/procpu")]);
+    assert_eq!(found.unbuilt[0].name, "zephyr:build");
+}
+
+#[test]
+fn what_is_built_or_somebody_elses_is_not_told_to_be_built() {
+    let args =
+        r#"{"flash_files": {"0x10000": "app.bin"}, "extra_esptool_args": {"chip": "esp32"}}"#;
+    let component =
+        "idf_component_register(SRCS x.c)\n# include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n";
+    for (files, targets) in [
+        (
+            vec![
+                ("CMakeLists.txt", ESP_IDF),
+                ("out/dev/flasher_args.json", args),
+            ],
+            vec!["espidf:out/dev"],
+        ),
+        (vec![("CMakeLists.txt", component)], vec![]),
+    ] {
+        let found = Files::new(&files).found_in("");
+        assert_eq!((names(&found), unbuilt(&found)), (targets, vec![]));
+    }
+    // Several below a folder are told, all of them.
+    let files = Files::new(&[
+        ("a/CMakeLists.txt", ESP_IDF),
+        ("a/main/x.c", ""),
+        ("b/b.ino", ""),
+        ("b/sketch.yaml", "default_fqbn: esp32:esp32:esp32\n"),
+    ]);
+    assert_eq!(unbuilt(&files.found_in("")).len(), 2);
+    // ESP-IDF's CMake in the hands of PlatformIO; and examples below a project.
+    let files = Files::new(&[
+        (
+            "platformio.ini",
+            "[env:a]\nplatform = espressif32\nboard = esp32dev\nframework = espidf\n",
+        ),
+        ("CMakeLists.txt", ESP_IDF),
+        ("examples/one/CMakeLists.txt", ESP_IDF),
+        ("examples/one/main/x.c", ""),
+    ]);
+    let found = files.found_in("");
+    assert_eq!(unbuilt(&found), ["platformio:a: pio run -e a"]);
+    let mut passed = found.passed.iter().map(|it| &*it.why);
+    assert!(passed.any(|why| why.starts_with("espidf:examples/one/build is not built")));
+}
