@@ -19,6 +19,7 @@ mod json;
 mod log;
 mod mcp;
 mod monitor;
+mod network;
 mod order;
 mod plain;
 mod port;

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::SUCCESS;
 use super::terminal::Terminal;
+use super::{FAILED, SUCCESS};
 use crate::boards::{Boards as _, LocalBoards};
 use crate::json::PortList;
+use crate::network;
 use crate::port;
 
 /// Arguments of `ports`.
@@ -18,6 +19,10 @@ pub(crate) struct Arguments {
     /// Print rules for udev that let you open the USB adapters of boards (Linux)
     #[arg(long, conflicts_with = "json")]
     udev: bool,
+
+    /// Look in the network, too, for devices that take firmware over the air (3 s)
+    #[arg(long, conflicts_with = "udev")]
+    network: bool,
 }
 
 impl Arguments {
@@ -29,8 +34,16 @@ impl Arguments {
             return SUCCESS;
         }
         let ports = boards.ports();
+        let devices = match self.network.then(network::devices).transpose() {
+            Ok(devices) => devices,
+            Err(failure) => {
+                terminal.failure(&failure);
+                return FAILED;
+            }
+        };
         if self.json {
-            terminal.json(&PortList::from(ports.as_slice()));
+            let list = PortList::from(ports.as_slice());
+            terminal.json(&list.with_network(devices.as_deref()));
             return SUCCESS;
         }
         for info in &ports {
@@ -46,6 +59,20 @@ impl Arguments {
         }
         if ports.is_empty() {
             terminal.note("no serial ports");
+        }
+        for device in devices.iter().flatten() {
+            let board = device.board.iter().map(|board| format!(", {board}"));
+            let password = ", asks for a password";
+            let password = if device.asks_password { password } else { "" };
+            terminal.result(format!(
+                "{}  {}{}{password}",
+                device.name,
+                device.host,
+                board.collect::<String>()
+            ));
+        }
+        if devices.is_some_and(|devices| devices.is_empty()) {
+            terminal.note("no device in the network says that it takes firmware over the air");
         }
         SUCCESS
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::explain::Next;
+use crate::network::Device;
 use crate::port;
 use crate::remember::selections::Selection;
 
@@ -116,6 +117,34 @@ impl BuildEntry {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PortList {
     ports: Vec<PortEntry>,
+    /// Only where somebody asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    network: Option<Vec<NetworkEntry>>,
+}
+
+/// A device that takes firmware over the air.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NetworkEntry {
+    name: String,
+    host: String,
+    board: Option<String>,
+    asks_password: bool,
+}
+
+impl PortList {
+    /// The same with what the network was asked for.
+    pub(crate) fn with_network(mut self, devices: Option<&[Device]>) -> Self {
+        let entry = |device: &Device| NetworkEntry {
+            name: device.name.clone(),
+            host: device.host.clone(),
+            board: device.board.clone(),
+            asks_password: device.asks_password,
+        };
+        self.network = devices.map(|devices| devices.iter().map(entry).collect());
+        self
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -234,6 +263,9 @@ impl From<&[PortInfo]> for PortList {
                 }),
             })
             .collect();
-        Self { ports }
+        Self {
+            ports,
+            network: None,
+        }
     }
 }
