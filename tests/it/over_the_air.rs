@@ -353,9 +353,17 @@ fn a_project_names_its_device_where_it_is_trusted() {
         .execute("fbuild.server.deploy", &json!({ "build": false }))
         .unwrap();
     assert_eq!(outcome["error"]["code"], "no-port", "{outcome:#}");
+    // Settings may come with the workspace, too.
+    let settings = json!({ "settings": { "fbuild": { "ota": { "password": PASSWORD } } } });
+    client.notify("workspace/didChangeConfiguration", &settings);
     let asked = json!({ "port": project_port });
     let outcome = client.execute("fbuild.server.deploy", &asked).unwrap();
     assert_eq!(outcome["error"]["code"], "ota-password", "{outcome:#}");
+    let warnings = outcome["warnings"].to_string();
+    assert!(
+        warnings.contains("only in a trusted workspace"),
+        "{outcome:#}"
+    );
     client.notify("fbuild/didChangeTrust", &json!({ "trusted": true }));
     let outcome = client.execute("fbuild.server.deploy", &json!({})).unwrap();
     assert_eq!(outcome["outcome"], "fullFlash", "{outcome:#}");

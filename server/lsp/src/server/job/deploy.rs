@@ -137,9 +137,15 @@ impl Deploy {
         stand.go_on()?;
         let is_trusted = stand.desk.configuration.is_trusted();
         target.ota_password = target.ota_password.filter(|_| is_trusted);
-        let password = settings.ota_password.as_ref().filter(|_| is_trusted);
+        let of_settings = settings.ota_password.as_ref();
+        let password = of_settings.filter(|_| is_trusted);
         let password = ota_password(password, &target, &chosen.name);
         let mut request = order.request(target, chosen.name);
+        let is_passed_over = of_settings.is_some() && password.is_none();
+        if is_passed_over && request.carrier() == Backend::Espota {
+            let warning = "fbuild.ota.password is used only in a trusted workspace";
+            warnings.push(warning.to_owned());
+        }
         request.ota_password = password;
         request.keep_data = !order.force;
         request.keep_images = settings.keep_images;
