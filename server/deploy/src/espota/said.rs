@@ -48,6 +48,8 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn said(pieces: &[&str]) -> Said {
@@ -66,6 +68,21 @@ mod tests {
         assert_eq!(going_on.complaint(true), None);
         assert!(said(&["1024O", "K"]).is_ok());
         assert!(!said(&["1024O"]).is_ok());
+    }
+
+    proptest! {
+        /// Where the network cuts what a device prints, if it prints what it should, makes no difference.
+        #[test]
+        fn it_makes_no_difference_how_the_bytes_come(bytes: Vec<u8>, cut: prop::sample::Index) {
+            let mut whole = Said::default();
+            whole.hear(&bytes);
+            let mut pieces = Said::default();
+            let (one, other) = bytes.split_at(cut.index(bytes.len() + 1));
+            pieces.hear(one);
+            pieces.hear(other);
+            let facts = |said: &Said| (said.taken_at_most(), said.is_ok(), said.complaint(true));
+            prop_assert_eq!(facts(&whole), facts(&pieces));
+        }
     }
 
     #[test]
