@@ -121,6 +121,10 @@ impl Boards {
     /// The deploy of a project in `root` that left the board on `port` half written, if nobody has
     /// deployed to it since.
     pub(crate) fn unfinished(&self, root: &Path, port: &str) -> Option<(&Board, &Deploy)> {
+        // What came over the air in part does not run.
+        if PortName::of(port).is_over_the_air() {
+            return None;
+        }
         let identity = |name: &str| PortName::of(name).identity();
         let is_meant = |board: &&Board| identity(&board.port) == identity(port);
         let board = self.boards.iter().find(is_meant)?;
@@ -184,7 +188,8 @@ impl History {
 
     /// Keeps a deploy, if a board answered, and what the board told of itself.
     pub(crate) fn note(&self, request: &Request, report: &Report, seen: Option<&event::Board>) {
-        if report.chip.is_some() {
+        // A device that is updated over the air does not say which chip it is.
+        if report.chip.is_some() || report.regions.iter().any(|region| region.written) {
             self.0.change(|kept| kept.put(request, report, seen));
         }
     }
@@ -242,24 +247,44 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
+    fn firmware(written: bool) -> RegionReport {
+        RegionReport {
+            name: "firmware".to_owned(),
+            offset: 0x10000,
+            len_bytes: 4096,
+            verdict: fbuild_deploy::outcome::Verdict::Differs,
+            written,
+            sent_bytes: 0,
+            delta_bytes: 0,
+            sectors: 1,
+            sectors_differing: Some(1),
+            sectors_written: 0,
+        }
+    }
+
+    /// A device that is updated over the air says nothing of itself, and starts no half of an image.
+    #[test]
+    fn a_deploy_over_the_air_is_kept_and_never_half_done() {
+        const LAMP: &str = "espota://lamp.local";
+        let dir = tempfile::tempdir().unwrap();
+        let history = History::new(dir.path().join("history.json"));
+        let (request, mut cut_short) = report(None, LAMP);
+        cut_short.chip = None;
+        cut_short.outcome = OutcomeKind::Failed;
+        cut_short.regions = vec![firmware(true)];
+        history.note(&request, &cut_short, None);
+        let kept = history.read();
+        assert_eq!(kept.boards[0].port, LAMP);
+        assert!(kept.unfinished(&request.target.root, LAMP).is_none());
+    }
+
     #[test]
     fn a_deploy_that_was_cut_short_is_known_until_one_comes_to_its_end() {
         let mut kept = Boards::default();
         let mut deploy = |outcome, written| {
             let (request, mut report) = report(Some("a"), "COM1");
             report.outcome = outcome;
-            report.regions = vec![RegionReport {
-                name: "firmware".to_owned(),
-                offset: 0x10000,
-                len_bytes: 4096,
-                verdict: fbuild_deploy::outcome::Verdict::Differs,
-                written,
-                sent_bytes: 0,
-                delta_bytes: 0,
-                sectors: 1,
-                sectors_differing: Some(1),
-                sectors_written: 0,
-            }];
+            report.regions = vec![firmware(written)];
             kept.put(&request, &report, None);
             let root = request.target.root;
             let is_unfinished = |port| kept.unfinished(&root, port).is_some();

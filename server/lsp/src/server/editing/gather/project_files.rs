@@ -14,7 +14,7 @@ use fbuild_project::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
 use fbuild_project::input_error::InputError;
 use fbuild_project::target::{Source, Target};
 
-use crate::remember::history::Board;
+use crate::remember::history::{Board, Deploy};
 
 /// What is kept of the texts of tables, all together. One is a few hundred bytes long.
 const MAX_TABLE_BYTES: usize = 2 << 20;
@@ -53,7 +53,8 @@ pub(super) fn gather(
         }
     }
     for target in found.targets.iter().take(MAX_JUDGED) {
-        let went_to = |board: &&Board| board.deploys.iter().any(|it| it.target == target.name);
+        let is_it = |deploy: &Deploy| deploy.target == target.name;
+        let went_to = |board: &&Board| board.chip.is_some() && board.deploys.iter().any(is_it);
         let board = boards.iter().find(went_to);
         let judged = judge(target, board);
         files.judged.insert(target.name.clone(), judged);
