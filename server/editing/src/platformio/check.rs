@@ -220,6 +220,7 @@ fn extends(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
 fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) -> bool {
     let config = &project.config;
     let mut problems = Vec::new();
+    let mut is_all = true;
     let is_too_much = |problem: &ConfigProblem| problem.kind == ProblemKind::TooMuch;
     for section in config.sections() {
         match config.values(section) {
@@ -228,18 +229,21 @@ fn values(project: &Project<'_>, found: &mut Vec<Diagnostic>) -> bool {
         }
         if let Some(at) = problems.iter().position(is_too_much) {
             problems.truncate(at + 1);
-            break;
+            is_all = false;
         }
-        if problems.len() > MAX_VALUES_TOLD {
+        // What is too much may come after thousands that cannot be read.
+        let are_many = problems.len() > MAX_VALUES_TOLD;
+        if are_many {
             problems.truncate(MAX_VALUES_TOLD);
             let message = format!(
                 "More than {MAX_VALUES_TOLD} values cannot be read; the rest is not shown."
             );
             found.push(of_file(project, message));
+        }
+        if are_many || !is_all {
             break;
         }
     }
-    let is_all = !problems.last().is_some_and(is_too_much);
     let new = problems.iter().flat_map(|it| located(project, it));
     add_new(new.collect(), found);
     is_all

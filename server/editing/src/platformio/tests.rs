@@ -409,3 +409,15 @@ proptest! {
         laws::hold(view, 5);
     }
 }
+
+/// Thousands of values that cannot be read come before the one that is too much.
+#[test]
+fn no_more_is_told_of_a_huge_file_than_anybody_reads() {
+    let chained = |n: usize| format!("custom_{n} = ${{env:a.custom_{}}}x\n", n - 1);
+    let values: String = (1..5000).map(chained).collect();
+    let text = format!("[env:a]\nplatform = espressif32\nboard = esp32dev\n{values}");
+    let found = diagnostics(&text, &Facts::default());
+    let told = |words: &str| found.iter().any(|it| it.message.contains(words));
+    assert!(told("the rest is not shown"), "{found:?}");
+    assert!(found.len() < 150, "{}", found.len());
+}
