@@ -48,20 +48,22 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+/// Its blocks of code in this language.
+fn blocks(document: &Path, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(document).unwrap();
+    let begin = format!("```{language}\n");
+    let blocks = text.split(&begin).skip(1);
+    blocks
+        .filter_map(|rest| Some(rest.split_once("```")?.0.to_owned()))
+        .collect()
+}
+
 /// The lines of its shell blocks, without their comments.
 fn commands(document: &Path) -> Vec<String> {
-    let text = fs::read_to_string(document).unwrap();
-    let mut is_shell = false;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        if line.starts_with("```") {
-            is_shell = line == "```sh";
-        } else if is_shell && !line.trim().is_empty() {
-            let command = line.split("  #").next().unwrap_or(line);
-            found.push(command.trim().to_owned());
-        }
-    }
-    found
+    let blocks = blocks(document, "sh").join("");
+    let lines = blocks.lines().filter(|line| !line.trim().is_empty());
+    let without_comment = |line: &str| line.split("  #").next().unwrap_or(line).trim().to_owned();
+    lines.map(without_comment).collect()
 }
 
 /// A project like the reader's: the example, with what the documents name beside it.
@@ -159,6 +161,33 @@ fn every_command_in_them_works() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(tried > 30, "only {tried} commands were found");
+}
+
+/// What is there to be pasted into a configuration is well-formed.
+#[test]
+fn every_configuration_in_them_parses() {
+    let mut found = 0;
+    for document in documents() {
+        for block in blocks(&document, "json") {
+            let parsed = serde_json::from_str::<serde_json::Value>(&block);
+            assert!(
+                parsed.is_ok(),
+                "{}: {parsed:?}\n{block}",
+                document.display()
+            );
+            found += 1;
+        }
+        for block in blocks(&document, "toml") {
+            let parsed = block.parse::<toml::Table>();
+            assert!(
+                parsed.is_ok(),
+                "{}: {parsed:?}\n{block}",
+                document.display()
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 30, "only {found} blocks were found");
 }
 
 /// Files that links lead to are there, and so are the headings.
