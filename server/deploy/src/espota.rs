@@ -106,18 +106,14 @@ impl Espota {
             port: port.clone(),
             why,
         })?;
-        let way = match job.request.mode {
-            Mode::Verify => return Err(not_comparable().into()),
-            Mode::Plan => {
-                let note = "over the air nothing can be compared: a deploy sends all of it";
-                job.journal.note(note.to_owned());
-                None
-            }
-            Mode::Auto | Mode::Full => {
-                job.journal.connecting(&port);
-                let way = Way::to(&place);
-                Some(way.map_err(|source| OpenError::Other { port, source })?)
-            }
+        let way = if job.request.mode == Mode::Plan {
+            let note = "over the air nothing can be compared: a deploy sends all of it";
+            job.journal.note(note.to_owned());
+            None
+        } else {
+            job.journal.connecting(&port);
+            let way = Way::to(&place);
+            Some(way.map_err(|source| OpenError::Other { port, source })?)
         };
         Ok(Self {
             began: Instant::now(),
@@ -139,6 +135,9 @@ fn not_comparable() -> InputError {
 
 impl Backend for Espota {
     fn choose(request: &Request) -> Result<Choice, InputError> {
+        if request.mode == Mode::Verify {
+            return Err(not_comparable());
+        }
         choice::choose(&request.target, request.regions.as_deref())
     }
 

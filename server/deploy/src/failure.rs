@@ -243,6 +243,12 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
             "name it as sim:FILE?option=value, with a regular file and options that exist"
                 .into(),
         ),
+        OpenError::BadName { port, .. } if PortName::of(port).is_over_the_air() => (
+            "port-name",
+            true,
+            "deploy to espota://HOST or espota://HOST:PORT; for everything else name the board's serial port"
+                .into(),
+        ),
         OpenError::BadName { .. } => (
             "port-name",
             true,
