@@ -12,6 +12,7 @@
 
 mod arguments;
 mod background;
+mod builds;
 mod commands;
 mod configuration;
 mod crashes;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::Patience;
+use super::builds::Builds;
 use super::configuration::Configuration;
 use super::crashes::Crashes;
 use super::documents::Documents;
@@ -39,6 +40,8 @@ pub(crate) struct Desk {
     pub(crate) projects: Projects,
     /// Crashes of boards, on the lines that they lead to.
     pub(crate) crashes: Crashes,
+    /// Which builds run.
+    pub(crate) builds: Arc<Builds>,
     /// What builds found wrong.
     pub(crate) problems: Problems,
     /// The user's settings.
@@ -85,6 +88,7 @@ impl Desk {
             documents: Documents::default(),
             projects: Projects::default(),
             crashes: Crashes::default(),
+            builds: Arc::default(),
             problems: Problems::default(),
             editor: Editor::new(client, patience.client, patience.person),
             ending,

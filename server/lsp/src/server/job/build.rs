@@ -8,11 +8,12 @@ use fbuild_project::build::output::{Finding, Output, Progress, Severity};
 use fbuild_project::discover::Environment;
 
 use super::Work;
-use super::stand::{Stand, Stop};
+use super::stand::{self, Stand, Stop};
 use crate::build::{Build, Built, NotBuilt, Subject};
 use crate::explain::{self, Asked, Text};
 use crate::order;
 use crate::progress::{BUILD_PERCENT, Step};
+use crate::server::builds::Running;
 use crate::server::desk::Desk;
 use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
@@ -78,7 +79,10 @@ impl Building {
         let build = prepare(stand, &subject, &settings, &environment)?;
         done.line = Some(build.line.clone());
         done.directory = Some(build.directory.clone());
-        run(stand, &build)
+        match stand.desk.builds.begin(&build) {
+            Ok(running) => run(stand, &build, running),
+            Err(_) => Err(stand::is_taken(&build).into()),
+        }
     }
 }
 
@@ -161,8 +165,44 @@ pub(super) fn prepare(
 
 pub(super) const NOT_TRUSTED: &str = "this workspace is not trusted";
 
+/// Builds what is to be deployed, or waits for the same build of another job. That one may have begun before the
+/// last edit: then it `is_not_enough`.
+pub(super) fn once(
+    stand: &Stand<'_>,
+    build: &Build,
+    is_not_enough: impl Fn() -> bool,
+) -> Result<Built, Stop> {
+    loop {
+        let mut theirs = match stand.desk.builds.begin(build) {
+            Ok(running) => return run(stand, build, running),
+            Err(theirs) => theirs,
+        };
+        stand.says(
+            "building",
+            format!("waiting for the build of {}", build.name),
+        );
+        let came = async { theirs.wait_for(Option::is_some).await.ok()?.clone() };
+        match stand.wait(came)? {
+            Some(Ok(theirs)) if !is_not_enough() => return Ok(theirs),
+            Some(Err(failure)) => return Err(failure.into()),
+            // Of one that was cancelled nothing comes.
+            Some(Ok(_)) | None => {}
+        }
+    }
+}
+
 /// Builds. One build at a time works in a directory.
-pub(super) fn run(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
+fn run(stand: &Stand<'_>, build: &Build, running: Running) -> Result<Built, Stop> {
+    let result = carry_out(stand, build);
+    match &result {
+        Ok(it) => running.came_to(Ok(it.clone())),
+        Err(Stop::Failed(failure)) => running.came_to(Err(failure.clone())),
+        Err(Stop::Cancelled) => {}
+    }
+    result
+}
+
+fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     stand.claim_build(build)?;
     stand.says(
         "building",

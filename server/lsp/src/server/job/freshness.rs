@@ -38,8 +38,13 @@ pub(super) fn freshen(
     let settings = wanted.settings;
     let environment = Environment::from_process();
     let prepare = || build::prepare(stand, &target.into(), settings, &environment);
+    let is_stale_still = || stale(target).is_some();
     if wanted.build {
-        return Ok(Freshened::Built(build::run(stand, &prepare()?)?));
+        return Ok(Freshened::Built(build::once(
+            stand,
+            &prepare()?,
+            is_stale_still,
+        )?));
     }
     if wanted.stale_build == StaleBuild::Ignore {
         return Ok(Freshened::Ignored);
@@ -55,7 +60,7 @@ pub(super) fn freshen(
         },
     };
     if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
-        return Ok(Freshened::Built(build::run(stand, build)?));
+        return Ok(Freshened::Built(build::once(stand, build, is_stale_still)?));
     }
     if wanted.stale_build == StaleBuild::Error {
         return Err(is_stale(target, format!("{stale}{why_not}")).into());
@@ -64,7 +69,11 @@ pub(super) fn freshen(
         ask(stand, &format!("{stale}.{why_not}"), build.as_ref(), true)?,
         build,
     ) {
-        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::run(stand, &build)?)),
+        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::once(
+            stand,
+            &build,
+            is_stale_still,
+        )?)),
         // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
         // loads is looked at then, and warned of.
         _ => Ok(Freshened::AsItWas),
@@ -122,7 +131,7 @@ pub(super) fn make(
             Chosen::Anyway | Chosen::Silence => return Err(missing.into()),
         }
     }
-    build::run(stand, &build)
+    build::once(stand, &build, || false)
 }
 
 enum Chosen {

@@ -100,7 +100,7 @@ impl<'j> Stand<'j> {
     }
 
     /// Waits for the client, unless the job is cancelled first.
-    fn wait<T>(&self, waiting: impl Future<Output = T>) -> Result<T, Stop> {
+    pub(super) fn wait<T>(&self, waiting: impl Future<Output = T>) -> Result<T, Stop> {
         let cancelled = async {
             while !self.slot.cancel.is_cancelled() {
                 tokio::time::sleep(CANCEL_POLL).await;
@@ -225,13 +225,7 @@ impl<'j> Stand<'j> {
         let what = format!("build of {}", build.name);
         self.slot
             .claim(&what, &format!("build:{place}"))
-            .map_err(|taken| Failure {
-                code: "build-running",
-                is_input: false,
-                what: format!("{place} is being built: {}", taken.by),
-                board_state: "the board was not touched".to_owned(),
-                remedy: "wait for it to end, or cancel it".into(),
-            })
+            .map_err(|taken| build_running(&build.directory, &taken.by))
     }
 
     /// Borrows the link of the monitor of a port that this job has taken, if one runs. `target`: what the board
@@ -265,6 +259,21 @@ impl<'j> Stand<'j> {
             board_state: String::new(),
             remedy: "wait for it to end, or cancel it".into(),
         })
+    }
+}
+
+/// The same build is another job's.
+pub(super) fn is_taken(build: &Build) -> Failure {
+    build_running(&build.directory, &build.line)
+}
+
+fn build_running(place: &Path, by: &str) -> Failure {
+    Failure {
+        code: "build-running",
+        is_input: false,
+        what: format!("{} is being built: {by}", place.display()),
+        board_state: "the board was not touched".to_owned(),
+        remedy: "wait for it to end, or cancel it".into(),
     }
 }
 

@@ -167,6 +167,51 @@ async fn one_build_at_a_time_works_in_a_directory() {
     client.leave().await;
 }
 
+/// A deploy to several boards builds once, and what is wrong is each one's failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_want_the_same_build_share_it() {
+    let line = "echo >> builds; while test ! -e go; do sleep 0.02; done; \
+                test ! -e broken && touch build/app.bin";
+    let options = json!({
+        "notifications": ["status"], "workspaceTrusted": true,
+        "settings": {"buildBeforeDeploy": line}
+    });
+    for broken in [true, false] {
+        let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+        let mut client = builder.start().await;
+        make_stale(client.folder.path());
+        if broken {
+            write(&client, "broken", "");
+        }
+        let first = client
+            .command("deploy", &json!({"port": "/dev/fake0"}))
+            .await;
+        let second = client
+            .command("deploy", &json!({"port": "/dev/fake1"}))
+            .await;
+        let waits = |told: &Value| {
+            told["params"]["text"]["lines"]
+                .to_string()
+                .contains("waiting for")
+        };
+        while !waits(&client.message("fbuild/status").await) {}
+        write(&client, "go", "");
+        for id in [first, second] {
+            let outcome = client.answer(id).await["result"].clone();
+            if broken {
+                assert_eq!(outcome["error"]["code"], "build-failed", "{outcome}");
+            } else {
+                assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+                assert_eq!(outcome["build"]["command"], line);
+            }
+        }
+        let builds = std::fs::read_to_string(client.folder.path().join("builds")).unwrap();
+        assert_eq!(builds, "\n", "one");
+        let unread = ["fbuild/status", "window/logMessage", "window/showMessage"];
+        client.leave_with_unread(&unread).await;
+    }
+}
+
 async fn published(client: &mut Client, file: &str) -> Value {
     let said = client.message("textDocument/publishDiagnostics").await;
     let uri = file_uri(&client.folder.path().join(file));

@@ -1,0 +1,64 @@
+//! The builds that run, for jobs that want the same: a deploy to several boards builds once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fbuild_deploy::outcome::Failure;
+use tokio::sync::watch;
+
+use crate::build::{Build, Built};
+
+/// What became of one; `None`: nothing yet.
+type Came = Option<Result<Built, Failure>>;
+/// Where it works, and what is run there.
+type Same = (PathBuf, String);
+
+#[derive(Debug, Default)]
+pub(crate) struct Builds {
+    running: Mutex<BTreeMap<Same, watch::Receiver<Came>>>,
+}
+
+/// One that runs, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    builds: Arc<Builds>,
+    same: Same,
+    came: watch::Sender<Came>,
+}
+
+impl Builds {
+    /// Enters a build; `Err`: the same one runs already.
+    pub(crate) fn begin(self: &Arc<Self>, build: &Build) -> Result<Running, watch::Receiver<Came>> {
+        let same = (build.directory.clone(), build.line.clone());
+        let mut running = self.running();
+        if let Some(theirs) = running.get(&same) {
+            return Err(theirs.clone());
+        }
+        let came = watch::Sender::new(None);
+        running.insert(same.clone(), came.subscribe());
+        Ok(Running {
+            builds: self.clone(),
+            same,
+            came,
+        })
+    }
+
+    /// Every change is a single step, so the table is whole even after a panic elsewhere.
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Same, watch::Receiver<Came>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Tells who waits what became of it. Without that they build by themselves.
+    pub(crate) fn came_to(self, result: Result<Built, Failure>) {
+        self.came.send_replace(Some(result));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.builds.running().remove(&self.same);
+    }
+}
