@@ -13,6 +13,7 @@ import { showFailure, tellUnfinished } from "./jobs/failure.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Model } from "./model.ts";
 import { monitorLinks } from "./monitor/links.ts";
+import { release } from "./monitor/others.ts";
 import { MonitorTerminals } from "./monitor/terminals.ts";
 import { Server } from "./server/connection.ts";
 import { Subscribers } from "./subscribers.ts";
@@ -41,6 +42,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
   const monitors = new MonitorTerminals(server);
   const subscribers = new Subscribers((text) => {
     log.warn(text);
+  });
+  subscribers.api.onWillDeploy((event) => {
+    if (event.port) event.waitUntil(release(vscode.extensions, context, event.port));
   });
   const jobs = new Jobs({ server, model, subscribers }, (told) => void showFailure(desk, told));
   const changed = new vscode.EventEmitter<void>();
