@@ -18,6 +18,8 @@ export const Command = {
   monitorStart: "fbuild.server.monitor.start",
   monitorStop: "fbuild.server.monitor.stop",
   monitorWrite: "fbuild.server.monitor.write",
+  monitorPlaces: "fbuild.server.monitor.places",
+  showCrash: "fbuild.server.monitor.showCrash",
   history: "fbuild.server.history",
   debugInfo: "fbuild.server.debugInfo",
 } as const;
@@ -179,6 +181,14 @@ export interface MonitorStarted {
   monitor: { port: string } | null;
   error: Failure | null;
   text: Text;
+}
+
+/** Where an address is; `line` counts from 0. */
+export interface AddressPlace {
+  address: string;
+  function: string | null;
+  uri: string;
+  line: number;
 }
 
 /** `fbuild/monitor`: what a board prints. */

@@ -25,6 +25,7 @@ mod job;
 mod jobs;
 mod monitor;
 mod monitors;
+mod pages;
 mod parent;
 mod problems;
 mod report;

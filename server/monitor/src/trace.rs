@@ -3,7 +3,7 @@
 mod blame;
 
 use crate::crash::{Crash, Dump, Meaning, RomId, Stack};
-use crate::elf::{Choice, Place, Program};
+use crate::elf::{Choice, Elf, Place, Program};
 use crate::rom;
 use crate::stop::Stop;
 use crate::unwind::{self, Registers, Step, Walk};
@@ -124,6 +124,23 @@ pub fn trace(crash: &Crash, choice: &Choice<'_>) -> Trace {
         .unwrap_or_default();
     trace.blame = blame::blame(crash, &exact, &trace.frames);
     trace
+}
+
+/// The functions at an address that a board prints by the way, innermost first. Nothing is said by another build than
+/// the one that the board has named, if it has.
+#[must_use]
+pub fn at(address: u32, elf_sha256: Option<&str>, candidates: &[Elf]) -> Vec<Frame> {
+    let is_it = |elf: &&Elf| elf_sha256.is_none_or(|named| elf.sha256().starts_with(named));
+    let program = candidates.iter().find(is_it).map(Elf::program);
+    let Some(program) = program.and_then(Result::ok) else {
+        return Vec::new();
+    };
+    let rom = RomId::default();
+    let look = Look { program, rom: &rom };
+    if !program.is_code(address) {
+        return Vec::new();
+    }
+    look.frames(address, Meaning::Exact, None)
 }
 
 struct Look<'a> {

@@ -4,6 +4,7 @@ import type { Desk } from "../desk.ts";
 import type { DeployArguments } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import { boardInformation, eraseFlash } from "./board.ts";
+import { showCrash } from "./monitor.ts";
 import { showPlan } from "./plan.ts";
 
 type Handler = (desk: Desk, given: DeployArguments) => Promise<unknown>;
@@ -15,4 +16,5 @@ export const shown: Partial<Record<string, Handler>> = {
   [Command.build]: (desk, given) => desk.jobs.build(given),
   [Command.boardInfo]: boardInformation,
   [Command.eraseFlash]: eraseFlash,
+  [Command.showCrash]: showCrash,
 };

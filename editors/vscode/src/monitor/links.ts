@@ -1,24 +1,39 @@
-/** Links of a monitor's lines: `/src/clock/main/main.c:42`, also where the file was compiled elsewhere. */
+/** Links of a monitor's lines: `/src/clock/main/main.c:42`, also where the file was compiled elsewhere, and addresses. */
 
 import * as vscode from "vscode";
 
 import type { MonitorTerminals } from "./terminals.ts";
 import type { Place } from "./places.ts";
-import { places } from "./places.ts";
+import { addresses, places } from "./places.ts";
 
 class Link extends vscode.TerminalLink {
   readonly place: Place;
 
-  constructor(place: Place) {
-    super(place.startIndex, place.length, "Open the line");
+  constructor(place: Place, what = "Open the line") {
+    super(place.startIndex, place.length, what);
     this.place = place;
   }
 }
 
 export function monitorLinks(terminals: MonitorTerminals): vscode.Disposable {
   return vscode.window.registerTerminalLinkProvider({
-    provideTerminalLinks: ({ terminal, line }) =>
-      terminals.has(terminal) ? places(line).map((place) => new Link(place)) : [],
+    async provideTerminalLinks({ terminal, line }) {
+      const port = terminals.port(terminal);
+      if (port === undefined) return [];
+      const links = places(line).map((place) => new Link(place));
+      const named = addresses(line);
+      const known = await terminals.places(
+        port,
+        named.map(({ address }) => address),
+      );
+      for (const at of named) {
+        const place = known.find(({ address }) => address === at.address);
+        if (!place) continue;
+        const file = vscode.Uri.parse(place.uri).fsPath;
+        links.push(new Link({ ...at, file, line: place.line + 1 }, place.function ?? undefined));
+      }
+      return links;
+    },
     async handleTerminalLink({ place }: Link) {
       const found = await find(place.file);
       if (!found) return;

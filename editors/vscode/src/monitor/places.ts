@@ -1,8 +1,11 @@
-/** Places in the sources that a line names. */
+/** Places in the sources, and addresses, that a line names. */
 
-export interface Place {
+export interface Named {
   startIndex: number;
   length: number;
+}
+
+export interface Place extends Named {
   file: string;
   line: number;
 }
@@ -14,5 +17,15 @@ export function places(text: string): Place[] {
     length: whole.length,
     file,
     line: Number(line),
+  }));
+}
+
+/** What may be the address of code. */
+export function addresses(text: string): (Named & { address: string })[] {
+  const found = text.matchAll(/\b0x[45][0-9a-fA-F]{7}\b/g);
+  return [...found].map(({ 0: whole, index }) => ({
+    startIndex: index,
+    length: whole.length,
+    address: whole.toLowerCase(),
   }));
 }

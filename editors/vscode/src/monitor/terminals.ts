@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 
-import type { MonitorNews } from "../protocol.ts";
+import type { AddressPlace, MonitorNews } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import type { Server } from "../server/connection.ts";
 import { label } from "../view/plain.ts";
@@ -67,8 +67,16 @@ export class MonitorTerminals implements vscode.Disposable {
     this.boards.get(port)?.terminal.show(true);
   }
 
-  has(terminal: vscode.Terminal): boolean {
-    return [...this.boards.values()].some((board) => board.terminal === terminal);
+  /** The port whose terminal it is. */
+  port(terminal: vscode.Terminal): string | undefined {
+    return [...this.boards].find(([, board]) => board.terminal === terminal)?.[0];
+  }
+
+  /** Where addresses are that its board has printed. */
+  async places(port: string, addresses: string[]): Promise<AddressPlace[]> {
+    if (addresses.length === 0) return [];
+    const asked = this.ask<{ places: AddressPlace[] }>(Command.monitorPlaces, { port, addresses });
+    return (await asked)?.places ?? [];
   }
 
   dispose(): void {
@@ -94,7 +102,7 @@ export class MonitorTerminals implements vscode.Disposable {
   }
 
   /** Of a server that is gone, or a monitor that has ended, nothing is to be told here. */
-  private async ask(command: string, argument: object): Promise<void> {
-    await this.server.run(command, argument).catch(() => undefined);
+  private ask<T>(command: string, argument: object): Promise<T | undefined> {
+    return this.server.run<T>(command, argument).catch(() => undefined);
   }
 }

@@ -205,6 +205,7 @@ export class Server {
       traceOutputChannel: this.parts.log,
       initializationOptions: () => ({
         notifications: ["status", "targets", "ports", "monitor"],
+        clipboard: true,
         workspaceTrusted: vscode.workspace.isTrusted,
       }),
       middleware: {

@@ -61,6 +61,14 @@ describe("a monitor", () => {
     await window.picture("board-crash");
   });
 
+  test("copies its backtrace", async () => {
+    await window.goTo(11, 5);
+    await window.page.keyboard.press("Control+.");
+    const copy = window.page.locator(".action-widget .monaco-list-row", { hasText: "Copy the" });
+    await copy.first().click();
+    await window.page.locator(".statusbar-item", { hasText: "the backtrace is copied" }).waitFor();
+  });
+
   test("goes on over the next deploy, which takes the crash away until it comes again", async () => {
     await window.command(DEPLOY);
     await window.says("up to date");
@@ -75,4 +83,47 @@ describe("a monitor", () => {
     await window.says("up to date");
     assert.equal(await window.page.locator(".terminal-wrapper.active").count(), 0);
   });
+});
+
+test("an address is a link, by the build that the board names", async () => {
+  const clock = project("clock", { "fbuild.build": "never" });
+  const log = "I (40) app_init: ELF file SHA256:  6d80bbfd2...\nI (50) app: from 0x400d0313\n";
+  clock.write("board.log", log);
+  clock.write(
+    ".vscode/settings.json",
+    JSON.stringify({
+      "fbuild.port": `sim:board.bin?log=${path.join(clock.path, "board.log")}`,
+      "fbuild.build": "never",
+      "fbuild.staleBuild": "ignore",
+      "terminal.integrated.gpuAcceleration": "off",
+    }),
+  );
+  fs.copyFileSync(
+    path.join(panics, "elf/clock-o0.elf"),
+    path.join(clock.path, "build/example.elf"),
+  );
+  clock.write("main/main.c", fs.readFileSync(path.join(panics, "src/clock/main/main.c"), "utf8"));
+  const window = await openSource(clock);
+  try {
+    const { page } = window;
+    await window.command(MONITOR);
+    await page.locator(".terminal-wrapper.active").waitFor();
+    await window.command(DEPLOY);
+    await window.says("full flash");
+    const rows = page.locator(".terminal-wrapper.active .xterm-rows");
+    const line = rows.filter({ hasText: "from 0x400d0313" });
+    await line.waitFor();
+    const there = page.locator(".statusbar-item", { hasText: "Ln 11, Col 1" });
+    // A link is there once the mouse has been.
+    for (let n = 0; (await there.count()) === 0; n++) {
+      assert.ok(n < 20, "no link leads to the line");
+      await page.keyboard.down("Control");
+      await window.clickWords(line, "0x400d0313").catch(() => undefined);
+      await page.keyboard.up("Control");
+      await there.waitFor({ timeout: 1500 }).catch(() => undefined);
+    }
+  } finally {
+    await window.close();
+    clock.remove();
+  }
 });

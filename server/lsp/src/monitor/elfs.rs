@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use fbuild_monitor::crash::Crash;
 use fbuild_monitor::elf::{Elf, choose};
-use fbuild_monitor::trace::{Trace, trace};
+use fbuild_monitor::trace::{self, Frame, Trace, trace};
 use fbuild_project::discover::{Environment, discover};
 use fbuild_project::file::{self, ELF_LIMIT, ReadError};
 use fbuild_project::target::Target;
@@ -62,6 +62,18 @@ impl Elfs {
 
     /// What a crash's addresses mean, by the file that fits.
     pub(crate) fn trace(&mut self, crash: &Crash) -> Trace {
+        self.look();
+        trace(crash, &choose(crash, &self.files))
+    }
+
+    /// The functions at an address, by the build that the board has named, if it has.
+    pub(crate) fn at(&mut self, address: u32, elf_sha256: Option<&str>) -> Vec<Frame> {
+        self.look();
+        trace::at(address, elf_sha256, &self.files)
+    }
+
+    /// Reads what builds have made since.
+    fn look(&mut self) {
         let project = self.project.as_ref();
         let paths = project.map(|(directory, first)| beside_targets(directory, first.as_ref()));
         for path in paths.unwrap_or_default() {
@@ -74,7 +86,6 @@ impl Elfs {
                 tracing::debug!(path = %path.display(), %error, "an ELF file");
             }
         }
-        trace(crash, &choose(crash, &self.files))
     }
 
     fn load(&mut self, path: &Path) -> Result<(), ReadError> {

@@ -31,7 +31,7 @@ use crate::explain::Asked;
 use crate::port;
 
 /// Names of all commands, as `initialize` announces them.
-pub(crate) const NAMES: [&str; 23] = [
+pub(crate) const NAMES: [&str; 24] = [
     "fbuild.server.deploy",
     "fbuild.server.verify",
     "fbuild.server.plan",
@@ -50,6 +50,7 @@ pub(crate) const NAMES: [&str; 23] = [
     "fbuild.server.monitor.reset",
     "fbuild.server.monitor.read",
     "fbuild.server.monitor.list",
+    "fbuild.server.monitor.places",
     "fbuild.server.monitor.showCrash",
     "fbuild.server.monitor.dismiss",
     "fbuild.server.jobs",
@@ -117,6 +118,7 @@ pub(crate) async fn run(
         "fbuild.server.monitor.reset" => monitor::reset(desk, fields).await,
         "fbuild.server.monitor.read" => monitor::read(desk, fields).await,
         "fbuild.server.monitor.list" => monitor::list(desk),
+        "fbuild.server.monitor.places" => monitor::places(desk, fields).await,
         "fbuild.server.monitor.showCrash" => crash::show(desk, fields).await,
         "fbuild.server.monitor.dismiss" => crash::dismiss(desk, fields),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),

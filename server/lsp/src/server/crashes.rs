@@ -151,25 +151,31 @@ impl Crashes {
     }
 
     /// What can be done about the crashes on these lines.
-    pub(crate) fn actions(&self, uri: &str, range: Range) -> Vec<CodeAction> {
+    pub(crate) fn actions(&self, uri: &str, range: Range, copies: bool) -> Vec<CodeAction> {
         let meets = |shown: Range| {
             range.start.line <= shown.start.line && shown.start.line <= range.end.line
         };
-        self.at(uri, meets, Shown::actions)
+        self.at(uri, meets, |shown| shown.actions(copies))
             .into_iter()
             .flatten()
             .collect()
     }
 
     /// What is known of the crash on a line, or of the last one, for a page of its own.
-    pub(crate) fn page(&self, uri: Option<&str>, line: Option<u32>) -> Option<String> {
+    /// `is_short`: without what the board had printed before.
+    pub(crate) fn page(
+        &self,
+        uri: Option<&str>,
+        line: Option<u32>,
+        is_short: bool,
+    ) -> Option<String> {
         let by_port = self.by_port();
         let shown = by_port.values().flatten().filter(|shown| {
             uri.is_none_or(|uri| shown.found.uri.as_str() == uri)
                 && line.is_none_or(|line| shown.range.start.line == line)
         });
         let last = shown.max_by_key(|shown| shown.last)?;
-        Some(last.page())
+        Some(last.page(is_short))
     }
 
     fn at<T>(
@@ -260,15 +266,19 @@ impl Shown {
         )
     }
 
-    fn page(&self) -> String {
+    fn page(&self, is_short: bool) -> String {
         let Found { lines, log, .. } = &self.found;
-        let text = format!("{}\n\n{}\n\n{log}", self.title(), lines.join("\n"));
+        let mut text = format!("{}\n\n{}\n", self.title(), lines.join("\n"));
+        if !is_short {
+            text += "\n";
+            text += log;
+        }
         plain::lines(&text).into_owned()
     }
 
-    fn actions(&self) -> Vec<CodeAction> {
+    fn actions(&self, copies: bool) -> Vec<CodeAction> {
         let about = json!({"uri": self.found.uri, "line": self.range.start.line});
-        let action = |title: &str, command: &str| CodeAction {
+        let action = |title: &str, command: &str, about: &Value| CodeAction {
             title: title.to_owned(),
             kind: Some(CodeActionKind::QUICKFIX),
             diagnostics: Some(vec![self.diagnostic()]),
@@ -279,10 +289,12 @@ impl Shown {
             }),
             ..CodeAction::default()
         };
-        vec![
-            action("Show the crash and the log before it", "showCrash"),
-            action("Dismiss the crash", "dismiss"),
-        ]
+        let show = action("Show the crash and the log before it", "showCrash", &about);
+        let dismiss = action("Dismiss the crash", "dismiss", &about);
+        let mut copying = about;
+        copying["copy"] = true.into();
+        let copy = copies.then(|| action("Copy the backtrace", "showCrash", &copying));
+        [show].into_iter().chain(copy).chain([dismiss]).collect()
     }
 }
 
@@ -403,7 +415,7 @@ mod tests {
             "{text}"
         );
         let range = Range::new(Position::new(10, 0), Position::new(10, 0));
-        let actions = crashes.actions(URI, range);
+        let actions = crashes.actions(URI, range, false);
         let commands = actions
             .iter()
             .map(|it| it.command.as_ref().unwrap().command.as_str());
@@ -414,10 +426,10 @@ mod tests {
                 "fbuild.server.monitor.dismiss"
             ]
         );
-        let page = crashes.page(Some(URI), Some(10)).unwrap();
+        let page = crashes.page(Some(URI), Some(10), false).unwrap();
         assert!(page.ends_with("I (300) app: up\n"), "{page}");
         assert!(crashes.dismiss(Some(URI), Some(11)).is_empty());
         assert_eq!(crashes.dismiss(Some(URI), Some(10)).len(), 1);
-        assert_eq!(crashes.page(None, None), None);
+        assert_eq!(crashes.page(None, None, false), None);
     }
 }

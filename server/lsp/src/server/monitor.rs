@@ -142,6 +142,7 @@ fn thread(
         screen,
         clock,
         is_lent: false,
+        elf_sha256: None,
     };
     if let Some(job) = job {
         listening.is_lent(&job);
@@ -166,6 +167,8 @@ struct Listening<'a> {
     screen: Screen,
     clock: WallClock,
     is_lent: bool,
+    /// The first digits of the running build's hash, as the board printed them.
+    elf_sha256: Option<String>,
 }
 
 impl Listening<'_> {
@@ -224,6 +227,9 @@ impl Listening<'_> {
             }
             Order::Reset(answer) => {
                 let _ = answer.send(self.listener.reset());
+            }
+            Order::Places(addresses, answer) => {
+                let _ = answer.send(self.places(&addresses));
             }
             Order::Lend(loan, borrower) => {
                 let Loan { what, target } = *loan;
@@ -319,6 +325,9 @@ impl Listening<'_> {
                     events.push(self.line(&line));
                 }
                 Item::Boot(BootFact::Reset(reset)) => events.push(MonitorEvent::reset(&reset)),
+                Item::Boot(BootFact::ElfSha256(digits)) => self.elf_sha256 = Some(digits),
+                // Who boots has not said yet what.
+                Item::Boot(BootFact::Rom { .. }) => self.elf_sha256 = None,
                 Item::Boot(_) => {}
                 Item::Crash(crash) => {
                     let trace = self.elfs.trace(&crash);

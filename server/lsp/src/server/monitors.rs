@@ -14,6 +14,7 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_link::Link;
 use fbuild_link::port_name::PortName;
 use fbuild_project::target::Target;
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use crate::monitor::rate::Rate;
@@ -26,6 +27,8 @@ pub(crate) enum Order {
     Send(Vec<u8>, oneshot::Sender<Result<(), Failure>>),
     /// To reset the board.
     Reset(oneshot::Sender<Result<(), Failure>>),
+    /// To say where these addresses are in the sources of this machine.
+    Places(Vec<u32>, oneshot::Sender<Vec<Value>>),
     /// To lend its link; `None`: it has none.
     Lend(Box<Loan>, Sender<Option<Box<dyn Link>>>),
     /// To go on: with this link, or with the port.

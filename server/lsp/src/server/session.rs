@@ -43,6 +43,8 @@ pub(crate) struct Wants {
     pub(crate) ports: bool,
     pub(crate) targets: bool,
     pub(crate) monitor: bool,
+    /// To put what is to be copied onto the clipboard.
+    pub(crate) copies: bool,
 }
 
 impl Capabilities {
@@ -75,6 +77,7 @@ impl Capabilities {
                 ports: asked("ports"),
                 targets: asked("targets"),
                 monitor: asked("monitor"),
+                copies: options["clipboard"] == true,
             },
             refreshes: Refreshes {
                 lenses: is_on("/workspace/codeLens/refreshSupport"),
@@ -179,7 +182,10 @@ mod tests {
             "workspace": {"configuration": true, "didChangeWatchedFiles": {"dynamicRegistration": true}},
             "experimental": {"fbuild": {"notifications": ["targets"]}},
         });
-        let said = Capabilities::of(&capabilities, &json!({"notifications": ["status", 7]}));
+        let said = Capabilities::of(
+            &capabilities,
+            &json!({"notifications": ["status", 7], "clipboard": true}),
+        );
         assert!(said.work_done_progress && said.configuration && said.registers_files);
         assert!(!said.registers_configuration);
         let wants = Wants {
@@ -187,6 +193,7 @@ mod tests {
             ports: false,
             targets: true,
             monitor: false,
+            copies: true,
         };
         assert_eq!(said.wants, wants);
         for nothing in [json!(null), json!([]), json!({"window": 5})] {

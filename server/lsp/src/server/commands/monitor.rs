@@ -148,6 +148,27 @@ pub(super) async fn reset(desk: &Desk, fields: Fields) -> Result<Value, CommandE
     order(desk, fields, Order::Reset).await
 }
 
+/// Where addresses that the board has printed are in the sources.
+pub(super) async fn places(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+    const ADDRESSES_MAX: usize = 100;
+    let named_ones: Vec<String> = fields.get("addresses")?.unwrap_or_default();
+    let number = |text: &String| u32::from_str_radix(text.strip_prefix("0x")?, 16).ok();
+    let addresses = named_ones.iter().filter_map(number).take(ADDRESSES_MAX);
+    let addresses = addresses.collect();
+    let mut port = None;
+    let places = match named(desk, fields, &mut port).await? {
+        Ok(monitor) => {
+            let (sender, answer) = oneshot::channel();
+            monitor.order(Order::Places(addresses, sender));
+            answer.await.map_err(|_| ended(&monitor.port))
+        }
+        Err(failure) => Err(failure),
+    };
+    let error = places.as_ref().err().map(Problem::from);
+    let places = places.unwrap_or_default();
+    to_value(json!({ "port": port, "places": places, "error": to_value(error)? }))
+}
+
 async fn order(
     desk: &Desk,
     fields: Fields,

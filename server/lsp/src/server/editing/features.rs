@@ -103,7 +103,11 @@ pub(crate) async fn actions(
     range: Range,
     context: &CodeActionContext,
 ) -> Option<Vec<CodeActionOrCommand>> {
-    let mut actions = desk.crashes.actions(uri.as_str(), range);
+    let mut actions = desk.crashes.actions(
+        uri.as_str(),
+        range,
+        desk.session.capabilities().wants.copies,
+    );
     let helped = of_format(desk, uri, range, context).await;
     let is_helped = helped.is_some() || !actions.is_empty();
     actions.extend(helped.unwrap_or_default());

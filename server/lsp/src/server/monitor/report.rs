@@ -7,7 +7,7 @@ use fbuild_monitor::crash::{Crash, Dump, Severity};
 use fbuild_monitor::trace::{Frame, Trace};
 use fbuild_project::plain;
 use lsp_types::{DiagnosticRelatedInformation, Location, Position, Range, Registration};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Listening;
 use crate::explain::{self, Text};
@@ -17,6 +17,8 @@ use crate::monitor::told::{short, told};
 use crate::server::crashes::Found;
 use crate::server::crashes::place::{Scene, Spot};
 use crate::server::desk::Desk;
+use crate::server::editor::Answer;
+use crate::server::pages;
 use crate::server::uri;
 
 /// Lines before a crash that are kept with it, and what of them.
@@ -68,6 +70,24 @@ impl Listening<'_> {
             None => crash.repeats == 1,
         };
         self.say(text, is_news, is_shown);
+    }
+
+    /// Where addresses are, as far as the files are here.
+    pub(super) fn places(&mut self, addresses: &[u32]) -> Vec<Value> {
+        let scene = self.scene();
+        let mut places = Vec::new();
+        for &address in addresses {
+            let frames = self.elfs.at(address, self.elf_sha256.as_deref());
+            let found = frames.iter().find_map(|frame| {
+                let spot = scene.of(frame)?;
+                Some(json!({
+                    "address": format!("{address:#010x}"), "function": frame.function,
+                    "uri": uri::of(&spot.path)?, "line": spot.number(),
+                }))
+            });
+            places.extend(found);
+        }
+        places
     }
 
     fn scene(&self) -> Scene {
@@ -123,11 +143,16 @@ impl Listening<'_> {
         let desk = self.desk.clone();
         let port = self.seat.monitor.port.clone();
         let number = desk.jobs.number();
+        let before = if is_shown {
+            String::new()
+        } else {
+            self.log_before()
+        };
         self.desk.runtime.spawn(async move {
-            let wants_status = desk.session.capabilities().wants.status;
+            let capabilities = desk.session.capabilities();
             let log = format!("{}\n{}", text.sentence, text.lines.join("\n"));
-            let alert = (!wants_status && !is_shown && is_news).then(|| text.sentence.clone());
-            if wants_status {
+            let alert = (!is_shown && is_news).then(|| text.sentence.clone());
+            if capabilities.wants.status {
                 let status = json!({
                     "job": number, "kind": "monitor", "state": "failed", "target": null, "port": port,
                     "chip": null, "phase": null, "region": null, "percent": 100, "leftMs": null,
@@ -139,8 +164,15 @@ impl Listening<'_> {
             if is_news {
                 desk.editor.log(true, &log).await;
             }
-            if let Some(alert) = alert {
-                desk.editor.alert(&alert).await;
+            match alert {
+                Some(alert) if capabilities.shows_documents => {
+                    let show = ["Show the crash and the log before it".to_owned()];
+                    if let Answer::Chosen(_) = desk.editor.ask(true, &alert, &show).await {
+                        pages::show_crash(&desk, format!("{log}\n\n{before}")).await;
+                    }
+                }
+                Some(alert) => desk.editor.alert(&alert).await,
+                None => {}
             }
         });
     }

@@ -156,7 +156,9 @@ async fn a_crash_is_a_diagnostic_of_the_line_that_caused_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_of_the_line_or_a_word_takes_it_away() {
     let state = tempfile::tempdir().unwrap();
-    let mut client = start(state.path(), &crash(), |builder| builder).await;
+    let options = json!({"clipboard": true});
+    let builder = |builder: Builder| builder.with_options(&options);
+    let mut client = start(state.path(), &crash(), builder).await;
     let uri = file_uri(&client.folder.path().join("main/main.c"));
     let document = json!({"uri": uri, "languageId": "c", "version": 1, "text": "…"});
     client
@@ -190,7 +192,20 @@ async fn an_edit_of_the_line_or_a_word_takes_it_away() {
         .collect();
     assert_eq!(
         titles,
-        ["Show the crash and the log before it", "Dismiss the crash"]
+        [
+            "Show the crash and the log before it",
+            "Copy the backtrace",
+            "Dismiss the crash"
+        ]
+    );
+    let copy = json!({"command": actions[1]["command"]["command"], "arguments": actions[1]["command"]["arguments"]});
+    let id = client.request("workspace/executeCommand", &copy).await;
+    let copied = client.answer(id).await["result"].clone();
+    assert_eq!(copied["shown"], false);
+    let copied = copied["text"].as_str().unwrap();
+    assert!(
+        copied.contains("tick at") && !copied.contains("Guru Meditation"),
+        "{copied}"
     );
     let show = json!({"command": actions[0]["command"]["command"], "arguments": actions[0]["command"]["arguments"]});
     let id = client.request("workspace/executeCommand", &show).await;
@@ -272,6 +287,59 @@ async fn a_crash_of_another_build_is_told_without_a_line() {
     let said = log["params"]["message"].as_str().unwrap();
     assert!(said.contains("the board runs another build"), "{said}");
     client.leave().await;
+}
+
+/// One that has a status, too: a word there is easily missed. A button leads to what the board had said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_without_a_line_is_shown_by_a_button() {
+    let state = tempfile::tempdir().unwrap();
+    let other = crash().replace("6d80bbfd2", "0123456789");
+    let options = json!({"notifications": ["status"]});
+    let builder = |builder: Builder| builder.with_options(&options).with_documents();
+    let mut client = start(state.path(), &other, builder).await;
+    run(&mut client).await;
+    let asked = client.message("window/showMessageRequest").await;
+    let action = asked["params"]["actions"][0].clone();
+    assert_eq!(action["title"], "Show the crash and the log before it");
+    client.reply(&asked["id"], &action).await;
+    let page = client.message("window/showDocument").await;
+    client.reply(&page["id"], &json!({"success": true})).await;
+    assert_eq!(
+        page["params"]["uri"],
+        file_uri(&state.path().join("crash.txt"))
+    );
+    let text = std::fs::read_to_string(state.path().join("crash.txt")).unwrap();
+    assert!(text.contains("the board runs another build"), "{text}");
+    assert!(text.contains("Guru Meditation Error"), "{text}");
+    client.message("window/logMessage").await;
+    client.leave_with_unread(&["fbuild/status"]).await;
+}
+
+/// An address that the board prints by the way is a place, by the build that the board has named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_are_places() {
+    let state = tempfile::tempdir().unwrap();
+    let named = |sha256: &str| format!("I (40) app_init: ELF file SHA256:  {sha256}...\nready\n");
+    for (sha256, is_known) in [("6d80bbfd2", true), ("0123456789", false)] {
+        let mut client = start(state.path(), &named(sha256), |builder| builder).await;
+        run(&mut client).await;
+        let wait = json!({"until": "ready", "timeoutMs": 30_000});
+        let read = command(&mut client, "monitor.read", &wait).await;
+        assert_eq!(read["reason"], "matched", "{read}");
+        // What the crash's backtrace begins with.
+        let asked = json!({"addresses": ["0x400d0313", "0x00000004", "nonsense"]});
+        let found = command(&mut client, "monitor.places", &asked).await;
+        if is_known {
+            assert_eq!(found["places"][0]["function"], "digit_of", "{found}");
+            assert_eq!(found["places"][0]["line"], 10);
+            let uri = file_uri(&client.folder.path().join("main/main.c"));
+            assert_eq!(found["places"][0]["uri"], uri);
+            assert_eq!(found["places"].as_array().unwrap().len(), 1);
+        } else {
+            assert_eq!(found["places"], json!([]));
+        }
+        client.leave().await;
+    }
 }
 
 /// A client that sends only documents with help is asked for the file of a crash.

@@ -27,6 +27,7 @@ pub(super) struct Builder {
     boards: Arc<dyn Boards>,
     patience: Patience,
     shows_progress: bool,
+    shows_documents: bool,
     capabilities: Value,
     general: Value,
     text_document: Value,
@@ -47,6 +48,7 @@ impl Builder {
             boards,
             patience,
             shows_progress: false,
+            shows_documents: false,
             capabilities: json!({}),
             general: json!({}),
             text_document: json!({}),
@@ -95,6 +97,11 @@ impl Builder {
         self
     }
 
+    pub(super) fn with_documents(mut self) -> Self {
+        self.shows_documents = true;
+        self
+    }
+
     pub(super) fn with_patience(mut self, client: Duration) -> Self {
         self.patience.client = client;
         self
@@ -114,7 +121,10 @@ impl Builder {
             "rootUri": uri,
             "workspaceFolders": [{"uri": uri, "name": "project"}],
             "capabilities": {
-                "window": {"workDoneProgress": shows_progress},
+                "window": {
+                    "workDoneProgress": shows_progress,
+                    "showDocument": {"support": self.shows_documents},
+                },
                 "workspace": self.capabilities,
                 "general": self.general,
                 "textDocument": self.text_document,
