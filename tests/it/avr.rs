@@ -1,5 +1,6 @@
 //! AVR boards: our simulated one driven by unmodified avrdude.
 
+mod deploys;
 mod made;
 mod tools;
 

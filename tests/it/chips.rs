@@ -91,7 +91,7 @@ fn check(chip: Chip, bench: &Bench, sizes: Sizes, expected: Wrote) {
     let first = bench.deploy(&request);
     first.assert_message("deploy succeeded (full flash)");
     assert_eq!(first.outcome(), OutcomeKind::FullFlash, "{chip}");
-    assert_eq!(first.report.chip, Some(chip));
+    assert_eq!(first.report.chip, Some(chip.into()));
     assert_eq!(wrote(&first), expected, "{chip}: {n_sectors} sectors");
     first.assert_holds(&build);
     first.assert_within_plan();

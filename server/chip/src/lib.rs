@@ -86,6 +86,41 @@ impl Chip {
     }
 }
 
+/// What is on a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Device {
+    Esp(Chip),
+    Avr(&'static avr::Part),
+}
+
+impl Device {
+    /// Name as build tools write it: `esp32c3`, `atmega328p`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Esp(chip) => chip.name(),
+            Self::Avr(part) => part.name,
+        }
+    }
+}
+
+impl From<Chip> for Device {
+    fn from(chip: Chip) -> Self {
+        Self::Esp(chip)
+    }
+}
+
+/// Name as its maker writes it.
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Esp(chip) => chip.fmt(f),
+            Self::Avr(part) => part.fmt(f),
+        }
+    }
+}
+
 /// Name as Espressif writes it: `ESP32-C3`.
 impl fmt::Display for Chip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,10 @@
 //! One deploy from start to end, whichever backend carries it out. Start at [`Job::run`].
 
 use crate::failure::DeployError;
-use crate::image::{BoardFacts, Image, LoadedImages};
+use crate::image::Image;
 use crate::job::Job;
 use crate::plan::Plan;
-use crate::request::{Choice, Mode, Request};
-use fbuild_project::input_error::InputError;
+use crate::request::Mode;
 
 /// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
 const TRIES_AGAIN: u32 = 2;
@@ -13,39 +12,47 @@ const TRIES_AGAIN: u32 = 2;
 /// Who carries out the steps of a deploy: this program in the loader's own protocol, esptool, or a device
 /// that takes its firmware over the air. It has the board from when it is made until it leaves.
 pub(crate) trait Backend {
-    /// What it can carry of what was asked for.
-    fn choose(request: &Request) -> Result<Choice, InputError> {
-        Ok(Choice {
-            regions: request.regions.clone(),
-            note: None,
-        })
-    }
+    /// All input, read and checked.
+    type Loaded;
+    /// What decides what may be written to a board.
+    type Facts;
+
+    /// Reads all input that it can carry, and checks it, before anything else is done.
+    fn load(job: &mut Job<'_>) -> Result<Self::Loaded, DeployError>;
 
     /// Asks the board everything that decides what may be written, and tells the journal.
     fn identify(
         &mut self,
         job: &mut Job<'_>,
-        loaded: &LoadedImages,
-    ) -> Result<BoardFacts, DeployError>;
+        loaded: &Self::Loaded,
+    ) -> Result<Self::Facts, DeployError>;
+
+    /// The images as they are to be on this board. What may not go onto it is refused.
+    fn images(
+        &self,
+        job: &mut Job<'_>,
+        loaded: &Self::Loaded,
+        facts: &Self::Facts,
+    ) -> Result<Vec<Image>, DeployError>;
 
     /// Makes the job's survey of what is to be compared and written.
     fn survey(
         &mut self,
         job: &mut Job<'_>,
         images: Vec<Image>,
-        facts: &BoardFacts,
+        facts: &Self::Facts,
     ) -> Result<(), DeployError>;
 
     /// Gives every region of the survey that can be compared its verdict.
-    fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError>;
+    fn compare(&mut self, job: &mut Job<'_>, loaded: &Self::Loaded) -> Result<(), DeployError>;
 
     /// Looks at what the board holds besides, by [`Job::look`]; a board that cannot be looked at decides
     /// itself whether it starts what it is given.
     fn look(
         &mut self,
         job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
+        loaded: &Self::Loaded,
+        facts: &Self::Facts,
     ) -> Result<(), DeployError>;
 
     /// Gets ready to write what differs, where there is something to get ready: what a plan costs is
@@ -83,7 +90,7 @@ impl Job<'_> {
         &mut self,
         connect: impl FnOnce(&mut Self) -> Result<B, DeployError>,
     ) -> Result<(), DeployError> {
-        let loaded = self.load(&B::choose(self.request)?)?;
+        let loaded = B::load(self)?;
         let mut backend = connect(self)?;
         let mut result = self.run_on_board(&mut backend, &loaded);
         for tried in 0..TRIES_AGAIN {
@@ -97,13 +104,13 @@ impl Job<'_> {
         backend.leave(self, result)
     }
 
-    fn run_on_board(
+    fn run_on_board<B: Backend>(
         &mut self,
-        backend: &mut impl Backend,
-        loaded: &LoadedImages,
+        backend: &mut B,
+        loaded: &B::Loaded,
     ) -> Result<(), DeployError> {
         let facts = backend.identify(self, loaded)?;
-        let images = self.images_for(loaded, &facts)?;
+        let images = backend.images(self, loaded, &facts)?;
         backend.survey(self, images, &facts)?;
         backend.compare(self, loaded)?;
         backend.look(self, loaded, &facts)?;

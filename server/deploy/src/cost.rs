@@ -302,6 +302,42 @@ impl Measured {
     }
 }
 
+/// What an AVR part's pages cost, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct PageCosts {
+    /// Reading one.
+    pub read_s: f64,
+    /// Writing one.
+    pub write_s: f64,
+}
+
+impl PageCosts {
+    /// By the boot loader's baud rate and the time that an answer takes at least.
+    #[must_use]
+    pub fn new(page_bytes: u32, baud: u32, round_trip: Duration) -> Self {
+        /// Erasing and writing one, where erasing hides behind the wire. Source: data sheets.
+        const PROGRAM_S: f64 = 0.0045;
+        /// Bytes of the requests and answers around a page.
+        const AROUND: u32 = 13;
+        let wire_s = f64::from(page_bytes + AROUND) * BITS_PER_BYTE / f64::from(baud);
+        let read_s = wire_s + round_trip.as_secs_f64();
+        Self {
+            read_s,
+            write_s: read_s + PROGRAM_S,
+        }
+    }
+
+    /// What the planner weighs: a page more is never cheaper.
+    #[must_use]
+    pub fn write_costs(&self) -> crate::plan::WriteCosts {
+        crate::plan::WriteCosts {
+            run_s: 0.0,
+            sector_s: self.write_s,
+            block_s: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use fbuild_loader::cancel::CancelToken;
 
+use crate::avr::{Avr, not_for_avr};
 use crate::espota::Espota;
 use crate::esptool::{Esptool, Reach, Serve};
 use crate::event::Event;
@@ -20,10 +21,14 @@ pub fn deploy(
     events: &mut dyn FnMut(Event),
     cancel: &CancelToken,
 ) -> Report {
-    Job::report_of(request, events, cancel, |job| match request.carrier() {
-        Backend::Native => job.run(|job| Native::connect(job, open)),
-        Backend::Esptool => job.run(|job| Esptool::connect(job, Reach::Port(open))),
-        Backend::Espota => job.run(Espota::connect),
+    Job::report_of(request, events, cancel, |job| {
+        match (request.carrier(), request.target.avr) {
+            (Backend::Native, None) => job.run(|job| Native::connect(job, open)),
+            (Backend::Native, Some(avr)) => job.run(|job| Avr::connect(job, avr, open)),
+            (Backend::Esptool, None) => job.run(|job| Esptool::connect(job, Reach::Port(open))),
+            (carrier, Some(avr)) => Err(not_for_avr(carrier, &request.target.name, avr)),
+            (Backend::Espota, None) => job.run(Espota::connect),
+        }
     })
 }
 
@@ -35,7 +40,8 @@ pub fn deploy_served(
     events: &mut dyn FnMut(Event),
     cancel: &CancelToken,
 ) -> Report {
-    Job::report_of(request, events, cancel, |job| {
-        job.run(|job| Esptool::connect(job, Reach::Served(serve)))
+    Job::report_of(request, events, cancel, |job| match request.target.avr {
+        None => job.run(|job| Esptool::connect(job, Reach::Served(serve))),
+        Some(avr) => Err(not_for_avr(Backend::Esptool, &request.target.name, avr)),
     })
 }

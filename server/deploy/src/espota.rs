@@ -42,7 +42,7 @@ use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
 use crate::job::survey::Survey;
 use crate::plan::Plan;
-use crate::request::{Choice, Mode, Request};
+use crate::request::Mode;
 
 /// How long a device may be busy with other things before it answers an invitation.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -134,11 +134,16 @@ fn not_comparable() -> InputError {
 }
 
 impl Backend for Espota {
-    fn choose(request: &Request) -> Result<Choice, InputError> {
+    type Loaded = LoadedImages;
+    type Facts = BoardFacts;
+
+    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
+        let request = job.request;
         if request.mode == Mode::Verify {
-            return Err(not_comparable());
+            return Err(not_comparable().into());
         }
-        choice::choose(&request.target, request.regions.as_deref())
+        let asked = request.regions.as_deref();
+        job.load(&choice::choose(&request.target, asked)?)
     }
 
     /// Nobody says who is there. The device itself refuses an app for another chip.
@@ -149,6 +154,15 @@ impl Backend for Espota {
     ) -> Result<BoardFacts, DeployError> {
         self.table = loaded.table().cloned();
         Ok(BoardFacts::new(loaded.chip().unwrap_or(Chip::Esp32)))
+    }
+
+    fn images(
+        &self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        job.images_for(loaded, facts)
     }
 
     fn survey(

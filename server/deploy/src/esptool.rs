@@ -41,7 +41,7 @@ use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
 use crate::plan::Plan;
-use crate::request::Open;
+use crate::request::{Choice, Open};
 
 /// What pyserial says of such a name without a number is of no help.
 fn check_name(port: &str) -> Result<(), OpenError> {
@@ -103,8 +103,24 @@ impl<'r> Esptool<'r> {
 }
 
 impl Backend for Esptool<'_> {
+    type Loaded = LoadedImages;
+    type Facts = BoardFacts;
+
+    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
+        job.load(&Choice::as_asked(job.request))
+    }
+
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
         identify::identify(job, self)
+    }
+
+    fn images(
+        &self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        job.images_for(loaded, facts)
     }
 
     fn survey(

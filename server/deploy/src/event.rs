@@ -21,7 +21,7 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
     /// The chip.
-    pub chip: fbuild_chip::Chip,
+    pub chip: fbuild_chip::Device,
     /// Factory MAC address as people write it, where it can be read.
     pub mac: Option<String>,
     /// Chip revision, major * 100 + minor, where it can be read.

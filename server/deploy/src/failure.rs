@@ -8,7 +8,7 @@ use fbuild_project::remedy::{Remedy, Way};
 
 use crate::espota::error::OtaError;
 use crate::esptool::error::EsptoolError;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Unit};
 
 /// Code of the failure of a deploy that was to keep the data on the board and could not.
 pub const DATA_LOSS: &str = "data-loss";
@@ -32,10 +32,12 @@ pub enum DeployError {
     #[error(transparent)]
     Ota(#[from] OtaError),
     /// What was written does not read back, twice.
-    #[error("{region}: {} written twice and still not right: {}", sectors_text(.offsets), offsets_text(.offsets))]
+    #[error("{region}: {} written twice and still not right: {}", units_text(*.unit, .offsets), offsets_text(.offsets))]
     NotProved {
         /// The region.
         region: String,
+        /// What it is counted in.
+        unit: Unit,
         /// Flash offsets of the sectors that do not read back.
         offsets: Vec<u32>,
     },
@@ -57,11 +59,12 @@ impl From<InputError> for DeployError {
     }
 }
 
-fn sectors_text(offsets: &[u32]) -> String {
+fn units_text(unit: Unit, offsets: &[u32]) -> String {
+    let noun = unit.noun();
     if offsets.len() == 1 {
-        "1 sector was".to_owned()
+        format!("1 {noun} was")
     } else {
-        format!("{} sectors were", offsets.len())
+        format!("{} {noun}s were", offsets.len())
     }
 }
 
@@ -187,12 +190,15 @@ impl DeployError {
             Self::Loader(error) => loader_advice(&error),
             Self::Esptool(error) => error.advice(),
             Self::Ota(error) => error.advice(),
-            Self::NotProved { .. } => (
+            Self::NotProved { unit, .. } => (
                 "not-proved",
                 false,
-                "the flash chip may be worn out or badly powered: try another cable and supply; if \
-                 the same sectors fail again, replace the board"
-                    .into(),
+                format!(
+                    "the flash chip may be worn out or badly powered: try another cable and supply; if \
+                     the same {}s fail again, replace the board",
+                    unit.noun()
+                )
+                .into(),
             ),
             Self::DataLoss { .. } => (
                 DATA_LOSS,

@@ -18,10 +18,14 @@ mod start;
 
 use std::sync::Arc;
 
+use crate::outcome::Unit;
+
 pub(crate) use board::THREE_BYTE_END;
 pub use board::{BoardFacts, Standing};
+pub(crate) use load::select;
 pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
+pub(crate) use read::{not_empty, remedy};
 pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is_app};
 
 /// A region's bytes as they will be in flash: header patched, padded with FF.
@@ -36,6 +40,8 @@ pub struct Image {
     pub len_bytes: usize,
     /// How they are to be in flash.
     pub standing: Standing,
+    /// What they are compared and written in.
+    pub unit: Unit,
 }
 
 impl Image {

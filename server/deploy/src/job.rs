@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::failure::DeployError;
 use crate::image::{self, BoardFacts, Image, LoadedImages};
 use crate::old_images::OldImages;
-use crate::outcome::Report;
+use crate::outcome::{Report, Unit};
 use crate::plan::{Plan, Surveyed, plan};
 use crate::request::{Choice, Mode, Request};
 use crate::search::{SAMPLED_FROM, Sector};
@@ -34,7 +34,7 @@ pub(crate) struct Job<'a> {
     /// What is to be written, and what is known of the board. Empty until the board is known.
     pub(crate) survey: Survey,
     /// Only a part of the build was asked for.
-    subset: bool,
+    pub(crate) subset: bool,
     pub(crate) in_place: InPlace,
 }
 
@@ -161,7 +161,7 @@ impl<'a> Job<'a> {
                 sectors,
             })
             .collect();
-        let mut plan = plan(&surveyed, &self.survey.measured.write_costs());
+        let mut plan = plan(&surveyed, &self.survey.write_costs());
         for (n, region) in self.survey.regions.iter().enumerate() {
             if let Some(differences) = &region.differences {
                 plan.replace(n, &differences.units);
@@ -174,7 +174,9 @@ impl<'a> Job<'a> {
     pub(crate) fn conclude(&mut self) {
         if let Some(dir) = &self.request.old_images {
             let provable = self.survey.regions.iter().filter(|region| region.provable);
-            let worth = provable.filter(|region| region.sectors.len() >= SAMPLED_FROM);
+            let worth = provable.filter(|region| {
+                region.sectors.len() >= SAMPLED_FROM && region.image.unit == Unit::Sector
+            });
             worth.for_each(|region| OldImages::new(dir).keep(&region.image.bytes));
         }
         if self.survey.regions.iter().all(|region| region.provable) {

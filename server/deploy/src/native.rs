@@ -25,7 +25,7 @@ use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::job::Job;
 use crate::job::survey::Survey;
 use crate::plan::Plan;
-use crate::request::Open;
+use crate::request::{Choice, Open};
 
 /// A board whose loader answers.
 pub(crate) struct Native {
@@ -52,12 +52,28 @@ impl Native {
 }
 
 impl Backend for Native {
+    type Loaded = LoadedImages;
+    type Facts = BoardFacts;
+
+    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
+        job.load(&Choice::as_asked(job.request))
+    }
+
     fn identify(
         &mut self,
         job: &mut Job<'_>,
         loaded: &LoadedImages,
     ) -> Result<BoardFacts, DeployError> {
         connect::identify(job, &mut self.session, loaded)
+    }
+
+    fn images(
+        &self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        job.images_for(loaded, facts)
     }
 
     fn survey(

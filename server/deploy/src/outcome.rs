@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fbuild_chip::Chip;
+use fbuild_chip::Device;
+use fbuild_loader::SECTOR_LEN;
 use fbuild_project::input_error::InputError;
 use fbuild_project::remedy::Remedy;
 
@@ -49,6 +50,36 @@ impl Backend {
     }
 }
 
+/// What a flash is erased by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unit {
+    /// 4 KiB of an ESP32's flash.
+    #[default]
+    Sector,
+    /// So many bytes of an AVR part's.
+    Page(u32),
+}
+
+impl Unit {
+    /// What one is called.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Sector => "sector",
+            Self::Page(_) => "page",
+        }
+    }
+
+    /// How long one is.
+    #[must_use]
+    pub fn len_bytes(self) -> u32 {
+        match self {
+            Self::Sector => SECTOR_LEN,
+            Self::Page(len_bytes) => len_bytes,
+        }
+    }
+}
+
 /// What the board answered about one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
@@ -77,6 +108,8 @@ pub struct RegionReport {
     pub sent_bytes: u64,
     /// How many of these were differences to an image that the board held.
     pub delta_bytes: u64,
+    /// What it is counted in: the "sectors" of an AVR part are its pages.
+    pub unit: Unit,
     /// Sectors it covers.
     pub sectors: u32,
     /// Sectors that differed; `None` where that was not searched.
@@ -100,6 +133,8 @@ pub struct PlanSummary {
 pub struct PlannedWrite {
     /// The region.
     pub region: Arc<str>,
+    /// What it is counted in.
+    pub unit: Unit,
     /// Sectors to be rewritten.
     pub sectors: u32,
     /// Sectors that the region has.
@@ -128,7 +163,7 @@ pub struct Report {
     /// Port name.
     pub port: String,
     /// Chip that answered.
-    pub chip: Option<Chip>,
+    pub chip: Option<Device>,
     /// Factory MAC address.
     pub mac: Option<String>,
     /// From the start of the request to the firmware started.

@@ -94,6 +94,16 @@ pub(crate) struct Choice {
     pub(crate) note: Option<String>,
 }
 
+impl Choice {
+    /// All that was asked for.
+    pub(crate) fn as_asked(request: &Request) -> Self {
+        Self {
+            regions: request.regions.clone(),
+            note: None,
+        }
+    }
+}
+
 /// How much to compare and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fbuild_deploy::outcome::{
-    Failure, OutcomeKind, PlanSummary, PlannedWrite, RegionReport, Report, Verdict,
+    Failure, OutcomeKind, PlanSummary, PlannedWrite, RegionReport, Report, Unit, Verdict,
 };
 use fbuild_project::input_error::InputError;
 use fbuild_project::plain;
@@ -74,6 +74,8 @@ struct Region<'r> {
     written: bool,
     bytes_sent: u64,
     delta_bytes: u64,
+    #[serde(flatten)]
+    unit: Counted,
     sectors: u32,
     sectors_differing: Option<u32>,
     sectors_written: u32,
@@ -91,12 +93,32 @@ struct Plan<'r> {
 #[serde(rename_all = "camelCase")]
 struct Write<'r> {
     region: &'r str,
+    #[serde(flatten)]
+    unit: Counted,
     sectors: u32,
     sectors_total: u32,
     runs: u32,
     wire_bytes: u64,
     delta_bytes: u64,
     predicted_ms: u64,
+}
+
+/// What "sectors" are of a part that has none.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_bytes: Option<u32>,
+}
+
+impl From<Unit> for Counted {
+    fn from(unit: Unit) -> Self {
+        let page_bytes = match unit {
+            Unit::Sector => None,
+            Unit::Page(bytes) => Some(bytes),
+        };
+        Self { page_bytes }
+    }
 }
 
 /// What went wrong.
@@ -128,7 +150,7 @@ impl<'r> Outcome<'r> {
             backend: report.backend.name(),
             target: &report.target,
             port: &report.port,
-            chip: report.chip.map(fbuild_chip::Chip::name),
+            chip: report.chip.map(fbuild_chip::Device::name),
             mac: report.mac.as_deref(),
             duration_ms: milliseconds(report.duration),
             regions: report.regions.iter().map(Region::from).collect(),
@@ -145,6 +167,7 @@ impl<'r> From<&'r PlanSummary> for Plan<'r> {
     fn from(plan: &'r PlanSummary) -> Self {
         let write = |write: &'r PlannedWrite| Write {
             region: &write.region,
+            unit: write.unit.into(),
             sectors: write.sectors,
             sectors_total: write.sectors_total,
             runs: write.runs,
@@ -195,6 +218,7 @@ impl<'r> From<&'r RegionReport> for Region<'r> {
             written: region.written,
             bytes_sent: region.sent_bytes,
             delta_bytes: region.delta_bytes,
+            unit: region.unit.into(),
             sectors: region.sectors,
             sectors_differing: region.sectors_differing,
             sectors_written: region.sectors_written,
@@ -235,7 +259,7 @@ mod tests {
             backend: Backend::Esptool,
             target: "espidf:build".to_owned(),
             port: "/dev/ttyUSB0".to_owned(),
-            chip: Some(fbuild_chip::Chip::Esp32C3),
+            chip: Some(fbuild_chip::Chip::Esp32C3.into()),
             mac: Some("24:0a:c4:00:01:10".to_owned()),
             duration: Duration::from_micros(1_234_567),
             regions: vec![RegionReport {
@@ -246,6 +270,7 @@ mod tests {
                 written: true,
                 sent_bytes: 700,
                 delta_bytes: 650,
+                unit: fbuild_deploy::outcome::Unit::Sector,
                 sectors: 2,
                 sectors_differing: None,
                 sectors_written: 2,
@@ -253,6 +278,7 @@ mod tests {
             plan: Some(PlanSummary {
                 writes: vec![PlannedWrite {
                     region: "firmware".into(),
+                    unit: fbuild_deploy::outcome::Unit::Sector,
                     sectors: 2,
                     sectors_total: 2,
                     runs: 1,

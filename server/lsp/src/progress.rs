@@ -252,8 +252,11 @@ pub(crate) fn planned_text(plan: &PlanSummary) -> String {
     }
     let part = |write: &PlannedWrite| {
         format!(
-            "{} ({} of {} sectors)",
-            write.region, write.sectors, write.sectors_total
+            "{} ({} of {} {}s)",
+            write.region,
+            write.sectors,
+            write.sectors_total,
+            write.unit.noun()
         )
     };
     let parts: Vec<String> = plan.writes.iter().map(part).collect();
@@ -281,6 +284,7 @@ mod tests {
     fn planned(regions: &[(&str, u64)]) -> Event {
         let write = |(region, millis): &(&str, u64)| PlannedWrite {
             region: (*region).into(),
+            unit: fbuild_deploy::outcome::Unit::Sector,
             sectors: 3,
             sectors_total: 366,
             runs: 1,

@@ -70,7 +70,7 @@ pub struct Discovery {
     images: Vec<Passed>,
     /// Projects that are not built and whose board nothing names, and the command that would build them.
     boardless: Vec<Passed>,
-    /// Builds for what this program does not deploy to, as `env:uno is for atmelavr`.
+    /// Builds for what this program does not deploy to, as `env:d1 is for espressif8266`.
     foreign: Vec<String>,
     /// Where these are.
     foreign_places: Vec<PathBuf>,

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use fbuild_chip::Chip;
+use fbuild_chip::avr::AvrBoard;
+use fbuild_chip::{Chip, Device};
 
 use crate::password::Password;
 
@@ -164,6 +165,8 @@ pub struct Target {
     pub profile: Option<String>,
     /// The chip that the build is for, where something other than the image says so.
     pub chip: Option<Chip>,
+    /// The board that the build is for, where it is an AVR board.
+    pub avr: Option<AvrBoard>,
     /// What to put where. Never empty.
     pub regions: Vec<Region>,
     /// Header fields to patch in the boot loader.
@@ -211,6 +214,7 @@ impl Target {
             env: None,
             profile: None,
             chip: None,
+            avr: None,
             regions: Vec::new(),
             flash: FlashParams::default(),
             root: root.to_owned(),
@@ -229,6 +233,13 @@ impl Target {
             on_request: Vec::new(),
             remarks: Vec::new(),
         }
+    }
+
+    /// What the build is for, where that is known.
+    #[must_use]
+    pub fn device(&self) -> Option<Device> {
+        let avr = self.avr.map(|board| Device::Avr(board.part));
+        avr.or(self.chip.map(Device::Esp))
     }
 
     /// The region of this name.

@@ -136,6 +136,11 @@ impl AvrBoard {
         self.memory.flash_mut()
     }
 
+    /// The next pages that are written get a wrong bit each.
+    pub fn spoil_pages(&mut self, count: u32) {
+        self.memory.spoilt = count;
+    }
+
     /// What is in its EEPROM.
     #[must_use]
     pub fn eeprom(&self) -> &[u8] {

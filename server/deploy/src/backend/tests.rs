@@ -17,7 +17,7 @@ use crate::job::on_board::OnBoard;
 use crate::job::survey::Survey;
 use crate::outcome::{OutcomeKind, Report, Verdict};
 use crate::plan::Plan;
-use crate::request::{Mode, Request};
+use crate::request::{Choice, Mode, Request};
 use crate::search::{Sector, in_bytes};
 use fbuild_chip::security::BoardSecurity;
 use fbuild_project::target::Target;
@@ -47,15 +47,31 @@ impl OnBoard for Array<'_> {
 }
 
 impl Backend for Array<'_> {
+    type Loaded = LoadedImages;
+    type Facts = BoardFacts;
+
+    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
+        job.load(&Choice::as_asked(job.request))
+    }
+
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
         job.journal.connected(Board {
-            chip: CHIP,
+            chip: CHIP.into(),
             mac: None,
             revision: None,
             flash_size: None,
             security: BoardSecurity::default(),
         });
         Ok(BoardFacts::new(CHIP))
+    }
+
+    fn images(
+        &self,
+        job: &mut Job<'_>,
+        loaded: &LoadedImages,
+        facts: &BoardFacts,
+    ) -> Result<Vec<Image>, DeployError> {
+        job.images_for(loaded, facts)
     }
 
     fn survey(

@@ -35,7 +35,7 @@ pub(super) fn identify(
 ) -> Result<BoardFacts, DeployError> {
     let mut name = None;
     let mut board = Board {
-        chip: Chip::Esp32,
+        chip: Chip::Esp32.into(),
         mac: None,
         revision: None,
         flash_size: None,
@@ -56,10 +56,11 @@ pub(super) fn identify(
         return Err(fault(&ran.lines, &ran.how(), &job.request.port, ""));
     }
     let id = name.unwrap_or_else(|| "esptool does not recognise it".to_owned());
-    board.chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
+    let chip: Chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
+    board.chip = chip.into();
     // 4.8.1, told the chip, may end with a Python error in Secure Download Mode: its second
     // attempt to ask for the chip's id passes its arguments in the wrong order.
-    esptool.chip = Some(board.chip).filter(|_| !secure_download);
+    esptool.chip = Some(chip).filter(|_| !secure_download);
     esptool.secure_download = secure_download;
     board.security = if secure_download {
         BoardSecurity {
@@ -67,7 +68,7 @@ pub(super) fn identify(
             ..BoardSecurity::default()
         }
     } else {
-        security(esptool, board.chip)?
+        security(esptool, chip)?
     };
     if board.flash_size.is_none() && !secure_download {
         job.journal
@@ -78,7 +79,7 @@ pub(super) fn identify(
         revision: board.revision,
         flash_size: board.flash_size,
         security: board.security,
-        ..BoardFacts::new(board.chip)
+        ..BoardFacts::new(chip)
     })
 }
 

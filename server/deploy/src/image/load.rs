@@ -56,7 +56,10 @@ pub fn load_unless(
 }
 
 /// The regions that were asked for. Nothing is dropped silently.
-fn select<'t>(target: &'t Target, names: Option<&[String]>) -> Result<Vec<&'t Region>, InputError> {
+pub(crate) fn select<'t>(
+    target: &'t Target,
+    names: Option<&[String]>,
+) -> Result<Vec<&'t Region>, InputError> {
     let duplicate = |region: &str, place: &str| {
         let what = format!("the region '{region}' is listed twice in {place}");
         InputError::new("duplicate-region", what, "Name each region once.")

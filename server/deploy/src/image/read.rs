@@ -13,6 +13,7 @@ use super::board::Standing;
 use super::check::{Contents, check};
 use super::elf::{self, Part};
 use super::{Image, layout};
+use crate::outcome::Unit;
 
 pub(super) fn elf_source(target: &Target) -> Option<&ElfSource> {
     target
@@ -24,7 +25,7 @@ pub(super) fn elf_source(target: &Target) -> Option<&ElfSource> {
         })
 }
 
-pub(super) fn not_empty(
+pub(crate) fn not_empty(
     region: &str,
     path: &Path,
     bytes: Result<Vec<u8>, ReadError>,
@@ -38,7 +39,7 @@ pub(super) fn not_empty(
 }
 
 /// What to do about a missing or damaged file of `region`.
-fn remedy(target: &Target, region: &Region) -> Remedy {
+pub(crate) fn remedy(target: &Target, region: &Region) -> Remedy {
     let path = region.source.path();
     let is_elsewhere = !path.starts_with(&target.root);
     let has_folder = path.parent().is_some_and(Path::is_dir);
@@ -105,6 +106,7 @@ pub(super) fn image(region: Region, mut bytes: Vec<u8>) -> Image {
         bytes: Arc::new(bytes),
         len_bytes,
         standing: Standing::Plain,
+        unit: Unit::Sector,
     }
 }
 

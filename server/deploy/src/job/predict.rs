@@ -6,7 +6,8 @@ use std::time::Duration;
 use fbuild_loader::SECTOR_LEN;
 
 use super::cycles::{compress, pays, pieces, ranges_to_prove};
-use super::survey::Survey;
+use super::survey::{Region, Survey};
+use crate::cost::PageCosts;
 use crate::delta::Differences;
 use crate::outcome::PlanSummary;
 use crate::outcome::PlannedWrite;
@@ -21,6 +22,9 @@ impl Survey {
     /// The plan in numbers. `exact`: compress everything to know the bytes on the wire, which takes
     /// a while; else a part of each cycle.
     pub(crate) fn summarize(&self, plan: &Plan, exact: bool) -> PlanSummary {
+        if let Some(costs) = &self.pages {
+            return self.summarize_pages(plan, costs);
+        }
         let exact = exact || plan.len_bytes() <= SMALL_PLAN_BYTES;
         let mut writes: Vec<PlannedWrite> = Vec::new();
         for piece in pieces(&plan.runs, &self.regions) {
@@ -43,6 +47,7 @@ impl Survey {
                 let in_place_s = differences.map_or(0.0, |it| self.measured.in_place_s(&it.pieces));
                 writes.push(PlannedWrite {
                     region: region.name.clone(),
+                    unit: region.image.unit,
                     sectors: plan.sectors_of(n) as u32,
                     sectors_total: region.sectors.len() as u32,
                     runs: 0,
@@ -57,6 +62,29 @@ impl Survey {
                 write.predicted += Duration::from_secs_f64(seconds);
             }
         }
+        let predicted = writes.iter().map(|write| write.predicted).sum();
+        PlanSummary { writes, predicted }
+    }
+
+    /// Every page is sent as it is, and read back.
+    fn summarize_pages(&self, plan: &Plan, costs: &PageCosts) -> PlanSummary {
+        let write = |(n, region): (usize, &Region)| {
+            let pages = plan.sectors_of(n);
+            let runs = plan.runs.iter().filter(|run| run.region == n).count();
+            let seconds = pages as f64 * (costs.write_s + costs.read_s);
+            PlannedWrite {
+                region: region.name.clone(),
+                unit: region.image.unit,
+                sectors: pages as u32,
+                sectors_total: region.sectors.len() as u32,
+                runs: runs as u32,
+                wire_bytes: pages as u64 * u64::from(region.image.unit.len_bytes()),
+                delta_bytes: 0,
+                predicted: Duration::from_secs_f64(seconds),
+            }
+        };
+        let writes = self.regions.iter().enumerate().map(write);
+        let writes: Vec<_> = writes.filter(|write| write.sectors > 0).collect();
         let predicted = writes.iter().map(|write| write.predicted).sum();
         PlanSummary { writes, predicted }
     }

@@ -83,8 +83,9 @@ impl Job<'_> {
         let names: Vec<&str> = written.iter().map(|region| &*region.name).collect();
         let sectors: u32 = written.iter().map(|region| region.sectors_written()).sum();
         let total: usize = written.iter().map(|region| region.sectors.len()).sum();
+        let unit = written[0].image.unit.noun();
         let text = format!(
-            "deploy succeeded (selective flash: {}; {sectors} of {total} sectors{differences}{unproved})",
+            "deploy succeeded (selective flash: {}; {sectors} of {total} {unit}s{differences}{unproved})",
             names.join(", ")
         );
         (OutcomeKind::SelectiveFlash, text, None)
@@ -104,8 +105,11 @@ impl Job<'_> {
                     bytes => format!(" ({} as differences)", kilobytes(bytes)),
                 };
                 format!(
-                    "{}: {} of {} sectors{as_differences}",
-                    write.region, write.sectors, write.sectors_total
+                    "{}: {} of {} {}s{as_differences}",
+                    write.region,
+                    write.sectors,
+                    write.sectors_total,
+                    write.unit.noun()
                 )
             })
             .collect();
@@ -177,6 +181,7 @@ impl Job<'_> {
                 written: region.touched,
                 sent_bytes: region.sent_bytes,
                 delta_bytes: region.delta_bytes,
+                unit: region.image.unit,
                 sectors: region.sectors.len() as u32,
                 sectors_differing: region.searched.then_some(differing as u32),
                 sectors_written: region.sectors_written(),

@@ -9,10 +9,11 @@ use fbuild_chip::Chip;
 use fbuild_loader::SECTOR_LEN;
 use fbuild_loader::session::LoaderKind;
 
-use crate::cost::Measured;
+use crate::cost::{Measured, PageCosts};
 use crate::delta::Differences;
 use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
+use crate::plan::WriteCosts;
 use crate::request::Request;
 use crate::search::Sector;
 use fbuild_project::partitions::PartitionTable;
@@ -26,7 +27,7 @@ const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct Region {
     pub(crate) name: Arc<str>,
-    /// Whole sectors: what will be in flash.
+    /// Whole sectors, or pages of an AVR part: what will be in flash.
     pub(crate) image: Image,
     /// Length before that padding.
     pub(crate) len_bytes: u32,
@@ -57,9 +58,10 @@ pub(crate) struct Region {
 impl Region {
     pub(crate) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
         let encrypt = image.standing == Standing::Encrypted;
+        let n_units = image.bytes.len() / image.unit.len_bytes() as usize;
         Self {
             name: image.region.name.as_str().into(),
-            sectors: vec![Sector::Unknown; image.bytes.len() / SECTOR_LEN as usize],
+            sectors: vec![Sector::Unknown; n_units],
             len_bytes: image.len_bytes as u32,
             verdict: Verdict::Unknown,
             provable: !security.secure_download && !encrypt,
@@ -67,7 +69,7 @@ impl Region {
             searched: false,
             looks_blank: false,
             touched: false,
-            written: vec![false; image.bytes.len() / SECTOR_LEN as usize],
+            written: vec![false; n_units],
             sent_bytes: 0,
             delta_bytes: 0,
             old: None,
@@ -84,7 +86,13 @@ impl Region {
 
     /// Byte offset in flash of one of its sectors.
     pub(crate) fn sector_offset(&self, sector: usize) -> u32 {
-        self.image.region.offset + sector as u32 * SECTOR_LEN
+        self.image.region.offset + sector as u32 * self.image.unit.len_bytes()
+    }
+
+    /// The bytes of one of them.
+    pub(crate) fn unit_bytes(&self, unit: usize) -> &[u8] {
+        let len_bytes = self.image.unit.len_bytes() as usize;
+        &self.image.bytes[unit * len_bytes..][..len_bytes]
     }
 
     /// Sectors in flash, counted from its start.
@@ -99,6 +107,8 @@ impl Region {
 pub(crate) struct Survey {
     pub(crate) regions: Vec<Region>,
     pub(crate) measured: Measured,
+    /// What reading and writing cost, where it is done by pages.
+    pub(crate) pages: Option<PageCosts>,
     flash_size: Option<u32>,
     /// Sectors that belong to no region and lie beside one that is written, by their offset, and what
     /// they held before.
@@ -119,6 +129,7 @@ impl Default for Survey {
         Self {
             regions: Vec::new(),
             measured,
+            pages: None,
             flash_size: None,
             beside: BTreeMap::new(),
             table: None,
@@ -152,9 +163,28 @@ impl Survey {
         Self {
             regions: images.into_iter().map(region).collect(),
             measured,
+            pages: None,
             flash_size: facts.flash_size,
             beside: BTreeMap::new(),
             table: None,
+        }
+    }
+
+    /// The same of an AVR board.
+    pub(crate) fn of_pages(images: Vec<Image>, costs: PageCosts, earlier: &Self) -> Self {
+        let facts = BoardFacts::new(Chip::Esp32);
+        let survey = Self::new(images, earlier.measured, &facts, earlier);
+        Self {
+            pages: Some(costs),
+            ..survey
+        }
+    }
+
+    /// What the planner weighs.
+    pub(crate) fn write_costs(&self) -> WriteCosts {
+        match self.pages {
+            Some(pages) => pages.write_costs(),
+            None => self.measured.write_costs(),
         }
     }
 

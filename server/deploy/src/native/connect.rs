@@ -109,7 +109,7 @@ pub(super) fn identify(
     let chip = session.chip();
     let security = session.security()?;
     let mut board = Board {
-        chip,
+        chip: chip.into(),
         mac: None,
         revision: None,
         flash_size: None,

@@ -60,6 +60,7 @@ pub(super) fn prove(
         .collect();
     Err(DeployError::NotProved {
         region: region.name.to_string(),
+        unit: region.image.unit,
         offsets,
     })
 }

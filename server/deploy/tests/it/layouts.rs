@@ -280,10 +280,20 @@ fn arduinos_build_cache_is_found_by_the_sketchs_path() {
         &format!("{dir}/build.options.json"),
         br#"{"fqbn": "esp32:esp32:esp32c6:FlashSize=4M"}"#,
     );
-    files.image("build/arduino.avr.uno/blink.ino.hex", Chip::Esp32);
+    files.write("build/arduino.avr.uno/blink.ino.hex", b":00000001FF\n");
     let found = files.discover(&[("ARDUINO_BUILD_CACHE_PATH", "@/cache"), ("HOME", "@")]);
-    assert_eq!(names(&found), ["arduino:esp32.esp32.esp32c6/cache"]);
-    assert_eq!(found.targets[0].chip, Some(Chip::Esp32C6));
+    assert_eq!(
+        names(&found),
+        [
+            "arduino:arduino.avr.uno",
+            "arduino:esp32.esp32.esp32c6/cache"
+        ]
+    );
+    let device = |n: usize| found.targets[n].device().map(fbuild_chip::Device::name);
+    assert_eq!(
+        [device(0), device(1)],
+        [Some("atmega328p"), Some("esp32c6")]
+    );
 }
 
 /// The header of a 32-bit executable ELF file for RISC-V.

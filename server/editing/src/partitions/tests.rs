@@ -93,6 +93,7 @@ fn built(len_bytes: u64) -> Facts {
         env: Some("build".to_owned()),
         profile: None,
         chip: Some(Chip::Esp32),
+        avr: None,
         regions: vec![region.clone()],
         flash: FlashParams::default(),
         root: "/p".into(),

@@ -7,10 +7,11 @@ use crate::explain::columns;
 
 /// The table's lines.
 pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
-    if plan.writes.is_empty() {
+    let Some(first) = plan.writes.first() else {
         return vec!["nothing to write".to_owned()];
-    }
-    let mut rows = vec![["region", "sectors", "runs", "KiB sent", "seconds"].map(str::to_owned)];
+    };
+    let units = format!("{}s", first.unit.noun());
+    let mut rows = vec![["region", &units, "runs", "KiB sent", "seconds"].map(str::to_owned)];
     let (mut sectors, mut runs, mut wire_bytes) = (0, 0, 0);
     for write in &plan.writes {
         rows.push([
@@ -46,6 +47,7 @@ mod tests {
     fn columns_line_up() {
         let write = |region: &str, sectors, wire_bytes, millis| PlannedWrite {
             region: region.into(),
+            unit: fbuild_deploy::outcome::Unit::Sector,
             sectors,
             sectors_total: 366,
             runs: 1,

@@ -68,7 +68,7 @@ fn tell_passed(discovery: &Discovery, terminal: Terminal) {
 fn tell(discovery: &Discovery, environment: &Environment, terminal: Terminal) {
     for target in &discovery.targets {
         let chip = target
-            .chip
+            .device()
             .map(|chip| format!("  {chip}"))
             .unwrap_or_default();
         terminal.result(format!("{}{chip}", target.name));

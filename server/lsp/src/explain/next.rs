@@ -35,7 +35,7 @@ pub(crate) fn next(
 ) -> Next {
     let (short, detail) = match target {
         Some(target) => {
-            let chip = target.chip.map(|chip| chip.name().to_uppercase());
+            let chip = target.device().map(|chip| chip.name().to_uppercase());
             let chip = chip.map_or_else(String::new, |chip| format!(" ({chip})"));
             let board = port.as_deref().map_or("none, or not chosen yet", place);
             (

@@ -61,7 +61,7 @@ fn short(report: &Report) -> String {
             let writes = report.plan.as_ref().map_or(&[][..], |plan| &plan.writes);
             match writes.iter().map(|write| u64::from(write.sectors)).sum() {
                 0 => "nothing to write".to_owned(),
-                sectors => format!("{} to write", count(sectors, "sector")),
+                sectors => format!("{} to write", count(sectors, writes[0].unit.noun())),
             }
         }
         OutcomeKind::Cancelled => "cancelled".to_owned(),
@@ -80,7 +80,10 @@ fn selection(report: &Report) -> String {
         0..=2 => names.join(", "),
         n => format!("{n} regions"),
     };
-    format!("{what} · {}", count(sectors.sum(), "sector"))
+    let noun = written(report)
+        .next()
+        .map_or("sector", |region| region.unit.noun());
+    format!("{what} · {}", count(sectors.sum(), noun))
 }
 
 /// A few words for a cause. Most codes say it well themselves.
@@ -187,7 +190,7 @@ fn row(region: &RegionReport) -> String {
         (Verdict::Unknown, _) => "not compared".to_owned(),
     };
     let written = if region.written {
-        let all = count(region.sectors.into(), "sector");
+        let all = count(region.sectors.into(), region.unit.noun());
         format!("{} of {all}", region.sectors_written)
     } else {
         "–".to_owned()

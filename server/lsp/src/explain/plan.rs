@@ -1,6 +1,6 @@
 //! A plan as a page of plain text.
 
-use fbuild_deploy::outcome::{RegionReport, Report, Verdict};
+use fbuild_deploy::outcome::{RegionReport, Report, Unit, Verdict};
 use fbuild_project::amount::amount_in_kib;
 use fbuild_project::plain;
 
@@ -8,12 +8,16 @@ use super::words::{board, columns, duration, short_port};
 
 /// What a deploy would write, region by region, and how long it would take.
 pub(super) fn page(report: &Report) -> Vec<String> {
+    let of_avr = report
+        .regions
+        .iter()
+        .find(|region| region.unit != Unit::Sector);
     let head = [
         "Region",
         "Offset",
         "Size",
         "On the board",
-        "Sectors to write",
+        of_avr.map_or("Sectors to write", |_| "Pages to write"),
         "To send",
         "Time",
     ];
@@ -21,7 +25,7 @@ pub(super) fn page(report: &Report) -> Vec<String> {
     let rows: Vec<_> = std::iter::once(head.map(str::to_owned))
         .chain(rows)
         .collect();
-    let chip = report.chip.map(fbuild_chip::Chip::name);
+    let chip = report.chip.map(fbuild_chip::Device::name);
     let mut lines = vec![
         format!("Plan for {} on {}", report.target, short_port(&report.port)),
         board(chip, report.mac.as_deref()),

@@ -221,7 +221,7 @@ impl TargetEntry {
             tool: target.tool.name(),
             env: target.env.clone(),
             profile: target.profile.clone(),
-            chip: target.chip.map(fbuild_chip::Chip::name),
+            chip: target.device().map(fbuild_chip::Device::name),
             root: text(&target.root),
             found_in: text(&target.found_in),
             port: target.port.clone(),

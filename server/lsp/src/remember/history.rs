@@ -214,7 +214,7 @@ mod tests {
             message: "deploy succeeded (full flash)".to_owned(),
             target: target.name.clone(),
             port: port.to_owned(),
-            chip: Some(Chip::Esp32),
+            chip: Some(fbuild_chip::Chip::Esp32.into()),
             mac: mac.map(str::to_owned),
             duration: Duration::from_millis(17),
             regions: Vec::new(),
@@ -256,6 +256,7 @@ mod tests {
             written,
             sent_bytes: 0,
             delta_bytes: 0,
+            unit: fbuild_deploy::outcome::Unit::Sector,
             sectors: 1,
             sectors_differing: Some(1),
             sectors_written: 0,
@@ -308,7 +309,7 @@ mod tests {
         history.note(&request, &seen, None);
         assert_eq!(history.read().boards[0].security, None);
         let mut board = event::Board {
-            chip: Chip::Esp32,
+            chip: Chip::Esp32.into(),
             mac: Some("a".to_owned()),
             revision: None,
             flash_size: Some(4 << 20),
@@ -352,7 +353,7 @@ mod tests {
         seen.chip = None;
         history.note(&request, &seen, None);
         assert!(history.read().boards.is_empty());
-        seen.chip = Some(Chip::Esp32);
+        seen.chip = Some(fbuild_chip::Chip::Esp32.into());
         history.note(&request, &seen, None);
         assert_eq!(history.read().boards.len(), 1);
     }

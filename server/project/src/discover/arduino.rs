@@ -7,9 +7,11 @@ mod sketch_yaml;
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::avr::AvrBoard;
 use md5::{Digest, Md5};
 
 use super::environment::Environment;
+use super::platformio::avr;
 use super::{Discovery, Look, image_chip, loose, modified, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Region, Target, Tool};
@@ -148,14 +150,20 @@ fn hex_digits(byte: u8) -> [char; 2] {
     })
 }
 
-/// `blink.ino`, if `dir` holds `blink.ino.bin`: of a sketch that was renamed the newer one.
+/// `blink.ino`, if `dir` holds `blink.ino.bin`, or for AVR `blink.ino.hex`: of a sketch that was renamed the
+/// newer one.
 fn built_sketch(dir: &Path, look: &Look) -> Option<String> {
     let entries = look.entries(dir);
+    let sketch = |name: &str| {
+        let ends = [".ino.bin", ".ino.hex"];
+        let stem = ends.iter().find_map(|end| name.strip_suffix(end))?;
+        Some(format!("{stem}.ino"))
+    };
     let built = entries
         .iter()
-        .filter(|entry| entry.name.ends_with(".ino.bin"));
-    let newest = built.max_by_key(|entry| modified(&entry.path))?;
-    Some(newest.name.strip_suffix(".bin")?.to_owned())
+        .filter_map(|entry| Some((sketch(&entry.name)?, &entry.path)));
+    let (newest, _) = built.max_by_key(|(_, path)| modified(path))?;
+    Some(newest)
 }
 
 /// FQBN of `build.options.json`, without options and with dots.
@@ -184,17 +192,29 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
-    /// What follows `arduino-cli`, so that the same board is built for, into the same place.
-    fn build_words(&self, environment: &Environment, look: &Look) -> Vec<String> {
-        let caches = caches_of(self.root, environment);
+    /// The board, with its options where they are known.
+    fn fqbn(&self, caches: &[PathBuf], look: &Look) -> Option<String> {
         let own = fqbn_of_build(self.dir, look);
-        let has_options = own.is_some();
         // What was exported does not say the board's options; the last build of it does.
         let built = caches.iter().filter_map(|dir| fqbn_of_build(dir, look));
         let mut known = own.into_iter().chain(built);
         let fqbn = known.find(|fqbn| without_options(fqbn) == self.board);
         let is_board = self.board.matches('.').count() == 2;
-        let fqbn = fqbn.or_else(|| is_board.then(|| self.board.replace('.', ":")));
+        fqbn.or_else(|| is_board.then(|| self.board.replace('.', ":")))
+    }
+
+    /// A program for an AVR board, if it is one that is known.
+    fn avr(&self, program: &Path, environment: &Environment, look: &Look) -> Option<AvrBoard> {
+        let caches = caches_of(self.root, environment);
+        let board = AvrBoard::of_fqbn(&self.fqbn(&caches, look)?)?;
+        program.is_file().then_some(board)
+    }
+
+    /// What follows `arduino-cli`, so that the same board is built for, into the same place.
+    fn build_words(&self, environment: &Environment, look: &Look) -> Vec<String> {
+        let caches = caches_of(self.root, environment);
+        let has_options = fqbn_of_build(self.dir, look).is_some();
+        let fqbn = self.fqbn(&caches, look);
         let place = relative_name(self.root, self.dir);
         let output = if caches.iter().any(|dir| dir == self.dir) {
             vec![]
@@ -238,6 +258,17 @@ impl Build<'_> {
         let bootloader = dir.join(format!("{sketch}.bootloader.bin"));
         let chip = image_chip(&firmware).or_else(|| image_chip(&bootloader));
         let architecture = parts.next();
+        let program = dir.join(format!("{sketch}.hex"));
+        if let Some(board) = self.avr(&program, environment, look) {
+            let name = format!("arduino:{}", self.name);
+            let mut target = Target::new(name, Tool::Arduino, root, &program);
+            target.env = Some(self.board.to_owned());
+            target.build = self.build_words(environment, look);
+            avr::fill(&mut target, board, &program);
+            target.inputs = vec![root.to_owned()];
+            target.port = sketch_yaml::port(root, look);
+            return found.targets.push(target);
+        }
         if architecture != Some(ARCHITECTURE) && (chip.is_none() || architecture == Some("esp8266"))
         {
             let what_for = architecture.unwrap_or("no ESP32");

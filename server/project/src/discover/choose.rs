@@ -7,6 +7,10 @@ use crate::input_error::InputError;
 use crate::remedy::{Remedy, Way};
 use crate::target::Target;
 
+/// What to do with a build for something else.
+const ELSEWHERE: &str = "Deploy it with the tool that built it; only chips of the ESP32 family and AVR \
+                         boards with a serial boot loader (STK500) are deployed to here.";
+
 impl Discovery {
     /// Whether there is no project: nothing that is built, could be, or is broken.
     #[must_use]
@@ -106,8 +110,7 @@ impl Discovery {
             .find(is_meant)
             .filter(|_| unbuilt.is_none())
         {
-            let remedy = "Deploy it with the tool that built it; only chips of the ESP32 family are \
-                          deployed to here.";
+            let remedy = ELSEWHERE;
             return InputError::new("unknown-target", foreign.clone(), remedy);
         }
         let names: Vec<_> = self
@@ -159,8 +162,7 @@ impl Discovery {
                     self.root.display(),
                     self.foreign.join(", ")
                 ),
-                "Deploy it with the tool that built it; only chips of the ESP32 family are deployed \
-                 to here.",
+                ELSEWHERE,
             );
         }
         if let Some(project) = self.boardless.first().filter(|_| self.unbuilt.is_empty()) {
@@ -180,7 +182,7 @@ impl Discovery {
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
              .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
-             target (cargo), build/*/*.ino.bin (Arduino), and for builds of \
+             target (cargo), build/*/*.ino.bin or *.ino.hex (Arduino), and for builds of \
              these tools in the directories up to three levels below"
                 .to_owned()
         } else {

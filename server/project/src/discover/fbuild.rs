@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use super::platformio::avr;
 use super::platformio::console;
 use super::platformio_config::{FILE_NAME, ProjectConfig};
 use super::programs::older_program;
@@ -38,7 +39,11 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        if PROFILES.contains(&name.as_str()) && dir.join("firmware.bin").is_file() {
+        let has_program = || {
+            let names = ["firmware.bin", "firmware.hex"];
+            names.iter().any(|name| dir.join(name).is_file())
+        };
+        if PROFILES.contains(&name.as_str()) && has_program() {
             places.push((project_name.clone(), Some(name), dir));
             continue;
         }
@@ -50,11 +55,20 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
         }
         places.push((Some(name), None, dir));
     }
-    for (env, profile, dir) in places
-        .into_iter()
-        .filter(|(.., dir)| dir.join("firmware.bin").is_file())
-    {
+    for (env, profile, dir) in places {
+        let hex = dir.join("firmware.hex");
+        let avr = match (&config, &env) {
+            (Some(config), Some(env)) if hex.is_file() => avr::board(config, env).ok().flatten(),
+            _ => None,
+        };
+        if avr.is_none() && !dir.join("firmware.bin").is_file() {
+            continue;
+        }
         let mut target = read(root, env, profile, &dir, config.as_ref());
+        if let Some(board) = avr {
+            target.chip = None;
+            avr::fill(&mut target, board, &hex);
+        }
         target
             .remarks
             .extend(older_program(&target, "fbuild", look));

@@ -5,6 +5,7 @@
 //! `builder/frameworks/espidf.py`), arduino-esp32 `tools/platformio-build.py`, pioarduino's
 //! platform-espressif32 55.03.
 
+pub(super) mod avr;
 mod built;
 mod extra;
 mod file_system;
@@ -120,20 +121,22 @@ impl Project<'_> {
         let app = idedata.as_ref().and_then(|data| data.app.clone());
         let Program { path: app, remark } = program(&dir, app, look);
         let platform = config.text(&section, "platform")?.unwrap_or_default();
+        let avr = avr::board(config, env)?;
+        let app = avr.map_or(app, |_| dir.join(avr::PROGRAM));
         let is_foreign = match Kind::of(config, &platform, look) {
             Kind::Esp32 => false,
             Kind::Foreign => true,
             Kind::Unknown => {
-                image_chip(&app).is_none() && !Board::of_env(config, env)?.is_for_esp32()?
+                let is_esp = || Board::of_env(config, env)?.is_for_esp32();
+                avr.is_none() && image_chip(&app).is_none() && !is_esp()?
             }
         };
         if is_foreign {
-            let what_for = if platform.is_empty() {
-                "no platform"
-            } else {
-                &platform
+            let what_for = match &*platform {
+                "" => "no platform".to_owned(),
+                platform => avr::named_with_board(config, env, platform)?,
             };
-            found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), what_for);
+            found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), &what_for);
             return Ok(());
         }
         let name = format!("platformio:{env}");
@@ -146,7 +149,7 @@ impl Project<'_> {
             found.not_default.push(name.clone());
         }
         if !is_built {
-            found.unbuilt.push(self.unbuilt(name, env, app));
+            found.unbuilt.push(self.unbuilt(name, env, &app));
             return Ok(());
         }
         let mut target = Target::new(name, Tool::PlatformIo, root, &root.join(FILE_NAME));
@@ -162,15 +165,19 @@ impl Project<'_> {
             app,
             look,
         };
-        env.fill(&mut target, idedata)?;
+        match avr {
+            None => env.fill(&mut target, idedata)?,
+            Some(board) => env.fill_avr(&mut target, board)?,
+        }
         found.targets.push(target);
         Ok(())
     }
 
-    fn unbuilt(&self, name: String, env: &str, app: PathBuf) -> Unbuilt {
+    fn unbuilt(&self, name: String, env: &str, app: &Path) -> Unbuilt {
         let place = self.config.shown("platformio", "build_dir");
-        let looked_for = place.map_or(app, |written| {
-            Path::new(&written).join(env).join("firmware.bin")
+        let program = app.file_name().unwrap_or_default();
+        let looked_for = place.map_or(app.to_owned(), |written| {
+            Path::new(&written).join(env).join(program)
         });
         let words = ["run", "-e", env];
         let mut unbuilt = Unbuilt::new(name, looked_for, Tool::PlatformIo, self.root, &words);

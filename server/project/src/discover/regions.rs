@@ -37,6 +37,11 @@ pub(super) fn otadata(offset: u32, path: PathBuf) -> Region {
     region(OTADATA, RegionKind::OtaData, offset, path)
 }
 
+/// An AVR part's EEPROM, which has addresses of its own.
+pub(super) fn eeprom(path: PathBuf) -> Region {
+    region("eeprom", RegionKind::Data, 0, path)
+}
+
 /// Any other image: named after the partition at its offset, else after its file.
 pub(super) fn data(offset: u32, path: PathBuf, table: Option<&PartitionTable>) -> Region {
     let partition = table.and_then(|table| table.at(offset));

@@ -157,10 +157,10 @@ fn a_build_for_a_chip_that_is_not_deployed_to_says_which_it_is_for() {
         foreign(&[("build/project_description.json", description)], "build"),
         "espidf:build is for linux"
     );
-    let hex = [("a.ino", ""), ("build/arduino.avr.mega/a.ino.hex", "")];
+    let hex = [("a.ino", ""), ("build/arduino.avr.leonardo/a.ino.hex", "")];
     assert_eq!(
-        foreign(&hex, "arduino.avr.mega"),
-        "arduino.avr.mega is for avr"
+        foreign(&hex, "arduino.avr.leonardo"),
+        "arduino.avr.leonardo is for avr"
     );
     let crate_for_arm = [
         ("Cargo.toml", "[package]\nname = \"x\"\n"),

@@ -33,6 +33,8 @@ pub(super) struct Memory {
     store: Option<Store>,
     failed: Option<io::ErrorKind>,
     counters: PageCounters,
+    /// So many pages that are written get a wrong bit (a fault on demand).
+    pub(super) spoilt: u32,
     /// Where a boot loader that erases in order is.
     pub(super) erase_at: u32,
 }
@@ -63,6 +65,7 @@ impl Memory {
             store,
             failed: None,
             counters: PageCounters::default(),
+            spoilt: 0,
             erase_at: 0,
         })
     }
@@ -125,6 +128,10 @@ impl Memory {
             // The page's buffer is addressed by the low bits.
             let at = page + (address + index as u32) % page_bytes;
             self.flash[at as usize] &= byte;
+        }
+        if self.spoilt > 0 {
+            self.spoilt -= 1;
+            self.flash[page as usize] ^= 1;
         }
         self.counters.written += 1;
         let range = page as usize..(page + page_bytes) as usize;

@@ -15,6 +15,7 @@ fn region(name: &str, verdict: Verdict, sectors_written: u32) -> RegionReport {
         written: sectors_written > 0,
         sent_bytes: u64::from(sectors_written) * 1100,
         delta_bytes: 0,
+        unit: fbuild_deploy::outcome::Unit::Sector,
         sectors: 2,
         sectors_differing: Some(sectors_written),
         sectors_written,
@@ -28,7 +29,7 @@ fn deployed() -> Report {
         message: "deploy succeeded (selective flash: a_b)".to_owned(),
         target: "espidf:build".to_owned(),
         port: "/dev/ttyUSB0".to_owned(),
-        chip: Some(fbuild_chip::Chip::Esp32),
+        chip: Some(fbuild_chip::Chip::Esp32.into()),
         mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(1250),
         regions: vec![
@@ -163,6 +164,7 @@ fn a_plan_is_a_page_that_lines_up() {
     report.plan = Some(PlanSummary {
         writes: vec![PlannedWrite {
             region: "a_b|".into(),
+            unit: fbuild_deploy::outcome::Unit::Sector,
             sectors: 1,
             sectors_total: 2,
             runs: 1,

@@ -124,6 +124,7 @@ pub(super) fn tell(events: Events<'_>) {
 pub(super) fn plan() -> PlanSummary {
     let write = PlannedWrite {
         region: "firmware".into(),
+        unit: fbuild_deploy::outcome::Unit::Sector,
         sectors: 295,
         sectors_total: 295,
         runs: 1,
@@ -146,6 +147,7 @@ pub(super) fn region() -> RegionReport {
         written: true,
         sent_bytes: 700,
         delta_bytes: 0,
+        unit: fbuild_deploy::outcome::Unit::Sector,
         sectors: 2,
         sectors_differing: Some(1),
         sectors_written: 1,
@@ -159,7 +161,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
         backend: request.backend,
         target: request.target.name.clone(),
         port: request.port.clone(),
-        chip: Some(fbuild_chip::Chip::Esp32),
+        chip: Some(fbuild_chip::Chip::Esp32.into()),
         mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(5),
         regions: vec![region()],

@@ -21,7 +21,7 @@ enum Way {
 fn phases() -> Vec<(Event, &'static str)> {
     let port = "/dev/fake1".into();
     let board = Board {
-        chip: Chip::Esp32,
+        chip: Chip::Esp32.into(),
         mac: None,
         revision: None,
         flash_size: None,

@@ -78,6 +78,10 @@ fn judge(target: &Target, board: Option<&Board>) -> Judged {
     if lens.fold(0, u64::saturating_add) > MAX_JUDGED_BYTES {
         return judged;
     }
+    // What is wrong with a program for an AVR board, its deploy says.
+    if target.avr.is_some() {
+        return judged;
+    }
     match image::load(target, None) {
         Err(error) => judged.refusal = Some(refusal(&error)),
         Ok(loaded) => {

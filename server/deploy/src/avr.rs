@@ -1,0 +1,287 @@
+//! The backend for AVR boards: their boot loader reads and writes pages, and cannot hash.
+//!
+//! So comparing is reading, and so is proving. What may go wrong on the wire is found by that: the
+//! protocol's first version has no checksum.
+
+mod compare;
+mod images;
+
+use std::time::Duration;
+
+use fbuild_chip::Device;
+use fbuild_chip::avr::{AvrBoard, Part};
+use fbuild_chip::security::BoardSecurity;
+use fbuild_loader::error::LoaderError;
+use fbuild_loader::reset::{After, Before};
+use fbuild_loader::stk500::{self, BootLoader, Memory};
+use fbuild_project::input_error::InputError;
+use fbuild_project::remedy::{Remedy, Way};
+
+use self::images::{AvrImages, memory_of};
+use crate::backend::Backend;
+use crate::cost::PageCosts;
+use crate::event::{Board, Phase};
+use crate::failure::DeployError;
+use crate::image::Image;
+use crate::job::Job;
+use crate::job::survey::Survey;
+use crate::outcome;
+use crate::plan::Plan;
+use crate::request::{Baud, Open};
+use crate::search::Sector;
+
+/// How often a deploy starts over, by another reset.
+const TRIES_AGAIN: u32 = 1;
+
+/// An AVR board whose boot loader answers.
+pub(crate) struct Avr {
+    loader: Box<dyn BootLoader>,
+    board: AvrBoard,
+    /// When the port was opened, by the link's clock.
+    opened: Duration,
+    /// What a request took whose answer is short.
+    round_trip: Duration,
+}
+
+impl Avr {
+    pub(crate) fn connect(
+        job: &mut Job<'_>,
+        board: AvrBoard,
+        open: &mut Open<'_>,
+    ) -> Result<Self, DeployError> {
+        job.journal.connecting(&job.request.port);
+        let link = open()?;
+        let opened = link.now();
+        if matches!(job.request.baud, Baud::Fixed(baud) if baud != board.baud) {
+            job.journal.note(format!(
+                "a boot loader has one baud rate, this one's is {}: the one that was chosen is not used",
+                board.baud
+            ));
+        }
+        let mut loader = stk500::session(link, board, job.cancel.clone())?;
+        loader.begin(job.request.before)?;
+        Ok(Self {
+            loader,
+            board,
+            opened,
+            round_trip: Duration::ZERO,
+        })
+    }
+
+    fn now(&mut self) -> Duration {
+        self.loader.link().now()
+    }
+}
+
+/// Who does not know what an AVR is.
+pub(crate) fn not_for_avr(backend: outcome::Backend, target: &str, board: AvrBoard) -> DeployError {
+    let part = board.part;
+    let (why, remedy) = match backend {
+        outcome::Backend::Espota => (
+            "takes no firmware over the air",
+            Remedy::default().way(Way::ChoosePort),
+        ),
+        _ => (
+            "is none of the chips that esptool knows",
+            Remedy::default().way(Way::NativeBackend),
+        ),
+    };
+    let what = format!("{target} is for {part}, which {why}");
+    InputError::new("not-for-avr", what, remedy).into()
+}
+
+impl Backend for Avr {
+    type Loaded = AvrImages;
+    type Facts = ();
+
+    fn load(job: &mut Job<'_>) -> Result<AvrImages, DeployError> {
+        let loaded = images::load(job.request, job.cancel)?;
+        job.subset = loaded.is_subset;
+        for remark in &job.request.target.remarks {
+            job.journal.note(remark.clone());
+        }
+        Ok(loaded)
+    }
+
+    fn identify(&mut self, job: &mut Job<'_>, loaded: &AvrImages) -> Result<(), DeployError> {
+        let before = self.now();
+        let signature = self.loader.signature()?;
+        self.round_trip = self.now().saturating_sub(before);
+        let wanted = self.board.part;
+        if signature != wanted.signature {
+            return Err(loaded.for_another_part(wanted, signature).into());
+        }
+        job.journal.connected(Board {
+            chip: Device::Avr(wanted),
+            mac: None,
+            revision: None,
+            flash_size: Some(wanted.flash_bytes),
+            security: BoardSecurity::default(),
+        });
+        tracing::debug!(loader = self.loader.name(), part = %wanted, "a boot loader answers");
+        Ok(())
+    }
+
+    fn images(
+        &self,
+        _: &mut Job<'_>,
+        loaded: &AvrImages,
+        (): &(),
+    ) -> Result<Vec<Image>, DeployError> {
+        let needs_eeprom = |image: &Image| memory_of(image) == Memory::Eeprom;
+        if let Some(image) = loaded.images.iter().find(|image| needs_eeprom(image))
+            && !self.loader.has_eeprom()
+        {
+            return Err(no_eeprom(&image.region.name, self.loader.name()).into());
+        }
+        Ok(loaded.images.clone())
+    }
+
+    fn survey(
+        &mut self,
+        job: &mut Job<'_>,
+        images: Vec<Image>,
+        (): &(),
+    ) -> Result<(), DeployError> {
+        let Part { page_bytes, .. } = *self.board.part;
+        let costs = PageCosts::new(page_bytes, self.board.baud, self.round_trip);
+        job.survey = Survey::of_pages(images, costs, &job.survey);
+        Ok(())
+    }
+
+    fn compare(&mut self, job: &mut Job<'_>, _: &AvrImages) -> Result<(), DeployError> {
+        compare::compare(job, &mut *self.loader)
+    }
+
+    /// Nothing else on the board decides whether a program starts, and nothing is lost.
+    fn look(&mut self, _: &mut Job<'_>, _: &AvrImages, (): &()) -> Result<(), DeployError> {
+        Ok(())
+    }
+
+    /// A boot loader that erases pages in order, from the first one on, needs all of them.
+    fn prepare(&mut self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        if !self.loader.erases_in_order() {
+            return Ok(());
+        }
+        for region in &mut job.survey.regions {
+            let last = region
+                .sectors
+                .iter()
+                .rposition(|page| page.is_to_be_written());
+            let pages = region.sectors.iter_mut().take(last.map_or(0, |last| last));
+            for page in pages.filter(|page| !page.is_to_be_written()) {
+                *page = Sector::Assumed;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        let mut done = vec![0; job.survey.regions.len()];
+        for (n, page) in pages_of(plan) {
+            let region = &mut job.survey.regions[n];
+            let page_bytes = u64::from(region.image.unit.len_bytes());
+            region.touched = true;
+            job.journal.writing(region);
+            let (memory, offset) = (memory_of(&region.image), region.sector_offset(page));
+            self.loader.write(memory, offset, region.unit_bytes(page))?;
+            region.written[page] = true;
+            region.sent_bytes += page_bytes;
+            done[n] += page_bytes;
+            let total_bytes = plan.sectors_of(n) as u64 * page_bytes;
+            job.journal
+                .progress(region, Phase::Write, done[n], total_bytes);
+        }
+        if !plan.runs.is_empty() {
+            job.journal.written();
+        }
+        Ok(())
+    }
+
+    fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        for n in 0..job.survey.regions.len() {
+            let pages: Vec<usize> = pages_of(plan)
+                .filter(|(region, _)| *region == n)
+                .map(|(_, page)| page)
+                .collect();
+            let wrong = compare::differing(job, &mut *self.loader, n, &pages, Some(Phase::Check))?;
+            if !wrong.is_empty() {
+                let region = &job.survey.regions[n];
+                return Err(DeployError::NotProved {
+                    region: region.name.to_string(),
+                    unit: region.image.unit,
+                    offsets: wrong
+                        .iter()
+                        .map(|page| region.sector_offset(*page))
+                        .collect(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn again(
+        &mut self,
+        job: &mut Job<'_>,
+        error: &DeployError,
+        tried: u32,
+    ) -> Option<Result<(), DeployError>> {
+        let what = match error {
+            DeployError::Loader(error) if error.is_of_the_line() => error.to_string(),
+            DeployError::NotProved {
+                region, offsets, ..
+            } => {
+                let pages = if offsets.len() == 1 {
+                    "1 page".to_owned()
+                } else {
+                    format!("{} pages", offsets.len())
+                };
+                format!("{region}: {pages} did not read back as written")
+            }
+            _ => return None,
+        };
+        // Without a line to reset it, the boot loader is gone after an error.
+        if tried >= TRIES_AGAIN || job.cancel.is_cancelled() || job.request.before != Before::Reset
+        {
+            return None;
+        }
+        job.journal.note(format!("{what}; trying again"));
+        Some(self.loader.begin(Before::Reset).map_err(DeployError::from))
+    }
+
+    fn leave(
+        mut self,
+        job: &mut Job<'_>,
+        result: Result<(), DeployError>,
+    ) -> Result<(), DeployError> {
+        let now = self.now();
+        job.journal.took(now.saturating_sub(self.opened));
+        if job.request.after == After::NoReset {
+            job.journal.note(
+                "the boot loader of an AVR board does not stay: the program starts within some seconds"
+                    .to_owned(),
+            );
+        } else if !matches!(&result, Err(DeployError::Loader(LoaderError::Link { .. }))) {
+            // Where it is missed, the boot loader starts the program by itself.
+            let _ = self.loader.leave();
+        }
+        result
+    }
+}
+
+fn no_eeprom(region: &str, loader: &str) -> InputError {
+    InputError::new(
+        "no-eeprom",
+        format!(
+            "{region}: this board's boot loader ({loader}) is not known to write EEPROM: some take it for \
+             flash"
+        ),
+        "Deploy without this region, and write it with a programmer.",
+    )
+}
+
+/// Regions and pages in the order of a plan.
+fn pages_of(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
+    let runs = plan.runs.iter();
+    runs.flat_map(|run| run.sectors.clone().map(|page| (run.region, page)))
+}
