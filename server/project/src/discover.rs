@@ -32,6 +32,7 @@ mod regions;
 pub mod sdkconfig;
 mod stale;
 mod survey;
+mod web_manifest;
 mod zephyr;
 
 use std::collections::{HashMap, HashSet};

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use fbuild_chip::Chip;
 
 use super::look::{Entry, Look};
-use super::{Discovery, image_chip, parse_offset, programs, read_start, read_table, relative_name};
+use super::{
+    Discovery, image_chip, parse_offset, programs, read_start, read_table, relative_name,
+    web_manifest,
+};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{Setting, Target};
 
@@ -34,6 +37,7 @@ pub(super) fn may_be_images(names: &[String]) -> bool {
     };
     names.iter().any(|name| {
         FLASH_ARGS.contains(&name.as_str())
+            || web_manifest::may_be_one(name)
             || name.strip_suffix(".bin").is_some_and(|stem| {
                 stem.contains("bootloader") || is_whole(stem) || has(&format!("{stem}.elf"))
             })
@@ -55,6 +59,17 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
     let flash_args = entries
         .iter()
         .find(|entry| FLASH_ARGS.contains(&entry.name.as_str()));
+    let name = match relative_name(root, dir).as_str() {
+        "." => dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        name => name.to_owned(),
+    };
+    if flash_args.is_none() && web_manifest::add(dir, &name, &entries, look, found) {
+        return;
+    }
     let images = match flash_args {
         Some(entry) => Ok(Images {
             pairs: listed(&entry.path, dir, look),
@@ -73,14 +88,6 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
     };
     target.chip = target.chip.or(images.chip);
     target.remarks = images.remarks;
-    let name = match relative_name(root, dir).as_str() {
-        "." => dir
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        name => name.to_owned(),
-    };
     target.name = format!("files:{name}");
     target.env = Some(name);
     if let Some(text) = flash_args.and_then(|entry| look.text(&entry.path)) {

@@ -126,3 +126,41 @@ fn a_build_without_its_project_has_no_command_that_builds_it() {
         assert!(only().recipe().is_some(), "{source}");
     }
 }
+
+#[test]
+fn the_manifest_of_a_web_installer_says_what_goes_where() {
+    let part = |path: &str, offset: u32| format!(r#"{{"path": "{path}", "offset": {offset}}}"#);
+    let build = |chip: &str, parts: &[String]| {
+        format!(
+            r#"{{"chipFamily": "{chip}", "parts": [{}]}}"#,
+            parts.join(",")
+        )
+    };
+    let builds = [
+        build(
+            "ESP32",
+            &[part("bin/b.bin", 4096), part("bin/a.bin?v=2", 65536)],
+        ),
+        build("ESP32-C3", &[part("c3.bin", 0)]),
+        build("ESP8266", &[part("c3.bin", 0)]),
+        build("ESP32-S3", &[part("gone.bin", 0)]),
+    ];
+    let files = Files::new(&[(
+        "r/manifest.json",
+        &format!(r#"{{"builds": [{}]}}"#, builds.join(",")),
+    )]);
+    for name in ["r/bin/b.bin", "r/bin/a.bin"] {
+        files.image(name, Chip::Esp32);
+    }
+    files.image("r/c3.bin", Chip::Esp32C3);
+    let found = files.found_in("r");
+    assert_eq!(names(&found), ["files:r/esp32", "files:r/esp32-c3"]);
+    assert_eq!(files.regions(&found.targets[0]).len(), 2);
+    assert_eq!(found.targets[1].chip, Some(Chip::Esp32C3));
+    assert_eq!(found.foreign, ["files:r/esp8266 is for ESP8266"]);
+    let passed = found
+        .passed
+        .iter()
+        .find(|it| it.why.starts_with("files:r/esp32-s3"));
+    assert!(passed.unwrap().why.contains("gone.bin"), "{passed:?}");
+}
