@@ -156,7 +156,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         found.take_in(project, inner, has_own, is_alone);
     }
     for build in &survey.builds {
-        if found.knows(build) {
+        if found.knows(build) || found.has_linked(build) {
             continue;
         }
         let owner = survey.owner(&root, build);
@@ -326,6 +326,16 @@ impl Discovery {
         let unbuilt = self.unbuilt.iter().map(|unbuilt| &unbuilt.looked_for);
         let mut known = found_in.chain(passed).chain(unbuilt);
         known.any(|path| path.starts_with(build))
+    }
+
+    /// Whether a build was found by a link to it.
+    fn has_linked(&self, build: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let places = self.targets.iter().filter_map(|it| it.found_in.parent());
+        let mut linked = places.filter(|place| real(place).as_deref() != Some(place));
+        real(build).is_some_and(|build| {
+            linked.any(|place| real(place).is_some_and(|place| place.starts_with(&build)))
+        })
     }
 
     /// Whether something of a project was found, built or not.

@@ -120,6 +120,15 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
     for (text, file) in presets.directories(root, environment) {
         found.add(root, &text, false, &file);
     }
+    // Linked into the project for clangd, from a build that lies elsewhere.
+    let commands = root.join("compile_commands.json");
+    if let Some(text) = std::fs::read_link(&commands)
+        .ok()
+        .as_deref()
+        .and_then(Path::to_str)
+    {
+        found.add(root, text, true, &commands);
+    }
     found
 }
 

@@ -20,7 +20,8 @@ pub(super) fn relative_name(root: &Path, path: &Path) -> String {
     if parts.is_empty() {
         ".".to_owned()
     } else {
-        parts.join("/")
+        // The root of a path elsewhere is a part of its own.
+        parts.join("/").replacen("//", "/", 1)
     }
 }
 

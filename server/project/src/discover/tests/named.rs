@@ -32,6 +32,24 @@ fn a_build_is_found_whatever_tool_made_it() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_build_that_is_linked_to_is_found_once() {
+    let files = Files::new(&[
+        ("far/b/flasher_args.json", FLASHER_ARGS),
+        ("p/CMakeLists.txt", ""),
+        ("q/real/x/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, files.root().join(name)).unwrap();
+    };
+    link("../far/b/compile_commands.json", "p/compile_commands.json");
+    let expected = files.text("espidf:@/far/b");
+    assert_eq!(names(&files.found_in("p")), [expected]);
+    link("real/x", "q/build");
+    assert_eq!(names(&files.found_in("q")), ["espidf:build"]);
+}
+
 #[test]
 fn presets_inherit_across_files_and_have_their_own_variables() {
     let files = Files::new(&[
