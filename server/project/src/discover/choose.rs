@@ -26,6 +26,12 @@ impl Discovery {
     pub fn default_target(&self) -> Result<&Target, InputError> {
         let wanted = |target: &&Target| !self.not_default.contains(&target.name);
         let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
+        if by_tool.is_empty()
+            && !self.targets.is_empty()
+            && let Some(unbuilt) = self.default_unbuilt().next()
+        {
+            return Err(self.default_is_missing(unbuilt));
+        }
         let candidates = if by_tool.is_empty() {
             self.targets.iter().collect()
         } else {
@@ -83,14 +89,34 @@ impl Discovery {
         name.map_or_else(|| self.default_target(), |name| self.target(name))
     }
 
+    /// What is not built and what its tool would choose.
+    fn default_unbuilt(&self) -> impl Iterator<Item = &Unbuilt> {
+        let by_default = |unbuilt: &&Unbuilt| !self.not_default.contains(&unbuilt.name);
+        self.unbuilt.iter().filter(by_default)
+    }
+
+    /// Others are built, and deploying one of them is nobody's default.
+    fn default_is_missing(&self, unbuilt: &Unbuilt) -> InputError {
+        let names = self.targets.iter().map(|target| target.name.as_str());
+        let names: Vec<_> = names.collect();
+        let what = format!(
+            "{} is the default and is not built; there are {}",
+            unbuilt.name,
+            names.join(", ")
+        );
+        let remedy = Remedy::from(format!("Build it: {}; or ", unbuilt.build_hint));
+        InputError::new("no-target", what, remedy.way(Way::ChooseTarget))
+    }
+
     /// What can be built and is not: the one of this name; without a name the only one, where there is
     /// no target that could be meant instead.
     #[must_use]
     pub fn unbuilt(&self, name: Option<&str>) -> Option<&Unbuilt> {
         let Some(name) = name else {
-            let by_default = |unbuilt: &&Unbuilt| !self.not_default.contains(&unbuilt.name);
-            let mut found = self.unbuilt.iter().filter(by_default);
-            let only = found.next().filter(|_| self.targets.is_empty())?;
+            let mut targets = self.targets.iter();
+            let is_none_meant = targets.all(|target| self.not_default.contains(&target.name));
+            let mut found = self.default_unbuilt();
+            let only = found.next().filter(|_| is_none_meant)?;
             return found.next().is_none().then_some(only);
         };
         let after_tool = |full: &str| full.split_once(':').is_some_and(|(_, rest)| rest == name);

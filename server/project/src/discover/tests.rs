@@ -65,6 +65,30 @@ fn default_envs_narrow_the_choice() {
 }
 
 #[test]
+fn what_the_tool_would_choose_is_not_replaced_by_what_happens_to_be_built() {
+    let envs = "[env]\nplatform = espressif32\nboard = esp32dev\n[env:a]\n[env:b]\n";
+    let files = files::Files::new(&[(
+        "platformio.ini",
+        &format!("[platformio]\ndefault_envs = b\n{envs}"),
+    )]);
+    files.image(".pio/build/a/firmware.bin", fbuild_chip::Chip::Esp32);
+    let found = files.found_in("");
+    let error = found.default_target().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "platformio:b is the default and is not built; there are platformio:a"
+    );
+    assert!(
+        error
+            .remedy()
+            .to_string()
+            .starts_with("Build it: pio run -e b; or ")
+    );
+    assert_eq!(found.unbuilt(None).unwrap().name, "platformio:b");
+    assert_eq!(found.target("a").unwrap().name, "platformio:a");
+}
+
+#[test]
 fn equal_times_are_ambiguous() {
     let dir = workspace(&[".fbuild/build/a/quick", ".fbuild/build/a/release"]);
     let same = SystemTime::now();
