@@ -263,7 +263,9 @@ impl Build<'_> {
             let name = format!("arduino:{}", self.name);
             let mut target = Target::new(name, Tool::Arduino, root, &program);
             target.env = Some(self.board.to_owned());
-            target.build = self.build_words(environment, look);
+            if has_sketch(root, look) {
+                target.build = self.build_words(environment, look);
+            }
             avr::fill(&mut target, board, &program);
             target.inputs = vec![root.to_owned()];
             target.port = sketch_yaml::port(root, look);

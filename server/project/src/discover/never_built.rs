@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use fbuild_chip::Chip;
+use fbuild_chip::avr::AvrBoard;
 
 use super::environment::Environment;
 use super::sdkconfig::SdkConfig;
@@ -98,15 +99,18 @@ fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
     };
     let parts: Vec<&str> = board.fqbn.split(':').take(3).collect();
     let place = parts.join(".");
+    let is_avr = AvrBoard::of_fqbn(&board.fqbn).is_some();
     match parts.as_slice() {
         [_, "esp32", _] => {}
+        [_, _, _] if is_avr => {}
         [_, architecture, _] => return found.pass_foreign(&file, &place, architecture),
         _ => return,
     }
+    let end = if is_avr { "hex" } else { "bin" };
     let looked_for = root
         .join("build")
         .join(&place)
-        .join(format!("{sketch}.bin"));
+        .join(format!("{sketch}.{end}"));
     let mut words = vec!["compile", "--export-binaries"];
     match &board.profile {
         Some(profile) => words.extend(["--profile", profile]),

@@ -42,6 +42,13 @@ fn a_project_is_known_by_its_own_files() {
             "arduino:esp32.esp32.esp32c3: arduino-cli compile --export-binaries --profile p",
         ),
         (
+            vec![
+                ("k/k.ino", ""),
+                ("k/sketch.yaml", "default_fqbn: arduino:avr:uno\n"),
+            ],
+            "arduino:arduino.avr.uno: arduino-cli compile --export-binaries --fqbn arduino:avr:uno",
+        ),
+        (
             vec![("k/k.ino", ""), ("k/.vscode/arduino.json", of_code)],
             "arduino:esp32.esp32.esp32: arduino-cli compile --export-binaries --fqbn \
              esp32:esp32:esp32:PSRAM=enabled",
@@ -83,9 +90,9 @@ fn a_project_for_another_chip_or_board_is_not_told_to_be_built() {
         (
             vec![
                 ("k/k.ino", ""),
-                ("k/sketch.yaml", "default_fqbn: arduino:avr:uno\n"),
+                ("k/sketch.yaml", "default_fqbn: arduino:samd:zero\n"),
             ],
-            "arduino.avr.uno is for avr",
+            "arduino.samd.zero is for samd",
         ),
     ] {
         let found = Files::new(&files).found_in("k");
