@@ -1,6 +1,8 @@
-//! AVR boards: our simulated one driven by unmodified avrdude.
+//! AVR boards: our simulated one driven by unmodified avrdude, and genuine boot loaders by us.
 
 mod deploys;
+#[cfg(target_os = "linux")] // simavr
+mod genuine;
 mod made;
 mod tools;
 

@@ -30,14 +30,20 @@ impl AvrBoard {
     }
 }
 
-/// Bytes that do not repeat.
+/// A program that does nothing for ever, and bytes after it that do not repeat.
 pub(super) fn program(len_bytes: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     };
-    (0..len_bytes).map(|_| next()).collect()
+    let jump_to_itself = [0xFF, 0xCF];
+    let rest = std::iter::from_fn(|| Some(next()));
+    jump_to_itself
+        .into_iter()
+        .chain(rest)
+        .take(len_bytes)
+        .collect()
 }
 
 /// As Intel HEX, sixteen bytes a line, as avr-objcopy writes it.

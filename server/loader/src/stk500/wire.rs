@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use fbuild_chip::avr::AvrBoard;
-use fbuild_link::{LinesReach, Link};
+use fbuild_link::Link;
 
 use crate::cancel::CancelToken;
 use crate::error::LoaderError;
@@ -52,9 +52,9 @@ impl Wire {
         expected: &[u8],
     ) -> Result<(), LoaderError> {
         for pause_ms in START_PAUSES_MS {
-            if before == Before::Reset
-                && self.with_link(reset::start_avr_loader)? == LinesReach::Board
-            {
+            // Where no line reaches the board, opening the port may have reset it.
+            if before == Before::Reset {
+                self.with_link(reset::start_avr_loader)?;
                 self.pause(Duration::from_millis(pause_ms))?;
             }
             // What the program printed before.
