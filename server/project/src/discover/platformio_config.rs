@@ -42,8 +42,8 @@ const MAX_REPLACEMENTS: usize = 10_000;
 /// Bytes that `${…}` are replaced by for one option, at most.
 const MAX_REPLACED: usize = 1 << 20;
 /// Options and bytes looked at for all values together, at most. The largest project that was seen
-/// (three hundred environments) takes a seventh.
-const MAX_STEPS: usize = 1_500_000;
+/// (three hundred environments) takes a twelfth; one value of [`MAX_REPLACED`] takes twice its bytes.
+const MAX_STEPS: usize = 2_500_000;
 /// Environments that are looked at; three times as many as of any project that was seen.
 const MAX_ENVS: usize = 1000;
 /// Lines of all files together, at most.
