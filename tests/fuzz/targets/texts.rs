@@ -1,8 +1,9 @@
-//! Any text as each of the small formats: sdkconfig, flasher_args.json, esptool's output, boot logs.
+//! Any text as each of the small formats: sdkconfig, flasher_args.json, esptool's output, boot logs, Intel HEX.
 #![no_main]
 
 use fbuild_project::discover::flasher_args::FlasherArgs;
 use fbuild_project::discover::glob;
+use fbuild_project::intel_hex;
 use fbuild_project::discover::sdkconfig::{SdkConfig, SdkConfigText};
 use fbuild_deploy::esptool::fault::{fault, is_mismatch};
 use fbuild_deploy::esptool::output::{Lines, Said};
@@ -17,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let text = String::from_utf8_lossy(bytes);
     let inside = |span: &std::ops::Range<usize>| assert!(text.get(span.clone()).is_some(), "{span:?}");
-    match format % 5 {
+    match format % 6 {
         0 => {
             let read = SdkConfigText::parse(&text);
             for entry in &read.entries {
@@ -64,6 +65,12 @@ fuzz_target!(|data: &[u8]| {
         }
         3 => {
             let _ = (boot_log::interpret(bytes), ExtraSubtype::parse(&text), IdfVersion::find(&text));
+        }
+        4 => {
+            const LIMIT: u32 = 0x8000;
+            if let Ok(memory) = intel_hex::read(bytes, LIMIT) {
+                assert!(memory.len() <= LIMIT as usize);
+            }
         }
         _ => {
             let (pattern, name) = text.split_once('\n').unwrap_or((&text, ""));
