@@ -180,15 +180,16 @@ impl Backend for Avr {
         let mut done = vec![0; job.survey.regions.len()];
         for (n, page) in pages_of(plan) {
             let region = &mut job.survey.regions[n];
-            let page_bytes = u64::from(region.image.unit.len_bytes());
             region.touched = true;
             job.journal.writing(region);
             let (memory, offset) = (memory_of(&region.image), region.sector_offset(page));
-            self.loader.write(memory, offset, region.unit_bytes(page))?;
+            let bytes = region.unit_bytes(page);
+            let len_bytes = bytes.len() as u64;
+            self.loader.write(memory, offset, bytes)?;
             region.written[page] = true;
-            region.sent_bytes += page_bytes;
-            done[n] += page_bytes;
-            let total_bytes = plan.sectors_of(n) as u64 * page_bytes;
+            region.sent_bytes += len_bytes;
+            done[n] += u64::from(region.image.unit.len_bytes());
+            let total_bytes = plan.sectors_of(n) as u64 * u64::from(region.image.unit.len_bytes());
             job.journal
                 .progress(region, Phase::Write, done[n], total_bytes);
         }

@@ -34,7 +34,7 @@ pub struct Image {
     /// The region it is for.
     pub region: fbuild_project::target::Region,
     /// Its bytes, and FF after them up to the end of their last sector, which is what erasing
-    /// leaves there. Shared: there is one copy of them, however often a deploy starts over.
+    /// leaves there (but none in EEPROM). Shared: there is one copy of them, however often a deploy starts over.
     pub bytes: Arc<Vec<u8>>,
     /// Length without the FF that fills up the last sector.
     pub len_bytes: usize,

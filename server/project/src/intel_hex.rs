@@ -19,12 +19,20 @@ const START_SEGMENT: u8 = 3;
 const LINEAR: u8 = 4;
 const START_LINEAR: u8 = 5;
 
-/// The bytes from address 0 up to the last one that the file sets; FF where it sets nothing. `limit_bytes`
-/// is the length of the memory that they are for.
+/// What a file sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes from address 0 up to the last one that is set; FF where nothing is.
+    pub bytes: Vec<u8>,
+    /// The first address before their end that the file does not set.
+    pub first_gap: Option<usize>,
+}
+
+/// What the file sets in a memory that is `limit_bytes` long.
 ///
 /// # Errors
 /// The first line that is damaged, or lies outside the memory.
-pub fn read(text: &[u8], limit_bytes: u32) -> Result<Vec<u8>, HexError> {
+pub fn read(text: &[u8], limit_bytes: u32) -> Result<Content, HexError> {
     let mut bytes: Vec<u8> = Vec::new();
     let mut is_set: Vec<bool> = Vec::new();
     let mut base = 0_u32;
@@ -86,7 +94,8 @@ pub fn read(text: &[u8], limit_bytes: u32) -> Result<Vec<u8>, HexError> {
             what: "the end record is missing: the file is cut off".to_owned(),
         });
     }
-    Ok(bytes)
+    let first_gap = is_set.iter().position(|is_set| !is_set);
+    Ok(Content { bytes, first_gap })
 }
 
 /// A record's bytes without its checksum.
@@ -128,7 +137,8 @@ mod tests {
         let text = format!(
             ":100000000C945D000C9485000C9485000C94850084\r\n:02001400AABB85\r\n{END_LINE}\r\n"
         );
-        let bytes = read(text.as_bytes(), 0x8000).unwrap();
+        let Content { bytes, first_gap } = read(text.as_bytes(), 0x8000).unwrap();
+        assert_eq!(first_gap, Some(0x10));
         assert_eq!(bytes[..4], [0x0C, 0x94, 0x5D, 0x00]);
         assert_eq!(bytes[0x10..], [0xFF, 0xFF, 0xFF, 0xFF, 0xAA, 0xBB]);
     }
@@ -137,7 +147,7 @@ mod tests {
     fn large_parts_have_segments_or_upper_halves() {
         for line in [":020000021000EC", ":020000040001F9"] {
             let text = format!("{line}\n:0100000055AA\n:00000001FF\n");
-            let bytes = read(text.as_bytes(), 0x4_0000).unwrap();
+            let bytes = read(text.as_bytes(), 0x4_0000).unwrap().bytes;
             assert_eq!((bytes.len(), bytes[0x1_0000]), (0x1_0001, 0x55), "{line}");
         }
     }

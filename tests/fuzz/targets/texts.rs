@@ -68,8 +68,8 @@ fuzz_target!(|data: &[u8]| {
         }
         4 => {
             const LIMIT: u32 = 0x8000;
-            if let Ok(memory) = intel_hex::read(bytes, LIMIT) {
-                assert!(memory.len() <= LIMIT as usize);
+            if let Ok(content) = intel_hex::read(bytes, LIMIT) {
+                assert!(content.bytes.len() <= LIMIT as usize);
             }
         }
         _ => {

@@ -283,6 +283,24 @@ fn eeprom_is_written_by_name_and_never_by_optiboot() {
     old_nano.with_board(|board| assert!(board.eeprom().starts_with(&eeprom)));
     old_nano.holds(&program(1000, 1));
 
+    // What the file does not set stays: after its end, and what a gap in it would have overwritten.
+    let shorter = [&[0x55], &eeprom[1..100]].concat();
+    std::fs::write(old_nano.file("firmware.eep"), hex(&shorter)).unwrap();
+    let report = old_nano.deploy(&named(&old_nano));
+    assert_eq!(
+        report.message,
+        "deploy succeeded (selective flash: eeprom; 1 of 1 pages)"
+    );
+    let expected = [&shorter, &eeprom[100..]].concat();
+    old_nano.with_board(|board| assert!(board.eeprom().starts_with(&expected)));
+    let report = old_nano.deploy(&named(&old_nano));
+    assert_eq!(report.outcome, OutcomeKind::VerifySkip);
+    let gap = ":01000000aa55\n:01000500bb3f\n:00000001ff\n";
+    std::fs::write(old_nano.file("firmware.eep"), gap).unwrap();
+    let words = "leaves the byte at 0x1 unset and sets later ones";
+    refused(&old_nano, &named(&old_nano), "eeprom-gap", words);
+    old_nano.with_board(|board| assert!(board.eeprom().starts_with(&expected)));
+
     let uno = of("uno");
     refused(
         &uno,

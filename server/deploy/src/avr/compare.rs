@@ -81,7 +81,8 @@ pub(super) fn differing(
         let most = (READ_LIMIT / page_bytes).max(1) as usize;
         let together = rest.iter().zip(first..).take(most);
         let count = together.take_while(|&(page, next)| *page == next).count();
-        let len_bytes = page_bytes * count as u32;
+        let lengths = (first..first + count).map(|page| region.unit_bytes(page).len() as u32);
+        let len_bytes = lengths.sum();
         let held = loader.read(memory, region.sector_offset(first), len_bytes)?;
         for (index, held) in held.chunks(page_bytes as usize).enumerate() {
             if held != region.unit_bytes(first + index) {
@@ -89,7 +90,7 @@ pub(super) fn differing(
             }
         }
         rest = &rest[count..];
-        done_bytes += u64::from(len_bytes);
+        done_bytes += count as u64 * u64::from(page_bytes);
         let total_bytes = pages.len() as u64 * u64::from(page_bytes);
         if let Some(phase) = phase {
             job.journal.progress(region, phase, done_bytes, total_bytes);

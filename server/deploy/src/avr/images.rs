@@ -7,7 +7,7 @@ use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::stk500::Memory;
 use fbuild_project::file::{self, TEXT_LIMIT};
 use fbuild_project::input_error::InputError;
-use fbuild_project::intel_hex;
+use fbuild_project::intel_hex::{self, Content};
 use fbuild_project::target::{Region, RegionKind, Target};
 
 use crate::image::{Image, Standing, not_empty, remedy, select};
@@ -60,7 +60,10 @@ fn read(target: &Target, region: &Region, cancel: &CancelToken) -> Result<Image,
         RegionKind::Data => board.part.eeprom_bytes,
         _ => board.part.flash_bytes,
     };
-    let mut bytes = intel_hex::read(&text, limit_bytes).map_err(|error| {
+    let Content {
+        mut bytes,
+        first_gap,
+    } = intel_hex::read(&text, limit_bytes).map_err(|error| {
         let what = format!("{name}: {}, {error}", path.display());
         InputError::new("hex", what, remedy.clone()).in_file(path)
     })?;
@@ -80,10 +83,19 @@ fn read(target: &Target, region: &Region, cancel: &CancelToken) -> Result<Image,
         return Err(InputError::new("boot-section", what, remedy).in_file(path));
     }
     let len_bytes = bytes.len();
-    bytes.resize(
-        len_bytes.next_multiple_of(board.part.page_bytes as usize),
-        0xFF,
-    );
+    if region.kind != RegionKind::Data {
+        let page_bytes = board.part.page_bytes as usize;
+        bytes.resize(len_bytes.next_multiple_of(page_bytes), 0xFF);
+    } else if let Some(gap) = first_gap {
+        // In EEPROM FF is data: what the file does not set is not to be lost.
+        let what = format!(
+            "{name}: {} leaves the byte at {gap:#x} unset and sets later ones: writing it would overwrite what the \
+             board keeps there",
+            path.display()
+        );
+        let remedy = "Have the build set every byte up to the last one, or write the file with a programmer.";
+        return Err(InputError::new("eeprom-gap", what, remedy).in_file(path));
+    }
     Ok(Image {
         region: region.clone(),
         bytes: Arc::new(bytes),

@@ -27,7 +27,7 @@ const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct Region {
     pub(crate) name: Arc<str>,
-    /// Whole sectors, or pages of an AVR part: what will be in flash.
+    /// Whole sectors, or pages of an AVR part's flash: what will be there.
     pub(crate) image: Image,
     /// Length before that padding.
     pub(crate) len_bytes: u32,
@@ -58,7 +58,7 @@ pub(crate) struct Region {
 impl Region {
     pub(crate) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
         let encrypt = image.standing == Standing::Encrypted;
-        let n_units = image.bytes.len() / image.unit.len_bytes() as usize;
+        let n_units = image.bytes.len().div_ceil(image.unit.len_bytes() as usize);
         Self {
             name: image.region.name.as_str().into(),
             sectors: vec![Sector::Unknown; n_units],
@@ -89,10 +89,11 @@ impl Region {
         self.image.region.offset + sector as u32 * self.image.unit.len_bytes()
     }
 
-    /// The bytes of one of them.
+    /// The bytes of one of them. The last one of EEPROM may be shorter.
     pub(crate) fn unit_bytes(&self, unit: usize) -> &[u8] {
         let len_bytes = self.image.unit.len_bytes() as usize;
-        &self.image.bytes[unit * len_bytes..][..len_bytes]
+        let rest = &self.image.bytes[unit * len_bytes..];
+        &rest[..len_bytes.min(rest.len())]
     }
 
     /// Sectors in flash, counted from its start.
