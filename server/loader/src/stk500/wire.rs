@@ -19,11 +19,14 @@ const START_PAUSES_MS: [u64; 8] = [100, 200, 80, 400, 120, 250, 100, 500];
 /// tried, ATmegaBOOT for the Arduino NG, after 650 ms.
 const SYNC_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// A link to a boot loader.
+/// What a link has before a deploy and after it, so that whoever listens next finds it as it was.
+const USUAL_BAUD: u32 = 115_200;
+
+/// A link to a boot loader, which has its rate until it is dropped.
 pub(super) struct Wire {
     pub(super) link: Box<dyn Link>,
     cancel: CancelToken,
-    board: AvrBoard,
+    pub(super) board: AvrBoard,
 }
 
 impl Wire {
@@ -134,5 +137,58 @@ impl Wire {
             port: self.link.name().to_owned(),
             source,
         }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.board.baud != USUAL_BAUD
+            && let Err(error) = self.link.set_baud(USUAL_BAUD)
+        {
+            tracing::debug!(%error, "what the program prints may not be readable");
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use fbuild_link::Lines;
+    use fbuild_link::lent::Slot;
+    use fbuild_link::memory::{Device, MemoryLink, Time, Transmission};
+
+    use super::*;
+
+    /// The rates at which a device that never answers was spoken to.
+    pub(crate) struct Mute(pub(crate) Vec<u32>);
+
+    impl Device for Mute {
+        fn receive(&mut self, _: Duration, _: &[u8], host_baud: u32) {
+            self.0.push(host_baud);
+        }
+
+        fn set_lines(&mut self, _: Duration, _: Lines) {}
+
+        fn transmit(&mut self, _: u32, _: Duration) -> Option<Transmission> {
+            None
+        }
+    }
+
+    #[test]
+    fn who_listens_next_finds_the_usual_rate_also_after_an_error() {
+        let device = Arc::new(Mutex::new(Mute(Vec::new())));
+        let link = MemoryLink::new("board", Arc::clone(&device), Time::Accounted);
+        let slot = Slot::default();
+        let board = AvrBoard::named("nanoatmega328").unwrap();
+        let link = slot.lend(Box::new(link));
+        let mut wire = Wire::new(link, board, CancelToken::new()).unwrap();
+        wire.begin(Before::Reset, b"0 ", b"ok").unwrap_err();
+        drop(wire);
+        slot.take().unwrap().write(b"hello").unwrap();
+        let rates = std::mem::take(&mut device.lock().unwrap().0);
+        let (last, before) = rates.split_last().unwrap();
+        assert_eq!(*last, 115_200);
+        assert!(before.iter().all(|baud| *baud == 57_600), "{before:?}");
     }
 }
