@@ -263,6 +263,8 @@ fn what_goes_wrong_is_told_apart() {
         (Fault::DoesNotConnect, "ota-no-connection", UNCHANGED),
         (Fault::EndsAfter(50_000), "ota-lost", OLD_FIRMWARE),
         (Fault::StopsAfter(50_000), "ota-lost", OLD_FIRMWARE),
+        (Fault::SaysOkAfter(50_000), "ota-unconfirmed", EITHER),
+        (Fault::Says("OKAY"), "ota-refused", OLD_FIRMWARE),
         (Fault::FlipsBit, "ota-damaged", OLD_FIRMWARE),
         (
             Fault::Says("Not Enough Space\r\n"),

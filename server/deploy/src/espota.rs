@@ -238,12 +238,16 @@ impl Backend for Espota {
             Air::FilesInPart
         });
         let total_bytes = bytes.len() as u64;
-        push.send(bytes, &mut |sent| {
+        let sent = push.send(bytes, &mut |sent| {
             let n_sectors = region.written.len() * sent / bytes.len().max(1);
             region.written[..n_sectors].fill(true);
             region.sent_bytes = sent as u64;
             journal.progress(region, Phase::Write, sent as u64, total_bytes);
-        })
+        });
+        if matches!(&sent, Err(DeployError::Ota(OtaError::EarlyOk { .. }))) {
+            journal.in_the_air(Air::Unconfirmed);
+        }
+        sent
     }
 
     fn prove(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
@@ -258,7 +262,7 @@ impl Backend for Espota {
             Err(DeployError::Ota(OtaError::Complaint { .. }))
         );
         if confirmed.is_err() && !has_refused {
-            job.journal.in_the_air(Air::AllSent);
+            job.journal.in_the_air(Air::Unconfirmed);
         }
         confirmed?;
         job.journal

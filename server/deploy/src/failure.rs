@@ -106,8 +106,8 @@ pub enum Air {
     AppInPart,
     /// The same with a file system.
     FilesInPart,
-    /// All of it, and nobody knows what the device made of it.
-    AllSent,
+    /// Nobody knows what the device made of it.
+    Unconfirmed,
 }
 
 impl Air {
@@ -120,7 +120,7 @@ impl Air {
                 "the file system was replaced in part: the firmware may find it damaged until it is deployed \
                  again"
             }
-            Self::AllSent => "everything was sent; the device has what it had, or the new image",
+            Self::Unconfirmed => "the device has what it had, or the new image",
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Fault {
     EndsAfter(usize),
     /// It reads no more after so many bytes, and stays connected.
     StopsAfter(usize),
+    /// It says `OK` after so many bytes, and goes on reading.
+    SaysOkAfter(usize),
     /// It writes a bit less than it was given, and says so.
     WritesShort,
     /// A bit of what it has written is another one.
@@ -191,6 +193,11 @@ impl Handle {
         let mut is_connected = true;
         while is_connected && bytes.len() < invitation.len_bytes {
             match self.fault {
+                Fault::SaysOkAfter(limit) if bytes.len() >= limit => {
+                    let _ = stream.write_all(b"OK");
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                    return;
+                }
                 Fault::EndsAfter(limit) if bytes.len() >= limit => return,
                 Fault::StopsAfter(limit) if bytes.len() >= limit => {
                     while !self.is_over.load(Ordering::Acquire) {

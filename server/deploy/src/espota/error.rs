@@ -53,6 +53,16 @@ pub enum OtaError {
         /// In its words.
         said: String,
     },
+    /// It says that all is well when it cannot be.
+    #[error(
+        "the device said OK after {sent_bytes} of {total_bytes} bytes, before it had everything"
+    )]
+    EarlyOk {
+        /// Bytes that were sent.
+        sent_bytes: usize,
+        /// Bytes to send.
+        total_bytes: usize,
+    },
     /// Everything was sent, and it did not say whether that is right.
     #[error("everything was sent, but {why} before it confirmed the image")]
     Unconfirmed {
@@ -96,7 +106,7 @@ impl OtaError {
                 "check the device's power and its distance to the access point, and deploy again",
             ),
             Self::Complaint { said } => complaint(said),
-            Self::Unconfirmed { .. } => (
+            Self::EarlyOk { .. } | Self::Unconfirmed { .. } => (
                 "ota-unconfirmed",
                 false,
                 "look at what the device runs now, and deploy again if that is the old firmware",

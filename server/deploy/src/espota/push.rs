@@ -90,6 +90,13 @@ impl Push {
             if let Some(said) = self.said.complaint(false) {
                 return Err(OtaError::Complaint { said }.into());
             }
+            if self.said.begins_with_ok() {
+                return Err(OtaError::EarlyOk {
+                    sent_bytes: sent,
+                    total_bytes: bytes.len(),
+                }
+                .into());
+            }
             taken_at_most = self.said.taken_at_most().max(taken_at_most);
             // It has printed something, and nothing more: it has all, whatever its numbers say.
             if is_heard && heard.elapsed() > QUIET {
@@ -132,7 +139,8 @@ impl Push {
                     .into());
                 }
             };
-            if self.said.is_ok() {
+            // It ends the connection now, or says more: then this was no `OK`.
+            if self.said.is_ok() && n_bytes == 0 && heard.elapsed() > QUIET {
                 return Ok(());
             }
             if let Some(said) = self.said.complaint(false) {

@@ -31,8 +31,13 @@ impl Said {
         self.n_digits * BYTES_PER_DIGIT
     }
 
-    /// It has the whole image, and its MD5 is right.
+    /// It has the whole image, and its MD5 is right, if it says nothing more.
     pub(super) fn is_ok(&self) -> bool {
+        self.text.trim_ascii_end() == b"OK"
+    }
+
+    /// What it says begins like its last word.
+    pub(super) fn begins_with_ok(&self) -> bool {
         self.text.starts_with(b"OK")
     }
 
@@ -67,7 +72,10 @@ mod tests {
         assert!(!going_on.is_ok());
         assert_eq!(going_on.complaint(true), None);
         assert!(said(&["1024O", "K"]).is_ok());
-        assert!(!said(&["1024O"]).is_ok());
+        assert!(said(&["1024OK\r\n"]).is_ok());
+        for no in ["1024O", "1024OKAY", "1024OK\n12", "1024OK1460"] {
+            assert!(!said(&[no]).is_ok(), "{no}");
+        }
     }
 
     proptest! {
