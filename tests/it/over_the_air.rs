@@ -289,6 +289,22 @@ fn what_goes_wrong_is_told_apart() {
     }
 }
 
+/// Whatever a device prints, it has to take something, and to confirm it in the end.
+#[test]
+fn a_device_that_prints_on_holds_no_deploy() {
+    let project = Project::new("");
+    for (n_bytes, said) in [
+        (50_000, "it took nothing more for 1 s"),
+        (usize::MAX, "everything was sent, but 1 s went by"),
+    ] {
+        let device = Device::start(None, Fault::PrintsOnAfter(n_bytes));
+        let run = project.deploy(&device, None, &[]);
+        let error = &run.json()["error"];
+        let what = error["message"].as_str().unwrap();
+        assert!(what.contains(said), "{error:#}");
+    }
+}
+
 #[test]
 fn an_address_where_nobody_listens() {
     let project = Project::new("");

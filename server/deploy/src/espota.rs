@@ -46,7 +46,7 @@ use crate::request::Mode;
 
 /// How long a device may be busy with other things before it answers an invitation.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to connect, and be silent while it takes the image.
+/// How long it may take to connect, and take nothing of the image.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may take to check and activate the image.
 const CONFIRM_TIMEOUT: Duration = Duration::from_mins(1);

@@ -34,6 +34,8 @@ pub(super) enum Fault {
     FlipsBit,
     /// It says this at the end.
     Says(&'static str),
+    /// It reads no more after so many bytes, and prints line ends as long as somebody listens.
+    PrintsOnAfter(usize),
     /// It says nothing at the end.
     EndsWithoutAWord,
 }
@@ -198,6 +200,9 @@ impl Handle {
                     let _ = std::io::copy(&mut stream, &mut std::io::sink());
                     return;
                 }
+                Fault::PrintsOnAfter(limit) if bytes.len() >= limit => {
+                    return self.print_on(&mut stream);
+                }
                 Fault::EndsAfter(limit) if bytes.len() >= limit => return,
                 Fault::StopsAfter(limit) if bytes.len() >= limit => {
                     while !self.is_over.load(Ordering::Acquire) {
@@ -208,6 +213,9 @@ impl Handle {
                 _ => {}
             }
             is_connected = self.take_piece(&mut stream, &mut bytes);
+        }
+        if matches!(self.fault, Fault::PrintsOnAfter(_)) {
+            return self.print_on(&mut stream);
         }
         if self.fault == Fault::FlipsBit {
             bytes[100] ^= 1;
@@ -225,6 +233,16 @@ impl Handle {
             bytes,
         });
         let _ = stream.write_all(last.as_bytes());
+    }
+
+    /// Until the other end hangs up, or has listened for a minute.
+    fn print_on(&self, stream: &mut TcpStream) {
+        for _ in 0..6000 {
+            if self.is_over.load(Ordering::Acquire) || stream.write_all(b"\n").is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether the other end is still there.

@@ -21,13 +21,15 @@ const PIECE_BYTES: usize = 1460;
 const ON_THE_WAY_BYTES: u64 = 16 * 1024;
 /// A device that prints nothing more for so long waits for the next piece.
 const QUIET: Duration = Duration::from_millis(50);
+/// How often it is read from a connection that is lost, at most: the device may print on.
+const LAST_READS: usize = 64;
 
 /// A connection to a device that takes an image.
 pub(super) struct Push {
     stream: TcpStream,
     said: Said,
     cancel: CancelToken,
-    /// How long it may be silent while the image is sent.
+    /// How long it may take nothing while the image is sent.
     timeout: Duration,
 }
 
@@ -79,7 +81,7 @@ impl Push {
     ) -> Result<(), DeployError> {
         let mut sent = 0;
         let mut taken_at_most = 0;
-        let mut heard = Instant::now();
+        let (mut heard, mut taken) = (Instant::now(), Instant::now());
         let mut is_heard = false;
         while sent < bytes.len() {
             match self.hear() {
@@ -109,13 +111,16 @@ impl Push {
                 match would_block(self.stream.write(piece)) {
                     Ok(n_bytes) => {
                         has_moved = n_bytes > 0;
-                        sent += n_bytes;
-                        progress(sent);
+                        if has_moved {
+                            taken = Instant::now();
+                            sent += n_bytes;
+                            progress(sent);
+                        }
                     }
                     Err(error) => return Err(self.lost(&error, sent, bytes.len())),
                 }
             }
-            if heard.elapsed() > self.timeout {
+            if taken.elapsed() > self.timeout {
                 let why = format!("it took nothing more for {} s", seconds(self.timeout));
                 return Err(lost(why, sent, bytes.len()).into());
             }
@@ -126,7 +131,7 @@ impl Push {
 
     /// Returns when the device says that it has the image and that its MD5 is right.
     pub(super) fn confirmed(&mut self, timeout: Duration) -> Result<(), DeployError> {
-        let mut heard = Instant::now();
+        let (began, mut heard) = (Instant::now(), Instant::now());
         loop {
             let n_bytes = match self.hear() {
                 Ok(n_bytes) => n_bytes,
@@ -139,7 +144,7 @@ impl Push {
                     .into());
                 }
             };
-            // It ends the connection now, or says more: then this was no `OK`.
+            // It may yet say more: then this was no `OK`.
             if self.said.is_ok() && n_bytes == 0 && heard.elapsed() > QUIET {
                 return Ok(());
             }
@@ -148,8 +153,9 @@ impl Push {
             }
             if n_bytes > 0 {
                 heard = Instant::now();
-            } else if heard.elapsed() > timeout {
-                let why = format!("the device was silent for {} s", seconds(timeout));
+            }
+            if began.elapsed() > timeout {
+                let why = format!("{} s went by", seconds(timeout));
                 return Err(OtaError::Unconfirmed { why }.into());
             }
             self.rest(n_bytes > 0)?;
@@ -181,7 +187,14 @@ impl Push {
 
     /// The connection is over before the image was: the device may have said why.
     fn lost(&mut self, error: &io::Error, sent_bytes: usize, total_bytes: usize) -> DeployError {
-        while self.hear().is_ok_and(|n_bytes| n_bytes > 0) {}
+        for _ in 0..LAST_READS {
+            if self.cancel.is_cancelled() {
+                return LoaderError::Cancelled.into();
+            }
+            if !self.hear().is_ok_and(|n_bytes| n_bytes > 0) {
+                break;
+            }
+        }
         match self.said.complaint(true) {
             Some(said) => OtaError::Complaint { said },
             None => lost(ended(error), sent_bytes, total_bytes),

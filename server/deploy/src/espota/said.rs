@@ -41,9 +41,9 @@ impl Said {
         self.text.starts_with(b"OK")
     }
 
-    /// What it does not like, if it says so; a whole line, unless it `is_over`.
+    /// What it does not like, if it says so; a whole line or as much as is kept, unless it `is_over`.
     pub(super) fn complaint(&self, is_over: bool) -> Option<String> {
-        let is_whole = is_over || self.text.contains(&b'\n');
+        let is_whole = is_over || self.text.len() == TEXT_MAX || self.text.contains(&b'\n');
         let is_one = !self.text.is_empty() && !self.is_ok();
         let text = String::from_utf8_lossy(&self.text);
         let line = text.lines().next().unwrap_or_default().trim();
@@ -105,6 +105,6 @@ mod tests {
             Some("ERROR[9]: Not Enough Space")
         );
         let long = said(&["x", &"y".repeat(100_000)]);
-        assert!(long.complaint(true).unwrap().len() <= TEXT_MAX);
+        assert_eq!(long.complaint(false).unwrap().len(), TEXT_MAX);
     }
 }
