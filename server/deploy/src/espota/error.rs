@@ -17,6 +17,12 @@ pub enum OtaError {
         /// The port.
         port: u16,
     },
+    /// This machine's network did not take what was to be sent.
+    #[error("this machine could not send to it: {why}")]
+    NotSent {
+        /// In the system's words.
+        why: String,
+    },
     /// It takes no invitation, or is no such device.
     #[error("it answered the invitation with '{said}'")]
     BadAnswer {
@@ -81,6 +87,12 @@ impl OtaError {
                 false,
                 "check the address and that this machine is in the same network; the firmware on the device \
                  must call ArduinoOTA.handle() often, and UDP must get through (firewall, VPN, container)",
+            ),
+            Self::NotSent { .. } => (
+                "ota-no-answer",
+                false,
+                "check the network of this machine: there must be a way to the device's address, which a \
+                 firewall, a VPN or a container may close",
             ),
             Self::BadAnswer { .. } => (
                 "ota-refused",

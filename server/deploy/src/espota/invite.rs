@@ -71,8 +71,8 @@ impl Invitation<'_> {
         let mut nothing_listens = false;
         loop {
             // A refusal of the last datagram may be told when the next one is sent.
-            let sent = self.udp.send(self.text.as_bytes());
-            nothing_listens |= sent.is_err_and(|error| is_refusal(&error));
+            let unsent = self.udp.send(self.text.as_bytes()).err();
+            nothing_listens |= unsent.as_ref().is_some_and(is_refusal);
             let again = until.min(Instant::now() + EVERY);
             match self.answer(again)? {
                 Heard::Answer(answer) => return Ok(answer),
@@ -80,12 +80,15 @@ impl Invitation<'_> {
                 Heard::Nothing => {}
             }
             if Instant::now() >= until {
-                return Err(if nothing_listens {
-                    let port = self.udp.peer_addr().map_or(0, |device| device.port());
-                    OtaError::NothingListens { port }
-                } else {
-                    let seconds = seconds(self.timeout);
-                    OtaError::NoAnswer { seconds }
+                return Err(match unsent {
+                    _ if nothing_listens => {
+                        let port = self.udp.peer_addr().map_or(0, |device| device.port());
+                        OtaError::NothingListens { port }
+                    }
+                    Some(error) => not_sent(&error),
+                    None => OtaError::NoAnswer {
+                        seconds: seconds(self.timeout),
+                    },
                 }
                 .into());
             }
@@ -93,12 +96,12 @@ impl Invitation<'_> {
     }
 
     fn proves(&self, scheme: Scheme, password: &str, nonce: &str) -> Result<bool, DeployError> {
-        let cnonce = auth::cnonce(nonce).map_err(|error| lost(&error))?;
+        let cnonce = auth::cnonce(nonce).map_err(|error| not_sent(&error))?;
         let response = scheme.response(password, nonce, &cnonce);
         let text = format!("200 {cnonce} {response}\n");
         self.udp
             .send(text.as_bytes())
-            .map_err(|error| lost(&error))?;
+            .map_err(|error| not_sent(&error))?;
         let timeout = PASSWORD_TIMEOUT.max(self.timeout);
         match self.answer(Instant::now() + timeout)? {
             Heard::Answer(answer) => Ok(answer == "OK"),
@@ -153,8 +156,34 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-fn lost(error: &io::Error) -> OtaError {
-    OtaError::BadAnswer {
-        said: error.to_string(),
+fn not_sent(error: &io::Error) -> OtaError {
+    OtaError::NotSent {
+        why: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_cannot_send_is_no_silence_of_the_device() {
+        let device = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        udp.connect(device.local_addr().unwrap()).unwrap();
+        hear_cancels(&udp).unwrap();
+        let invitation = Invitation {
+            udp: &udp,
+            // More than a datagram takes.
+            text: "0".repeat(70_000),
+            password: None,
+            timeout: Duration::from_millis(100),
+            cancel: &CancelToken::new(),
+        };
+        let refused = invitation.accepted();
+        assert!(
+            matches!(refused, Err(DeployError::Ota(OtaError::NotSent { .. }))),
+            "{refused:?}"
+        );
     }
 }
