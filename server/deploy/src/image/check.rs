@@ -54,7 +54,8 @@ fn image_fault(fault: &ImageFault, region: &Region, bytes: &[u8], remedy: &Remed
     let path = file.display();
     let error = match fault {
         ImageFault::Magic => {
-            let found = hex(bytes);
+            let found = bytes.iter().take(4).map(|byte| format!("{byte:02x}"));
+            let found = found.collect::<Vec<_>>().join(" ");
             let what = format!(
                 "{name}: {path} is not an ESP image: it begins with {found}, not with 0xe9"
             );
@@ -85,13 +86,4 @@ fn image_fault(fault: &ImageFault, region: &Region, bytes: &[u8], remedy: &Remed
         }
     };
     error.in_file(file)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let start = &bytes[..bytes.len().min(4)];
-    start
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
 }
