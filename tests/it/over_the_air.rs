@@ -161,6 +161,16 @@ fn each_way_to_ask_for_a_password_is_answered() {
 }
 
 #[test]
+fn a_question_that_comes_twice_is_no_wrong_password() {
+    let project = Project::new("");
+    for scheme in [Scheme::Md5, Scheme::Sha256OfMd5] {
+        let device = Device::start(Some((PASSWORD, scheme)), Fault::AsksTwice);
+        let outcome = project.deploy(&device, Some(PASSWORD), &[]).json();
+        assert_eq!(outcome["outcome"], "fullFlash", "{scheme:?}: {outcome:#}");
+    }
+}
+
+#[test]
 fn a_password_is_shown_nowhere() {
     let project = Project::new("upload_protocol = espota\nupload_flags = --auth=correct-pony\n");
     let device = Device::start(Some((PASSWORD, Scheme::Md5)), Fault::None);

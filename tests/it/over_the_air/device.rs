@@ -20,6 +20,8 @@ pub(super) enum Fault {
     None,
     /// It takes invitations and says nothing.
     Silent,
+    /// Each of its answers follows one to an earlier invitation.
+    AsksTwice,
     /// It agrees and goes its way.
     DoesNotConnect,
     /// It ends the connection after so many bytes.
@@ -160,6 +162,7 @@ impl Handle {
             return match self.password {
                 Some((_, scheme)) => {
                     self.invited = Some(invitation);
+                    self.ask_as_before(scheme, from);
                     self.say(&format!("AUTH {}", nonce(scheme)), from);
                 }
                 None => self.agree(&invitation, from),
@@ -171,11 +174,19 @@ impl Handle {
             return;
         };
         self.seen.lock().unwrap().tried += 1;
+        self.ask_as_before(scheme, from);
         let nonce = nonce(scheme);
         if cnonce.len() == nonce.len() && scheme.response(password, nonce, cnonce) == *response {
             self.agree(&invitation, from);
         } else {
             self.say("Authentication Failed", from);
+        }
+    }
+
+    fn ask_as_before(&self, scheme: Scheme, from: SocketAddr) {
+        if self.fault == Fault::AsksTwice {
+            let earlier: String = nonce(scheme).chars().rev().collect();
+            self.say(&format!("AUTH {earlier}"), from);
         }
     }
 

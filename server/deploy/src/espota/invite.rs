@@ -18,6 +18,10 @@ const EVERY: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// How long the check of a password may take: a device computes for seconds.
 const PASSWORD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a question for a password may come again.
+const REPEATS_MAX: usize = 8;
+/// How that question begins; a nonce follows.
+const QUESTION: &str = "AUTH ";
 /// Longest answer that is read.
 const ANSWER_MAX: usize = 200;
 
@@ -37,8 +41,8 @@ impl Invitation<'_> {
     pub(super) fn accepted(&self) -> Result<(), DeployError> {
         let mut tried = 0;
         loop {
-            let answer = self.invite()?;
-            let Some(nonce) = answer.strip_prefix("AUTH ").map(str::trim) else {
+            let answer = self.last_question(self.invite()?)?;
+            let Some(nonce) = answer.strip_prefix(QUESTION).map(str::trim) else {
                 return if answer == "OK" {
                     Ok(())
                 } else {
@@ -95,6 +99,20 @@ impl Invitation<'_> {
         }
     }
 
+    /// An invitation that was repeated, or came twice, may be answered twice: the last nonce counts.
+    fn last_question(&self, mut answer: String) -> Result<String, DeployError> {
+        if answer.starts_with(QUESTION) {
+            for _ in 0..REPEATS_MAX {
+                match self.answer(Instant::now() + POLL)? {
+                    Heard::Answer(later) if later.starts_with(QUESTION) => answer = later,
+                    Heard::Answer(_) => {}
+                    Heard::Refusal | Heard::Nothing => break,
+                }
+            }
+        }
+        Ok(answer)
+    }
+
     fn proves(&self, scheme: Scheme, password: &str, nonce: &str) -> Result<bool, DeployError> {
         let cnonce = auth::cnonce(nonce).map_err(|error| not_sent(&error))?;
         let response = scheme.response(password, nonce, &cnonce);
@@ -103,12 +121,17 @@ impl Invitation<'_> {
             .send(text.as_bytes())
             .map_err(|error| not_sent(&error))?;
         let timeout = PASSWORD_TIMEOUT.max(self.timeout);
-        match self.answer(Instant::now() + timeout)? {
-            Heard::Answer(answer) => Ok(answer == "OK"),
-            Heard::Nothing | Heard::Refusal => Err(OtaError::NoAnswer {
-                seconds: seconds(timeout),
+        let until = Instant::now() + timeout;
+        loop {
+            match self.answer(until)? {
+                // To an earlier invitation.
+                Heard::Answer(answer) if answer.starts_with(QUESTION) => {}
+                Heard::Answer(answer) => return Ok(answer == "OK"),
+                Heard::Nothing | Heard::Refusal => {
+                    let seconds = seconds(timeout);
+                    return Err(OtaError::NoAnswer { seconds }.into());
+                }
             }
-            .into()),
         }
     }
 
