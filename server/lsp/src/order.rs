@@ -97,7 +97,12 @@ impl Order {
             .or_else(|_| self.choose_target(name, environment))
     }
 
-    fn resolve_target(&self, mut target: Target, ports: &[PortInfo]) -> Result<Request, Failure> {
+    /// Finds the port for a target; why it is another than might be expected is among the target's remarks.
+    pub(crate) fn resolve_target(
+        &self,
+        mut target: Target,
+        ports: &[PortInfo],
+    ) -> Result<Request, Failure> {
         let wishes = Wishes {
             asked: self.port.as_deref(),
             project: target.port.as_deref(),

@@ -7,6 +7,7 @@ use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::lent::Slot;
+use fbuild_link::serial::PortInfo;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 use regex::Regex;
@@ -170,7 +171,7 @@ fn carry_out(
 ) -> Answer {
     let order = call.order(mode, asked, force);
     let slot = Slot::default();
-    let (report, request) = match call.request(&order) {
+    let (report, request) = match call.request(&order, &call.host.boards.ports()) {
         Err(failure) => (order.refused(failure, Duration::ZERO), None),
         Ok(request) => {
             let report = call.deploy(&request, limits.is_some().then_some(&slot));
@@ -265,12 +266,12 @@ impl Call<'_> {
         Ok(port)
     }
 
-    fn request(&self, order: &Order) -> Result<Request, Failure> {
+    fn request(&self, order: &Order, ports: &[PortInfo]) -> Result<Request, Failure> {
         let mut target =
             order.choose_target(order.target.as_deref(), &Environment::from_process())?;
         target.ota_password = target.ota_password.filter(|_| self.host.is_trusted);
-        let port = self.port(order.port.as_deref(), target.port.as_deref())?;
-        let mut request = order.request(target, port);
+        let mut request = order.resolve_target(target, ports)?;
+        self.host.may_use(&request.port, ports)?;
         request.keep_data = !order.force;
         Ok(request)
     }
@@ -297,5 +298,57 @@ impl Call<'_> {
             self.host.history().note(request, &report, seen.as_ref());
         }
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fbuild_link::UsbId;
+    use fbuild_loader::cancel::CancelToken;
+
+    use super::*;
+    use crate::boards::LocalBoards;
+    use crate::mcp::Host;
+
+    #[test]
+    fn an_agent_learns_that_the_project_s_own_port_was_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let ini = "[env:lamp]\nplatform = espressif32\nboard = esp32dev\nframework = arduino\n\
+                   upload_protocol = espota\nupload_port = lamp.local\n";
+        std::fs::write(folder.path().join("platformio.ini"), ini).unwrap();
+        let built = folder.path().join(".pio/build/lamp");
+        std::fs::create_dir_all(&built).unwrap();
+        for name in ["firmware.bin", "bootloader.bin", "partitions.bin"] {
+            std::fs::write(built.join(name), name).unwrap();
+        }
+        let host = Host {
+            boards: LocalBoards { state_dir: None },
+            directory: folder.path().to_owned(),
+            port: None,
+            is_trusted: false,
+        };
+        let call = Call {
+            host: &host,
+            cancel: &CancelToken::new(),
+            progress: &|_, _| {},
+        };
+        let order = call.order(Mode::Plan, Comparing::default(), false);
+        let usb = UsbId {
+            vid: 0x10C4,
+            pid: 1,
+            serial_number: None,
+            product: None,
+        };
+        let ports = [PortInfo {
+            name: "/dev/ttyUSB0".to_owned(),
+            usb: Some(usb),
+        }];
+        let request = call.request(&order, &ports).unwrap();
+        assert_eq!(request.port, "/dev/ttyUSB0");
+        let remarks = request.target.remarks.join("\n");
+        assert!(
+            remarks.contains("asks for espota://lamp.local"),
+            "{remarks}"
+        );
     }
 }
