@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,12 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn start(root: &Path) -> Self {
-        let mut server = harness::command(&["--stdio"])
+        Self::over(harness::command(&["--stdio"]), root)
+    }
+
+    /// The same with a server's command of its own.
+    pub(crate) fn over(mut server: Command, root: &Path) -> Self {
+        let mut server = server
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

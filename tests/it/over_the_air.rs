@@ -399,6 +399,33 @@ fn a_project_names_its_device_where_it_is_trusted() {
     client.shut_down();
 }
 
+/// The variable wins over the setting, so that the setting would not help.
+#[test]
+fn an_editor_names_the_password_that_was_wrong() {
+    let device = Device::start(Some((PASSWORD, Scheme::Sha256)), Fault::None);
+    let project = Project::new("");
+    for (variable, remedy) in [
+        ("wrong horse", "Set the variable FBUILD_OTA_PASSWORD to"),
+        ("", "Set fbuild.ota.password to"),
+    ] {
+        let mut server = harness::command(&["--stdio"]);
+        server.env("FBUILD_OTA_PASSWORD", variable);
+        let mut client = Client::over(server, project.path());
+        client.notify("fbuild/didChangeTrust", &json!({ "trusted": true }));
+        let settings = json!({ "fbuild": { "ota": { "password": "wrong pony" } } });
+        client.notify(
+            "workspace/didChangeConfiguration",
+            &json!({ "settings": settings }),
+        );
+        let asked = json!({ "port": device.port(), "build": false });
+        let outcome = client.execute("fbuild.server.deploy", &asked).unwrap();
+        assert_eq!(outcome["error"]["code"], "ota-password", "{outcome:#}");
+        let sentence = outcome["text"]["sentence"].as_str().unwrap();
+        assert!(sentence.contains(remedy), "{sentence}");
+        client.shut_down();
+    }
+}
+
 #[test]
 fn there_is_nothing_to_listen_to() {
     let project = Project::new("");

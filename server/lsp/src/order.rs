@@ -191,11 +191,16 @@ pub(crate) fn ota_password(
     if !name.is_over_the_air() {
         return None;
     }
-    let of_environment = std::env::var(OTA_PASSWORD).ok().and_then(Password::new);
+    let of_environment = ota_password_of_environment();
     let is_its_own = |port: &String| PortName::of(port).identity() == name.identity();
     let of_project = target.ota_password.as_ref();
     let of_project = of_project.filter(|_| target.port.as_ref().is_some_and(is_its_own));
     of_environment.or_else(|| setting.or(of_project).cloned())
+}
+
+/// What wins over every other password.
+pub(crate) fn ota_password_of_environment() -> Option<Password> {
+    std::env::var(OTA_PASSWORD).ok().and_then(Password::new)
 }
 
 fn choose(

@@ -2,6 +2,8 @@
 
 use fbuild_project::remedy::{Remedy, Way};
 
+use crate::order::ota_password_of_environment;
+
 /// Where something is read. Programs that call this one read a remedy's own text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
@@ -47,6 +49,8 @@ fn in_editor(way: &Way) -> String {
         Way::AcceptLoss => "deploy again and accept the loss".to_owned(),
         Way::NameEsptool => "name one in the setting fbuild.esptool.path".to_owned(),
         Way::NativeBackend => "set fbuild.backend to native".to_owned(),
+        // The setting would not be heard.
+        Way::GiveOtaPassword if ota_password_of_environment().is_some() => way.to_string(),
         Way::GiveOtaPassword => "set fbuild.ota.password".to_owned(),
         Way::ReadLog => "set fbuild.logLevel to debug, deploy again and read the log".to_owned(),
         Way::NameFiles => way.to_string(),
