@@ -77,7 +77,8 @@ fn device(service: &ResolvedService) -> Option<Device> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::io;
+    use std::net::{Ipv4Addr, UdpSocket};
 
     use mdns_sd::{IfKind, ServiceInfo};
 
@@ -91,8 +92,8 @@ mod tests {
         daemon
     }
 
-    #[test]
-    fn a_device_is_found_by_what_it_announces() {
+    /// What is found where a lamp announces itself on a port that was free a moment ago.
+    fn found() -> Option<Device> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         drop(socket);
@@ -102,7 +103,33 @@ mod tests {
             |port| ServiceInfo::new(SERVICE, "lamp", "lamp.local.", "127.0.0.1", port, &says[..]);
         lamp.register(lamp_is(3233).unwrap()).unwrap();
         let answers = looking.browse(SERVICE).unwrap();
-        let found = within(&answers, Duration::from_mins(1)).next();
+        let found = within(&answers, Duration::from_secs(20)).next();
+        for daemon in [lamp, looking] {
+            let _ = daemon.shutdown();
+        }
+        found
+    }
+
+    /// Whether what is sent to a group on loopback comes back; not every machine has that.
+    fn loopback_has_multicast() -> io::Result<bool> {
+        let group = Ipv4Addr::new(224, 0, 0, 251);
+        let member = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        member.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+        member.set_read_timeout(Some(Duration::from_secs(5)))?;
+        // Its address chooses the interface.
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        sender.send_to(b"?", (group, member.local_addr()?.port()))?;
+        Ok(member.recv(&mut [0])? == 1)
+    }
+
+    #[test]
+    fn a_device_is_found_by_what_it_announces() {
+        // Somebody else may take the port just then.
+        let found = (0..3).find_map(|_| found());
+        if found.is_none() && !loopback_has_multicast().unwrap_or(false) {
+            eprintln!("loopback has no multicast here: not tested");
+            return;
+        }
         let expected = Device {
             name: "espota://127.0.0.1:3233".to_owned(),
             host: "lamp.local".to_owned(),
@@ -110,8 +137,5 @@ mod tests {
             asks_password: true,
         };
         assert_eq!(found, Some(expected));
-        for daemon in [lamp, looking] {
-            let _ = daemon.shutdown();
-        }
     }
 }
