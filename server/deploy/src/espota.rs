@@ -5,7 +5,7 @@
 //! the MD5 that it takes of what it has written, before it starts it.
 //!
 //! What is pure is in a file each: [`auth`] proves a password, `place` reads an address, `choice` says what
-//! can be sent, `said` understands what a device prints. `invite` and `push` talk to it.
+//! can be sent, `said` understands what a device prints. `lookup` finds it, `invite` and `push` talk to it.
 //!
 //! Source: arduino-esp32, its libraries ArduinoOTA and Update, and `espota.py`.
 
@@ -13,17 +13,20 @@ pub mod auth;
 mod choice;
 pub mod error;
 mod invite;
+mod lookup;
 mod place;
 mod push;
 mod said;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use fbuild_chip::Chip;
 use fbuild_link::error::OpenError;
 use fbuild_link::port_name::PortName;
+use fbuild_loader::cancel::CancelToken;
+use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, md5_of};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::PartitionTable;
@@ -72,8 +75,8 @@ struct Way {
 }
 
 impl Way {
-    fn to(place: &Place) -> io::Result<Self> {
-        let found: Vec<SocketAddr> = (&*place.host, place.port).to_socket_addrs()?.collect();
+    fn to(place: &Place, cancel: &CancelToken) -> io::Result<Self> {
+        let found = lookup::addresses(place.host.clone(), place.port, cancel)?;
         // Few devices have an IPv6 address that they are found under.
         let v4 = found.iter().find(|address| address.is_ipv4());
         let device = *v4.or(found.first()).ok_or(io::ErrorKind::NotFound)?;
@@ -112,7 +115,10 @@ impl Espota {
             None
         } else {
             job.journal.connecting(&port);
-            let way = Way::to(&place);
+            let way = Way::to(&place, job.cancel);
+            if job.cancel.is_cancelled() {
+                return Err(LoaderError::Cancelled.into());
+            }
             Some(way.map_err(|source| OpenError::Other { port, source })?)
         };
         Ok(Self {
