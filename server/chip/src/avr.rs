@@ -84,6 +84,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Where the addresses of version 1 end: it counts 16 bits of words.
+    pub const V1_END: u32 = 0x2_0000;
+
     /// By the name that avrdude and build tools have for it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

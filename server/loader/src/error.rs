@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use fbuild_chip::Chip;
+use fbuild_chip::Device;
 use fbuild_chip::avr::Protocol;
 
 use crate::boot_log::BootState;
@@ -88,8 +88,8 @@ pub enum LoaderError {
     /// The chip or its state does not allow the operation.
     #[error("{chip}: {what}")]
     Unsupported {
-        /// The chip.
-        chip: Chip,
+        /// What is on the board.
+        chip: Device,
         /// What is not possible, and why.
         what: String,
     },

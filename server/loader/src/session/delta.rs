@@ -35,8 +35,8 @@ impl Session {
     /// # Errors
     /// Nothing was changed in flash, but what runs on the chip is not known any more: restart the session.
     pub fn start_delta(&mut self, first: u32, end: u32) -> Result<Delta<'_>, LoaderError> {
-        let unsupported = |chip, what: &str| LoaderError::Unsupported {
-            chip,
+        let unsupported = |chip: fbuild_chip::Chip, what: &str| LoaderError::Unsupported {
+            chip: chip.into(),
             what: what.to_owned(),
         };
         let place = place::for_chip(self.chip).filter(|_| self.kind == LoaderKind::Stub);

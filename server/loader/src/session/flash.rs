@@ -233,7 +233,7 @@ impl Session {
             words.push(u32::from(encrypt));
         } else if encrypt {
             return Err(LoaderError::Unsupported {
-                chip: self.chip,
+                chip: self.chip.into(),
                 what: "its ROM cannot write encrypted; only the stub can".to_owned(),
             });
         }

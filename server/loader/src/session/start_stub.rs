@@ -51,8 +51,8 @@ impl Session {
         } else {
             None
         };
-        let unsupported = |chip, what: &str| LoaderError::Unsupported {
-            chip,
+        let unsupported = |chip: Chip, what: &str| LoaderError::Unsupported {
+            chip: chip.into(),
             what: what.to_owned(),
         };
         if let Some(obstacle) = self.stub_obstacle()? {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use fbuild_chip::Device;
 use fbuild_link::Link;
 
 use super::wire::Wire;
@@ -147,7 +148,12 @@ impl Session {
     /// on while its answer to the first one leaves. Nothing is sent while it writes, or sends more than
     /// two bytes: it hears only three then.
     fn ask_at(&mut self, address: u32, request: Request<'_>) -> Result<Vec<u8>, LoaderError> {
-        let load = Request::LoadAddress((address / 2) as u16);
+        // Whoever makes a board sees to it; a shortened address would be another page's.
+        let words = u16::try_from(address / 2).map_err(|_| LoaderError::Unsupported {
+            chip: Device::Avr(self.wire.board.part),
+            what: format!("STK500 version 1 has no address {address:#x}: it ends at 0x20000"),
+        })?;
+        let load = Request::LoadAddress(words);
         let mut bytes = load.encode();
         bytes.extend(request.encode());
         self.wire.send(&bytes)?;
@@ -226,7 +232,14 @@ impl BootLoader for Session {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use fbuild_chip::avr::{AvrBoard, Protocol};
+    use fbuild_link::memory::{MemoryLink, Time};
+
+    use super::super::wire::tests::Mute;
     use super::*;
+    use crate::cancel::CancelToken;
 
     #[test]
     fn requests_are_what_avrdude_sends() {
@@ -252,6 +265,23 @@ mod tests {
             assert_eq!(request.encode(), bytes);
             assert_eq!(request.answer_len(), answer_len, "{request:?}");
         }
+    }
+
+    #[test]
+    fn an_address_that_has_no_number_is_not_shortened() {
+        let device = Arc::new(Mutex::new(Mute(Vec::new())));
+        let link = MemoryLink::new("board", Arc::clone(&device), Time::Accounted);
+        let board = AvrBoard {
+            protocol: Protocol::Stk500V1,
+            ..AvrBoard::named("megaatmega2560").unwrap()
+        };
+        let wire = Wire::new(Box::new(link), board, CancelToken::new()).unwrap();
+        let error = Session::new(wire).write(Memory::Flash, 0x2_0100, &[0; 256]);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "ATmega2560: STK500 version 1 has no address 0x20100: it ends at 0x20000"
+        );
+        assert!(device.lock().unwrap().0.is_empty(), "something was sent");
     }
 
     #[test]

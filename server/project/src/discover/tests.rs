@@ -1,6 +1,7 @@
 //! Choosing among targets. What is found where is tested over whole workspaces in `tests/`.
 
 mod arduino;
+mod avr;
 mod cargo;
 mod espidf;
 mod files;

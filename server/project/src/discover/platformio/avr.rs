@@ -85,7 +85,11 @@ pub(in crate::discover) fn board(
     else {
         return Ok(None);
     };
-    let is_possible = baud > 0 && (1..=part.flash_bytes).contains(&boot_start);
+    let end = match protocol {
+        Protocol::Stk500V1 => part.flash_bytes.min(Protocol::V1_END),
+        Protocol::Stk500V2 => part.flash_bytes,
+    };
+    let is_possible = baud > 0 && (1..=end).contains(&boot_start);
     Ok(is_possible.then_some(AvrBoard {
         part,
         protocol,

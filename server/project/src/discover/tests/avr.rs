@@ -1,0 +1,32 @@
+//! AVR environments of PlatformIO's: which board is meant, and what of their upload is not done.
+
+use super::files::{Files, names};
+use crate::target::Target;
+
+const END: &str = ":00000001FF\n";
+
+/// A project with a program that was built, for a board that is not installed.
+fn project(board: &str, lines: &str) -> Files {
+    let ini = format!("[env:it]\nplatform = atmelavr\nboard = {board}\n{lines}");
+    Files::new(&[
+        ("platformio.ini", &ini),
+        (".pio/build/it/firmware.hex", END),
+    ])
+}
+
+fn only(files: &Files) -> Target {
+    let found = files.found_in("");
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    target.clone()
+}
+
+#[test]
+fn version_1_has_no_addresses_for_all_of_a_large_part() {
+    let files = project("megaatmega2560", "upload_protocol = arduino\n");
+    assert_eq!(names(&files.found_in("")), [""; 0]);
+    let smaller = "upload_protocol = arduino\nboard_upload.maximum_size = 131072\n";
+    let board = only(&project("megaatmega2560", smaller)).avr.unwrap();
+    assert_eq!(board.boot_start, 0x2_0000);
+}
