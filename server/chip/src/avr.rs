@@ -87,12 +87,13 @@ impl Protocol {
     /// Where the addresses of version 1 end: it counts 16 bits of words.
     pub const V1_END: u32 = 0x2_0000;
 
-    /// By the name that avrdude and build tools have for it.
+    /// By the name that avrdude and build tools have for it in a boot loader. `stk500v1` and `stk500v2` are
+    /// programmers, which speak it, too, and write through other pins.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
-            "arduino" | "stk500v1" => Some(Self::Stk500V1),
-            "wiring" | "stk500v2" => Some(Self::Stk500V2),
+            "arduino" => Some(Self::Stk500V1),
+            "wiring" => Some(Self::Stk500V2),
             _ => None,
         }
     }

@@ -23,6 +23,20 @@ fn only(files: &Files) -> Target {
 }
 
 #[test]
+fn a_programmer_is_no_boot_loader() {
+    for protocol in ["arduino", "wiring"] {
+        let files = project("uno", &format!("upload_protocol = {protocol}\n"));
+        assert!(only(&files).avr.is_some(), "{protocol}");
+    }
+    for protocol in ["stk500v1", "stk500v2", "usbasp"] {
+        let files = project("uno", &format!("upload_protocol = {protocol}\n"));
+        let found = files.found_in("");
+        assert_eq!(names(&found), [""; 0]);
+        assert_eq!(found.foreign, ["env:it is for atmelavr (board uno)"]);
+    }
+}
+
+#[test]
 fn version_1_has_no_addresses_for_all_of_a_large_part() {
     let files = project("megaatmega2560", "upload_protocol = arduino\n");
     assert_eq!(names(&files.found_in("")), [""; 0]);
