@@ -21,13 +21,15 @@ use fbuild_sim::serve::{Served, Server};
 
 pub(crate) use remembered::{Remembered, usb_location};
 
-/// USB vendors whose serial adapters are used on boards of this family, with the name that people
-/// know. Source: the USB ID repository (usb.ids) and the boards' schematics.
-const BOARD_VENDORS: [(u16, &str); 4] = [
+/// USB vendors of boards and of the serial adapters on them, with the name that people know. Source: the
+/// USB ID repository (usb.ids) and the boards' schematics. Arduino has two, one from its years in two halves.
+const BOARD_VENDORS: [(u16, &str); 6] = [
     (ESPRESSIF_VID, "Espressif"),
     (0x10C4, "CP210x"),
     (0x1A86, "CH34x"),
     (0x0403, "FTDI"),
+    (0x2341, "Arduino"),
+    (0x2A03, "Arduino"),
 ];
 
 /// The adapter's usual name, if it is used on such boards.
@@ -117,7 +119,7 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
 /// Rules that let who sits at a Linux machine open such adapters, and keep ModemManager from talking to them.
 pub(crate) fn udev_rules() -> String {
     let head = "\
-# USB adapters of ESP32-family boards, for whoever sits at this machine; ModemManager leaves them alone.
+# ESP32-family and Arduino boards on USB, for whoever sits at this machine; ModemManager leaves them alone.
 # fbuild-lsp ports --udev | sudo tee /etc/udev/rules.d/70-fbuild-lsp.rules
 # sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty
 ";

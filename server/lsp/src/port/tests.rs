@@ -84,7 +84,7 @@ fn candidates_are_boards_else_anything_on_usb() {
             .map(|port| port.name.clone())
             .collect()
     };
-    let (board, other, built_in) = (usb("a", 0x303A), usb("b", 0x2341), plain("c"));
+    let (board, other, built_in) = (usb("a", 0x303A), usb("b", 0x1D50), plain("c"));
     assert_eq!(name(&[board, other.clone(), built_in.clone()]), ["a"]);
     assert_eq!(name(&[other, built_in.clone()]), ["b"]);
     assert!(name(&[built_in]).is_empty());
@@ -94,11 +94,11 @@ fn candidates_are_boards_else_anything_on_usb() {
 fn the_only_plausible_board_is_meant_when_nobody_says() {
     let ports = [
         usb("/dev/ttyUSB0", 0x10C4),
-        usb("/dev/ttyACM0", 0x2341),
+        usb("/dev/ttyACM0", 0x1D50),
         plain("/dev/ttyS0"),
     ];
     assert_eq!(choose(None, None, &ports).unwrap(), "/dev/ttyUSB0");
-    for vid in [0x303A, 0x1A86, 0x0403] {
+    for vid in [0x303A, 0x1A86, 0x0403, 0x2341, 0x2A03] {
         assert_eq!(
             choose(None, None, &[plain("/dev/ttyS0"), usb("b", vid)]).unwrap(),
             "b"

@@ -105,7 +105,7 @@ fn rules_for_udev_are_lines_that_it_takes() {
             .any(|line| line.contains("/etc/udev/rules.d/")),
         "{text}"
     );
-    assert!(rules.len() >= 4, "{text}");
+    assert!(rules.len() >= 6, "{text}");
     for rule in rules {
         // A key, an operator and a value in quotes, each.
         for part in rule.split(", ") {
