@@ -16,6 +16,9 @@ use crate::target::Target;
 /// What a build calls its program.
 pub(super) const PROGRAM: &str = "firmware.hex";
 
+/// What is done in place of a project's own way.
+const SERIAL: &str = "a deploy writes over the serial line, by the board's boot loader";
+
 /// Whether the option `platform` names it, with a version or without.
 fn is_avr(platform: &str) -> bool {
     platform.to_lowercase().contains("atmelavr")
@@ -44,8 +47,20 @@ impl Env<'_> {
         fill(target, board, &self.app);
         target.inputs = self.inputs()?;
         target.console = console(self.config, &self.section)?;
+        let command = self.config.text(&self.section, "upload_command")?;
+        if command.is_some_and(|command| !command.trim().is_empty()) {
+            let remark = format!("upload_command is not run: {SERIAL}");
+            target.remarks.push(remark);
+        }
         let port = self.config.text(&self.section, "upload_port")?;
-        target.port = port.filter(|port| !port.is_empty() && !is_host(port));
+        let port = port.filter(|port| !port.is_empty());
+        if let Some(host) = port.as_deref().filter(|port| is_host(port)) {
+            let shown = self.config.shown(&self.section, "upload_port");
+            let shown = shown.as_deref().unwrap_or(host);
+            let remark = format!("upload_port {shown} is not used: {SERIAL}");
+            target.remarks.push(remark);
+        }
+        target.port = port.filter(|port| !is_host(port));
         Ok(())
     }
 }

@@ -44,3 +44,26 @@ fn version_1_has_no_addresses_for_all_of_a_large_part() {
     let board = only(&project("megaatmega2560", smaller)).avr.unwrap();
     assert_eq!(board.boot_start, 0x2_0000);
 }
+
+#[test]
+fn what_is_uploaded_in_another_way_is_told() {
+    const SERIAL: &str = "a deploy writes over the serial line, by the board's boot loader";
+    for (lines, port, expected) in [
+        ("upload_port = /dev/ttyX\n", Some("/dev/ttyX"), None),
+        (
+            "upload_port = /dev/ttyX\nupload_command = make burn\n",
+            Some("/dev/ttyX"),
+            Some("upload_command is not run"),
+        ),
+        (
+            "upload_port = kiln.local\n",
+            None,
+            Some("upload_port kiln.local is not used"),
+        ),
+    ] {
+        let target = only(&project("uno", lines));
+        assert_eq!(target.port.as_deref(), port, "{lines}");
+        let expected = expected.map(|what| format!("{what}: {SERIAL}"));
+        assert_eq!(target.remarks, Vec::from_iter(expected), "{lines}");
+    }
+}
