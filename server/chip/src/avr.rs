@@ -155,7 +155,7 @@ const BOARDS: [Row; 24] = [
 ];
 
 /// What the menu entry "Processor" of an Arduino board is without a choice, for boards that have one.
-const PROCESSORS: [(&str, &str); 7] = [
+const PROCESSORS: [(&str, &str); 8] = [
     ("nano", "atmega328"),
     ("mega", "atmega2560"),
     ("pro", "16MHzatmega328"),
@@ -163,6 +163,7 @@ const PROCESSORS: [(&str, &str); 7] = [
     ("diecimila", "atmega328"),
     ("lilypad", "atmega328"),
     ("bt", "atmega328"),
+    ("atmegang", "atmega168"),
 ];
 
 impl AvrBoard {
@@ -242,6 +243,10 @@ mod tests {
         assert_eq!(baud("arduino:avr:nano"), Some(115_200));
         assert_eq!(baud("arduino:avr:nano:cpu=atmega328old"), Some(57_600));
         assert_eq!(baud("arduino:avr:pro:cpu=8MHzatmega168"), Some(19_200));
+        let part = |fqbn| AvrBoard::of_fqbn(fqbn).map(|board| board.part.name);
+        assert_eq!(part("arduino:avr:atmegang"), Some("atmega168"));
+        let chosen = "arduino:avr:atmegang:cpu=atmega8";
+        assert_eq!(part(chosen), Some("atmega8"));
         assert_eq!(baud("arduino:avr:leonardo"), None);
         assert_eq!(baud("arduino:esp32:uno"), None);
         let mega = AvrBoard::of_fqbn("arduino:avr:mega").map(|board| board.protocol);
