@@ -73,7 +73,7 @@ impl Avr {
     }
 }
 
-/// Who does not know what an AVR is.
+/// The error of a backend that cannot deploy to AVR boards.
 pub(crate) fn not_for_avr(backend: outcome::Backend, target: &str, board: AvrBoard) -> DeployError {
     let part = board.part;
     let (why, remedy) = match backend {

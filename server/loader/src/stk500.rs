@@ -1,7 +1,7 @@
 //! Serial boot loaders of AVR boards, which speak STK500.
 //!
 //! [`v1`] and [`v2`] each have a codec (bytes in, values out) and a session. A session begins with a reset
-//! by the control lines. There is no way to find a lost beat within one: a boot loader that misses a byte
+//! by the control lines. Within one, host and board cannot get back in step: a boot loader that misses a byte
 //! starts the program. So after an error a session can only be begun again, by another reset.
 
 pub mod v1;

@@ -4,7 +4,7 @@
 //! sim:                               a classic ESP32; its flash is sim-esp32.bin in the state directory
 //! sim:?chip=esp32c3                  the same with a C3 and sim-esp32c3.bin
 //! sim:board.bin?chip=esp32s3&size=8MB&time=real&usb=jtag
-//! sim:?chip=atmega328p               a Uno with optiboot; sim:?board=NAME by PlatformIO's name of the board
+//! sim:?chip=atmega328p               an Uno with optiboot; sim:?board=NAME by PlatformIO's name of the board
 //! ```
 //!
 //! Options: `chip` (default esp32), `size` (`4MB`, `512KB` or bytes), `time` (`accounted`, the

@@ -6,7 +6,7 @@ use fbuild_link::memory::{Device, Transmission};
 
 /// A board that can be served.
 pub trait Served: Device + 'static {
-    /// Whether a board on a pty is made ready when somebody opens it, and not when he has closed it.
+    /// Whether a board on a pty is made ready each time the pty is opened, rather than after it was closed.
     const RESETS_WHEN_OPENED: bool;
 
     /// [`Device::transmit`] to a host without a baud rate: bytes arrive as they were sent.

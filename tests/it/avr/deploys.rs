@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::made::{AvrBoard, hex, program};
 use crate::harness::{Run, deploy as cli, run};
 
-/// As many as the largest program of a Uno's has pages, nearly.
+/// Almost as long as an Uno's largest program.
 const LEN: usize = 30_276;
 
 /// A project of PlatformIO's for a board, with a program, and a board for it.

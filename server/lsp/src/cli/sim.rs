@@ -19,7 +19,7 @@ const RFC2217: &str = "rfc2217://";
 /// Arguments of `sim`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Chip to be: esp32, esp32c3, esp32s3 and so on; or atmega328p, a Uno
+    /// Chip to be: esp32, esp32c3, esp32s3 and so on; or atmega328p, an Uno
     #[arg(long, value_name = "NAME", default_value = "esp32")]
     chip: String,
 
