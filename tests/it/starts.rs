@@ -181,6 +181,10 @@ fn a_header_for_more_flash_than_there_is_is_a_warning() {
     for chip in [Chip::Esp32, Chip::Esp32S3] {
         let large = build(chip, 16, &[NVS, FACTORY]);
         assert_warned(&blank(chip, 4 * MB).deploy(&large.request()), &[words]);
+        // Also where the deploy itself puts it there.
+        let mut set = build(chip, 4, &[NVS, FACTORY]);
+        set.target.flash.size = Setting::Set("16MB".to_owned());
+        assert_warned(&blank(chip, 4 * MB).deploy(&set.request()), &[words]);
         // Also the board's own.
         let bench = holding(chip, &large, 4 * MB);
         assert_warned(&bench.deploy(&large.subset(&["firmware"])), &[words]);

@@ -233,6 +233,13 @@ fn the_older_of_two_programs_is_not_deployed_in_silence() {
     // Not even there.
     std::fs::remove_file(files.root().join(old)).unwrap();
     assert_eq!(program(&files), ("kiln-ctl_1.4.2+7.bin".to_owned(), vec![]));
+    // The script that names it is among what makes the build stale.
+    let scripted = format!("{ini}\nextra_scripts = pre:name.py");
+    let files = platformio(&scripted, SAFEBOOT, &[("name.py", ""), (renamed, "<s3>")]);
+    age(&files, &[renamed, "platformio.ini", old]);
+    assert_eq!(program(&files).0, "kiln-ctl_1.4.2+7.bin");
+    let stale = discover_with_core(&files).targets[0].stale_inputs();
+    assert_eq!(stale, [files.root().join("name.py")]);
     // A copy is not a program of its own: of the same bytes, or without an ELF file where there is one.
     for (bytes, elf) in [("<image>", false), ("<s3>", true)] {
         let files = platformio(&ini, SAFEBOOT, &[(renamed, bytes)]);
@@ -313,5 +320,27 @@ fn build_directories_are_named_by_the_projects_hash() {
             dir.starts_with(&format!("{name}-")) && dir.len() == name.len() + 11,
             "{dir}"
         );
+        // And found there.
+        let built = files.root().join("out").join(dir);
+        std::fs::create_dir(files.root().join("out")).unwrap();
+        std::fs::rename(files.root().join("gone/build"), &built).unwrap();
+        let found = files.discover(&[]);
+        assert_eq!(names(&found), ["platformio:dev"]);
+        let firmware = found.targets[0].firmware().unwrap();
+        assert_eq!(firmware.source.path(), built.join("dev/firmware.bin"));
+        let elsewhere = |it: &String| it.contains("it was built into");
+        assert!(!found.targets[0].remarks.iter().any(elsewhere));
     }
+}
+
+/// As an IDE's editor saves it.
+#[test]
+fn a_table_offset_without_0x_is_hexadecimal() {
+    let rows = "nvs,data,nvs,0x11000,0x6000\nfactory,app,factory,0x20000,1M\n";
+    let offset = ("sdkconfig.dev", "CONFIG_PARTITION_TABLE_OFFSET=10000\n");
+    let files = platformio(IDF, rows, &[offset]);
+    assert_eq!(
+        lines(&files.discover(&[])),
+        ["platformio:dev: bootloader 0x1000, partitions 0x10000, firmware 0x20000"]
+    );
 }

@@ -87,6 +87,26 @@ fn builds_of_esp_idf_are_found_where_they_are() {
         // Names, in files with comments.
         (
             &[
+                idf("o/u/t/win/flasher_args.json"),
+                (
+                    ".vscode/settings.json",
+                    r#"{"idf.buildPathWin": "${workspaceFolder}\\o\\u\\t\\win"}"#,
+                ),
+            ],
+            &["espidf:o/u/t/win"],
+        ),
+        (
+            &[
+                idf("o/u/t/named/flasher_args.json"),
+                (
+                    ".vscode/settings.json",
+                    r#"{"idf.buildDirectoryName": "o/u/t/named"}"#,
+                ),
+            ],
+            &["espidf:o/u/t/named"],
+        ),
+        (
+            &[
                 idf("o/u/t/deep/flasher_args.json"),
                 (
                     ".vscode/settings.json",
@@ -370,4 +390,18 @@ fn an_image_of_the_boards_variant_is_deployed() {
     let uf2 = found.targets[0].region("uf2").unwrap();
     let variant = files.root().join(core).join("variants/um_pros3");
     assert_eq!(uf2.source.path().parent(), Some(&*variant));
+}
+
+#[test]
+fn the_build_of_esphome_is_found_from_its_own_folder() {
+    let ini = "[env:kiln]\nplatform = espressif32\n";
+    let files = lay_out(&[
+        ("kiln.yaml", ""),
+        (".esphome/build/kiln/platformio.ini", ini),
+        (".esphome/build/kiln/.pioenvs/kiln/firmware.bin", "<image>"),
+    ]);
+    let place = files.root().join(".esphome/build/kiln");
+    let found = discover(&place, &Environment::default());
+    assert_eq!(names(&found), ["platformio:kiln"]);
+    assert!(found.unbuilt.is_empty(), "{:?}", found.unbuilt);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use fbuild_chip::Chip;
 use fbuild_deploy::image::{self, BoardFacts};
 use fbuild_project::discover::{Environment, discover};
+use fbuild_project::partitions::csv;
 use fbuild_project::target::{Source, Target};
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -173,4 +174,85 @@ fn paths_of_a_container_lead_to_the_files_here() {
     write(root, "build/fs/storage.bin", b"by path");
     assert_eq!(source(&find(root)), root.join("build/fs/storage.bin"));
     image::load(&find(root), None).unwrap();
+}
+
+/// Nothing starts with less flash in the boot loader's header than the table needs, whoever put it there.
+#[test]
+fn a_header_for_less_flash_than_the_table_needs_is_refused_by_the_files_alone() {
+    const ROWS: &str = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\n\
+                        app0,app,ota_0,0x10000,0x640000\nspiffs,data,spiffs,0xc90000,0x370000\n";
+    let rows = csv::compile(ROWS, &csv::Options::default())
+        .unwrap()
+        .to_bytes();
+    let s3 = image(Chip::Esp32S3, (0, 99));
+    let refused = |target: &Target, words: &[&str]| {
+        let error = image::load(target, None)
+            .unwrap()
+            .check_unseen()
+            .unwrap_err();
+        assert_eq!(error.code(), "header-flash-size");
+        let said = format!("{error} {}", error.remedy());
+        for word in words {
+            assert!(said.contains(word), "no '{word}' in: {said}");
+        }
+    };
+    // ESP-IDF leaves the header as the boot loader has it: 4 MB.
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let args = r#"{"flash_settings": {"flash_size": "keep"}, "flash_files": {
+        "0x0": "bootloader/bootloader.bin", "0x8000": "table.bin", "0x10000": "app.bin"},
+        "bootloader": {"offset": "0x0", "file": "bootloader/bootloader.bin"},
+        "partition-table": {"offset": "0x8000", "file": "table.bin"},
+        "app": {"offset": "0x10000", "file": "app.bin"}, "extra_esptool_args": {"chip": "esp32s3"}}"#;
+    write(root, "CMakeLists.txt", b"");
+    write(root, "build/flasher_args.json", args.as_bytes());
+    write(root, "build/bootloader/bootloader.bin", &s3);
+    write(root, "build/app.bin", &s3);
+    write(root, "build/table.bin", &rows);
+    refused(
+        &find(root),
+        &["says 4 MB of flash", "'spiffs' ends at 0x1000000"],
+    );
+    // PlatformIO writes the board's into it; the option that nobody reads changes nothing.
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let board = r#"{"build": {"mcu": "esp32s3"}, "upload": {"flash_size": "8MB"}}"#;
+    let framework = "core/packages/framework-arduinoespressif32";
+    write(root, "boards/mine.json", board.as_bytes());
+    write(root, "p16.csv", ROWS.as_bytes());
+    write(
+        root,
+        &format!("{framework}/tools/partitions/boot_app0.bin"),
+        b"x",
+    );
+    for (name, bytes) in [
+        ("bootloader", &s3),
+        ("partitions", &rows),
+        ("firmware", &s3),
+    ] {
+        write(root, &format!(".pio/build/dev/{name}.bin"), bytes);
+    }
+    let found = |more: &str| {
+        let ini = format!(
+            "[env:dev]\nplatform = espressif32\nboard = mine\nframework = arduino\n\
+             board_build.partitions = p16.csv\n{more}"
+        );
+        write(root, "platformio.ini", ini.as_bytes());
+        let core = root.join("core").display().to_string();
+        let environment = Environment::from_pairs([("PLATFORMIO_CORE_DIR".to_owned(), core)]);
+        discover(root, &environment)
+            .default_target()
+            .unwrap()
+            .clone()
+    };
+    for more in ["", "board_build.flash_size = 16MB\n"] {
+        let words = [
+            "says 8 MB of flash",
+            "'spiffs' ends at 0x1000000",
+            "board_upload.flash_size",
+        ];
+        refused(&found(more), &words);
+    }
+    let right = found("board_upload.flash_size = 16MB\n");
+    image::load(&right, None).unwrap().check_unseen().unwrap();
 }

@@ -122,6 +122,7 @@ fn each_fault_is_marked_where_it_stands() {
 #[test]
 fn fixes_leave_nothing_to_fix() {
     for (text, expected) in [
+        ("\u{feff}[env:a]\nboard = x\n", "[env:a]\nboard = x\n"),
         (
             "[env:a]\r\nmonitor_baud = 1\r\nboard = x\r\n",
             "[env:a]\r\nmonitor_speed = 1\r\nboard = x\r\n",

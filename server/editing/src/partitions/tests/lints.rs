@@ -173,3 +173,17 @@ fn what_is_no_table_is_not_commented_line_by_line() {
     assert!(found.iter().any(|d| d.code == "too-many-entries"));
     assert!(found.len() < 1000, "{}", found.len());
 }
+
+/// As the documentation of another tool has it.
+#[test]
+fn a_missing_comma_is_the_only_error_of_its_row() {
+    let table = "partition_table                0xA000,   0x1000\n\
+                 otadata,        data, ota,     0xB000,   0x2000,\nota_0,          app,  ota_0,   0x40000,  0x3e0000,\n";
+    let found = diagnostics(table, &project(configuration(Some(16 << 20))));
+    let errors = found.iter().filter(|it| it.severity == Severity::Error);
+    let errors: Vec<_> = errors.map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        errors,
+        ["This row has 2 cells; a comma is missing after 'partition_table'."]
+    );
+}

@@ -455,3 +455,30 @@ async fn a_flood_of_keystrokes_ends_with_the_last_one() {
     }
     client.leave().await;
 }
+
+/// Before the first build, only CMakeLists.txt says which configuration counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_is_compared_with_the_sdkconfig_that_cmake_names() {
+    let mut client = Builder::new(FakeBoards::quick()).start().await;
+    let root = client.folder.path().to_owned();
+    std::fs::remove_dir_all(root.join("build")).unwrap();
+    std::fs::create_dir_all(root.join("boards/dev")).unwrap();
+    let cmake = "set(SDKCONFIG \"sdkconfig.dev\")\nproject(a)\n";
+    std::fs::write(root.join("CMakeLists.txt"), cmake).unwrap();
+    let config = "CONFIG_PARTITION_TABLE_CUSTOM=y\n\
+                  CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"boards/dev/partitions.csv\"\n\
+                  CONFIG_PARTITION_TABLE_OFFSET=0x10000\nCONFIG_ESPTOOLPY_FLASHSIZE=\"4MB\"\n";
+    std::fs::write(root.join("sdkconfig.dev"), config).unwrap();
+    let name = "boards/dev/partitions.csv";
+    let small = "nvs,data,nvs,0x9000,0x6000\napp,app,factory,0x20000,1M\n";
+    client.open(name, small).await;
+    let (_, found) = client.diagnostics().await;
+    let told = |code: &str| found.iter().any(|it| it.starts_with(code));
+    assert!(told("below-table-end 0:"), "{found:?}");
+    let large = "nvs,data,nvs,0x11000,0x6000\napp,app,factory,0x20000,8M\n";
+    client.change(name, 2, &json!([{"text": large}])).await;
+    let (_, found) = client.diagnostics().await;
+    let told = |code: &str| found.iter().any(|it| it.starts_with(code));
+    assert!(told("flash-overflow 1:"), "{found:?}");
+    client.leave().await;
+}

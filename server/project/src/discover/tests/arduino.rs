@@ -71,3 +71,29 @@ fn a_sketch_behind_a_link_has_its_build_in_the_cache() {
     let found = crate::discover::discover(&files.root().join("link"), &environment);
     assert_eq!(names(&found), ["arduino:esp32.esp32.esp32s3/cache"]);
 }
+
+#[test]
+fn a_sketch_names_its_port() {
+    for (text, expected) in [
+        (
+            "default_port: /dev/ttyACM7   # the board on the left\ndefault_protocol: serial\n",
+            Some("/dev/ttyACM7"),
+        ),
+        (
+            "default_port: 192.168.1.40\ndefault_protocol: network\n",
+            None,
+        ),
+        (
+            "profiles:\n  one:\n    fqbn: esp32:esp32:esp32s3\n    port: COM4\n",
+            Some("COM4"),
+        ),
+    ] {
+        let files = Files::new(&[("blink.ino", ""), ("sketch.yaml", text)]);
+        export(&files, BUILD);
+        assert_eq!(
+            files.found_in("").targets[0].port.as_deref(),
+            expected,
+            "{text}"
+        );
+    }
+}

@@ -209,6 +209,11 @@ fn what_is_uploaded_in_another_way_is_told() {
         ),
         ("upload_port = 10.0.0.7\n", Some("espota://10.0.0.7"), ""),
         (
+            "upload_port = rfc2217://127.0.0.1:4000?ign_set_control\n",
+            Some("rfc2217://127.0.0.1:4000?ign_set_control"),
+            "",
+        ),
+        (
             "upload_protocol = espota\n",
             None,
             "upload_protocol espota is not used: a deploy writes",
