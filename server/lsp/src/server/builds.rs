@@ -3,20 +3,32 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
 use tokio::sync::watch;
 
 use crate::build::{Build, Built};
 
+/// How far the time of a file may be behind the clock.
+const CLOCK_LAG: Duration = Duration::from_millis(20);
+
 /// What became of one; `None`: nothing yet.
 type Came = Option<Result<Built, Failure>>;
 /// Where it works, and what is run there.
 type Same = (PathBuf, String);
 
+/// A build of another job.
+#[derive(Debug, Clone)]
+pub(crate) struct Theirs {
+    pub(crate) came: watch::Receiver<Came>,
+    /// What was changed after this is not in it.
+    pub(crate) began: SystemTime,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Builds {
-    running: Mutex<BTreeMap<Same, watch::Receiver<Came>>>,
+    running: Mutex<BTreeMap<Same, Theirs>>,
 }
 
 /// One that runs, until this is dropped.
@@ -29,14 +41,18 @@ pub(crate) struct Running {
 
 impl Builds {
     /// Enters a build; `Err`: the same one runs already.
-    pub(crate) fn begin(self: &Arc<Self>, build: &Build) -> Result<Running, watch::Receiver<Came>> {
+    pub(crate) fn begin(self: &Arc<Self>, build: &Build) -> Result<Running, Theirs> {
         let same = (build.directory.clone(), build.line.clone());
         let mut running = self.running();
         if let Some(theirs) = running.get(&same) {
             return Err(theirs.clone());
         }
         let came = watch::Sender::new(None);
-        running.insert(same.clone(), came.subscribe());
+        let theirs = Theirs {
+            came: came.subscribe(),
+            began: SystemTime::now() - CLOCK_LAG,
+        };
+        running.insert(same.clone(), theirs);
         Ok(Running {
             builds: self.clone(),
             same,
@@ -45,7 +61,7 @@ impl Builds {
     }
 
     /// Every change is a single step, so the table is whole even after a panic elsewhere.
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Same, watch::Receiver<Came>>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Same, Theirs>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -267,6 +267,13 @@ impl Slot {
         }
         Ok(())
     }
+
+    /// Gives back what it has claimed.
+    pub(crate) fn release(&self) {
+        if let Some(entry) = self.jobs.table().entries.get_mut(&self.id) {
+            entry.port = None;
+        }
+    }
 }
 
 impl Drop for Slot {

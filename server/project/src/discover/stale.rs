@@ -4,6 +4,7 @@
 //! firmware depends on.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::modified;
 use crate::target::Target;
@@ -32,12 +33,14 @@ impl Target {
     /// is not there.
     #[must_use]
     pub fn stale_inputs(&self) -> Vec<PathBuf> {
-        let Some(built) = self
-            .firmware()
-            .and_then(|region| modified(region.source.path()))
-        else {
-            return Vec::new();
-        };
+        let built = self.firmware();
+        let built = built.and_then(|region| modified(region.source.path()));
+        built.map_or_else(Vec::new, |built| self.inputs_newer_than(built))
+    }
+
+    /// The inputs that were changed after this time, in alphabetical order.
+    #[must_use]
+    pub fn inputs_newer_than(&self, built: SystemTime) -> Vec<PathBuf> {
         let mut stale = Vec::new();
         let mut budget = MAX_FILES;
         let newer = |path: &Path| modified(path).is_some_and(|time| time > built);

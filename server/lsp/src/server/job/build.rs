@@ -1,7 +1,7 @@
 //! A build: as work of its own, and as the first part of a deploy.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::build::output::{Finding, Output, Progress, Severity};
@@ -165,12 +165,12 @@ pub(super) fn prepare(
 
 pub(super) const NOT_TRUSTED: &str = "this workspace is not trusted";
 
-/// Builds what is to be deployed, or waits for the same build of another job. That one may have begun before the
-/// last edit: then it `is_not_enough`.
+/// Builds what is to be deployed, or waits for the same build of another job, and takes what becomes of it if
+/// that `is_enough`: nothing was changed after it had begun.
 pub(super) fn once(
     stand: &Stand<'_>,
     build: &Build,
-    is_not_enough: impl Fn() -> bool,
+    is_enough: impl Fn(SystemTime) -> bool,
 ) -> Result<Built, Stop> {
     loop {
         let mut theirs = match stand.desk.builds.begin(build) {
@@ -181,12 +181,12 @@ pub(super) fn once(
             "building",
             format!("waiting for the build of {}", build.name),
         );
-        let came = async { theirs.wait_for(Option::is_some).await.ok()?.clone() };
-        match stand.wait(came)? {
-            Some(Ok(theirs)) if !is_not_enough() => return Ok(theirs),
-            Some(Err(failure)) => return Err(failure.into()),
-            // Of one that was cancelled nothing comes.
-            Some(Ok(_)) | None => {}
+        let came = async { theirs.came.wait_for(Option::is_some).await.ok()?.clone() };
+        // Of one that was cancelled nothing comes.
+        if let Some(result) = stand.wait(came)?
+            && is_enough(theirs.began)
+        {
+            return Ok(result?);
         }
     }
 }
@@ -194,6 +194,8 @@ pub(super) fn once(
 /// Builds. One build at a time works in a directory.
 fn run(stand: &Stand<'_>, build: &Build, running: Running) -> Result<Built, Stop> {
     let result = carry_out(stand, build);
+    // Who waits may have to build once more.
+    stand.release_build();
     match &result {
         Ok(it) => running.came_to(Ok(it.clone())),
         Err(Stop::Failed(failure)) => running.came_to(Err(failure.clone())),

@@ -38,12 +38,12 @@ pub(super) fn freshen(
     let settings = wanted.settings;
     let environment = Environment::from_process();
     let prepare = || build::prepare(stand, &target.into(), settings, &environment);
-    let is_stale_still = || stale(target).is_some();
+    let is_enough = |began| !target.inputs.is_empty() && target.inputs_newer_than(began).is_empty();
     if wanted.build {
         return Ok(Freshened::Built(build::once(
             stand,
             &prepare()?,
-            is_stale_still,
+            is_enough,
         )?));
     }
     if wanted.stale_build == StaleBuild::Ignore {
@@ -60,7 +60,7 @@ pub(super) fn freshen(
         },
     };
     if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
-        return Ok(Freshened::Built(build::once(stand, build, is_stale_still)?));
+        return Ok(Freshened::Built(build::once(stand, build, is_enough)?));
     }
     if wanted.stale_build == StaleBuild::Error {
         return Err(is_stale(target, format!("{stale}{why_not}")).into());
@@ -69,11 +69,9 @@ pub(super) fn freshen(
         ask(stand, &format!("{stale}.{why_not}"), build.as_ref(), true)?,
         build,
     ) {
-        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::once(
-            stand,
-            &build,
-            is_stale_still,
-        )?)),
+        (Chosen::Build, Some(build)) => {
+            Ok(Freshened::Built(build::once(stand, &build, is_enough)?))
+        }
         // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
         // loads is looked at then, and warned of.
         _ => Ok(Freshened::AsItWas),
@@ -131,7 +129,8 @@ pub(super) fn make(
             Chosen::Anyway | Chosen::Silence => return Err(missing.into()),
         }
     }
-    build::once(stand, &build, || false)
+    // Of what it is made is not known yet.
+    build::once(stand, &build, |_| false)
 }
 
 enum Chosen {

@@ -228,6 +228,11 @@ impl<'j> Stand<'j> {
             .map_err(|taken| build_running(&build.directory, &taken.by))
     }
 
+    /// Others may build there.
+    pub(crate) fn release_build(&self) {
+        self.slot.release();
+    }
+
     /// Borrows the link of the monitor of a port that this job has taken, if one runs. `target`: what the board
     /// will run. `keeps`: the port is to stay open afterwards in any case.
     pub(crate) fn borrow(&self, port: &str, target: Option<&Target>, keeps: bool) -> Borrowed<'j> {

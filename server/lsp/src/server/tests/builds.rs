@@ -1,10 +1,12 @@
 //! Builds: before a deploy, without being asked for, and by themselves.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
 use super::harness::{Builder, Client, file_uri};
-use super::stale::make_stale;
+use super::stale::{change_at, make_stale};
 
 /// A trusted project with these settings.
 async fn start(settings: &Value) -> Client {
@@ -180,6 +182,8 @@ async fn jobs_that_want_the_same_build_share_it() {
         let builder = Builder::new(FakeBoards::quick()).with_options(&options);
         let mut client = builder.start().await;
         make_stale(client.folder.path());
+        let before = SystemTime::now() - Duration::from_mins(1);
+        change_at(&client.folder.path().join("main/main.c"), before);
         if broken {
             write(&client, "broken", "");
         }
@@ -210,6 +214,44 @@ async fn jobs_that_want_the_same_build_share_it() {
         let unread = ["fbuild/status", "window/logMessage", "window/showMessage"];
         client.leave_with_unread(&unread).await;
     }
+}
+
+/// What was compiled before the last edit and is linked after it looks new, and is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_that_began_before_the_last_edit_is_not_shared() {
+    let line = "echo >> builds; while test ! -e go; do sleep 0.02; done; touch build/app.bin";
+    let options = json!({
+        "notifications": ["status"], "workspaceTrusted": true,
+        "settings": {"buildBeforeDeploy": line}
+    });
+    let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+    let mut client = builder.start().await;
+    make_stale(client.folder.path());
+    let first = client
+        .command("deploy", &json!({"port": "/dev/fake0"}))
+        .await;
+    let builds = client.folder.path().join("builds");
+    while !builds.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let changed = SystemTime::now() + Duration::from_secs(1);
+    change_at(&client.folder.path().join("main/main.c"), changed);
+    let second = client
+        .command("deploy", &json!({"port": "/dev/fake1"}))
+        .await;
+    let waits = |told: &Value| {
+        let lines = &told["params"]["text"]["lines"];
+        lines.to_string().contains("waiting for")
+    };
+    while !waits(&client.message("fbuild/status").await) {}
+    write(&client, "go", "");
+    for id in [first, second] {
+        let outcome = client.answer(id).await["result"].clone();
+        assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
+    }
+    assert_eq!(std::fs::read_to_string(&builds).unwrap(), "\n\n", "two");
+    let unread = ["fbuild/status", "window/logMessage", "window/showMessage"];
+    client.leave_with_unread(&unread).await;
 }
 
 async fn published(client: &mut Client, file: &str) -> Value {

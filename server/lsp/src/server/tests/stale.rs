@@ -29,10 +29,12 @@ pub(super) fn make_stale(folder: &Path) {
 }
 
 pub(super) fn built_an_hour_ago(app: &Path) {
-    let hour_ago = SystemTime::now() - Duration::from_hours(1);
-    let file = File::options().write(true).open(app).unwrap();
-    file.set_times(FileTimes::new().set_modified(hour_ago))
-        .unwrap();
+    change_at(app, SystemTime::now() - Duration::from_hours(1));
+}
+
+pub(super) fn change_at(path: &Path, time: SystemTime) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_times(FileTimes::new().set_modified(time)).unwrap();
 }
 
 async fn question(client: &mut Client, why_not: &str) -> (Value, Vec<String>) {
