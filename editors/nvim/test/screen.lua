@@ -98,8 +98,8 @@ test('full, selective, nothing, wrong port: the statusline and the message line'
 
     type_command('FbuildDeploy build /dev/ttyNOPE')
     see('✗ port not found *\n')
-    -- What to do is seen, and where there is more, whatever is in between.
-    see('\nport not found: plug the board.* lists %(:FbuildLog%)')
+    -- What to do is seen, in an editor's words, and where there is more, whatever is in between.
+    see('\nport not found: plug the board.*oose another port %(:FbuildLog%)')
     type_command('FbuildLog')
     see('\n[^\n]*error: deploy failed: port /dev/ttyNOPE does not exist')
     see('\n +try: plug the board in')

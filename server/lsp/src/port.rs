@@ -3,7 +3,6 @@
 mod described;
 mod remembered;
 
-use fbuild_project::remedy::Way;
 use std::io;
 use std::path::Path;
 
@@ -15,6 +14,7 @@ use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
+use fbuild_project::remedy::Way;
 use fbuild_sim::Timing;
 use fbuild_sim::port::{self as sim, Model, SimPort};
 use fbuild_sim::serve::{Served, Server};

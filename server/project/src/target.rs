@@ -7,7 +7,6 @@ use fbuild_chip::avr::AvrBoard;
 use fbuild_chip::{Chip, Device};
 
 use crate::password::Password;
-
 use crate::remedy::Remedy;
 
 /// The tool whose build output a target was found in.

@@ -48,7 +48,7 @@ local function tell_result(result)
   local text = result.text
   local hint = levels[text.level] and ' (:FbuildLog)' or ''
   -- What to do is worth more than how it came, which is in the log.
-  local care = result.error and result.error.remedy or result.warnings and result.warnings[1]
+  local care = table.concat(text.lines, '\n'):match('\ntry: ([^\n]*)') or (result.warnings or {})[1]
   local short = care and ('%s: %s'):format(text.short, care) or result.message or text.lines[1]
   say.notify(text.sentence, levels[text.level], { short .. hint })
 end

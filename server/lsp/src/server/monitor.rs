@@ -6,8 +6,6 @@
 mod report;
 mod tell;
 
-use crate::explain::Front;
-use fbuild_project::remedy::Remedy;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,10 +21,12 @@ use fbuild_monitor::filter::Filter;
 use fbuild_monitor::line::{Line, LineEnd};
 use fbuild_monitor::text::without_colours;
 use fbuild_monitor::trace::Trace;
+use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
 use super::desk::Desk;
 use super::monitors::{About, Loan, Monitor, NoSeat, Order, Seat, State};
+use crate::explain::Front;
 use crate::holding::Holding;
 use crate::json::MonitorEvent;
 use crate::monitor::clock::{WallClock, iso};

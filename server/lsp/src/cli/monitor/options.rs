@@ -138,10 +138,13 @@ impl Options {
         let log = match &self.save {
             Some(path) => Some(append_to(path)?),
             None if has("log2file") => {
-                let (path, file) = new_log()?;
-                let path = path.display();
-                terminal.note(format!("--- logging into {path} (monitor_filters)"));
-                Some(file)
+                // The project wants it; a directory that cannot be written is no reason not to listen.
+                let (said, file) = match new_log() {
+                    Ok((path, file)) => (format!("logging into {}", path.display()), Some(file)),
+                    Err(why) => (why, None),
+                };
+                terminal.note(format!("--- {said} (monitor_filters)"));
+                file
             }
             None => None,
         };

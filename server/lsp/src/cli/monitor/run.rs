@@ -1,6 +1,5 @@
 //! The loop of a monitor: keys in, the board's output out, until something ends it.
 
-use crate::explain::Front;
 use std::io;
 
 use fbuild_deploy::outcome::Failure;
@@ -15,6 +14,7 @@ use super::keys::{self, Action, Input, KeyByKey, Keys};
 use super::options;
 use super::view::{Form, View};
 use crate::boards::LocalBoards;
+use crate::explain::Front;
 use crate::monitor::elfs::Elfs;
 use crate::monitor::end::{End, Ends};
 use crate::monitor::intake::Intake;
@@ -246,7 +246,16 @@ impl Monitor<'_> {
             while !work.is_finished() {
                 self.listen(&mut buffer);
             }
-            work.join().unwrap_or(Err(None))
+            work.join().unwrap_or_else(|_| {
+                let what = "the build has ended by a bug of this program".to_owned();
+                Err(Some(Failure {
+                    code: "internal-error",
+                    is_input: false,
+                    what,
+                    board_state: "the board was not touched".to_owned(),
+                    remedy: "build again, and report the bug".into(),
+                }))
+            })
         })?;
         Ok(self
             .order

@@ -1,6 +1,5 @@
 //! A deploy, verify or plan: the story up to the board, from what a client asked for.
 
-use fbuild_project::remedy::Remedy;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::lent::Slot;
 use fbuild_loader::reset::After;
 use fbuild_project::discover::Environment;
+use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
 use super::Work;

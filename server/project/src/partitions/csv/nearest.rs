@@ -1,7 +1,8 @@
 //! The known name that an unknown one was probably meant to be.
 
-use super::names::Name;
 use strsim::levenshtein;
+
+use super::names::Name;
 
 /// The name that was most likely meant: at most a third of it has to change.
 pub(super) fn nearest(text: &str, names: &[Name]) -> Option<String> {

@@ -1,6 +1,5 @@
 //! Looks at what lies around a project's configuration.
 
-use crate::explain::Front;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use fbuild_project::file::{self, ReadError, TABLE_TEXT_LIMIT, TEXT_LIMIT};
 use fbuild_project::input_error::InputError;
 use fbuild_project::target::{Source, Target};
 
+use crate::explain::Front;
 use crate::remember::history::{Board, Deploy};
 
 /// What is kept of the texts of tables, all together. One is a few hundred bytes long.
