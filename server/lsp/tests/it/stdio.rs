@@ -312,12 +312,14 @@ fn deploys_to_a_simulated_board() {
 fn finds_the_targets_of_a_project_below_the_folder() {
     let mut server = Server::start(&[]);
     let project = server.folder.path().join("firmware/gateway");
-    project::write(&project, &project::app_image(&project::body(400, 1)));
+    std::fs::create_dir_all(&project).unwrap();
     for name in ["sdkconfig", "CMakeLists.txt"] {
         std::fs::write(project.join(name), "").unwrap();
     }
     let document = project.join("partitions.csv");
     std::fs::write(&document, "a, app, factory, , 1M\n").unwrap();
+    // Last: a build that is older than its sources would be asked about.
+    project::write(&project, &project::app_image(&project::body(400, 1)));
     server.initialize(None);
     let uri = format!("file://{}", document.display());
     for (id, argument, name) in [
