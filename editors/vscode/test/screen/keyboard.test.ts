@@ -2,6 +2,8 @@
 
 import { after, before, describe, test } from "node:test";
 
+import type { Locator } from "playwright-core";
+
 import { openSource } from "../rig/editor.ts";
 import type { Project } from "../rig/project.ts";
 import { project } from "../rig/project.ts";
@@ -26,6 +28,15 @@ describe("who has no mouse", () => {
   /** The row that Enter takes. */
   const focused = (text: string | RegExp) =>
     window.page.locator(".monaco-list-row.focused", { hasText: text }).first();
+  /** Presses a key until this is there; a press is seen before the next one. */
+  const pressUntil = async (key: string, wanted: Locator) => {
+    for (let n = 0; n < 30; n++) {
+      await press(key);
+      const isThere = wanted.waitFor({ timeout: 500 });
+      if (await isThere.then(() => true).catch(() => false)) return;
+    }
+    await wanted.waitFor();
+  };
   /** Runs a command by typing a part of its title. */
   const run = async (words: string, title: string) => {
     await press("F1");
@@ -46,10 +57,7 @@ describe("who has no mouse", () => {
     await window.says("full flash");
     // The status bar is read like a list, and Enter opens what can be done.
     await run("focus status bar", "View: Focus Status Bar");
-    for (let n = 0; n < 30; n++) {
-      if ((await window.page.locator('[id$="fbuild-lsp.outcome"] :focus').count()) > 0) break;
-      await press("ArrowRight");
-    }
+    await pressUntil("ArrowRight", window.page.locator('[id$="fbuild-lsp.outcome"] :focus'));
     await press("Enter");
     await input().waitFor();
     await press("Escape");
@@ -58,11 +66,9 @@ describe("who has no mouse", () => {
   test("reaches boards, targets and deploys, and what can be done with them", async () => {
     await run("show fbuild", "View: Show fbuild");
     await window.page.locator(".sidebar .monaco-list:focus").waitFor();
-    for (let n = 0; n < 10; n++) {
-      await press("ArrowDown");
-      if ((await focused(/ESP32 .* simulated board/).count()) > 0) break;
-    }
-    await focused(/ESP32 .* simulated board/).waitFor();
+    const board = /ESP32 .* simulated board/;
+    await window.page.locator(".sidebar .monaco-list-row", { hasText: board }).first().waitFor();
+    await pressUntil("ArrowDown", focused(board));
     await press("Shift+F10");
     const entry = window.page.getByRole("menuitem", { name: "Board Information" });
     await entry.waitFor();
