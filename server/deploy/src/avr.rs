@@ -15,15 +15,16 @@ use fbuild_loader::error::LoaderError;
 use fbuild_loader::reset::{After, Before};
 use fbuild_loader::stk500::{self, BootLoader, Memory};
 use fbuild_project::input_error::InputError;
-use fbuild_project::remedy::{Remedy, Way};
+use fbuild_project::remedy::Way;
 
 use self::images::{AvrImages, memory_of};
-use crate::backend::Backend;
+use crate::backend::{Backend, Loaded};
 use crate::cost::PageCosts;
 use crate::event::{Board, Phase};
 use crate::failure::DeployError;
 use crate::image::Image;
 use crate::job::Job;
+use crate::job::on_board::OnBoard;
 use crate::job::survey::Survey;
 use crate::outcome;
 use crate::plan::Plan;
@@ -76,23 +77,49 @@ impl Avr {
 /// The error of a backend that cannot deploy to AVR boards.
 pub(crate) fn not_for_avr(backend: outcome::Backend, target: &str, board: AvrBoard) -> DeployError {
     let part = board.part;
-    let (why, remedy) = match backend {
-        outcome::Backend::Espota => (
-            "takes no firmware over the air",
-            Remedy::default().way(Way::ChoosePort),
-        ),
+    let (why, way) = match backend {
+        outcome::Backend::Espota => ("takes no firmware over the air", Way::ChoosePort),
         _ => (
             "is none of the chips that esptool knows",
-            Remedy::default().way(Way::NativeBackend),
+            Way::NativeBackend,
         ),
     };
     let what = format!("{target} is for {part}, which {why}");
-    InputError::new("not-for-avr", what, remedy).into()
+    InputError::new("not-for-avr", what, way).into()
+}
+
+/// What a boot loader can do that not each of them can.
+pub(crate) struct LoaderFacts {
+    name: String,
+    has_eeprom: bool,
+}
+
+impl Loaded for AvrImages {
+    type Facts = LoaderFacts;
+
+    fn images(&self, _: &mut Job<'_>, loader: &LoaderFacts) -> Result<Vec<Image>, DeployError> {
+        let needs_eeprom = |image: &&Image| memory_of(image) == Memory::Eeprom;
+        if let Some(image) = self.images.iter().find(needs_eeprom)
+            && !loader.has_eeprom
+        {
+            return Err(no_eeprom(&image.region.name, &loader.name).into());
+        }
+        Ok(self.images.clone())
+    }
+
+    /// Nothing else on the board decides whether a program starts, and nothing is lost.
+    fn look(
+        &self,
+        _: &mut Job<'_>,
+        _: &mut dyn OnBoard,
+        _: &LoaderFacts,
+    ) -> Result<(), DeployError> {
+        Ok(())
+    }
 }
 
 impl Backend for Avr {
     type Loaded = AvrImages;
-    type Facts = ();
 
     fn load(job: &mut Job<'_>) -> Result<AvrImages, DeployError> {
         let loaded = images::load(job.request, job.cancel)?;
@@ -103,7 +130,11 @@ impl Backend for Avr {
         Ok(loaded)
     }
 
-    fn identify(&mut self, job: &mut Job<'_>, loaded: &AvrImages) -> Result<(), DeployError> {
+    fn identify(
+        &mut self,
+        job: &mut Job<'_>,
+        loaded: &AvrImages,
+    ) -> Result<LoaderFacts, DeployError> {
         let before = self.now();
         let signature = self.loader.signature()?;
         self.round_trip = self.now().saturating_sub(before);
@@ -118,30 +149,19 @@ impl Backend for Avr {
             flash_size: Some(wanted.flash_bytes),
             security: BoardSecurity::default(),
         });
-        tracing::debug!(loader = self.loader.name(), part = %wanted, "a boot loader answers");
-        Ok(())
-    }
-
-    fn images(
-        &self,
-        _: &mut Job<'_>,
-        loaded: &AvrImages,
-        (): &(),
-    ) -> Result<Vec<Image>, DeployError> {
-        let needs_eeprom = |image: &Image| memory_of(image) == Memory::Eeprom;
-        if let Some(image) = loaded.images.iter().find(|image| needs_eeprom(image))
-            && !self.loader.has_eeprom()
-        {
-            return Err(no_eeprom(&image.region.name, self.loader.name()).into());
-        }
-        Ok(loaded.images.clone())
+        let name = self.loader.name().to_owned();
+        tracing::debug!(loader = %name, part = %wanted, "a boot loader answers");
+        Ok(LoaderFacts {
+            name,
+            has_eeprom: self.loader.has_eeprom(),
+        })
     }
 
     fn survey(
         &mut self,
         job: &mut Job<'_>,
         images: Vec<Image>,
-        (): &(),
+        _: &LoaderFacts,
     ) -> Result<(), DeployError> {
         let Part { page_bytes, .. } = *self.board.part;
         let costs = PageCosts::new(page_bytes, self.board.baud, self.round_trip);
@@ -151,11 +171,6 @@ impl Backend for Avr {
 
     fn compare(&mut self, job: &mut Job<'_>, _: &AvrImages) -> Result<(), DeployError> {
         compare::compare(job, &mut *self.loader)
-    }
-
-    /// Nothing else on the board decides whether a program starts, and nothing is lost.
-    fn look(&mut self, _: &mut Job<'_>, _: &AvrImages, (): &()) -> Result<(), DeployError> {
-        Ok(())
     }
 
     /// A boot loader that erases pages in order, from the first one on, needs all of them.

@@ -1,21 +1,57 @@
 //! One deploy from start to end, whichever backend carries it out. Start at [`Job::run`].
 
 use crate::failure::DeployError;
-use crate::image::Image;
+use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
+use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
 use crate::request::Mode;
 
 /// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
 const TRIES_AGAIN: u32 = 2;
 
-/// Who carries out the steps of a deploy: this program in the loader's own protocol, esptool, or a device
-/// that takes its firmware over the air. It has the board from when it is made until it leaves.
-pub(crate) trait Backend {
-    /// All input, read and checked.
-    type Loaded;
+/// All input of a deploy, read and checked, for one family of boards.
+pub(crate) trait Loaded {
     /// What decides what may be written to a board.
     type Facts;
+
+    /// The images as they are to be on this board. What may not go onto it is refused.
+    fn images(&self, job: &mut Job<'_>, facts: &Self::Facts) -> Result<Vec<Image>, DeployError>;
+
+    /// Looks at what the board holds besides, where that decides something.
+    fn look(
+        &self,
+        job: &mut Job<'_>,
+        board: &mut dyn OnBoard,
+        facts: &Self::Facts,
+    ) -> Result<(), DeployError>;
+}
+
+impl Loaded for LoadedImages {
+    type Facts = BoardFacts;
+
+    fn images(&self, job: &mut Job<'_>, facts: &BoardFacts) -> Result<Vec<Image>, DeployError> {
+        job.images_for(self, facts)
+    }
+
+    fn look(
+        &self,
+        job: &mut Job<'_>,
+        board: &mut dyn OnBoard,
+        facts: &BoardFacts,
+    ) -> Result<(), DeployError> {
+        job.look(board, self, facts)
+    }
+}
+
+/// What a backend's input wants to know of a board.
+pub(crate) type Facts<B> = <<B as Backend>::Loaded as Loaded>::Facts;
+
+/// Who carries out the steps of a deploy: this program in the protocol of a loader, esptool, or a device
+/// that takes its firmware over the air. It has the board from when it is made until it leaves.
+pub(crate) trait Backend {
+    /// What it carries.
+    type Loaded: Loaded;
 
     /// Reads all input that it can carry, and checks it, before anything else is done.
     fn load(job: &mut Job<'_>) -> Result<Self::Loaded, DeployError>;
@@ -25,35 +61,23 @@ pub(crate) trait Backend {
         &mut self,
         job: &mut Job<'_>,
         loaded: &Self::Loaded,
-    ) -> Result<Self::Facts, DeployError>;
-
-    /// The images as they are to be on this board. What may not go onto it is refused.
-    fn images(
-        &self,
-        job: &mut Job<'_>,
-        loaded: &Self::Loaded,
-        facts: &Self::Facts,
-    ) -> Result<Vec<Image>, DeployError>;
+    ) -> Result<Facts<Self>, DeployError>;
 
     /// Makes the job's survey of what is to be compared and written.
     fn survey(
         &mut self,
         job: &mut Job<'_>,
         images: Vec<Image>,
-        facts: &Self::Facts,
+        facts: &Facts<Self>,
     ) -> Result<(), DeployError>;
 
     /// Gives every region of the survey that can be compared its verdict.
     fn compare(&mut self, job: &mut Job<'_>, loaded: &Self::Loaded) -> Result<(), DeployError>;
 
-    /// Looks at what the board holds besides, by [`Job::look`]; a board that cannot be looked at decides
-    /// itself whether it starts what it is given.
-    fn look(
-        &mut self,
-        job: &mut Job<'_>,
-        loaded: &Self::Loaded,
-        facts: &Self::Facts,
-    ) -> Result<(), DeployError>;
+    /// The board, where what it holds besides can be looked at and decides something.
+    fn on_board(&mut self) -> Option<&mut dyn OnBoard> {
+        None
+    }
 
     /// Gets ready to write what differs, where there is something to get ready: what a plan costs is
     /// known afterwards.
@@ -110,10 +134,12 @@ impl Job<'_> {
         loaded: &B::Loaded,
     ) -> Result<(), DeployError> {
         let facts = backend.identify(self, loaded)?;
-        let images = backend.images(self, loaded, &facts)?;
+        let images = loaded.images(self, &facts)?;
         backend.survey(self, images, &facts)?;
         backend.compare(self, loaded)?;
-        backend.look(self, loaded, &facts)?;
+        if let Some(board) = backend.on_board() {
+            loaded.look(self, board, &facts)?;
+        }
         if self.request.mode == Mode::Verify {
             return Ok(());
         }

@@ -27,7 +27,7 @@ use fbuild_link::error::OpenError;
 use fbuild_link::port_name::PortName;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::LoaderError;
-use fbuild_loader::session::{LoaderKind, md5_of};
+use fbuild_loader::session::md5_of;
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::PartitionTable;
 use fbuild_project::password::Password;
@@ -38,7 +38,6 @@ use self::invite::Invitation;
 use self::place::Place;
 use self::push::Push;
 use crate::backend::Backend;
-use crate::cost::Measured;
 use crate::event::Phase;
 use crate::failure::{Air, DeployError};
 use crate::image::{BoardFacts, Image, LoadedImages};
@@ -141,7 +140,6 @@ fn not_comparable() -> InputError {
 
 impl Backend for Espota {
     type Loaded = LoadedImages;
-    type Facts = BoardFacts;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
         let request = job.request;
@@ -162,15 +160,6 @@ impl Backend for Espota {
         Ok(BoardFacts::new(loaded.chip().unwrap_or(Chip::Esp32)))
     }
 
-    fn images(
-        &self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<Vec<Image>, DeployError> {
-        job.images_for(loaded, facts)
-    }
-
     fn survey(
         &mut self,
         job: &mut Job<'_>,
@@ -180,28 +169,13 @@ impl Backend for Espota {
         for image in &images {
             choice::check_place(image, self.table.as_ref(), job.request.force)?;
         }
-        // As with an ESP32's boot ROM, nothing is compressed.
-        let measured = Measured {
-            chip: Chip::Esp32,
-            kind: LoaderKind::Rom,
-            baud: None,
-            round_trip: Duration::ZERO,
-            hash_bytes_per_s: None,
-        };
-        job.survey = Survey::new(images, measured, facts, &Survey::default());
+        // As with the boot ROM that is assumed at first, nothing is compressed.
+        let earlier = Survey::default();
+        job.survey = Survey::new(images, earlier.measured, facts, &earlier);
         Ok(())
     }
 
     fn compare(&mut self, _: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
-        Ok(())
-    }
-
-    fn look(
-        &mut self,
-        _: &mut Job<'_>,
-        _: &LoadedImages,
-        _: &BoardFacts,
-    ) -> Result<(), DeployError> {
         Ok(())
     }
 

@@ -40,6 +40,7 @@ use crate::backend::Backend;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
+use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
 use crate::request::{Choice, Open};
 
@@ -104,7 +105,6 @@ impl<'r> Esptool<'r> {
 
 impl Backend for Esptool<'_> {
     type Loaded = LoadedImages;
-    type Facts = BoardFacts;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
         job.load(&Choice::as_asked(job.request))
@@ -112,15 +112,6 @@ impl Backend for Esptool<'_> {
 
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
         identify::identify(job, self)
-    }
-
-    fn images(
-        &self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<Vec<Image>, DeployError> {
-        job.images_for(loaded, facts)
     }
 
     fn survey(
@@ -137,13 +128,8 @@ impl Backend for Esptool<'_> {
         compare::compare(job, self, loaded)
     }
 
-    fn look(
-        &mut self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<(), DeployError> {
-        job.look(self, loaded, facts)
+    fn on_board(&mut self) -> Option<&mut dyn OnBoard> {
+        Some(self)
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {

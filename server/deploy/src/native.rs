@@ -23,6 +23,7 @@ use crate::backend::Backend;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::job::Job;
+use crate::job::on_board::OnBoard;
 use crate::job::survey::Survey;
 use crate::plan::Plan;
 use crate::request::{Choice, Open};
@@ -53,7 +54,6 @@ impl Native {
 
 impl Backend for Native {
     type Loaded = LoadedImages;
-    type Facts = BoardFacts;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
         job.load(&Choice::as_asked(job.request))
@@ -65,15 +65,6 @@ impl Backend for Native {
         loaded: &LoadedImages,
     ) -> Result<BoardFacts, DeployError> {
         connect::identify(job, &mut self.session, loaded)
-    }
-
-    fn images(
-        &self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<Vec<Image>, DeployError> {
-        job.images_for(loaded, facts)
     }
 
     fn survey(
@@ -98,13 +89,8 @@ impl Backend for Native {
         compare::compare(job, &mut self.session)
     }
 
-    fn look(
-        &mut self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<(), DeployError> {
-        job.look(self, loaded, facts)
+    fn on_board(&mut self) -> Option<&mut dyn OnBoard> {
+        Some(self)
     }
 
     /// The stub and a faster link, where they pay.

@@ -1,4 +1,4 @@
-//! A third backend: a board that is an array. It needs nothing but the trait.
+//! One more backend: a board that is an array. It needs nothing but the trait.
 
 use std::time::Duration;
 
@@ -48,7 +48,6 @@ impl OnBoard for Array<'_> {
 
 impl Backend for Array<'_> {
     type Loaded = LoadedImages;
-    type Facts = BoardFacts;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
         job.load(&Choice::as_asked(job.request))
@@ -63,15 +62,6 @@ impl Backend for Array<'_> {
             security: BoardSecurity::default(),
         });
         Ok(BoardFacts::new(CHIP))
-    }
-
-    fn images(
-        &self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<Vec<Image>, DeployError> {
-        job.images_for(loaded, facts)
     }
 
     fn survey(
@@ -113,13 +103,8 @@ impl Backend for Array<'_> {
         Ok(())
     }
 
-    fn look(
-        &mut self,
-        job: &mut Job<'_>,
-        loaded: &LoadedImages,
-        facts: &BoardFacts,
-    ) -> Result<(), DeployError> {
-        job.look(self, loaded, facts)
+    fn on_board(&mut self) -> Option<&mut dyn OnBoard> {
+        Some(self)
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
