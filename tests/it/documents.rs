@@ -4,11 +4,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::harness::{self, copy, example, root};
+use crate::harness::{self, Served, copy, example, root};
 
 /// Commands that are carried out by something else, which is named; or that only a person can.
 const ELSEWHERE: [(&str, &str); 11] = [
@@ -110,6 +109,11 @@ impl Place {
             .env_remove("IDF_PATH")
             .stdin(Stdio::null());
         command
+    }
+
+    /// A simulated board that a command serves.
+    fn serve(&self, command: &str) -> Served {
+        Served::start(&mut self.shell(&format!("exec {command}")))
     }
 }
 
@@ -240,7 +244,7 @@ fn carry_out(place: &Place, command: &str) -> Result<(), String> {
     }
     if command.starts_with("fbuild-lsp sim ") {
         // It serves until it is ended.
-        let served = Served::start(place, command);
+        let served = place.serve(command);
         let is_port = served.port.starts_with('/') || served.port.contains("://127.0.0.1:");
         return is_port.then_some(()).ok_or(served.port.clone());
     }
@@ -252,7 +256,7 @@ fn carry_out(place: &Place, command: &str) -> Result<(), String> {
     ] {
         if line.contains(far) {
             let sim = format!("fbuild-lsp sim --time accounted --listen {near}");
-            served.push(Served::start(place, &sim));
+            served.push(place.serve(&sim));
             line = line.replace(far, &served[served.len() - 1].port);
         }
     }
@@ -271,32 +275,4 @@ fn carry_out(place: &Place, command: &str) -> Result<(), String> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     ))
-}
-
-/// A simulated board that another process serves, until this is dropped.
-struct Served {
-    process: Child,
-    /// What it says first.
-    port: String,
-}
-
-impl Served {
-    fn start(place: &Place, command: &str) -> Self {
-        let mut shell = place.shell(&format!("exec {command}"));
-        let mut process = shell.stdout(Stdio::piped()).spawn().unwrap();
-        let mut port = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut port).unwrap();
-        Self {
-            process,
-            port: port.trim().to_owned(),
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{self, Run, root};
+use crate::harness::{self, Run, Served, root};
 
 /// Every refused workspace of the fixtures, with the code that it must be refused with.
 #[test]
@@ -155,44 +155,23 @@ fn a_tcp_port_that_nobody_serves() {
 }
 
 /// A served board: the pty that another program may hold.
-struct Served(std::process::Child, String);
-
-impl Served {
-    fn new(flash: &Path) -> Self {
-        use std::io::BufRead as _;
-        let mut child = harness::command(&["sim", "--chip", "esp32", "--flash"])
-            .arg(flash)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut address = String::new();
-        std::io::BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        Self(child, address.trim().to_owned())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn serve(flash: &Path) -> Served {
+    let mut sim = harness::command(&["sim", "--chip", "esp32", "--flash"]);
+    Served::start(sim.arg(flash).stderr(Stdio::null()))
 }
 
 #[cfg(unix)]
 #[test]
 fn a_port_that_another_program_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let served = Served::new(&folder.path().join("board.bin"));
+    let served = serve(&folder.path().join("board.bin"));
     // What a serial monitor does: it opens the port and locks it.
     let mut monitor = Command::new("flock")
         .args([
             // One process, so that ending it lets go of the lock.
             "--no-fork",
             "--exclusive",
-            &served.1,
+            &served.port,
             "sh",
             "-c",
             "echo held; exec sleep 60",
@@ -206,21 +185,25 @@ fn a_port_that_another_program_holds() {
         &mut line,
     )
     .unwrap();
-    let run = harness::run(&["deploy", &example(), "--port", &served.1]);
+    let run = harness::run(&["deploy", &example(), "--port", &served.port]);
     monitor.kill().unwrap();
     monitor.wait().unwrap();
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     // On other systems it may not be seen who that is.
     let said = if cfg!(target_os = "linux") {
-        format!("port {} is held by sleep (pid {})", served.1, monitor.id())
+        format!(
+            "port {} is held by sleep (pid {})",
+            served.port,
+            monitor.id()
+        )
     } else {
-        format!("port {} is", served.1)
+        format!("port {} is", served.port)
     };
     assert!(run.stderr.contains(&said), "{said}: {}", run.stderr);
     // And free again.
     let run = harness::deploy(
         &root().join("tests/example"),
-        &served.1,
+        &served.port,
         &["--baud", "921600"],
     );
     assert_eq!(run.json()["outcome"], "fullFlash", "{}", run.stderr);
@@ -231,13 +214,13 @@ fn a_port_that_another_program_holds() {
 #[test]
 fn a_port_that_another_deploy_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let served = Served::new(&folder.path().join("board.bin"));
+    let served = serve(&folder.path().join("board.bin"));
     let command = |args: &[&str]| {
         let mut command = harness::command(args);
         command.env("XDG_STATE_HOME", folder.path());
         command
     };
-    let args = ["deploy", &example(), "--port", &served.1];
+    let args = ["deploy", &example(), "--port", &served.port];
     let mut first = command(&args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -280,7 +263,7 @@ fn a_port_that_another_deploy_holds() {
     signal("-CONT");
     let said = format!(
         "port {} is held by fbuild-lsp (pid {}), deploying {}",
-        served.1,
+        served.port,
         first.id(),
         example()
     );
@@ -303,13 +286,13 @@ fn a_port_that_another_deploy_holds() {
 fn a_port_that_the_esptool_of_another_deploy_holds() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let served = Served::new(&folder.path().join("board.bin"));
+    let served = serve(&folder.path().join("board.bin"));
     let esptool = folder.path().join("esptool");
     let held = folder.path().join("held");
     let script = format!(
         "#!/bin/sh\ncase \" $* \" in *\" version \"*) echo 'esptool v5.6.0'; exit;; esac\n\
          exec flock --no-fork --exclusive {} sh -c 'echo $$ >{}; exec sleep 60'\n",
-        served.1,
+        served.port,
         held.display()
     );
     std::fs::write(&esptool, script).unwrap();
@@ -326,7 +309,7 @@ fn a_port_that_the_esptool_of_another_deploy_holds() {
         "--esptool",
         esptool.to_str().unwrap(),
     ];
-    let mut first = command(&["deploy", &example, "--port", &served.1])
+    let mut first = command(&["deploy", &example, "--port", &served.port])
         .args(by_esptool)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -341,7 +324,7 @@ fn a_port_that_the_esptool_of_another_deploy_holds() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     };
     let second = Run::of(
-        &command(&["deploy", &example, "--port", &served.1])
+        &command(&["deploy", &example, "--port", &served.port])
             .output()
             .unwrap(),
     );
@@ -350,7 +333,7 @@ fn a_port_that_the_esptool_of_another_deploy_holds() {
     assert_eq!(second.code, Some(1), "{}", second.stderr);
     let said = format!(
         "port {} is held by sleep (pid {pid}), deploying {example}",
-        served.1
+        served.port
     );
     assert!(second.stderr.contains(&said), "{said}: {}", second.stderr);
 }
@@ -380,8 +363,8 @@ fn a_port_that_vanishes_half_way() {
     use std::io::BufRead as _;
     let folder = tempfile::tempdir().unwrap();
     let flash = folder.path().join("board.bin");
-    let mut served = Served::new(&flash);
-    let mut child = harness::command(&["deploy", &example(), "--port", &served.1, "--json"])
+    let mut served = serve(&flash);
+    let mut child = harness::command(&["deploy", &example(), "--port", &served.port, "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -390,7 +373,7 @@ fn a_port_that_vanishes_half_way() {
     // Keeps reading, so that the deploy never waits for its reader.
     let log = std::thread::spawn(move || stderr.lines().map_while(Result::ok).collect::<Vec<_>>());
     wait_for_first_write(&flash);
-    served.0.kill().unwrap();
+    served.process.kill().unwrap();
     let output = child.wait_with_output().unwrap();
     let run = Run::of(&output);
     assert_eq!(run.code, Some(1));
@@ -409,10 +392,10 @@ fn a_port_that_vanishes_half_way() {
     );
 
     drop(served);
-    let served = Served::new(&flash);
-    let repaired = harness::deploy(&root().join("tests/example"), &served.1, &[]).json();
+    let served = serve(&flash);
+    let repaired = harness::deploy(&root().join("tests/example"), &served.port, &[]).json();
     assert!(repaired["error"].is_null(), "{repaired:#}");
-    let verified = harness::run(&["verify", &example(), "--port", &served.1]);
+    let verified = harness::run(&["verify", &example(), "--port", &served.port]);
     assert_eq!(verified.code, Some(0), "{}", verified.stderr);
 }
 

@@ -1,8 +1,8 @@
 //! What the tests share: the binary, the fixtures, and a comparison that our code has no part in.
 
-use std::io::Write as _; // straight to stderr: the test runner hides what passing tests print
+use std::io::{BufRead as _, BufReader, Write as _}; // straight to stderr: the test runner hides what passing tests print
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -86,6 +86,33 @@ pub(crate) fn command(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// A simulated board that a process of its own serves, until this is dropped.
+pub(crate) struct Served {
+    pub(crate) process: Child,
+    /// What it says first: its pty, or its address.
+    pub(crate) port: String,
+}
+
+impl Served {
+    pub(crate) fn start(sim: &mut Command) -> Self {
+        let mut process = sim.stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        let output = process.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut port).unwrap();
+        Self {
+            process,
+            port: port.trim().to_owned(),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// Runs the binary to its end.

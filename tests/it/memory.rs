@@ -1,7 +1,7 @@
 //! What a deploy of a large image takes of the machine's memory. The board runs in a process of its
 //! own and is not counted.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::firmware::{
     APP_AT, FACTORY, NVS, Row, TABLE_AT, code, image_of_sectors, noise, sized, table,
 };
-use crate::harness::{self, assert_in_flash};
+use crate::harness::{self, Served, assert_in_flash};
 
 /// The one chip of the popular ones whose loaders reach beyond 16 MiB.
 const CHIP: Chip = Chip::Esp32S3;
@@ -24,31 +24,10 @@ const LIMIT_KIB: u64 = 32 * 1024;
 const MARGIN_KIB: u64 = 4 * 1024;
 
 /// A board on which everything is over at once.
-struct Served(Child, String);
-
-impl Served {
-    fn new(flash: &Path) -> Self {
-        let args = ["sim", "--chip", CHIP.name(), "--flash-size", "32MB"];
-        let mut child = harness::command(&args)
-            .args(["--time", "accounted", "--listen", "127.0.0.1:0", "--flash"])
-            .arg(flash)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        Self(child, address.trim().to_owned())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn serve(flash: &Path) -> Served {
+    let mut sim = harness::command(&["sim", "--chip", CHIP.name(), "--flash-size", "32MB"]);
+    sim.args(["--time", "accounted", "--listen", "127.0.0.1:0", "--flash"]);
+    Served::start(sim.arg(flash).stderr(Stdio::null()))
 }
 
 /// Most memory that a running process ever had resident, as the kernel counts it.
@@ -103,15 +82,15 @@ fn a_large_image_is_held_once() {
         file(folder.path(), APP_AT, &app),
         file(folder.path(), ASSETS.3, &assets),
     ];
-    let served = Served::new(&flash);
+    let served = serve(&flash);
 
     // What a deploy takes anyway, most of it the pages of the binary: two to three times as many as
     // of a release build.
-    let (small, base) = deploy(&served.1, &images[..3]);
+    let (small, base) = deploy(&served.port, &images[..3]);
     assert_eq!(small["outcome"], "fullFlash", "{small:#}");
-    let (large, full) = deploy(&served.1, &images);
+    let (large, full) = deploy(&served.port, &images);
     assert_eq!(large["outcome"], "selectiveFlash", "{large:#}");
-    let (again, skip) = deploy(&served.1, &images);
+    let (again, skip) = deploy(&served.port, &images);
     assert_eq!(again["outcome"], "verifySkip", "{again:#}");
     for (offset, path) in &images {
         assert_in_flash(&flash, *offset, path);

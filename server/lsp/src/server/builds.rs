@@ -14,67 +14,67 @@ use crate::build::{Build, Built};
 const CLOCK_LAG: Duration = Duration::from_millis(20);
 
 /// What became of one; `None`: nothing yet.
-type Came = Option<Result<Built, Failure>>;
+type Ended = Option<Result<Built, Failure>>;
 /// Where it works, and what is run there.
-type Same = (PathBuf, String);
+type Command = (PathBuf, String);
 
 /// A build of another job.
 #[derive(Debug, Clone)]
 pub(crate) struct Theirs {
-    pub(crate) came: watch::Receiver<Came>,
+    pub(crate) ended: watch::Receiver<Ended>,
     /// What was changed after this is not in it.
     pub(crate) began: SystemTime,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Builds {
-    running: Mutex<BTreeMap<Same, Theirs>>,
+    running: Mutex<BTreeMap<Command, Theirs>>,
 }
 
 /// One that runs, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     builds: Arc<Builds>,
-    same: Same,
-    came: watch::Sender<Came>,
+    command: Command,
+    ended: watch::Sender<Ended>,
 }
 
 impl Builds {
     /// Enters a build; `Err`: the same one runs already.
     pub(crate) fn begin(self: &Arc<Self>, build: &Build) -> Result<Running, Theirs> {
-        let same = (build.directory.clone(), build.line.clone());
+        let command = (build.directory.clone(), build.line.clone());
         let mut running = self.running();
-        if let Some(theirs) = running.get(&same) {
+        if let Some(theirs) = running.get(&command) {
             return Err(theirs.clone());
         }
-        let came = watch::Sender::new(None);
+        let ended = watch::Sender::new(None);
         let theirs = Theirs {
-            came: came.subscribe(),
+            ended: ended.subscribe(),
             began: SystemTime::now() - CLOCK_LAG,
         };
-        running.insert(same.clone(), theirs);
+        running.insert(command.clone(), theirs);
         Ok(Running {
             builds: self.clone(),
-            same,
-            came,
+            command,
+            ended,
         })
     }
 
     /// Every change is a single step, so the table is whole even after a panic elsewhere.
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Same, Theirs>> {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Command, Theirs>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Running {
     /// Tells who waits what became of it. Without that they build by themselves.
-    pub(crate) fn came_to(self, result: Result<Built, Failure>) {
-        self.came.send_replace(Some(result));
+    pub(crate) fn end(self, result: Result<Built, Failure>) {
+        self.ended.send_replace(Some(result));
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.builds.running().remove(&self.same);
+        self.builds.running().remove(&self.command);
     }
 }

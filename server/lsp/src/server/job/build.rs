@@ -167,7 +167,7 @@ pub(super) const NOT_TRUSTED: &str = "this workspace is not trusted";
 
 /// Builds what is to be deployed, or waits for the same build of another job, and takes what becomes of it if
 /// that `is_enough`: nothing was changed after it had begun.
-pub(super) fn once(
+pub(super) fn run_or_share(
     stand: &Stand<'_>,
     build: &Build,
     is_enough: impl Fn(SystemTime) -> bool,
@@ -181,9 +181,9 @@ pub(super) fn once(
             "building",
             format!("waiting for the build of {}", build.name),
         );
-        let came = async { theirs.came.wait_for(Option::is_some).await.ok()?.clone() };
+        let ended = async { theirs.ended.wait_for(Option::is_some).await.ok()?.clone() };
         // Of one that was cancelled nothing comes.
-        if let Some(result) = stand.wait(came)?
+        if let Some(result) = stand.wait(ended)?
             && is_enough(theirs.began)
         {
             return Ok(result?);
@@ -197,8 +197,8 @@ fn run(stand: &Stand<'_>, build: &Build, running: Running) -> Result<Built, Stop
     // Who waits may have to build once more.
     stand.release_build();
     match &result {
-        Ok(it) => running.came_to(Ok(it.clone())),
-        Err(Stop::Failed(failure)) => running.came_to(Err(failure.clone())),
+        Ok(it) => running.end(Ok(it.clone())),
+        Err(Stop::Failed(failure)) => running.end(Err(failure.clone())),
         Err(Stop::Cancelled) => {}
     }
     result

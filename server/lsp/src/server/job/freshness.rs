@@ -40,7 +40,7 @@ pub(super) fn freshen(
     let prepare = || build::prepare(stand, &target.into(), settings, &environment);
     let is_enough = |began| !target.inputs.is_empty() && target.inputs_newer_than(began).is_empty();
     if wanted.build {
-        return Ok(Freshened::Built(build::once(
+        return Ok(Freshened::Built(build::run_or_share(
             stand,
             &prepare()?,
             is_enough,
@@ -60,7 +60,9 @@ pub(super) fn freshen(
         },
     };
     if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
-        return Ok(Freshened::Built(build::once(stand, build, is_enough)?));
+        return Ok(Freshened::Built(build::run_or_share(
+            stand, build, is_enough,
+        )?));
     }
     if wanted.stale_build == StaleBuild::Error {
         return Err(is_stale(target, format!("{stale}{why_not}")).into());
@@ -69,9 +71,9 @@ pub(super) fn freshen(
         ask(stand, &format!("{stale}.{why_not}"), build.as_ref(), true)?,
         build,
     ) {
-        (Chosen::Build, Some(build)) => {
-            Ok(Freshened::Built(build::once(stand, &build, is_enough)?))
-        }
+        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::run_or_share(
+            stand, &build, is_enough,
+        )?)),
         // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
         // loads is looked at then, and warned of.
         _ => Ok(Freshened::AsItWas),
@@ -130,7 +132,7 @@ pub(super) fn make(
         }
     }
     // Of what it is made is not known yet.
-    build::once(stand, &build, |_| false)
+    build::run_or_share(stand, &build, |_| false)
 }
 
 enum Chosen {
