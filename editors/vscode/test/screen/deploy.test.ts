@@ -118,7 +118,10 @@ describe("a deploy", () => {
 
   test("what is not saved is saved first", async () => {
     const settings = { ...SLOW, "fbuild.port": "sim:board.bin?time=real", "files.autoSave": "off" };
-    blink.write(".vscode/settings.json", JSON.stringify(settings));
+    const hidden = { "fbuild.button.statusBar": false };
+    blink.write(".vscode/settings.json", JSON.stringify({ ...settings, ...hidden }));
+    // The hidden button shows that nothing is saved by itself any more.
+    await window.button.waitFor({ state: "hidden" });
     await window.openFile("main.c");
     await window.page.locator(".editor-instance .view-lines").click();
     await window.page.keyboard.type("// ");
