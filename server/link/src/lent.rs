@@ -111,6 +111,11 @@ impl Link for Lent {
         self.link()?.reopen()
     }
 
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.link.as_ref().and_then(|link| link.descriptor())
+    }
+
     fn keep_real_time(&mut self) {
         if let Some(link) = &mut self.link {
             link.keep_real_time();

@@ -146,6 +146,12 @@ pub trait Link: Send {
         Ok(())
     }
 
+    /// What another process needs to go on with this link without closing it, where there is such a thing.
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+
     /// Lets time pass as it does outside from now on, for somebody who watches: that of a simulated
     /// board may have run ahead.
     fn keep_real_time(&mut self) {}

@@ -79,10 +79,7 @@ impl SerialLink {
     /// As [`crate::open`]; [`OpenError::Busy`] names the programs that hold the port, where that can be seen.
     pub fn open(name: &str) -> Result<Self, OpenError> {
         let baud = 115_200;
-        let usb_id = list()
-            .into_iter()
-            .find(|port| same_port(&port.name, name))
-            .and_then(|p| p.usb);
+        let usb_id = usb_id(name);
         let port = open_native(name, baud)?;
         #[cfg(unix)]
         if usb_id.as_ref().is_some_and(UsbId::has_fixed_flow_control)
@@ -97,6 +94,21 @@ impl SerialLink {
             usb_id,
             opened: Instant::now(),
         })
+    }
+
+    /// Goes on with the port that another process has opened, as its [`Link::descriptor`], and has closed.
+    /// `None`: it is no serial port, or does not take the rate.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn adopt(name: &str, descriptor: std::os::fd::OwnedFd, baud: u32) -> Option<Self> {
+        let mut link = Self {
+            name: name.to_owned(),
+            port: Some(lines::adopt(descriptor)?),
+            baud,
+            usb_id: usb_id(name),
+            opened: Instant::now(),
+        };
+        link.set_baud(baud).ok().map(|()| link)
     }
 
     fn port(&mut self) -> io::Result<&mut Native> {
@@ -170,6 +182,11 @@ fn name_now<'n>(known: &'n str, usb_id: Option<&UsbId>, listed: &'n [PortInfo]) 
         // Gone, or boards that all have the same number.
         _ => known,
     }
+}
+
+fn usb_id(name: &str) -> Option<UsbId> {
+    let mut listed = list().into_iter();
+    listed.find(|port| same_port(&port.name, name))?.usb
 }
 
 fn open_native(name: &str, baud: u32) -> Result<Native, OpenError> {
@@ -278,6 +295,11 @@ impl Link for SerialLink {
 
     fn now(&self) -> Duration {
         self.opened.elapsed()
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.port.as_ref().map(lines::descriptor)
     }
 
     fn reopen(&mut self) -> io::Result<()> {

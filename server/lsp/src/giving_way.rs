@@ -2,7 +2,8 @@
 //! that is done or its process dies.
 //!
 //! The monitor listens on a socket in the state directory. Who finds the port held connects, says in a line
-//! what for, and has the port once it is answered; the end of the connection gives it back. There is no such
+//! what for, and has the port once it is answered; the end of the connection gives it back. A serial port that is
+//! still open then goes back as it is, so that nothing is lost of what the board prints meanwhile. There is no such
 //! socket on Windows yet: the holder of the port is named there, as it is of other programs.
 
 #[cfg(not(unix))]
@@ -13,13 +14,21 @@ pub(crate) use unix::{Offer, Turn, ask};
 #[cfg(unix)]
 mod unix {
     use std::fs;
-    use std::io::{self, Read as _, Write as _};
+    use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use fbuild_deploy::own_file;
+    use fbuild_link::Link;
+    use fbuild_link::serial::SerialLink;
+    use rustix::net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+        SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    };
 
     /// The answer: the port is closed.
     const YOURS: &[u8] = b"yours\n";
@@ -60,7 +69,7 @@ mod unix {
             stream.set_nonblocking(false).ok()?;
             let doing = line(&stream).ok()?;
             stream.set_nonblocking(true).ok()?;
-            Some((Turn { stream }, doing))
+            Some((Turn::new(stream), doing))
         }
     }
 
@@ -74,9 +83,15 @@ mod unix {
     #[derive(Debug)]
     pub(crate) struct Turn {
         stream: UnixStream,
+        /// The port, as the other side gave it back.
+        port: Option<OwnedFd>,
     }
 
     impl Turn {
+        fn new(stream: UnixStream) -> Self {
+            Self { stream, port: None }
+        }
+
         /// The port is closed: the other side may open it.
         pub(crate) fn give(&mut self) -> io::Result<()> {
             self.stream.write_all(YOURS)
@@ -84,13 +99,44 @@ mod unix {
 
         /// Whether the other side is done, or dead.
         pub(crate) fn is_over(&mut self) -> bool {
-            match self.stream.read(&mut [0]) {
-                Ok(n) => n == 0,
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut sent_along = RecvAncillaryBuffer::new(&mut space);
+            let mut byte = [0];
+            let into = &mut [IoSliceMut::new(&mut byte)];
+            let flags = RecvFlags::CMSG_CLOEXEC;
+            let is_over = match recvmsg(&self.stream, into, &mut sent_along, flags) {
+                Ok(received) => received.bytes == 0,
                 Err(error) => !matches!(
-                    error.kind(),
+                    io::Error::from(error).kind(),
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                 ),
+            };
+            for message in sent_along.drain() {
+                if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                    self.port = descriptors.last().or(self.port.take());
+                }
             }
+            is_over
+        }
+
+        /// Gives the port back, open. The turn ends when both are dropped, the link first.
+        pub(crate) fn give_back(&self, link: &dyn Link) {
+            let Some(descriptor) = link.descriptor() else {
+                return;
+            };
+            let descriptors = [descriptor];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut along = SendAncillaryBuffer::new(&mut space);
+            along.push(SendAncillaryMessage::ScmRights(&descriptors));
+            let byte = [IoSlice::new(b"\n")];
+            if let Err(error) = sendmsg(&self.stream, &byte, &mut along, SendFlags::empty()) {
+                tracing::debug!(%error, "the monitor opens the port itself");
+            }
+        }
+
+        /// The port after the turn, if it came back open.
+        pub(crate) fn port(self, name: &str, baud: u32) -> Option<Box<dyn Link>> {
+            Some(Box::new(SerialLink::adopt(name, self.port?, baud)?))
         }
     }
 
@@ -99,7 +145,7 @@ mod unix {
         let mut stream = UnixStream::connect(socket).ok()?;
         writeln!(stream, "{}", doing.replace('\n', " ")).ok()?;
         let is_ours = line(&stream).ok()?.as_bytes() == YOURS.trim_ascii_end();
-        is_ours.then_some(Turn { stream })
+        is_ours.then(|| Turn::new(stream))
     }
 
     /// One line, without its end.
@@ -168,6 +214,8 @@ mod other {
     use std::io;
     use std::path::Path;
 
+    use fbuild_link::Link;
+
     #[derive(Debug)]
     pub(crate) struct Offer;
 
@@ -193,6 +241,12 @@ mod other {
 
         pub(crate) fn is_over(&mut self) -> bool {
             true
+        }
+
+        pub(crate) fn give_back(&self, _: &dyn Link) {}
+
+        pub(crate) fn port(self, _: &str, _: u32) -> Option<Box<dyn Link>> {
+            None
         }
     }
 

@@ -15,6 +15,7 @@ use fbuild_deploy::own_file;
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
 use fbuild_link::holder::{self, Holder};
+use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub(crate) struct Holding<'d> {
     asks: bool,
     /// It has asked, and the port is its own until this is dropped.
     turn: RefCell<Option<Turn>>,
+    /// The port during its turn, when nobody uses it any more.
+    left: Slot,
 }
 
 impl<'d> Holding<'d> {
@@ -52,6 +55,7 @@ impl<'d> Holding<'d> {
             },
             asks: true,
             turn: RefCell::new(None),
+            left: Slot::default(),
         }
     }
 
@@ -76,6 +80,8 @@ impl<'d> Holding<'d> {
 
     /// Opens the port and notes that, or says what its holder is doing.
     pub(crate) fn open(&self) -> Result<Box<dyn Link>, OpenError> {
+        // After an error it is opened anew.
+        drop(self.left.take());
         let mut opened = port::open(&self.port, self.state_dir);
         if self.asks
             && matches!(opened, Err(OpenError::Busy { .. }))
@@ -87,12 +93,9 @@ impl<'d> Holding<'d> {
         }
         match opened {
             Ok(link) => {
-                if let Some(file) = self.file()
-                    && let Err(error) = self.write(&file)
-                {
-                    tracing::debug!(path = %file.display(), %error, "could not note what is done");
-                }
-                Ok(link)
+                self.note();
+                let is_turn = self.turn.borrow().is_some();
+                Ok(if is_turn { self.left.lend(link) } else { link })
             }
             Err(OpenError::Busy { port, mut holders }) => {
                 if let Some(note) = self.file().and_then(|file| read(&file)) {
@@ -110,16 +113,28 @@ impl<'d> Holding<'d> {
         opened.map_err(|error| error.into_failure(&self.port, &BoardState::Untouched))
     }
 
+    /// The port after another's turn, if it came back open.
+    pub(crate) fn back(&self, turn: Turn, baud: u32) -> Option<Box<dyn Link>> {
+        let link = turn.port(&self.port, baud)?;
+        self.note();
+        Some(link)
+    }
+
+    fn note(&self) {
+        if let Some(file) = self.file()
+            && let Err(error) = self.write(&file)
+        {
+            tracing::debug!(path = %file.display(), %error, "could not note what is done");
+        }
+    }
+
     /// Notes it for a program of its own that opens the port for this process, unless another of our
     /// processes has a note there: it may well have the port.
     pub(crate) fn note_for_child(&self) {
         let Some(file) = self.file() else { return };
         let other = read(&file).and_then(|note| holder::process(note.pid));
-        if other.is_some_and(|other| is_ours(&other)) {
-            return;
-        }
-        if let Err(error) = self.write(&file) {
-            tracing::debug!(path = %file.display(), %error, "could not note what is done");
+        if !other.is_some_and(|other| is_ours(&other)) {
+            self.note();
         }
     }
 
@@ -145,11 +160,14 @@ impl<'d> Holding<'d> {
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        // The port was closed before: its next owner has already noted itself.
+        // Its next owner may have noted itself already.
         if let Some(file) = self.file()
             && read(&file).is_some_and(|note| note == self.note)
         {
             let _ = fs::remove_file(file);
+        }
+        if let (Some(turn), Some(link)) = (self.turn.get_mut(), self.left.take()) {
+            turn.give_back(&*link);
         }
     }
 }

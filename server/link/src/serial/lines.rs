@@ -47,8 +47,11 @@ pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {
 }
 
 #[cfg(unix)]
+pub(super) use unix::{adopt, descriptor};
+
+#[cfg(unix)]
 mod unix {
-    use std::os::fd::{AsRawFd as _, BorrowedFd};
+    use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
 
     use rustix::io::Errno;
     use rustix::ioctl::{Getter, Opcode, Setter, ioctl};
@@ -73,13 +76,21 @@ mod unix {
     const TIOCM_DTR: u32 = 0x002;
     const TIOCM_RTS: u32 = 0x004;
 
-    // The exceptions to "no unsafe code": serialport hands out its descriptor as a number only, and
+    // The exceptions to "no unsafe code": serialport hands out and takes its descriptor as a number only, and
     // neither it nor rustix offers TIOCMSET; setting the lines one after the other resets some boards
     // into the wrong mode.
     #[allow(unsafe_code)]
-    pub(super) fn descriptor(port: &Native) -> BorrowedFd<'_> {
+    pub(in super::super) fn descriptor(port: &Native) -> BorrowedFd<'_> {
         // SAFETY: `port` owns the descriptor and outlives what is returned.
         unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
+    }
+
+    /// A port out of its descriptor, if it is a terminal's.
+    #[allow(unsafe_code)]
+    pub(in super::super) fn adopt(descriptor: OwnedFd) -> Option<Native> {
+        let is_port = rustix::termios::isatty(&descriptor);
+        // SAFETY: the descriptor is open, and belongs to nobody else from here on.
+        is_port.then(|| unsafe { Native::from_raw_fd(descriptor.into_raw_fd()) })
     }
 
     #[allow(unsafe_code)]

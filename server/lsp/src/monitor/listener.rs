@@ -97,13 +97,18 @@ impl<'a> Listener<'a> {
 
     /// Reads what is there, or finds out why nothing is.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Heard {
-        if let Some(turn) = &mut self.turn {
+        if let Some(mut turn) = self.turn.take() {
             if !turn.is_over() {
+                self.turn = Some(turn);
                 std::thread::sleep(READ_PATIENCE);
                 return Heard::Away;
             }
-            self.turn = None;
-            self.next_look = Instant::now();
+            let link = self.holding.back(turn, self.rate.baud);
+            let is_back = link.is_some();
+            self.take_back(link);
+            if is_back {
+                return Heard::Back(0);
+            }
         }
         if self.asked.is_none()
             && let Some((turn, doing)) = self.offer.as_ref().and_then(Offer::asked)
@@ -271,5 +276,60 @@ fn not_reset(what: String, remedy: &str) -> Failure {
         what,
         board_state: "the board runs on as it did".to_owned(),
         remedy: remedy.into(),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::path::Path;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    fn job<'d>(state_dir: &'d Path, port: &str) -> Holding<'d> {
+        Holding::new(Some(state_dir), port, "deploying /home/me/blink".to_owned())
+    }
+
+    /// A port that is closed for a moment forgets what comes meanwhile, and may reset its board.
+    #[test]
+    fn a_port_is_not_closed_between_a_job_and_the_monitor() {
+        let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&board).unwrap();
+        unlockpt(&board).unwrap();
+        let port = ptsname(&board, Vec::new()).unwrap().into_string().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path();
+        let rate = Rate::of(None, None, None);
+        let holding = Holding::of_monitor(Some(state_dir), &port, "monitoring it".to_owned());
+        let mut listener = Listener::open(holding, &port, rate, None).unwrap();
+
+        let mut buffer = [0; 64];
+        std::thread::scope(|threads| {
+            let opened = threads.spawn(|| {
+                let holding = job(state_dir, &port);
+                let link = holding.open().unwrap();
+                (holding, link)
+            });
+            while !matches!(listener.read(&mut buffer), Heard::Given(_)) {}
+            let (holding, link) = opened.join().unwrap();
+            assert_eq!(listener.read(&mut buffer), Heard::Away);
+            drop(link);
+            rustix::io::write(&board, b"rst:0x1").unwrap();
+            drop(holding);
+        });
+        let mut polled = [PollFd::new(&board, PollFlags::empty())];
+        let now = rustix::event::Timespec::default();
+        poll(&mut polled, Some(&now)).unwrap();
+        assert!(
+            !polled[0].revents().contains(PollFlags::HUP),
+            "it was closed"
+        );
+        while listener.read(&mut buffer) != Heard::Back(0) {}
+        assert_eq!(listener.read(&mut buffer), Heard::Bytes(7));
+        assert_eq!(&buffer[..7], b"rst:0x1");
+        let other = Holding::of_monitor(Some(state_dir), &port, String::new()).link();
+        assert_eq!(other.err().map(|failure| failure.code), Some("port-busy"));
     }
 }
