@@ -17,6 +17,7 @@ use fbuild_loader::cancel::CancelToken;
 
 use crate::holding::Holding;
 use crate::port;
+use crate::progress::Tracker;
 
 /// What the language server needs of the outside world. Its tests put something else here.
 pub(crate) trait Boards: Send + Sync + 'static {
@@ -107,7 +108,19 @@ impl Boards for LocalBoards {
         if request.carrier() == Backend::Esptool {
             holding.note_for_child();
         }
-        deploy::deploy(&request, &mut opening(&holding, lent), events, cancel)
+        let mut tracker = Tracker::of(&request);
+        let mut tenths = 0;
+        let mut hear = |event: Event| {
+            let step = tracker.hear(&event);
+            let is_one = matches!(event, Event::Planned(_) | Event::Finished(_));
+            // Whoever gave the port for this sees how far it is, in some lines.
+            if is_one || step.percent / 10 > tenths {
+                tenths = step.percent / 10;
+                holding.tell(&step.text);
+            }
+            events(event);
+        };
+        deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel)
     }
 
     fn info(

@@ -2,9 +2,20 @@
 //! that is done or its process dies.
 //!
 //! The monitor listens on a socket in the state directory. Who finds the port held connects, says in a line
-//! what for, and has the port once it is answered; the end of the connection gives it back. A serial port that is
-//! still open then goes back as it is, so that nothing is lost of what the board prints meanwhile. There is no such
-//! socket on Windows yet: the holder of the port is named there, as it is of other programs.
+//! what for, and has the port once it is answered. It may say in lines how far it is; the end of the connection
+//! gives the port back. A serial port that is still open then goes back as it is, so that nothing is lost of what
+//! the board prints meanwhile. There is no such socket on Windows yet: the holder of the port is named there, as it
+//! is of other programs.
+
+/// What the other side of a turn has said since.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum TurnNews {
+    Nothing,
+    /// How far it is.
+    Line(String),
+    /// It is done, or dead.
+    Over,
+}
 
 #[cfg(not(unix))]
 pub(crate) use other::{Offer, Turn, ask};
@@ -25,16 +36,19 @@ mod unix {
     use fbuild_deploy::own_file;
     use fbuild_link::Link;
     use fbuild_link::serial::SerialLink;
+    use rustix::io::{FdFlags, fcntl_setfd};
     use rustix::net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
         SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
     };
 
+    use super::TurnNews;
+
     /// The answer: the port is closed.
     const YOURS: &[u8] = b"yours\n";
     /// How long either waits for the other's line.
     const PATIENCE: Duration = Duration::from_secs(3);
-    /// The longest line.
+    /// The longest line, in bytes.
     const LINE_MAX: usize = 4096;
 
     /// What a monitor holds out.
@@ -83,13 +97,19 @@ mod unix {
     #[derive(Debug)]
     pub(crate) struct Turn {
         stream: UnixStream,
+        /// What of its next line has come.
+        said: Vec<u8>,
         /// The port, as the other side gave it back.
         port: Option<OwnedFd>,
     }
 
     impl Turn {
         fn new(stream: UnixStream) -> Self {
-            Self { stream, port: None }
+            Self {
+                stream,
+                said: Vec::new(),
+                port: None,
+            }
         }
 
         /// The port is closed: the other side may open it.
@@ -97,26 +117,55 @@ mod unix {
             self.stream.write_all(YOURS)
         }
 
-        /// Whether the other side is done, or dead.
-        pub(crate) fn is_over(&mut self) -> bool {
+        /// Says how far it is, in one line.
+        pub(crate) fn tell(&mut self, text: &str) {
+            let _ = writeln!(self.stream, "{}", text.replace('\n', " "));
+        }
+
+        /// What the other side has said since.
+        pub(crate) fn news(&mut self) -> TurnNews {
+            let is_over = self.said.len() < LINE_MAX && self.receive();
+            if let Some(end) = self.said.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.said.drain(..=end).collect();
+                let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+                // An empty one comes along with the port.
+                if !line.is_empty() {
+                    return TurnNews::Line(line);
+                }
+                return TurnNews::Nothing;
+            }
+            if self.said.len() >= LINE_MAX {
+                self.said.clear();
+            }
+            if is_over {
+                TurnNews::Over
+            } else {
+                TurnNews::Nothing
+            }
+        }
+
+        /// Takes what has come; whether nothing comes any more.
+        fn receive(&mut self) -> bool {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut sent_along = RecvAncillaryBuffer::new(&mut space);
-            let mut byte = [0];
-            let into = &mut [IoSliceMut::new(&mut byte)];
-            let flags = RecvFlags::CMSG_CLOEXEC;
-            let is_over = match recvmsg(&self.stream, into, &mut sent_along, flags) {
-                Ok(received) => received.bytes == 0,
-                Err(error) => !matches!(
-                    io::Error::from(error).kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ),
-            };
+            let mut bytes = [0; 1024];
+            let into = &mut [IoSliceMut::new(&mut bytes)];
+            let received = recvmsg(&self.stream, into, &mut sent_along, RecvFlags::empty());
             for message in sent_along.drain() {
                 if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                     self.port = descriptors.last().or(self.port.take());
                 }
             }
-            is_over
+            match received {
+                Ok(received) => {
+                    self.said.extend_from_slice(&bytes[..received.bytes]);
+                    received.bytes == 0
+                }
+                Err(error) => !matches!(
+                    io::Error::from(error).kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ),
+            }
         }
 
         /// Gives the port back, open. The turn ends when both are dropped, the link first.
@@ -128,6 +177,7 @@ mod unix {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut along = SendAncillaryBuffer::new(&mut space);
             along.push(SendAncillaryMessage::ScmRights(&descriptors));
+            // No byte, nothing along with it.
             let byte = [IoSlice::new(b"\n")];
             if let Err(error) = sendmsg(&self.stream, &byte, &mut along, SendFlags::empty()) {
                 tracing::debug!(%error, "the monitor opens the port itself");
@@ -136,7 +186,9 @@ mod unix {
 
         /// The port after the turn, if it came back open.
         pub(crate) fn port(self, name: &str, baud: u32) -> Option<Box<dyn Link>> {
-            Some(Box::new(SerialLink::adopt(name, self.port?, baud)?))
+            let descriptor = self.port?;
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).ok()?;
+            Some(Box::new(SerialLink::adopt(name, descriptor, baud)?))
         }
     }
 
@@ -190,10 +242,17 @@ mod unix {
             };
             assert_eq!(doing, "deploying /home/me/blink");
             given.give().unwrap();
-            let turn = asker.join().unwrap();
-            assert!(!given.is_over());
+            let mut turn = asker.join().unwrap();
+            assert_eq!(given.news(), TurnNews::Nothing);
+            turn.tell("firmware: writing 43 %");
+            turn.tell("done");
             drop(turn);
-            assert!(given.is_over());
+            assert_eq!(
+                given.news(),
+                TurnNews::Line("firmware: writing 43 %".to_owned())
+            );
+            assert_eq!(given.news(), TurnNews::Line("done".to_owned()));
+            assert_eq!(given.news(), TurnNews::Over);
             drop(offer);
             assert!(!socket.exists());
         }
@@ -215,6 +274,8 @@ mod other {
     use std::path::Path;
 
     use fbuild_link::Link;
+
+    use super::TurnNews;
 
     #[derive(Debug)]
     pub(crate) struct Offer;
@@ -239,8 +300,10 @@ mod other {
             Ok(())
         }
 
-        pub(crate) fn is_over(&mut self) -> bool {
-            true
+        pub(crate) fn tell(&mut self, _: &str) {}
+
+        pub(crate) fn news(&mut self) -> TurnNews {
+            TurnNews::Over
         }
 
         pub(crate) fn give_back(&self, _: &dyn Link) {}

@@ -113,6 +113,13 @@ impl<'d> Holding<'d> {
         opened.map_err(|error| error.into_failure(&self.port, &BoardState::Untouched))
     }
 
+    /// Tells whoever gave the port how far the job is.
+    pub(crate) fn tell(&self, text: &str) {
+        if let Some(turn) = &mut *self.turn.borrow_mut() {
+            turn.tell(text);
+        }
+    }
+
     /// The port after another's turn, if it came back open.
     pub(crate) fn back(&self, turn: Turn, baud: u32) -> Option<Box<dyn Link>> {
         let link = turn.port(&self.port, baud)?;

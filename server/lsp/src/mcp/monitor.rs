@@ -134,7 +134,7 @@ pub(super) fn listen(
                     read_bytes += n;
                 }
             }
-            Heard::Gone(_) | Heard::Given(_) | Heard::Away => is_there = false,
+            Heard::Gone(_) | Heard::Given(_) | Heard::Told(_) | Heard::Away => is_there = false,
         }
         if let Some(end) = ear.ended() {
             let word = end.word();

@@ -8,7 +8,7 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_link::{LinesReach, Link};
 use fbuild_loader::reset;
 
-use crate::giving_way::{Offer, Turn};
+use crate::giving_way::{Offer, Turn, TurnNews};
 use crate::holding::Holding;
 use crate::monitor::rate::{Rate, USUAL_BAUD};
 
@@ -47,6 +47,8 @@ pub(crate) enum Heard {
     Back(usize),
     /// A job of another process asked for the port, and has it now; what for.
     Given(String),
+    /// How far that job is.
+    Told(String),
     /// It is still not here.
     Away,
 }
@@ -98,8 +100,12 @@ impl<'a> Listener<'a> {
     /// Reads what is there, or finds out why nothing is.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Heard {
         if let Some(mut turn) = self.turn.take() {
-            if !turn.is_over() {
+            let news = turn.news();
+            if news != TurnNews::Over {
                 self.turn = Some(turn);
+                if let TurnNews::Line(text) = news {
+                    return Heard::Told(text);
+                }
                 std::thread::sleep(READ_PATIENCE);
                 return Heard::Away;
             }
@@ -128,7 +134,7 @@ impl<'a> Listener<'a> {
         match due {
             Some((mut turn, doing, _)) => {
                 // Who asked may be gone by now, and nobody takes the port then.
-                if turn.is_over() {
+                if turn.news() == TurnNews::Over {
                     return heard;
                 }
                 self.give(turn, doing)

@@ -208,6 +208,7 @@ impl Listening<'_> {
                 let what = format!("is given to another fbuild-lsp ({doing})");
                 self.port_is(State::Given, &what);
             }
+            Heard::Told(text) => self.note(&text),
             Heard::Away => {}
         }
     }

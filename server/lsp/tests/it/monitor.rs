@@ -471,3 +471,53 @@ fn a_job_of_another_process_takes_the_port_and_gives_it_back() {
     assert!(stderr.contains(given), "{stderr}");
     assert!(stderr.contains("fbuild-lsp (deploying "), "{stderr}");
 }
+
+#[test]
+fn a_monitor_shows_how_far_another_process_s_deploy_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    project::write(directory, &project::app_image(&project::body(4096, 3)));
+    let mut sim = fbuild_lsp(directory)
+        .current_dir(directory)
+        .args(["sim", "--flash", "board.bin", "--time", "accounted"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    let mut said = BufReader::new(sim.stdout.take().unwrap());
+    said.read_line(&mut port).unwrap();
+    let port = port.trim();
+    let mut monitor = Piped::start(directory, Path::new(port), &[]);
+    // From then on it can be asked for its port.
+    let is_socket =
+        |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|it| it == "sock");
+    let state_dir = directory.join("fbuild-lsp");
+    let begun = Instant::now();
+    while !std::fs::read_dir(&state_dir).is_ok_and(|files| files.flatten().any(is_socket)) {
+        assert!(begun.elapsed() < LONG, "the monitor does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut command = fbuild_lsp(directory);
+    command
+        .current_dir(directory)
+        .args(["deploy", "--port", port]);
+    let deployed = command.output().unwrap();
+    let said = String::from_utf8(deployed.stderr).unwrap();
+    assert_eq!(deployed.status.code(), Some(0), "{said}");
+
+    let mut notes = BufReader::new(monitor.child.stderr.take().unwrap()).lines();
+    let notes: Vec<String> = std::iter::from_fn(|| {
+        let note = notes.next()?.unwrap();
+        (!note.ends_with("is back")).then_some(note)
+    })
+    .collect();
+    sim.kill().unwrap();
+    sim.wait().unwrap();
+    assert!(notes[0].contains("fbuild-lsp (deploying "), "{notes:?}");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("--- firmware: writing "))
+    );
+    assert_eq!(notes.last().unwrap(), "--- deploy succeeded (full flash)");
+}

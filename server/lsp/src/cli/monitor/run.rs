@@ -76,6 +76,7 @@ impl Monitor<'_> {
             }
             Heard::Gone(why) => self.port_is(false, &why),
             Heard::Given(doing) => self.has_given_way(&doing),
+            Heard::Told(text) => self.view.note(&text),
             Heard::Away => {}
         }
     }
