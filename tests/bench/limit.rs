@@ -25,9 +25,10 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::packet::{self, op};
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN, slip, stub};
+use fbuild_loader::{slip, stub};
 use fbuild_sim::flash::PAGE_LEN;
 use fbuild_sim::timing::{LoaderTiming, Timing, at_rate};
 use flate2::Compression;

@@ -181,7 +181,7 @@ impl Case {
 impl Region {
     /// Bytes of flash in the sectors that it touches.
     pub(crate) fn sectors(&self) -> Range<usize> {
-        let sector = fbuild_loader::SECTOR_LEN as usize;
+        let sector = fbuild_chip::flash::SECTOR_LEN as usize;
         let start = self.offset as usize;
         start..(start + self.bytes.len()).next_multiple_of(sector)
     }

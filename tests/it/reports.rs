@@ -177,7 +177,7 @@ fn what_cannot_be_erased_is_refused_before_the_port_is_opened() {
         Ok(bench().link())
     };
     for (offset, len_bytes) in [(1, 0x1000), (0, 0x1001), (0x1000, 0)] {
-        let stretch = Stretch::Range { offset, len_bytes };
+        let stretch = Stretch::Range(offset..offset + len_bytes);
         let cancel = CancelToken::new();
         let refused = erase("sim:", stretch, &mut open, &mut |_, _| {}, &cancel);
         let Err(NotErased::Failed(failure)) = refused else {

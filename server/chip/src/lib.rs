@@ -1,10 +1,11 @@
-//! Facts about each supported chip. One table; nothing else in the project knows an address.
+//! Facts about each supported chip, in one table: nothing else in the project knows an address. And what
+//! a place in flash is.
 //!
-//! Constants and names only. Nothing here talks to a chip or reads a file, and nothing here knows how
-//! either is done.
+//! Pure. Nothing here talks to a chip or reads a file, and nothing here knows how either is done.
 
 pub mod avr;
 mod facts;
+pub mod flash;
 pub mod security;
 
 use std::fmt;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::delta::Piece;
 use fbuild_loader::session::LoaderKind;
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 /// Erasing a 4 KiB sector. Typical value of the Winbond W25Q32JV data sheet; parts on boards are of
 /// that class.

@@ -5,10 +5,10 @@ mod encode;
 
 use std::ops::Range;
 
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_loader::delta::Piece;
 use fbuild_loader::delta::device::{Device, Flash};
 use fbuild_loader::delta::operations::{MOST_BYTES, Operations};
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 use self::encode::Old;
 use crate::search::{SECTORS_PER_BLOCK, aligned_chunks, in_bytes};
@@ -65,9 +65,8 @@ impl Change<'_> {
 
 /// Sectors to be made anew, a block at most each: of those that are to be written, with what is written along.
 pub(crate) fn units(offset: u32, to_write: &[bool]) -> Vec<Range<usize>> {
-    let first_in_flash = (offset / SECTOR_LEN) as usize;
     let mut units = Vec::new();
-    for block in aligned_chunks(first_in_flash, 0..to_write.len(), SECTORS_PER_BLOCK) {
+    for block in aligned_chunks(offset, 0..to_write.len(), SECTORS_PER_BLOCK) {
         let changed = block.clone().filter(|&at| to_write[at]).count();
         if block.len() == SECTORS_PER_BLOCK && changed >= ENOUGH {
             units.push(block);

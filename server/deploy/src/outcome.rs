@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_chip::Device;
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_project::input_error::InputError;
 use fbuild_project::remedy::Remedy;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_project::target::RegionKind;
 
 use crate::search::{SECTORS_PER_BLOCK, Sector, in_bytes};

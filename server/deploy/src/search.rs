@@ -5,8 +5,8 @@ mod by_old;
 
 use std::ops::Range;
 
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_loader::session::md5_of;
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 pub(crate) use self::by_old::recognize;
 
@@ -100,7 +100,7 @@ impl Search {
         let n_sectors = bytes.len() / SECTOR_LEN as usize;
         let mut state = State {
             bytes,
-            first_in_flash: (offset / SECTOR_LEN) as usize,
+            offset,
             enough: self.enough.unwrap_or(usize::MAX),
             sectors: vec![Sector::Unknown; n_sectors],
             expect: Expect::Match,
@@ -124,7 +124,7 @@ impl Search {
                 state.expect = Expect::ManyDiffer;
             }
         }
-        for chunk in self.chunks(state.first_in_flash, n_sectors) {
+        for chunk in self.chunks(offset, n_sectors) {
             if state.sectors[chunk.clone()].contains(&Sector::Unknown) {
                 state.chunk(chunk)?;
             }
@@ -134,8 +134,8 @@ impl Search {
 
     /// What is asked about at first. The first and the last block are on their own: build time and
     /// checksum make them differ after every build, and nothing else should be hashed again for it.
-    fn chunks(&self, first_in_flash: usize, n_sectors: usize) -> Vec<Range<usize>> {
-        let blocks = aligned_chunks(first_in_flash, 0..n_sectors, SECTORS_PER_BLOCK);
+    fn chunks(&self, offset: u32, n_sectors: usize) -> Vec<Range<usize>> {
+        let blocks = aligned_chunks(offset, 0..n_sectors, SECTORS_PER_BLOCK);
         let [first, middle @ .., last] = &blocks[..] else {
             return blocks;
         };
@@ -164,7 +164,7 @@ enum Expect {
 
 struct State<'a, 'h, E> {
     bytes: &'a [u8],
-    first_in_flash: usize,
+    offset: u32,
     enough: usize,
     sectors: Vec<Sector>,
     expect: Expect,
@@ -254,7 +254,7 @@ impl<E> State<'_, '_, E> {
 
     /// One block or several: as a whole, then block by block.
     fn chunk(&mut self, chunk: Range<usize>) -> Result<(), E> {
-        let blocks = aligned_chunks(self.first_in_flash, chunk.clone(), SECTORS_PER_BLOCK);
+        let blocks = aligned_chunks(self.offset, chunk.clone(), SECTORS_PER_BLOCK);
         let asked_whole = blocks.len() > 1 && self.expect == Expect::Match;
         if asked_whole && self.matches(&chunk)? {
             self.sectors[chunk].fill(Sector::Match);
@@ -281,7 +281,7 @@ impl<E> State<'_, '_, E> {
             self.sectors[block].fill(Sector::Match);
             return Ok(());
         }
-        let fours = aligned_chunks(self.first_in_flash, block.clone(), SECTORS_PER_SPLIT);
+        let fours = aligned_chunks(self.offset, block.clone(), SECTORS_PER_SPLIT);
         let last = fours.len() - 1;
         for (n, four) in fours.into_iter().enumerate() {
             let n_differing = self.count_differing(block.start..four.start);
@@ -370,11 +370,8 @@ impl<E> State<'_, '_, E> {
 
 /// Cuts a range of sectors at multiples of `chunk` *in flash*, so that hashes, erase blocks and runs
 /// share their borders.
-pub(crate) fn aligned_chunks(
-    first_in_flash: usize,
-    range: Range<usize>,
-    chunk: usize,
-) -> Vec<Range<usize>> {
+pub(crate) fn aligned_chunks(offset: u32, range: Range<usize>, chunk: usize) -> Vec<Range<usize>> {
+    let first_in_flash = (offset / SECTOR_LEN) as usize;
     let mut chunks = Vec::new();
     let mut at = range.start;
     while at < range.end {

@@ -16,8 +16,3 @@ pub mod session;
 pub mod slip;
 pub mod stk500;
 pub mod stub;
-
-/// Smallest unit of flash that can be erased, in bytes.
-pub const SECTOR_LEN: u32 = 0x1000;
-/// Larger erase unit that every flash chip in use offers, in bytes.
-pub const BLOCK_LEN: u32 = 0x1_0000;

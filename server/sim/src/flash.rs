@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use store::Store;
 
 /// Page of a flash chip: the most that one program operation covers.

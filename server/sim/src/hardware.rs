@@ -10,7 +10,7 @@ use std::io;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use md5::{Digest, Md5};
 
 use crate::flash::{Done, Nor};

@@ -12,7 +12,7 @@ mod receiver;
 
 use std::time::Duration;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::delta::place::TABLE_OPS;
 use fbuild_loader::packet::{self, op};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::session::LoaderKind;
 

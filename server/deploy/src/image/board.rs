@@ -1,8 +1,8 @@
 //! What is known of a board, and whether the images may go onto it.
 
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_chip::security::BoardSecurity;
 use fbuild_chip::{Chip, revision_text};
-use fbuild_loader::SECTOR_LEN;
 use fbuild_project::amount::amount;
 use fbuild_project::esp_image::EspImage;
 use fbuild_project::input_error::InputError;

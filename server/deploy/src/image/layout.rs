@@ -1,42 +1,42 @@
 //! Where regions are next to each other, and in the partition table.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use fbuild_chip::Chip;
+use fbuild_chip::flash::{self, SECTOR_LEN};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_project::target::{Region, RegionKind};
 
-/// Erase unit of flash.
-const SECTOR_BYTES: u32 = 0x1000;
-
-/// A region with its length.
+/// A region with its place.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) name: String,
     pub(super) kind: RegionKind,
     pub(super) path: PathBuf,
-    pub(super) offset: u32,
-    pub(super) len_bytes: u64,
+    pub(super) range: Range<u32>,
 }
 
 impl Placed {
-    pub(super) fn new(region: &Region, len_bytes: u64) -> Self {
-        Self {
+    /// `None` where it would end beyond what flash can have.
+    pub(super) fn new(region: &Region, len_bytes: u64) -> Option<Self> {
+        Some(Self {
             name: region.name.clone(),
             kind: region.kind,
             path: region.source.path().to_owned(),
-            offset: region.offset,
-            len_bytes,
-        }
+            range: flash::range(region.offset, len_bytes)?,
+        })
     }
 
-    fn end(&self) -> u64 {
-        u64::from(self.offset) + self.len_bytes
+    fn len_bytes(&self) -> u64 {
+        self.range.len() as u64
     }
 
-    fn sectors_end(&self) -> u64 {
-        self.end().next_multiple_of(SECTOR_BYTES.into())
+    /// `app (0x7000-0xc8b0)`.
+    fn place(&self) -> String {
+        let Range { start, end } = self.range;
+        format!("{} ({start:#x}-{end:#x})", self.name)
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn span_text(offset: u32, len_bytes: u64) -> String {
 
 /// Flash is erased by sectors, so that every region begins at one.
 pub(super) fn check_alignment(region: &Region) -> Result<(), InputError> {
-    if region.offset.is_multiple_of(SECTOR_BYTES) {
+    if region.offset.is_multiple_of(SECTOR_LEN) {
         return Ok(());
     }
     Err(InputError::new(
@@ -62,26 +62,20 @@ pub(super) fn check_alignment(region: &Region) -> Result<(), InputError> {
 
 /// No two regions may share a sector: writing one erases it for both.
 pub(super) fn check_overlaps(regions: &[Placed]) -> Result<(), InputError> {
-    let mut sorted: Vec<_> = regions
-        .iter()
-        .filter(|region| region.len_bytes > 0)
-        .collect();
-    sorted.sort_by_key(|region| region.offset);
+    let regions = regions.iter().filter(|region| !region.range.is_empty());
+    let mut sorted: Vec<_> = regions.collect();
+    sorted.sort_by_key(|region| region.range.start);
     for pair in sorted.windows(2) {
         let (first, second) = (pair[0], pair[1]);
-        if first.sectors_end() > u64::from(second.offset) {
-            let place = |region: &Placed| {
-                let span = span_text(region.offset, region.len_bytes);
-                format!("{} ({span})", region.name)
-            };
-            let note = if first.end() <= u64::from(second.offset) {
+        if flash::sectors(&first.range).end > flash::sectors(&second.range).start {
+            let note = if first.range.end <= second.range.start {
                 ": they share a 4 KiB sector, and erasing it for one destroys the other"
             } else {
                 ""
             };
             return Err(InputError::new(
                 "regions-overlap",
-                format!("{} and {} overlap{note}", place(first), place(second)),
+                format!("{} and {} overlap{note}", first.place(), second.place()),
                 "Correct the offsets, and build again.",
             ));
         }
@@ -92,13 +86,13 @@ pub(super) fn check_overlaps(regions: &[Placed]) -> Result<(), InputError> {
 /// The ROM looks for the boot loader at one place only.
 pub(super) fn check_bootloader(region: &Placed, chip: Chip) -> Result<(), InputError> {
     let expected = chip.facts().bootloader_offset;
-    if region.kind != RegionKind::Bootloader || region.offset == expected {
+    if region.kind != RegionKind::Bootloader || region.range.start == expected {
         return Ok(());
     }
     Err(InputError::bootloader_misplaced(
         &region.name,
         &region.path,
-        region.offset,
+        region.range.start,
         &chip.to_string(),
         expected,
     ))
@@ -119,7 +113,7 @@ pub(super) fn check_in_table(
 }
 
 fn check_app(region: &Placed, table: &PartitionTable) -> Result<(), InputError> {
-    let Some(partition) = table.app_at(region.offset) else {
+    let Some(partition) = table.app_at(region.range.start) else {
         let apps: Vec<_> = table
             .apps()
             .map(|p| format!("'{}' at {:#x}", p.label, p.offset))
@@ -133,16 +127,16 @@ fn check_app(region: &Placed, table: &PartitionTable) -> Result<(), InputError> 
             "{}: {} goes to {:#x}, where the partition table has no app partition ({known})",
             region.name,
             region.path.display(),
-            region.offset
+            region.range.start
         );
         let remedy = "Make the partition table and the app's offset agree.";
         return Err(InputError::new("app-outside-partition", what, remedy).in_file(&region.path));
     };
-    if region.len_bytes > u64::from(partition.size) {
+    if region.len_bytes() > u64::from(partition.size) {
         return Err(InputError::app_exceeds_partition(
             &region.name,
             &region.path,
-            region.len_bytes,
+            region.len_bytes(),
             &partition.label,
             partition.offset,
             partition.size.into(),
@@ -156,17 +150,13 @@ fn check_data(
     table: &PartitionTable,
     table_offset: u32,
 ) -> Result<Option<String>, InputError> {
-    let place = format!(
-        "{} ({})",
-        region.name,
-        span_text(region.offset, region.len_bytes)
-    );
-    let Some(partition) = table.at(region.offset) else {
-        let below_first = region.offset < table_offset + TABLE_SECTOR_BYTES;
+    let (place, offset) = (region.place(), region.range.start);
+    let Some(partition) = table.at(offset) else {
+        let below_first = offset < table_offset.saturating_add(TABLE_SECTOR_BYTES);
         return Ok((!below_first).then(|| format!("{place} is outside every partition")));
     };
     let wrong_kind = region.kind == RegionKind::OtaData && !partition.is_otadata();
-    if wrong_kind || partition.offset != region.offset {
+    if wrong_kind || partition.offset != offset {
         return Ok(Some(format!(
             "{place} is inside the partition '{}'",
             partition.label
@@ -176,13 +166,13 @@ fn check_data(
 }
 
 fn exceeds(region: &Placed, partition: &Partition) -> Result<(), InputError> {
-    if region.end() <= partition.end() {
+    if u64::from(region.range.end) <= partition.end() {
         return Ok(());
     }
     Err(InputError::region_exceeds_partition(
         &region.name,
         &region.path,
-        region.len_bytes,
+        region.len_bytes(),
         &partition.label,
         partition.offset,
         partition.size.into(),
@@ -199,8 +189,7 @@ mod tests {
             name: name.into(),
             kind,
             path: "x.bin".into(),
-            offset,
-            len_bytes,
+            range: flash::range(offset, len_bytes).unwrap(),
         }
     }
 
@@ -251,5 +240,7 @@ mod tests {
             check(RegionKind::Data, 0x20_0000, 1).unwrap().unwrap(),
             "r (0x200000-0x200001) is outside every partition"
         );
+        let last = placed("r", RegionKind::Data, 0xFFFF_F000, 0xFFF);
+        assert_eq!(check_in_table(&last, &table, 0xFFFF_F000), Ok(None));
     }
 }

@@ -390,12 +390,12 @@ impl LoadedImages {
                 Source::File(path) => path.metadata().ok()?.len(),
                 Source::Elf(_) => part(parts, region.kind)?.bytes.len() as u64,
             };
-            Some(Placed::new(region, len))
+            Placed::new(region, len)
         });
         let placed: Vec<_> = self
             .images
             .iter()
-            .map(|(image, _)| Placed::new(&image.region, image.len_bytes as u64))
+            .filter_map(|(image, _)| Placed::new(&image.region, image.len_bytes as u64))
             .collect();
         let everything: Vec<_> = placed.iter().cloned().chain(others).collect();
         layout::check_overlaps(&everything)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_project::file::{self, IMAGE_LIMIT, ReadError};
 use fbuild_project::input_error::InputError;
 use fbuild_project::remedy::{Remedy, Way};

@@ -102,7 +102,7 @@ fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
     let offset = |at: usize| place + at as u32;
     let table_at = |at: usize| {
         let table = PartitionTable::parse(&bytes[at..]).ok();
-        let end = offset(at) + TABLE_SECTOR_BYTES;
+        let end = offset(at).saturating_add(TABLE_SECTOR_BYTES);
         table.filter(|table| {
             let mut named = table.partitions.iter().filter(|it| !it.is_part_of_start());
             named.all(|partition| partition.offset >= end)

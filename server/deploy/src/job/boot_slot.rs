@@ -4,7 +4,7 @@
 //! goes on starting its other slot after a deploy that does not look; the deploy would report
 //! success and the old firmware would run.
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 
 use super::Job;
 use super::on_board::OnBoard;
@@ -104,10 +104,8 @@ impl Job<'_> {
     /// Whether a region of this deploy lies in a partition.
     fn deploys_to(&self, partition: &Partition) -> bool {
         let regions = &self.survey.regions;
-        regions.iter().any(|region| {
-            let end = region.sector_offset(region.sectors.len());
-            u64::from(region.image.region.offset) < partition.end() && end > partition.offset
-        })
+        let mut ranges = regions.iter().map(Region::range);
+        ranges.any(|it| u64::from(it.start) < partition.end() && it.end > partition.offset)
     }
 
     /// What otadata will say when this deploy is done: its two entries, one at the start of each
@@ -277,7 +275,7 @@ pub(super) fn read_table(
 ) -> Result<TableOnBoard, DeployError> {
     let mut content = Vec::new();
     while content.len() < TABLE_BYTES {
-        let at = offset + content.len() as u32;
+        let at = offset.saturating_add(content.len() as u32);
         content.extend(board.read(at, TABLE_READ_LEN)?);
         if is_blank(&content) {
             return Ok(TableOnBoard::Blank);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
@@ -28,24 +28,16 @@ pub(crate) fn pieces(runs: &[PlannedRun], regions: &[Region]) -> Vec<PlannedRun>
     let mut pieces = Vec::new();
     for run in runs {
         let region = run.region;
-        let first_in_flash = first_sector(&regions[region]);
         let most = if regions[region].looks_blank {
             BLANK_PIECE_SECTORS
         } else {
             PIECE_SECTORS
         };
-        let cut = aligned_chunks(first_in_flash, run.sectors.clone(), most);
-        pieces.extend(
-            cut.into_iter()
-                .map(|sectors| PlannedRun { region, sectors }),
-        );
+        let offset = regions[region].image.region.offset;
+        let cut = aligned_chunks(offset, run.sectors.clone(), most).into_iter();
+        pieces.extend(cut.map(|sectors| PlannedRun { region, sectors }));
     }
     pieces
-}
-
-/// Where a region begins in flash, in sectors.
-pub(crate) fn first_sector(region: &Region) -> usize {
-    (region.image.region.offset / SECTOR_LEN) as usize
 }
 
 /// Whether to send a cycle as a stream of this length rather than as it is.

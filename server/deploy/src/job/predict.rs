@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 
 use super::cycles::{compress, pays, pieces, ranges_to_prove};
 use super::survey::{Region, Survey};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::LoaderKind;
 
 use crate::cost::{Measured, PageCosts};
@@ -87,6 +87,11 @@ impl Region {
     /// Byte offset in flash of one of its sectors.
     pub(crate) fn sector_offset(&self, sector: usize) -> u32 {
         self.image.region.offset + sector as u32 * self.image.unit.len_bytes()
+    }
+
+    /// Where it is in flash. Ends of images were checked when they were loaded.
+    pub(crate) fn range(&self) -> Range<u32> {
+        self.sector_offset(0)..self.sector_offset(self.sectors.len())
     }
 
     /// The bytes of one of them. The last one of EEPROM may be shorter.
@@ -200,8 +205,8 @@ impl Survey {
     /// Flash size to work with. Where nobody knows it, large enough for what is to be written: a
     /// loader that refuses the last region would do so after the others were written.
     pub(crate) fn flash_bytes(&self) -> u32 {
-        let end = |region: &Region| region.sector_offset(region.sectors.len());
-        let needed = self.regions.iter().map(end).max().unwrap_or(0);
+        let ends = self.regions.iter().map(|region| region.range().end);
+        let needed = ends.max().unwrap_or(0);
         let assumed = needed
             .checked_next_power_of_two()
             .unwrap_or(needed)

@@ -7,24 +7,21 @@
 
 use std::collections::BTreeSet;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
 use crate::image::THREE_BYTE_END;
 use crate::job::cycles::pieces;
-use crate::job::survey::Survey;
+use crate::job::survey::{Region, Survey};
 use crate::plan::{Plan, PlannedRun};
 use crate::search::{Sector, in_bytes};
 
 impl Survey {
     /// Whether the sector at this offset is on the flash and in no region of this deploy.
     fn is_outside(&self, offset: u32) -> bool {
-        offset < self.flash_bytes()
-            && !self.regions.iter().any(|region| {
-                let end = region.sector_offset(region.sectors.len());
-                (region.image.region.offset..end).contains(&offset)
-            })
+        let mut ranges = self.regions.iter().map(Region::range);
+        offset < self.flash_bytes() && !ranges.any(|range| range.contains(&offset))
     }
 
     /// Offsets of the sectors next to what a plan writes that lie in no region of this deploy.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 

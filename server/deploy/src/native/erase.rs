@@ -1,9 +1,11 @@
 //! Erasing flash on request: a stretch of it, or all.
 
+use std::ops::Range;
+
 use fbuild_chip::Chip;
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::session::{ConnectOptions, Session};
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 use crate::failure::{BoardState, DeployError};
 use crate::image::THREE_BYTE_END;
@@ -17,17 +19,12 @@ use fbuild_project::amount::amount;
 const STEP_LEN: u32 = 4 * BLOCK_LEN;
 
 /// What to erase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stretch {
     /// The whole flash.
     All,
-    /// Whole sectors.
-    Range {
-        /// Byte offset in flash; a multiple of 4 KiB.
-        offset: u32,
-        /// A multiple of 4 KiB, and not 0.
-        len_bytes: u32,
-    },
+    /// These bytes: whole sectors, one at least.
+    Range(Range<u32>),
 }
 
 /// What was erased.
@@ -37,10 +34,8 @@ pub struct Erased {
     pub chip: Chip,
     /// Factory MAC address.
     pub mac: String,
-    /// Byte offset in flash.
-    pub offset: u32,
-    /// Number of bytes.
-    pub len_bytes: u32,
+    /// These bytes.
+    pub range: Range<u32>,
 }
 
 /// How an erase ended otherwise.
@@ -68,10 +63,10 @@ pub fn erase(
     progress: &mut dyn FnMut(u32, u32),
     cancel: &CancelToken,
 ) -> Result<Erased, NotErased> {
-    if let Stretch::Range { offset, len_bytes } = stretch {
-        let is_whole = |n: u32| n.is_multiple_of(SECTOR_LEN);
-        if len_bytes == 0 || !is_whole(offset) || !is_whole(len_bytes) {
-            return Err(NotErased::Failed(not_sectors(offset, len_bytes)));
+    if let Stretch::Range(range) = &stretch {
+        let is_whole = (range.start | range.end).is_multiple_of(SECTOR_LEN);
+        if range.is_empty() || !is_whole {
+            return Err(NotErased::Failed(not_sectors(range)));
         }
     }
     let mut done_bytes = None;
@@ -156,28 +151,26 @@ fn erase_on(
     let mac = super::connect::mac_text(session.mac()?);
     session.attach_flash()?;
     let known_len = session.flash_id()?.len_bytes;
-    let (offset, len_bytes) = match (stretch, known_len) {
-        (Stretch::All, Some(flash_len)) => (0, flash_len),
+    let range = match (stretch, known_len) {
+        (Stretch::All, Some(flash_len)) => 0..flash_len,
         (Stretch::All, None) => return Err(Stopped::Refused(unknown_size(port))),
-        (Stretch::Range { offset, len_bytes }, _) => (offset, len_bytes),
+        (Stretch::Range(range), _) => range,
     };
-    let end = u64::from(offset) + u64::from(len_bytes);
-    if known_len.is_some_and(|flash_len| end > u64::from(flash_len)) || end > 1 << 32 {
-        return Err(Stopped::Refused(out_of_range(port, end, known_len)));
+    if let Some(flash_len) = known_len.filter(|flash_len| range.end > *flash_len) {
+        return Err(Stopped::Refused(out_of_range(port, range.end, flash_len)));
     }
     // The ROM erases by FLASH_BEGIN. On the stub, one flipped bit makes of a request to erase a part
     // one to erase everything; it is used only for what a ROM does not reach.
-    if end > u64::from(THREE_BYTE_END) && session.stub_obstacle()?.is_none() {
+    if range.end > THREE_BYTE_END && session.stub_obstacle()?.is_none() {
         session.start_stub()?;
         session.attach_flash()?;
     }
-    session.set_flash_size(known_len.unwrap_or_else(|| offset.saturating_add(len_bytes)))?;
-    erase_steps(session, port, offset, len_bytes, progress)?;
+    session.set_flash_size(known_len.unwrap_or(range.end))?;
+    erase_steps(session, port, range.clone(), progress)?;
     Ok(Erased {
         chip: session.chip(),
         mac,
-        offset,
-        len_bytes,
+        range,
     })
 }
 
@@ -185,16 +178,14 @@ fn erase_on(
 fn erase_steps(
     session: &mut Session,
     port: &str,
-    offset: u32,
-    len_bytes: u32,
+    range: Range<u32>,
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<(), Stopped> {
-    let mut done = 0;
-    progress(done, len_bytes);
-    while done < len_bytes {
-        let step = STEP_LEN.min(len_bytes - done);
-        let at = offset + done;
-        let end = at.saturating_add(step);
+    let len_bytes = range.end - range.start;
+    progress(0, len_bytes);
+    for at in range.clone().step_by(STEP_LEN as usize) {
+        let step = STEP_LEN.min(range.end - at);
+        let end = at + step;
         if end <= THREE_BYTE_END {
             session.bound_flash(end)?;
         }
@@ -205,8 +196,7 @@ fn erase_steps(
                 return Err(Stopped::Refused(not_erased(port, at, step)));
             }
         }
-        done += step;
-        progress(done, len_bytes);
+        progress(end - range.start, len_bytes);
     }
     Ok(())
 }
@@ -237,8 +227,8 @@ fn unknown_size(port: &str) -> Failure {
     )
 }
 
-fn out_of_range(port: &str, end: u64, flash_len: Option<u32>) -> Failure {
-    let size = flash_len.map_or_else(|| "4 GiB".to_owned(), |len| amount(len.into()));
+fn out_of_range(port: &str, end: u32, flash_len: u32) -> Failure {
+    let size = amount(flash_len.into());
     refused(
         "outside-flash",
         format!("the region ends at {end:#x}, beyond the flash of the board on {port} ({size})"),
@@ -262,10 +252,14 @@ fn not_erased(port: &str, offset: u32, len_bytes: u32) -> Failure {
     }
 }
 
-fn not_sectors(offset: u32, len_bytes: u32) -> Failure {
+fn not_sectors(range: &Range<u32>) -> Failure {
+    let Range { start, end } = range;
     refused(
         "not-sectors",
-        format!("{len_bytes:#x} bytes at {offset:#x} are not whole sectors"),
+        format!(
+            "{:#x} bytes at {start:#x} are not whole sectors",
+            end - start
+        ),
         "give multiples of 0x1000, and a size that is not 0",
     )
 }

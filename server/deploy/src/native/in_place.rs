@@ -1,6 +1,8 @@
 //! Change what a board holds into what it is to hold by sending the differences, where that is known to work and faster.
 
-use fbuild_loader::SECTOR_LEN;
+use std::ops::Range;
+
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::delta::place;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session};
@@ -108,10 +110,7 @@ fn send(
     differences: &Differences,
 ) -> Result<(), LoaderError> {
     let region = &mut job.survey.regions[n];
-    let (first, end) = (
-        region.sector_offset(0),
-        region.sector_offset(region.sectors.len()),
-    );
+    let Range { start: first, end } = region.range();
     session.bound_flash(end)?;
     let mut plugin = session.start_delta(first, end)?;
     let total_bytes = differences.made_bytes();

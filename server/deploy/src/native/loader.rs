@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use fbuild_chip::Chip;
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session, md5_of};
 
@@ -61,9 +61,8 @@ impl Survey {
         }
         session.set_flash_size(self.flash_bytes())?;
         let needs_stub = |region: &Region| {
-            let end = region.sector_offset(region.sectors.len());
             // Only the stub of an ESP32 can write encrypted.
-            (facts.chip == Chip::Esp32 && region.encrypt) || end > THREE_BYTE_END
+            (facts.chip == Chip::Esp32 && region.encrypt) || region.range().end > THREE_BYTE_END
         };
         if self.regions.iter().any(needs_stub) {
             self.start_stub(session)?;

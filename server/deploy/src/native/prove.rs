@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::{Session, md5_of};
 
 use super::compare::compare_again;

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::{Session, WriteRun};
 
 use super::in_place;
@@ -11,7 +11,7 @@ use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::image::THREE_BYTE_END;
 use crate::job::Job;
-use crate::job::cycles::{compress, first_sector, pays, pieces};
+use crate::job::cycles::{compress, pays, pieces};
 use crate::job::survey::Region;
 use crate::plan::{Plan, PlannedRun};
 use crate::search::SECTORS_PER_BLOCK;
@@ -130,8 +130,8 @@ struct Progress {
 
 /// Whether the stub erases none of these sectors as a block.
 fn is_erased_by_sector(region: &Region, run: &PlannedRun) -> bool {
-    let first = first_sector(region) + run.sectors.start;
-    first.next_multiple_of(SECTORS_PER_BLOCK) + SECTORS_PER_BLOCK > first + run.sectors.len()
+    let sectors = region.in_flash(&run.sectors);
+    sectors.start.next_multiple_of(SECTORS_PER_BLOCK) + SECTORS_PER_BLOCK > sectors.end
 }
 
 /// Compresses pieces in order, for a loader that can inflate, until they are all handed over or

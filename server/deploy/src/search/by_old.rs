@@ -68,7 +68,7 @@ impl<E> State<'_, '_, E> {
         let known = 0..len / in_bytes(&(0..1)).len();
         self.looks_blank = false;
         let mut asked: Vec<Range<usize>> = Vec::new();
-        for block in aligned_chunks(self.first_in_flash, known, SECTORS_PER_BLOCK) {
+        for block in aligned_chunks(self.offset, known, SECTORS_PER_BLOCK) {
             let changed = block.clone().filter(|&at| !self.is_as(old, at)).count();
             let is_written_whole = block.len() == SECTORS_PER_BLOCK && changed >= self.enough;
             if changed == block.len() && self.enough < usize::MAX || is_written_whole {

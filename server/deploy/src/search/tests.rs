@@ -77,7 +77,7 @@ fn what_must_differ_is_not_asked_about() {
 
 #[test]
 fn chunks_follow_the_erase_blocks_of_the_flash_and_not_of_the_region() {
-    let chunks = aligned_chunks(0x9, 0..20, 16);
+    let chunks = aligned_chunks(0x9000, 0..20, 16);
     assert_eq!(chunks, [0..7, 7..20]);
 }
 

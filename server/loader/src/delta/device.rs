@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::operations::{MOST_BYTES, take_operation};
 use super::{FIRST_PART, LAST_PART, PIECE_WORDS, VERSION, error, kind, sum};
 use crate::packet::word_at;
-use crate::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
 /// Bytes that are read at once where they were not saved.
 const READ_LEN: u32 = 256;

@@ -8,7 +8,7 @@ use crate::delta::place::{self, Place};
 use crate::delta::{OP, Piece, VERSION, count_request, sum, sum_request};
 use crate::error::LoaderError;
 use crate::packet::{self, checksum, data_block, op, op_name};
-use crate::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
 /// A plugin that runs, for one stretch of flash.
 pub struct Delta<'s> {

@@ -8,7 +8,7 @@ use md5::{Digest as _, Md5};
 use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
 use crate::error::LoaderError;
 use crate::packet::{self, checksum, data_block, op};
-use crate::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
 /// Bytes per FLASH_DATA block on a ROM; esptool's figure.
 pub(super) const ROM_BLOCK_LEN: u32 = 0x400;

@@ -7,7 +7,7 @@ use super::flash::{ERASE_PER_MB, STUB_BLOCK_LEN};
 use super::{ANSWER_TIMEOUT, LoaderKind, Session, usual};
 use crate::error::LoaderError;
 use crate::packet::{self, op, word_at};
-use crate::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
 /// Register whose value tells an ESP32 and an S2 from everything else.
 pub(super) const MAGIC_REGISTER: u32 = 0x4000_1000;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fbuild_chip::Chip;
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 
 use super::{Board, Start};
 use crate::boot::log::usual_strapping;

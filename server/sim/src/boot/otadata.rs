@@ -1,9 +1,10 @@
 //! otadata: two sectors, each with an entry that says which slot boots. Source: ESP-IDF,
 //! `esp_flash_partitions.h` and `bootloader_common.c`.
 
+use fbuild_chip::flash::SECTOR_LEN;
+
 use super::View;
 
-const SECTOR_LEN: u32 = 0x1000;
 const ENTRY_LEN: u32 = 32;
 /// States of an entry whose application must not boot.
 const STATE_INVALID: u32 = 3;

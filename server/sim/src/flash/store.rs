@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use fbuild_loader::SECTOR_LEN;
+use fbuild_chip::flash::SECTOR_LEN;
 
 /// The largest flash that a simulated board can have.
 const LARGEST: u64 = 256 << 20;

@@ -2,8 +2,9 @@
 //!
 //! The rules are those of recordings `*-p03-*` to `*-p10-*`, `*-p12-*` and `*-p16-*`.
 
+use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_chip::{Chip, Deflate};
-use fbuild_loader::{SECTOR_LEN, packet};
+use fbuild_loader::packet;
 
 use super::error;
 use crate::hardware::Hardware;

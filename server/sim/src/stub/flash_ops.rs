@@ -3,7 +3,8 @@
 //!
 //! Sources: esp-flasher-stub 1.x, `command_handler.c`, and recordings `*-q03-*` to `*-q10-*`.
 
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN, packet};
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
+use fbuild_loader::packet;
 
 use super::error;
 use crate::hardware::Hardware;

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_loader::delta::device::{self, Device, Flash, Work};
 use fbuild_loader::delta::place::{self, Place, TABLE_OPS};
 use fbuild_loader::packet::{self, op};
 use fbuild_loader::stub::{self, Segment, Stub};
-use fbuild_loader::{BLOCK_LEN, SECTOR_LEN};
 
 use super::error;
 use super::flash_ops::Trouble;

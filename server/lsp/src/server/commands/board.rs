@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use fbuild_chip::flash::{SECTOR_LEN, range};
 use fbuild_deploy::native::erase::Stretch;
-use fbuild_loader::SECTOR_LEN;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ struct EraseResult<'r> {
     chip: Option<&'static str>,
     mac: Option<&'r str>,
     offset: Option<u32>,
-    size: Option<u32>,
+    size: Option<usize>,
     duration_ms: u64,
     error: Option<Problem>,
     text: Text,
@@ -75,12 +75,15 @@ pub(super) async fn erase_region(
 ) -> Result<Value, CommandError> {
     let offset = whole_sectors(&mut fields, "offset")?;
     let len_bytes = whole_sectors(&mut fields, "size")?;
-    if len_bytes == 0 {
-        let why = "there is nothing to erase".to_owned();
-        return Err(BadArguments::Field { field: "size", why }.into());
-    }
-    let stretch = Stretch::Range { offset, len_bytes };
-    erase(desk, fields, asked, stretch, given).await
+    let why = match range(offset, len_bytes.into()) {
+        Some(range) if !range.is_empty() => {
+            return erase(desk, fields, asked, Stretch::Range(range), given).await;
+        }
+        Some(_) => "there is nothing to erase",
+        None => "no flash reaches that far",
+    };
+    let why = why.to_owned();
+    Err(BadArguments::Field { field: "size", why }.into())
 }
 
 fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArguments> {
@@ -117,8 +120,8 @@ async fn erase(
         port: done.port.as_deref(),
         chip: erased.map(|erased| erased.chip.name()),
         mac: erased.map(|erased| erased.mac.as_str()),
-        offset: erased.map(|erased| erased.offset),
-        size: erased.map(|erased| erased.len_bytes),
+        offset: erased.map(|erased| erased.range.start),
+        size: erased.map(|erased| erased.range.len()),
         duration_ms: milliseconds(done.duration),
         error: done.failure().map(Problem::from),
         text: done.words(&asked),

@@ -1,5 +1,6 @@
 //! Work on a board that needs no target: identifying it, and erasing its flash.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -186,11 +187,9 @@ pub(crate) struct Erase {
 
 impl Erase {
     fn what(&self) -> String {
-        match self.stretch {
+        match &self.stretch {
             Stretch::All => "the whole flash".to_owned(),
-            Stretch::Range { offset, len_bytes } => {
-                format!("{} at {offset:#x}", amount(len_bytes.into()))
-            }
+            Stretch::Range(range) => at(range),
         }
     }
 
@@ -223,7 +222,7 @@ impl Erase {
         let link = stand.borrow(name, None, false);
         let erased = stand.desk.boards.erase(
             name,
-            self.stretch,
+            self.stretch.clone(),
             link.slot(),
             &mut progress,
             stand.cancel(),
@@ -241,6 +240,11 @@ impl Erase {
             Err(NotErased::Failed(failure)) => Err(failure.into()),
         }
     }
+}
+
+/// `4 KiB at 0x9000`.
+fn at(range: &Range<u32>) -> String {
+    format!("{} at {:#x}", amount(range.len() as u64), range.start)
 }
 
 /// Nothing is erased without a yes: silence is a no.
@@ -275,8 +279,7 @@ impl Work for Erase {
         let mut board_state = "nothing was erased".to_owned();
         let result = self.story(stand, &mut port, &mut board_state);
         let mut done = Done::of(stand, self.verb(), port, result, |erased| {
-            let len = amount(erased.len_bytes.into());
-            format!("erased {len} at {:#x}", erased.offset)
+            format!("erased {}", at(&erased.range))
         });
         if let Err(Stop::Cancelled) = done.result {
             done.message = format!("{}; {board_state}", done.message);

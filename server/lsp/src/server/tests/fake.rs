@@ -212,16 +212,15 @@ impl Boards for FakeBoards {
         progress: &mut dyn FnMut(u32, u32),
         _: &CancelToken,
     ) -> Result<Erased, NotErased> {
-        let (offset, len_bytes) = match stretch {
-            Stretch::All => (0, 4 << 20),
-            Stretch::Range { offset, len_bytes } => (offset, len_bytes),
+        let range = match stretch {
+            Stretch::All => 0..4 << 20,
+            Stretch::Range(range) => range,
         };
-        progress(len_bytes, len_bytes);
+        progress(range.len() as u32, range.len() as u32);
         Ok(Erased {
             chip: fbuild_chip::Chip::Esp32,
             mac: "24:0a:c4:00:01:10".to_owned(),
-            offset,
-            len_bytes,
+            range,
         })
     }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use fbuild_chip::flash::SECTOR_LEN;
+
 use super::names::{APP, DATA, DATA_COREDUMP, DATA_NVS, DATA_OTA, DATA_TEE_OTA, FLAG_READONLY};
 use super::problem::{Complaint, Problem, Stage};
 use super::row::{Column, Row};
@@ -11,7 +13,6 @@ use super::{Options, SecureBoot};
 use crate::partitions::TABLE_BYTES;
 
 const APP_ALIGNMENT: u32 = 0x1_0000;
-const SECTOR_BYTES: u32 = 0x1000;
 const MIN_NVS_BYTES: u32 = 0x3000;
 const OTADATA_BYTES: u32 = 0x2000;
 const ROW_BYTES: usize = 32;
@@ -79,9 +80,9 @@ fn partition(
         );
     }
     if row.kind.is_some_and(|kind| kind != APP)
-        && let Some(offset) = row.offset.filter(|offset| offset % SECTOR_BYTES != 0)
+        && let Some(offset) = row.offset.filter(|offset| offset % SECTOR_LEN != 0)
     {
-        let next = up(offset, SECTOR_BYTES);
+        let next = up(offset, SECTOR_LEN);
         let message = format!(
             "Partitions must start on a 4 KiB boundary; {offset:#x} does not. The next is {next}."
         );
@@ -101,8 +102,8 @@ fn app_size(size: u32, options: &Options, rules: &Rules<'_>) -> Option<Complaint
             "64 KiB",
             " with secure boot V1",
         ),
-        Some(_) => (SECTOR_BYTES, "align-app-size", "4 KiB", ""),
-        None if rules.since(5, 3) => (SECTOR_BYTES, "align-app-size", "4 KiB", ""),
+        Some(_) => (SECTOR_LEN, "align-app-size", "4 KiB", ""),
+        None if rules.since(5, 3) => (SECTOR_LEN, "align-app-size", "4 KiB", ""),
         None => return None,
     };
     if size.is_multiple_of(alignment) {
