@@ -16,7 +16,10 @@ mod targets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fbuild_deploy::native::erase::Stretch;
+use fbuild_deploy::request::Mode;
 use fbuild_project::discover::{Environment, discover};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use self::targets::list_targets;
@@ -58,6 +61,9 @@ pub(crate) const NAMES: [&str; 24] = [
     "fbuild.server.debugInfo",
 ];
 
+/// What a client is answered.
+type Answer = Result<Value, CommandError>;
+
 /// Why a command has no result. What goes wrong on a board is a result, not one of these.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -92,35 +98,42 @@ pub(crate) async fn run(
     name: &str,
     arguments: Vec<Value>,
     given: Option<Token>,
-) -> Result<Value, CommandError> {
+) -> Answer {
     let fields = Fields::of(arguments)?;
     let asked = Asked {
         command: name.to_owned(),
         argument: fields.all().clone(),
         is_trusted: desk.configuration.is_trusted(),
     };
+    let (session, monitors) = (&desk.session, &*desk.monitors);
+    let call = Call {
+        session,
+        fields,
+        asked,
+    };
+    let starter = Starter { desk, given };
     match name {
-        "fbuild.server.deploy" => deploy::deploy(desk, fields, asked, given).await,
-        "fbuild.server.verify" => deploy::verify(desk, fields, asked, given).await,
-        "fbuild.server.plan" => deploy::plan(desk, fields, asked, given).await,
-        "fbuild.server.build" => build::build(desk, fields, asked, given).await,
-        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, &desk.session, fields).await,
-        "fbuild.server.targets" => targets::targets(desk, fields).await,
-        "fbuild.server.selectTarget" => select::target(desk, fields).await,
+        "fbuild.server.deploy" => deploy::deploy(call, starter).await,
+        "fbuild.server.verify" => deploy::run(call, starter, Mode::Verify).await,
+        "fbuild.server.plan" => deploy::run(call, starter, Mode::Plan).await,
+        "fbuild.server.build" => build::build(call, starter).await,
+        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, call).await,
+        "fbuild.server.targets" => targets::targets(desk, call).await,
+        "fbuild.server.selectTarget" => select::target(desk, call).await,
         "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
-        "fbuild.server.selectPort" => select::port(desk, fields).await,
-        "fbuild.server.boardInfo" => board::info(desk, fields, asked, given).await,
-        "fbuild.server.eraseFlash" => board::erase_flash(desk, fields, asked, given).await,
-        "fbuild.server.eraseRegion" => board::erase_region(desk, fields, asked, given).await,
-        "fbuild.server.monitor.start" => monitor::start(desk, fields, asked, given).await,
-        "fbuild.server.monitor.stop" => monitor::stop(desk, fields).await,
-        "fbuild.server.monitor.write" => monitor::write(desk, fields).await,
-        "fbuild.server.monitor.reset" => monitor::reset(desk, fields).await,
-        "fbuild.server.monitor.read" => monitor::read(desk, fields).await,
-        "fbuild.server.monitor.list" => monitor::list(desk),
-        "fbuild.server.monitor.places" => monitor::places(desk, fields).await,
-        "fbuild.server.monitor.showCrash" => crash::show(desk, fields).await,
-        "fbuild.server.monitor.dismiss" => crash::dismiss(desk, fields),
+        "fbuild.server.selectPort" => select::port(desk, call).await,
+        "fbuild.server.boardInfo" => board::info(call, starter).await,
+        "fbuild.server.eraseFlash" => board::erase(call, starter, Stretch::All).await,
+        "fbuild.server.eraseRegion" => board::erase_region(call, starter).await,
+        "fbuild.server.monitor.start" => monitor::start(call, starter).await,
+        "fbuild.server.monitor.stop" => monitor::stop(monitors, call).await,
+        "fbuild.server.monitor.write" => monitor::write(monitors, call).await,
+        "fbuild.server.monitor.reset" => monitor::reset(monitors, call).await,
+        "fbuild.server.monitor.read" => monitor::read(monitors, call).await,
+        "fbuild.server.monitor.list" => monitor::list(monitors),
+        "fbuild.server.monitor.places" => monitor::places(monitors, call).await,
+        "fbuild.server.monitor.showCrash" => crash::show(desk, call).await,
+        "fbuild.server.monitor.dismiss" => crash::dismiss(&desk.crashes, &desk.documents, call),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,
@@ -130,27 +143,55 @@ pub(crate) async fn run(
     }
 }
 
-/// Folders to look for targets in: the one that `root` names, else the project of the document `uri`,
-/// else every open folder.
-async fn roots(session: &Session, fields: &mut Fields) -> Result<Vec<PathBuf>, CommandError> {
-    let wrong = |field, text: &str| BadArguments::Field {
-        field,
-        why: format!("'{text}' is neither a file URI nor an absolute path"),
-    };
-    let root: Option<String> = fields.get("root")?;
-    let document: Option<String> = fields.get("uri")?;
-    if let Some(text) = root {
-        return Ok(vec![
-            uri::or_path(&text).ok_or_else(|| wrong("root", &text))?,
-        ]);
+/// A command's arguments, and the session that they are to be understood in.
+struct Call<'s> {
+    session: &'s Session,
+    fields: Fields,
+    asked: Asked,
+}
+
+impl Call<'_> {
+    fn get<T: DeserializeOwned>(&mut self, field: &'static str) -> Result<Option<T>, BadArguments> {
+        self.fields.get(field)
     }
-    if let Some(text) = document {
-        let path = uri::or_path(&text).ok_or_else(|| wrong("uri", &text))?;
-        if let Some(folder) = session.folder_of(&path) {
-            return Ok(vec![blocking(move || project_of(&path, folder)).await?]);
+
+    /// Folders to look for targets in: the one that `root` names, else the project of the document
+    /// `uri`, else every open folder.
+    async fn roots(&mut self) -> Result<Vec<PathBuf>, CommandError> {
+        let wrong = |field, text: &str| BadArguments::Field {
+            field,
+            why: format!("'{text}' is neither a file URI nor an absolute path"),
+        };
+        let root: Option<String> = self.get("root")?;
+        let document: Option<String> = self.get("uri")?;
+        if let Some(text) = root {
+            return Ok(vec![
+                uri::or_path(&text).ok_or_else(|| wrong("root", &text))?,
+            ]);
         }
+        if let Some(text) = document {
+            let path = uri::or_path(&text).ok_or_else(|| wrong("uri", &text))?;
+            if let Some(folder) = self.session.folder_of(&path) {
+                return Ok(vec![blocking(move || project_of(&path, folder)).await?]);
+            }
+        }
+        Ok(self.session.folders())
     }
-    Ok(session.folders())
+
+    /// The port that was asked for.
+    async fn port(&mut self) -> Result<Option<String>, CommandError> {
+        let roots = self.roots().await?;
+        Ok(self.port_in(&roots)?)
+    }
+
+    fn port_in(&mut self, roots: &[PathBuf]) -> Result<Option<String>, BadArguments> {
+        let port: Option<String> = self.get("port")?;
+        // An editor's user means the project's directory, not wherever the server was started.
+        Ok(port.map(|port| match roots.first() {
+            Some(root) => port::anchored(&port, root),
+            None => port,
+        }))
+    }
 }
 
 /// The nearest project around a document that has something to deploy, or would have; else the open
@@ -163,42 +204,37 @@ fn project_of(document: &Path, folder: PathBuf) -> PathBuf {
     project.unwrap_or(folder)
 }
 
-/// The port that was asked for.
-fn port(fields: &mut Fields, roots: &[PathBuf]) -> Result<Option<String>, BadArguments> {
-    let port: Option<String> = fields.get("port")?;
-    // An editor's user means the project's directory, not wherever the server was started.
-    Ok(port.map(|port| match roots.first() {
-        Some(root) => port::anchored(&port, root),
-        None => port,
-    }))
+/// What a command has of the server if it starts a job.
+struct Starter<'d> {
+    desk: &'d Arc<Desk>,
+    /// The progress token that came with the request.
+    given: Option<Token>,
 }
 
-/// Runs work to its end, with progress where the client wants to see it.
-async fn run_job<W: Work>(
-    desk: &Arc<Desk>,
-    work: W,
-    given: Option<Token>,
-) -> Result<W::Done, CommandError> {
-    let shows_progress = desk.session.capabilities().work_done_progress;
-    let place = |id: u64| match given {
-        Some(token) => Place::Given(token),
-        // A string: some clients refuse numbers.
-        None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
-        None => Place::Nowhere,
-    };
-    let running = job::start(desk, work, requests::current_cancel(), place);
-    let running = running.map_err(|why| match why {
-        NotStarted::Closed => CommandError::Closed,
-        NotStarted::NoThread(error) => CommandError::Internal(format!(
-            "the system allows this program no more threads: {error}"
-        )),
-    })?;
-    let done = running.done().await;
-    done.ok_or_else(|| CommandError::Internal("the job's thread died".to_owned()))
+impl Starter<'_> {
+    /// Runs work to its end, with progress where the client wants to see it.
+    async fn run<W: Work>(self, work: W) -> Result<W::Done, CommandError> {
+        let shows_progress = self.desk.session.capabilities().work_done_progress;
+        let place = |id: u64| match self.given {
+            Some(token) => Place::Given(token),
+            // A string: some clients refuse numbers.
+            None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
+            None => Place::Nowhere,
+        };
+        let running = job::start(self.desk, work, requests::current_cancel(), place);
+        let running = running.map_err(|why| match why {
+            NotStarted::Closed => CommandError::Closed,
+            NotStarted::NoThread(error) => CommandError::Internal(format!(
+                "the system allows this program no more threads: {error}"
+            )),
+        })?;
+        let done = running.done().await;
+        done.ok_or_else(|| CommandError::Internal("the job's thread died".to_owned()))
+    }
 }
 
 /// A result as JSON.
-fn to_value(result: impl serde::Serialize) -> Result<Value, CommandError> {
+fn to_value(result: impl serde::Serialize) -> Answer {
     serde_json::to_value(result).map_err(|error| CommandError::Internal(error.to_string()))
 }
 

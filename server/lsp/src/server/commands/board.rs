@@ -1,18 +1,12 @@
 //! `fbuild.server.boardInfo`, `eraseFlash` and `eraseRegion`: one board, without a target.
 
-use std::sync::Arc;
-
 use fbuild_chip::flash::{SECTOR_LEN, range};
 use fbuild_deploy::native::erase::Stretch;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{BadArguments, CommandError, port, roots, run_job, to_value};
-use crate::explain::{Asked, Text, facts};
+use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
+use crate::explain::{Text, facts};
 use crate::json::{Board, BoardAnswer, Problem, milliseconds};
-use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::editor::Token;
 use crate::server::job::board::{Erase, Identify, Place, Stop};
 
 #[derive(Serialize)]
@@ -30,23 +24,21 @@ struct EraseResult<'r> {
     text: Text,
 }
 
-async fn place(desk: &Desk, fields: &mut Fields, asked: Asked) -> Result<Place, CommandError> {
-    let roots = roots(&desk.session, fields).await?;
-    Ok(Place {
-        asked,
-        port: port(fields, &roots)?,
-        roots,
-    })
+impl Call<'_> {
+    /// The board that is meant.
+    pub(super) async fn place(&mut self) -> Result<Place, CommandError> {
+        let roots = self.roots().await?;
+        Ok(Place {
+            asked: self.asked.clone(),
+            port: self.port_in(&roots)?,
+            roots,
+        })
+    }
 }
 
-pub(super) async fn info(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let work = Identify(place(desk, &mut fields, asked.clone()).await?);
-    let done = run_job(desk, work, given).await?;
+pub(super) async fn info(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+    let work = Identify(call.place().await?);
+    let done = starter.run(work).await?;
     let port = done.port.as_deref().unwrap_or_default();
     let info = done.result.as_ref().ok();
     to_value(BoardAnswer {
@@ -54,30 +46,16 @@ pub(super) async fn info(
         is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
         error: done.failure().map(Problem::from),
         facts: info.map(facts),
-        text: Some(done.words(&asked)),
+        text: Some(done.words(&call.asked)),
     })
 }
 
-pub(super) async fn erase_flash(
-    desk: &Arc<Desk>,
-    fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    erase(desk, fields, asked, Stretch::All, given).await
-}
-
-pub(super) async fn erase_region(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let offset = whole_sectors(&mut fields, "offset")?;
-    let len_bytes = whole_sectors(&mut fields, "size")?;
+pub(super) async fn erase_region(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+    let offset = whole_sectors(&mut call, "offset")?;
+    let len_bytes = whole_sectors(&mut call, "size")?;
     let why = match range(offset, len_bytes.into()) {
         Some(range) if !range.is_empty() => {
-            return erase(desk, fields, asked, Stretch::Range(range), given).await;
+            return erase(call, starter, Stretch::Range(range)).await;
         }
         Some(_) => "there is nothing to erase",
         None => "no flash reaches that far",
@@ -86,9 +64,9 @@ pub(super) async fn erase_region(
     Err(BadArguments::Field { field: "size", why }.into())
 }
 
-fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArguments> {
+fn whole_sectors(call: &mut Call<'_>, field: &'static str) -> Result<u32, BadArguments> {
     let wrong = |why: String| BadArguments::Field { field, why };
-    let value: Option<u32> = fields.get(field)?;
+    let value: Option<u32> = call.get(field)?;
     let value = value.ok_or_else(|| wrong("missing".to_owned()))?;
     if !value.is_multiple_of(SECTOR_LEN) {
         return Err(wrong(format!("{value} is not a multiple of {SECTOR_LEN}")));
@@ -96,19 +74,13 @@ fn whole_sectors(fields: &mut Fields, field: &'static str) -> Result<u32, BadArg
     Ok(value)
 }
 
-async fn erase(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    stretch: Stretch,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
+pub(super) async fn erase(mut call: Call<'_>, starter: Starter<'_>, stretch: Stretch) -> Answer {
     let work = Erase {
-        place: place(desk, &mut fields, asked.clone()).await?,
+        place: call.place().await?,
         stretch,
-        is_confirmed: fields.get("confirmed")?.unwrap_or(false),
+        is_confirmed: call.get("confirmed")?.unwrap_or(false),
     };
-    let done = run_job(desk, work, given).await?;
+    let done = starter.run(work).await?;
     let erased = done.result.as_ref().ok();
     to_value(EraseResult {
         outcome: match &done.result {
@@ -124,6 +96,6 @@ async fn erase(
         size: erased.map(|erased| erased.range.len()),
         duration_ms: milliseconds(done.duration),
         error: done.failure().map(Problem::from),
-        text: done.words(&asked),
+        text: done.words(&call.asked),
     })
 }

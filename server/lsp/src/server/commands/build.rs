@@ -1,17 +1,12 @@
 //! `fbuild.server.build`: builds a target, without a board.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{CommandError, roots, run_job, to_value};
-use crate::explain::{Asked, Text};
+use super::{Answer, Call, Starter, to_value};
+use crate::explain::Text;
 use crate::json::{Problem, milliseconds};
-use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::editor::Token;
 use crate::server::job::build::Building;
 
 #[derive(Serialize)]
@@ -27,18 +22,13 @@ struct BuildResult<'r> {
     text: Text,
 }
 
-pub(super) async fn build(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
+pub(super) async fn build(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
     let work = Building {
-        roots: roots(&desk.session, &mut fields).await?,
-        target: fields.get("target")?,
-        asked: asked.clone(),
+        roots: call.roots().await?,
+        target: call.get("target")?,
+        asked: call.asked.clone(),
     };
-    let done = run_job(desk, work, given).await?;
+    let done = starter.run(work).await?;
     to_value(BuildResult {
         outcome: done.outcome(),
         message: &done.message,
@@ -47,6 +37,6 @@ pub(super) async fn build(
         directory: done.directory.as_deref(),
         duration_ms: milliseconds(done.duration),
         error: done.failure().map(Problem::from),
-        text: done.words(&asked),
+        text: done.words(&call.asked),
     })
 }

@@ -1,20 +1,12 @@
 //! `fbuild.server.cancel`: stop a job at its next block, for editors that cannot cancel a request.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{CommandError, port, roots};
-use crate::server::arguments::Fields;
+use super::{Answer, Call};
 use crate::server::jobs::{Handle, Jobs};
-use crate::server::session::Session;
 
-pub(super) async fn cancel(
-    jobs: &Jobs,
-    session: &Session,
-    mut fields: Fields,
-) -> Result<Value, CommandError> {
-    let roots = roots(session, &mut fields).await?;
-    let (job, port) = (fields.get("job")?, port(&mut fields, &roots)?);
-    let handle = match (job, port) {
+pub(super) async fn cancel(jobs: &Jobs, mut call: Call<'_>) -> Answer {
+    let handle = match (call.get("job")?, call.port().await?) {
         (Some(job), _) => Handle::Job(job),
         (None, Some(port)) => Handle::Port(port),
         (None, None) => Handle::All,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::lists::{JobList, job_list};
-use super::{CommandError, blocking, to_value};
+use super::{Answer, blocking, to_value};
 use crate::json::SelectionEntry;
 use crate::server::desk::Desk;
 
@@ -34,7 +34,7 @@ struct Folder {
     settings: Value,
 }
 
-pub(super) async fn debug_info(desk: &Arc<Desk>) -> Result<Value, CommandError> {
+pub(super) async fn debug_info(desk: &Arc<Desk>) -> Answer {
     // Else a client's first question would be answered with settings that it has not told yet.
     desk.configuration.settled().await;
     let desk = desk.clone();

@@ -1,22 +1,16 @@
 //! `fbuild.server.deploy`, `verify` and `plan`: put firmware onto a board, or only look.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode};
 use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{BadArguments, CommandError, port, roots, run_job, to_value};
-use crate::explain::{self, Asked};
+use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
+use crate::explain;
 use crate::json::Outcome;
 use crate::order::Order;
-use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::editing;
-use crate::server::editor::Token;
 use crate::server::job::deploy::Deploy;
 use crate::server::settings::StaleBuild;
 use crate::server::uri;
@@ -58,50 +52,19 @@ enum StaleArgument {
     Ignore,
 }
 
-pub(super) async fn deploy(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let mode = match (fields.get("dryRun")?, fields.get("mode")?) {
+pub(super) async fn deploy(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+    let mode = match (call.get("dryRun")?, call.get("mode")?) {
         (Some(true), _) => Mode::Plan,
         (_, None | Some(ModeArgument::Auto)) => Mode::Auto,
         (_, Some(ModeArgument::Full)) => Mode::Full,
         (_, Some(ModeArgument::Verify)) => Mode::Verify,
     };
-    let order = order(desk, mode, fields, asked).await?;
-    run(desk, order, given).await
+    run(call, starter, mode).await
 }
 
-pub(super) async fn verify(
-    desk: &Arc<Desk>,
-    fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Verify, fields, asked).await?;
-    run(desk, order, given).await
-}
-
-pub(super) async fn plan(
-    desk: &Arc<Desk>,
-    fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let order = order(desk, Mode::Plan, fields, asked).await?;
-    run(desk, order, given).await
-}
-
-async fn order(
-    desk: &Desk,
-    mode: Mode,
-    mut fields: Fields,
-    asked: Asked,
-) -> Result<Deploy, CommandError> {
-    let roots: Vec<PathBuf> = roots(&desk.session, &mut fields).await?;
-    let baud = match fields.get("baud")? {
+async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {
+    let roots: Vec<PathBuf> = call.roots().await?;
+    let baud = match call.get("baud")? {
         None => None,
         Some(BaudArgument::Auto(AutoWord::Auto)) => Some(Baud::Auto),
         Some(BaudArgument::Fixed(rate)) => {
@@ -112,48 +75,46 @@ async fn order(
             Some(Baud::fixed(rate).ok_or_else(impossible)?)
         }
     };
-    let stale_build = fields.get("staleBuild")?.map(|argument| match argument {
+    let stale_build = call.get("staleBuild")?.map(|argument| match argument {
         StaleArgument::Warn => StaleBuild::Warn,
         StaleArgument::Error => StaleBuild::Error,
         StaleArgument::Ignore => StaleBuild::Ignore,
     });
-    let backend = fields.get("backend")?.map(|argument| match argument {
+    let backend = call.get("backend")?.map(|argument| match argument {
         BackendArgument::Native => Backend::Native,
         BackendArgument::Esptool => Backend::Esptool,
     });
-    let unsaved = fields.get::<Vec<String>>("unsaved")?;
+    let unsaved = call.get::<Vec<String>>("unsaved")?;
     let order = Order {
         mode,
         files: Vec::new(),
-        target: fields.get("target")?,
-        port: port(&mut fields, &roots)?,
-        regions: fields.get("regions")?,
+        target: call.get("target")?,
+        port: call.port_in(&roots)?,
+        regions: call.get("regions")?,
         // What settings say about these is filled in when the job begins.
         baud: Baud::Auto,
         before: Before::Reset,
         after: After::Reset,
-        force: fields.get("force")?.unwrap_or(false),
+        force: call.get("force")?.unwrap_or(false),
         backend: Backend::Native,
         esptool: None,
         roots,
     };
     Ok(Deploy {
-        asked,
         order,
         baud,
         backend,
         stale_build,
-        build: fields.get("build")?.unwrap_or(false),
+        build: call.get("build")?.unwrap_or(false),
+        asked: call.asked,
         unsaved: unsaved.map(|names| names.iter().filter_map(|name| uri::or_path(name)).collect()),
     })
 }
 
-async fn run(desk: &Arc<Desk>, work: Deploy, given: Option<Token>) -> Result<Value, CommandError> {
+pub(super) async fn run(call: Call<'_>, starter: Starter<'_>, mode: Mode) -> Answer {
+    let work = order(call, mode).await?;
     let asked = work.asked.clone();
-    let done = run_job(desk, work, given).await?;
-    // What boards hold is known better now.
-    editing::look_again(desk);
-    desk.targets_changed.notify_one();
+    let done = starter.run(work).await?;
     let (report, built) = (&done.report, done.built.as_ref());
     let mut outcome = Outcome::new(report, built);
     outcome.text = Some(explain::outcome(report, built, &asked));

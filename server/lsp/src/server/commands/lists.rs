@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use fbuild_project::plain;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{CommandError, blocking, to_value};
+use super::{Answer, blocking, to_value};
 use crate::explain;
 use crate::json::milliseconds;
 use crate::server::desk::Desk;
@@ -51,11 +50,11 @@ pub(super) fn job_list(jobs: &Jobs) -> JobList {
     }
 }
 
-pub(super) fn jobs(jobs: &Jobs) -> Result<Value, CommandError> {
+pub(super) fn jobs(jobs: &Jobs) -> Answer {
     to_value(job_list(jobs))
 }
 
-pub(super) async fn history(desk: &Arc<Desk>) -> Result<Value, CommandError> {
+pub(super) async fn history(desk: &Arc<Desk>) -> Answer {
     let desk = desk.clone();
     let kept = blocking(move || desk.history.read()).await?;
     let mut shown = to_value(&kept)?;

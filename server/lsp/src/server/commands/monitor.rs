@@ -13,16 +13,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{BadArguments, CommandError, port, roots, run_job, to_value};
-use crate::explain::{Asked, Text};
+use super::{Answer, BadArguments, Call, Starter, to_value};
+use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
-use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::editor::Token;
-use crate::server::job::board::{Place, Stop};
+use crate::server::job::board::Stop;
 use crate::server::job::monitor::Listen;
-use crate::server::monitors::{Entry, Monitor, Order, Record, State};
+use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State};
 use crate::server::uri;
 
 /// What one `read` returns at most, and if nothing was said.
@@ -67,51 +64,41 @@ struct Started {
     text: Text,
 }
 
-pub(super) async fn start(
-    desk: &Arc<Desk>,
-    mut fields: Fields,
-    asked: Asked,
-    given: Option<Token>,
-) -> Result<Value, CommandError> {
-    let roots = roots(&desk.session, &mut fields).await?;
+pub(super) async fn start(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
     let wrong = |field, why| BadArguments::Field { field, why };
-    let log = fields.get::<String>("log")?.map(|log| {
+    let log = call.get::<String>("log")?.map(|log| {
         uri::or_path(&log).ok_or_else(|| {
             let why = format!("'{log}' is neither a file URI nor an absolute path");
             wrong("log", why)
         })
     });
-    let filter: Option<String> = fields.get("filter")?;
+    let filter: Option<String> = call.get("filter")?;
     let filter = Filter::parse(filter.as_deref().unwrap_or_default());
-    let baud: Option<u32> = fields.get("baud")?;
+    let baud: Option<u32> = call.get("baud")?;
     if baud.is_some_and(|baud| !is_rate(baud)) {
         let why = "expected a number from 300 to 5000000".to_owned();
         return Err(wrong("baud", why).into());
     }
     let work = Listen {
-        place: Place {
-            asked: asked.clone(),
-            port: port(&mut fields, &roots)?,
-            roots,
-        },
-        target: fields.get("target")?,
+        place: call.place().await?,
+        target: call.get("target")?,
         baud,
         log: log.transpose()?,
         filter: filter.map_err(|error| wrong("filter", error.to_string()))?,
-        has_timestamps: fields.get("timestamps")?,
-        resets: fields.get("reset")?.unwrap_or(false),
+        has_timestamps: call.get("timestamps")?,
+        resets: call.get("reset")?.unwrap_or(false),
     };
-    let done = run_job(desk, work, given).await?;
+    let done = starter.run(work).await?;
     to_value(Started {
         monitor: done.result.as_deref().ok().map(MonitorEntry::from),
         is_cancelled: matches!(done.result, Err(Stop::Cancelled)),
         error: done.failure().map(Problem::from),
-        text: done.words(&asked),
+        text: done.words(&call.asked),
     })
 }
 
-pub(super) fn list(desk: &Desk) -> Result<Value, CommandError> {
-    let monitors = desk.monitors.list();
+pub(super) fn list(monitors: &Monitors) -> Answer {
+    let monitors = monitors.list();
     let entries: Vec<_> = monitors
         .iter()
         .map(|it| MonitorEntry::from(&**it))
@@ -120,11 +107,10 @@ pub(super) fn list(desk: &Desk) -> Result<Value, CommandError> {
 }
 
 /// Stops the monitor of a port, or all of them; their ports are closed when this returns.
-pub(super) async fn stop(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
-    let roots = roots(&desk.session, &mut fields).await?;
-    let monitors = match port(&mut fields, &roots)? {
-        Some(port) => Vec::from_iter(desk.monitors.of(&port)),
-        None => desk.monitors.list(),
+pub(super) async fn stop(monitors: &Monitors, mut call: Call<'_>) -> Answer {
+    let monitors = match call.port().await? {
+        Some(port) => Vec::from_iter(monitors.of(&port)),
+        None => monitors.list(),
     };
     for monitor in &monitors {
         monitor.order(Order::Stop);
@@ -133,30 +119,30 @@ pub(super) async fn stop(desk: &Desk, mut fields: Fields) -> Result<Value, Comma
     Ok(json!({ "stopped": monitors.len() }))
 }
 
-pub(super) async fn write(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
-    let text: String = fields.get("text")?.ok_or_else(|| BadArguments::Field {
+pub(super) async fn write(monitors: &Monitors, mut call: Call<'_>) -> Answer {
+    let text: String = call.get("text")?.ok_or_else(|| BadArguments::Field {
         field: "text",
         why: "missing".to_owned(),
     })?;
-    order(desk, fields, |answer| {
+    order(monitors, call, |answer| {
         Order::Send(text.into_bytes(), answer)
     })
     .await
 }
 
-pub(super) async fn reset(desk: &Desk, fields: Fields) -> Result<Value, CommandError> {
-    order(desk, fields, Order::Reset).await
+pub(super) async fn reset(monitors: &Monitors, call: Call<'_>) -> Answer {
+    order(monitors, call, Order::Reset).await
 }
 
 /// Where addresses that the board has printed are in the sources.
-pub(super) async fn places(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     const ADDRESSES_MAX: usize = 100;
-    let named_ones: Vec<String> = fields.get("addresses")?.unwrap_or_default();
+    let named_ones: Vec<String> = call.get("addresses")?.unwrap_or_default();
     let number = |text: &String| u32::from_str_radix(text.strip_prefix("0x")?, 16).ok();
     let addresses = named_ones.iter().filter_map(number).take(ADDRESSES_MAX);
     let addresses = addresses.collect();
-    let mut port = None;
-    let places = match named(desk, fields, &mut port).await? {
+    let mut port = call.port().await?;
+    let places = match named(monitors, &mut port) {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
             monitor.order(Order::Places(addresses, sender));
@@ -170,12 +156,12 @@ pub(super) async fn places(desk: &Desk, mut fields: Fields) -> Result<Value, Com
 }
 
 async fn order(
-    desk: &Desk,
-    fields: Fields,
+    monitors: &Monitors,
+    mut call: Call<'_>,
     order: impl FnOnce(oneshot::Sender<Result<(), Failure>>) -> Order,
-) -> Result<Value, CommandError> {
-    let mut port = None;
-    let done = match named(desk, fields, &mut port).await? {
+) -> Answer {
+    let mut port = call.port().await?;
+    let done = match named(monitors, &mut port) {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
             monitor.order(order(sender));
@@ -187,26 +173,21 @@ async fn order(
     to_value(json!({ "port": port, "error": to_value(error)? }))
 }
 
-/// The monitor of the port that is named, or the only one. `port` learns which one that is.
-async fn named(
-    desk: &Desk,
-    mut fields: Fields,
-    name: &mut Option<String>,
-) -> Result<Result<Arc<Monitor>, Failure>, CommandError> {
-    let roots = roots(&desk.session, &mut fields).await?;
-    *name = port(&mut fields, &roots)?;
-    let found = if let Some(port) = name {
-        let found = desk.monitors.of(port);
-        found.ok_or_else(|| no_monitor(format!("no monitor of {port} runs")))
-    } else {
-        let mut monitors = desk.monitors.list();
-        match (monitors.pop(), monitors.len()) {
-            (Some(only), 0) => Ok(only),
-            (None, _) => Err(no_monitor("no monitor runs".to_owned())),
-            (Some(_), _) => Err(no_monitor("several monitors run".to_owned())),
+/// The monitor of the port that is named, or the only one. `name` learns which one that is.
+fn named(monitors: &Monitors, name: &mut Option<String>) -> Result<Arc<Monitor>, Failure> {
+    let mut running = monitors.list();
+    let found = match name {
+        Some(port) => {
+            let found = monitors.of(port);
+            found.ok_or_else(|| no_monitor(format!("no monitor of {port} runs")))
         }
-    };
-    Ok(found.inspect(|monitor| *name = Some(monitor.port.clone())))
+        None if running.len() > 1 => Err(no_monitor("several monitors run".to_owned())),
+        None => running
+            .pop()
+            .ok_or_else(|| no_monitor("no monitor runs".to_owned())),
+    }?;
+    *name = Some(found.port.clone());
+    Ok(found)
 }
 
 fn no_monitor(what: String) -> Failure {
@@ -240,19 +221,17 @@ struct Found {
     line: Option<String>,
 }
 
-pub(super) async fn read(desk: &Desk, mut fields: Fields) -> Result<Value, CommandError> {
+pub(super) async fn read(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     let wrong = |field, why| BadArguments::Field { field, why };
-    let until = fields
-        .get::<String>("until")?
-        .map(|until| Regex::new(&until));
+    let until = call.get::<String>("until")?.map(|until| Regex::new(&until));
     let until = until
         .transpose()
         .map_err(|error| wrong("until", error.to_string()))?;
-    let timeout = Duration::from_millis(fields.get("timeoutMs")?.unwrap_or(0)).min(READ_TIME_MAX);
-    let since: Option<u64> = fields.get("since")?;
-    let max_bytes: Option<usize> = fields.get("maxBytes")?;
-    let mut port = None;
-    let monitor = match named(desk, fields, &mut port).await? {
+    let timeout = Duration::from_millis(call.get("timeoutMs")?.unwrap_or(0)).min(READ_TIME_MAX);
+    let since: Option<u64> = call.get("since")?;
+    let max_bytes: Option<usize> = call.get("maxBytes")?;
+    let mut port = call.port().await?;
+    let monitor = match named(monitors, &mut port) {
         Ok(monitor) => monitor,
         Err(failure) => {
             let error = to_value(Problem::from(&failure))?;

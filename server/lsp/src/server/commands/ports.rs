@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::{CommandError, blocking, to_value};
+use super::{Answer, blocking, to_value};
 use crate::boards::Boards;
 use crate::json::PortList;
 
-pub(super) async fn ports(boards: Arc<dyn Boards>) -> Result<Value, CommandError> {
+pub(super) async fn ports(boards: Arc<dyn Boards>) -> Answer {
     let ports = blocking(move || boards.ports()).await?;
     to_value(PortList::from(ports.as_slice()))
 }

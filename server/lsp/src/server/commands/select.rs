@@ -6,20 +6,17 @@ use std::sync::Arc;
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::discover::{Discovery, Environment, discover};
-use serde_json::Value;
 
-use super::{BadArguments, CommandError, blocking, roots, to_value};
+use super::{Answer, BadArguments, Call, CommandError, blocking, to_value};
 use crate::explain;
 use crate::json::SelectionEntry;
 use crate::port::{self, Chosen, Wishes};
-use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 use crate::server::job::stand::board_of;
-use crate::server::session::Session;
 
-pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(&desk.session, &mut fields).await?;
-    let name: Option<String> = fields.get("target")?;
+pub(super) async fn target(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
+    let root = one_root(&mut call).await?;
+    let name: Option<String> = call.get("target")?;
     let desk = desk.clone();
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
         let found = discover(&root, &Environment::from_process());
@@ -44,9 +41,9 @@ pub(super) async fn target(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value
     to_value(selected.await??)
 }
 
-pub(super) async fn port(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let root = one_root(&desk.session, &mut fields).await?;
-    let name = super::port(&mut fields, std::slice::from_ref(&root))?;
+pub(super) async fn port(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
+    let root = one_root(&mut call).await?;
+    let name = call.port_in(std::slice::from_ref(&root))?;
     let desk = desk.clone();
     let selected = blocking(move || {
         let board = name.map(|name| {
@@ -109,8 +106,8 @@ pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> Selectio
 }
 
 /// The folder that a choice is for.
-async fn one_root(session: &Session, fields: &mut Fields) -> Result<PathBuf, CommandError> {
-    let mut roots = roots(session, fields).await?;
+async fn one_root(call: &mut Call<'_>) -> Result<PathBuf, CommandError> {
+    let mut roots = call.roots().await?;
     match (roots.pop(), roots.is_empty()) {
         (Some(only), true) => Ok(only),
         (last, _) => Err(BadArguments::Field {

@@ -4,16 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fbuild_project::discover::{Environment, discover};
-use serde_json::Value;
 
 use super::select::selection;
-use super::{CommandError, blocking, roots, to_value};
+use super::{Answer, Call, blocking, to_value};
 use crate::json::TargetList;
-use crate::server::arguments::Fields;
 use crate::server::desk::Desk;
 
-pub(super) async fn targets(desk: &Arc<Desk>, mut fields: Fields) -> Result<Value, CommandError> {
-    let roots = roots(&desk.session, &mut fields).await?;
+pub(super) async fn targets(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
+    let roots = call.roots().await?;
     let looking = desk.clone();
     to_value(blocking(move || list_targets(&looking, &roots)).await?)
 }

@@ -24,6 +24,7 @@ use crate::order::{Order, ota_password};
 use crate::port::Wishes;
 use crate::progress::Tracker;
 use crate::server::desk::Desk;
+use crate::server::editing;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
@@ -78,6 +79,9 @@ impl Work for Deploy {
             Err(Stop::Cancelled) => order.cancelled(stand.elapsed()),
             Err(Stop::Failed(failure)) => order.refused(failure, stand.elapsed()),
         };
+        // What boards hold is known better now.
+        editing::look_again(stand.desk);
+        stand.desk.targets_changed.notify_one();
         Done { report, built }
     }
 
