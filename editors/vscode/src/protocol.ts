@@ -183,9 +183,10 @@ export interface MonitorStarted {
   text: Text;
 }
 
-/** Where an address is; `line` counts from 0. */
-export interface AddressPlace {
-  address: string;
+/** Something that a line names; `line` counts from 0. */
+export interface LinePlace {
+  start: number;
+  length: number;
   function: string | null;
   uri: string;
   line: number;

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 
-import type { AddressPlace, MonitorNews } from "../protocol.ts";
+import type { LinePlace, MonitorNews } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import type { Server } from "../server/connection.ts";
 import { label } from "../view/plain.ts";
@@ -67,15 +67,11 @@ export class MonitorTerminals implements vscode.Disposable {
     this.boards.get(port)?.terminal.show(true);
   }
 
-  /** The port whose terminal it is. */
-  port(terminal: vscode.Terminal): string | undefined {
-    return [...this.boards].find(([, board]) => board.terminal === terminal)?.[0];
-  }
-
-  /** Where addresses are that its board has printed. */
-  async places(port: string, addresses: string[]): Promise<AddressPlace[]> {
-    if (addresses.length === 0) return [];
-    const asked = this.ask<{ places: AddressPlace[] }>(Command.monitorPlaces, { port, addresses });
+  /** What a line of a board's terminal names in the sources. */
+  async places(terminal: vscode.Terminal, line: string): Promise<LinePlace[]> {
+    const port = [...this.boards].find(([, board]) => board.terminal === terminal)?.[0];
+    if (port === undefined) return [];
+    const asked = this.ask<{ places: LinePlace[] }>(Command.monitorPlaces, { port, line });
     return (await asked)?.places ?? [];
   }
 

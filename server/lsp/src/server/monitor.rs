@@ -229,8 +229,8 @@ impl Listening<'_> {
             Order::Reset(answer) => {
                 let _ = answer.send(self.listener.reset());
             }
-            Order::Places(addresses, answer) => {
-                let _ = answer.send(self.places(&addresses));
+            Order::Places(named, answer) => {
+                let _ = answer.send(self.places(&named));
             }
             Order::Lend(loan, borrower) => {
                 let Loan { what, target } = *loan;

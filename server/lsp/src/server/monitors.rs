@@ -4,6 +4,7 @@
 //! Owned by the [`super::desk::Desk`]. A monitor is in the table from before it opens its port until its thread
 //! has closed it.
 
+pub(crate) mod named;
 mod record;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::monitor::rate::Rate;
 
+use self::named::Named;
 pub(crate) use self::record::{Entry, Record, State};
 
 /// What a monitor is asked for.
@@ -27,8 +29,8 @@ pub(crate) enum Order {
     Send(Vec<u8>, oneshot::Sender<Result<(), Failure>>),
     /// To reset the board.
     Reset(oneshot::Sender<Result<(), Failure>>),
-    /// To say where these addresses are in the sources of this machine.
-    Places(Vec<u32>, oneshot::Sender<Vec<Value>>),
+    /// To say where these are in the sources of this machine.
+    Places(Vec<Named>, oneshot::Sender<Vec<Value>>),
     /// To lend its link; `None`: it has none.
     Lend(Box<Loan>, Sender<Option<Box<dyn Link>>>),
     /// To go on: with this link, or with the port.

@@ -19,7 +19,7 @@ use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::job::board::Stop;
 use crate::server::job::monitor::Listen;
-use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State};
+use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
 use crate::server::uri;
 
 /// What one `read` returns at most, and if nothing was said.
@@ -134,18 +134,18 @@ pub(super) async fn reset(monitors: &Monitors, call: Call<'_>) -> Answer {
     order(monitors, call, Order::Reset).await
 }
 
-/// Where addresses that the board has printed are in the sources.
+/// Where what a line names is in the sources, or addresses.
 pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
-    const ADDRESSES_MAX: usize = 100;
-    let named_ones: Vec<String> = call.get("addresses")?.unwrap_or_default();
-    let number = |text: &String| u32::from_str_radix(text.strip_prefix("0x")?, 16).ok();
-    let addresses = named_ones.iter().filter_map(number).take(ADDRESSES_MAX);
-    let addresses = addresses.collect();
+    const PLACES_MAX: usize = 100;
+    let line: Option<String> = call.get("line")?;
+    let addresses: Vec<String> = call.get("addresses")?.unwrap_or_default();
+    let mut sought = named::named(&line.unwrap_or_else(|| addresses.join(" ")));
+    sought.truncate(PLACES_MAX);
     let mut port = call.port().await?;
-    let places = match named(monitors, &mut port) {
+    let places = match meant(monitors, &mut port) {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
-            monitor.order(Order::Places(addresses, sender));
+            monitor.order(Order::Places(sought, sender));
             answer.await.map_err(|_| ended(&monitor.port))
         }
         Err(failure) => Err(failure),
@@ -161,7 +161,7 @@ async fn order(
     order: impl FnOnce(oneshot::Sender<Result<(), Failure>>) -> Order,
 ) -> Answer {
     let mut port = call.port().await?;
-    let done = match named(monitors, &mut port) {
+    let done = match meant(monitors, &mut port) {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
             monitor.order(order(sender));
@@ -174,7 +174,7 @@ async fn order(
 }
 
 /// The monitor of the port that is named, or the only one. `name` learns which one that is.
-fn named(monitors: &Monitors, name: &mut Option<String>) -> Result<Arc<Monitor>, Failure> {
+fn meant(monitors: &Monitors, name: &mut Option<String>) -> Result<Arc<Monitor>, Failure> {
     let mut running = monitors.list();
     let found = match name {
         Some(port) => {
@@ -231,7 +231,7 @@ pub(super) async fn read(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     let since: Option<u64> = call.get("since")?;
     let max_bytes: Option<usize> = call.get("maxBytes")?;
     let mut port = call.port().await?;
-    let monitor = match named(monitors, &mut port) {
+    let monitor = match meant(monitors, &mut port) {
         Ok(monitor) => monitor,
         Err(failure) => {
             let error = to_value(Problem::from(&failure))?;

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use fbuild_editing::text::{Encoding, Text};
-use fbuild_monitor::trace::{Frame, Trace};
+use fbuild_monitor::elf::Place;
+use fbuild_monitor::trace::Trace;
 use fbuild_project::file::{self, TEXT_LIMIT};
 use lsp_types::{Position, Range};
 
@@ -42,9 +43,8 @@ impl Scene {
         })
     }
 
-    /// Where a frame is, if this machine has that file.
-    pub(crate) fn of(&self, frame: &Frame) -> Option<Spot> {
-        let place = frame.place.as_ref()?;
+    /// Where a place is, if this machine has that file.
+    pub(crate) fn of(&self, place: &Place) -> Option<Spot> {
         let named = Path::new(&place.file);
         let path = match self.inside(named) {
             Some(path) => path,

@@ -18,6 +18,7 @@ use crate::server::crashes::Found;
 use crate::server::crashes::place::{Scene, Spot};
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
+use crate::server::monitors::named::{Named, What};
 use crate::server::pages;
 use crate::server::uri;
 
@@ -72,22 +73,27 @@ impl Listening<'_> {
         self.say(text, is_news, is_shown);
     }
 
-    /// Where addresses are, as far as the files are here.
-    pub(super) fn places(&mut self, addresses: &[u32]) -> Vec<Value> {
+    /// Where these are, as far as the files are here.
+    pub(super) fn places(&mut self, named: &[Named]) -> Vec<Value> {
         let scene = self.scene();
-        let mut places = Vec::new();
-        for &address in addresses {
-            let frames = self.elfs.at(address, self.elf_sha256.as_deref());
-            let found = frames.iter().find_map(|frame| {
-                let spot = scene.of(frame)?;
-                Some(json!({
-                    "address": format!("{address:#010x}"), "function": frame.function,
-                    "uri": uri::of(&spot.path)?, "line": spot.number(),
-                }))
-            });
-            places.extend(found);
-        }
-        places
+        let place = |named: &Named| {
+            let (address, function, spot) = match &named.what {
+                What::Place(place) => (None, None, scene.of(place)?),
+                What::Address(address) => {
+                    let frames = self.elfs.at(*address, self.elf_sha256.as_deref());
+                    let (function, spot) = frames.into_iter().find_map(|frame| {
+                        let spot = scene.of(frame.place.as_ref()?)?;
+                        Some((frame.function, spot))
+                    })?;
+                    (Some(format!("{address:#010x}")), function, spot)
+                }
+            };
+            Some(json!({
+                "address": address, "function": function, "uri": uri::of(&spot.path)?,
+                "line": spot.number(), "start": named.start, "length": named.length,
+            }))
+        };
+        named.iter().filter_map(place).collect()
     }
 
     fn scene(&self) -> Scene {
@@ -247,7 +253,8 @@ fn linked(
     number: usize,
     frame: &Frame,
 ) -> Option<DiagnosticRelatedInformation> {
-    let spot = scene.of(frame).filter(|spot| spot != shown)?;
+    let spot = scene.of(frame.place.as_ref()?);
+    let spot = spot.filter(|spot| spot != shown)?;
     let start = Position::new(spot.number(), 0);
     let function = frame.function.as_deref().unwrap_or("??");
     Some(DiagnosticRelatedInformation {

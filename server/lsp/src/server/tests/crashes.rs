@@ -335,6 +335,22 @@ async fn addresses_are_places() {
             let uri = file_uri(&client.folder.path().join("main/main.c"));
             assert_eq!(found["places"][0]["uri"], uri);
             assert_eq!(found["places"].as_array().unwrap().len(), 1);
+            let line = json!({"line": "é 0x400d0313 at /src/clock/main/main.c:7, and b.c:1"});
+            let found = command(&mut client, "monitor.places", &line).await;
+            let places = found["places"].as_array().unwrap();
+            let spots = places.iter().map(|place| {
+                (
+                    place["start"].as_u64(),
+                    place["length"].as_u64(),
+                    place["line"].as_u64(),
+                )
+            });
+            let spots: Vec<_> = spots.collect();
+            assert_eq!(
+                spots,
+                [(Some(2), Some(10), Some(10)), (Some(16), Some(24), Some(6))]
+            );
+            assert_eq!(found["places"][1]["uri"], uri);
         } else {
             assert_eq!(found["places"], json!([]));
         }

@@ -1,0 +1,93 @@
+//! What a line that a board has printed names: lines of sources, and what may be the address of code.
+
+use std::sync::LazyLock;
+
+use fbuild_monitor::elf::Place;
+use regex::{Captures, Regex};
+
+/// Something that may lead to the sources.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Named {
+    /// Where it stands in the line, in UTF-16 code units, as the protocol counts.
+    pub(crate) start: usize,
+    pub(crate) length: usize,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum What {
+    Address(u32),
+    Place(Place),
+}
+
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    let place = r#"((?:[A-Za-z]:)?[^\s:()"'<>|]+\.(?:c|cc|cpp|cxx|h|hh|hpp|ino|rs|s|S)):(\d{1,7})"#;
+    // Where the chips have code.
+    let address = r"(?-u:\b)0x([45][0-9a-fA-F]{7})(?-u:\b)";
+    Regex::new(&format!("{place}|{address}")).expect("a valid pattern")
+});
+
+pub(crate) fn named(line: &str) -> Vec<Named> {
+    let units = |text: &str| text.encode_utf16().count();
+    let named = |found: Captures<'_>| {
+        let whole = found.get(0)?;
+        let text = |group| found.get(group).map(|it| it.as_str());
+        let what = match text(3) {
+            Some(digits) => What::Address(u32::from_str_radix(digits, 16).ok()?),
+            None => What::Place(Place {
+                file: text(1)?.to_owned(),
+                line: text(2)?.parse().ok(),
+                column: None,
+            }),
+        };
+        let start = units(&line[..whole.start()]);
+        let length = units(whole.as_str());
+        Some(Named {
+            start,
+            length,
+            what,
+        })
+    };
+    NAMED.captures_iter(line).filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(line: &str) -> Vec<String> {
+        let text = |named: Named| match named.what {
+            What::Address(address) => format!("{address:#010x}"),
+            What::Place(Place { file, line, .. }) => format!("{file}|{}", line.unwrap()),
+        };
+        named(line).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn places_and_addresses_stand_where_they_are_marked() {
+        let line = "ä 0x400d0313  digit_of (inlined) at /src/clock/main/main.c:11";
+        let [address, place] = &named(line)[..] else {
+            panic!("{:?}", named(line));
+        };
+        assert_eq!((address.start, address.length), (2, 10));
+        assert_eq!(address.what, What::Address(0x400d_0313));
+        assert_eq!((place.start, place.length), (36, 25));
+        assert_eq!(texts(line)[1], "/src/clock/main/main.c|11");
+    }
+
+    #[test]
+    fn other_ways_to_name_a_place_and_what_is_none() {
+        assert_eq!(texts("panicked at src/main.rs:7:9:"), ["src/main.rs|7"]);
+        assert_eq!(
+            texts("(main.cpp:3), C:\\work\\a.ino:12"),
+            ["main.cpp|3", "C:\\work\\a.ino|12"]
+        );
+        assert_eq!(texts("I (312) wifi: 12:30:01 http://host:80 a.c"), [""; 0]);
+    }
+
+    #[test]
+    fn what_may_be_code_is_an_address() {
+        let line = "PC 0x400D0313, 0x3ffb0000 0x42000218:0x3fc91230 0x400d03130 x0x400d0313";
+        assert_eq!(texts(line), ["0x400d0313", "0x42000218"]);
+    }
+}
