@@ -7,6 +7,16 @@ pub const SECTOR_LEN: u32 = 0x1000;
 /// Larger erase unit that every flash chip in use offers, in bytes.
 pub const BLOCK_LEN: u32 = 0x1_0000;
 
+/// An offset as people and build tools write it: `0x10000`, `65536`.
+#[must_use]
+pub fn parse_offset(text: &str) -> Option<u32> {
+    let text = text.trim();
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
 /// So many bytes from an offset on; `None` where they would end beyond what flash can have.
 #[must_use]
 pub fn range(offset: u32, len_bytes: u64) -> Option<Range<u32>> {
@@ -23,6 +33,17 @@ pub fn sectors(range: &Range<u32>) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_as_people_write_them() {
+        assert_eq!(parse_offset("0x10000"), Some(0x1_0000));
+        assert_eq!(parse_offset(" 0XE000 "), Some(0xE000));
+        assert_eq!(parse_offset("4096"), Some(4096));
+        assert_eq!(parse_offset("0xffffffff"), Some(u32::MAX));
+        for wrong in ["", "0x", "10000h", "-1", "0x1_0000", "0x100000000"] {
+            assert_eq!(parse_offset(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_range_ends_within_32_bits() {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use fbuild_chip::flash::parse_offset;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode, Request};
@@ -148,14 +149,6 @@ fn parse_baud(text: &str) -> Result<Baud, String> {
     }
     let rate = text.parse().ok().and_then(Baud::fixed);
     rate.ok_or_else(|| format!("expected {}, as in 921600", Baud::EXPECTED))
-}
-
-/// An offset as people write them: hexadecimal with 0x, else decimal.
-fn parse_offset(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
 }
 
 impl DeployArguments {
@@ -366,13 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_and_rates_as_people_write_them() {
-        assert_eq!(parse_offset("0x10000"), Some(0x1_0000));
-        assert_eq!(parse_offset("0XE000"), Some(0xE000));
-        assert_eq!(parse_offset("4096"), Some(4096));
-        for wrong in ["", "0x", "10000h", "-1", "0x1_0000", "0x100000000"] {
-            assert_eq!(parse_offset(wrong), None, "{wrong}");
-        }
+    fn rates_as_people_write_them() {
         assert_eq!(parse_baud("auto"), Ok(Baud::Auto));
         assert_eq!(parse_baud("921600"), Ok(Baud::Fixed(921_600)));
         for wrong in ["0", "7", "9599", "5000001", "fast", ""] {

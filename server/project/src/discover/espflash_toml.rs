@@ -150,7 +150,7 @@ impl EspflashSettings {
                     self.partition_table = place(value);
                 }
                 "--partition-table-offset" => {
-                    self.partition_table_offset = super::parse_offset(&value);
+                    self.partition_table_offset = fbuild_chip::flash::parse_offset(&value);
                 }
                 "--target-app-partition" | "--idf-target-app-partition" => {
                     self.target_app_partition = Some(value);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{image_chip, parse_offset, read_start, read_table, regions};
+use super::{image_chip, read_start, read_table, regions};
 use crate::file::{self, IMAGE_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
@@ -20,7 +20,11 @@ impl Target {
     /// A file is missing, is not a regular file, or no file was given. The error names it and what to do.
     pub fn from_files(pairs: &[(u32, PathBuf)]) -> Result<Self, InputError> {
         if pairs.is_empty() {
-            return Err(bad_argument("", "no file was given"));
+            return Err(InputError::new(
+                "bad-argument",
+                "no file was given",
+                "Give pairs of an offset and a file: 0x10000 app.bin",
+            ));
         }
         for (offset, path) in pairs {
             file::check(path, IMAGE_LIMIT).map_err(|why| {
@@ -46,31 +50,6 @@ impl Target {
         );
         Ok(target)
     }
-
-    /// The same from the words of a command line: `0x1000 bootloader.bin 0x10000 app.bin`.
-    ///
-    /// # Errors
-    /// A word is not an offset, or an offset lacks its file; else as [`Target::from_files`].
-    pub fn from_arguments(words: &[String]) -> Result<Self, InputError> {
-        let mut pairs = Vec::new();
-        for pair in words.chunks(2) {
-            let offset = parse_offset(&pair[0])
-                .ok_or_else(|| bad_argument(&pair[0], "this should be an offset in flash"))?;
-            let file = pair
-                .get(1)
-                .ok_or_else(|| bad_argument(&pair[0], "no file follows this offset"))?;
-            pairs.push((offset, PathBuf::from(file)));
-        }
-        Self::from_files(&pairs)
-    }
-}
-
-fn bad_argument(argument: &str, why: &str) -> InputError {
-    InputError::new(
-        "bad-argument",
-        format!("'{argument}': {why}"),
-        "Give pairs of an offset and a file: 0x10000 app.bin",
-    )
 }
 
 fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTable>) -> Region {
@@ -173,15 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_pairs() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let code = |text: &str| Target::from_arguments(&words(text)).unwrap_err().code();
-        assert_eq!(code("app.bin 0x1000"), "bad-argument");
-        assert_eq!(code("0x1000"), "bad-argument");
-        assert_eq!(code("0x1000 /no/such/file.bin"), "file-missing");
+    fn a_file_that_is_not_there_is_named_and_none_is_too_few() {
+        let code = |pairs: &[_]| Target::from_files(pairs).unwrap_err().code();
+        assert_eq!(code(&[]), "bad-argument");
         assert_eq!(
-            Target::from_arguments(&[]).unwrap_err().code(),
-            "bad-argument"
+            code(&[(0x1000, "/no/such/file.bin".into())]),
+            "file-missing"
         );
     }
 }

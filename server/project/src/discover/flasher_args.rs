@@ -2,9 +2,10 @@
 //!
 //! Source: `components/esptool_py/flasher_args.json.in` of ESP-IDF v4.4 to v6.1.
 
+use fbuild_chip::flash::parse_offset;
+
 use super::json_text::{self, Member, Node};
 pub use super::json_text::{JsonFault, JsonValue, Span};
-use super::parse_offset;
 
 /// Keys that do not name an image.
 const FIXED_KEYS: [&str; 4] = [

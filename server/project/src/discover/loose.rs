@@ -7,12 +7,10 @@
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
+use fbuild_chip::flash::parse_offset;
 
 use super::look::{Entry, Look};
-use super::{
-    Discovery, image_chip, parse_offset, programs, read_start, read_table, relative_name,
-    web_manifest,
-};
+use super::{Discovery, image_chip, programs, read_start, read_table, relative_name, web_manifest};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{Setting, Target};
 

@@ -42,15 +42,6 @@ pub(super) fn without_dots(path: &Path) -> PathBuf {
     found
 }
 
-/// A number as build tools write offsets: `0x10000`, `65536`.
-pub(super) fn parse_offset(text: &str) -> Option<u32> {
-    let text = text.trim();
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
-    }
-}
-
 /// A file that a build names by an absolute path. Those into the build directory are wrong after a
 /// move, or after a build in a container or on another system: then it is the file in this build
 /// directory whose path ends like the one that is named, the longest end first.

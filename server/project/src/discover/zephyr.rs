@@ -6,9 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::flash::parse_offset;
+
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, here, image_chip, parse_offset, read_start, regions, relative_name};
+use super::{Discovery, Look, here, image_chip, read_start, regions, relative_name};
 use crate::input_error::InputError;
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
