@@ -51,6 +51,24 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// What is asked for where nothing else is said.
+    pub(crate) fn new(mode: Mode, roots: Vec<PathBuf>) -> Self {
+        Self {
+            mode,
+            roots,
+            files: Vec::new(),
+            target: None,
+            port: None,
+            regions: None,
+            baud: Baud::Auto,
+            before: Before::Reset,
+            after: After::Reset,
+            force: false,
+            backend: Backend::Native,
+            esptool: None,
+        }
+    }
+
     /// `deploy`, `verify` or `plan`, as messages say it.
     pub(crate) fn verb(&self) -> &'static str {
         match self.mode {

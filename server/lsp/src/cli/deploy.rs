@@ -13,7 +13,6 @@ use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 
 use super::bars::Bars;
@@ -324,18 +323,15 @@ impl Arguments {
             PathBuf::new()
         };
         Ok(Order {
-            mode,
-            roots: vec![directory],
             files,
             target: self.target,
             port: self.port,
             regions: self.regions,
             baud: self.baud,
-            before: Before::Reset,
-            after: After::Reset,
             force,
             backend: self.backend.into(),
             esptool: self.esptool,
+            ..Order::new(mode, vec![directory])
         })
     }
 }

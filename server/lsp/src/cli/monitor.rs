@@ -9,11 +9,9 @@ mod view;
 use std::path::PathBuf;
 
 use clap::Args;
-use fbuild_deploy::outcome::Backend;
-use fbuild_deploy::request::{Baud, Mode};
+use fbuild_deploy::request::Mode;
 use fbuild_link::Link;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
@@ -65,19 +63,11 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `monitor`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        let root = super::directory(self.directory, terminal);
         let order = Order {
-            mode: Mode::Auto,
-            roots: vec![super::directory(self.directory, terminal)],
-            files: Vec::new(),
             target: self.target,
             port: self.port,
-            regions: None,
-            baud: Baud::Auto,
-            before: Before::Reset,
-            after: After::Reset,
-            force: false,
-            backend: Backend::Native,
-            esptool: None,
+            ..Order::new(Mode::Auto, vec![root])
         };
         let target =
             match order.choose_target(order.target.as_deref(), &Environment::from_process()) {

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fbuild_deploy::event::Event;
-use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
-use fbuild_deploy::request::{Baud, Mode, Request};
+use fbuild_deploy::outcome::{Failure, OutcomeKind, Report};
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::lent::Slot;
 use fbuild_link::serial::PortInfo;
-use fbuild_loader::reset::{After, Before};
 use fbuild_project::discover::Environment;
 use regex::Regex;
 use schemars::JsonSchema;
@@ -238,18 +237,11 @@ fn monitored(call: &Call<'_>, asked: Monitoring) -> Result<Output, Failure> {
 impl Call<'_> {
     fn order(&self, mode: Mode, asked: Comparing, force: bool) -> Order {
         Order {
-            mode,
-            roots: vec![self.host.directory(asked.directory)],
-            files: Vec::new(),
             target: asked.target,
             port: asked.port.or_else(|| self.host.port.clone()),
             regions: asked.regions,
-            baud: Baud::Auto,
-            before: Before::Reset,
-            after: After::Reset,
             force,
-            backend: Backend::Native,
-            esptool: None,
+            ..Order::new(mode, vec![self.host.directory(asked.directory)])
         }
     }
 

@@ -11,6 +11,7 @@ use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::Baud;
 use fbuild_loader::reset::{After, Before};
 use fbuild_project::password::Password;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
@@ -28,7 +29,8 @@ pub(crate) enum BuildWhen {
 }
 
 /// What to do about a firmware that is older than its sources and is not built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum StaleBuild {
     /// Ask.
     #[default]
@@ -38,6 +40,25 @@ pub(crate) enum StaleBuild {
     /// Say nothing.
     Ignore,
 }
+
+const BUILD: [(&str, BuildWhen); 3] = [
+    ("auto", BuildWhen::Auto),
+    ("ask", BuildWhen::Ask),
+    ("never", BuildWhen::Never),
+];
+const STALE_BUILD: [(&str, StaleBuild); 3] = [
+    ("warn", StaleBuild::Warn),
+    ("error", StaleBuild::Error),
+    ("ignore", StaleBuild::Ignore),
+];
+const LOG_LEVEL: [(&str, LevelFilter); 6] = [
+    ("off", LevelFilter::OFF),
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
 
 /// Settings for one folder, or for all.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,43 +160,17 @@ impl Settings {
             verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
             keep_images: reader.flag("keepImages").unwrap_or(usual.keep_images),
             delta: reader.flag("delta").unwrap_or(usual.delta),
-            build: reader
-                .word(
-                    "build",
-                    &[
-                        ("auto", BuildWhen::Auto),
-                        ("ask", BuildWhen::Ask),
-                        ("never", BuildWhen::Never),
-                    ],
-                )
-                .unwrap_or(usual.build),
+            build: reader.word("build", &BUILD).unwrap_or(usual.build),
             build_command: reader.command("buildBeforeDeploy"),
             stale_build: reader
-                .word(
-                    "staleBuild",
-                    &[
-                        ("warn", StaleBuild::Warn),
-                        ("error", StaleBuild::Error),
-                        ("ignore", StaleBuild::Ignore),
-                    ],
-                )
+                .word("staleBuild", &STALE_BUILD)
                 .unwrap_or(usual.stale_build),
             monitor_after_deploy: reader
                 .flag("monitor.afterDeploy")
                 .unwrap_or(usual.monitor_after_deploy),
             monitor_baud: reader.rate("monitor.baud"),
             log_level: reader
-                .word(
-                    "logLevel",
-                    &[
-                        ("off", LevelFilter::OFF),
-                        ("error", LevelFilter::ERROR),
-                        ("warn", LevelFilter::WARN),
-                        ("info", LevelFilter::INFO),
-                        ("debug", LevelFilter::DEBUG),
-                        ("trace", LevelFilter::TRACE),
-                    ],
-                )
+                .word("logLevel", &LOG_LEVEL)
                 .unwrap_or(usual.log_level),
         };
         (settings, reader.wrong)
@@ -200,25 +195,21 @@ impl Settings {
             "verifyOnly": self.verify_only,
             "keepImages": self.keep_images,
             "delta": self.delta,
-            "build": match self.build {
-                BuildWhen::Auto => "auto",
-                BuildWhen::Ask => "ask",
-                BuildWhen::Never => "never",
-            },
+            "build": name_of(self.build, &BUILD),
             "buildBeforeDeploy": match &self.build_command {
                 None => Value::Null,
                 Some(BuildCommand::Shell(line)) => json!(line),
                 Some(BuildCommand::Program(words)) => json!(words),
             },
-            "staleBuild": match self.stale_build {
-                StaleBuild::Warn => "warn",
-                StaleBuild::Error => "error",
-                StaleBuild::Ignore => "ignore",
-            },
+            "staleBuild": name_of(self.stale_build, &STALE_BUILD),
             "monitor": {"afterDeploy": self.monitor_after_deploy, "baud": self.monitor_baud},
             "logLevel": self.log_level.to_string(),
         })
     }
+}
+
+fn name_of<T: Copy + PartialEq>(value: T, words: &[(&'static str, T)]) -> Option<&'static str> {
+    words.iter().find(|(_, it)| *it == value).map(|it| it.0)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode};
-use fbuild_loader::reset::{After, Before};
 use serde::Deserialize;
 
 use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
@@ -12,7 +11,6 @@ use crate::explain;
 use crate::json::Outcome;
 use crate::order::Order;
 use crate::server::job::deploy::Deploy;
-use crate::server::settings::StaleBuild;
 use crate::server::uri;
 
 #[derive(Deserialize, Clone, Copy)]
@@ -44,14 +42,6 @@ enum BackendArgument {
     Esptool,
 }
 
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "camelCase")]
-enum StaleArgument {
-    Warn,
-    Error,
-    Ignore,
-}
-
 pub(super) async fn deploy(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
     let mode = match (call.get("dryRun")?, call.get("mode")?) {
         (Some(true), _) => Mode::Plan,
@@ -75,36 +65,24 @@ async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {
             Some(Baud::fixed(rate).ok_or_else(impossible)?)
         }
     };
-    let stale_build = call.get("staleBuild")?.map(|argument| match argument {
-        StaleArgument::Warn => StaleBuild::Warn,
-        StaleArgument::Error => StaleBuild::Error,
-        StaleArgument::Ignore => StaleBuild::Ignore,
-    });
     let backend = call.get("backend")?.map(|argument| match argument {
         BackendArgument::Native => Backend::Native,
         BackendArgument::Esptool => Backend::Esptool,
     });
     let unsaved = call.get::<Vec<String>>("unsaved")?;
     let order = Order {
-        mode,
-        files: Vec::new(),
         target: call.get("target")?,
         port: call.port_in(&roots)?,
         regions: call.get("regions")?,
-        // What settings say about these is filled in when the job begins.
-        baud: Baud::Auto,
-        before: Before::Reset,
-        after: After::Reset,
         force: call.get("force")?.unwrap_or(false),
-        backend: Backend::Native,
-        esptool: None,
-        roots,
+        // What settings say about the rest is filled in when the job begins.
+        ..Order::new(mode, roots)
     };
     Ok(Deploy {
         order,
         baud,
         backend,
-        stale_build,
+        stale_build: call.get("staleBuild")?,
         build: call.get("build")?.unwrap_or(false),
         asked: call.asked,
         unsaved: unsaved.map(|names| names.iter().filter_map(|name| uri::or_path(name)).collect()),

@@ -3,34 +3,19 @@
 use lsp_types::notification::Notification;
 use serde_json::Value;
 
-/// The state of a job.
-pub(super) enum Status {}
+macro_rules! notification {
+    ($name:ident = $method:literal, $what:literal) => {
+        #[doc = $what]
+        pub(super) enum $name {}
 
-impl Notification for Status {
-    type Params = Value;
-    const METHOD: &'static str = "fbuild/status";
+        impl Notification for $name {
+            type Params = Value;
+            const METHOD: &'static str = $method;
+        }
+    };
 }
 
-/// The ports of this machine.
-pub(super) enum Ports {}
-
-impl Notification for Ports {
-    type Params = Value;
-    const METHOD: &'static str = "fbuild/ports";
-}
-
-/// What a board prints.
-pub(super) enum Monitor {}
-
-impl Notification for Monitor {
-    type Params = Value;
-    const METHOD: &'static str = "fbuild/monitor";
-}
-
-/// What can be deployed.
-pub(super) enum Targets {}
-
-impl Notification for Targets {
-    type Params = Value;
-    const METHOD: &'static str = "fbuild/targets";
-}
+notification!(Status = "fbuild/status", "The state of a job.");
+notification!(Ports = "fbuild/ports", "The ports of this machine.");
+notification!(Monitor = "fbuild/monitor", "What a board prints.");
+notification!(Targets = "fbuild/targets", "What can be deployed.");
