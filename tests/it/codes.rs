@@ -68,6 +68,7 @@ fn codes(path: &Path, text: &str) -> BTreeSet<String> {
             || before.ends_with("refused(")
             || (before.ends_with('(') && is_rest_of_advice(rest))
             || before.ends_with("InputError::new(")
+            || before.ends_with("Failure::of_input(")
             || before.ends_with("Self::new(") && path.ends_with("input_error.rs")
             || constant.is_some_and(is_used);
         (is_code(code) && is_given).then(|| code.to_owned())
@@ -133,7 +134,7 @@ fn a_failure_names_its_code_where_it_is_made() {
         for (at, made) in text.match_indices("Failure {") {
             let before = text[..at].trim_end();
             let fields = &text[at + made.len()..];
-            let is_declared = ["struct", "enum", "for", "->"]
+            let is_declared = ["struct", "enum", "impl", "for", "->"]
                 .iter()
                 .any(|it| before.ends_with(it));
             let is_made = text[..at].ends_with([' ', '(']) && !is_declared;

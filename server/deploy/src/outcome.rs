@@ -193,6 +193,23 @@ pub struct Failure {
     pub remedy: Remedy,
 }
 
+impl Failure {
+    /// What a request or its files got wrong, before any board was touched.
+    pub fn of_input(
+        code: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<Remedy>,
+    ) -> Self {
+        Self {
+            code,
+            is_input: true,
+            what: what.into(),
+            board_state: String::new(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
@@ -207,12 +224,6 @@ impl fmt::Display for Failure {
 
 impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
-        Self {
-            code: error.code(),
-            is_input: true,
-            what: error.to_string(),
-            board_state: String::new(),
-            remedy: error.remedy().clone(),
-        }
+        Self::of_input(error.code(), error.to_string(), error.remedy().clone())
     }
 }

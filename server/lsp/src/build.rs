@@ -251,13 +251,7 @@ impl Build {
 }
 
 fn no_command(what: &str, remedy: &str) -> Failure {
-    Failure {
-        code: "no-build-command",
-        is_input: true,
-        what: what.to_owned(),
-        board_state: String::new(),
-        remedy: remedy.into(),
-    }
+    Failure::of_input("no-build-command", what, remedy)
 }
 
 /// A word with its placeholders replaced.

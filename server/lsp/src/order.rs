@@ -251,22 +251,18 @@ fn choose(
                 .iter()
                 .map(|target| format!("{} in {}", target.name, target.root.display()))
                 .collect();
-            Err(Failure {
-                code: "ambiguous-target",
-                is_input: true,
-                what: format!("several folders have such a target: {}", names.join(", ")),
-                board_state: String::new(),
-                remedy: "say which folder is meant".into(),
-            })
+            Err(Failure::of_input(
+                "ambiguous-target",
+                format!("several folders have such a target: {}", names.join(", ")),
+                "say which folder is meant",
+            ))
         }
         (None, Some(refused)) => Err(refused),
-        (None, None) => Err(Failure {
-            code: "no-folder",
-            is_input: true,
-            what: "no folder is open, so there is no target to be found".to_owned(),
-            board_state: String::new(),
-            remedy: "open the project's folder".into(),
-        }),
+        (None, None) => Err(Failure::of_input(
+            "no-folder",
+            "no folder is open, so there is no target to be found",
+            "open the project's folder",
+        )),
     }
 }
 

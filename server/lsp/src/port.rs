@@ -174,26 +174,22 @@ fn only_plausible(ports: &[PortInfo]) -> Result<String, Failure> {
         .collect();
     match likely[..] {
         [only] => Ok(only.name.clone()),
-        [] => Err(Failure {
-            code: "no-port",
-            is_input: true,
-            what: match ports {
+        [] => Err(Failure::of_input(
+            "no-port",
+            match ports {
                 [] => "no board found: this machine has no serial port".to_owned(),
                 _ => format!(
                     "no board found: none of these ports looks like one: {}",
                     listed(ports.iter())
                 ),
             },
-            board_state: String::new(),
-            remedy: "plug the board in with a data cable, or name the port".into(),
-        }),
-        _ => Err(Failure {
-            code: "several-ports",
-            is_input: true,
-            what: format!("several boards found: {}", listed(likely.into_iter())),
-            board_state: String::new(),
-            remedy: "name the port".into(),
-        }),
+            "plug the board in with a data cable, or name the port",
+        )),
+        _ => Err(Failure::of_input(
+            "several-ports",
+            format!("several boards found: {}", listed(likely.into_iter())),
+            "name the port",
+        )),
     }
 }
 

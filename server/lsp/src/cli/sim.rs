@@ -149,13 +149,7 @@ impl Arguments {
                 "use --listen 127.0.0.1:0 to serve on TCP instead",
             ),
         };
-        Failure {
-            code: "not-served",
-            is_input: true,
-            what,
-            board_state: String::new(),
-            remedy: remedy.into(),
-        }
+        Failure::of_input("not-served", what, remedy)
     }
 }
 

@@ -18,34 +18,29 @@ pub(crate) fn resolve(
     let PortName::Described(description) = PortName::of(name) else {
         return Ok(name.to_owned());
     };
-    let found = find(description, ports, locate).map_err(|why| Failure {
-        code: "port-name",
-        is_input: true,
-        what: format!("'{name}' is not a port: {why}"),
-        board_state: String::new(),
-        remedy: "correct the pattern".into(),
+    let found = find(description, ports, locate).map_err(|why| {
+        Failure::of_input(
+            "port-name",
+            format!("'{name}' is not a port: {why}"),
+            "correct the pattern",
+        )
     })?;
     match found[..] {
         [only] => Ok(only.name.clone()),
-        [] => Err(Failure {
-            code: "no-port",
-            is_input: true,
-            what: format!("no board found: no port of this machine is {name}"),
-            board_state: String::new(),
-            remedy: "plug the board in; `fbuild-lsp ports --json` has the serial number, identity and socket \
-                     of each port"
-                .into(),
-        }),
-        _ => Err(Failure {
-            code: "several-ports",
-            is_input: true,
-            what: format!(
+        [] => Err(Failure::of_input(
+            "no-port",
+            format!("no board found: no port of this machine is {name}"),
+            "plug the board in; `fbuild-lsp ports --json` has the serial number, identity and socket \
+                     of each port",
+        )),
+        _ => Err(Failure::of_input(
+            "several-ports",
+            format!(
                 "several boards found that are {name}: {}",
                 listed(found.into_iter())
             ),
-            board_state: String::new(),
-            remedy: "say more of it, or name the port".into(),
-        }),
+            "say more of it, or name the port",
+        )),
     }
 }
 

@@ -407,12 +407,12 @@ impl Listening<'_> {
 
 fn append_to(path: &PathBuf) -> Result<File, Failure> {
     let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| Failure {
-        code: "file-unwritable",
-        is_input: true,
-        what: format!("{} cannot be written: {error}", path.display()),
-        board_state: String::new(),
-        remedy: "name another file for the log".into(),
+    opened.map_err(|error| {
+        Failure::of_input(
+            "file-unwritable",
+            format!("{} cannot be written: {error}", path.display()),
+            "name another file for the log",
+        )
     })
 }
 

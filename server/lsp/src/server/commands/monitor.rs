@@ -191,13 +191,11 @@ fn meant(monitors: &Monitors, name: &mut Option<String>) -> Result<Arc<Monitor>,
 }
 
 fn no_monitor(what: String) -> Failure {
-    Failure {
-        code: "no-monitor",
-        is_input: true,
+    Failure::of_input(
+        "no-monitor",
         what,
-        board_state: String::new(),
-        remedy: "start one, or name the port of one that runs".into(),
-    }
+        "start one, or name the port of one that runs",
+    )
 }
 
 fn ended(port: &str) -> Failure {

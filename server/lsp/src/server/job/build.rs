@@ -150,13 +150,11 @@ pub(super) fn prepare(
     environment: &Environment,
 ) -> Result<Build, Failure> {
     if !stand.desk.configuration.is_trusted() {
-        return Err(Failure {
-            code: "not-trusted",
-            is_input: true,
-            what: format!("{} is not built, because {NOT_TRUSTED}", subject.name),
-            board_state: String::new(),
-            remedy: "trust the workspace in the editor, or build it yourself".into(),
-        });
+        return Err(Failure::of_input(
+            "not-trusted",
+            format!("{} is not built, because {NOT_TRUSTED}", subject.name),
+            "trust the workspace in the editor, or build it yourself",
+        ));
     }
     let folder = stand.desk.session.folder_of(&subject.root);
     let set = settings.build_command.as_ref();

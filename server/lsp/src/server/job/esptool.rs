@@ -24,16 +24,13 @@ pub(super) fn choose(
 
 /// The setting may come with the workspace, and would be run.
 fn not_trusted(path: &Path) -> Failure {
-    Failure {
-        code: "not-trusted",
-        is_input: true,
-        what: format!(
+    Failure::of_input(
+        "not-trusted",
+        format!(
             "{} (fbuild.esptool.path) is not run, because this workspace is not trusted",
             path.display()
         ),
-        board_state: String::new(),
-        remedy: "trust the workspace in the editor; or remove the setting to use the esptool on \
-                 PATH"
-            .into(),
-    }
+        "trust the workspace in the editor; or remove the setting to use the esptool on \
+                 PATH",
+    )
 }

@@ -187,13 +187,11 @@ fn stale(target: &Target) -> Option<String> {
 }
 
 fn is_stale(target: &Target, stale: String) -> Failure {
-    Failure {
-        code: "stale-build",
-        is_input: true,
-        what: stale,
-        board_state: String::new(),
-        remedy: target
+    Failure::of_input(
+        "stale-build",
+        stale,
+        target
             .build_remedy()
             .then("Or set fbuild.staleBuild to warn or ignore."),
-    }
+    )
 }
