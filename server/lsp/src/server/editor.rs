@@ -6,7 +6,7 @@ mod custom;
 use std::path::Path;
 use std::time::Duration;
 
-use lsp_types::notification::{Progress, PublishDiagnostics};
+use lsp_types::notification::{Notification, Progress, PublishDiagnostics};
 use lsp_types::request::{
     CodeLensRefresh, InlayHintRefreshRequest, RegisterCapability, Request, ShowDocument,
     ShowMessageRequest, WorkDoneProgressCreate, WorkspaceConfiguration,
@@ -151,8 +151,7 @@ impl Editor {
     /// Everything that is wrong in a document, as of `version`.
     pub(crate) async fn diagnostics(&self, uri: Url, found: Vec<Diagnostic>, version: Option<i32>) {
         let params = PublishDiagnosticsParams::new(uri, found, version);
-        self.bounded(self.client.notify::<PublishDiagnostics>(params))
-            .await;
+        self.notify::<PublishDiagnostics>(params).await;
     }
 
     /// Shows a failure to the person.
@@ -182,26 +181,22 @@ impl Editor {
 
     /// The state of a job, for clients that asked for it.
     pub(crate) async fn status(&self, status: Value) {
-        self.bounded(self.client.notify::<custom::Status>(status))
-            .await;
+        self.notify::<custom::Status>(status).await;
     }
 
     /// The ports of this machine, for clients that asked for it.
     pub(crate) async fn ports(&self, ports: Value) {
-        self.bounded(self.client.notify::<custom::Ports>(ports))
-            .await;
+        self.notify::<custom::Ports>(ports).await;
     }
 
     /// What a board prints, for clients that asked for it.
     pub(crate) async fn monitor(&self, news: Value) {
-        self.bounded(self.client.notify::<custom::Monitor>(news))
-            .await;
+        self.notify::<custom::Monitor>(news).await;
     }
 
     /// What can be deployed, for clients that asked for it.
     pub(crate) async fn targets(&self, targets: Value) {
-        self.bounded(self.client.notify::<custom::Targets>(targets))
-            .await;
+        self.notify::<custom::Targets>(targets).await;
     }
 
     /// Asks the client for a place to show progress. `false`: it refused or did not answer.
@@ -254,7 +249,11 @@ impl Editor {
             token: token.clone(),
             value,
         };
-        self.bounded(self.client.notify::<Progress>(params)).await;
+        self.notify::<Progress>(params).await;
+    }
+
+    async fn notify<N: Notification>(&self, params: N::Params) {
+        self.bounded(self.client.notify::<N>(params)).await;
     }
 
     async fn bounded(&self, sending: impl Future<Output = ()>) {

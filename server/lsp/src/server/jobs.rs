@@ -208,8 +208,6 @@ impl Jobs {
         let _ = self.n_running.subscribe().wait_for(|n| *n == 0).await;
     }
 
-    /// A panic while the table was locked would be a bug of this file alone; the table is still
-    /// whole, since every change to it is a single step.
     /// Keeps the last failure, for debug information.
     pub(crate) fn note_error(&self, text: &str) {
         *self.error() = Some(text.to_owned());
@@ -226,6 +224,8 @@ impl Jobs {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A panic while the table was locked would be a bug of this file alone; the table is still
+    /// whole, since every change to it is a single step.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
