@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_editing::text::Encoding;
 use fbuild_monitor::filter::Filter;
 use fbuild_monitor::text::without_colours;
 use regex::Regex;
@@ -13,12 +14,14 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Answer, BadArguments, Call, Starter, to_value};
+use super::{Answer, BadArguments, Call, Starter, blocking, to_value};
 use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
+use crate::server::crashes::place::Scene;
 use crate::server::job::board::Stop;
 use crate::server::job::monitor::Listen;
+use crate::server::monitors::named::What;
 use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
 use crate::server::uri;
 
@@ -147,6 +150,14 @@ pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
             let (sender, answer) = oneshot::channel();
             monitor.order(Order::Places(sought, sender));
             answer.await.map_err(|_| ended(&monitor.port))
+        }
+        // To find a line of a source takes no monitor, and its terminal may still be open.
+        Err(_) if sought.iter().any(|it| matches!(it.what, What::Place(_))) => {
+            let scene = Scene {
+                folders: call.session.folders(),
+                encoding: Encoding::default(),
+            };
+            Ok(blocking(move || named::places(&scene, &sought, |_| Vec::new())).await?)
         }
         Err(failure) => Err(failure),
     };

@@ -18,7 +18,7 @@ use crate::server::crashes::Found;
 use crate::server::crashes::place::{Scene, Spot};
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
-use crate::server::monitors::named::{Named, What};
+use crate::server::monitors::named::{self, Named};
 use crate::server::pages;
 use crate::server::uri;
 
@@ -74,26 +74,11 @@ impl Listening<'_> {
     }
 
     /// Where these are, as far as the files are here.
-    pub(super) fn places(&mut self, named: &[Named]) -> Vec<Value> {
+    pub(super) fn places(&mut self, found: &[Named]) -> Vec<Value> {
         let scene = self.scene();
-        let place = |named: &Named| {
-            let (address, function, spot) = match &named.what {
-                What::Place(place) => (None, None, scene.of(place)?),
-                What::Address(address) => {
-                    let frames = self.elfs.at(*address, self.elf_sha256.as_deref());
-                    let (function, spot) = frames.into_iter().find_map(|frame| {
-                        let spot = scene.of(frame.place.as_ref()?)?;
-                        Some((frame.function, spot))
-                    })?;
-                    (Some(format!("{address:#010x}")), function, spot)
-                }
-            };
-            Some(json!({
-                "address": address, "function": function, "uri": uri::of(&spot.path)?,
-                "line": spot.number(), "start": named.start, "length": named.length,
-            }))
-        };
-        named.iter().filter_map(place).collect()
+        named::places(&scene, found, |address| {
+            self.elfs.at(address, self.elf_sha256.as_deref())
+        })
     }
 
     fn scene(&self) -> Scene {

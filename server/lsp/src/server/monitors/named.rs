@@ -3,7 +3,12 @@
 use std::sync::LazyLock;
 
 use fbuild_monitor::elf::Place;
+use fbuild_monitor::trace::Frame;
 use regex::{Captures, Regex};
+use serde_json::{Value, json};
+
+use crate::server::crashes::place::Scene;
+use crate::server::uri;
 
 /// Something that may lead to the sources.
 #[derive(Debug, PartialEq)]
@@ -49,6 +54,31 @@ pub(crate) fn named(line: &str) -> Vec<Named> {
         })
     };
     NAMED.captures_iter(line).filter_map(named).collect()
+}
+
+/// Where in the sources that is; `at` knows addresses.
+pub(crate) fn places(
+    scene: &Scene,
+    named: &[Named],
+    mut at: impl FnMut(u32) -> Vec<Frame>,
+) -> Vec<Value> {
+    let place = |named: &Named| {
+        let (address, function, spot) = match &named.what {
+            What::Place(place) => (None, None, scene.of(place)?),
+            What::Address(address) => {
+                let (function, spot) = at(*address).into_iter().find_map(|frame| {
+                    let spot = scene.of(frame.place.as_ref()?)?;
+                    Some((frame.function, spot))
+                })?;
+                (Some(format!("{address:#010x}")), function, spot)
+            }
+        };
+        Some(json!({
+            "address": address, "function": function, "uri": uri::of(&spot.path)?,
+            "line": spot.number(), "start": named.start, "length": named.length,
+        }))
+    };
+    named.iter().filter_map(place).collect()
 }
 
 #[cfg(test)]

@@ -351,6 +351,11 @@ async fn addresses_are_places() {
                 [(Some(2), Some(10), Some(10)), (Some(16), Some(24), Some(6))]
             );
             assert_eq!(found["places"][1]["uri"], uri);
+            // Its terminal may still be open.
+            command(&mut client, "monitor.stop", &json!({})).await;
+            let found = command(&mut client, "monitor.places", &line).await;
+            assert_eq!(found["places"][0]["uri"], uri, "{found}");
+            assert_eq!(found["places"].as_array().unwrap().len(), 1);
         } else {
             assert_eq!(found["places"], json!([]));
         }
