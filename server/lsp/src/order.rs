@@ -16,7 +16,7 @@ use fbuild_project::password::Password;
 use fbuild_project::target::Target;
 
 use crate::build::Subject;
-use crate::port::{self, Wishes};
+use crate::port::{self, Chosen, Wishes};
 
 /// Variable with the password for updates over the air.
 const OTA_PASSWORD: &str = "FBUILD_OTA_PASSWORD";
@@ -102,6 +102,25 @@ impl Order {
     ) -> Result<Request, Failure> {
         let target = self.choose_built(built, self.target.as_deref(), environment)?;
         self.resolve_target(target, ports)
+    }
+
+    /// For who does not deploy: the port, and the target where there is one. Only who names a target needs it.
+    pub(crate) fn board(
+        &self,
+        ports: &[PortInfo],
+        environment: &Environment,
+    ) -> Result<(Chosen, Option<Target>), Failure> {
+        let target = match self.choose_target(self.target.as_deref(), environment) {
+            Ok(target) => Some(target),
+            Err(failure) if self.target.is_some() => return Err(failure),
+            Err(_) => None,
+        };
+        let wishes = Wishes {
+            asked: self.port.as_deref(),
+            project: target.as_ref().and_then(|target| target.port.as_deref()),
+            ..Wishes::default()
+        };
+        Ok((port::choose(&wishes, ports)?, target))
     }
 
     /// The target that a subject has become. cargo's is named after its profile, too.

@@ -263,7 +263,7 @@ impl Device for AvrBoard {
     fn set_lines(&mut self, now: Duration, lines: Lines) {
         self.settle(now);
         let before = std::mem::replace(&mut self.lines, lines);
-        if lines.dtr && !before.dtr || lines.rts && !before.rts {
+        if lines.dtr && !before.dtr {
             self.reset(now);
         }
     }

@@ -27,7 +27,6 @@ use crate::monitor::intake::Intake;
 use crate::monitor::listener::Listener;
 use crate::monitor::rate::Rate;
 use crate::order::Order;
-use crate::port::{self, Wishes};
 
 /// Arguments of `monitor`.
 #[derive(Debug, Args)]
@@ -69,29 +68,20 @@ impl Arguments {
             port: self.port,
             ..Order::new(Mode::Auto, vec![root])
         };
-        let target =
-            match order.choose_target(order.target.as_deref(), &Environment::from_process()) {
-                Ok(target) => Some(target),
-                // Only who names a target needs one.
-                Err(failure) if order.target.is_some() => return fail(terminal, &failure),
-                Err(_) => None,
-            };
         let ports = boards.ports_for(order.port.as_deref());
-        let wishes = Wishes {
-            asked: order.port.as_deref(),
-            project: target.as_ref().and_then(|target| target.port.as_deref()),
-            ..Wishes::default()
-        };
-        let port = match port::choose(&wishes, &ports) {
-            Ok(chosen) => chosen.name,
+        let (chosen, target) = match order.board(&ports, &Environment::from_process()) {
+            Ok(found) => found,
             Err(failure) => return fail(terminal, &failure),
         };
+        if let Some(warning) = chosen.warning {
+            terminal.note(terminal.warning_line(&warning));
+        }
         let cancel = interrupt::token(|_| {});
         let start = Start {
             boards,
             order,
             target,
-            port,
+            port: chosen.name,
             baud: self.baud,
             is_json: self.json,
             link: None,
@@ -133,10 +123,11 @@ impl Start<'_> {
         let doing = format!("monitoring {}", root.display());
         let holding = Holding::of_monitor(self.boards.state_dir(), &self.port, doing);
         let rate = Rate::of(self.baud, None, self.target.as_ref());
-        let listener = match Listener::open(holding, &self.port, rate, self.link) {
+        let mut listener = match Listener::open(holding, &self.port, rate, self.link) {
             Ok(listener) => listener,
             Err(failure) => return fail(terminal, &failure),
         };
+        listener.device = self.target.as_ref().and_then(Target::device);
         let clock = WallClock::at(listener.now());
         let ends = options.ends();
         let line_end = options.line_end();

@@ -2,17 +2,20 @@
 
 use clap::Args;
 use fbuild_deploy::outcome::Failure;
+use fbuild_deploy::request::Mode;
+use fbuild_project::discover::Environment;
+use fbuild_project::target::Target;
 
 use super::terminal::Terminal;
 use super::{SUCCESS, fail};
 use crate::boards::LocalBoards;
 use crate::monitor::listener;
-use crate::port::{self, Wishes};
+use crate::order::Order;
 
 /// Arguments of `reset`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Port: a device, COM5, or `sim:FILE?chip=NAME`; the only board if left out
+    /// Port: a device, COM5, or `sim:FILE?chip=NAME`; else the project's, or the only board
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 }
@@ -20,13 +23,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `reset`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
-        let asked = self.port.as_deref();
-        let wishes = Wishes {
-            asked,
-            ..Wishes::default()
+        // Boards of another family are reset by another line: the project knows.
+        let order = Order {
+            port: self.port,
+            ..Order::new(Mode::Auto, vec![super::directory(None, terminal)])
         };
-        let chosen = port::choose(&wishes, &boards.ports_for(asked)).map(|chosen| chosen.name);
-        match chosen.and_then(|port| reset_board(boards, &port)) {
+        match reset_board(&order, boards, terminal) {
             Ok(name) => {
                 terminal.result(format!("reset the board on {name}"));
                 SUCCESS
@@ -36,10 +38,15 @@ impl Arguments {
     }
 }
 
-fn reset_board(boards: &LocalBoards, port: &str) -> Result<String, Failure> {
-    let holding = boards.holding(port, "resetting the board".to_owned());
+fn reset_board(order: &Order, boards: &LocalBoards, terminal: Terminal) -> Result<String, Failure> {
+    let ports = boards.ports_for(order.port.as_deref());
+    let (chosen, target) = order.board(&ports, &Environment::from_process())?;
+    if let Some(warning) = chosen.warning {
+        terminal.note(terminal.warning_line(&warning));
+    }
+    let holding = boards.holding(&chosen.name, "resetting the board".to_owned());
     let mut link = holding.link()?;
     let name = link.name().to_owned();
-    listener::reset_board(&mut *link)?;
+    listener::reset_board(&mut *link, target.as_ref().and_then(Target::device))?;
     Ok(name)
 }

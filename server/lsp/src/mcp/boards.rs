@@ -9,6 +9,7 @@ use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::lent::Slot;
 use fbuild_link::serial::PortInfo;
 use fbuild_project::discover::Environment;
+use fbuild_project::target::Target;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -125,7 +126,7 @@ pub(super) fn ports(call: &Call<'_>, _: Ports) -> Answer {
 #[allow(clippy::needless_pass_by_value)] // consumed, as every tool's arguments are
 pub(super) fn board(call: &Call<'_>, asked: Identifying) -> Answer {
     let boards = &call.host.boards;
-    let answer = call.port(asked.port.as_deref(), None).and_then(|port| {
+    let answer = call.port(asked.port.as_deref()).and_then(|port| {
         let info = boards.info(&port, None, call.cancel)?;
         Ok((port, info))
     });
@@ -215,18 +216,15 @@ fn monitored(call: &Call<'_>, asked: Monitoring) -> Result<Output, Failure> {
         regions: None,
     };
     let order = call.order(Mode::Auto, what, false);
-    let target = match order.choose_target(order.target.as_deref(), &Environment::from_process()) {
-        Ok(target) => Some(target),
-        // Only who names a target needs one.
-        Err(failure) if order.target.is_some() => return Err(failure),
-        Err(_) => None,
-    };
-    let project = target.as_ref().and_then(|target| target.port.as_deref());
-    let port = call.port(order.port.as_deref(), project)?;
+    let ports = call.host.boards.ports();
+    let (chosen, target) = order.board(&ports, &Environment::from_process())?;
+    let port = chosen.name;
+    call.host.may_use(&port, &ports)?;
     let doing = format!("monitoring {}", order.roots[0].display());
     let holding = Holding::of_monitor(call.host.boards.state_dir(), &port, doing);
     let rate = Rate::of(asked.baud, None, target.as_ref());
     let mut listener = Listener::open(holding, &port, rate, None)?;
+    listener.device = target.as_ref().and_then(Target::device);
     if asked.reset {
         listener.reset()?;
     }
@@ -246,11 +244,10 @@ impl Call<'_> {
     }
 
     /// The port that is meant, if it may be used.
-    fn port(&self, asked: Option<&str>, project: Option<&str>) -> Result<String, Failure> {
+    fn port(&self, asked: Option<&str>) -> Result<String, Failure> {
         let ports = self.host.boards.ports();
         let wishes = Wishes {
             asked: asked.or(self.host.port.as_deref()),
-            project,
             ..Wishes::default()
         };
         let port = port::choose(&wishes, &ports)?.name;

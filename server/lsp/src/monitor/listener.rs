@@ -4,6 +4,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::{LinesReach, Link};
 use fbuild_loader::reset;
@@ -24,6 +25,8 @@ pub(crate) struct Listener<'a> {
     holding: Holding<'a>,
     port: String,
     rate: Rate,
+    /// What the board is, where that is known.
+    pub(crate) device: Option<Device>,
     offer: Option<Offer>,
     /// A job of another process that has asked for the port, what for, and until when the board is heard out.
     asked: Option<(Turn, String, Instant)>,
@@ -87,6 +90,7 @@ impl<'a> Listener<'a> {
             holding,
             port: port.to_owned(),
             rate,
+            device: None,
             offer: None,
             asked: None,
             turn: None,
@@ -201,7 +205,7 @@ impl<'a> Listener<'a> {
     /// Resets the board.
     pub(crate) fn reset(&mut self) -> Result<(), Failure> {
         match &mut self.link {
-            Some(link) if !self.is_gone => reset_board(&mut **link),
+            Some(link) if !self.is_gone => reset_board(&mut **link, self.device),
             _ => Err(not_reset(
                 format!("{} is not there", self.port),
                 "wait for it to come back",
@@ -260,9 +264,14 @@ impl<'a> Listener<'a> {
 }
 
 /// Resets the board at the other end, which then runs its firmware.
-pub(crate) fn reset_board(link: &mut dyn Link) -> Result<(), Failure> {
+pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result<(), Failure> {
     let name = link.name().to_owned();
-    match reset::start_firmware(link) {
+    let done = match device {
+        // Its boot loader starts the program.
+        Some(Device::Avr(_)) => reset::start_avr_loader(link),
+        Some(Device::Esp(_)) | None => reset::start_firmware(link),
+    };
+    match done {
         Ok(LinesReach::Board) => Ok(()),
         Ok(LinesReach::Nothing) => Err(not_reset(
             format!("{name} has no control lines that could reset the board"),
@@ -285,8 +294,32 @@ fn not_reset(what: String, remedy: &str) -> Failure {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use fbuild_chip::avr::AvrBoard as Facts;
+    use fbuild_link::memory::{MemoryLink, Time};
+    use fbuild_sim::Timing;
+    use fbuild_sim::avr::AvrBoard;
+
+    use super::*;
+
+    #[test]
+    fn a_board_is_reset_by_the_line_that_it_hears() {
+        let facts = Facts::named("uno").unwrap();
+        let board = AvrBoard::new(facts, None, Timing::instant()).unwrap();
+        let board = Arc::new(Mutex::new(board));
+        let mut link = MemoryLink::new("uno", Arc::clone(&board), Time::Accounted);
+        for (device, resets) in [(None, 0), (Some(Device::Avr(facts.part)), 1)] {
+            reset_board(&mut link, device).unwrap();
+            assert_eq!(board.lock().unwrap().stats().resets, resets);
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod with_a_pty {
     use std::path::Path;
 
     use rustix::event::{PollFd, PollFlags, poll};

@@ -123,10 +123,11 @@ fn thread(
         Some(_) => Ok(Listener::away(holding, &start.port, rate)),
         None => Listener::open(holding, &start.port, rate, start.link),
     };
-    let listener = match listener {
+    let mut listener = match listener {
         Ok(listener) => listener,
         Err(failure) => return opened(Err(failure)),
     };
+    listener.device = start.target.as_ref().and_then(Target::device);
     let clock = WallClock::at(listener.now());
     let mut screen = Screen::new(start.filter, clock);
     screen.has_timestamps = start.has_timestamps;
