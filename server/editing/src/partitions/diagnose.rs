@@ -1,6 +1,6 @@
 //! What is wrong with a table: what ESP-IDF refuses, then what else is worth saying.
 
-use fbuild_project::partitions::csv::{Column, Problem, Row};
+use fbuild_project::partitions::csv::{Column, Problem, Row, SEPARATORS};
 
 use super::lint;
 use super::table::Table;
@@ -26,9 +26,6 @@ pub(super) fn diagnostics(table: &Table<'_>) -> Vec<Diagnostic> {
 fn diagnostic(table: &Table<'_>, problem: &Problem) -> Diagnostic {
     let row = problem.row.and_then(|index| table.rows.get(index));
     let mut message = problem.message.clone();
-    if problem.code == "type-empty" && row.is_some_and(has_no_commas) {
-        "Columns are separated by commas.".clone_into(&mut message);
-    }
     let mut severity = if problem.is_refused {
         Severity::Error
     } else {
@@ -80,7 +77,7 @@ fn unset_variable<'t>(
 
 /// Somebody took another separator.
 pub(super) fn has_no_commas(row: &Row) -> bool {
-    row.cells.len() == 1 && row.text(Column::Name).contains([';', '\t', '|'])
+    row.cells.len() == 1 && row.text(Column::Name).contains(SEPARATORS)
 }
 
 /// An ESP-IDF project that was not built yet, so that nobody knows what its `CMake` files add.

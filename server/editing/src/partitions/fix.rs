@@ -63,8 +63,15 @@ fn candidates(table: &Table<'_>, about: &Diagnostic) -> Vec<Fix> {
         let row = table.rows.get(index)?;
         Some(Subject { table, index, row })
     });
+    // Digits that were meant as hexadecimal need nothing but that.
+    let is_hex = |problem: &&Problem| {
+        let meant = problem.replacement.as_deref();
+        meant.and_then(|meant| meant.strip_prefix("0x")) == table.text.get(problem.span.clone())
+    };
+    let as_hex = problem.filter(is_hex);
+    let mut fixes = Vec::from_iter(as_hex.and_then(|it| plain(it, subject.as_ref())));
     let by_place = subject.as_ref().map(|s| s.places(about.code));
-    let mut fixes: Vec<Fix> = by_place.into_iter().flatten().flatten().collect();
+    fixes.extend(by_place.into_iter().flatten().flatten());
     if fixes.is_empty() {
         fixes.extend(problem.and_then(|problem| plain(problem, subject.as_ref())));
     }

@@ -24,7 +24,7 @@ use std::ops::Range;
 pub use self::lines::{Cell, lines};
 pub use self::names::{ExtraSubtype, Name, type_name};
 pub use self::problem::{Problem, Stage};
-pub use self::row::{Column, Row};
+pub use self::row::{Column, Row, SEPARATORS};
 pub use self::rules::Rules;
 pub use self::version::IdfVersion;
 use super::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
@@ -123,9 +123,45 @@ pub fn read(text: &str, options: &Options) -> Reading {
     }
     places::fill(&mut rows, options, &mut problems);
     verify::verify(&rows, text.len(), options, &mut problems);
+    decimal_offsets(&rows, options, &mut problems);
     // Stable: within a stage they are in the order of the checks.
     problems.sort_by_key(|problem| problem.stage);
     Reading { rows, problems }
+}
+
+/// An offset whose digits were meant as hexadecimal: that is all there is to say about it.
+fn decimal_offsets(rows: &[Row], options: &Options, problems: &mut Vec<Problem>) {
+    const OF_OFFSETS: [&str; 4] = [
+        "below-table-end",
+        "overlap",
+        "align-app-offset",
+        "align-data-offset",
+    ];
+    let mut told = Vec::new();
+    problems.retain_mut(|problem| {
+        let Some((index, row)) = problem
+            .row
+            .and_then(|index| Some((index, rows.get(index)?)))
+        else {
+            return true;
+        };
+        let digits = row.text(Column::Offset);
+        let is_decimal = digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let meant = u32::from_str_radix(digits, 16).ok().filter(|_| is_decimal);
+        let is_place = |at: u32| {
+            let alignment = row.alignment(&Rules::of(options));
+            at > options.table_offset && i128::from(at) % alignment == 0
+        };
+        if !OF_OFFSETS.contains(&problem.code) || !meant.is_some_and(is_place) {
+            return true;
+        }
+        problem.message = format!("Offset {digits} is decimal; write 0x{digits}.");
+        problem.replacement = Some(format!("0x{digits}"));
+        problem.related = None;
+        let is_first = !told.contains(&index);
+        told.push(index);
+        is_first
+    });
 }
 
 /// The first line without a byte order mark, which is read since 5.4.

@@ -187,3 +187,49 @@ fn a_missing_comma_is_the_only_error_of_its_row() {
         ["This row has 2 cells; a comma is missing after 'partition_table'."]
     );
 }
+
+#[test]
+fn one_fault_of_a_row_is_reported_once() {
+    let app = "a, app, factory, 0x10000, 0x3F0000\n";
+    for (row, expected) in [
+        (
+            "nvs;data;nvs;0x9000;20K",
+            "1 error type-empty 'nvs;data;nvs;0x9000;20K'",
+        ),
+        (
+            "a_name_of_many_letters|data|nvs|0x9000|20K",
+            "1 error type-empty 'a_name_of_many_letters|data|nvs|0x9000|20K'",
+        ),
+        (
+            "nvs,data;nvs;0x9000;20K",
+            "1 error type-unknown 'nvs,data;nvs;0x9000;20K'",
+        ),
+        (
+            "nvs, data, nvs; 0x9000; 20K",
+            "1 error subtype-unknown 'nvs, data, nvs; 0x9000; 20K'",
+        ),
+        (
+            "nvs, data, nvs, 9000, 0x7000",
+            "1 error below-table-end '9000'",
+        ),
+        (
+            "nvs, data, nvs, 40000, 0x6000",
+            "1 error align-data-offset '40000'",
+        ),
+        (
+            "nvs, data, nvs, c000, 0x4000",
+            "1 error number-invalid 'c000'",
+        ),
+    ] {
+        let table = format!("{row}\n{app}");
+        let said = said(&table);
+        let errors = said.lines().filter(|line| line.contains(" error "));
+        let errors: Vec<_> = errors.collect();
+        assert_eq!(errors, [expected], "{said}");
+    }
+    let table = format!("nvs, data, nvs, 9000, 0x7000\n{app}");
+    let found = diagnostics(&table, &project(configuration(Some(4 << 20))));
+    assert_eq!(found[0].message, "Offset 9000 is decimal; write 0x9000.");
+    // Really decimal, and in a place where it can be.
+    assert_eq!(said(&format!("nvs, data, nvs, 36864, 0x7000\n{app}")), "");
+}

@@ -13,12 +13,16 @@ pub(super) fn parse(text: &str, keyword: &dyn Fn(&str) -> Option<i128>) -> Optio
     python_int(text).or_else(|| keyword(text))
 }
 
-/// The number that was probably meant by a text that is none: `1.5M`, `1G`, `010`, `4KB`.
+/// The number that was probably meant by a text that is none: `1.5M`, `1G`, `010`, `4KB`, `c000`.
 pub(super) fn meant(text: &str) -> Option<String> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.trim_start_matches('0');
     if !digits.is_empty() && digits.len() < upper.len() && parse(digits, &|_| None).is_some() {
         return Some(digits.to_owned());
+    }
+    let is_hex = upper.len() > 2 && upper.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && !upper.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("0x{}", text.trim().to_ascii_lowercase()));
     }
     let (number, unit) = [
         ("KB", 1),
@@ -131,6 +135,10 @@ mod tests {
             ("2 MB", Some("2M")),
             ("010", Some("10")),
             ("0.3K", None),
+            ("E000", Some("0xe000")),
+            ("0e000", Some("0x0e000")),
+            ("bad", Some("0xbad")),
+            ("be", None),
             ("x", None),
             (".", None),
         ] {

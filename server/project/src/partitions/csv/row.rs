@@ -229,6 +229,7 @@ pub(super) fn read(
         }
     }
     let misread = heading(&row).or_else(|| quoted(&row));
+    let misread = misread.or_else(|| separated(&row));
     if let Some(message) = misread.or_else(|| missing_comma(&row)) {
         // Cells that are in the wrong column say nothing more.
         problems.truncate(before + 1);
@@ -238,7 +239,7 @@ pub(super) fn read(
             first.replacement = None;
             let name = row
                 .name
-                .split_whitespace()
+                .split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c))
                 .next()
                 .unwrap_or_default()
                 .to_owned();
@@ -270,6 +271,17 @@ fn quoted(row: &Row) -> Option<String> {
         .count();
     (count > 1)
         .then(|| "Quotes are a part of the text here: write the cells without them.".to_owned())
+}
+
+/// What other programs put between cells.
+pub const SEPARATORS: [char; 3] = [';', '\t', '|'];
+
+/// What is reported of a row in which something else stands for commas.
+fn separated(row: &Row) -> Option<String> {
+    const NEEDED: usize = 5;
+    let mut cells = row.cells.iter();
+    let is_one = row.cells.len() < NEEDED && cells.any(|cell| cell.text.contains(SEPARATORS));
+    is_one.then(|| "Columns are separated by commas.".to_owned())
 }
 
 /// What is reported of a row in which spaces stand for commas.
