@@ -27,6 +27,7 @@ mod platformio;
 mod platformio_board;
 pub mod platformio_config;
 mod platformio_options;
+pub mod platformio_values;
 mod programs;
 mod regions;
 pub mod sdkconfig;
@@ -37,6 +38,7 @@ mod zephyr;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use around::project_around;
 pub use environment::Environment;
@@ -132,6 +134,8 @@ const PROJECT_FILES: [&str; 10] = [
     "build/project_description.json",
 ];
 
+/// Times of files that were copied or unpacked together, and steps of file systems' clocks.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// More targets than a person could choose from.
 const MAX_TARGETS: usize = 1000;
 /// Things that were passed over and are told, and builds for other chips.

@@ -7,7 +7,7 @@
 //! elsewhere (`clippy.toml`).
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use crate::amount::amount;
@@ -150,11 +150,20 @@ pub fn read_unless(
 /// # Errors
 /// As [`read`], but never [`ReadError::TooLarge`].
 pub fn read_start(path: &Path, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
-    let mut start = Vec::new();
-    let (file, _) = open(path)?;
-    let read = file.take(len_bytes).read_to_end(&mut start);
+    read_at(path, 0, len_bytes)
+}
+
+/// Up to `len_bytes` from `offset_bytes` of a regular file on, however large it is.
+///
+/// # Errors
+/// As [`read`], but never [`ReadError::TooLarge`].
+pub fn read_at(path: &Path, offset_bytes: u64, len_bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let (mut file, _) = open(path)?;
+    let sought = file.seek(SeekFrom::Start(offset_bytes));
+    let read = sought.and_then(|_| file.take(len_bytes).read_to_end(&mut bytes));
     read.map_err(|error| ReadError::of(&error))?;
-    Ok(start)
+    Ok(bytes)
 }
 
 /// Whether there is a regular file that has at most `limit_bytes`. It is not opened.

@@ -3,7 +3,7 @@
 //! Source: `components/esptool_py/flasher_args.json.in` and `tools/cmake/project_description.json.in`
 //! of ESP-IDF v4.4 to v6.1.
 
-mod contradictions;
+pub(super) mod contradictions;
 mod moved;
 
 use std::path::{Path, PathBuf};
@@ -196,7 +196,12 @@ fn read(
         .remarks
         .extend(older_program(&target, FLASHER_ARGS, look));
     target.remarks.extend(contradictions::of_places(&args));
-    let of_settings = contradictions::of_settings(&args, &sdkconfig_path, &sdkconfig);
+    let of_settings = contradictions::of_settings(
+        &contradictions::Built::of(&args),
+        &sdkconfig_path,
+        &sdkconfig,
+        ", which is deployed; idf.py build makes it anew",
+    );
     target.remarks.extend(of_settings);
     target.remarks.extend(contradictions::of_chips(
         target.chip,

@@ -9,28 +9,28 @@ pub(super) mod avr;
 mod built;
 mod extra;
 mod file_system;
+mod idf;
 mod ota;
 mod packages;
 mod platform;
+mod settled;
 mod upload;
 mod variant;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::environment::Environment;
-use super::flasher_args::FlasherArgs;
 use super::platformio_board::Board;
 use super::platformio_config::{
     self, ConfigProblem, FILE_NAME, Origin, ProblemKind, ProjectConfig, is_env_name,
 };
-use super::sdkconfig::SdkConfig;
 use super::survey::Survey;
-use super::{Discovery, Look, Unbuilt, image_chip, modified, read_table, regions};
+use super::{Discovery, Look, Unbuilt, image_chip, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Console, Region, RegionKind, Target, Tool};
 use built::{IdeData, Program, build_dir, program, unset_variable};
+use idf::Idf;
 use platform::{Kind, Platform};
 use variant::Variant;
 
@@ -42,9 +42,6 @@ pub(super) const ARDUINO_APP: u32 = 0x1_0000;
 const ENTRIES_PER_ENV: usize = 4;
 /// Problems that are told of one platformio.ini.
 const MAX_PROBLEMS: usize = 100;
-
-/// Times of files that were copied or unpacked together, and steps of file systems' clocks.
-const AT_ONCE: Duration = Duration::from_secs(2);
 
 const BOOT_APP0: &str = "tools/partitions/boot_app0.bin";
 
@@ -158,6 +155,7 @@ impl Project<'_> {
         target.remarks.extend(moved.into_iter().chain(remark));
         let env = Env {
             config,
+            environment: self.environment,
             section,
             is_pioarduino: Platform::of(config, &platform)?.is_pioarduino,
             dir,
@@ -220,6 +218,7 @@ pub(super) fn sdkconfig_path(
 
 struct Env<'c> {
     config: &'c ProjectConfig<'c>,
+    environment: &'c Environment,
     section: String,
     is_pioarduino: bool,
     dir: PathBuf,
@@ -238,17 +237,34 @@ impl Env<'_> {
         target.flash = board.flash_params(self.is_pioarduino, &frameworks)?;
         let table = self.dir.join("partitions.bin");
         let rows = read_table(&table);
-        let with_offsets = idedata.and_then(|data| Some((data.app_offset?, data)));
-        let computed = || self.computed(&board, target, &frameworks, rows.as_ref());
-        let mut found = if let Some((app_offset, data)) = with_offsets {
-            let mut found = self.named(&data.images, target, rows.as_ref());
-            found.push(regions::firmware(app_offset, self.app.clone()));
-            let (found, remark) = self.settled(found, computed()?, &data, rows.as_ref())?;
+        let idf = Idf::read(self, &board, target, &frameworks)?;
+        target.remarks.extend(idf.contradictions(&env));
+        let mut found = self.computed(&board, target, &frameworks, &idf, rows.as_ref())?;
+        let remark = self.as_built(&mut found, rows.as_ref());
+        let place = found.iter().find(|it| it.kind == RegionKind::App);
+        let place = place.map(|region| region.offset);
+        // pioarduino's has the images, and not always the place of the program.
+        let says_something = |data: &IdeData| data.app_offset.is_some() || !data.images.is_empty();
+        if let Some(data) = idedata.filter(says_something)
+            && let Some(place) = data.app_offset.or(place)
+        {
+            let mut said = self.named(&data.images, target, rows.as_ref());
+            said.push(regions::firmware(place, self.app.clone()));
+            let (settled, remark) = self.settled(said, found, &data, rows.as_ref())?;
             target.remarks.extend(remark);
-            found
+            found = settled;
         } else {
-            computed()?
-        };
+            target.remarks.extend(remark);
+        }
+        let has_bootloader = found.iter().any(|it| it.kind == RegionKind::Bootloader);
+        if !has_bootloader && idf.leaves_bootloader_out(self.is_pioarduino) {
+            let remark = "the boot loader is left out, as in an upload of PlatformIO's: secure boot is on, and \
+                          CONFIG_SECURE_BOOT_FLASH_BOOTLOADER_DEFAULT is not set";
+            target.remarks.push(remark.to_owned());
+        }
+        if idf.signs(self.is_pioarduino) {
+            found.iter_mut().for_each(settled::sign);
+        }
         found = regions::tidy(found);
         let placed = found
             .iter()
@@ -269,117 +285,11 @@ impl Env<'_> {
         target.port = upload.port;
         target.ota_password = upload.password;
         target.remarks.extend(upload.remarks);
-        let sdkconfig = SdkConfig::read(&sdkconfig_path(&board, &target.root, &env)?, self.look);
         target.console = console(self.config, &self.section)?;
-        if frameworks.iter().any(|framework| framework == "espidf") {
-            let baud = &mut target.console.baud;
-            *baud = baud.or_else(|| sdkconfig.console_baud());
-        }
-        target.flash_encryption = sdkconfig.is_set("SECURE_FLASH_ENC_ENABLED");
-        target.secure_boot = sdkconfig.is_set("SECURE_BOOT");
+        idf.listens(&mut target.console);
+        target.flash_encryption = idf.is_set("SECURE_FLASH_ENC_ENABLED");
+        target.secure_boot = idf.is_set("SECURE_BOOT");
         Ok(())
-    }
-
-    /// Names for the images of `idedata.json`, which has none.
-    fn named(
-        &self,
-        images: &[(u32, PathBuf)],
-        target: &Target,
-        table: Option<&PartitionTable>,
-    ) -> Vec<Region> {
-        let chip = target
-            .chip
-            .or_else(|| image_chip(&self.dir.join("bootloader.bin")));
-        images
-            .iter()
-            .map(|(offset, path)| {
-                let path = path.clone();
-                let name = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                let at_bootloader =
-                    chip.is_some_and(|chip| chip.facts().bootloader_offset == *offset);
-                match name {
-                    "partitions.bin" => regions::partitions(*offset, path),
-                    "boot_app0.bin" | "ota_data_initial.bin" => regions::otadata(*offset, path),
-                    "bootloader.bin" => regions::bootloader(*offset, path),
-                    _ if at_bootloader => regions::bootloader(*offset, path),
-                    _ => regions::data(*offset, path, table),
-                }
-            })
-            .collect()
-    }
-
-    /// What `idedata.json` says, unless it was written before what it is about: then what follows
-    /// from the project, with the images that scripts had added.
-    fn settled(
-        &self,
-        said: Vec<Region>,
-        computed: Vec<Region>,
-        idedata: &IdeData,
-        table: Option<&PartitionTable>,
-    ) -> Result<(Vec<Region>, Option<String>), ConfigProblem> {
-        // Where everything was copied or unpacked at once, nothing tells which was first.
-        let certain_from = |written: SystemTime| written.checked_sub(AT_ONCE);
-        let is_newer = |path: &Path| modified(path) > idedata.written.and_then(certain_from);
-        let offset_of = |regions: &[Region], name: &str| {
-            let found = regions.iter().find(|region| region.name == name);
-            found.map(|region| region.offset)
-        };
-        let differs = |name: &&&str| {
-            let (said, computed) = (offset_of(&said, name), offset_of(&computed, name));
-            said != computed && computed.is_some()
-        };
-        let fixed = [
-            regions::BOOTLOADER,
-            regions::PARTITIONS,
-            regions::OTADATA,
-            regions::FIRMWARE,
-        ];
-        let differing = fixed.iter().find(differs);
-        let is_table_newer = is_newer(&self.dir.join("partitions.bin"));
-        let is_older = is_table_newer || self.config.files().any(is_newer);
-        // Without a table there is nothing that it could contradict.
-        let (Some(name), Some(table)) = (differing, table) else {
-            return Ok((said, None));
-        };
-        // What scripts set is known only from there.
-        let has_scripts = !self.config.list(&self.section, "extra_scripts")?.is_empty();
-        let text = |offset: Option<u32>| {
-            offset.map_or_else(|| "nowhere".to_owned(), |offset| format!("{offset:#x}"))
-        };
-        let (here, there) = (
-            text(offset_of(&said, name)),
-            text(offset_of(&computed, name)),
-        );
-        if !is_older {
-            // What a script moves is meant.
-            let remark = format!(
-                "idedata.json puts {name} to {here}, which is deployed, and the project's files put it \
-                 to {there}"
-            );
-            return Ok((said, Some(remark).filter(|_| !has_scripts)));
-        }
-        let remark = format!(
-            "idedata.json is not newer than the project's files: it puts {name} to {here}, and they \
-             put it to {there}, which is deployed; `pio run -t idedata` writes it anew"
-        );
-        let app = offset_of(&said, regions::FIRMWARE);
-        let is_possible = table.apps().any(|row| Some(row.offset) == app);
-        if has_scripts && (is_possible || !is_table_newer) {
-            let remark = remark.replace(", which is deployed", "; what it says is deployed");
-            return Ok((said, Some(remark)));
-        }
-        let mut settled = computed;
-        for region in said {
-            let is_extra = region.kind == RegionKind::Data
-                && settled.iter().all(|known| known.offset != region.offset);
-            if is_extra {
-                settled.push(region);
-            }
-        }
-        Ok((settled, Some(remark)))
     }
 
     /// Offsets as the platform computes them.
@@ -388,59 +298,42 @@ impl Env<'_> {
         board: &Board<'_>,
         target: &Target,
         frameworks: &[String],
+        idf: &Idf,
         table: Option<&PartitionTable>,
     ) -> Result<Vec<Region>, ConfigProblem> {
         let is_arduino = frameworks.iter().any(|framework| framework == "arduino");
         let is_espidf = frameworks.iter().any(|framework| framework == "espidf");
-        let env = target.env.as_deref().unwrap_or_default();
-        let sdkconfig = if is_espidf {
-            SdkConfig::read(&sdkconfig_path(board, &target.root, env)?, self.look)
-        } else {
-            SdkConfig::default()
-        };
-        // What ESP-IDF's own build decided, in which all its configuration has gone.
-        let built = if is_espidf {
-            let text = self.look.text(&self.dir.join("flasher_args.json"));
-            FlasherArgs::parse(&text.unwrap_or_default())
-        } else {
-            FlasherArgs::default()
-        };
-        let built = |name: &str| {
-            let image = built.named.iter().find(|image| image.name.value == name);
-            image.map(|image| image.offset.value)
-        };
         let variant = Variant::of(board, &self.framework, &target.root)?;
         let of_variant = variant.bootloader().filter(|_| is_arduino && !is_espidf);
         let bootloader_path = of_variant.unwrap_or_else(|| self.dir.join("bootloader.bin"));
         let chip = target.chip.or_else(|| image_chip(&bootloader_path));
         let bootloader_at = board
             .offset("upload.bootloader_offset")?
-            .or_else(|| sdkconfig.hex("BOOTLOADER_OFFSET_IN_FLASH"))
+            .or_else(|| idf.offset("bootloader", "BOOTLOADER_OFFSET_IN_FLASH"))
             .or_else(|| chip.map(|chip| chip.facts().bootloader_offset))
             .unwrap_or_default();
         let table_at = board
             .offset("upload.partition_table_offset")?
-            .or_else(|| built("partition-table"))
-            .or_else(|| sdkconfig.hex("PARTITION_TABLE_OFFSET"))
+            .or_else(|| idf.offset("partition-table", "PARTITION_TABLE_OFFSET"))
             .unwrap_or(DEFAULT_TABLE_OFFSET);
         let mut found = vec![regions::partitions(
             table_at,
             self.dir.join("partitions.bin"),
         )];
-        // With secure boot the build may leave the boot loader out on purpose.
-        if bootloader_path.is_file() || !sdkconfig.is_set("SECURE_BOOT") {
+        if !idf.leaves_bootloader_out(self.is_pioarduino) {
             found.push(regions::bootloader(bootloader_at, bootloader_path));
         }
         let app_at = if is_espidf {
             // With Arduino as a component pioarduino takes its initial otadata.
-            let initial = if is_arduino && self.is_pioarduino {
+            let is_framework = is_arduino && self.is_pioarduino;
+            let initial = if is_framework {
                 self.framework.join(BOOT_APP0)
             } else {
                 self.dir.join("ota_data_initial.bin")
             };
             let otadata = table
                 .and_then(PartitionTable::otadata)
-                .filter(|_| initial.is_file());
+                .filter(|_| is_framework || initial.is_file());
             if let Some(partition) = otadata {
                 let moved = board.offset("upload.ota_partition_offset")?;
                 let offset = moved.unwrap_or(partition.offset);

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::glob;
 use super::platformio_config::{ConfigProblem, ProblemKind, ProjectConfig};
+use super::platformio_values::{BoardValue, esptool_number, megahertz};
 use crate::target::{FlashParams, Setting};
 
 /// An environment with its board.
@@ -27,7 +28,7 @@ impl<'c> Board<'c> {
     pub(super) fn of_env(config: &'c ProjectConfig<'c>, env: &str) -> Result<Self, ConfigProblem> {
         let section = format!("env:{env}");
         let board = config.text(&section, "board")?.unwrap_or_default();
-        let json = board_file(config, &board)?;
+        let json = board_file(config, &section, &board)?;
         Ok(Self {
             config,
             section,
@@ -61,11 +62,11 @@ impl<'c> Board<'c> {
 
     /// An offset as esptool reads it.
     pub(super) fn offset(&self, path: &str) -> Result<Option<u32>, ConfigProblem> {
-        const TAKEN: &str = "an offset; esptool takes 0x20000 or 131072";
         let Some(text) = self.value(path)? else {
             return Ok(None);
         };
-        let offset = esptool_number(&text).ok_or_else(|| self.wrong(path, text, TAKEN))?;
+        let taken = BoardValue::Offset.taken();
+        let offset = esptool_number(&text).ok_or_else(|| self.wrong(path, text, taken))?;
         Ok(Some(offset))
     }
 
@@ -86,11 +87,11 @@ impl<'c> Board<'c> {
 
     /// A frequency as the platform gives it to esptool: `80000000L` is `80m`.
     fn frequency(&self, path: &str) -> Result<Option<String>, ConfigProblem> {
-        const TAKEN: &str = "a frequency; PlatformIO takes 80000000L or 80000000";
         let Some(text) = self.value(path)? else {
             return Ok(None);
         };
-        let megahertz = megahertz(&text).ok_or_else(|| self.wrong(path, text, TAKEN))?;
+        let taken = BoardValue::Frequency.taken();
+        let megahertz = megahertz(&text).ok_or_else(|| self.wrong(path, text, taken))?;
         Ok(Some(megahertz))
     }
 
@@ -179,45 +180,27 @@ impl Board<'_> {
     }
 }
 
-/// A number as Python's `int(text, 0)` takes it: `0x2_0000`, `131072`; not `020000` or `128K`.
-pub(super) fn esptool_number(text: &str) -> Option<u32> {
-    let text = text.trim().to_ascii_lowercase();
-    let radix = |prefix: &str, radix| Some((text.strip_prefix(prefix)?, radix));
-    let prefixed = radix("0x", 16)
-        .or_else(|| radix("0o", 8))
-        .or_else(|| radix("0b", 2));
-    let (digits, radix) = match prefixed {
-        Some((digits, radix)) => (digits.strip_prefix('_').unwrap_or(digits), radix),
-        None => (text.as_str(), 10),
-    };
-    let has_digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_digit(radix));
-    let is_octal =
-        radix == 10 && digits.starts_with('0') && digits.contains(|c| ('1'..='9').contains(&c));
-    let is_number = digits.split('_').all(has_digits) && !is_octal;
-    is_number.then(|| u32::from_str_radix(&digits.replace('_', ""), radix).ok())?
-}
-
-/// Hertz as the platform's builder reads them, as a header's setting: every `L` is left out, and what
-/// remains is decimal.
-fn megahertz(hertz: &str) -> Option<String> {
-    let text = hertz.replace('L', "");
-    let text = text.trim();
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let hertz = digits.split('_').all(is_number);
-    let hertz = hertz.then(|| digits.replace('_', "").parse::<u64>().ok())??;
-    Some(format!("{}m", hertz / 1_000_000))
-}
-
-/// The board's file: of the project, else of an installed platform.
-fn board_file(config: &ProjectConfig<'_>, board: &str) -> Result<Value, ConfigProblem> {
+/// The board's file: of the project, of all of the user's projects, of the platform; where that is not
+/// installed, of another version of it.
+fn board_file(
+    config: &ProjectConfig<'_>,
+    section: &str,
+    board: &str,
+) -> Result<Value, ConfigProblem> {
     if board.is_empty() || board.contains(['/', '\\']) {
         return Ok(Value::Null);
     }
     let file = format!("{board}.json");
-    let platforms = config.dir("platforms_dir")?;
-    let mut places: Vec<PathBuf> = vec![config.dir("boards_dir")?.join(&file)];
+    let platform = config.text(section, "platform")?.unwrap_or_default();
+    let platform = config.platform_dir(&platform)?;
+    let mut dirs = vec![
+        config.dir("boards_dir")?,
+        config.dir("core_dir")?.join("boards"),
+    ];
+    dirs.extend(platform.map(|dir| dir.join("boards")));
+    let mut places: Vec<PathBuf> = dirs.iter().map(|dir| dir.join(&file)).collect();
     let pattern = format!("espressif32*/boards/{file}");
+    let platforms = config.dir("platforms_dir")?;
     places.extend(glob::find(&platforms, &pattern, config.look()).unwrap_or_default());
     Ok(places
         .iter()
@@ -246,40 +229,6 @@ impl ProjectConfig<'_> {
 mod tests {
     use super::super::environment::Environment;
     use super::*;
-
-    #[test]
-    fn offsets_are_what_esptool_takes() {
-        for (text, offset) in [
-            ("0x20000", Some(0x2_0000)),
-            ("0X2_0000", Some(0x2_0000)),
-            ("131072", Some(0x2_0000)),
-            ("0", Some(0)),
-            ("020000", None),
-            ("128K", None),
-            ("0x", None),
-            ("2__0", None),
-            ("0x100000000", None),
-            ("", None),
-        ] {
-            assert_eq!(esptool_number(text), offset, "{text}");
-        }
-    }
-
-    #[test]
-    fn frequencies_are_what_the_platform_takes() {
-        for (text, megahertz) in [
-            ("80000000L", Some("80m")),
-            ("80000000", Some("80m")),
-            (" 26_000_000 ", Some("26m")),
-            ("0x4C4B400", None),
-            ("80000000l", None),
-            ("80m", None),
-            ("80E6", None),
-            ("L", None),
-        ] {
-            assert_eq!(super::megahertz(text).as_deref(), megahertz, "{text}");
-        }
-    }
 
     #[test]
     fn options_override_the_board_file() {

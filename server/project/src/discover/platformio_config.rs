@@ -6,6 +6,7 @@
 //! it is an error.
 
 mod inherited;
+pub(super) mod installed;
 mod load;
 mod origin;
 mod problems;
@@ -26,6 +27,7 @@ pub use super::platformio_options::UPLOAD_PROTOCOLS;
 use super::platformio_options::{self as options, Kind, OptionFacts};
 use crate::file::ReadError;
 use inherited::{Base, Inherited};
+use installed::Installed;
 pub use load::{Files, OnDisk};
 pub use origin::Origin;
 pub use reference::{Reference, references};
@@ -89,6 +91,7 @@ pub struct ProjectConfig<'e> {
     kept: RefCell<HashMap<String, Rc<Inherited>>>,
     bases: RefCell<HashMap<String, Rc<Base>>>,
     n_kept: Cell<usize>,
+    installed: Installed,
 }
 
 /// One file that was read.

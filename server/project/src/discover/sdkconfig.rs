@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Look;
 
@@ -133,6 +133,15 @@ impl SdkConfig {
     pub(super) fn read(path: &Path, look: &Look) -> Self {
         look.lines(path)
             .map_or_else(Self::default, |text| Self::parse(&text))
+    }
+
+    /// Read files one upon the other: what a later one says, or unsets, counts.
+    pub(super) fn read_all(paths: &[PathBuf], look: &Look) -> Self {
+        let texts = paths.iter().filter_map(|path| look.lines(path));
+        let texts: Vec<_> = texts
+            .map(|text| text.trim_start_matches('\u{feff}').to_owned())
+            .collect();
+        Self::parse(&texts.join("\n"))
     }
 
     /// Read a text.

@@ -9,6 +9,7 @@ mod loose;
 mod named;
 mod never_built;
 mod platformio;
+mod platforms;
 mod zephyr;
 
 use std::time::{Duration, SystemTime};

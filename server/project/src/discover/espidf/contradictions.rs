@@ -40,14 +40,37 @@ pub(super) fn of_places(args: &FlasherArgs) -> Vec<String> {
     remarks
 }
 
-/// What sdkconfig would give a build made now, and the files of this one have otherwise.
-pub(super) fn of_settings(args: &FlasherArgs, path: &Path, sdkconfig: &SdkConfig) -> Vec<String> {
-    let placed = |name: &str| {
-        let mut named = args.named.iter().filter(|image| image.name.value == name);
-        Some(named.next()?.offset.value)
-    };
-    let offset = |option: &str, name: &str| {
-        let (said, built) = (sdkconfig.hex(option)?, placed(name)?);
+/// What a build was made with.
+pub(in crate::discover) struct Built {
+    pub(in crate::discover) table_offset: Option<u32>,
+    pub(in crate::discover) bootloader_offset: Option<u32>,
+    pub(in crate::discover) size: Option<String>,
+}
+
+impl Built {
+    pub(super) fn of(args: &FlasherArgs) -> Self {
+        let placed = |name: &str| {
+            let mut named = args.named.iter().filter(|image| image.name.value == name);
+            Some(named.next()?.offset.value)
+        };
+        Self {
+            table_offset: placed("partition-table"),
+            bootloader_offset: placed("bootloader"),
+            size: args.size.as_ref().map(|size| size.value.clone()),
+        }
+    }
+}
+
+/// What sdkconfig would give a build made now, and the files of this one have otherwise. `remedy` ends
+/// each sentence.
+pub(in crate::discover) fn of_settings(
+    built: &Built,
+    path: &Path,
+    sdkconfig: &SdkConfig,
+    remedy: &str,
+) -> Vec<String> {
+    let offset = |option: &str, built: Option<u32>| {
+        let (said, built) = (sdkconfig.hex(option)?, built?);
         (said != built).then(|| {
             (
                 option.to_owned(),
@@ -58,20 +81,19 @@ pub(super) fn of_settings(args: &FlasherArgs, path: &Path, sdkconfig: &SdkConfig
     };
     let size = || {
         let option = "ESPTOOLPY_FLASHSIZE";
-        let (said, built) = (sdkconfig.get(option)?, &args.size.as_ref()?.value);
+        let (said, built) = (sdkconfig.get(option)?, built.size.as_ref()?);
         let differs = size_bytes(said)? != size_bytes(built)?;
         differs.then(|| (option.to_owned(), said.to_owned(), built.clone()))
     };
     let differing = [
-        offset("PARTITION_TABLE_OFFSET", "partition-table"),
-        offset("BOOTLOADER_OFFSET_IN_FLASH", "bootloader"),
+        offset("PARTITION_TABLE_OFFSET", built.table_offset),
+        offset("BOOTLOADER_OFFSET_IN_FLASH", built.bootloader_offset),
         size(),
     ];
     let differing = differing.into_iter().flatten();
     let remark = differing.map(|(option, said, built)| {
         format!(
-            "CONFIG_{option} in {} is {said}, and this build was made with {built}, which is deployed; \
-             idf.py build makes it anew",
+            "CONFIG_{option} in {} is {said}, and this build was made with {built}{remedy}",
             path.display()
         )
     });

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::packages::in_framework;
-use crate::discover::platformio_board::esptool_number;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig, references};
+use crate::discover::platformio_values::esptool_number;
 use crate::discover::survey::Survey;
-use crate::discover::{Environment, Look, here, modified, programs};
+use crate::discover::{Environment, Look, here, modified, programs, read_start};
+use crate::file;
 use crate::plain;
 
 /// Where an environment was built, and what is told of that: where the configuration says, and else
@@ -111,6 +112,21 @@ pub(super) fn program(dir: &Path, named: Option<PathBuf>, look: &Look) -> Progra
     }
 }
 
+/// Where the image of the whole flash has the program that pioarduino's build makes beside it, as scripts
+/// do elsewhere: one of the places where it can be.
+pub(super) fn place_in_factory_image(app: &Path, places: &[u32]) -> Option<u32> {
+    const COMPARED: u64 = 0x1000;
+    let start = read_start(app, COMPARED).filter(|start| start.len() > 32)?;
+    let whole = app.with_extension("factory.bin");
+    let is_there = |place: &&u32| {
+        let read = file::read_at(&whole, u64::from(**place), start.len() as u64);
+        read.is_ok_and(|read| read == start)
+    };
+    let mut found = places.iter().filter(is_there);
+    let place = *found.next()?;
+    found.all(|other| *other == place).then_some(place)
+}
+
 /// The parts of `idedata.json` that say what goes where.
 pub(super) struct IdeData {
     pub(super) images: Vec<(u32, PathBuf)>,
@@ -131,7 +147,7 @@ impl IdeData {
         let json = look.json(&file)?;
         let extra = json.get("extra")?;
         let image = |entry: &Value| {
-            let offset = esptool_number(entry.get("offset")?.as_str()?)?;
+            let offset = number(entry.get("offset")?)?;
             let written = entry.get("path")?.as_str()?;
             let path = here(&root.join(written), build_dir);
             if path.is_file() {
@@ -147,11 +163,16 @@ impl IdeData {
         Some(Self {
             images: images.iter().filter_map(image).collect(),
             app: elf.map(|elf| here(&root.join(elf.with_extension("bin")), build_dir)),
-            app_offset: extra
-                .get("application_offset")
-                .and_then(Value::as_str)
-                .and_then(esptool_number),
+            app_offset: extra.get("application_offset").and_then(number),
             written: modified(&file),
         })
+    }
+}
+
+/// An offset as a text, or as the number that a script may have.
+fn number(value: &Value) -> Option<u32> {
+    match value.as_u64() {
+        Some(number) => number.try_into().ok(),
+        None => esptool_number(value.as_str()?),
     }
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::variant::Variant;
-use crate::discover::platformio_board::{Board, esptool_number};
+use crate::discover::platformio_board::Board;
 use crate::discover::platformio_config::ConfigProblem;
+use crate::discover::platformio_values::{BoardValue, esptool_number};
 
 /// The images of the board's file, and TinyUF2 where the table is one of those for it or the image is
 /// named.
@@ -27,7 +28,7 @@ pub(super) fn images(
             offset => offset.as_str()?.to_owned(),
         };
         let place = esptool_number(&offset);
-        let wrong = || board.wrong(LIST, offset, "an offset; esptool takes 0x20000 or 131072");
+        let wrong = || board.wrong(LIST, offset, BoardValue::Offset.taken());
         Some(place.ok_or_else(wrong).map(|offset| (offset, path)))
     };
     let listed = listed.into_iter().flatten().filter_map(image);

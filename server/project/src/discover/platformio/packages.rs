@@ -5,18 +5,23 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::discover::platformio_config::installed::Wanted;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
 use crate::discover::{Look, local_path, modified};
 
 const FRAMEWORK: &str = "framework-arduinoespressif32";
 
-/// The framework's directory, whether it is there or not.
+/// The framework's directory, whether it is there or not: the one that the project asks for, or else
+/// its platform.
 pub(super) fn framework(
     config: &ProjectConfig<'_>,
     section: &str,
     look: &Look,
 ) -> Result<PathBuf, ConfigProblem> {
     let packages = config.dir("packages_dir")?;
+    let mut asked = None;
     for package in config.list(section, "platform_packages")? {
         let (name, wanted) = package.split_once('@').unwrap_or((&package, ""));
         if name.trim().rsplit('/').next() != Some(FRAMEWORK) {
@@ -30,6 +35,23 @@ pub(super) fn framework(
         if dir.is_dir() {
             return Ok(dir);
         }
+        asked = Some(Wanted::named(name, wanted));
+    }
+    let platform = config.text(section, "platform")?.unwrap_or_default();
+    let described = || {
+        let dir = config.platform_dir(&platform).ok()??;
+        let text = config.text_once(&dir.join("platform.json"))?;
+        let json: Value = serde_json::from_str(&text).ok()?;
+        let package = json.get("packages")?.get(FRAMEWORK)?;
+        let text = |key: &str| package.get(key)?.as_str();
+        let owner = text("owner").map_or_else(String::new, |owner| format!("{owner}/"));
+        let name = format!("{owner}{FRAMEWORK}");
+        Some(Wanted::named(&name, text("version").unwrap_or_default()))
+    };
+    if let Some(wanted) = asked.or_else(described)
+        && let Some(dir) = config.framework_dir(FRAMEWORK, &wanted)?
+    {
+        return Ok(dir);
     }
     let usual = packages.join(FRAMEWORK);
     if usual.is_dir() {

@@ -1,9 +1,11 @@
 //! Which platform builds an environment: PlatformIO's own, or pioarduino's and what was made from it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde_json::Value;
+
+use crate::discover::Look;
 use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
-use crate::discover::{Look, glob};
 
 /// What a platform is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// From the option `platform`, and from the platform's own description where it lies in a directory.
+    /// From the option `platform`, and from the platform's own description where it is installed.
     pub(super) fn of(config: &ProjectConfig<'_>, option: &str, look: &Look) -> Self {
         let of_name = |name: &str| {
             let name = name.to_lowercase();
@@ -25,26 +27,13 @@ impl Kind {
                 name.contains("espressif8266").then_some(Self::Foreign)
             }
         };
-        let is_place =
-            option.contains("://") || Path::new(option).is_absolute() || option.starts_with('.');
         let described = || {
-            let dir = local(option).unwrap_or_else(|| PathBuf::from(option));
-            let json = look.json(&config.project().join(dir).join("platform.json"))?;
+            let dir = config.platform_dir(option).ok()??;
+            let json = look.json(&dir.join("platform.json"))?;
             of_name(json.get("name")?.as_str()?)
         };
-        of_name(option)
-            .or_else(|| is_place.then(described).flatten())
-            .unwrap_or(Self::Unknown)
+        of_name(option).or_else(described).unwrap_or(Self::Unknown)
     }
-}
-
-/// The directory of a platform that lies in one.
-fn local(option: &str) -> Option<PathBuf> {
-    let schemes = ["file://", "symlink://"];
-    let local = schemes
-        .iter()
-        .find_map(|scheme| option.strip_prefix(scheme));
-    local.map(PathBuf::from)
 }
 
 /// A platform for ESP32.
@@ -54,16 +43,77 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// From the option `platform`, and from the platform itself where its name says nothing.
+    /// From the platform that is installed, whatever it is called; from the option `platform` where it
+    /// is not. One that says nothing is taken for what nearly all forks come from.
     pub(super) fn of(config: &ProjectConfig<'_>, option: &str) -> Result<Self, ConfigProblem> {
+        let installed = config.platform_dir(option)?;
+        let said = installed.and_then(|dir| {
+            let builder = config.text_once(&dir.join("builder/main.py"));
+            let of_builder = builder.and_then(|text| looks_up(&text));
+            of_builder.or_else(|| of_origin(&dir, config.look()))
+        });
         let option = option.to_lowercase();
-        let is_said = ["pioarduino", "tasmota", "jason2866"]
-            .iter()
-            .any(|name| option.contains(name));
         Ok(Self {
-            is_pioarduino: is_said || !is_official(&option) && is_fork(config, &option)?,
+            is_pioarduino: said.unwrap_or_else(|| is_fork(&option) || !is_official(&option)),
         })
     }
+}
+
+/// Whether a builder takes the app's offset from anywhere but the board's options.
+fn looks_up(builder: &str) -> Option<bool> {
+    const NAME: &str = "ESP32_APP_OFFSET";
+    let is_code = |line: &&str| !line.trim_start().starts_with('#');
+    let code: String = builder.lines().filter(is_code).collect();
+    let code: String = code.split_whitespace().collect();
+    let values = code.match_indices(NAME).filter_map(|(at, _)| {
+        // What is read is no place where it is set.
+        let is_read = code[..at].ends_with(['$', '{']);
+        let rest = &code[at + NAME.len()..];
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        let rest = rest.strip_prefix(']').unwrap_or(rest);
+        let value = rest.strip_prefix([':', '=']).filter(|_| !is_read);
+        value.filter(|value| !value.starts_with('='))
+    });
+    let is_fixed = |value: &str| {
+        let is_number = value
+            .trim_start_matches(['"', '\''])
+            .starts_with(|c: char| c.is_ascii_digit());
+        is_number || value.starts_with("board.get(") || value.starts_with("board_config.get(")
+    };
+    values
+        .map(|value| !is_fixed(value))
+        .reduce(|one, other| one || other)
+}
+
+/// Whose platform is installed, by what it says of itself and by where it came from.
+fn of_origin(dir: &Path, look: &Look) -> Option<bool> {
+    /// pioarduino's and Tasmota's versions begin with the one of ESP-IDF, or with a year.
+    const FIRST_MAJOR: u32 = 50;
+    let json = look.json(&dir.join("platform.json")).unwrap_or_default();
+    let installed = look.json(&dir.join(".piopm")).unwrap_or_default();
+    let places = [
+        json.get("repository"),
+        json.pointer("/repository/url"),
+        json.get("homepage"),
+        installed.pointer("/spec/uri"),
+    ];
+    let places = places.into_iter().flatten().filter_map(Value::as_str);
+    let places: Vec<_> = places.map(str::to_lowercase).collect();
+    let version = json.get("version").and_then(Value::as_str);
+    let major = version.and_then(|version| version.split('.').next()?.trim().parse().ok());
+    if places.iter().any(|place| is_fork(place)) || major.is_some_and(|it: u32| it >= FIRST_MAJOR) {
+        return Some(true);
+    }
+    places
+        .iter()
+        .any(|place| is_official(place))
+        .then_some(false)
+}
+
+/// An address at one of those who changed PlatformIO's platform.
+fn is_fork(place: &str) -> bool {
+    let names = ["pioarduino", "tasmota", "jason2866"];
+    names.iter().any(|name| place.contains(name))
 }
 
 /// A name, with a version or without, or the address of PlatformIO's repository.
@@ -72,26 +122,6 @@ fn is_official(option: &str) -> bool {
     name == "espressif32"
         || name == "platformio/espressif32"
         || option.contains("platformio/platform-espressif32")
-}
-
-/// The builder of the one platform that was installed from this place. One that is not there is taken
-/// for what nearly all forks come from.
-fn is_fork(config: &ProjectConfig<'_>, option: &str) -> Result<bool, ConfigProblem> {
-    const LOOKS_SLOT_UP: &str = "env.Replace(ESP32_APP_OFFSET=";
-    let platforms = config.dir("platforms_dir")?;
-    let look = config.look();
-    let installed: Vec<PathBuf> = glob::find(&platforms, "espressif32*", look).unwrap_or_default();
-    let is_this = |dir: &&PathBuf| {
-        let origin = look.json(&dir.join(".piopm"));
-        let uri = origin
-            .as_ref()
-            .and_then(|origin| origin.get("spec")?.get("uri")?.as_str());
-        uri.is_some_and(|uri| uri.to_lowercase() == option)
-    };
-    let local = local(option);
-    let place = installed.iter().find(is_this).or(local.as_ref());
-    let builder = place.and_then(|dir| look.text(&dir.join("builder/main.py")));
-    Ok(builder.is_none_or(|text| text.contains(LOOKS_SLOT_UP)))
 }
 
 #[cfg(test)]
@@ -116,6 +146,28 @@ mod tests {
             ("file:///opt/platform-espressif32", false),
         ] {
             assert_eq!(is_official(option), official, "{option}");
+        }
+    }
+
+    #[test]
+    fn a_builder_says_whether_it_looks_the_slot_up() {
+        for (builder, expected) in [
+            (
+                "env.Replace(ESP32_APP_OFFSET=str(hex(app_offset)))\nenv.Replace(\n    \
+                 ESP32_APP_OFFSET=env.get(\"INTEGRATION_EXTRA_DATA\").get(\"application_offset\"),)",
+                Some(true),
+            ),
+            ("env['ESP32_APP_OFFSET'] = slot()", Some(true)),
+            (
+                "# ESP32_APP_OFFSET=app_offset\nenv.Replace(\n    ESP32_APP_OFFSET=board.get(\
+                 \"upload.offset_address\", \"0x10000\"),\n)\nif a == \"$ESP32_APP_OFFSET\": pass",
+                Some(false),
+            ),
+            ("ESP32_APP_OFFSET=\"0x10000\",", Some(false)),
+            ("UPLOADCMD=\"$ESP32_APP_OFFSET $SOURCE\"", None),
+            ("", None),
+        ] {
+            assert_eq!(looks_up(builder), expected, "{builder}");
         }
     }
 }

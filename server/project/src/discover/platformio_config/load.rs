@@ -77,6 +77,7 @@ impl<'e> ProjectConfig<'e> {
             kept: RefCell::default(),
             bases: RefCell::default(),
             n_kept: Cell::new(0),
+            installed: super::Installed::default(),
         };
         let mut seen = HashSet::new();
         let mut patterns = HashSet::new();

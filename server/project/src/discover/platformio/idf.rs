@@ -1,0 +1,160 @@
+//! What ESP-IDF's own build decided in the directory of an environment, and what its configuration would
+//! decide now.
+//!
+//! Source: platform-espressif32 6.13.0 and pioarduino 55.03.311, `builder/frameworks/espidf.py`, which
+//! read `config/sdkconfig.json`; ESP-IDF's `tools/cmake/project.cmake` for the defaults.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Env, sdkconfig_path};
+use crate::discover::Look;
+use crate::discover::configuration::set_in_cmake;
+use crate::discover::environment::Environment;
+use crate::discover::espidf::contradictions;
+use crate::discover::flasher_args::FlasherArgs;
+use crate::discover::platformio_board::Board;
+use crate::discover::platformio_config::ConfigProblem;
+use crate::discover::sdkconfig::SdkConfig;
+use crate::target::{Console, Target};
+
+/// The configuration of an environment with ESP-IDF; of one without, it says nothing.
+#[derive(Default)]
+pub(super) struct Idf {
+    is_used: bool,
+    /// `flasher_args.json`.
+    args: FlasherArgs,
+    /// `config/sdkconfig.json`: every option as it was when this was built.
+    built: Value,
+    /// `sdkconfig.ENV` on top of its defaults.
+    sdkconfig: SdkConfig,
+    path: PathBuf,
+}
+
+impl Idf {
+    pub(super) fn read(
+        env: &Env<'_>,
+        board: &Board<'_>,
+        target: &Target,
+        frameworks: &[String],
+    ) -> Result<Self, ConfigProblem> {
+        let (look, root) = (env.look, &target.root);
+        let is_used = frameworks.iter().any(|framework| framework == "espidf");
+        let path = sdkconfig_path(board, root, target.env.as_deref().unwrap_or_default())?;
+        if !is_used {
+            // Nothing of it moves anything then.
+            let sdkconfig = SdkConfig::read(&path, look);
+            return Ok(Self {
+                sdkconfig,
+                path,
+                ..Self::default()
+            });
+        }
+        let args = look.text(&env.dir.join("flasher_args.json"));
+        let built = look.json(&env.dir.join("config/sdkconfig.json"));
+        let of_chip = |file: &PathBuf| {
+            let mut name = file.clone().into_os_string();
+            name.push(format!(".{}", target.chip?.name()));
+            Some(PathBuf::from(name))
+        };
+        let mut files = Vec::new();
+        for file in defaults(root, board, env.environment, look)? {
+            let of_chip = of_chip(&file);
+            files.push(file);
+            files.extend(of_chip);
+        }
+        files.push(path.clone());
+        Ok(Self {
+            is_used,
+            args: FlasherArgs::parse(&args.unwrap_or_default()),
+            built: built.unwrap_or_default(),
+            sdkconfig: SdkConfig::read_all(&files, look),
+            path,
+        })
+    }
+
+    /// Where the build has an image, by its name and by the option that says where it goes; else where
+    /// the configuration puts it.
+    pub(super) fn offset(&self, image: &str, option: &str) -> Option<u32> {
+        let configured = self.sdkconfig.hex(option).filter(|_| self.is_used);
+        self.placed(image, option).or(configured)
+    }
+
+    fn built_number(&self, option: &str) -> Option<u32> {
+        u32::try_from(self.built.get(option)?.as_u64()?).ok()
+    }
+
+    pub(super) fn is_set(&self, option: &str) -> bool {
+        let built = self.built.get(option).and_then(Value::as_bool);
+        built.unwrap_or_else(|| self.sdkconfig.is_set(option))
+    }
+
+    /// Whether an upload leaves the boot loader out: one that is wrong ends a board with secure boot.
+    pub(super) fn leaves_bootloader_out(&self, is_pioarduino: bool) -> bool {
+        let is_asked_for = self.is_set("SECURE_BOOT_FLASH_BOOTLOADER_DEFAULT");
+        self.is_used && !is_pioarduino && self.is_set("SECURE_BOOT") && !is_asked_for
+    }
+
+    /// Whether the build signs what an upload writes.
+    pub(super) fn signs(&self, is_pioarduino: bool) -> bool {
+        let is_asked_for = self.is_set("SECURE_BOOT_BUILD_SIGNED_BINARIES");
+        self.is_used && !is_pioarduino && self.is_set("SECURE_BOOT") && is_asked_for
+    }
+
+    /// How the program's console listens, where the project does not say it.
+    pub(super) fn listens(&self, console: &mut Console) {
+        const BUILT: &str = "CONFIG_ESP_CONSOLE_UART_BAUDRATE";
+        let built = || self.built_number(BUILT.trim_start_matches("CONFIG_"));
+        let said = || self.sdkconfig.console_baud().filter(|_| self.is_used);
+        console.baud = console
+            .baud
+            .or_else(said)
+            .or_else(|| Some((built()?, BUILT)));
+    }
+
+    /// What the configuration has otherwise than this build.
+    pub(super) fn contradictions(&self, env: &str) -> Vec<String> {
+        let size = self.args.size.as_ref().map(|size| size.value.clone());
+        let size = size.or_else(|| {
+            let built = self.built.get("ESPTOOLPY_FLASHSIZE")?;
+            Some(built.as_str()?.to_owned())
+        });
+        let built = contradictions::Built {
+            table_offset: self.placed("partition-table", "PARTITION_TABLE_OFFSET"),
+            bootloader_offset: self.placed("bootloader", "BOOTLOADER_OFFSET_IN_FLASH"),
+            size,
+        };
+        let remedy = format!("; `pio run -e {env}` makes it anew");
+        contradictions::of_settings(&built, &self.path, &self.sdkconfig, &remedy)
+    }
+
+    fn placed(&self, image: &str, option: &str) -> Option<u32> {
+        let mut named = self.args.named.iter();
+        let named = named.find(|it| it.name.value == image);
+        let placed = named.map(|image| image.offset.value);
+        placed.or_else(|| self.built_number(option))
+    }
+}
+
+/// The files that hold defaults: those that CMake is told, or `sdkconfig.defaults`.
+fn defaults(
+    root: &Path,
+    board: &Board<'_>,
+    environment: &Environment,
+    look: &Look,
+) -> Result<Vec<PathBuf>, ConfigProblem> {
+    const NAME: &str = "SDKCONFIG_DEFAULTS";
+    let arguments = board.value("build.cmake_extra_args")?.unwrap_or_default();
+    let argument = arguments.split_once(NAME).and_then(|(_, rest)| {
+        let list = rest.split_once('=')?.1.trim_start_matches(['"', '\'']);
+        list.split(['"', '\'', ' ', '\n']).next()
+    });
+    let in_cmake = set_in_cmake(root, NAME, look);
+    let in_cmake = in_cmake.as_deref().and_then(Path::to_str);
+    let list = in_cmake.or(argument).or_else(|| environment.get(NAME));
+    let list = list
+        .filter(|list| !list.is_empty())
+        .unwrap_or("sdkconfig.defaults");
+    Ok(list.split(';').map(|name| root.join(name)).collect())
+}

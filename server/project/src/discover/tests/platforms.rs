@@ -1,0 +1,429 @@
+//! PlatformIO: which platform is meant, and what its build left behind.
+
+use fbuild_chip::Chip;
+
+use super::files::{Files, image};
+use crate::target::Target;
+
+/// A small app before `ota_0`, which PlatformIO's own platform would overwrite.
+const SAFEBOOT: &str = "otadata,data,ota,0xe000,0x2000\nsafe,app,factory,0x10000,0x80000\n\
+                        app0,app,ota_0,0x90000,1M\n";
+const OFFICIAL: &str =
+    "env.Replace(\n    ESP32_APP_OFFSET=board.get(\"upload.offset_address\", \"0x10000\"),\n)";
+const PIOARDUINO: &str = "    env.Replace(ESP32_APP_OFFSET=str(hex(app_offset)))\n\
+                          env.Replace(ESP32_APP_OFFSET=env.get(\"INTEGRATION_EXTRA_DATA\"))";
+const ZIP: &str =
+    "https://github.com/pioarduino/platform-espressif32/releases/download/stable/x.zip";
+
+/// An environment that was built, with the table above.
+fn project(lines: &str) -> Files {
+    let ini = format!("[env:dev]\nboard = mine\n{lines}\n");
+    let files = Files::new(&[]);
+    files.write("platformio.ini", ini.as_bytes());
+    for name in ["firmware.bin", "bootloader.bin"] {
+        files.image(&format!(".pio/build/dev/{name}"), Chip::Esp32);
+    }
+    files.table(".pio/build/dev/partitions.bin", SAFEBOOT);
+    files
+}
+
+fn only(files: &Files) -> Target {
+    let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    target.clone()
+}
+
+fn places(target: &Target) -> Vec<(String, u32)> {
+    let regions = target.regions.iter();
+    regions.map(|it| (it.name.clone(), it.offset)).collect()
+}
+
+fn app(files: &Files) -> u32 {
+    only(files).firmware().unwrap().offset
+}
+
+/// A platform that is installed in `dir`: its version, where it came from, its builder.
+fn install(files: &Files, dir: &str, version: &str, uri: Option<&str>, builder: &str) {
+    let owner = if uri.is_none() {
+        r#""platformio""#
+    } else {
+        "null"
+    };
+    let uri = uri.map_or_else(|| "null".to_owned(), |uri| format!("{uri:?}"));
+    let piopm = format!(
+        r#"{{"type": "platform", "name": "espressif32", "version": "{version}",
+            "spec": {{"owner": {owner}, "name": "espressif32", "uri": {uri}}}}}"#
+    );
+    let json = format!(r#"{{"name": "espressif32", "version": "{version}"}}"#);
+    files.write(&format!("{dir}/platform.json"), json.as_bytes());
+    files.write(&format!("{dir}/.piopm"), piopm.as_bytes());
+    if !builder.is_empty() {
+        files.write(&format!("{dir}/builder/main.py"), builder.as_bytes());
+    }
+}
+
+#[test]
+fn the_platform_is_the_one_that_is_installed_whatever_it_is_called() {
+    const NAME: &str = "core/platforms/espressif32";
+    const SECOND: &str = "core/platforms/espressif32@src-0123";
+    type Install<'i> = (&'i str, &'i str, Option<&'i str>, &'i str);
+    let git = "https://github.com/me/platform-espressif32.git#next";
+    let stored = format!("git+{git}");
+    let official: Install<'_> = (NAME, "6.13.0", None, OFFICIAL);
+    let other: Install<'_> = (NAME, "55.3.311", Some(ZIP), PIOARDUINO);
+    let second: Install<'_> = (SECOND, "55.3.311", Some(ZIP), PIOARDUINO);
+    let fork: Install<'_> = (SECOND, "6.9.0", Some(&stored), OFFICIAL);
+    let rows: &[(&str, &[Install<'_>], u32)] = &[
+        ("espressif32", &[], 0x1_0000),
+        ("espressif32", &[official], 0x1_0000),
+        ("espressif32", &[other], 0x9_0000),
+        // The builder is not there to be asked: what the platform says of itself decides.
+        (
+            "espressif32",
+            &[(NAME, "55.3.311", Some("file:///p"), "")],
+            0x9_0000,
+        ),
+        ("espressif32", &[(NAME, "5.0.0", Some(ZIP), "")], 0x9_0000),
+        // Of two that fit, PlatformIO takes the newer one.
+        ("espressif32", &[official, second], 0x9_0000),
+        ("platformio/espressif32", &[official, second], 0x1_0000),
+        ("espressif32 @ ^6.1", &[official, second], 0x1_0000),
+        ("espressif32@6.13.0", &[official, second], 0x1_0000),
+        ("espressif32 @ >=50", &[official, second], 0x9_0000),
+        // Not installed: it would be PlatformIO's own.
+        ("espressif32@6.1.0", &[other], 0x1_0000),
+        (ZIP, &[official, second], 0x9_0000),
+        (git, &[official, fork], 0x1_0000),
+        (git, &[official], 0x9_0000),
+    ];
+    for (option, installed, expected) in rows {
+        let files = project(&format!("platform = {option}\nframework = arduino"));
+        for (dir, version, uri, builder) in *installed {
+            install(&files, dir, version, *uri, builder);
+        }
+        assert_eq!(app(&files), *expected, "{option}, {installed:?}");
+    }
+}
+
+#[test]
+fn a_platform_lies_where_the_project_says() {
+    let arduino = "framework = arduino\nplatform = ";
+    for (lines, dir) in [
+        (
+            format!("{arduino}espressif32\n[platformio]\nplatforms_dir = own"),
+            "own/espressif32",
+        ),
+        (
+            format!("{arduino}espressif32\n[platformio]\ncore_dir = c"),
+            "c/platforms/espressif32",
+        ),
+        (format!("{arduino}symlink://pf/mine"), "pf/mine"),
+        (format!("{arduino}file://pf"), "pf"),
+        (format!("{arduino}pf"), "pf"),
+        (format!("{arduino}./pf"), "pf"),
+    ] {
+        let files = project(&lines);
+        install(&files, dir, "55.3.311", Some("file://pf"), PIOARDUINO);
+        let found = files.found_in("");
+        let target = &found.targets[0];
+        assert_eq!(target.firmware().unwrap().offset, 0x9_0000, "{lines}");
+        // The board of that platform.
+        let board = r#"{"build": {"mcu": "esp32s3", "f_flash": "80000000L"}}"#;
+        files.write(&format!("{dir}/boards/mine.json"), board.as_bytes());
+        let chip = files.found_in("").targets[0].chip;
+        assert_eq!(chip, Some(Chip::Esp32S3), "{lines}");
+    }
+    // A link that `pio pkg install` made.
+    let files = project(&format!("{arduino}espressif32"));
+    install(&files, "elsewhere/pf", "55.3.311", None, PIOARDUINO);
+    std::fs::remove_file(files.root().join("elsewhere/pf/.piopm")).unwrap();
+    let link = files.text(r#"{"cwd": "@/elsewhere", "spec": {"uri": "symlink://pf"}}"#);
+    files.write("core/platforms/espressif32.pio-link", link.as_bytes());
+    assert_eq!(app(&files), 0x9_0000);
+}
+
+/// Two platforms on one machine have each their own framework.
+#[test]
+fn the_framework_is_the_one_that_the_platform_asks_for() {
+    let address = "https://host/esp32-core-3.3.11.tar.xz";
+    for (wanted, expected) in [
+        (address, "framework-arduinoespressif32@src-77"),
+        ("~3.20017.0", "framework-arduinoespressif32"),
+        ("~2.0.0", "framework-arduinoespressif32"),
+    ] {
+        let files = project("platform = espressif32\nframework = arduino");
+        install(
+            &files,
+            "core/platforms/espressif32",
+            "6.13.0",
+            None,
+            OFFICIAL,
+        );
+        let json = format!(
+            r#"{{"name": "espressif32", "packages": {{"framework-arduinoespressif32":
+                {{"version": "{wanted}"}}}}}}"#
+        );
+        files.write("core/platforms/espressif32/platform.json", json.as_bytes());
+        for (dir, version, uri) in [
+            (
+                "framework-arduinoespressif32",
+                "3.20017.241212",
+                "null".to_owned(),
+            ),
+            (
+                "framework-arduinoespressif32@src-77",
+                "3.3.11",
+                format!("{address:?}"),
+            ),
+            (
+                "framework-arduinoespressif32-libs",
+                "5.5.0",
+                "null".to_owned(),
+            ),
+        ] {
+            let name = dir.split('@').next().unwrap();
+            let piopm = format!(
+                r#"{{"name": "{name}", "version": "{version}", "spec": {{"uri": {uri}}}}}"#
+            );
+            files.write(&format!("core/packages/{dir}/.piopm"), piopm.as_bytes());
+        }
+        let target = only(&files);
+        let otadata = target.region("otadata").unwrap().source.path().to_owned();
+        let dir = files.root().join("core/packages").join(expected);
+        assert_eq!(
+            otadata,
+            dir.join("tools/partitions/boot_app0.bin"),
+            "{wanted}"
+        );
+    }
+}
+
+/// pioarduino's build makes an image of the whole flash, whatever `platform` says now.
+#[test]
+fn the_builds_own_image_of_the_flash_says_where_the_program_is() {
+    let firmware: Vec<u8> = [
+        image(Chip::Esp32),
+        (0..=250_u8).cycle().take(8000).collect(),
+    ]
+    .concat();
+    for (place, expected, n_remarks) in [
+        (Some(0x9_0000), 0x9_0000, 1),
+        (Some(0x1_0000), 0x1_0000, 0),
+        // Neither of the places, and no such image: the rules of the platform.
+        (Some(0xA_0000), 0x1_0000, 0),
+        (None, 0x1_0000, 0),
+    ] {
+        let files = project("platform = espressif32\nframework = arduino");
+        files.write(".pio/build/dev/firmware.bin", &firmware);
+        if let Some(place) = place {
+            let mut whole = vec![0xFF; place];
+            whole.extend(&firmware);
+            files.write(".pio/build/dev/firmware.factory.bin", &whole);
+        }
+        let target = only(&files);
+        assert_eq!(target.firmware().unwrap().offset, expected, "{place:?}");
+        assert_eq!(target.remarks.len(), n_remarks, "{:?}", target.remarks);
+    }
+}
+
+const IDF: &str = "platform = espressif32\nframework = espidf";
+const ARGS: &str = r#"{"flash_settings": {"flash_size": "4MB"}, "flash_files": {},
+    "bootloader": {"offset": "0x1000", "file": "b"},
+    "partition-table": {"offset": "0x8000", "file": "p"}}"#;
+const JSON: &str = r#"{"PARTITION_TABLE_OFFSET": 32768, "BOOTLOADER_OFFSET_IN_FLASH": 4096,
+    "ESPTOOLPY_FLASHSIZE": "4MB", "ESP_CONSOLE_UART_BAUDRATE": 74880, "SECURE_BOOT": true}"#;
+
+/// `flasher_args.json` and `config/sdkconfig.json` are of one build; each says it alone, too.
+#[test]
+fn a_configuration_that_is_not_the_builds_any_more_is_told() {
+    let now = "CONFIG_PARTITION_TABLE_OFFSET=0xc000\nCONFIG_BOOTLOADER_OFFSET_IN_FLASH=0x1000\n\
+               CONFIG_ESPTOOLPY_FLASHSIZE=\"16MB\"\n";
+    let json = JSON.replace("true", "false");
+    for (name, text) in [
+        ("flasher_args.json", ARGS),
+        ("config/sdkconfig.json", &json),
+    ] {
+        for (ini, file) in [
+            (IDF.to_owned(), "sdkconfig.dev"),
+            (
+                format!("{IDF}\nboard_build.esp-idf.sdkconfig_path = cfg/my"),
+                "cfg/my",
+            ),
+            (IDF.to_owned(), "sdkconfig.defaults"),
+        ] {
+            let files = project(&ini);
+            files.write(&format!(".pio/build/dev/{name}"), text.as_bytes());
+            files.write(file, now.as_bytes());
+            let target = only(&files);
+            assert_eq!(target.table_offset, 0x8000, "{name}, {file}");
+            let [table, size] = target.remarks.as_slice() else {
+                panic!("{name}, {file}: {:?}", target.remarks)
+            };
+            for (remark, what) in [
+                (
+                    table,
+                    "CONFIG_PARTITION_TABLE_OFFSET in @ is 0xc000, and this build was made with 0x8000",
+                ),
+                (
+                    size,
+                    "CONFIG_ESPTOOLPY_FLASHSIZE in @ is 16MB, and this build was made with 4MB",
+                ),
+            ] {
+                let place = if file == "sdkconfig.defaults" {
+                    "sdkconfig.dev"
+                } else {
+                    file
+                };
+                let place = files.root().join(place);
+                let expected = what.replace('@', place.to_str().unwrap());
+                assert_eq!(
+                    *remark,
+                    format!("{expected}; `pio run -e dev` makes it anew")
+                );
+            }
+            // What the build was made with is told of nothing else.
+            files.write(
+                file,
+                b"CONFIG_PARTITION_TABLE_OFFSET=8000\nCONFIG_ESPTOOLPY_FLASHSIZE=\"4MB\"\n",
+            );
+            assert_eq!(only(&files).remarks, [""; 0], "{name}, {file}");
+        }
+    }
+}
+
+#[test]
+fn what_the_build_decided_is_read_wherever_it_is_written() {
+    let table = ("partitions".to_owned(), 0xa000);
+    let sdkconfig = "CONFIG_PARTITION_TABLE_OFFSET=0xa000\nCONFIG_ESPTOOLPY_MONITOR_BAUD=74880\n\
+                     CONFIG_SECURE_BOOT=y\n";
+    let json = JSON.replace("32768", "40960");
+    let extra = "board_build.cmake_extra_args = -DA=1 -DSDKCONFIG_DEFAULTS=\"none;my.defaults\"";
+    for (lines, name, text) in [
+        ("", "sdkconfig.dev", sdkconfig),
+        ("", ".pio/build/dev/config/sdkconfig.json", &json),
+        ("", "sdkconfig.defaults", sdkconfig),
+        (
+            "board_build.mcu = esp32",
+            "sdkconfig.defaults.esp32",
+            sdkconfig,
+        ),
+        (extra, "my.defaults", sdkconfig),
+    ] {
+        let files = project(&format!("{IDF}\n{lines}"));
+        files.table(
+            ".pio/build/dev/partitions.bin",
+            "app0,app,ota_0,0x90000,1M\n",
+        );
+        files.write(name, text.as_bytes());
+        let target = only(&files);
+        assert!(
+            places(&target).contains(&table),
+            "{name}: {:?}",
+            places(&target)
+        );
+        assert!(target.secure_boot, "{name}");
+        assert_eq!(target.console.baud.map(|it| it.0), Some(74880), "{name}");
+    }
+    // With Arduino alone none of them moves anything.
+    let files = project("platform = espressif32\nframework = arduino");
+    files.write("sdkconfig.dev", sdkconfig.as_bytes());
+    assert_eq!(only(&files).table_offset, 0x8000);
+}
+
+/// PlatformIO's own platform signs what sdkconfig has signed, and leaves the boot loader alone.
+#[test]
+fn with_secure_boot_the_signed_images_are_those_that_count() {
+    let secure = "CONFIG_SECURE_BOOT=y\nCONFIG_SECURE_BOOT_V2_ENABLED=y\n";
+    let signed = "CONFIG_SECURE_BOOT_BUILD_SIGNED_BINARIES=y\n";
+    let flashed = "CONFIG_SECURE_BOOT_FLASH_BOOTLOADER_DEFAULT=y\n";
+    let pioarduino = IDF.replace("espressif32", "pioarduino");
+    let plain = "firmware.bin";
+    for (ini, sdkconfig, has_bootloader, program) in [
+        (IDF, String::new(), true, plain),
+        (IDF, secure.to_owned(), false, plain),
+        (IDF, format!("{secure}{flashed}"), true, plain),
+        (
+            IDF,
+            format!("{secure}{signed}"),
+            false,
+            "firmware-signed.bin",
+        ),
+        (IDF, signed.to_owned(), true, plain),
+        (&pioarduino, format!("{secure}{signed}"), true, plain),
+    ] {
+        for has_idedata in [false, true] {
+            let files = project(ini);
+            files.write("sdkconfig.dev", sdkconfig.as_bytes());
+            for name in ["firmware-signed.bin", "bootloader-signed.bin"] {
+                files.image(&format!(".pio/build/dev/{name}"), Chip::Esp32);
+            }
+            if has_idedata {
+                let bootloader = if has_bootloader {
+                    r#"{"offset": "0x1000", "path": "@/.pio/build/dev/bootloader.bin"},"#
+                } else {
+                    ""
+                };
+                let text = format!(
+                    r#"{{"prog_path": "@/.pio/build/dev/firmware.elf", "extra": {{"application_offset":
+                        "0x10000", "flash_images": [{bootloader} {{"offset": 32768, "path":
+                        "@/.pio/build/dev/partitions.bin"}}, {{"offset": 3145728, "path": "@/x"}}]}}}}"#
+                );
+                files.write(".pio/build/dev/idedata.json", files.text(&text).as_bytes());
+            }
+            let target = only(&files);
+            let firmware = target.firmware().unwrap().source.path();
+            assert!(firmware.ends_with(program), "{sdkconfig}: {firmware:?}");
+            let bootloader = target.region("bootloader");
+            assert_eq!(
+                bootloader.is_some(),
+                has_bootloader,
+                "{sdkconfig} {has_idedata}"
+            );
+            let is_told = |it: &String| it.starts_with("the boot loader is left out");
+            let told = target.remarks.iter().any(is_told);
+            assert_eq!(told, !has_bootloader, "{:?}", target.remarks);
+            // A script wrote numbers.
+            assert_eq!(target.region("x").is_some(), has_idedata);
+            assert!(target.region("partitions").is_some());
+        }
+    }
+}
+
+/// Where the framework is not installed, a deploy says so; it leaves nothing out.
+#[test]
+fn otadata_of_the_framework_is_not_left_out_in_silence() {
+    let files = project("platform = pioarduino\nframework = arduino, espidf");
+    let otadata = only(&files).region("otadata").cloned().unwrap();
+    assert_eq!(otadata.offset, 0xe000);
+    assert!(
+        otadata
+            .source
+            .path()
+            .ends_with("tools/partitions/boot_app0.bin")
+    );
+}
+
+/// pioarduino writes down the place of the program only when it has built.
+#[test]
+fn images_that_idedata_names_count_without_the_place_of_the_program() {
+    const IMAGES: &str = r#"{"prog_path": "@/.pio/build/dev/firmware.elf", "extra": {"flash_images": [
+        {"offset": "0x1000", "path": "@/.pio/build/dev/bootloader.bin"},
+        {"offset": "0x8000", "path": "@/.pio/build/dev/partitions.bin"},
+        {"offset": "0xe000", "path": "@/boot_app0.bin"},
+        {"offset": "0x3f0000", "path": "@/certs.bin"}]}}"#;
+    const NONE: &str =
+        r#"{"prog_path": "@/.pio/build/dev/firmware.elf", "extra": {"flash_images": []}}"#;
+    for (text, has_extra) in [(IMAGES, true), (NONE, false)] {
+        let files =
+            project("platform = pioarduino\nframework = arduino\nextra_scripts = post:a.py");
+        files.write(".pio/build/dev/idedata.json", files.text(text).as_bytes());
+        let target = only(&files);
+        let mut expected = vec!["bootloader", "partitions", "otadata", "firmware"];
+        expected.extend(has_extra.then_some("certs"));
+        let found: Vec<_> = target.regions.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(found, expected);
+        assert_eq!(target.firmware().unwrap().offset, 0x9_0000);
+    }
+}
