@@ -154,6 +154,43 @@ const BOARDS: [Row; 24] = [
     ("megaatmega1280",        &M1280, V1,  57_600, 126_976),
 ];
 
+/// Boards whose programs another protocol than STK500 brings, by the names of PlatformIO and Arduino.
+const OTHERS: [(&str, &str); 24] = [
+    ("leonardo", "avr109"),
+    ("leonardoeth", "avr109"),
+    ("micro", "avr109"),
+    ("yun", "avr109"),
+    ("yunmini", "avr109"),
+    ("chiwawa", "avr109"),
+    ("one", "avr109"),
+    ("esplora", "avr109"),
+    ("LilyPadUSB", "avr109"),
+    ("robotControl", "avr109"),
+    ("robotMotor", "avr109"),
+    ("circuitplay32u4cat", "avr109"),
+    ("circuitplay_classic", "avr109"),
+    ("feather32u4", "avr109"),
+    ("itsybitsy32u4_5V", "avr109"),
+    ("sparkfun_promicro16", "avr109"),
+    ("sparkfun_promicro8", "avr109"),
+    ("promicro", "avr109"),
+    ("gemma", "usbtiny"),
+    ("trinket3", "usbtiny"),
+    ("trinket5", "usbtiny"),
+    ("digispark-tiny", "micronucleus"),
+    ("teensy2", "teensy-gui"),
+    ("teensy2pp", "teensy-gui"),
+];
+
+/// What brings a program to a board that has no boot loader with STK500, as far as that is known.
+#[must_use]
+pub fn other_protocol(board: &str) -> Option<&'static str> {
+    let mut others = OTHERS.iter();
+    others
+        .find(|(name, _)| *name == board)
+        .map(|(_, protocol)| *protocol)
+}
+
 /// What the menu entry "Processor" of an Arduino board is without a choice, for boards that have one.
 const PROCESSORS: [(&str, &str); 8] = [
     ("nano", "atmega328"),

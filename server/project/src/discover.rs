@@ -77,6 +77,8 @@ pub struct Discovery {
     foreign: Vec<String>,
     /// Where these are.
     foreign_places: Vec<PathBuf>,
+    /// The one of them that its tool would choose (`default_envs`).
+    default_foreign: Option<String>,
     /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
     /// project below one with targets of its own.
     not_default: Vec<String>,
@@ -445,6 +447,9 @@ impl Discovery {
         let room = MAX_PASSED.saturating_sub(self.foreign.len());
         let foreign = inner.foreign.into_iter().take(room);
         self.foreign_places.extend(inner.foreign_places);
+        if !is_below {
+            self.default_foreign = inner.default_foreign;
+        }
         self.foreign.extend(foreign.map(|what| {
             if is_below {
                 format!("{what} (in {place})")

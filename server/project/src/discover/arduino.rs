@@ -7,7 +7,7 @@ mod sketch_yaml;
 
 use std::path::{Path, PathBuf};
 
-use fbuild_chip::avr::AvrBoard;
+use fbuild_chip::avr::{AvrBoard, other_protocol};
 use md5::{Digest, Md5};
 
 use super::environment::Environment;
@@ -103,7 +103,17 @@ fn add_foreign(dir: &Path, board: &str, look: &Look, found: &mut Discovery) {
     let architecture = parts.nth(1).filter(|it| *it != ARCHITECTURE);
     let program = entries.iter().find(|entry| is_program(&entry.name));
     if let (Some(program), Some(architecture)) = (program, architecture) {
-        found.pass_foreign(&program.path, board, architecture);
+        let what_for = with_protocol(architecture, board);
+        found.pass_foreign(&program.path, board, &what_for);
+    }
+}
+
+/// An architecture, and why a board of it is not deployed to.
+fn with_protocol(architecture: &str, board: &str) -> String {
+    let name = board.split(['.', ':']).nth(2).unwrap_or_default();
+    match other_protocol(name).filter(|_| architecture == "avr") {
+        Some(protocol) => format!("{architecture} (board {name}, programmed by {protocol})"),
+        None => architecture.to_owned(),
     }
 }
 
@@ -274,7 +284,8 @@ impl Build<'_> {
         if architecture != Some(ARCHITECTURE) && (chip.is_none() || architecture == Some("esp8266"))
         {
             let what_for = architecture.unwrap_or("no ESP32");
-            return found.pass_foreign(&firmware, &self.name, what_for);
+            let what_for = with_protocol(what_for, self.board);
+            return found.pass_foreign(&firmware, &self.name, &what_for);
         }
         let mut target = Target::new(
             format!("arduino:{}", self.name),

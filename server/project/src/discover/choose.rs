@@ -26,11 +26,15 @@ impl Discovery {
     pub fn default_target(&self) -> Result<&Target, InputError> {
         let wanted = |target: &&Target| !self.not_default.contains(&target.name);
         let by_tool: Vec<_> = self.targets.iter().filter(wanted).collect();
-        if by_tool.is_empty()
-            && !self.targets.is_empty()
-            && let Some(unbuilt) = self.default_unbuilt().next()
-        {
-            return Err(self.default_is_missing(unbuilt));
+        if by_tool.is_empty() && !self.targets.is_empty() {
+            if let Some(unbuilt) = self.default_unbuilt().next() {
+                return Err(self.default_is_missing(unbuilt));
+            }
+            if let Some(foreign) = &self.default_foreign {
+                let names = self.names();
+                let what = format!("{foreign}, and is the default; there are {names}");
+                return Err(InputError::new("no-target", what, Way::ChooseTarget));
+            }
         }
         let candidates = if by_tool.is_empty() {
             self.targets.iter().collect()
@@ -97,15 +101,19 @@ impl Discovery {
 
     /// Others are built, and deploying one of them is nobody's default.
     fn default_is_missing(&self, unbuilt: &Unbuilt) -> InputError {
-        let names = self.targets.iter().map(|target| target.name.as_str());
-        let names: Vec<_> = names.collect();
+        let names = self.names();
         let what = format!(
-            "{} is the default and is not built; there are {}",
-            unbuilt.name,
-            names.join(", ")
+            "{} is the default and is not built; there are {names}",
+            unbuilt.name
         );
         let remedy = Remedy::from(format!("Build it: {}; or ", unbuilt.build_hint));
         InputError::new("no-target", what, remedy.way(Way::ChooseTarget))
+    }
+
+    /// Names of the targets, as a list.
+    fn names(&self) -> String {
+        let names = self.targets.iter().map(|target| target.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// What can be built and is not: the one of this name; without a name the only one, where there is
@@ -139,11 +147,7 @@ impl Discovery {
             let remedy = ELSEWHERE;
             return InputError::new("unknown-target", foreign.clone(), remedy);
         }
-        let names: Vec<_> = self
-            .targets
-            .iter()
-            .map(|target| target.name.as_str())
-            .collect();
+        let names = self.names();
         let remedy = match unbuilt {
             Some(unbuilt) => format!(
                 "It has not been built ({} is missing): {}",
@@ -152,7 +156,7 @@ impl Discovery {
             )
             .into(),
             None if names.is_empty() => self.nothing_found().remedy().clone(),
-            None => Remedy::from(format!("Known: {}.", names.join(", "))),
+            None => Remedy::from(format!("Known: {names}.")),
         };
         let what = format!("there is no target '{name}'");
         InputError::new("unknown-target", what, remedy)
@@ -162,7 +166,13 @@ impl Discovery {
         if let Some(problem) = self.problems.first() {
             return problem.clone();
         }
+        let others = self.foreign.join(", ");
         let remedy = match self.unbuilt.first() {
+            Some(unbuilt) if !others.is_empty() => format!(
+                "Build {}: {}; what is for another chip is deployed with the tool that built it",
+                unbuilt.name, unbuilt.build_hint
+            )
+            .into(),
             Some(unbuilt) => format!("Build it first: {}", unbuilt.build_hint).into(),
             None if self.root.is_file() => {
                 Remedy::from("This is a file: use the project's directory, or ").way(Way::NameFiles)
@@ -184,9 +194,8 @@ impl Discovery {
             return InputError::new(
                 "no-target",
                 format!(
-                    "nothing to deploy was found in {}: {}",
-                    self.root.display(),
-                    self.foreign.join(", ")
+                    "nothing to deploy was found in {}: {others}",
+                    self.root.display()
                 ),
                 ELSEWHERE,
             );
@@ -218,8 +227,14 @@ impl Discovery {
                 .map(|u| u.looked_for.display().to_string());
             places.collect::<Vec<_>>().join(", ")
         };
+        let others = if others.is_empty() {
+            others
+        } else {
+            let names: Vec<_> = self.unbuilt.iter().map(|it| it.name.as_str()).collect();
+            format!(": {others}; not built: {}", names.join(", "))
+        };
         let what = format!(
-            "nothing to deploy was found in {}; looked for {looked_for}",
+            "nothing to deploy was found in {}{others}; looked for {looked_for}",
             self.root.display()
         );
         InputError::new("no-target", what, remedy)

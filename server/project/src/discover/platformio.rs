@@ -134,6 +134,9 @@ impl Project<'_> {
                 platform => avr::named_with_board(config, env, platform)?,
             };
             found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), &what_for);
+            if self.defaults.iter().any(|default| default == env) {
+                found.default_foreign = found.foreign.last().cloned();
+            }
             return Ok(());
         }
         let name = format!("platformio:{env}");

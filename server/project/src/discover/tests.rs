@@ -144,7 +144,8 @@ fn a_project_that_was_not_built_says_how_to_build_it() {
     assert_eq!(error.code(), "no-target");
     assert_eq!(
         error.remedy().to_string(),
-        "Build it first: pio run -e esp32dev"
+        "Build platformio:esp32dev: pio run -e esp32dev; what is for another chip is deployed with the tool \
+         that built it"
     );
     let error = found.target("platformio:esp32dev").unwrap_err();
     assert!(
@@ -154,6 +155,20 @@ fn a_project_that_was_not_built_says_how_to_build_it() {
             .ends_with("firmware.bin is missing): pio run -e esp32dev"),
         "{error:?}"
     );
+}
+
+/// One is built and for another chip, and the other one is not built: each is told for what it is.
+#[test]
+fn what_is_not_built_and_what_is_for_another_chip_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let ini = "[env:dev]\nplatform = espressif32\n[env:d1]\nplatform = espressif8266\n";
+    std::fs::write(dir.path().join("platformio.ini"), ini).unwrap();
+    let built = dir.path().join(".pio/build/d1");
+    std::fs::create_dir_all(&built).unwrap();
+    std::fs::write(built.join("firmware.bin"), "x").unwrap();
+    let said = found(&dir).default_target().unwrap_err().to_string();
+    let expected = ": env:d1 is for espressif8266; not built: platformio:dev; looked for ";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]
@@ -186,7 +201,7 @@ fn a_build_for_a_chip_that_is_not_deployed_to_says_which_it_is_for() {
     let hex = [("a.ino", ""), ("build/arduino.avr.leonardo/a.ino.hex", "")];
     assert_eq!(
         foreign(&hex, "arduino.avr.leonardo"),
-        "arduino.avr.leonardo is for avr"
+        "arduino.avr.leonardo is for avr (board leonardo, programmed by avr109)"
     );
     let crate_for_arm = [
         ("Cargo.toml", "[package]\nname = \"x\"\n"),

@@ -3,9 +3,10 @@
 //!
 //! Source: PlatformIO's platform-atmelavr 5.1, `builder/main.py` and its boards.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use fbuild_chip::avr::{AvrBoard, Part, Protocol};
+use fbuild_chip::avr::{AvrBoard, Part, Protocol, other_protocol};
 
 use super::ota::is_host;
 use super::{Board, Env, console};
@@ -24,18 +25,31 @@ fn is_avr(platform: &str) -> bool {
     platform.to_lowercase().contains("atmelavr")
 }
 
-/// A platform that is not deployed to, with the board, where that is what decides it.
+/// A platform that is not deployed to, with what decides that.
 pub(super) fn named_with_board(
     config: &ProjectConfig<'_>,
     env: &str,
     platform: &str,
 ) -> Result<String, ConfigProblem> {
     let board = Board::of_env(config, env)?;
-    Ok(match board.name() {
-        "" => platform.to_owned(),
-        board if is_avr(platform) => format!("{platform} (board {board})"),
-        _ => platform.to_owned(),
-    })
+    if board.name().is_empty() || !is_avr(platform) {
+        return Ok(platform.to_owned());
+    }
+    let section = format!("env:{env}");
+    let mut why = format!("board {}", board.name());
+    let chosen = config.text(&section, "upload_protocol")?;
+    if let Some(chosen) = chosen.filter(|name| Protocol::named(name).is_none()) {
+        let shown = config.shown(&section, "upload_protocol");
+        let _ = write!(why, ", upload_protocol {}", shown.unwrap_or(chosen));
+    } else if let Some(usual) = board
+        .value("upload.protocol")?
+        .or_else(|| other_protocol(board.name()).map(str::to_owned))
+        .filter(|name| Protocol::named(name).is_none())
+    {
+        let shown = config.shown(&section, "board_upload.protocol");
+        let _ = write!(why, ", programmed by {}", shown.unwrap_or(usual));
+    }
+    Ok(format!("{platform} ({why})"))
 }
 
 impl Env<'_> {

@@ -32,8 +32,60 @@ fn a_programmer_is_no_boot_loader() {
         let files = project("uno", &format!("upload_protocol = {protocol}\n"));
         let found = files.found_in("");
         assert_eq!(names(&found), [""; 0]);
-        assert_eq!(found.foreign, ["env:it is for atmelavr (board uno)"]);
+        let expected = format!("env:it is for atmelavr (board uno, upload_protocol {protocol})");
+        assert_eq!(found.foreign, [expected]);
     }
+}
+
+#[test]
+fn a_board_without_such_a_boot_loader_is_told_with_what_programs_it() {
+    for (board, file, expected) in [
+        ("leonardo", None, "board leonardo, programmed by avr109"),
+        ("trinket5", None, "board trinket5, programmed by usbtiny"),
+        ("mine", None, "board mine"),
+        (
+            "mine",
+            Some(r#"{"build": {"mcu": "atmega32u4"}, "upload": {"protocol": "avr910"}}"#),
+            "board mine, programmed by avr910",
+        ),
+    ] {
+        let files = project(board, "");
+        if let Some(file) = file {
+            let place = format!("core/platforms/atmelavr/boards/{board}.json");
+            files.write(&place, file.as_bytes());
+            let described = r#"{"name": "atmelavr", "version": "5.1.0"}"#;
+            files.write(
+                "core/platforms/atmelavr/platform.json",
+                described.as_bytes(),
+            );
+        }
+        let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
+        assert_eq!(
+            found.foreign,
+            [format!("env:it is for atmelavr ({expected})")]
+        );
+    }
+}
+
+#[test]
+fn a_board_of_the_platform_is_as_its_file_says() {
+    let files = project("mine", "");
+    for (name, text) in [
+        (
+            "boards/mine.json",
+            r#"{"build": {"mcu": "atmega1284p"}, "upload": {"protocol": "arduino", "speed": 57600,
+                "maximum_size": 130048}}"#,
+        ),
+        (
+            "platform.json",
+            r#"{"name": "atmelavr", "version": "5.1.0"}"#,
+        ),
+    ] {
+        files.write(&format!("core/platforms/atmelavr/{name}"), text.as_bytes());
+    }
+    let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
+    let board = found.targets[0].avr.unwrap();
+    assert_eq!((board.part.name, board.baud), ("atmega1284p", 57_600));
 }
 
 #[test]

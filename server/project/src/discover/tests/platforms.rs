@@ -391,6 +391,23 @@ fn with_secure_boot_the_signed_images_are_those_that_count() {
     }
 }
 
+#[test]
+fn the_default_for_another_chip_is_no_reason_to_deploy_what_is_there() {
+    let dev = "platform = espressif32\nframework = arduino";
+    let files = project(&format!(
+        "{dev}\n[env:d1]\nplatform = espressif8266\n[platformio]\ndefault_envs = d1"
+    ));
+    let found = files.found_in("");
+    let error = found.default_target().unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "env:d1 is for espressif8266, and is the default; there are platformio:dev"
+        ),
+        "{error}"
+    );
+    assert_eq!(found.target("dev").unwrap().name, "platformio:dev");
+}
+
 /// Where the framework is not installed, a deploy says so; it leaves nothing out.
 #[test]
 fn otadata_of_the_framework_is_not_left_out_in_silence() {
