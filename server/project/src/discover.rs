@@ -206,7 +206,11 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     make_names_unique(&mut found.targets);
     for target in &mut found.targets {
-        let remarks = [misplaced_table(target), files_elsewhere(target)];
+        let remarks = [
+            misplaced_table(target),
+            files_elsewhere(target),
+            unfinished(target),
+        ];
         target.remarks.extend(remarks.into_iter().flatten());
         for remark in &mut target.remarks {
             *remark = plain::line(remark).into_owned();
@@ -239,6 +243,20 @@ fn misplaced_table(target: &Target) -> Option<String> {
             region.offset,
             first.label,
             first.offset
+        )
+    })
+}
+
+/// Every tool makes the image from the ELF file; one that is older was made from another.
+fn unfinished(target: &Target) -> Option<String> {
+    let program = target.firmware()?.source.path();
+    let elf = program.with_extension("elf");
+    let (made, linked) = (modified(program)?, modified(&elf)?);
+    (linked > made + AT_ONCE).then(|| {
+        format!(
+            "{} is newer than {}, which is deployed: the build did not end, or was made elsewhere",
+            elf.display(),
+            program.display()
         )
     })
 }

@@ -64,6 +64,11 @@ pub(super) fn newer_than(program: &Path, look: &Look) -> Option<PathBuf> {
 pub(super) fn older_program(target: &Target, named_by: &str, look: &Look) -> Option<String> {
     let program = target.firmware()?.source.path();
     let newer = newer_than(program, look)?;
+    // One of two apps that are deployed together is no leftover.
+    let mut sources = target.regions.iter().map(|region| region.source.path());
+    if sources.any(|source| source == newer) {
+        return None;
+    }
     Some(format!(
         "{} is newer than {}, which {named_by} names and which is deployed",
         newer.display(),

@@ -213,3 +213,19 @@ fn what_two_places_of_a_build_say_differently_is_told() {
         assert!(told.starts_with(expected) && !told.contains('\n'), "{told}");
     }
 }
+
+/// The second app is deployed, too, and is no program that a rename left behind.
+#[test]
+fn two_apps_of_one_build_are_both_deployed_and_neither_is_told() {
+    let args = r#"{"flash_files": {"0x10000": "app.bin", "0x110000": "other.bin"},
+        "app": {"offset": "0x10000", "file": "app.bin"}, "extra_esptool_args": {"chip": "esp32"}}"#;
+    let files = Files::new(&[("build/flasher_args.json", args), ("CMakeLists.txt", "")]);
+    files.image("build/app.bin", fbuild_chip::Chip::Esp32);
+    files.image("build/other.bin", fbuild_chip::Chip::Esp32S3);
+    let old = files.root().join("build/app.bin");
+    let file = std::fs::File::options().write(true).open(old).unwrap();
+    let then = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    file.set_modified(then).unwrap();
+    let target = only(&files, "");
+    assert_eq!((target.regions.len(), target.remarks.len()), (2, 0));
+}

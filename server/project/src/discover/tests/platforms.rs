@@ -1,5 +1,7 @@
 //! PlatformIO: which platform is meant, and what its build left behind.
 
+use std::time::{Duration, SystemTime};
+
 use fbuild_chip::Chip;
 
 use super::files::{Files, image};
@@ -330,6 +332,23 @@ fn what_the_build_decided_is_read_wherever_it_is_written() {
     let files = project("platform = espressif32\nframework = arduino");
     files.write("sdkconfig.dev", sdkconfig.as_bytes());
     assert_eq!(only(&files).table_offset, 0x8000);
+}
+
+/// Linked, and not made into an image.
+#[test]
+fn an_elf_file_that_is_newer_than_its_image_is_told() {
+    let files = project("platform = espressif32\nframework = arduino");
+    files.write(".pio/build/dev/firmware.elf", b"");
+    assert_eq!(only(&files).remarks, [""; 0]);
+    let path = files.root().join(".pio/build/dev/firmware.elf");
+    let elf = std::fs::File::options().write(true).open(path).unwrap();
+    elf.set_modified(SystemTime::now() + Duration::from_hours(1))
+        .unwrap();
+    let remarks = only(&files).remarks;
+    assert!(
+        remarks[0].contains("firmware.elf is newer than"),
+        "{remarks:?}"
+    );
 }
 
 /// PlatformIO's own platform signs what sdkconfig has signed, and leaves the boot loader alone.
