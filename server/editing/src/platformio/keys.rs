@@ -116,7 +116,8 @@ static KEYS: &[Key] = &[
     ),
     key(
         "board_upload.offset_address",
-        "Where the app goes (0x10000). The partition table does not change this.",
+        "Where the app goes (0x10000) with PlatformIO's own platform, whatever the partition table says. \
+         pioarduino looks the slot ota_0 up in the table instead.",
         &["0x10000"],
     ),
     key(

@@ -16,7 +16,7 @@ const MAX_TOLD: usize = 200;
 ///
 /// Source: `builder` of platform-espressif32 6.13.0 and pioarduino 55.03.311, `tools/platformio-build.py`
 /// of arduino-esp32, and the boards' files.
-const OF_BOARDS: &[&str] = &[
+pub(super) const OF_BOARDS: &[&str] = &[
     "build.app_partition_name",
     "build.arduino.custom_bootloader",
     "build.arduino.ldscript",
@@ -26,12 +26,16 @@ const OF_BOARDS: &[&str] = &[
     "build.boot",
     "build.bsp",
     "build.cdc",
+    "build.chip_variant",
     "build.cmake_extra_args",
     "build.core",
     "build.embed_files",
     "build.embed_txtfiles",
-    "build.esp-idf.cmake_extra_args",
-    "build.esp-idf.preserve_source_files",
+    "build.encryption_key",
+    "build.esp-idf.extra_lf_files",
+    "build.esp-idf.ldscript",
+    "build.esp-idf.overwrite_managed_components",
+    "build.esp-idf.preserve_source_file_extension",
     "build.esp-idf.sdkconfig_path",
     "build.extra_flags",
     "build.f_boot",
@@ -50,10 +54,13 @@ const OF_BOARDS: &[&str] = &[
     "build.memory_type",
     "build.partitions",
     "build.psram_type",
+    "build.secure_boot_signing_key",
     "build.usb_product",
     "build.variant",
     "build.variants_dir",
     "build.zephyr.variant",
+    "download.speed",
+    "espidf.custom_sdkconfig",
     "upload.after_reset",
     "upload.arduino.flash_extra_images",
     "upload.arduino.tinyuf2_image",
@@ -95,6 +102,16 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         } else {
             None
         };
+        let is_of_board = is_env && option.name.starts_with("board_");
+        if is_of_board && meant.is_none() && !option.name.contains('.') {
+            let message = format!(
+                "Nothing reads '{}': options of a board begin with board_build. or board_upload.",
+                option.name
+            );
+            let (severity, code) = (Severity::Information, "misspelt-option");
+            let span = option.name_span.clone();
+            new.push(Diagnostic::new(span, severity, code, message));
+        }
         if let Some(meant) = meant {
             let span = option.name_span.clone();
             let message = format!("Nothing reads '{}': did you mean {meant}?", option.name);
@@ -121,6 +138,11 @@ fn of_board(project: &Project<'_>, path: &str) -> Option<String> {
         return None;
     }
     let (group, rest) = path.split_once('.').unwrap_or(("", path));
+    // The other beginning, or one that is missing.
+    let elsewhere = ["upload", "build"].map(|own| format!("{own}.{rest}"));
+    if let Some(meant) = elsewhere.into_iter().find(|it| it != path && known(it)) {
+        return Some(format!("board_{meant}"));
+    }
     let in_group = |wanted: &'static str| {
         let all = OF_BOARDS.iter();
         all.filter_map(move |name| name.strip_prefix(wanted)?.strip_prefix('.'))

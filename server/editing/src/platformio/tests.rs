@@ -422,3 +422,67 @@ fn no_more_is_told_of_a_huge_file_than_anybody_reads() {
     assert!(told("the rest is not shown"), "{found:?}");
     assert!(found.len() < 150, "{}", found.len());
 }
+
+#[test]
+fn options_of_a_board_that_nothing_reads_are_told() {
+    for (option, meant) in [
+        ("board_flash_size", Some("board_upload.flash_size")),
+        ("board_partitions", Some("board_build.partitions")),
+        ("board_upload.partitions", Some("board_build.partitions")),
+        (
+            "board_build.offset_address",
+            Some("board_upload.offset_address"),
+        ),
+        ("board_colour", None),
+        ("board_build.flash_mode", None),
+        ("board_debug.tool", None),
+    ] {
+        let text = format!("[env:a]\nplatform = espressif32\n{option} = x\n");
+        let found = diagnostics(&text, &Facts::default());
+        let told = found.iter().find(|it| it.code == "misspelt-option");
+        let is_told = meant.is_some() || option == "board_colour";
+        assert_eq!(told.is_some(), is_told, "{option}: {found:?}");
+        if let Some(meant) = meant {
+            assert!(
+                fixed(&text).contains(&format!("{meant} = x")),
+                "{}",
+                fixed(&text)
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_that_nobody_takes_are_told_where_they_stand() {
+    for (line, wrong) in [
+        ("board_upload.maximum_size = abc", Some("abc")),
+        ("board_upload.maximum_size = 0x140000", Some("0x140000")),
+        ("board_upload.maximum_size = 1310720", None),
+        ("board_upload.offset_address = 64K", Some("64K")),
+        ("board_upload.partition_table_offset = 0x9000", None),
+        ("board_build.f_flash = 80M", Some("80M")),
+        ("board_build.f_flash = 80000000L", None),
+        ("board_build.f_cpu = 240000000UL", None),
+        ("board_build.flash_mode = qoi", Some("qoi")),
+        ("board_build.flash_mode = opi", None),
+    ] {
+        let text = format!("[env:a]\nplatform = espressif32\n{line}\n");
+        let expected = Vec::from_iter(wrong.map(|wrong| ("bad-value", wrong)));
+        assert_eq!(check(&text), expected, "{line}");
+    }
+    // It is told of the section that has it, once for all that extend it.
+    let text = "[base]\nboard_upload.maximum_size = x\n[env]\nplatform = espressif32\nextends = base\n\
+                [env:a]\n[env:b]\n";
+    assert_eq!(check(text), [("bad-value", "x")]);
+    let other = "[env:a]\nplatform = ststm32\nboard_upload.maximum_size = x\n";
+    assert_eq!(check(other), []);
+}
+
+/// What is done with each is said where a person looks for it.
+#[test]
+fn every_option_of_a_board_has_its_row() {
+    let rows = include_str!("../../../../docs/projects.md");
+    for option in misspelt::OF_BOARDS {
+        assert!(rows.contains(&format!("`{option}`")), "no row for {option}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fbuild_project::discover::configuration::Configuration;
 use fbuild_project::discover::glob;
+use fbuild_project::discover::platformio_values::BoardValue;
 use fbuild_project::flash_size::{Sizes, conflicts, size_bytes};
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, csv};
 
@@ -73,6 +74,7 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         flash_size(project, env, &mut new);
         table_end(project, env, &mut new);
         filesystem(project, env, &mut new);
+        numbers(project, env, &mut new);
     }
     for (env, section) in project.envs() {
         build(project, env, &section.header, &mut new);
@@ -352,6 +354,46 @@ fn filesystem(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
         .fixes
         .extend(meant.map(|it| replace(format!("Change to {it}"), span, it)));
     found.push(wrong);
+}
+
+/// What the flash is read by. Source: esptool's `--flash-mode`, and the builders for `opi`.
+const FLASH_MODES: [&str; 6] = ["qio", "qout", "dio", "dout", "opi", "keep"];
+
+/// Numbers and words that the build or esptool does not take.
+fn numbers(project: &Project<'_>, env: &str, found: &mut Vec<Diagnostic>) {
+    let section = format!("env:{env}");
+    for name in project.config.option_names(&section).unwrap_or_default() {
+        let kind = name.strip_prefix("board_").and_then(BoardValue::of);
+        let is_mode = name == "board_build.flash_mode";
+        if kind.is_none() && !is_mode {
+            continue;
+        }
+        let Some((value, option)) = project.text_here(&section, name) else {
+            continue;
+        };
+        if !project.is_for_esp32(env) {
+            return;
+        }
+        let is_taken = match kind {
+            Some(kind) => kind.takes(&value),
+            None => FLASH_MODES.contains(&&*value),
+        };
+        if !is_taken {
+            let written = option.value(project.view.text);
+            let taken = kind.map_or_else(
+                || {
+                    format!(
+                        "a flash mode; esptool takes {}",
+                        FLASH_MODES[..4].join(", ")
+                    )
+                },
+                |kind| kind.taken().to_owned(),
+            );
+            let message = format!("'{written}' is not {taken}.");
+            let span = option.value_span();
+            found.push(Diagnostic::new(span, Severity::Error, "bad-value", message));
+        }
+    }
 }
 
 /// What a deploy would say about the build of an environment.
