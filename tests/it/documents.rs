@@ -194,6 +194,39 @@ fn every_configuration_in_them_parses() {
     assert!(found > 30, "only {found} blocks were found");
 }
 
+/// What others' registries are told has the version of this program, and Zed's needs these keys.
+#[test]
+fn every_package_has_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let toml = format!("version = \"{version}\"");
+    for (file, line) in [
+        (
+            "editors/vscode/package.json",
+            format!("\"version\": \"{version}\""),
+        ),
+        ("editors/zed/Cargo.toml", toml.clone()),
+        ("editors/zed/extension.toml", toml),
+        (
+            "editors/mason/package.yaml",
+            format!("fbuild-lsp@{version}"),
+        ),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.contains(&line), "{file} does not say {line}");
+    }
+    let extension = fs::read_to_string(root().join("editors/zed/extension.toml")).unwrap();
+    let extension = extension.parse::<toml::Table>().unwrap();
+    for key in ["id", "name", "version", "schema_version", "authors"] {
+        assert!(extension.contains_key(key), "{key}");
+    }
+    let server = &extension["language_servers"]["fbuild-lsp"];
+    assert!(
+        server["languages"]
+            .as_array()
+            .is_some_and(|it| !it.is_empty())
+    );
+}
+
 /// Files that links lead to are there, and so are the headings.
 #[test]
 fn every_link_in_them_leads_somewhere() {

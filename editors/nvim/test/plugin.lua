@@ -57,6 +57,24 @@ test('nothing but commands is loaded at the start', function()
   equal(';2', loaded)
 end)
 
+test('a package manager that clones the repository has all of it, as the documents say', function()
+  local page = assert(io.open(t.repository .. '/docs/editors.md')):read('*a')
+  local spec = assert(page:match('With lazy.nvim.-```lua\n(.-)```'))
+  local said = t.run(
+    vim.env.FBUILD_NVIM,
+    '--clean',
+    '--headless',
+    '-c',
+    ('lua local spec = %s; spec.config({ dir = %q })'):format(spec:gsub('%s+', ' '), t.repository),
+    '-c',
+    "lua io.stdout:write(vim.fn.exists(':FbuildDeploy'), tostring(vim.lsp.is_enabled('fbuild_lsp')),"
+      .. ' vim.lsp.config.fbuild_lsp.filetypes[1])',
+    '-c',
+    'qall!'
+  )
+  equal('2truec', said)
+end)
+
 test('where a project begins', function()
   local folder = t.folder .. '/roots'
   for _, path in ipairs({
