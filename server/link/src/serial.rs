@@ -42,8 +42,7 @@ pub fn list() -> Vec<PortInfo> {
     let mut ports: Vec<PortInfo> = serialport::available_ports()
         .unwrap_or_default()
         .into_iter()
-        // macOS lists each port twice; the tty.* twin blocks on open until a carrier comes.
-        .filter(|port| !port.port_name.starts_with("/dev/tty."))
+        .filter(|port| !blocks_on_open(&port.port_name))
         .map(|port| PortInfo {
             name: port.port_name,
             usb: match port.port_type {
@@ -142,13 +141,22 @@ impl Drop for SerialLink {
     }
 }
 
+/// macOS lists each port twice; the tty.* twin blocks on open until a carrier comes.
+fn blocks_on_open(name: &str) -> bool {
+    name.starts_with("/dev/tty.")
+}
+
 /// A name for the port that is the same for every way of writing it: `/dev/serial/by-id/…` and the
 /// like are links to the listed name, macOS has two names for each port, and Windows takes `com5` and
 /// `\\.\COM5` for `COM5`.
 #[must_use]
 pub fn identity(port: &str) -> String {
-    if cfg!(windows) {
-        return windows_identity(port);
+    identity_on(cfg!(windows), port)
+}
+
+fn identity_on(is_windows: bool, port: &str) -> String {
+    if is_windows {
+        return port.trim_start_matches(r"\\.\").to_ascii_uppercase();
     }
     let canonical = std::fs::canonicalize(port).ok();
     let path = canonical.as_deref().and_then(std::path::Path::to_str);
@@ -157,10 +165,6 @@ pub fn identity(port: &str) -> String {
         Some(name) => format!("/dev/cu.{name}"),
         None => path.to_owned(),
     }
-}
-
-fn windows_identity(port: &str) -> String {
-    port.trim_start_matches(r"\\.\").to_ascii_uppercase()
 }
 
 fn same_port(listed: &str, asked: &str) -> bool {
@@ -210,9 +214,7 @@ fn open_error(name: &str, error: &serialport::Error) -> OpenError {
         serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             OpenError::Permission { port }
         }
-        // serialport 4.10 says so on Unix of a port that is locked, on Windows of one that is not
-        // there and of one that another program holds ("access denied", in the system's language).
-        serialport::ErrorKind::NoDevice if cfg!(unix) || is_listed(name) => {
+        serialport::ErrorKind::NoDevice if is_held(cfg!(windows), || is_listed(name)) => {
             let holders = holders(name);
             OpenError::Busy { port, holders }
         }
@@ -233,6 +235,12 @@ fn open_error(name: &str, error: &serialport::Error) -> OpenError {
             },
         },
     }
+}
+
+/// What "no device" means. serialport 4.10 says it on Unix of a port that is locked, on Windows of one
+/// that is not there and of one that another program holds ("access denied", in the system's language).
+fn is_held(is_windows: bool, is_listed: impl FnOnce() -> bool) -> bool {
+    !is_windows || is_listed()
 }
 
 fn is_listed(name: &str) -> bool {
@@ -377,11 +385,28 @@ mod tests {
     fn a_port_is_the_same_by_its_other_names() {
         assert!(same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem1"));
         assert!(!same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem12"));
-        assert_eq!(same_port("COM5", "com5"), cfg!(windows));
-        assert_eq!(same_port("COM5", r"\\.\COM5"), cfg!(windows));
-        for name in ["COM5", "com5", r"\\.\COM5", r"\\.\com5"] {
-            assert_eq!(windows_identity(name), "COM5");
+        // Windows needs the prefix for numbers above 9; serialport writes it where it is not there.
+        for name in ["COM12", "com12", r"\\.\COM12", r"\\.\com12"] {
+            assert_eq!(identity_on(true, name), "COM12");
+            assert_eq!(identity_on(false, name), name, "a file of that name");
         }
+        assert_ne!(identity_on(true, "COM1"), identity_on(true, "COM12"));
+    }
+
+    #[test]
+    fn of_the_two_names_on_macos_the_one_that_does_not_block_is_listed() {
+        assert!(blocks_on_open("/dev/tty.usbserial-0001"));
+        for name in ["/dev/cu.usbserial-0001", "/dev/ttyUSB0", "COM12"] {
+            assert!(!blocks_on_open(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_no_device_means_depends_on_the_system() {
+        let unlisted = || false;
+        assert!(is_held(false, unlisted), "Unix says so of a locked port");
+        assert!(!is_held(true, unlisted), "on Windows it is not there");
+        assert!(is_held(true, || true), "there, and not to be had");
     }
 
     #[cfg(target_os = "linux")]

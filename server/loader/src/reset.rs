@@ -71,6 +71,11 @@ const LONG_MS: u64 = 550;
 /// The strategies to cycle through for the adapter behind `link`.
 #[must_use]
 pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
+    strategies_on(cfg!(windows), link)
+}
+
+/// Windows' drivers cannot set both lines in one request.
+fn strategies_on(is_windows: bool, link: &dyn Link) -> &'static [Strategy] {
     const CLASSIC: &[Strategy] = &[
         Strategy::Classic { hold_ms: SHORT_MS },
         Strategy::Classic { hold_ms: LONG_MS },
@@ -86,7 +91,7 @@ pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
         .is_some_and(fbuild_link::UsbId::is_serial_jtag)
     {
         &[Strategy::UsbSerialJtag]
-    } else if cfg!(windows) || link.lines_are_apart() {
+    } else if is_windows || link.lines_are_apart() {
         CLASSIC
     } else {
         UNIX
@@ -253,6 +258,32 @@ mod tests {
         let mut changes = std::mem::take(&mut lamps.lock().unwrap().0);
         changes.dedup_by_key(|(_, dtr, rts)| (*dtr, *rts));
         changes
+    }
+
+    #[test]
+    fn both_lines_at_once_are_tried_first_where_the_system_can_set_them() {
+        let first = |is_windows, vid, pid| {
+            let usb_id = UsbId {
+                vid,
+                pid,
+                ..UsbId::default()
+            };
+            let device = Arc::new(Mutex::new(Lamps::default()));
+            let link = MemoryLink::new("", device, Time::Accounted).with_usb_id(usb_id);
+            strategies_on(is_windows, &link)[0]
+        };
+        assert!(matches!(
+            first(false, 0x10C4, 0xEA60),
+            Strategy::Tight { .. }
+        ));
+        assert!(matches!(
+            first(true, 0x10C4, 0xEA60),
+            Strategy::Classic { .. }
+        ));
+        for is_windows in [true, false] {
+            let own_usb = first(is_windows, ESPRESSIF_VID, USB_SERIAL_JTAG_PID);
+            assert!(matches!(own_usb, Strategy::UsbSerialJtag));
+        }
     }
 
     #[test]
