@@ -104,20 +104,37 @@ def draw(rows, columns):
     return "\n".join(out)
 
 
+def shortened(rows):
+    """Of what the monitor shows, the crash; "..." is where something is left out."""
+    short = []
+    for row in rows:
+        text = "".join(part for part, _ in row)
+        if text.startswith(("Guru", "--- ")) and "addresses by" not in text:
+            short.append(row)
+        elif not short or short[-1] != line("...", "blue"):
+            short.append(line("...", "blue"))
+    return short
+
+
 def main():
     binary = pathlib.Path(sys.argv[1]).resolve()
     root = pathlib.Path(__file__).resolve().parent.parent
+    panics = root / "tests/panics"
     port = "'sim:board.bin?time=real'"
     with tempfile.TemporaryDirectory() as folder:
         make = f"python3 {root}/tests/example/make.py"
         subprocess.run(f"{make} --out app/build", shell=True, check=True, cwd=folder)
+        subprocess.run(f"cp {panics}/elf/clock-o0.elf clock.elf && cp {panics}/src/clock/main/main.c clock.c",
+                       shell=True, check=True, cwd=folder)
         story = [
             ("# A blank board:", None),
             (f"fbuild-lsp deploy app --port {port}", None),
             ("# Edit a string, build:", f"{make} --greeting 'Hello again!' --out app/build"),
-            (f"fbuild-lsp plan app --port {port}", None),
             (f"fbuild-lsp deploy app --port {port}", None),
-            (f"fbuild-lsp deploy app --port {port}", None),
+            ("# A program that crashes (tests/panics; the simulated board prints what it printed):", None),
+            ("fbuild-lsp monitor --reset --port 'sim:board.bin?crash=loadprohibited' --elf clock.elf --fail panic", None),
+            ("# Its lines:", None),
+            ("sed -n '11p;17p' clock.c", None),
         ]
         rows = []
         for shown, hidden in story:
@@ -126,9 +143,10 @@ def main():
                 if hidden:
                     subprocess.run(hidden, shell=True, check=True, cwd=folder)
                 continue
-            typed = shown.replace("'", "").replace("?time=real", "")
+            typed = shown.replace(port, "sim:board.bin")
             rows.append(line("$ ", "green", True) + line(typed, bold=True))
-            rows += run(shown, folder, binary.parent)
+            screen = run(shown, folder, binary.parent)
+            rows += shortened(screen) if "monitor" in shown else screen
             rows.append(line(""))
         (root / "docs/session.svg").write_text(draw(rows[:-1], COLUMNS))
 
