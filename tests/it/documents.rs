@@ -25,7 +25,7 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("tests/", "tests/run"),
     ("cargo install --locked --path server/lsp", "needs minutes"),
     ("fbuild-lsp deploy --port espota://", "over_the_air.rs"),
-    ("pipx ", "tests/wheel, with other tools"),
+    ("pipx ", "tests/release, with other tools"),
     ("npm ci", "tests/vscode"),
     ("npm run package", "tests/vscode"),
 ];

@@ -69,6 +69,7 @@ export class CodeServer {
       XDG_CONFIG_HOME: path.join(home, "config"),
       XDG_DATA_HOME: path.join(home, "data"),
       XDG_STATE_HOME: path.join(home, "state"),
+      PATH: withoutRust(process.env["PATH"]),
       EXTENSIONS_GALLERY: '{"serviceUrl":""}',
       ...options.environment,
     };
@@ -130,6 +131,15 @@ export class CodeServer {
     }
     fs.rmSync(this.home, { recursive: true, force: true, maxRetries: 10 });
   }
+}
+
+/** Nobody who installs the extension needs rustup and what it brings. */
+function withoutRust(folders = ""): string {
+  const hasRust = (folder: string) => fs.existsSync(path.join(folder, "rustup"));
+  return folders
+    .split(path.delimiter)
+    .filter((folder) => !hasRust(folder))
+    .join(path.delimiter);
 }
 
 /** Where tests/vscode installed it. */
