@@ -248,10 +248,14 @@ fn add_build(
 /// Adds the builds that settings, profiles and presets name.
 fn add_named(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
     let named = named::directories(root, environment, look);
-    for named::Named { dir, by } in named.dirs {
+    for named::Named { dir, of, by } in named.dirs {
         let is_new = !found.knows(&dir);
-        if is_new {
+        if is_new && of == root {
             add_build(root, &dir, environment, look, found);
+        } else if is_new {
+            let mut inner = Discovery::of(&of);
+            add_build(&of, &dir, environment, look, &mut inner);
+            found.take_in(&of, inner, false, true);
         }
         let is_in_it =
             |problem: &InputError| problem.path().is_some_and(|path| path.starts_with(&dir));

@@ -47,6 +47,8 @@ const MAX_INCLUDED: usize = 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) dir: PathBuf,
+    /// The project whose build it is.
+    pub(super) of: PathBuf,
     pub(super) by: PathBuf,
 }
 
@@ -87,16 +89,25 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
             continue;
         };
         presets.add(&json, &file);
-        let scope = Scope {
-            root,
-            file: &file,
-            preset: "",
-            variables: &[],
-            folders: &folders(&json, &file),
-        };
+        let folders = folders(&json, &file);
+        // What a workspace of several folders says counts in each of them.
+        let mut roots: Vec<&Path> = folders.iter().map(|(_, path)| path.as_path()).collect();
+        if roots.is_empty() {
+            roots.push(root);
+        }
         let mut texts = Vec::new();
         collect(&json, &mut texts);
-        for (is_file, text) in texts {
+        let texts = texts.into_iter();
+        for ((is_file, text), root) in
+            texts.flat_map(|text| roots.iter().map(move |root| (text, *root)))
+        {
+            let scope = Scope {
+                root,
+                file: &file,
+                preset: "",
+                variables: &[],
+                folders: &folders,
+            };
             match expand(text, &scope, environment) {
                 Some(text) => found.add(root, &text, is_file, &file),
                 None if text.contains('$') && found.unknown.len() < MAX_PLACES => {
@@ -144,6 +155,7 @@ impl AllNamed {
         if let Some(dir) = dir.filter(is_new).filter(|_| self.dirs.len() < MAX_PLACES) {
             self.dirs.push(Named {
                 dir: dir.to_owned(),
+                of: root.to_owned(),
                 by: file.to_owned(),
             });
         }
@@ -154,9 +166,8 @@ impl AllNamed {
 fn folders(json: &Value, file: &Path) -> Vec<(String, PathBuf)> {
     let folders = json.get("folders").and_then(Value::as_array);
     let folder = |folder: &Value| {
-        let path = file
-            .parent()?
-            .join(super::local_path(folder.get("path")?.as_str()?));
+        let path = super::local_path(folder.get("path")?.as_str()?);
+        let path = without_dots(&file.parent()?.join(path));
         let name = folder.get("name").and_then(Value::as_str);
         let name = name.or_else(|| path.file_name()?.to_str())?.to_owned();
         Some((name, path))

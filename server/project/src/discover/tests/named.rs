@@ -101,3 +101,20 @@ fn a_workspace_names_its_folders() {
         files.root().join("out/flasher_args.json")
     );
 }
+
+#[test]
+fn the_settings_of_a_workspace_count_in_each_of_its_folders() {
+    for path in ["${workspaceFolder}/out/a/b/c", "out/a/b/c"] {
+        let workspace = format!(
+            r#"{{"folders": [{{"path": "fw"}}, {{"path": "notes"}}], "settings": {{"idf.buildPath": "{path}"}}}}"#
+        );
+        let files = Files::new(&[
+            ("x.code-workspace", &workspace),
+            ("fw/CMakeLists.txt", ""),
+            ("fw/out/a/b/c/flasher_args.json", FLASHER_ARGS),
+        ]);
+        let found = files.found_in("");
+        assert_eq!(super::files::names(&found), ["espidf:fw/out/a/b/c"]);
+        assert_eq!(found.targets[0].root, files.root().join("fw"));
+    }
+}
