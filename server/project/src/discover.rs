@@ -167,7 +167,14 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         }
         let owner = survey.owner(&root, build);
         let mut inner = Discovery::of(owner);
-        add_build(owner, build, environment, &look, &mut inner);
+        add_build(
+            owner,
+            build,
+            &survey.projects,
+            environment,
+            &look,
+            &mut inner,
+        );
         found.take_in(owner, inner, has_own, true);
     }
     let is_all = is_alone && found.is_empty();
@@ -204,6 +211,12 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         let what = format!("it has more than {MAX_TARGETS} targets; the rest was left out");
         found.problems.push(InputError::too_much(&root, &what));
     }
+    // What one project left to another is not told.
+    found.passed.retain(|passed| {
+        let regions = found.targets.iter().flat_map(|target| &target.regions);
+        let mut taken = regions.map(|region| region.source.path());
+        taken.all(|path| path != passed.place)
+    });
     make_names_unique(&mut found.targets);
     for target in &mut found.targets {
         remarks::add(target);
@@ -227,8 +240,8 @@ fn of_project(root: &Path, survey: &Survey, environment: &Environment, look: &Lo
     platformio::find(root, survey, environment, look, &mut found);
     zephyr::find(root, look, &mut found);
     cargo::find(root, environment, look, &mut found);
-    arduino::find(root, environment, look, &mut found);
-    add_named(root, environment, look, &mut found);
+    arduino::find(root, &survey.projects, environment, look, &mut found);
+    add_named(root, &survey.projects, environment, look, &mut found);
     found
 }
 
@@ -236,25 +249,32 @@ fn of_project(root: &Path, survey: &Survey, environment: &Environment, look: &Lo
 fn add_build(
     root: &Path,
     dir: &Path,
+    projects: &[PathBuf],
     environment: &Environment,
     look: &Look,
     found: &mut Discovery,
 ) {
     espidf::add(root, dir, environment, look, found);
     zephyr::add(root, dir, look, found);
-    arduino::add(root, dir, environment, look, found);
+    arduino::add(root, dir, projects, environment, look, found);
 }
 
 /// Adds the builds that settings, profiles and presets name.
-fn add_named(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+fn add_named(
+    root: &Path,
+    projects: &[PathBuf],
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
     let named = named::directories(root, environment, look);
     for named::Named { dir, of, by } in named.dirs {
         let is_new = !found.knows(&dir);
         if is_new && of == root {
-            add_build(root, &dir, environment, look, found);
+            add_build(root, &dir, projects, environment, look, found);
         } else if is_new {
             let mut inner = Discovery::of(&of);
-            add_build(&of, &dir, environment, look, &mut inner);
+            add_build(&of, &dir, projects, environment, look, &mut inner);
             found.take_in(&of, inner, false, true);
         }
         let is_in_it =

@@ -3,6 +3,8 @@
 //! Source: arduino-cli 5994c5d3 (`getDefaultSketchBuildPath`) and the upload recipe of arduino-esp32
 //! 3.1.1: offsets are literals, and the header keeps what the build put there.
 
+mod built_for;
+mod programs;
 mod sketch_yaml;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +13,11 @@ use fbuild_chip::avr::{AvrBoard, other_protocol};
 use md5::{Digest, Md5};
 
 use super::environment::Environment;
-use super::platformio::avr;
-use super::{Discovery, Look, image_chip, loose, modified, read_table, regions, relative_name};
+use super::platformio::{avr, ota};
+use super::{Discovery, Look, image_chip, loose, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Region, Target, Tool};
+use built_for::BuiltFor;
 
 const OTADATA_OFFSET: u32 = 0xe000;
 const FIRMWARE_OFFSET: u32 = 0x1_0000;
@@ -22,73 +25,94 @@ const FIRMWARE_OFFSET: u32 = 0x1_0000;
 const SPEECH_MODELS: &str = "srmodels.bin";
 /// Architecture part of the FQBN of every ESP32 board.
 const ARCHITECTURE: &str = "esp32";
+const AVR: &str = "avr";
+/// What a person puts a board into, where no file names it.
+pub(super) const SOME_BOARD: &str = "esp32:esp32:BOARD";
 
-pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
+pub(super) fn find(
+    root: &Path,
+    projects: &[PathBuf],
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
     if !has_sketch(root, look) {
         return;
     }
     // `--output-dir build` puts everything there; exported, the directory is named by the board.
     let output = root.join("build");
-    add(root, &output, environment, look, found);
+    add(root, &output, projects, environment, look, found);
     for dir in look.subdirectories(&output, |_| true) {
-        add(root, &dir, environment, look, found);
+        add(root, &dir, projects, environment, look, found);
     }
     for dir in caches_of(root, environment) {
-        let Some(sketch) = built_sketch(&dir, look) else {
-            continue;
-        };
-        let Some(board) = board_of_build(&dir, look) else {
-            continue;
-        };
-        let build = Build {
-            root,
-            dir: &dir,
-            sketch: &sketch,
-            board: &board,
-            name: format!("{board}/cache"),
-        };
-        build.add(environment, look, found);
+        let board = built_for::built(&dir, look).map(|fqbn| built_for::without_options(&fqbn));
+        if let Some(board) = board {
+            let name = format!("{board}/cache");
+            add_programs(root, &dir, &name, &[], environment, look, found);
+        }
     }
 }
 
-/// Adds what a build directory of Arduino's holds, if it is one.
+/// Adds what a build directory of Arduino's holds, if it is one. `projects` may have the sketches that were
+/// built into it from elsewhere.
 pub(super) fn add(
     root: &Path,
     dir: &Path,
+    projects: &[PathBuf],
     environment: &Environment,
     look: &Look,
     found: &mut Discovery,
 ) {
-    let last = dir
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    let last = last.unwrap_or_default();
-    // The directory is named by the FQBN without options, with dots; any other name is a person's.
-    let is_board = last.matches('.').count() == 2;
-    let board = || {
-        if is_board {
-            last.clone()
+    let name = built_for::board_in_name(dir).unwrap_or_else(|| {
+        if dir.starts_with(root) {
+            relative_name(root, dir)
         } else {
-            board_of_build(dir, look).unwrap_or_default()
+            dir.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
         }
-    };
-    let Some(sketch) = built_sketch(dir, look) else {
-        return add_foreign(dir, &board(), look, found);
-    };
-    let board = board();
-    let name = if is_board {
-        last
-    } else {
-        relative_name(root, dir)
-    };
-    let build = Build {
-        root,
-        dir,
-        sketch: &sketch,
-        board: &board,
-        name,
-    };
-    build.add(environment, look, found);
+    });
+    add_programs(root, dir, &name, projects, environment, look, found);
+}
+
+fn add_programs(
+    root: &Path,
+    dir: &Path,
+    name: &str,
+    projects: &[PathBuf],
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
+    let programs = programs::of(root, dir, look, found);
+    let is_alone = programs.len() == 1;
+    if programs.is_empty() {
+        let board = built_for::board_in_name(dir);
+        let board = board
+            .or_else(|| built_for::built(dir, look).map(|fqbn| built_for::without_options(&fqbn)));
+        return add_foreign(dir, &board.unwrap_or_default(), look, found);
+    }
+    for program in programs {
+        let sketch = &*program.sketch;
+        let stem = sketch.strip_suffix(".ino").unwrap_or(sketch);
+        let workspace = root;
+        let root = programs::folder_of(sketch, root, projects, look);
+        let build = Build {
+            root,
+            workspace,
+            dir,
+            sketch,
+            built_for: BuiltFor::of(root, workspace, dir, program.is_hex, environment, look),
+            name: if is_alone {
+                name.to_owned()
+            } else {
+                format!("{name}/{stem}")
+            },
+        };
+        build.add(program.remark, environment, look, found);
+    }
 }
 
 /// A sketch that was built for a chip whose images are of another kind.
@@ -160,87 +184,50 @@ fn hex_digits(byte: u8) -> [char; 2] {
     })
 }
 
-/// `blink.ino`, if `dir` holds `blink.ino.bin`, or for AVR `blink.ino.hex`: of a sketch that was renamed the
-/// newer one.
-fn built_sketch(dir: &Path, look: &Look) -> Option<String> {
-    let entries = look.entries(dir);
-    let sketch = |name: &str| {
-        let ends = [".ino.bin", ".ino.hex"];
-        let stem = ends.iter().find_map(|end| name.strip_suffix(end))?;
-        Some(format!("{stem}.ino"))
-    };
-    let built = entries
-        .iter()
-        .filter_map(|entry| Some((sketch(&entry.name)?, &entry.path)));
-    let (newest, _) = built.max_by_key(|(_, path)| modified(path))?;
-    Some(newest)
-}
-
-/// FQBN of `build.options.json`, without options and with dots.
-fn board_of_build(dir: &Path, look: &Look) -> Option<String> {
-    Some(without_options(&fqbn_of_build(dir, look)?))
-}
-
-fn fqbn_of_build(dir: &Path, look: &Look) -> Option<String> {
-    let options = look.json(&dir.join("build.options.json"))?;
-    Some(options.get("fqbn")?.as_str()?.to_owned())
-}
-
-fn without_options(fqbn: &str) -> String {
-    fqbn.split(':').take(3).collect::<Vec<_>>().join(".")
-}
-
 /// A sketch that was built.
 struct Build<'b> {
+    /// The sketch's folder.
     root: &'b Path,
+    /// The folder that is opened.
+    workspace: &'b Path,
     dir: &'b Path,
     /// `blink.ino`.
     sketch: &'b str,
-    /// FQBN without options, with dots; empty where nothing says it.
-    board: &'b str,
+    built_for: BuiltFor,
     name: String,
 }
 
 impl Build<'_> {
-    /// The board, with its options where they are known.
-    fn fqbn(&self, caches: &[PathBuf], look: &Look) -> Option<String> {
-        let own = fqbn_of_build(self.dir, look);
-        // What was exported does not say the board's options; the last build of it does.
-        let built = caches.iter().filter_map(|dir| fqbn_of_build(dir, look));
-        let mut known = own.into_iter().chain(built);
-        let fqbn = known.find(|fqbn| without_options(fqbn) == self.board);
-        let is_board = self.board.matches('.').count() == 2;
-        fqbn.or_else(|| is_board.then(|| self.board.replace('.', ":")))
-    }
-
     /// A program for an AVR board, if it is one that is known.
-    fn avr(&self, program: &Path, environment: &Environment, look: &Look) -> Option<AvrBoard> {
-        let caches = caches_of(self.root, environment);
-        let board = AvrBoard::of_fqbn(&self.fqbn(&caches, look)?)?;
+    fn avr(&self, program: &Path) -> Option<AvrBoard> {
+        let board = AvrBoard::of_fqbn(self.built_for.fqbn.as_deref()?)?;
         program.is_file().then_some(board)
     }
 
     /// What follows `arduino-cli`, so that the same board is built for, into the same place.
     fn build_words(&self, environment: &Environment, look: &Look) -> Vec<String> {
-        let caches = caches_of(self.root, environment);
-        let has_options = fqbn_of_build(self.dir, look).is_some();
-        let fqbn = self.fqbn(&caches, look);
+        let BuiltFor { board, fqbn, .. } = &self.built_for;
+        let is_cache = caches_of(self.root, environment)
+            .iter()
+            .any(|dir| dir == self.dir);
         let place = relative_name(self.root, self.dir);
-        let output = if caches.iter().any(|dir| dir == self.dir) {
+        let output = if is_cache {
             vec![]
-        } else if place == format!("build/{}", self.board) {
+        } else if place == format!("build/{board}") {
             vec!["--export-binaries".to_owned()]
-        } else if has_options {
+        } else if built_for::built(self.dir, look).is_some() {
             vec!["--build-path".to_owned(), place]
         } else {
             vec!["--output-dir".to_owned(), place]
         };
-        let fqbn = fqbn.map(|fqbn| ["--fqbn".to_owned(), fqbn]);
+        let what_for = match (&self.built_for.profile, fqbn) {
+            (Some(profile), _) => ["--profile".to_owned(), profile.clone()],
+            (None, Some(fqbn)) => ["--fqbn".to_owned(), fqbn.clone()],
+            // arduino-cli builds for no board by itself.
+            (None, None) => ["--fqbn".to_owned(), SOME_BOARD.to_owned()],
+        };
         let words = std::iter::once("compile".to_owned());
-        words
-            .chain(fqbn.into_iter().flatten())
-            .chain(output)
-            .collect()
+        words.chain(what_for).chain(output).collect()
     }
 
     /// The build's own list of what goes where wins over the fixed places.
@@ -258,51 +245,66 @@ impl Build<'_> {
         target.table_offset = table.map_or(DEFAULT_TABLE_OFFSET, |table| table.offset);
     }
 
-    fn add(self, environment: &Environment, look: &Look, found: &mut Discovery) {
-        let Self {
-            root, dir, sketch, ..
-        } = self;
-        let mut parts = self.board.split('.');
+    /// A target without regions.
+    fn target(&self, program: &Path, environment: &Environment, look: &Look) -> Target {
+        let name = format!("arduino:{}", self.name);
+        let mut target = Target::new(name, Tool::Arduino, self.root, program);
+        let board = Some(&self.built_for.board).filter(|board| !board.is_empty());
+        target.env = Some(board.unwrap_or(&self.name).clone());
+        // A release has a build's files, and no sketch.
+        if has_sketch(self.root, look) {
+            target.build = self.build_words(environment, look);
+        }
+        target.inputs = vec![self.root.to_owned()];
+        target.remarks.extend(self.built_for.remark.clone());
+        let asked = sketch_yaml::connection(self.root, self.workspace, look);
+        target.port = asked.port;
+        target.console.baud = asked.monitor_baud.map(|baud| (baud, "sketch.yaml"));
+        target.remarks.extend(asked.network.map(|host| {
+            format!(
+                "sketch.yaml names a board in the network, {host}: over the air a deploy goes to the port {}",
+                ota::port(&host, &ota::Flags::default())
+            )
+        }));
+        target
+    }
+
+    fn add(
+        self,
+        remark: Option<String>,
+        environment: &Environment,
+        look: &Look,
+        found: &mut Discovery,
+    ) {
+        let Self { dir, sketch, .. } = self;
+        let board = &self.built_for.board;
+        let mut parts = board.split('.');
         let vendor = parts.next().filter(|vendor| !vendor.is_empty());
         let firmware = dir.join(format!("{sketch}.bin"));
         let bootloader = dir.join(format!("{sketch}.bootloader.bin"));
         let chip = image_chip(&firmware).or_else(|| image_chip(&bootloader));
         let architecture = parts.next();
         let program = dir.join(format!("{sketch}.hex"));
-        if let Some(board) = self.avr(&program, environment, look) {
-            let name = format!("arduino:{}", self.name);
-            let mut target = Target::new(name, Tool::Arduino, root, &program);
-            target.env = Some(self.board.to_owned());
-            if has_sketch(root, look) {
-                target.build = self.build_words(environment, look);
-            }
+        if let Some(board) = self.avr(&program) {
+            let mut target = self.target(&program, environment, look);
             avr::fill(&mut target, board, &program);
-            target.inputs = vec![root.to_owned()];
-            target.port = sketch_yaml::port(root, look);
+            target.remarks.extend(remark);
             return found.targets.push(target);
         }
         if architecture != Some(ARCHITECTURE) && (chip.is_none() || architecture == Some("esp8266"))
         {
             let what_for = architecture.unwrap_or("no ESP32");
-            let what_for = with_protocol(what_for, self.board);
-            return found.pass_foreign(&firmware, &self.name, &what_for);
+            let what_for = with_protocol(what_for, board);
+            let files = [&program, &firmware]
+                .into_iter()
+                .find(|path| path.is_file());
+            return found.pass_foreign(files.unwrap_or(&firmware), &self.name, &what_for);
         }
-        let mut target = Target::new(
-            format!("arduino:{}", self.name),
-            Tool::Arduino,
-            root,
-            &firmware,
-        );
-        let board = if self.board.is_empty() {
-            &self.name
-        } else {
-            self.board
-        };
-        target.env = Some(board.to_owned());
-        // A release has a build's files, and no sketch.
-        if has_sketch(root, look) {
-            target.build = self.build_words(environment, look);
-        }
+        let mut target = self.target(&firmware, environment, look);
+        target.remarks.extend(remark);
+        target.baud = self.built_for.upload_baud();
+        let other_size = self.built_for.other_flash_size(&bootloader);
+        target.remarks.extend(other_size);
         target.chip = chip;
         let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let table = dir.join(format!("{sketch}.partitions.bin"));
@@ -315,7 +317,7 @@ impl Build<'_> {
         // `VERSION/tools/partitions/boot_app0.bin`
         let core = otadata.ancestors().nth(3).map(|core| core.join("variants"));
         let variant =
-            core.map(|variants| variants.join(self.board.rsplit('.').next().unwrap_or_default()));
+            core.map(|variants| variants.join(board.rsplit('.').next().unwrap_or_default()));
         let models = dir.join(SPEECH_MODELS);
         let (extra, left_out) = extra_images(dir, variant.as_deref(), &table);
         if left_out.contains(&models) {
@@ -334,9 +336,8 @@ impl Build<'_> {
         self.apply_flash_args(&mut target, look);
         target.regions = regions::tidy(target.regions);
         // A table beside the sketch is used in preference to the menu's.
-        target.partitions_csv = Some(root.join("partitions.csv")).filter(|path| path.is_file());
-        target.inputs = vec![root.to_owned()];
-        target.port = sketch_yaml::port(root, look);
+        let csv = self.root.join("partitions.csv");
+        target.partitions_csv = Some(csv).filter(|path| path.is_file());
         found.targets.push(target);
     }
 }

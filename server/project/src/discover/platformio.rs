@@ -10,7 +10,7 @@ mod built;
 mod extra;
 mod file_system;
 mod idf;
-mod ota;
+pub(super) mod ota;
 mod packages;
 mod platform;
 mod settled;

@@ -142,6 +142,10 @@ impl Names {
         self.files.iter().any(|file| file == name)
     }
 
+    fn has_end(&self, end: &str) -> bool {
+        self.files.iter().any(|file| file.ends_with(end))
+    }
+
     fn has_dir(&self, name: &str) -> bool {
         self.dirs.iter().any(|dir| dir == name)
     }
@@ -151,7 +155,8 @@ impl Names {
             || self.has("project_description.json")
             || self.has("domains.yaml")
             || self.has_dir("zephyr") && dir.join("zephyr/runners.yaml").is_file()
-            || self.files.iter().any(|name| name.ends_with(".ino.bin"))
+            || self.has_end(".ino.bin")
+            || self.has_end(".ino.hex")
     }
 
     fn is_project(&self, dir: &Path) -> bool {

@@ -1,4 +1,4 @@
-//! The port and the board of `sketch.yaml`, and the board of `.vscode/arduino.json`.
+//! The board and how it is reached, as `sketch.yaml` and `.vscode/arduino.json` say it.
 //!
 //! Source: arduino-cli's documentation, "Sketch project file": `default_port`, `default_protocol`,
 //! `default_profile`, and `profiles` with a `port` and a `protocol` each.
@@ -6,40 +6,87 @@
 use std::path::Path;
 
 use crate::discover::Look;
+use crate::discover::platformio::ota;
 
-/// The serial port that the sketch asks for, of the default profile first.
-pub(super) fn port(root: &Path, look: &Look) -> Option<String> {
-    let names = ["sketch.yaml", "sketch.yml"];
-    let text = names.iter().find_map(|name| look.lines(&root.join(name)))?;
-    port_of(&text)
+const OF_ARDUINO: &str = "sketch.yaml";
+const OF_VS_CODE: &str = ".vscode/arduino.json";
+
+/// How the sketch's own tool reaches its board.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Connection {
+    /// The serial port.
+    pub(super) port: Option<String>,
+    /// The host, where it is a board in the network.
+    pub(super) network: Option<String>,
+    /// Baud rate of the monitor.
+    pub(super) monitor_baud: Option<u32>,
+}
+
+pub(super) fn connection(root: &Path, workspace: &Path, look: &Look) -> Connection {
+    let yaml = SketchYaml::read(root, look);
+    let mut connection = yaml.as_ref().map(connection_of).unwrap_or_default();
+    if connection.port.is_none() && connection.network.is_none() {
+        let port = |dir: &Path| {
+            let json = look.jsonc(&dir.join(OF_VS_CODE))?;
+            let port = json.get("port")?.as_str()?;
+            (!port.is_empty()).then(|| port.to_owned())
+        };
+        connection.port = port(root).or_else(|| port(workspace));
+    }
+    connection
 }
 
 /// What a sketch is to be compiled for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::discover) struct Board {
     pub(in crate::discover) fqbn: String,
     /// The profile that says so.
     pub(in crate::discover) profile: Option<String>,
+    /// The file that says so.
+    pub(in crate::discover) file: &'static str,
 }
 
 /// The board that the sketch asks for, in the words of arduino-cli or of VS Code's extension.
 pub(in crate::discover) fn board(root: &Path, look: &Look) -> Option<Board> {
-    let names = ["sketch.yaml", "sketch.yml"];
-    let text = names.iter().find_map(|name| look.lines(&root.join(name)));
-    text.and_then(|text| board_of(&text)).or_else(|| {
-        let json = look.jsonc(&root.join(".vscode/arduino.json"))?;
-        let said = |key: &str| json.get(key)?.as_str().filter(|text| !text.is_empty());
-        let parts = [said("board"), said("configuration")];
-        said("board")?;
-        Some(Board {
-            fqbn: parts.into_iter().flatten().collect::<Vec<_>>().join(":"),
-            profile: None,
-        })
+    let yaml = SketchYaml::read(root, look);
+    yaml.and_then(|yaml| board_of(&yaml))
+        .or_else(|| of_vs_code(root, look))
+}
+
+/// What the sketch in `root` asks for among the boards that are meant: the default, else every profile's. The
+/// folder that is opened may say it, too.
+pub(super) fn boards_for(
+    root: &Path,
+    workspace: &Path,
+    look: &Look,
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<Board> {
+    let default = board(root, look).filter(|board| is_meant(&board.fqbn));
+    if let Some(default) = default {
+        return vec![default];
+    }
+    let yaml = SketchYaml::read(root, look);
+    let mut others = yaml.map(|yaml| yaml.boards()).unwrap_or_default();
+    others.extend(of_vs_code(root, look));
+    if workspace != root {
+        others.extend(of_vs_code(workspace, look));
+    }
+    others.retain(|board| is_meant(&board.fqbn));
+    others
+}
+
+fn of_vs_code(root: &Path, look: &Look) -> Option<Board> {
+    let json = look.jsonc(&root.join(OF_VS_CODE))?;
+    let said = |key: &str| json.get(key)?.as_str().filter(|text| !text.is_empty());
+    let parts = [Some(said("board")?), said("configuration")];
+    Some(Board {
+        fqbn: parts.into_iter().flatten().collect::<Vec<_>>().join(":"),
+        profile: None,
+        file: OF_VS_CODE,
     })
 }
 
-fn board_of(text: &str) -> Option<Board> {
-    let sketch = SketchYaml::of(text);
+fn board_of(sketch: &SketchYaml) -> Option<Board> {
     // The only profile counts where nothing is said to be the default.
     let default = sketch.get(&["default_fqbn"]);
     let is_default = sketch.get(&["default_profile"]).is_none() && default.is_some();
@@ -48,6 +95,7 @@ fn board_of(text: &str) -> Option<Board> {
     Some(Board {
         fqbn: of_profile.or(default)?.to_owned(),
         profile: profile.map(str::to_owned),
+        file: OF_ARDUINO,
     })
 }
 
@@ -56,6 +104,32 @@ struct SketchYaml(Vec<(Vec<String>, String)>);
 impl SketchYaml {
     fn of(text: &str) -> Self {
         Self(pairs(text))
+    }
+
+    fn read(root: &Path, look: &Look) -> Option<Self> {
+        let names = [OF_ARDUINO, "sketch.yml"];
+        let text = names.iter().find_map(|name| look.lines(&root.join(name)))?;
+        Some(Self::of(&text))
+    }
+
+    /// What every profile is for, and the default.
+    fn boards(&self) -> Vec<Board> {
+        let board = |(at, fqbn): &(Vec<String>, String)| {
+            let at: Vec<&str> = at.iter().map(String::as_str).collect();
+            let profile = match at.as_slice() {
+                ["profiles", profile, "fqbn"] => Some((*profile).to_owned()),
+                ["default_fqbn"] => None,
+                _ => return None,
+            };
+            let fqbn = fqbn.clone();
+            let file = OF_ARDUINO;
+            Some(Board {
+                fqbn,
+                profile,
+                file,
+            })
+        };
+        self.0.iter().filter_map(board).collect()
     }
 
     fn get(&self, path: &[&str]) -> Option<&str> {
@@ -80,26 +154,39 @@ impl SketchYaml {
     }
 }
 
-fn port_of(text: &str) -> Option<String> {
-    let sketch = SketchYaml::of(text);
-    let (get, of_profile) = (
-        |path: &[&str]| sketch.get(path),
-        |key: &str| sketch.of_profile(key),
-    );
-    let protocol = of_profile("protocol").or_else(|| get(&["default_protocol"]));
-    let port = of_profile("port").or_else(|| get(&["default_port"]))?;
-    // A board in the network is updated over the air.
-    let is_serial = protocol.is_none_or(|protocol| protocol == "serial")
-        && port.parse::<std::net::IpAddr>().is_err()
-        && port.rsplit('.').next() != Some("local");
-    is_serial.then(|| port.to_owned())
+fn connection_of(sketch: &SketchYaml) -> Connection {
+    let default = |key: &str| sketch.get(&[key]);
+    let protocol = sketch
+        .of_profile("protocol")
+        .or_else(|| default("default_protocol"));
+    let port = sketch
+        .of_profile("port")
+        .or_else(|| default("default_port"));
+    let profile = sketch.profile();
+    let of_profile =
+        profile.and_then(|profile| sketch.get(&["profiles", profile, "port_config", "baudrate"]));
+    let baud = of_profile.or_else(|| sketch.get(&["default_port_config", "baudrate"]));
+    let port = port.map(str::to_owned);
+    let is_host = port.as_deref().is_some_and(ota::is_host);
+    let (port, network) = match protocol {
+        // A board in the network is updated over the air.
+        None | Some("serial") if is_host => (None, port),
+        Some("network") => (None, port),
+        None | Some("serial") => (port, None),
+        Some(_) => (None, None),
+    };
+    Connection {
+        port,
+        network,
+        monitor_baud: baud.and_then(|baud| baud.parse().ok()),
+    }
 }
 
 /// Every `key: value` with the keys around it. Lists and everything else of YAML are passed over.
 fn pairs(text: &str) -> Vec<(Vec<String>, String)> {
     let mut around: Vec<(usize, String)> = Vec::new();
     let mut found = Vec::new();
-    for line in text.lines() {
+    for line in text.trim_start_matches('\u{feff}').lines() {
         let body = line.trim_start();
         let indent = line.len() - body.len();
         if body.starts_with(['#', '-']) {
@@ -111,14 +198,51 @@ fn pairs(text: &str) -> Vec<(Vec<String>, String)> {
         let key = scalar(key);
         around.retain(|(outer, _)| *outer < indent);
         let path = around.iter().map(|(_, key)| key.clone());
+        let path: Vec<_> = path.chain([key.clone()]).collect();
+        if let Some(inner) = value.trim().strip_prefix('{') {
+            flow(inner, &path, &mut found);
+            continue;
+        }
         let value = scalar(value);
         if value.is_empty() {
             around.push((indent, key));
         } else {
-            found.push((path.chain([key]).collect(), value));
+            found.push((path, value));
         }
     }
     found
+}
+
+/// `{a: b, c: {d: e}}` in one line, after its first brace; what follows it.
+fn flow<'t>(mut text: &'t str, path: &[String], found: &mut Vec<(Vec<String>, String)>) -> &'t str {
+    const MAX_DEPTH: usize = 8;
+    while let Some((key, after)) = text.split_once(':').filter(|_| path.len() < MAX_DEPTH) {
+        let mut inner = path.to_vec();
+        inner.push(scalar(key));
+        let after = after.trim_start();
+        text = if let Some(after) = after.strip_prefix('{') {
+            flow(after, &inner, found)
+        } else {
+            let quote = after
+                .chars()
+                .next()
+                .filter(|first| ['"', '\''].contains(first));
+            let quoted = quote
+                .and_then(|quote| after[1..].find(quote))
+                .map_or(0, |at| at + 2);
+            let end = after[quoted..]
+                .find([',', '}'])
+                .map_or(after.len(), |at| quoted + at);
+            found.push((inner, scalar(&after[..end])));
+            &after[end..]
+        };
+        text = text.trim_start();
+        match text.strip_prefix(',') {
+            Some(rest) => text = rest,
+            None => break,
+        }
+    }
+    text.trim_start().strip_prefix('}').unwrap_or_default()
 }
 
 /// A value without its quotes and without the comment after it.
@@ -157,7 +281,7 @@ mod tests {
             (ONE.to_owned(), Some(("v:esp32:a", Some("a")))),
             (TWO.to_owned(), None),
         ] {
-            let board = board_of(&text);
+            let board = board_of(&SketchYaml::of(&text));
             let found = board.as_ref().map(|it| (&*it.fqbn, it.profile.as_deref()));
             assert_eq!(found, expected, "{text}");
         }
@@ -193,11 +317,17 @@ mod tests {
                 None,
             ),
             (
+                "profiles: {a: {fqbn: 'a:b:c:x=1,y={}', port: COM4}, b: {port: COM5}}\ndefault_profile: a\n",
+                Some("COM4"),
+            ),
+            ("profiles: {a: {port: COM4", Some("COM4")),
+            (
                 "profiles:\n  a:\n    port: 10.0.0.1\n    protocol: network\ndefault_port: COM3\n",
                 None,
             ),
         ] {
-            assert_eq!(port_of(text).as_deref(), expected, "{text}");
+            let found = connection_of(&SketchYaml::of(text));
+            assert_eq!(found.port.as_deref(), expected, "{text}");
         }
     }
 }

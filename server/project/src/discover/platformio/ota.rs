@@ -10,7 +10,7 @@ const SCHEME: &str = "espota://";
 
 /// What counts of the flags.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Flags {
+pub(in crate::discover) struct Flags {
     pub(super) password: Option<Password>,
     /// UDP port of the device.
     port: Option<String>,
@@ -52,12 +52,12 @@ impl Flags {
 }
 
 /// Whether an `upload_port` is a host.
-pub(super) fn is_host(port: &str) -> bool {
+pub(in crate::discover) fn is_host(port: &str) -> bool {
     port.rsplit('.').next() == Some("local") || port.parse::<IpAddr>().is_ok()
 }
 
 /// The name of the port at this host.
-pub(super) fn port(host: &str, flags: &Flags) -> String {
+pub(in crate::discover) fn port(host: &str, flags: &Flags) -> String {
     let is_v6 = host.parse::<std::net::Ipv6Addr>().is_ok();
     let mut name = if is_v6 {
         format!("{SCHEME}[{host}]")

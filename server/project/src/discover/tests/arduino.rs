@@ -2,7 +2,10 @@
 
 use fbuild_chip::Chip;
 
+use std::time::{Duration, SystemTime};
+
 use super::files::{Files, names};
+use crate::target::Target;
 
 const ROWS: &str = "nvs,data,nvs,0x9000,0x10000\notadata,data,ota,0x19000,0x2000\n\
                     app0,app,ota_0,0x20000,1M\n";
@@ -96,4 +99,201 @@ fn a_sketch_names_its_port() {
             "{text}"
         );
     }
+}
+
+const HEX: &str = ":00000001FF\n";
+
+/// A sketch `k/n.ino` with these files beside it, and what is found in it.
+fn only(files: &[(&str, &str)]) -> (Files, Target) {
+    let made = Files::new(&[("k/n/n.ino", "")]);
+    for (name, text) in files {
+        made.write(&format!("k/n/{name}"), made.text(text).as_bytes());
+    }
+    let found = made.found_in("k/n");
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    (made, target.clone())
+}
+
+#[test]
+fn the_opened_sketch_has_its_own_program_however_old_it_is() {
+    for (end, dir) in [("bin", "esp32.esp32.esp32"), ("hex", "arduino.avr.uno")] {
+        let files = Files::new(&[("x1/x1.ino", "")]);
+        let place = |name: &str| format!("x1/build/{dir}/{name}.ino.{end}");
+        for name in ["x1", "Other"] {
+            files.image(&place(name), Chip::Esp32);
+        }
+        let old = std::fs::File::options()
+            .write(true)
+            .open(files.root().join(place("x1")))
+            .unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_mins(1))
+            .unwrap();
+        let found = files.found_in("x1");
+        let [target] = found.targets.as_slice() else {
+            panic!("{found:?}")
+        };
+        let program = target.firmware().unwrap().source.path();
+        assert_eq!(program, files.root().join(place("x1")));
+        assert!(target.remarks[0].contains("it is the program of Other.ino"));
+        assert_eq!(found.passed[0].place, files.root().join(place("Other")));
+    }
+}
+
+#[test]
+fn a_program_of_a_sketch_that_is_not_there_is_told() {
+    let files = Files::new(&[("new/new.ino", "")]);
+    files.image("new/build/esp32.esp32.esp32/old.ino.bin", Chip::Esp32);
+    let remarks = files.found_in("new").targets[0].remarks.join("\n");
+    assert!(
+        remarks.contains("is the program of old.ino, which is not in"),
+        "{remarks}"
+    );
+}
+
+#[test]
+fn sketches_that_share_an_output_directory_have_a_target_each() {
+    let of_code = r#"{"board": "esp32:esp32:esp32", "output": "../out"}"#;
+    for settings in [
+        vec![],
+        vec![
+            ("a/.vscode/arduino.json", of_code),
+            ("b/.vscode/arduino.json", of_code),
+        ],
+    ] {
+        let files = Files::new(&[("a/a.ino", ""), ("b/b.ino", "")]);
+        for (name, text) in &settings {
+            files.write(name, text.as_bytes());
+        }
+        for name in ["a", "b"] {
+            files.image(&format!("out/{name}.ino.bin"), Chip::Esp32);
+        }
+        let found = files.found_in("");
+        let roots: Vec<_> = found.targets.iter().map(|target| &target.root).collect();
+        assert_eq!(roots, [&files.root().join("a"), &files.root().join("b")]);
+        let expected = if settings.is_empty() {
+            ["arduino:out/a", "arduino:out/b"]
+        } else {
+            ["arduino:a/out", "arduino:b/out"]
+        };
+        assert_eq!(names(&found), expected);
+        assert_eq!(found.passed, []);
+    }
+    // For AVR, too, where no file names the directory.
+    let files = Files::new(&[
+        ("a/a.ino", ""),
+        ("a/sketch.yaml", "default_fqbn: arduino:avr:mega\n"),
+        ("out/a.ino.hex", HEX),
+    ]);
+    let target = files.found_in("").targets[0].clone();
+    assert_eq!(target.avr.unwrap().part.name, "atmega2560");
+}
+
+#[test]
+fn what_the_sketch_asks_for_reaches_an_export() {
+    let nano = ("build/arduino.avr.nano/n.ino.hex", HEX);
+    let (_, target) = only(&[
+        (
+            "sketch.yaml",
+            "default_fqbn: arduino:avr:nano:cpu=atmega328old\n",
+        ),
+        nano,
+    ]);
+    assert_eq!(target.baud, Some(57_600));
+    let line = target.build_command();
+    assert!(line.contains("arduino:avr:nano:cpu=atmega328old"), "{line}");
+
+    let of_code =
+        r#"{"board": "arduino:avr:nano", "configuration": "cpu=atmega168", "port": "COM7"}"#;
+    let (_, target) = only(&[(".vscode/arduino.json", of_code), nano]);
+    assert_eq!(target.avr.unwrap().part.name, "atmega168");
+    assert_eq!(target.port.as_deref(), Some("COM7"));
+
+    let profiles = "\u{feff}profiles:\n  a:\n    fqbn: arduino:avr:uno\n  b:\n    fqbn: \
+                    arduino:avr:nano:cpu=atmega168\n    port_config:\n      baudrate: 9600\ndefault_profile: a\n";
+    let (_, target) = only(&[("sketch.yaml", profiles), nano]);
+    assert_eq!(target.baud, Some(19_200));
+    assert!(target.build_command().contains("--profile b"));
+
+    let (_, target) = only(&[
+        (
+            "sketch.yaml",
+            "default_fqbn: esp32:esp32:esp32:FlashSize=16M,UploadSpeed=512000.unix\n\
+             default_port_config:\n  baudrate: 57600\n",
+        ),
+        ("out/my.own.place/n.ino.bin", "\u{0}"),
+    ]);
+    assert_eq!(target.baud, Some(512_000));
+    assert_eq!(target.console.baud, Some((57_600, "sketch.yaml")));
+}
+
+#[test]
+fn what_the_sketch_asks_for_and_the_build_was_not_made_with_is_told() {
+    let nano = ("build/arduino.avr.nano/n.ino.hex", HEX);
+    let (_, target) = only(&[
+        (
+            "sketch.yaml",
+            "default_fqbn: arduino:avr:nano:cpu=atmega328\n",
+        ),
+        (
+            "build/arduino.avr.nano/build.options.json",
+            r#"{"fqbn": "arduino:avr:nano:cpu=atmega168"}"#,
+        ),
+        nano,
+    ]);
+    assert_eq!(target.baud, Some(19_200));
+    assert_eq!(
+        target.remarks,
+        [
+            "sketch.yaml asks for cpu=atmega328, and this was built for arduino:avr:nano:cpu=atmega168"
+        ]
+    );
+    let (_, target) = only(&[
+        (
+            "sketch.yaml",
+            "profiles:\n  a:\n    fqbn: arduino:avr:nano\n  b:\n    fqbn: arduino:avr:nano:cpu=atmega168\n",
+        ),
+        nano,
+    ]);
+    assert!(target.remarks[0].contains("several entries for this board"));
+    let files = Files::new(&[
+        ("n/n.ino", ""),
+        (
+            "n/sketch.yaml",
+            "default_fqbn: esp32:esp32:esp32:FlashSize=16M\n",
+        ),
+    ]);
+    for name in ["n.ino.bin", "n.ino.bootloader.bin"] {
+        files.image(&format!("n/build/esp32.esp32.esp32/{name}"), Chip::Esp32);
+    }
+    let remarks = files.found_in("n").targets[0].remarks.join("\n");
+    assert!(
+        remarks.contains("FlashSize=16M") && remarks.ends_with("was built for 1MB"),
+        "{remarks}"
+    );
+}
+
+#[test]
+fn a_board_in_the_network_is_told_with_its_port() {
+    let (_, target) = only(&[
+        (
+            "sketch.yaml",
+            "default_port: 192.168.1.40\ndefault_protocol: network\n",
+        ),
+        ("build/esp32.esp32.esp32/n.ino.bin", ""),
+    ]);
+    assert_eq!(target.port, None);
+    assert!(target.remarks[0].ends_with("goes to the port espota://192.168.1.40"));
+}
+
+#[test]
+fn a_build_whose_board_nothing_names_says_that_one_is_needed() {
+    let files = Files::new(&[("n/n.ino", "")]);
+    files.image("n/out/n.ino.bin", Chip::Esp32);
+    let line = files.found_in("n").targets[0].build_command();
+    assert_eq!(
+        line,
+        "arduino-cli compile --fqbn esp32:esp32:BOARD --output-dir out"
+    );
 }
