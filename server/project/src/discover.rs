@@ -71,8 +71,8 @@ pub struct Discovery {
     pub passed: Vec<Passed>,
     /// Images that are there and do not say themselves what goes where.
     images: Vec<Passed>,
-    /// Projects that are not built and whose board nothing names, and the command that would build them.
-    boardless: Vec<Passed>,
+    /// Projects that are not built and that nothing says enough of to build them.
+    unclear: Vec<Unclear>,
     /// Builds for what this program does not deploy to, as `env:d1 is for espressif8266`.
     foreign: Vec<String>,
     /// Where these are.
@@ -91,6 +91,15 @@ pub struct Passed {
     pub place: PathBuf,
     /// Why it is not a target.
     pub why: String,
+}
+
+/// A project that is not built and for which it is not clear what to build it for.
+#[derive(Debug, Clone)]
+struct Unclear {
+    place: PathBuf,
+    why: String,
+    /// What would build it.
+    command: String,
 }
 
 /// Something that a project could build and has not.
@@ -418,8 +427,8 @@ impl Discovery {
         for passed in inner.passed {
             self.pass(&passed.place, passed.why);
         }
-        let boardless = inner.boardless.into_iter().filter(|_| is_told);
-        self.boardless.extend(boardless);
+        let unclear = inner.unclear.into_iter().filter(|_| is_told);
+        self.unclear.extend(unclear);
         let room = MAX_PASSED.saturating_sub(self.foreign.len());
         let foreign = inner.foreign.into_iter().take(room);
         self.foreign_places.extend(inner.foreign_places);

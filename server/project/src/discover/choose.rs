@@ -200,10 +200,10 @@ impl Discovery {
                 ELSEWHERE,
             );
         }
-        if let Some(project) = self.boardless.first().filter(|_| self.unbuilt.is_empty()) {
+        if let Some(project) = self.unclear.first().filter(|_| self.unbuilt.is_empty()) {
             let place = project.place.display();
-            let what = format!("nothing is built of {place}, and no file names its board");
-            let remedy = format!("Build it once for its board: {}", project.why);
+            let what = format!("nothing is built of {place}, and {}", project.why);
+            let remedy = format!("Build it once for its board: {}", project.command);
             return InputError::new("no-target", what, remedy);
         }
         if let Some(images) = self.images.first().filter(|_| self.unbuilt.is_empty()) {

@@ -12,8 +12,11 @@ use fbuild_chip::avr::AvrBoard;
 
 use super::environment::Environment;
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, Passed, Unbuilt, arduino, named};
+use super::zephyr::{BoardOf, board_of_west, soc_of};
+use super::{Discovery, Look, Unbuilt, Unclear, arduino, named};
 use crate::target::Tool;
+
+const BOARDLESS: &str = "no file names its board";
 
 /// Adds what the project in `root` could build, where nothing of it is known otherwise.
 pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
@@ -22,7 +25,7 @@ pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &m
     if has_line(&|line| line.starts_with("include(") && is_espidf(line)) {
         espidf(root, environment, look, found);
     } else if has_line(&|line| line.replace(' ', "").starts_with("find_package(Zephyr")) {
-        zephyr(root, &cmake, environment, found);
+        zephyr(root, &cmake, environment, look, found);
     } else if let Some(sketch) = arduino::own_sketch(root, look) {
         self::sketch(root, &sketch, look, found);
     }
@@ -64,7 +67,7 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
     found.unbuilt.push(unbuilt);
 }
 
-fn zephyr(root: &Path, cmake: &str, environment: &Environment, found: &mut Discovery) {
+fn zephyr(root: &Path, cmake: &str, environment: &Environment, look: &Look, found: &mut Discovery) {
     let set = cmake.lines().find_map(|line| {
         let inner = line.trim().strip_prefix("set(BOARD ")?;
         let board = inner.split([')', ' ']).next()?.trim_matches('"');
@@ -73,16 +76,20 @@ fn zephyr(root: &Path, cmake: &str, environment: &Environment, found: &mut Disco
     let board = environment.get("BOARD").map(str::to_owned);
     let board = board
         .or(set)
+        .or_else(|| board_of_west(root, look))
         .filter(|it| !it.is_empty() && !it.contains('$'));
     let file = root.join("CMakeLists.txt");
     let Some(board) = board else {
-        return found.boardless(&file, "west build -d build -b BOARD");
+        return found.unclear(&file, BOARDLESS, "west build -d build -b BOARD");
     };
-    if !["esp32", "esp_", "esp8684", "esp8685"]
-        .iter()
-        .any(|part| board.contains(part))
-    {
-        return found.pass_foreign(&file, "zephyr:build", &board);
+    match soc_of(&board, root, environment, look) {
+        BoardOf::Esp => {}
+        BoardOf::Another => return found.pass_foreign(&file, "zephyr:build", &board),
+        BoardOf::Unknown => {
+            let why = format!("no file here says what chip its board {board} has");
+            let command = format!("west build -d build -b {board}");
+            return found.unclear(&file, &why, &command);
+        }
     }
     let looked_for = root.join("build/zephyr/runners.yaml");
     let words = ["build", "-d", "build", "-b", &board];
@@ -94,8 +101,9 @@ fn zephyr(root: &Path, cmake: &str, environment: &Environment, found: &mut Disco
 fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
     let file = root.join(sketch);
     let Some(board) = arduino::board(root, look) else {
-        let command = "arduino-cli compile --export-binaries --fqbn esp32:esp32:BOARD";
-        return found.boardless(&file, command);
+        let command = "arduino-cli compile --export-binaries --fqbn";
+        let command = format!("{command} {}", arduino::SOME_BOARD);
+        return found.unclear(&file, BOARDLESS, &command);
     };
     let parts: Vec<&str> = board.fqbn.split(':').take(3).collect();
     let place = parts.join(".");
@@ -122,14 +130,13 @@ fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
 }
 
 impl Discovery {
-    /// Remembers a project that says what builds it and not for which board.
-    fn boardless(&mut self, place: &Path, command: &str) {
-        self.pass(
-            place,
-            format!("is not built, and no file names its board: {command}"),
-        );
-        let place = place.to_owned();
-        let why = command.to_owned();
-        self.boardless.push(Passed { place, why });
+    /// Remembers a project that is not built and for which it is not clear what to build it for.
+    fn unclear(&mut self, place: &Path, why: &str, command: &str) {
+        self.pass(place, format!("is not built, and {why}: {command}"));
+        self.unclear.push(Unclear {
+            place: place.to_owned(),
+            why: why.to_owned(),
+            command: command.to_owned(),
+        });
     }
 }

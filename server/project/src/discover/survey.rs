@@ -63,7 +63,7 @@ impl Survey {
                 ));
                 break;
             }
-            if level > 0 && names.is_espidf_itself(&dir) {
+            if level > 0 && (names.is_espidf_itself(&dir) || names.is_zephyr_itself(&dir)) {
                 continue;
             }
             if level > 0 && names.is_build(&dir) {
@@ -173,6 +173,13 @@ impl Names {
     /// ESP-IDF's own sources, whose examples are nobody's task; a project may have that name, too.
     fn is_espidf_itself(&self, dir: &Path) -> bool {
         self.has_dir("components") && self.has_dir("tools") && dir.join("tools/idf.py").is_file()
+    }
+
+    /// Zephyr's own sources, with hundreds of samples.
+    fn is_zephyr_itself(&self, dir: &Path) -> bool {
+        self.has_dir("samples")
+            && self.has_dir("scripts")
+            && dir.join("scripts/west_commands").is_dir()
     }
 
     fn is_cargo_target(&self) -> bool {

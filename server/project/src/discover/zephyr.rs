@@ -4,19 +4,18 @@
 //! `soc/espressif/common/CMakeLists.txt`. The files are YAML that Zephyr generates; the lines that
 //! count are plain.
 
+mod board;
+mod domains;
+
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::flash::parse_offset;
 
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, here, image_chip, read_start, regions, relative_name};
-use crate::input_error::InputError;
+use super::{Discovery, Look, image_chip, read_start, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
-
-/// An ESP has two: the boot loader and the app.
-const MAX_DOMAINS: usize = 64;
 
 /// Where west's runner puts what no option places, whatever the chip.
 const BOOT_ADDRESS: u32 = 0x1000;
@@ -24,6 +23,9 @@ const APP_ADDRESS: u32 = 0x1_0000;
 
 /// Begins an image for MCUboot. Source: MCUboot documentation, `image_header.ih_magic`.
 const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
+
+pub(super) use board::{BoardOf, board_of_west, soc_of};
+use domains::Place;
 
 pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
     for dir in look.subdirectories(root, |name| name.starts_with("build")) {
@@ -113,7 +115,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     target.env = Some(name);
     let mut found = Vec::new();
     let mut missing = Vec::new();
-    for (domain, domain_dir) in domains(dir, look) {
+    for (domain, domain_dir) in domains::of(dir, look, discovery) {
         let path = domain_dir.join("zephyr/runners.yaml");
         let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
             discovery.pass(&path, "does not exist: not built");
@@ -135,7 +137,8 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
             discovery.pass_foreign(&path, &relative_name(root, &domain_dir), board);
             continue;
         }
-        let (images, remark) = images(&domain, &domain_dir, &runner);
+        let place = Place::of(&domain_dir, look);
+        let (images, remark) = images(&domain, &place, &runner);
         found.extend(images);
         target.remarks.extend(remark);
         target.chip = target
@@ -186,42 +189,12 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     Some(target)
 }
 
-/// Name and directory of each domain; a build without sysbuild is one domain without a name.
-fn domains(dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
-    let Some(text) = look.lines(&dir.join("domains.yaml")) else {
-        return vec![(String::new(), dir.to_owned())];
-    };
-    let mut found: Vec<(String, PathBuf)> = Vec::new();
-    for line in text.lines() {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix("- name:") {
-            if found.len() == MAX_DOMAINS {
-                look.tell(InputError::too_much(
-                    &dir.join("domains.yaml"),
-                    &format!("it has more than {MAX_DOMAINS} domains; the rest was left out"),
-                ));
-                break;
-            }
-            let name = name.trim().trim_matches(['"', '\'']).to_owned();
-            let place = dir.join(&name);
-            found.push((name, place));
-        } else if let Some(place) = line.strip_prefix("build_dir:") {
-            let place = Path::new(place.trim().trim_matches(['"', '\'']));
-            // Absolute, and wrong after a move; then the directory of its name is meant.
-            if let Some(last) = found.last_mut().filter(|_| place.is_dir()) {
-                place.clone_into(&mut last.1);
-            }
-        }
-    }
-    found
-}
-
 /// What west's runner writes, and a remark on what it leaves out.
-fn images(domain: &str, dir: &Path, runner: &Runner) -> (Vec<Region>, Option<String>) {
+fn images(domain: &str, place: &Place, runner: &Runner) -> (Vec<Region>, Option<String>) {
     let mut found = Vec::new();
     let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
     let app_at = runner.offset("app-address", APP_ADDRESS);
-    let app = dir.join("zephyr").join(bin);
+    let app = place.file(bin);
     found.push(if domain == "mcuboot" {
         regions::bootloader(app_at, app)
     } else if read_start(&app, 4).is_some_and(|start| start == MCUBOOT_MAGIC) {
@@ -234,7 +207,7 @@ fn images(domain: &str, dir: &Path, runner: &Runner) -> (Vec<Region>, Option<Str
         regions::firmware(app_at, app)
     });
     // Older trees flash ESP-IDF's boot loader and table with the app.
-    let file = |option: &str| runner.get(option).map(|path| here(&dir.join(path), dir));
+    let file = |option: &str| runner.get(option).map(|path| place.file(path));
     let table = file("flash-partition_table");
     let Some(bootloader) = file("flash-bootloader") else {
         let remark = table.map(|table| {

@@ -83,9 +83,9 @@ fn a_project_for_another_chip_or_board_is_not_told_to_be_built() {
         (
             vec![(
                 "k/CMakeLists.txt",
-                "set(BOARD nrf52840dk)\nfind_package(Zephyr)\n",
+                "set(BOARD nrf/nrf52840)\nfind_package(Zephyr)\n",
             )],
-            "zephyr:build is for nrf52840dk",
+            "zephyr:build is for nrf/nrf52840",
         ),
         (
             vec![
@@ -165,4 +165,47 @@ fn what_is_built_or_somebody_elses_is_not_told_to_be_built() {
     assert_eq!(unbuilt(&found), ["platformio:a: pio run -e a"]);
     let mut passed = found.passed.iter().map(|it| &*it.why);
     assert!(passed.any(|why| why.starts_with("espidf:examples/one/build is not built")));
+}
+
+#[test]
+fn the_chip_of_a_board_is_read_where_it_is_described() {
+    const YML: &str = "board:\n  name: core2\n  vendor: m\n  socs:\n  - name: esp32\n";
+    let set = |board: &str| format!("set(BOARD {board})\nfind_package(Zephyr)\n");
+    let command = ["zephyr:build: west build -d build -b core2"];
+    let ours = set("core2");
+    let project = ("w/k/CMakeLists.txt", ours.as_str());
+    for described in [
+        ("w/k/boards/m/core2/board.yml", YML),
+        ("w/k/boards/m/other_name/board.yml", YML),
+        (
+            "w/k/boards/xtensa/core2/core2_defconfig",
+            "CONFIG_SOC_SERIES_ESP32=y\n",
+        ),
+        ("w/zephyr/boards/m/core2/board.yml", YML),
+    ] {
+        let files = Files::new(&[project, described, ("w/.west/config", "[manifest]\n")]);
+        assert_eq!(unbuilt(&files.found_in("w/k")), command, "{described:?}");
+    }
+    let another = YML.replace("esp32", "nrf52840");
+    let files = Files::new(&[project, ("w/k/boards/m/core2/board.yml", &another)]);
+    assert_eq!(files.found_in("w/k").foreign, ["zephyr:build is for core2"]);
+    // Where no file describes it, that is said.
+    let found = Files::new(&[project]).found_in("w/k");
+    let error = found.default_target().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("no file here says what chip its board core2 has")
+    );
+    assert_eq!(
+        error.remedy().to_string(),
+        "Build it once for its board: west build -d build -b core2"
+    );
+    // West's own configuration may name the board.
+    let files = Files::new(&[
+        ("w/k/CMakeLists.txt", ZEPHYR),
+        ("w/.west/config", "[build]\nboard = core2\n"),
+        ("w/zephyr/boards/m/core2/board.yml", YML),
+    ]);
+    assert_eq!(unbuilt(&files.found_in("w/k")), command);
 }

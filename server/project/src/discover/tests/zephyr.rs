@@ -1,6 +1,8 @@
 //! Zephyr: builds that are not whole.
 
-use super::files::Files;
+use fbuild_chip::Chip;
+
+use super::files::{Files, names};
 
 const RUNNERS: &str = "flash-runner: esp32\nconfig:\n  bin_file: zephyr.bin\nargs:\n  esp32:\n    - --esp-app-address=0x20000\n";
 
@@ -65,4 +67,98 @@ fn another_runner_of_west_is_told_and_without_ones_own_the_build_is_not_taken() 
     let found = files.found_in("");
     assert!(found.targets.is_empty());
     assert_eq!(found.foreign, ["build is for nucleo"]);
+}
+
+#[test]
+fn files_that_another_machine_named_are_those_of_this_build() {
+    for there in ["C:/w/äpp/build/", "/workdir/app/build/", r"C:\w\äpp\build\"] {
+        let file = |name: &str| {
+            let slash = if there.contains('\\') { "\\" } else { "/" };
+            format!("{there}{}", name.replace('/', slash))
+        };
+        let runners = RUNNERS
+            .replace("zephyr.bin", &file("zephyr/zephyr.bin"))
+            .replace(
+                "    - --esp-app",
+                &format!(
+                    "    - --esp-flash-bootloader={}\n    - --esp-app",
+                    file("esp-idf/build/bootloader/bootloader.bin")
+                ),
+            );
+        let files = Files::new(&[("my äpp/build/zephyr/runners.yaml", &runners)]);
+        let only = || files.regions(&files.found_in("my äpp").targets[0]);
+        // Also where it is missing.
+        assert!(only().contains(&"0x20000 firmware my äpp/build/zephyr/zephyr.bin".to_owned()));
+        files.image("my äpp/build/zephyr/zephyr.bin", Chip::Esp32);
+        files.image(
+            "my äpp/build/esp-idf/build/bootloader/bootloader.bin",
+            Chip::Esp32,
+        );
+        assert_eq!(
+            only(),
+            [
+                "0x1000 bootloader my äpp/build/esp-idf/build/bootloader/bootloader.bin",
+                "0x20000 firmware my äpp/build/zephyr/zephyr.bin"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_copied_build_has_its_own_files() {
+    let runners = RUNNERS.replace("zephyr.bin", "@/one/build/zephyr/zephyr.bin");
+    let cache = "CMAKE_CACHEFILE_DIR:INTERNAL=@/one/build\n";
+    let files = Files::new(&[
+        ("one/build/zephyr/zephyr.bin", ""),
+        ("two/build/zephyr/runners.yaml", &runners),
+        ("two/build/zephyr/zephyr.bin", ""),
+        ("two/build/CMakeCache.txt", cache),
+    ]);
+    let target = files.found_in("two").targets[0].clone();
+    assert_eq!(
+        files.regions(&target),
+        ["0x20000 firmware two/build/zephyr/zephyr.bin"]
+    );
+}
+
+#[test]
+fn domains_are_where_they_lie_here_and_those_that_west_leaves_out_are_told() {
+    let domains = "default: app\nbuild_dir: C:/w/build\ndomains:\n  - name: app\n    build_dir: C:/w/build/my_app\n  \
+                   - name: mcuboot\n    build_dir: C:/w/build/boot/mcu\n  - name: remote\n    build_dir: \
+                   C:/w/build/remote\nflash_order:\n  - mcuboot\n  - app\n";
+    let files = Files::new(&[
+        ("build/domains.yaml", domains),
+        ("build/my_app/zephyr/runners.yaml", RUNNERS),
+        ("build/my_app/zephyr/zephyr.bin", ""),
+        (
+            "build/boot/mcu/zephyr/runners.yaml",
+            &RUNNERS.replace("0x20000", "0x0"),
+        ),
+        ("build/boot/mcu/zephyr/zephyr.bin", ""),
+        ("build/remote/zephyr/runners.yaml", RUNNERS),
+    ]);
+    let found = files.found_in("");
+    assert_eq!(
+        files.regions(&found.targets[0]),
+        [
+            "0x0 bootloader build/boot/mcu/zephyr/zephyr.bin",
+            "0x20000 firmware build/my_app/zephyr/zephyr.bin"
+        ]
+    );
+    assert!(found.passed[0].why.contains("flash_order"), "{found:?}");
+}
+
+#[test]
+fn the_sources_of_zephyr_are_no_projects() {
+    let files = Files::new(&[
+        ("zephyr/scripts/west_commands/build.py", ""),
+        ("zephyr/samples/x/prj.conf", ""),
+        ("zephyr/samples/x/CMakeLists.txt", "find_package(Zephyr)\n"),
+        ("app/build/zephyr/runners.yaml", RUNNERS),
+        ("app/build/zephyr/zephyr.bin", ""),
+        ("app/prj.conf", ""),
+    ]);
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["zephyr:app/build"]);
+    assert_eq!(found.passed, []);
 }
