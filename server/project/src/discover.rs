@@ -186,6 +186,16 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         );
         found.take_in(owner, inner, has_own, true);
     }
+    // A list of what goes where counts in a project, too, where its tool left nothing else.
+    for dir in survey.lists.iter().filter(|dir| loose::has_list(dir)) {
+        if !found.has_files_in(dir) && !found.knows(dir) {
+            let before = found.targets.len();
+            loose::add(&root, dir, &look, &mut found);
+            for target in &mut found.targets[before..] {
+                survey.owner(&root, dir).clone_into(&mut target.root);
+            }
+        }
+    }
     let is_all = is_alone && found.is_empty();
     for project in std::iter::once(&root).chain(&survey.projects) {
         if !found.is_known(project, &survey) {
@@ -196,19 +206,27 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     let has_project = survey.is_project || !survey.projects.is_empty();
     let is_empty = found.targets.is_empty() && found.unbuilt.is_empty() && found.foreign.is_empty();
-    let mut images = survey.images;
-    // Whatever the files of the folder itself are called, they may be an image of the whole flash.
-    if is_empty && !has_project && !images.contains(&root) {
-        images.insert(0, root.clone());
+    let mut images = [survey.lists, survey.images].concat();
+    if is_empty && !has_project {
+        // Whatever the files of the folder itself are called, they may be an image of the whole flash.
+        if !images.contains(&root) {
+            images.insert(0, root.clone());
+        }
+        images.extend(survey.binaries);
     }
     for dir in &images {
-        if is_empty && !has_project {
+        if is_empty && !has_project && !found.has_files_in(dir) {
             loose::add(&root, dir, &look, &mut found);
-        } else if !found.targets.iter().any(|target| target.has_files_in(dir)) {
+        } else if !found.has_files_in(dir) {
             found.pass(
                 dir,
                 "holds images, and counts only where there is no project",
             );
+        }
+    }
+    if is_empty && !has_project && found.targets.is_empty() {
+        for archive in survey.archives {
+            found.pass_images(&archive, "it is packed; unpack it".to_owned());
         }
     }
     if let Some(why) = survey.cut {
@@ -317,6 +335,11 @@ impl Discovery {
         let unbuilt = self.unbuilt.iter().map(|unbuilt| &unbuilt.looked_for);
         let mut known = found_in.chain(passed).chain(unbuilt);
         known.any(|path| path.starts_with(build))
+    }
+
+    /// Whether something that lies in this directory itself is deployed.
+    fn has_files_in(&self, dir: &Path) -> bool {
+        self.targets.iter().any(|target| target.has_files_in(dir))
     }
 
     /// Whether a build was found by a link to it.

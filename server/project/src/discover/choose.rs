@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::{Discovery, Unbuilt, modified, project_around};
 use crate::input_error::InputError;
 use crate::remedy::{Remedy, Way};
-use crate::target::Target;
+use crate::target::{Target, Tool};
 
 /// What to do with a build for something else.
 const ELSEWHERE: &str = "Deploy it with the tool that built it; only chips of the ESP32 family and AVR \
@@ -54,6 +54,11 @@ impl Discovery {
             .into_iter()
             .filter(|target| Some(target.tool) == strongest)
             .collect();
+        // Nobody builds a release: when its files were written decides nothing.
+        let of_files = self.targets.iter().filter(|it| it.tool == Tool::Files);
+        if strongest == Some(Tool::Files) && of_files.clone().nth(1).is_some() {
+            return Err(ambiguous(&of_files.collect::<Vec<_>>()));
+        }
         match last.as_slice() {
             [target] => Ok(target),
             [] => Err(self.nothing_found()),

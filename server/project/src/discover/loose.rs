@@ -4,6 +4,8 @@
 //! Source of `flash_args`: ESP-IDF, `components/esptool_py/flash_args.in`: options in the first
 //! line, then an offset and a file in each.
 
+mod offset;
+
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
@@ -16,7 +18,7 @@ use crate::target::{Setting, Target};
 
 const FLASH_ARGS: [&str; 2] = ["flash_args", "flash_project_args"];
 /// Initial otadata, as ESP-IDF and Arduino call it.
-const OTADATA: [&str; 2] = ["ota_data_initial.bin", "boot_app0.bin"];
+const OTADATA: [&str; 2] = ["ota_data_initial", "boot_app0"];
 /// File systems, as PlatformIO and Arduino call their images, and their subtypes.
 const FILE_SYSTEMS: [&str; 4] = ["littlefs", "spiffs", "fatfs", "ffat"];
 const FILE_SYSTEM_SUBTYPES: [u8; 3] = [0x81, 0x82, 0x83];
@@ -34,17 +36,27 @@ pub(super) fn may_be_images(names: &[String]) -> bool {
         parts.iter().any(|part| name.contains(part))
     };
     names.iter().any(|name| {
-        FLASH_ARGS.contains(&name.as_str())
-            || web_manifest::may_be_one(name)
-            || name.strip_suffix(".bin").is_some_and(|stem| {
-                stem.contains("bootloader") || is_whole(stem) || has(&format!("{stem}.elf"))
-            })
+        name.strip_suffix(".bin").is_some_and(|stem| {
+            stem.contains("bootloader") || is_whole(stem) || has(&format!("{stem}.elf"))
+        })
     })
+}
+
+/// Whether a file of such a name may list what goes where.
+pub(super) fn may_be_list(name: &str) -> bool {
+    FLASH_ARGS.contains(&name) || web_manifest::may_be_one(name)
+}
+
+/// Whether a build has left its list of what goes where in a directory.
+pub(super) fn has_list(dir: &Path) -> bool {
+    FLASH_ARGS.iter().any(|name| dir.join(name).is_file())
 }
 
 /// What to put where, and what a person should know of it.
 #[derive(Default)]
 struct Images {
+    /// What tells them from others in the same directory.
+    name: Option<String>,
     pairs: Vec<(u32, PathBuf)>,
     remarks: Vec<String>,
     /// Where the images themselves do not say it.
@@ -69,32 +81,39 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
         return;
     }
     let images = match flash_args {
-        Some(entry) => Ok(Images {
+        Some(entry) => Ok(vec![Images {
             pairs: listed(&entry.path, dir, look),
             ..Images::default()
-        }),
+        }]),
         None => by_contents(dir, &entries, look, found),
     };
     let images = match images {
-        Ok(images) if images.pairs.is_empty() => return,
         Ok(images) => images,
         Err(why) => return found.pass_images(dir, why),
     };
-    let mut target = match Target::from_files(&images.pairs) {
-        Ok(target) => target,
-        Err(problem) => return found.problems.push(problem),
-    };
-    target.chip = target.chip.or(images.chip);
-    target.remarks = images.remarks;
-    target.name = format!("files:{name}");
-    target.env = Some(name);
-    if let Some(text) = flash_args.and_then(|entry| look.text(&entry.path)) {
-        let option = |option: &str| setting(&text, option);
-        target.flash.mode = option("mode");
-        target.flash.freq = option("freq");
-        target.flash.size = option("size");
+    let text = flash_args.and_then(|entry| look.text(&entry.path));
+    for images in images.into_iter().filter(|images| !images.pairs.is_empty()) {
+        let mut target = match Target::from_files(&images.pairs) {
+            Ok(target) => target,
+            Err(problem) => {
+                found.problems.push(problem);
+                continue;
+            }
+        };
+        target.chip = target.chip.or(images.chip);
+        target.remarks = images.remarks;
+        let own = images.name.map(|own| format!("{name}/{own}"));
+        let name = own.unwrap_or_else(|| name.clone());
+        target.name = format!("files:{name}");
+        target.env = Some(name);
+        if let Some(text) = &text {
+            let option = |option: &str| setting(text, option);
+            target.flash.mode = option("mode");
+            target.flash.freq = option("freq");
+            target.flash.size = option("size");
+        }
+        found.targets.push(target);
     }
-    found.targets.push(target);
 }
 
 /// The lines of `flash_args`.
@@ -130,7 +149,7 @@ fn by_contents(
     entries: &[Entry],
     look: &Look,
     found: &mut Discovery,
-) -> Result<Images, String> {
+) -> Result<Vec<Images>, String> {
     let files = entries
         .iter()
         .filter(|entry| entry.name.strip_suffix(".bin").is_some());
@@ -153,7 +172,7 @@ fn by_contents(
                 listed_names(&all)
             ));
         }
-        return whole(dir, &files, look);
+        return whole(dir, &files, look, found);
     };
     let programs = distinct(programs::in_directory(dir, look));
     let [program] = programs.as_slice() else {
@@ -169,7 +188,7 @@ fn by_contents(
     let Some((app_at, table)) = place else {
         return Err("its partition table has no place for a program".to_owned());
     };
-    let table_at = table_offset(&table);
+    let table_at = offset::of(table_path).unwrap_or_else(|| table_offset(&table));
     let boot_loader_at = image_chip(boot_loader).map_or(0, |chip| chip.facts().bootloader_offset);
     let mut pairs = vec![
         (boot_loader_at, boot_loader.clone()),
@@ -177,28 +196,54 @@ fn by_contents(
         (app_at, program.clone()),
     ];
     for (name, path) in &files {
-        let row = row_of(&table, name);
+        if pairs.iter().any(|(_, known)| known == *path) {
+            continue;
+        }
         let is_copy = |(_, known): &(u32, PathBuf)| !programs::differ(known, path);
-        if let Some(row) = row {
-            pairs.push((row.offset, (*path).clone()));
-        } else if !pairs.iter().any(is_copy) {
+        let place = row_of(&table, name).map(|row| row.offset);
+        if place.is_none() && pairs.iter().any(is_copy) {
+            continue;
+        }
+        if let Some(at) = place.or_else(|| offset::of(path)) {
+            pairs.push((at, (*path).clone()));
+        } else if begins_at(path).is_some() {
+            found.pass(
+                path,
+                "is an image of the whole flash, beside the images that make one",
+            );
+        } else {
             found.pass(path, "no partition of the table has its name");
         }
     }
-    let remarks = uncertain_table(&table, table_at, table_path).into_iter();
-    Ok(Images {
+    let mut remarks: Vec<_> = pairs.iter().filter_map(misnamed).collect();
+    if offset::of(table_path).is_none() {
+        remarks.extend(uncertain_table(&table, table_at, table_path));
+    }
+    let chip = None;
+    let name = None;
+    Ok(vec![Images {
+        name,
         pairs,
-        remarks: remarks.collect(),
-        chip: None,
-    })
+        remarks,
+        chip,
+    }])
+}
+
+/// What is said of a file whose name says another place than the one it goes to.
+fn misnamed((at, path): &(u32, PathBuf)) -> Option<String> {
+    let said = offset::of(path).filter(|said| said != at)?;
+    Some(format!(
+        "{} goes to {at:#x}, by the partition table and the chip, and not to {said:#x}, which its name says",
+        path.display()
+    ))
 }
 
 /// The partition that a file of this name is for.
 fn row_of<'t>(table: &'t PartitionTable, name: &str) -> Option<&'t Partition> {
-    if OTADATA.contains(&name) {
+    let (stem, _) = offset::split(name);
+    if OTADATA.contains(&stem.as_str()) {
         return table.otadata();
     }
-    let stem = name.strip_suffix(".bin").unwrap_or(name);
     let mut rows = table.partitions.iter();
     let by_name = rows.find(|row| row.label == stem && !row.is_app() && !row.is_part_of_start());
     // A file system's partition may be called after another one, as in Arduino's tables.
@@ -206,7 +251,9 @@ fn row_of<'t>(table: &'t PartitionTable, name: &str) -> Option<&'t Partition> {
         |row: &&Partition| row.kind == 1 && FILE_SYSTEM_SUBTYPES.contains(&row.subtype);
     let mut for_files = table.partitions.iter().filter(is_for_files);
     let only = for_files.next().filter(|_| for_files.next().is_none());
-    by_name.or_else(|| only.filter(|_| FILE_SYSTEMS.contains(&stem)))
+    // A version may follow.
+    let kind = stem.split(['-', '_', '.', ' ']).next().unwrap_or_default();
+    by_name.or_else(|| only.filter(|_| FILE_SYSTEMS.contains(&kind)))
 }
 
 /// Nothing says where a table goes; the first partition leaves room for more than one place.
@@ -263,30 +310,53 @@ fn table_offset(table: &PartitionTable) -> u32 {
     })
 }
 
-/// The one image of the whole flash: a boot loader at its beginning or at the chip's place, and a table
-/// where one would be on the board.
-fn whole(dir: &Path, files: &[(&str, &PathBuf)], look: &Look) -> Result<Images, String> {
-    let whole = files.iter().map(|(_, path)| (*path).clone());
-    let whole = distinct(whole.filter(|path| begins_at(path).is_some()).collect());
-    match whole.as_slice() {
-        [path] => {
-            let (place, chip) = begins_at(path).unwrap_or_default();
-            Ok(Images {
-                pairs: vec![(place, path.clone())],
-                remarks: Vec::new(),
-                chip,
-            })
+/// Images of the whole flash: a boot loader at its beginning or at the chip's place, and a table where one
+/// would be on the board. Each is for itself.
+fn whole(
+    dir: &Path,
+    files: &[(&str, &PathBuf)],
+    look: &Look,
+    found: &mut Discovery,
+) -> Result<Vec<Images>, String> {
+    let paths = files.iter().map(|(_, path)| (*path).clone());
+    let (whole, others): (Vec<_>, Vec<_>) = paths.partition(|path| begins_at(path).is_some());
+    let mut whole = distinct(whole);
+    whole.sort();
+    if whole.is_empty() {
+        if !programs::in_directory(dir, look).is_empty() {
+            return Err(format!(
+                "there is a program, and neither a boot loader nor a partition table that says where \
+                 it goes ({}); {NAME_IT}",
+                listed_names(&others)
+            ));
         }
-        [] if programs::in_directory(dir, look).is_empty() => Ok(Images::default()),
-        [] => Err(format!(
-            "there is a program, and neither a boot loader nor a partition table that says where it \
-             goes; {NAME_IT}"
-        )),
-        several => Err(format!(
-            "there are several images of the whole flash ({}); {NAME_IT}",
-            listed_names(several)
-        )),
+        if !others.is_empty() {
+            let why = format!("nothing says what its files are: {}", listed_names(&others));
+            found.pass(dir, why);
+        }
+        return Ok(Vec::new());
     }
+    for other in others {
+        found.pass(
+            &other,
+            "is not an image of the whole flash, and there is one beside it",
+        );
+    }
+    let is_alone = whole.len() == 1;
+    let images = |path: &PathBuf| {
+        let (place, chip) = begins_at(path).unwrap_or_default();
+        let pair = (place, path.clone());
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
+        Images {
+            name: stem.filter(|_| !is_alone),
+            remarks: misnamed(&pair).into_iter().collect(),
+            pairs: vec![pair],
+            chip,
+        }
+    };
+    Ok(whole.iter().map(images).collect())
 }
 
 /// Where an image of the whole flash goes, and its chip, if the file is one.

@@ -33,8 +33,14 @@ pub(super) struct Survey {
     pub(super) projects: Vec<PathBuf>,
     /// Directories that look like a build's, wherever they are.
     pub(super) builds: Vec<PathBuf>,
+    /// Directories with a list of images and of where they go; the images may be elsewhere.
+    pub(super) lists: Vec<PathBuf>,
     /// Directories with images, as releases have them, the workspace itself included.
     pub(super) images: Vec<PathBuf>,
+    /// Other directories with binary files, which may be images where there is no project.
+    pub(super) binaries: Vec<PathBuf>,
+    /// Packed releases in the workspace itself.
+    pub(super) archives: Vec<PathBuf>,
     /// Directories in which PlatformIO built environments.
     pub(super) environments: Vec<PathBuf>,
     /// The workspace looks like a project.
@@ -57,7 +63,9 @@ impl Survey {
                 ));
                 break;
             };
-            if found.projects.len() + found.builds.len() + found.images.len() >= MAX_FOUND {
+            if found.projects.len() + found.builds.len() + found.images.len() + found.lists.len()
+                >= MAX_FOUND
+            {
                 found.cut = Some(format!(
                     "there are more than {MAX_FOUND} projects and builds; the rest was left out"
                 ));
@@ -79,8 +87,21 @@ impl Survey {
                 (true, _) => found.projects.push(dir.clone()),
                 (false, _) => {}
             }
-            if loose::may_be_images(&names.files) {
+            if names.files.iter().any(|name| loose::may_be_list(name)) {
+                found.lists.push(dir.clone());
+            } else if loose::may_be_images(&names.files) {
                 found.images.push(dir.clone());
+            } else if found.binaries.len() < MAX_FOUND && names.has_end(".bin") {
+                found.binaries.push(dir.clone());
+            }
+            if level == 0 {
+                let packed = names
+                    .files
+                    .iter()
+                    .filter(|name| name.strip_suffix(".zip").is_some());
+                found
+                    .archives
+                    .extend(packed.take(MAX_FOUND).map(|name| dir.join(name)));
             }
             if names.has_dir(".esphome") {
                 waiting.push_back((dir.join(".esphome/build"), level));

@@ -85,9 +85,86 @@ fn an_image_of_the_whole_flash_is_known_by_its_contents() {
         files.regions(&found.targets[0])[0].split(' ').next(),
         Some("0x0")
     );
+    // Another beside it is a target of its own, and when it was unpacked decides nothing.
     files.write("ESP32_OTHER-v1.28.0.bin", &whole(Chip::Esp32S3, ROWS));
-    let told = why(&files.found_in(""));
-    assert!(told.contains("several images of the whole flash"), "{told}");
+    files.image("update.bin", Chip::Esp32);
+    let found = files.found_in("");
+    let chips: Vec<_> = found.targets.iter().map(|target| target.chip).collect();
+    assert_eq!(chips, [Some(Chip::Esp32), Some(Chip::Esp32S3)]);
+    assert!(names(&found)[0].ends_with("/ESP32_GENERIC-v1.28.0"));
+    assert!(why(&found).starts_with("several targets could be meant: files:"));
+    assert_eq!(found.passed[0].place, files.root().join("update.bin"));
+}
+
+#[test]
+fn names_say_offsets_and_a_contradiction_is_told() {
+    let files = release(ROWS);
+    files.write("boot_app0_0xe000.bin", b"x");
+    files.write("certs-0x3f0000.bin", b"y");
+    let target = files.found_in("").targets[0].clone();
+    let regions = files.regions(&target);
+    assert!(regions.contains(&"0xe000 otadata boot_app0_0xe000.bin".to_owned()));
+    assert!(regions.contains(&"0x3f0000 certs-0x3f0000 certs-0x3f0000.bin".to_owned()));
+    assert_eq!(target.remarks, [""; 0]);
+
+    let files = Files::new(&[]);
+    files.image("bootloader_0x0.bin", Chip::Esp32);
+    files.table("partitions.bin", ROWS);
+    files.image("0x150000_firmware.bin", Chip::Esp32);
+    let target = files.found_in("").targets[0].clone();
+    let program = "0x10000 firmware 0x150000_firmware.bin".to_owned();
+    assert!(files.regions(&target).contains(&program));
+    for told in [
+        "0x10000, by the partition table and the chip, and not to 0x150000",
+        "0x1000, by the partition table and the chip, and not to 0x0",
+    ] {
+        assert!(
+            target.remarks.join("\n").contains(told),
+            "{:?}",
+            target.remarks
+        );
+    }
+}
+
+#[test]
+fn files_that_say_nothing_of_themselves_are_told() {
+    let files = Files::new(&[("fw/littlefs-1.bin", "x"), ("fw/notes.txt", "")]);
+    let told = |files: &Files| files.found_in("").passed[0].why.clone();
+    assert_eq!(
+        told(&files),
+        "nothing says what its files are: littlefs-1.bin"
+    );
+    files.image("fw/a-update.bin", Chip::Esp32);
+    assert!(told(&files).starts_with("there is a program, and neither a boot loader"));
+    let files = Files::new(&[("a.zip", "PK")]);
+    assert!(why(&files.found_in("")).ends_with("a.zip: it is packed; unpack it"));
+}
+
+#[test]
+fn a_list_of_what_goes_where_counts_in_a_project() {
+    let files = Files::new(&[
+        (
+            "CMakeLists.txt",
+            "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n",
+        ),
+        ("main/x.c", ""),
+        (
+            "build/flash_args",
+            "--flash_size 4MB\r\n0x1000 \"boot loader\\bootloader.bin\"\r\n0x10000 C:\\w\\build\\app.bin\r\n",
+        ),
+    ]);
+    files.image("build/boot loader/bootloader.bin", Chip::Esp32);
+    files.image("build/app.bin", Chip::Esp32);
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["files:build"]);
+    assert_eq!(
+        files.regions(&found.targets[0]),
+        [
+            "0x1000 bootloader build/boot loader/bootloader.bin",
+            "0x10000 firmware build/app.bin"
+        ]
+    );
+    assert!(found.unbuilt.is_empty());
 }
 
 #[test]
@@ -163,4 +240,33 @@ fn the_manifest_of_a_web_installer_says_what_goes_where() {
         .iter()
         .find(|it| it.why.starts_with("files:r/esp32-s3"));
     assert!(passed.unwrap().why.contains("gone.bin"), "{passed:?}");
+}
+
+#[test]
+fn the_parts_of_a_manifest_are_no_targets_of_their_own() {
+    let part = |path: &str, offset: u32| format!(r#"{{"path": "{path}", "offset": {offset}}}"#);
+    let parts = [
+        part("../my%20f%C3%BC/bootloader.bin", 0x1000),
+        part("./../my%20f%C3%BC/partitions.bin?x=1", 0x8000),
+        part("../my%20f%C3%BC/firmware.bin#z", 0x1_0000),
+    ];
+    let build = format!(
+        r#"{{"chipFamily": "ESP32", "parts": [{}]}}"#,
+        parts.join(",")
+    );
+    let manifest = format!(r#"{{"builds": [{build}, {build}]}}"#);
+    let files = Files::new(&[("web/manifest.json", &manifest)]);
+    files.image("my fü/bootloader.bin", Chip::Esp32);
+    files.table("my fü/partitions.bin", ROWS);
+    files.image("my fü/firmware.bin", Chip::Esp32);
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["files:web/esp32"]);
+    assert_eq!(found.targets[0].regions.len(), 3);
+    // The firmware that it has elsewhere may lie beside it.
+    let elsewhere = build.replace("../my%20f%C3%BC", "https://example.org");
+    files.write(
+        "web/manifest.json",
+        format!(r#"{{"builds": [{elsewhere}]}}"#).as_bytes(),
+    );
+    assert_eq!(names(&files.found_in("")), ["files:my fü"]);
 }
