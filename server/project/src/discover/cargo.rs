@@ -262,6 +262,7 @@ impl<'p> Project<'p> {
         target.flash = settings.flash;
         target.baud = settings.baud;
         target.port = settings.port;
+        target.console.baud = settings.monitor_baud.map(|baud| (baud, "the runner"));
         let bootloader = target.chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let region = |name: &str, kind, offset| Region {
             name: name.to_owned(),

@@ -15,6 +15,8 @@ use crate::input_error::InputError;
 use crate::target::{FlashParams, Setting};
 
 pub(super) const FILE_NAME: &str = "espflash.toml";
+/// The port that the project's boards are at.
+const PORTS: &str = "espflash_ports.toml";
 
 /// Keys, and the tables that they belong under (the first is the usual name).
 const PLACES: &[(&[&str], &[&str])] = &[
@@ -42,6 +44,8 @@ pub(super) struct Runner {
 pub(super) struct EspflashSettings {
     pub(super) baud: Option<u32>,
     pub(super) port: Option<String>,
+    /// Of the monitor that the runner begins.
+    pub(super) monitor_baud: Option<u32>,
     pub(super) chip: Option<Chip>,
     pub(super) bootloader: Option<PathBuf>,
     pub(super) partition_table: Option<PathBuf>,
@@ -68,9 +72,17 @@ impl EspflashSettings {
         let mut settings = Self::default();
         // espflash takes the flash's own size where none is given.
         settings.flash.size = Setting::Detect;
-        if let Some(path) = path {
-            settings.apply_file(&path, look)?;
+        if let Some(path) = &path {
+            settings.apply_file(path, look)?;
         }
+        // Before version 4 the port stood in espflash.toml.
+        let dirs = [Some(root), root.parent()].into_iter().flatten();
+        let mut ports: Vec<_> = dirs.map(|dir| dir.join(PORTS)).collect();
+        ports.extend(path.filter(|path| path.starts_with(root)));
+        settings.port = ports.iter().find_map(|path| {
+            let connection = look.toml(path)?.get("connection")?.clone();
+            Some(connection.get("serial")?.as_str()?.to_owned())
+        });
         Ok(settings)
     }
 
@@ -145,6 +157,7 @@ impl EspflashSettings {
                 "-c" | "--chip" => self.chip = value.parse().ok(),
                 "-B" | "--baud" => self.baud = value.parse().ok(),
                 "-p" | "--port" => self.port = Some(value),
+                "-r" | "--monitor-baud" => self.monitor_baud = value.replace('_', "").parse().ok(),
                 "--bootloader" | "--idf-bootloader" => self.bootloader = place(value),
                 "-T" | "--partition-table" | "--idf-partition-table" => {
                     self.partition_table = place(value);
@@ -248,6 +261,24 @@ mod tests {
         assert_eq!(settings.partition_table, Some("/p/p.csv".into()));
         assert_eq!(settings.target_app_partition.as_deref(), Some("ota_0"));
         assert!(is_for_esp(&runner.words));
+    }
+
+    #[test]
+    fn the_port_is_in_a_file_of_its_own_or_in_that_of_older_versions() {
+        const SERIAL: &str = "[connection]\nserial = \"/dev/ttyACM3\"\n";
+        let settings = read(SERIAL).unwrap();
+        assert_eq!(settings.port.as_deref(), Some("/dev/ttyACM3"));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(PORTS), SERIAL).unwrap();
+        let (environment, look) = (Environment::default(), Look::default());
+        let mut settings = EspflashSettings::read(dir.path(), &environment, &look).unwrap();
+        assert_eq!(settings.port.as_deref(), Some("/dev/ttyACM3"));
+        settings.apply_runner(
+            Path::new("/p"),
+            &runner("espflash flash -p COM4 --monitor-baud 460_800"),
+        );
+        assert_eq!(settings.port.as_deref(), Some("COM4"));
+        assert_eq!(settings.monitor_baud, Some(460_800));
     }
 
     #[test]
