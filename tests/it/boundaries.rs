@@ -125,8 +125,8 @@ fn files_with(word: &str) -> Vec<PathBuf> {
 fn programs_are_started_in_four_places() {
     let starters = files_with("Command::new(");
     let expected = [
-        "server/deploy/src/esptool/run.rs",
         "server/deploy/src/process_group.rs",
+        "server/deploy/src/program.rs",
         "server/link/src/holder.rs",
         "server/lsp/src/build/run.rs",
     ];

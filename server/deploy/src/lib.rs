@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod own_file;
 pub mod plan;
 pub mod process_group;
+pub mod program;
 pub mod rates;
 pub mod request;
 pub mod search;

@@ -2,29 +2,14 @@
 //!
 //! Nothing of a workspace is looked at: a project must not be able to say which program is run.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Tool;
 
-/// One way to start esptool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The program.
-    pub program: PathBuf,
-    /// What comes before esptool's own arguments: `-m esptool`, or a script's path.
-    pub before: Vec<OsString>,
-}
+use crate::program::{Candidate, on_path};
 
 impl Candidate {
-    fn program(path: PathBuf) -> Self {
-        Self {
-            program: path,
-            before: Vec::new(),
-        }
-    }
-
     fn module(python: PathBuf) -> Self {
         Self {
             program: python,
@@ -44,17 +29,6 @@ impl Candidate {
         let script = self.before.last().map(Path::new);
         let script = script.filter(|script| script.is_absolute());
         is_file(&self.program) && script.is_none_or(is_file)
-    }
-}
-
-/// As a person would type it.
-impl std::fmt::Display for Candidate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.program.display())?;
-        for word in &self.before {
-            write!(f, " {}", word.display())?;
-        }
-        Ok(())
     }
 }
 
@@ -106,18 +80,6 @@ fn on_path_too(path: &Path, environment: &Environment, is_file: &dyn Fn(&Path) -
         Some(candidate) => candidate.program,
         None => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }
-}
-
-fn on_path(names: &[&str], environment: &Environment) -> Vec<Candidate> {
-    let path = environment.get("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(path)
-        // "." and empty entries mean the current directory: maybe a stranger's project.
-        .filter(|folder| folder.is_absolute())
-        .collect();
-    let all = names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    all.map(Candidate::program).collect()
 }
 
 /// The Python of a virtual environment.

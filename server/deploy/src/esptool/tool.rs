@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::arguments::{Connection, Placed, Work, arguments};
 use super::error::EsptoolError;
 use super::fault::fault;
-use super::find::{Candidate, candidates};
+use super::find::candidates;
 use super::known::Known;
 use super::output::Said;
 use super::run::{Ran, run};
@@ -19,6 +19,7 @@ use super::verdicts::Span;
 use super::version::{Spelling, Version};
 use crate::failure::DeployError;
 use crate::job::survey::Region;
+use crate::program::Candidate;
 use crate::request::{Baud, Open, Request};
 use fbuild_project::discover::Environment;
 
