@@ -4,7 +4,7 @@ mod deploys;
 #[cfg(target_os = "linux")] // simavr
 mod genuine;
 mod made;
-mod tools;
+pub(crate) mod tools;
 
 use fbuild_sim::serve::{self, Server};
 

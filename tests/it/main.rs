@@ -41,3 +41,5 @@ mod security;
 mod sources;
 mod starts;
 mod table_change;
+#[cfg(unix)] // its programs are scripts
+mod usb_boards;

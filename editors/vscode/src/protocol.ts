@@ -83,7 +83,7 @@ export interface Region {
 }
 
 export interface Outcome {
-  backend?: "native" | "esptool" | "espota";
+  backend?: "native" | "esptool" | "espota" | "usb";
   outcome: "verifySkip" | "selectiveFlash" | "fullFlash" | "planned" | "cancelled" | "failed";
   message: string;
   target: string;

@@ -7,6 +7,7 @@ pub mod avr;
 mod facts;
 pub mod flash;
 pub mod security;
+pub mod usb;
 
 use std::fmt;
 use std::str::FromStr;
@@ -93,6 +94,8 @@ impl Chip {
 pub enum Device {
     Esp(Chip),
     Avr(&'static avr::Part),
+    Teensy(&'static usb::Teensy),
+    Rp2(usb::Rp2),
 }
 
 impl Device {
@@ -102,6 +105,8 @@ impl Device {
         match self {
             Self::Esp(chip) => chip.name(),
             Self::Avr(part) => part.name,
+            Self::Teensy(teensy) => teensy.name,
+            Self::Rp2(chip) => chip.name(),
         }
     }
 }
@@ -118,6 +123,8 @@ impl fmt::Display for Device {
         match self {
             Self::Esp(chip) => chip.fmt(f),
             Self::Avr(part) => part.fmt(f),
+            Self::Teensy(teensy) => teensy.fmt(f),
+            Self::Rp2(chip) => chip.fmt(f),
         }
     }
 }

@@ -47,8 +47,8 @@ impl Loaded for LoadedImages {
 /// What a backend's input wants to know of a board.
 pub(crate) type Facts<B> = <<B as Backend>::Loaded as Loaded>::Facts;
 
-/// Who carries out the steps of a deploy: this program in the protocol of a loader, esptool, or a device
-/// that takes its firmware over the air. It has the board from when it is made until it leaves.
+/// Who carries out the steps of a deploy: this program in the protocol of a loader, esptool, a device
+/// that takes its firmware over the air, or a boot loader on USB. It has the board from when it is made until it leaves.
 pub(crate) trait Backend {
     /// What it carries.
     type Loaded: Loaded;

@@ -10,6 +10,7 @@ use crate::job::Job;
 use crate::native::Native;
 use crate::outcome::{Backend, Report};
 use crate::request::{Open, Request};
+use crate::usb::{Usb, not_for_usb};
 
 /// Deploys. Ends with exactly one [`Event::Finished`], whose report is also returned.
 ///
@@ -22,9 +23,17 @@ pub fn deploy(
     cancel: &CancelToken,
 ) -> Report {
     Job::report_of(request, events, cancel, |job| {
+        if let Some(board) = request.target.usb {
+            return match request.carrier() {
+                Backend::Native | Backend::Usb => job.run(|job| Usb::connect(job, board, open)),
+                carrier => Err(not_for_usb(board, &format!("not by {}", carrier.name())).into()),
+            };
+        }
         match (request.carrier(), request.target.avr) {
-            (Backend::Native, None) => job.run(|job| Native::connect(job, open)),
-            (Backend::Native, Some(avr)) => job.run(|job| Avr::connect(job, avr, open)),
+            (Backend::Native | Backend::Usb, None) => job.run(|job| Native::connect(job, open)),
+            (Backend::Native | Backend::Usb, Some(avr)) => {
+                job.run(|job| Avr::connect(job, avr, open))
+            }
             (Backend::Esptool, None) => job.run(|job| Esptool::connect(job, Reach::Port(open))),
             (carrier, Some(avr)) => Err(not_for_avr(carrier, &request.target.name, avr)),
             (Backend::Espota, None) => job.run(Espota::connect),
@@ -40,8 +49,11 @@ pub fn deploy_served(
     events: &mut dyn FnMut(Event),
     cancel: &CancelToken,
 ) -> Report {
-    Job::report_of(request, events, cancel, |job| match request.target.avr {
-        None => job.run(|job| Esptool::connect(job, Reach::Served(serve))),
-        Some(avr) => Err(not_for_avr(Backend::Esptool, &request.target.name, avr)),
+    Job::report_of(request, events, cancel, |job| {
+        match (request.target.avr, request.target.usb) {
+            (None, None) => job.run(|job| Esptool::connect(job, Reach::Served(serve))),
+            (None, Some(board)) => Err(not_for_usb(board, "not by esptool").into()),
+            (Some(avr), _) => Err(not_for_avr(Backend::Esptool, &request.target.name, avr)),
+        }
     })
 }

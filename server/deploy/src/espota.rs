@@ -245,6 +245,7 @@ impl Backend for Espota {
             job.journal.in_the_air(Air::Unconfirmed);
         }
         confirmed?;
+        job.confirmed = Some("confirmed by the device");
         job.journal
             .progress(region, Phase::Check, total_bytes, total_bytes);
         Ok(())

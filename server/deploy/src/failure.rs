@@ -9,6 +9,7 @@ use fbuild_project::remedy::{Remedy, Way};
 use crate::espota::error::OtaError;
 use crate::esptool::error::EsptoolError;
 use crate::outcome::{Failure, Unit};
+use crate::usb::error::UsbError;
 
 /// Code of the failure of a deploy that was to keep the data on the board and could not.
 pub const DATA_LOSS: &str = "data-loss";
@@ -31,6 +32,9 @@ pub enum DeployError {
     /// A device that takes firmware over the air.
     #[error(transparent)]
     Ota(#[from] OtaError),
+    /// A board whose boot loader is on USB.
+    #[error(transparent)]
+    Usb(#[from] UsbError),
     /// What was written does not read back, twice.
     #[error("{region}: {} written twice and still not right: {}", units_text(*.unit, .offsets), offsets_text(.offsets))]
     NotProved {
@@ -93,6 +97,8 @@ pub enum BoardState {
     },
     /// An image was sent over the air.
     Sent(Air),
+    /// Writing a whole program had begun, of which nothing can be compared.
+    Begun,
     /// Everything was written, and not proved (yet).
     Written,
     /// Everything was written, and every byte of it proved.
@@ -134,6 +140,11 @@ impl BoardState {
                  writes only what is missing"
             ),
             Self::Sent(air) => air.text().to_owned(),
+            Self::Begun => {
+                "writing had begun; the board may not start until the next deploy, which \
+                            writes everything again"
+                    .to_owned()
+            }
             Self::Written => "everything was written, but not fully verified; the board may not \
                               start until the next deploy, which writes what is missing"
                 .to_owned(),
@@ -162,6 +173,7 @@ impl DeployError {
             // These name the port themselves.
             Self::Input(_)
             | Self::Open(_)
+            | Self::Usb(_)
             | Self::NotProved { .. }
             | Self::DataLoss { .. }
             | Self::Loader(
@@ -182,6 +194,9 @@ impl DeployError {
             Self::Esptool(error) if error.is_local() && *state == BoardState::Untouched => {
                 String::new()
             }
+            Self::Usb(error) if error.is_local() && *state == BoardState::Untouched => {
+                String::new()
+            }
             _ => state.text(),
         };
         let (code, is_input, remedy) = match self {
@@ -190,6 +205,7 @@ impl DeployError {
             Self::Loader(error) => loader_advice(&error),
             Self::Esptool(error) => error.advice(),
             Self::Ota(error) => error.advice(),
+            Self::Usb(error) => error.advice(),
             Self::NotProved { unit, .. } => (
                 "not-proved",
                 false,

@@ -36,6 +36,8 @@ pub(crate) struct Job<'a> {
     /// Only a part of the build was asked for.
     pub(crate) subset: bool,
     pub(crate) in_place: InPlace,
+    /// What says that the board holds a whole image, where it is not compared.
+    pub(crate) confirmed: Option<&'static str>,
 }
 
 /// Whether an image may be changed in place. What failed once is not tried again.
@@ -63,6 +65,7 @@ impl<'a> Job<'a> {
             survey: Survey::default(),
             subset: request.regions.is_some(),
             in_place: InPlace::Allowed,
+            confirmed: None,
         };
         let result = run(&mut job);
         let report = job.report(result);

@@ -29,3 +29,4 @@ pub mod rates;
 pub mod request;
 pub mod search;
 pub mod store;
+pub mod usb;

@@ -36,6 +36,8 @@ pub enum Backend {
     Esptool,
     /// The device itself, which takes firmware over the air: the port says so, and nobody else can.
     Espota,
+    /// The boot loader that a board has on USB: the board says so, and nobody else can.
+    Usb,
 }
 
 impl Backend {
@@ -46,6 +48,7 @@ impl Backend {
             Self::Native => "native",
             Self::Esptool => "esptool",
             Self::Espota => "espota",
+            Self::Usb => "usb",
         }
     }
 }

@@ -75,11 +75,13 @@ impl Request {
         }
     }
 
-    /// Who talks to the board: what the port allows comes before what was asked for.
+    /// Who talks to the board: what port and board allow comes before what was asked for.
     #[must_use]
     pub fn carrier(&self) -> Backend {
         if PortName::of(&self.port).is_over_the_air() {
             Backend::Espota
+        } else if self.target.usb.is_some() && self.backend == Backend::Native {
+            Backend::Usb
         } else {
             self.backend
         }

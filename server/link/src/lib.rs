@@ -29,6 +29,7 @@ pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
         PortName::Socket(address) => return Ok(Box::new(tcp::TcpLink::open(port, address)?)),
         PortName::Rfc2217(rest) => return Ok(Box::new(rfc2217::Rfc2217Link::open(port, rest)?)),
         PortName::Espota(_) => "it takes firmware over the air, and nothing can be read from it",
+        PortName::UsbLoader => "a boot loader on USB is no serial port",
         PortName::Unknown("") => "it is empty",
         PortName::Sim { .. } => "a simulated board is no port of this machine",
         PortName::Described(_) => "the list of ports has to tell first which one that is",

@@ -12,6 +12,8 @@ pub enum PortName<'n> {
     /// `espota://HOST[:PORT][?OPTIONS]`, a device that takes firmware over the air: what follows the
     /// slashes. It is no link: nothing can be read from it.
     Espota(&'n str),
+    /// `usb:`, a board that waits in its boot loader on USB, which is no serial port.
+    UsbLoader,
     /// `sim:[FILE][?OPTIONS]`, a simulated board: the file of its flash, which may be empty, and the
     /// options with their question mark.
     Sim {
@@ -66,12 +68,18 @@ impl<'n> Description<'n> {
 }
 
 impl<'n> PortName<'n> {
+    /// The name of [`Self::UsbLoader`].
+    pub const USB_LOADER: &'static str = "usb:";
+
     /// Takes a name apart.
     #[must_use]
     pub fn of(name: &'n str) -> Self {
         if let Some(rest) = name.strip_prefix("sim:") {
             let (file, options) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
             return Self::Sim { file, options };
+        }
+        if name == Self::USB_LOADER {
+            return Self::UsbLoader;
         }
         match name.split_once("://") {
             Some(("socket", address)) => Self::Socket(address),
@@ -119,6 +127,7 @@ impl<'n> PortName<'n> {
                 let canonical = canonical.as_deref().and_then(std::path::Path::to_str);
                 format!("sim:{}", canonical.unwrap_or(file))
             }
+            Self::UsbLoader => Self::USB_LOADER.to_owned(),
             Self::Socket(address) => format!("socket://{address}"),
             Self::Rfc2217(rest) => format!("rfc2217://{}", without_options(rest)),
             Self::Espota(rest) => format!("espota://{}", without_options(rest)),
@@ -155,6 +164,7 @@ mod tests {
             ("socket://h:1", PortName::Socket("h:1")),
             ("rfc2217://h:1?x", PortName::Rfc2217("h:1?x")),
             ("espota://h?x", PortName::Espota("h?x")),
+            ("usb:", PortName::UsbLoader),
             ("sim:", sim("", "")),
             ("sim:a.bin?chip=esp32", sim("a.bin", "?chip=esp32")),
             ("sim:?chip=esp32", sim("", "?chip=esp32")),

@@ -144,7 +144,8 @@ impl Order {
             asked: self.port.as_deref(),
             project: target.port.as_deref(),
             ..Wishes::default()
-        };
+        }
+        .of(&target);
         let chosen = port::choose(&wishes, ports)?;
         target.remarks.extend(chosen.warning);
         Ok(self.request(target, chosen.name))

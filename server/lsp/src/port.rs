@@ -15,6 +15,7 @@ use fbuild_link::serial::{self, PortInfo};
 use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
 use fbuild_project::remedy::Way;
+use fbuild_project::target::Target;
 use fbuild_sim::Timing;
 use fbuild_sim::port::{self as sim, Model, SimPort};
 use fbuild_sim::serve::{Served, Server};
@@ -52,6 +53,23 @@ pub(crate) struct Wishes<'w> {
     pub(crate) setting: Option<&'w str>,
     /// What the project's own files say.
     pub(crate) project: Option<&'w str>,
+    /// The board is found by its boot loader on USB.
+    pub(crate) needs_none: bool,
+}
+
+impl Wishes<'_> {
+    /// The same for a target: a board whose boot loader is on USB is on no port that was chosen for others.
+    pub(crate) fn of(self, target: &Target) -> Self {
+        if target.usb.is_none() {
+            return self;
+        }
+        Self {
+            remembered: None,
+            setting: None,
+            needs_none: true,
+            ..self
+        }
+    }
 }
 
 /// A port, and what to say about the choice.
@@ -100,6 +118,7 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
     let name = match (wishes.setting, wishes.project.and_then(matching)) {
         (Some(setting), _) => resolve(setting)?,
         (None, Some(port)) => port.name.clone(),
+        (None, None) if wishes.needs_none => PortName::USB_LOADER.to_owned(),
         (None, None) => only_plausible(ports).map_err(|none| with_wish(none, wishes.project))?,
     };
     let warning = warning.map(|missing| {

@@ -2,6 +2,8 @@
 //!
 //! Source: Intel, "Hexadecimal Object File Format Specification", revision A.
 
+use std::ops::Range;
+
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
@@ -22,17 +24,17 @@ const START_LINEAR: u8 = 5;
 /// What a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// The bytes from address 0 up to the last one that is set; FF where nothing is.
+    /// The bytes from the memory's start up to the last one that is set; FF where nothing is.
     pub bytes: Vec<u8>,
-    /// The first address before their end that the file does not set.
+    /// The first of them that the file does not set.
     pub first_gap: Option<usize>,
 }
 
-/// What the file sets in a memory that is `limit_bytes` long.
+/// What the file sets in a memory that has these addresses.
 ///
 /// # Errors
 /// The first line that is damaged, or lies outside the memory.
-pub fn read(text: &[u8], limit_bytes: u32) -> Result<Content, HexError> {
+pub fn read(text: &[u8], memory: Range<u32>) -> Result<Content, HexError> {
     let mut bytes: Vec<u8> = Vec::new();
     let mut is_set: Vec<bool> = Vec::new();
     let mut base = 0_u32;
@@ -59,18 +61,25 @@ pub fn read(text: &[u8], limit_bytes: u32) -> Result<Content, HexError> {
             (DATA, data) => {
                 let start = base.saturating_add(u32::from(u16::from_be_bytes([high, low])));
                 let end = u64::from(start) + data.len() as u64;
-                if end > u64::from(limit_bytes) {
+                if end > u64::from(memory.end) {
                     return Err(wrong(format!(
-                        "the data ends at {end:#x}, after the end of the memory at {limit_bytes:#x}"
+                        "the data ends at {end:#x}, after the end of the memory at {:#x}",
+                        memory.end
                     )));
                 }
-                let (start, end) = (start as usize, end as usize);
+                let Some(start) = start.checked_sub(memory.start) else {
+                    return Err(wrong(format!(
+                        "the data begins at {start:#x}, before the memory does at {:#x}",
+                        memory.start
+                    )));
+                };
+                let (start, end) = (start as usize, start as usize + data.len());
                 if bytes.len() < end {
                     bytes.resize(end, 0xFF);
                     is_set.resize(end, false);
                 }
                 if let Some(at) = is_set[start..end].iter().position(|is_set| *is_set) {
-                    let at = start + at;
+                    let at = memory.start as usize + start + at;
                     return Err(wrong(format!("the byte at {at:#x} was set before")));
                 }
                 bytes[start..end].copy_from_slice(data);
@@ -128,7 +137,7 @@ mod tests {
     const END_LINE: &str = ":00000001FF\r\n";
 
     fn error(text: &str) -> String {
-        read(text.as_bytes(), 0x8000).unwrap_err().to_string()
+        read(text.as_bytes(), 0..0x8000).unwrap_err().to_string()
     }
 
     #[test]
@@ -137,7 +146,7 @@ mod tests {
         let text = format!(
             ":100000000C945D000C9485000C9485000C94850084\r\n:02001400AABB85\r\n{END_LINE}\r\n"
         );
-        let Content { bytes, first_gap } = read(text.as_bytes(), 0x8000).unwrap();
+        let Content { bytes, first_gap } = read(text.as_bytes(), 0..0x8000).unwrap();
         assert_eq!(first_gap, Some(0x10));
         assert_eq!(bytes[..4], [0x0C, 0x94, 0x5D, 0x00]);
         assert_eq!(bytes[0x10..], [0xFF, 0xFF, 0xFF, 0xFF, 0xAA, 0xBB]);
@@ -147,9 +156,22 @@ mod tests {
     fn large_parts_have_segments_or_upper_halves() {
         for line in [":020000021000EC", ":020000040001F9"] {
             let text = format!("{line}\n:0100000055AA\n:00000001FF\n");
-            let bytes = read(text.as_bytes(), 0x4_0000).unwrap().bytes;
+            let bytes = read(text.as_bytes(), 0..0x4_0000).unwrap().bytes;
             assert_eq!((bytes.len(), bytes[0x1_0000]), (0x1_0001, 0x55), "{line}");
         }
+    }
+
+    #[test]
+    fn a_memory_need_not_begin_at_0() {
+        let memory = 0x6000_0000..0x6000_0100;
+        let text = format!(":020000046000 9A\n:0100000055AA\n{END_LINE}").replace(' ', "");
+        let content = read(text.as_bytes(), memory.clone()).unwrap();
+        assert_eq!(content.bytes, [0x55]);
+        let low = format!(":0100000055AA\n{END_LINE}");
+        assert_eq!(
+            read(low.as_bytes(), memory).unwrap_err().to_string(),
+            "line 1: the data begins at 0x0, before the memory does at 0x60000000"
+        );
     }
 
     #[test]

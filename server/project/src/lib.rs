@@ -23,3 +23,4 @@ pub mod password;
 pub mod plain;
 pub mod remedy;
 pub mod target;
+pub mod uf2;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::avr::AvrBoard;
+use fbuild_chip::usb::UsbBoard;
 use fbuild_chip::{Chip, Device};
 
 use crate::password::Password;
@@ -166,6 +167,8 @@ pub struct Target {
     pub chip: Option<Chip>,
     /// The board that the build is for, where it is an AVR board.
     pub avr: Option<AvrBoard>,
+    /// The board that the build is for, where its boot loader is on USB.
+    pub usb: Option<UsbBoard>,
     /// What to put where. Never empty.
     pub regions: Vec<Region>,
     /// Header fields to patch in the boot loader.
@@ -214,6 +217,7 @@ impl Target {
             profile: None,
             chip: None,
             avr: None,
+            usb: None,
             regions: Vec::new(),
             flash: FlashParams::default(),
             root: root.to_owned(),
@@ -238,7 +242,11 @@ impl Target {
     #[must_use]
     pub fn device(&self) -> Option<Device> {
         let avr = self.avr.map(|board| Device::Avr(board.part));
-        avr.or(self.chip.map(Device::Esp))
+        let usb = self.usb.and_then(|board| match board {
+            UsbBoard::Teensy(teensy) => Some(Device::Teensy(teensy)),
+            UsbBoard::Rp2(chip) => chip.map(Device::Rp2),
+        });
+        avr.or(usb).or(self.chip.map(Device::Esp))
     }
 
     /// The region of this name.

@@ -1,4 +1,4 @@
-//! Any bytes as an image, as otadata, and as the ELF file of a target that is loaded.
+//! Any bytes as an image, as otadata, as a UF2 file, and as the ELF file of a target that is loaded.
 #![no_main]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +9,7 @@ use fbuild_project::esp_image::EspImage;
 use fbuild_project::partitions::PartitionTable;
 use fbuild_project::target::{ElfSource, Source, Target};
 use fbuild_project::otadata;
+use fbuild_project::uf2;
 use fbuild_chip::Chip;
 use libfuzzer_sys::fuzz_target;
 
@@ -20,6 +21,9 @@ fuzz_target!(|data: &[u8]| {
     };
     if let Ok(image) = EspImage::parse(bytes) {
         assert!(image.len_bytes() <= bytes.len());
+    }
+    if let Ok(program) = uf2::read(bytes, None) {
+        assert!(program.bytes.len() <= 16 << 20);
     }
     let table = PartitionTable { partitions: Vec::new(), has_md5: true };
     let _ = (otadata::entries(bytes), otadata::selected_slot(&table, bytes));

@@ -68,7 +68,7 @@ fuzz_target!(|data: &[u8]| {
         }
         4 => {
             const LIMIT: u32 = 0x8000;
-            if let Ok(content) = intel_hex::read(bytes, LIMIT) {
+            if let Ok(content) = intel_hex::read(bytes, 0..LIMIT) {
                 assert!(content.bytes.len() <= LIMIT as usize);
             }
         }

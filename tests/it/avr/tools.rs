@@ -4,7 +4,7 @@ use std::io::Write as _; // straight to stderr: the test runner hides what passi
 use std::path::PathBuf;
 
 /// A program of this machine; `None`, with a line that says so, where it is absent. CI has it.
-pub(super) fn program_or_skip(name: &str) -> Option<PathBuf> {
+pub(crate) fn program_or_skip(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|dir| dir.join(name));
     let found = places.find(|path| path.is_file());

@@ -63,7 +63,7 @@ fn read(target: &Target, region: &Region, cancel: &CancelToken) -> Result<Image,
     let Content {
         mut bytes,
         first_gap,
-    } = intel_hex::read(&text, limit_bytes).map_err(|error| {
+    } = intel_hex::read(&text, 0..limit_bytes).map_err(|error| {
         let what = format!("{name}: {}, {error}", path.display());
         InputError::new("hex", what, remedy.clone()).in_file(path)
     })?;

@@ -87,6 +87,11 @@ impl<'a> Journal<'a> {
         };
     }
 
+    /// Writing a whole program begins, of which nothing can be compared.
+    pub(crate) fn begun(&mut self) {
+        self.state = BoardState::Begun;
+    }
+
     /// An image goes over the air, and has come so far.
     pub(crate) fn in_the_air(&mut self, air: Air) {
         self.state = BoardState::Sent(air);

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::failure::{self, DeployError};
-use crate::outcome::{Backend, Failure, OutcomeKind, RegionReport, Report, Verdict};
+use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
 use crate::request::Mode;
 use crate::search::Sector;
 
@@ -58,8 +58,8 @@ impl Job<'_> {
             let text = "deploy succeeded (verify skipped, device already matched)".to_owned();
             return (OutcomeKind::VerifySkip, text, None);
         }
-        if self.request.carrier() == Backend::Espota {
-            let text = "deploy succeeded (full flash, confirmed by the device)".to_owned();
+        if let Some(confirmed) = self.confirmed {
+            let text = format!("deploy succeeded (full flash, {confirmed})");
             return (OutcomeKind::FullFlash, text, None);
         }
         let unproved = written

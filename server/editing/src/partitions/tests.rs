@@ -94,6 +94,7 @@ fn built(len_bytes: u64) -> Facts {
         profile: None,
         chip: Some(Chip::Esp32),
         avr: None,
+        usb: None,
         regions: vec![region.clone()],
         flash: FlashParams::default(),
         root: "/p".into(),

@@ -91,7 +91,7 @@ pub(super) fn cause(code: &str) -> String {
     match code {
         "no-loader" => "no answer from the board",
         "no-port" => "no board found",
-        "several-ports" => "several boards",
+        "several-ports" | "several-volumes" => "several boards",
         "no-target" => "nothing built",
         "job-running" => "port busy",
         "port-permission" => "no permission for the port",
@@ -99,6 +99,9 @@ pub(super) fn cause(code: &str) -> String {
         "link-lost" | "ota-lost" => "connection lost",
         "chip-mismatch" => "firmware is for another chip",
         "stale-build" => "build is old",
+        "uf2-not-taken" => "not taken by the board",
+        "tool-missing" => "a program is missing",
+        "usb-permission" => "no permission for the board",
         "ota-no-answer" => "no answer over the air",
         "ota-no-connection" => "device did not connect",
         "ota-password" => "password not accepted",
@@ -172,6 +175,7 @@ fn detail(report: &Report, built: Option<&Built>) -> String {
         Backend::Native => "",
         Backend::Esptool => ", by esptool",
         Backend::Espota => ", over the air",
+        Backend::Usb => ", by its boot loader on USB",
     };
     facts.push(format!("Time: {}{by}", duration(report.duration)));
     facts.extend(built.map(|built| {

@@ -42,6 +42,7 @@ impl Host {
     /// to a stranger's host, or to write into a file.
     pub(super) fn may_use(&self, port: &str, ports: &[PortInfo]) -> Result<(), Failure> {
         let is_harmless = match PortName::of(port) {
+            PortName::UsbLoader => true,
             PortName::Sim { file, options } => file.is_empty() && !options.contains("log="),
             _ => ports.iter().any(|listed| listed.name == port),
         };

@@ -270,6 +270,8 @@ pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result
         // Its boot loader starts the program.
         Some(Device::Avr(_)) => reset::start_avr_loader(link),
         Some(Device::Esp(_)) | None => reset::start_firmware(link),
+        // Their serial port is one of the program's.
+        Some(Device::Teensy(_) | Device::Rp2(_)) => Ok(LinesReach::Nothing),
     };
     match done {
         Ok(LinesReach::Board) => Ok(()),

@@ -1,3 +1,4 @@
+use fbuild_chip::usb::UsbBoard;
 use fbuild_link::UsbId;
 
 use super::*;
@@ -53,6 +54,7 @@ fn wishes_by_their_strength() {
         remembered: Some(&remembered),
         setting: Some("COM8"),
         project: Some("/dev/ttyUSB0"),
+        needs_none: false,
     };
     let chosen = |wishes: &Wishes<'_>| super::choose(wishes, &ports).unwrap();
     assert_eq!(chosen(&all), "COM9".to_owned().into());
@@ -74,6 +76,34 @@ fn wishes_by_their_strength() {
         ..all
     };
     assert_eq!(chosen(&all), "/dev/ttyUSB0".to_owned().into());
+}
+
+/// What was chosen for other boards of the folder, or is the only one plugged in, is not this one.
+#[test]
+fn a_board_with_its_boot_loader_on_usb_needs_no_port() {
+    let ports = [usb("/dev/ttyUSB0", 0x10C4), usb("/dev/ttyACM0", 0x16C0)];
+    let remembered = Remembered::of("/dev/ttyUSB0", &ports, &|_| None);
+    let mut target =
+        Target::from_files(&[(0, Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))])
+            .unwrap();
+    let wishes = Wishes {
+        remembered: Some(&remembered),
+        setting: Some("/dev/ttyUSB0"),
+        ..Wishes::default()
+    };
+    let chosen = |wishes: Wishes<'_>, target: &Target| {
+        let chosen = super::choose(&wishes.of(target), &ports).unwrap();
+        (chosen.name, chosen.warning)
+    };
+    assert_eq!(chosen(wishes, &target).0, "/dev/ttyUSB0");
+    target.usb = Some(UsbBoard::Rp2(None));
+    assert_eq!(chosen(wishes, &target), ("usb:".to_owned(), None));
+    // One that its own environment names tells a program that runs to leave.
+    let project = Wishes {
+        project: Some("/dev/ttyACM0"),
+        ..wishes
+    };
+    assert_eq!(chosen(project, &target).0, "/dev/ttyACM0");
 }
 
 #[test]

@@ -10,10 +10,11 @@ mod sketch_yaml;
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::avr::{AvrBoard, other_protocol};
+use fbuild_chip::usb::UsbBoard;
 use md5::{Digest, Md5};
 
 use super::environment::Environment;
-use super::platformio::{avr, ota};
+use super::platformio::{avr, ota, usb};
 use super::{Discovery, Look, image_chip, loose, read_table, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{Region, Target, Tool};
@@ -184,6 +185,28 @@ fn hex_digits(byte: u8) -> [char; 2] {
     })
 }
 
+/// A board that is none with an ESP32, and that is deployed to.
+#[derive(Clone, Copy)]
+pub(super) enum Other {
+    Avr(AvrBoard),
+    Usb(UsbBoard),
+}
+
+impl Other {
+    pub(super) fn of_fqbn(fqbn: &str) -> Option<Self> {
+        let usb = || UsbBoard::of_fqbn(fqbn).map(Self::Usb);
+        AvrBoard::of_fqbn(fqbn).map(Self::Avr).or_else(usb)
+    }
+
+    /// How the file of a program ends.
+    pub(super) fn extension(self) -> &'static str {
+        match self {
+            Self::Avr(_) => "hex",
+            Self::Usb(board) => board.extension(),
+        }
+    }
+}
+
 /// A sketch that was built.
 struct Build<'b> {
     /// The sketch's folder.
@@ -198,10 +221,12 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
-    /// A program for an AVR board, if it is one that is known.
-    fn avr(&self, program: &Path) -> Option<AvrBoard> {
-        let board = AvrBoard::of_fqbn(self.built_for.fqbn.as_deref()?)?;
-        program.is_file().then_some(board)
+    /// A program for another board than an ESP32, if it is one that is known.
+    fn other(&self) -> Option<(Other, PathBuf)> {
+        let board = Other::of_fqbn(self.built_for.fqbn.as_deref()?)?;
+        let program = format!("{}.{}", self.sketch, board.extension());
+        let program = self.dir.join(program);
+        program.is_file().then_some((board, program))
     }
 
     /// What follows `arduino-cli`, so that the same board is built for, into the same place.
@@ -285,9 +310,12 @@ impl Build<'_> {
         let chip = image_chip(&firmware).or_else(|| image_chip(&bootloader));
         let architecture = parts.next();
         let program = dir.join(format!("{sketch}.hex"));
-        if let Some(board) = self.avr(&program) {
+        if let Some((board, program)) = self.other() {
             let mut target = self.target(&program, environment, look);
-            avr::fill(&mut target, board, &program);
+            match board {
+                Other::Avr(board) => avr::fill(&mut target, board, &program),
+                Other::Usb(board) => usb::fill(&mut target, board, &program),
+            }
             target.remarks.extend(remark);
             return found.targets.push(target);
         }

@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
-use super::platformio::avr;
 use super::platformio::console;
+use super::platformio::{avr, usb};
 use super::platformio_config::{FILE_NAME, ProjectConfig};
 use super::programs::older_program;
 use super::{Discovery, Look, image_chip, read_table, regions};
@@ -40,7 +40,7 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
         let has_program = || {
-            let names = ["firmware.bin", "firmware.hex"];
+            let names = ["firmware.bin", "firmware.hex", "firmware.uf2"];
             names.iter().any(|name| dir.join(name).is_file())
         };
         if PROFILES.contains(&name.as_str()) && has_program() {
@@ -61,13 +61,28 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
             (Some(config), Some(env)) if hex.is_file() => avr::board(config, env).ok().flatten(),
             _ => None,
         };
-        if avr.is_none() && !dir.join("firmware.bin").is_file() {
+        let usb = match (&config, &env) {
+            (Some(config), Some(env)) => usb::board(config, env).ok().flatten(),
+            _ => None,
+        };
+        let usb = usb.map(|board| {
+            (
+                board,
+                dir.join("firmware").with_extension(board.extension()),
+            )
+        });
+        let usb = usb.filter(|(_, program)| program.is_file());
+        if avr.is_none() && usb.is_none() && !dir.join("firmware.bin").is_file() {
             continue;
         }
         let mut target = read(root, env, profile, &dir, config.as_ref());
         if let Some(board) = avr {
             target.chip = None;
             avr::fill(&mut target, board, &hex);
+        }
+        if let Some((board, program)) = usb {
+            target.chip = None;
+            usb::fill(&mut target, board, &program);
         }
         target
             .remarks

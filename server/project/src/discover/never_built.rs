@@ -8,7 +8,6 @@
 use std::path::Path;
 
 use fbuild_chip::Chip;
-use fbuild_chip::avr::AvrBoard;
 
 use super::environment::Environment;
 use super::sdkconfig::SdkConfig;
@@ -107,14 +106,14 @@ fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
     };
     let parts: Vec<&str> = board.fqbn.split(':').take(3).collect();
     let place = parts.join(".");
-    let is_avr = AvrBoard::of_fqbn(&board.fqbn).is_some();
+    let other = arduino::Other::of_fqbn(&board.fqbn);
     match parts.as_slice() {
         [_, "esp32", _] => {}
-        [_, _, _] if is_avr => {}
+        [_, _, _] if other.is_some() => {}
         [_, architecture, _] => return found.pass_foreign(&file, &place, architecture),
         _ => return,
     }
-    let end = if is_avr { "hex" } else { "bin" };
+    let end = other.map_or("bin", arduino::Other::extension);
     let looked_for = root
         .join("build")
         .join(&place)

@@ -15,6 +15,7 @@ mod packages;
 mod platform;
 mod settled;
 mod upload;
+pub(super) mod usb;
 mod variant;
 
 use std::path::{Path, PathBuf};
@@ -119,13 +120,17 @@ impl Project<'_> {
         let Program { path: app, remark } = program(&dir, app, look);
         let platform = config.text(&section, "platform")?.unwrap_or_default();
         let avr = avr::board(config, env)?;
+        let usb = usb::board(config, env)?;
         let app = avr.map_or(app, |_| dir.join(avr::PROGRAM));
+        let app = usb.map_or(app, |usb| {
+            dir.join("firmware").with_extension(usb.extension())
+        });
         let is_foreign = match Kind::of(config, &platform, look) {
             Kind::Esp32 => false,
             Kind::Foreign => true,
             Kind::Unknown => {
                 let is_esp = || Board::of_env(config, env)?.is_for_esp32();
-                avr.is_none() && image_chip(&app).is_none() && !is_esp()?
+                avr.is_none() && usb.is_none() && image_chip(&app).is_none() && !is_esp()?
             }
         };
         if is_foreign {
@@ -166,9 +171,18 @@ impl Project<'_> {
             app,
             look,
         };
-        match avr {
-            None => env.fill(&mut target, idedata)?,
-            Some(board) => env.fill_avr(&mut target, board)?,
+        match (avr, usb) {
+            (None, None) => env.fill(&mut target, idedata)?,
+            (Some(board), _) => {
+                avr::fill(&mut target, board, &env.app);
+                env.fill_rest(&mut target, avr::SERIAL)?;
+            }
+            (None, Some(board)) => {
+                usb::fill(&mut target, board, &env.app);
+                let remark = usb::other_protocol(config, &env.section)?;
+                target.remarks.extend(remark);
+                env.fill_rest(&mut target, usb::LOADER)?;
+            }
         }
         found.targets.push(target);
         Ok(())

@@ -10,6 +10,7 @@ mod named;
 mod never_built;
 mod platformio;
 mod platforms;
+mod usb;
 mod zephyr;
 
 use std::time::{Duration, SystemTime};

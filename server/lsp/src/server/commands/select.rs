@@ -81,7 +81,9 @@ pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> Selectio
         remembered: board.as_ref(),
         setting: setting.as_deref().filter(|name| trusted || is_there(name)),
         project: target.and_then(|target| target.port.as_deref()),
+        needs_none: false,
     };
+    let wishes = target.map_or(wishes, |target| wishes.of(target));
     let port = match (port::choose(&wishes, &ports), board) {
         // The warning says that it is not plugged in.
         (

@@ -50,6 +50,7 @@ impl Place {
             remembered: board.as_ref(),
             setting: settings.port.as_deref(),
             project: wanted,
+            needs_none: false,
         };
         Ok(stand.choose_port(&wishes, folder, verb)?.name)
     }

@@ -132,7 +132,9 @@ impl Deploy {
             remembered: board.as_ref(),
             setting: settings.port.as_deref(),
             project: target.port.as_deref(),
-        };
+            needs_none: false,
+        }
+        .of(&target);
         let chosen = stand.choose_port(&wishes, folder.as_deref(), &target.name)?;
         warnings.extend(chosen.warning);
         order.port = Some(chosen.name.clone());
@@ -311,11 +313,11 @@ fn on_board(
 ) -> Result<Report, Stop> {
     let desk = stand.desk;
     let writes = matches!(request.mode, Mode::Auto | Mode::Full);
-    // What a device prints that is updated over the air is on another port.
+    // What others print is on another port, or on one that comes and goes.
     let runs = writes
         && request.after == After::Reset
         && settings.monitor_after_deploy
-        && request.carrier() != Backend::Espota;
+        && matches!(request.carrier(), Backend::Native | Backend::Esptool);
     let mut run = Run {
         base: stand.percent(),
         monitor: runs.then(|| Rate::of(None, settings.monitor_baud, Some(&request.target))),

@@ -18,7 +18,7 @@ use crate::target::Target;
 pub(super) const PROGRAM: &str = "firmware.hex";
 
 /// What is done in place of a project's own way.
-const SERIAL: &str = "a deploy writes over the serial line, by the board's boot loader";
+pub(super) const SERIAL: &str = "a deploy writes over the serial line, by the board's boot loader";
 
 /// Whether the option `platform` names it, with a version or without.
 fn is_avr(platform: &str) -> bool {
@@ -53,17 +53,13 @@ pub(super) fn named_with_board(
 }
 
 impl Env<'_> {
-    pub(super) fn fill_avr(
-        &self,
-        target: &mut Target,
-        board: AvrBoard,
-    ) -> Result<(), ConfigProblem> {
-        fill(target, board, &self.app);
+    /// What is the same for every board but an ESP32. `way`: what is done in place of a project's own way.
+    pub(super) fn fill_rest(&self, target: &mut Target, way: &str) -> Result<(), ConfigProblem> {
         target.inputs = self.inputs()?;
         target.console = console(self.config, &self.section)?;
         let command = self.config.text(&self.section, "upload_command")?;
         if command.is_some_and(|command| !command.trim().is_empty()) {
-            let remark = format!("upload_command is not run: {SERIAL}");
+            let remark = format!("upload_command is not run: {way}");
             target.remarks.push(remark);
         }
         let port = self.config.text(&self.section, "upload_port")?;
@@ -71,7 +67,7 @@ impl Env<'_> {
         if let Some(host) = port.as_deref().filter(|port| is_host(port)) {
             let shown = self.config.shown(&self.section, "upload_port");
             let shown = shown.as_deref().unwrap_or(host);
-            let remark = format!("upload_port {shown} is not used: {SERIAL}");
+            let remark = format!("upload_port {shown} is not used: {way}");
             target.remarks.push(remark);
         }
         target.port = port.filter(|port| !is_host(port));

@@ -78,8 +78,8 @@ fn judge(target: &Target, board: Option<&Board>) -> Judged {
     if lens.fold(0, u64::saturating_add) > MAX_JUDGED_BYTES {
         return judged;
     }
-    // What is wrong with a program for an AVR board, its deploy says.
-    if target.avr.is_some() {
+    // What is wrong with a program for another board, its deploy says.
+    if target.avr.is_some() || target.usb.is_some() {
         return judged;
     }
     match image::load(target, None) {

@@ -1,0 +1,99 @@
+//! Boards whose boot loader is on USB: which projects and builds are for one.
+
+use super::files::{Files, names};
+use crate::target::Target;
+
+fn only(files: &Files) -> Target {
+    let found = files.found_in("");
+    let [target] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    target.clone()
+}
+
+fn board(target: &Target) -> String {
+    target
+        .usb
+        .map(|board| board.to_string())
+        .unwrap_or_default()
+}
+
+#[test]
+fn environments_of_platformio() {
+    const FORK: &str = "https://github.com/maxgerhardt/platform-raspberrypi.git";
+    for (platform, name, more, file, expected) in [
+        ("teensy", "teensy41", "", "hex", "Teensy 4.1"),
+        ("platformio/teensy@5.2", "teensylc", "", "hex", "Teensy LC"),
+        ("raspberrypi", "pico", "", "uf2", "RP2040 or RP2350"),
+        (
+            FORK,
+            "rpipico2",
+            "board_build.mcu = rp2350\n",
+            "uf2",
+            "RP2350",
+        ),
+    ] {
+        let ini = format!("[env:it]\nplatform = {platform}\nboard = {name}\n{more}");
+        let files = Files::new(&[("platformio.ini", &ini)]);
+        let found = files.found_in("");
+        let looked_for = format!(".pio/build/it/firmware.{file}");
+        assert!(
+            found.unbuilt[0].looked_for.ends_with(&looked_for),
+            "{found:?}"
+        );
+        let files = Files::new(&[("platformio.ini", &ini), (&looked_for, "x")]);
+        let target = only(&files);
+        assert_eq!(target.name, "platformio:it");
+        assert_eq!(board(&target), expected);
+        assert!(target.regions[0].source.path().ends_with(&looked_for));
+        assert_eq!((target.chip, target.remarks.len()), (None, 0));
+    }
+    let ini = "[env:it]\nplatform = teensy\nboard = teensy99\n";
+    let files = Files::new(&[("platformio.ini", ini), (".pio/build/it/firmware.hex", "x")]);
+    assert_eq!(files.found_in("").foreign, ["env:it is for teensy"]);
+}
+
+#[test]
+fn another_way_to_upload_is_told() {
+    const LOADER: &str = "a deploy writes by the board's own boot loader, on USB";
+    let ini = "[env:it]\nplatform = teensy\nboard = teensy41\nupload_protocol = jlink\nupload_command = burn\n";
+    let files = Files::new(&[("platformio.ini", ini), (".pio/build/it/firmware.hex", "x")]);
+    let expected = [
+        "upload_protocol jlink is not used",
+        "upload_command is not run",
+    ];
+    assert_eq!(
+        only(&files).remarks,
+        expected.map(|what| format!("{what}: {LOADER}"))
+    );
+}
+
+#[test]
+fn exports_of_arduino_and_builds_of_fbuild() {
+    let files = Files::new(&[
+        ("blink.ino", ""),
+        ("build/teensy.avr.teensy40/blink.ino.hex", "x"),
+        ("build/rp2040.rp2040.rpipico/blink.ino.bin", "x"),
+        ("build/rp2040.rp2040.rpipico/blink.ino.uf2", "x"),
+    ]);
+    let found = files.found_in("");
+    let expected = [
+        "arduino:rp2040.rp2040.rpipico",
+        "arduino:teensy.avr.teensy40",
+    ];
+    let mut found_names = names(&found);
+    found_names.sort_unstable();
+    assert_eq!(found_names, expected);
+    let files = Files::new(&[
+        (
+            "platformio.ini",
+            "[env:t]\nplatform = teensy\nboard = teensy36\n",
+        ),
+        (".fbuild/build/t/release/firmware.hex", "x"),
+    ]);
+    let target = only(&files);
+    assert_eq!(
+        (&*target.name, &*board(&target)),
+        ("fbuild:t/release", "Teensy 3.6")
+    );
+}
