@@ -186,16 +186,15 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         );
         found.take_in(owner, inner, has_own, true);
     }
-    // A list of what goes where counts in a project, too, where its tool left nothing else.
-    for dir in survey.lists.iter().filter(|dir| loose::has_list(dir)) {
-        if !found.has_files_in(dir) && !found.knows(dir) {
-            let before = found.targets.len();
-            loose::add(&root, dir, &look, &mut found);
-            for target in &mut found.targets[before..] {
-                survey.owner(&root, dir).clone_into(&mut target.root);
-            }
-        }
-    }
+    // A list of what goes where counts in a project, too, where its tool left nothing else in the usual place.
+    let is_usual = |dir: &Path| {
+        let owner = survey.owner(&root, dir);
+        let name = dir.file_name().and_then(|name| name.to_str());
+        (owner != root || survey.is_project)
+            && dir.parent() == Some(owner)
+            && name.is_some_and(|name| name.starts_with("build"))
+    };
+    found.add_lists(&survey, &look, has_own, is_usual);
     let is_all = is_alone && found.is_empty();
     for project in std::iter::once(&root).chain(&survey.projects) {
         if !found.is_known(project, &survey) {
@@ -206,6 +205,10 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     }
     let has_project = survey.is_project || !survey.projects.is_empty();
     let is_empty = found.targets.is_empty() && found.unbuilt.is_empty() && found.foreign.is_empty();
+    if has_project || !is_empty {
+        // A release counts where its project has nothing else, and is not meant before what is built.
+        found.add_lists(&survey, &look, !is_empty, |_| true);
+    }
     let mut images = [survey.lists, survey.images].concat();
     if is_empty && !has_project {
         // Whatever the files of the folder itself are called, they may be an image of the whole flash.

@@ -41,6 +41,8 @@ impl Discovery {
         } else {
             by_tool
         };
+        let is_of_files = |target: &&&Target| target.tool == Tool::Files;
+        let of_files: Vec<_> = candidates.iter().filter(is_of_files).copied().collect();
         let newest = candidates
             .iter()
             .filter_map(|target| built_at(target))
@@ -55,9 +57,8 @@ impl Discovery {
             .filter(|target| Some(target.tool) == strongest)
             .collect();
         // Nobody builds a release: when its files were written decides nothing.
-        let of_files = self.targets.iter().filter(|it| it.tool == Tool::Files);
-        if strongest == Some(Tool::Files) && of_files.clone().nth(1).is_some() {
-            return Err(ambiguous(&of_files.collect::<Vec<_>>()));
+        if strongest == Some(Tool::Files) && of_files.len() > 1 {
+            return Err(ambiguous(&of_files));
         }
         match last.as_slice() {
             [target] => Ok(target),

@@ -12,6 +12,7 @@ use fbuild_chip::Chip;
 use fbuild_chip::flash::parse_offset;
 
 use super::look::{Entry, Look};
+use super::survey::Survey;
 use super::{Discovery, image_chip, programs, read_start, read_table, relative_name, web_manifest};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{Setting, Target};
@@ -116,6 +117,36 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
     }
 }
 
+impl Discovery {
+    /// Adds the lists of builds in such places, of projects that have nothing else. `has_other`: they are
+    /// nobody's default.
+    pub(super) fn add_lists(
+        &mut self,
+        survey: &Survey,
+        look: &Look,
+        has_other: bool,
+        is_such: impl Fn(&Path) -> bool,
+    ) {
+        let root = self.root.clone();
+        let lists = survey.lists.iter().filter(|dir| has_list(dir));
+        let is_free = |dir: &&PathBuf| !self.is_known(survey.owner(&root, dir), survey);
+        let lists: Vec<_> = lists.filter(|dir| is_such(dir)).filter(is_free).collect();
+        for dir in lists {
+            if self.has_files_in(dir) || self.knows(dir) {
+                continue;
+            }
+            let before = self.targets.len();
+            add(&root, dir, look, self);
+            for target in &mut self.targets[before..] {
+                survey.owner(&root, dir).clone_into(&mut target.root);
+                if has_other {
+                    self.not_default.push(target.name.clone());
+                }
+            }
+        }
+    }
+}
+
 /// The lines of `flash_args`.
 pub(super) fn listed(flash_args: &Path, dir: &Path, look: &Look) -> Vec<(u32, PathBuf)> {
     let text = look.lines(flash_args).unwrap_or_default();
@@ -195,22 +226,36 @@ fn by_contents(
         (table_at, table_path.clone()),
         (app_at, program.clone()),
     ];
+    // What has a partition's own name comes before another version of it.
+    let mut files = files;
+    files.sort_by_key(|(name, _)| {
+        let stem = offset::split(name).0;
+        let has_label = table.partitions.iter().any(|row| row.label == stem);
+        (!has_label, stem.len())
+    });
     for (name, path) in &files {
         if pairs.iter().any(|(_, known)| known == *path) {
             continue;
         }
         let is_copy = |(_, known): &(u32, PathBuf)| !programs::differ(known, path);
         let place = row_of(&table, name).map(|row| row.offset);
-        if place.is_none() && pairs.iter().any(is_copy) {
+        let is_taken = pairs.iter().any(|(at, _)| Some(*at) == place);
+        if (place.is_none() || is_taken) && pairs.iter().any(is_copy) {
             continue;
         }
-        if let Some(at) = place.or_else(|| offset::of(path)) {
-            pairs.push((at, (*path).clone()));
-        } else if begins_at(path).is_some() {
+        if begins_at(path).is_some() {
             found.pass(
                 path,
                 "is an image of the whole flash, beside the images that make one",
             );
+        } else if is_taken {
+            found.pass(path, "another file goes to its partition");
+        } else if let Some(at) = place.or_else(|| offset::of(path)) {
+            if place.is_none() && overlaps(at, path, &pairs) {
+                found.pass(path, "its name says a place that another file goes to");
+            } else {
+                pairs.push((at, (*path).clone()));
+            }
         } else {
             found.pass(path, "no partition of the table has its name");
         }
@@ -227,6 +272,17 @@ fn by_contents(
         remarks,
         chip,
     }])
+}
+
+/// Whether a file would go, in part, to where another one goes.
+fn overlaps(at: u32, path: &Path, pairs: &[(u32, PathBuf)]) -> bool {
+    let end = |at: u32, path: &Path| {
+        let len_bytes = path.metadata().map_or(0, |metadata| metadata.len());
+        u64::from(at) + len_bytes.max(1)
+    };
+    let mut others = pairs.iter();
+    others
+        .any(|(other, file)| u64::from(at) < end(*other, file) && u64::from(*other) < end(at, path))
 }
 
 /// What is said of a file whose name says another place than the one it goes to.

@@ -98,7 +98,7 @@ impl Survey {
                 let packed = names
                     .files
                     .iter()
-                    .filter(|name| name.strip_suffix(".zip").is_some());
+                    .filter(|name| name.to_ascii_lowercase().strip_suffix(".zip").is_some());
                 found
                     .archives
                     .extend(packed.take(MAX_FOUND).map(|name| dir.join(name)));

@@ -270,3 +270,75 @@ fn the_parts_of_a_manifest_are_no_targets_of_their_own() {
     );
     assert_eq!(names(&files.found_in("")), ["files:my fü"]);
 }
+
+const IDF: (&str, &str) = (
+    "CMakeLists.txt",
+    "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n",
+);
+const LIST: &str = "0x10000 app.bin\n";
+
+#[test]
+fn a_release_is_not_meant_where_the_project_has_something_else() {
+    for project in [
+        IDF,
+        (
+            "platformio.ini",
+            "[env:a]\nplatform = espressif32\nboard = esp32dev\n",
+        ),
+    ] {
+        let files = Files::new(&[project, ("main/x.c", ""), ("release/flash_args", LIST)]);
+        files.image("release/app.bin", Chip::Esp32);
+        let found = files.found_in("");
+        assert_eq!((names(&found).len(), found.unbuilt.len()), (0, 1));
+    }
+    // Beside a built project below it is there, and is not the default.
+    let files = Files::new(&[
+        (
+            "k/platformio.ini",
+            "[env:a]\nplatform = espressif32\nboard = esp32dev\n",
+        ),
+        ("v1/flash_args", LIST),
+        ("v2/flash_args", LIST),
+    ]);
+    for image in ["k/.pio/build/a/firmware.bin", "v1/app.bin", "v2/app.bin"] {
+        files.image(image, Chip::Esp32);
+    }
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["platformio:k/a", "files:v1", "files:v2"]);
+    assert_eq!(found.default_target().unwrap().name, "platformio:k/a");
+}
+
+#[test]
+fn a_list_in_one_folder_of_a_release_hides_no_other_folder() {
+    let files = Files::new(&[("esp32/flash_args", LIST)]);
+    files.image("esp32/app.bin", Chip::Esp32);
+    files.image("esp32s3/bootloader.bin", Chip::Esp32S3);
+    files.table("esp32s3/partitions.bin", ROWS);
+    files.image("esp32s3/firmware.bin", Chip::Esp32S3);
+    assert_eq!(names(&files.found_in("")), ["files:esp32", "files:esp32s3"]);
+}
+
+#[test]
+fn what_would_be_written_over_other_images_is_passed_over() {
+    let files = release(ROWS);
+    files.write("app_merged_0x0.bin", &whole(Chip::Esp32S3, ROWS));
+    files.write("notes-0x8000.bin", b"x");
+    files.write("littlefs-1.2.bin", b"older");
+    files.write("littlefs.bin", b"y");
+    files.write("littlefs-2.bin", b"y");
+    let found = files.found_in("");
+    let regions = files.regions(&found.targets[0]);
+    assert_eq!(regions.len(), 4, "{regions:?}");
+    assert_eq!(regions[3], "0x110000 spiffs littlefs.bin");
+    let passed = found.passed.iter().map(|it| it.place.clone());
+    let mut passed: Vec<_> = passed.collect();
+    passed.sort();
+    let told = ["app_merged_0x0.bin", "littlefs-1.2.bin", "notes-0x8000.bin"];
+    assert_eq!(passed, told.map(|name| files.root().join(name)));
+}
+
+#[test]
+fn an_archive_is_one_however_its_name_is_spelt() {
+    let files = Files::new(&[("A.ZIP", "PK")]);
+    assert!(why(&files.found_in("")).ends_with("A.ZIP: it is packed; unpack it"));
+}
