@@ -87,7 +87,7 @@ fn add_programs(
     look: &Look,
     found: &mut Discovery,
 ) {
-    let programs = programs::of(root, dir, look, found);
+    let programs = programs::of(root, dir, projects, look, found);
     let is_alone = programs.len() == 1;
     if programs.is_empty() {
         let board = built_for::board_in_name(dir);
@@ -100,12 +100,13 @@ fn add_programs(
         let stem = sketch.strip_suffix(".ino").unwrap_or(sketch);
         let workspace = root;
         let root = programs::folder_of(sketch, root, projects, look);
+        let kind = (program.is_hex, image_chip(&program.path));
         let build = Build {
             root,
             workspace,
             dir,
             sketch,
-            built_for: BuiltFor::of(root, workspace, dir, program.is_hex, environment, look),
+            built_for: BuiltFor::of(root, workspace, dir, kind, environment, look),
             name: if is_alone {
                 name.to_owned()
             } else {

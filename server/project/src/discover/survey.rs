@@ -176,19 +176,22 @@ impl Names {
             || self.has("project_description.json")
             || self.has("domains.yaml")
             || self.has_dir("zephyr") && dir.join("zephyr/runners.yaml").is_file()
-            || self.has_end(".ino.bin")
-            || self.has_end(".ino.hex")
+            || !self.has_own_sketch(dir) && (self.has_end(".ino.bin") || self.has_end(".ino.hex"))
     }
 
     fn is_project(&self, dir: &Path) -> bool {
-        let sketch = dir.file_name().and_then(|name| name.to_str());
         self.has("platformio.ini")
             || self.has("prj.conf")
             || self.has("Cargo.toml")
             || self.has_dir(".fbuild")
             || self.has("CMakeLists.txt")
                 && (self.has("sdkconfig") || self.has("sdkconfig.defaults") || self.has_dir("main"))
-            || sketch.is_some_and(|name| self.has(&format!("{name}.ino")))
+            || self.has_own_sketch(dir)
+    }
+
+    fn has_own_sketch(&self, dir: &Path) -> bool {
+        let sketch = dir.file_name().and_then(|name| name.to_str());
+        sketch.is_some_and(|name| self.has(&format!("{name}.ino")))
     }
 
     /// ESP-IDF's own sources, whose examples are nobody's task; a project may have that name, too.

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use fbuild_chip::Chip;
+
 use super::{ARCHITECTURE, AVR, sketch_yaml};
 use crate::discover::environment::Environment;
 use crate::discover::look::Look;
@@ -23,20 +25,27 @@ pub(super) struct BuiltFor {
 }
 
 impl BuiltFor {
-    /// `is_hex`: the program is of a kind that no ESP32 has.
+    /// `is_hex`: the program is of a kind that no ESP32 has; `chip`: what its image is for.
     pub(super) fn of(
         root: &Path,
         workspace: &Path,
         dir: &Path,
-        is_hex: bool,
+        (is_hex, chip): (bool, Option<Chip>),
         environment: &Environment,
         look: &Look,
     ) -> Self {
         let own = built(dir, look);
         let named = board_in_name(dir).or_else(|| own.as_deref().map(without_options));
-        let is_meant = |fqbn: &str| match &named {
-            Some(board) => without_options(fqbn) == *board,
-            None => (fqbn.split(':').nth(1) == Some(AVR)) == is_hex,
+        let is_meant = |fqbn: &str| {
+            if let Some(board) = &named {
+                return without_options(fqbn) == *board;
+            }
+            let mut parts = fqbn.split(':').skip(1);
+            let architecture = parts.next();
+            let board = parts.next().and_then(|board| board.parse::<Chip>().ok());
+            (architecture == Some(AVR)) == is_hex
+                && (chip.is_none() || architecture == Some(ARCHITECTURE))
+                && (board.is_none() || chip.is_none() || board == chip)
         };
         // What was exported does not say the board's options; the last build of it does.
         let caches = super::caches_of(root, environment);

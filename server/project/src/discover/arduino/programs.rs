@@ -17,18 +17,28 @@ pub(super) struct Program {
     pub(super) remark: Option<String>,
 }
 
-/// What the sketch in `root` has in `dir`; where `root` is not a sketch's folder, every program. Others are
-/// passed over.
-pub(super) fn of(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) -> Vec<Program> {
+/// What the sketch in `root` has in `dir`; where `root` is not a sketch's folder, every program. So is
+/// what the sketches of projects below it have. Others are passed over.
+pub(super) fn of(
+    root: &Path,
+    dir: &Path,
+    projects: &[PathBuf],
+    look: &Look,
+    found: &mut Discovery,
+) -> Vec<Program> {
     let mut all = in_directory(dir, look);
     all.sort_by_key(|program| std::cmp::Reverse(modified(&program.path)));
     let main = super::own_sketch(root, look);
     let sketches = sketches_in(root, look);
     let is_main = |program: &Program| Some(&program.sketch) == main.as_ref();
-    let is_here = |program: &Program| sketches.contains(&program.sketch);
+    let is_below = |program: &Program| {
+        let folder = folder_of(&program.sketch, root, projects, look);
+        folder != root && folder.starts_with(root)
+    };
+    let is_here = |program: &Program| sketches.contains(&program.sketch) || is_below(program);
     let is_renamed = !sketches.is_empty() && !all.iter().any(is_here);
     let (mut taken, others): (Vec<Program>, Vec<Program>) = if all.iter().any(is_main) {
-        all.into_iter().partition(is_main)
+        all.into_iter().partition(|it| is_main(it) || is_below(it))
     } else if is_renamed {
         let others = all.split_off(all.len().min(1));
         (all, others)

@@ -222,6 +222,8 @@ fn flow<'t>(mut text: &'t str, path: &[String], found: &mut Vec<(Vec<String>, St
         let after = after.trim_start();
         text = if let Some(after) = after.strip_prefix('{') {
             flow(after, &inner, found)
+        } else if after.starts_with('[') {
+            after_list(after)
         } else {
             let quote = after
                 .chars()
@@ -243,6 +245,22 @@ fn flow<'t>(mut text: &'t str, path: &[String], found: &mut Vec<(Vec<String>, St
         }
     }
     text.trim_start().strip_prefix('}').unwrap_or_default()
+}
+
+/// What follows a list in brackets.
+fn after_list(text: &str) -> &str {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, letter) in text.char_indices() {
+        match (quote, letter) {
+            (Some(open), _) if open == letter => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, '[') => depth += 1,
+            (None, ']') if depth == 1 => return &text[at + 1..],
+            (None, ']') => depth -= 1,
+            _ => {}
+        }
+    }
+    ""
 }
 
 /// A value without its quotes and without the comment after it.
@@ -321,6 +339,10 @@ mod tests {
                 Some("COM4"),
             ),
             ("profiles: {a: {port: COM4", Some("COM4")),
+            (
+                "profiles: {a: {fqbn: 'a:b:c', platforms: [{platform: 'x]:y'}, {l: [1]}], port: COM4}}",
+                Some("COM4"),
+            ),
             (
                 "profiles:\n  a:\n    port: 10.0.0.1\n    protocol: network\ndefault_port: COM3\n",
                 None,

@@ -297,3 +297,47 @@ fn a_build_whose_board_nothing_names_says_that_one_is_needed() {
         "arduino-cli compile --fqbn esp32:esp32:BOARD --output-dir out"
     );
 }
+
+#[test]
+fn a_sketch_with_its_program_beside_it_stays_a_project() {
+    for end in ["hex", "bin"] {
+        let files = Files::new(&[
+            ("t/blink/blink.ino", ""),
+            ("t/blink/sketch.yaml", "default_fqbn: arduino:avr:uno\n"),
+            (&format!("t/blink/blink.ino.{end}"), HEX),
+        ]);
+        let found = files.found_in("t");
+        assert_eq!(found.unbuilt[0].name, "arduino:blink/arduino.avr.uno");
+    }
+}
+
+#[test]
+fn the_last_build_for_another_chip_says_nothing_of_an_image() {
+    use md5::{Digest, Md5};
+
+    for fqbn in ["esp8266:esp8266:d1_mini", "esp32:esp32:esp32s3"] {
+        let files = Files::new(&[("n/n.ino", "")]);
+        files.image("n/build/n.ino.bin", Chip::Esp32);
+        let sketch = files.root().join("n");
+        let digest = Md5::digest(sketch.to_str().unwrap().as_bytes());
+        let name = format!("{:032X}", u128::from_be_bytes(digest.into()));
+        files.write(
+            &format!("cache/sketches/{name}/build.options.json"),
+            format!(r#"{{"fqbn": "{fqbn}"}}"#).as_bytes(),
+        );
+        let cache = ("ARDUINO_BUILD_CACHE_PATH".to_owned(), files.text("@/cache"));
+        let environment = crate::discover::Environment::from_pairs([cache]);
+        let found = crate::discover::discover(&sketch, &environment);
+        let line = found.targets[0].build_command();
+        assert!(line.contains("--fqbn esp32:esp32:BOARD"), "{line}");
+    }
+}
+
+#[test]
+fn the_program_of_a_sketch_below_is_that_sketchs() {
+    let files = Files::new(&[("A/A.ino", ""), ("A/tests/B/B.ino", "")]);
+    files.image("A/out/B.ino.bin", Chip::Esp32);
+    let target = files.found_in("A").targets[0].clone();
+    assert_eq!(target.root, files.root().join("A/tests/B"));
+    assert_eq!(target.remarks, [""; 0]);
+}
