@@ -459,7 +459,7 @@ impl Discovery {
         let foreign = inner.foreign.into_iter().take(room);
         self.foreign_places.extend(inner.foreign_places);
         if !is_below {
-            self.default_foreign = inner.default_foreign;
+            self.default_foreign = self.default_foreign.take().or(inner.default_foreign);
         }
         self.foreign.extend(foreign.map(|what| {
             if is_below {

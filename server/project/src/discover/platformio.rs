@@ -140,7 +140,7 @@ impl Project<'_> {
             };
             found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), &what_for);
             if self.defaults.iter().any(|default| default == env) {
-                found.default_foreign = found.foreign.last().cloned();
+                found.default_foreign = Some(format!("env:{env} is for {what_for}"));
             }
             return Ok(());
         }

@@ -353,3 +353,19 @@ fn the_monitor_listens_as_the_project_s_own_does() {
         Some((9600, "monitor_speed"))
     );
 }
+
+#[test]
+fn a_default_for_another_chip_is_told_whatever_else_is_built() {
+    let files = Files::new(&[(
+        "platformio.ini",
+        "[platformio]\ndefault_envs = d1\n[env:d1]\nplatform = espressif8266\n[env:dev]\nplatform = \
+             espressif32\nboard = esp32dev\n",
+    )]);
+    files.image(".pio/build/dev/firmware.bin", Chip::Esp32);
+    files.image("out/x/a.ino.bin", Chip::Esp32);
+    let said = files.found_in("").default_target().unwrap_err().to_string();
+    assert!(
+        said.starts_with("env:d1 is for espressif8266, and is the default"),
+        "{said}"
+    );
+}
