@@ -47,7 +47,7 @@ fn unfinished(target: &Target) -> Option<String> {
     let program = target.firmware()?.source.path();
     let elf = program.with_extension("elf");
     let (made, linked) = (modified(program)?, modified(&elf)?);
-    (linked > made + AT_ONCE).then(|| {
+    (linked > made.checked_add(AT_ONCE)?).then(|| {
         format!(
             "{} is newer than {}, which is deployed: the build did not end, or was made elsewhere",
             elf.display(),

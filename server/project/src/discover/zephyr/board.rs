@@ -129,7 +129,7 @@ fn socs_in(tree: &Path, board: &str, look: &Look) -> Option<Vec<String>> {
 
 /// The names below `socs` of the board that is called so.
 fn socs(text: &str, board: &str) -> Vec<String> {
-    let (mut current, mut list_at) = (String::new(), None);
+    let (mut current, mut list_at, mut keys_at) = (String::new(), None, None);
     let mut found = Vec::new();
     for line in text.lines() {
         let body = line.trim_start();
@@ -138,12 +138,22 @@ fn socs(text: &str, board: &str) -> Vec<String> {
         let is_in = |at: usize| indent > at || indent == at && is_item;
         list_at = list_at.filter(|at| is_in(*at));
         let body = body.trim_start_matches(['-', ' ']);
+        if body.is_empty() || body.starts_with('#') {
+            continue;
+        }
+        // Revisions have names, too: a board's is among the keys of the board itself.
+        let column = line.len() - body.len();
+        keys_at = keys_at
+            .filter(|_| column > 0)
+            .or(Some(column).filter(|it| *it > 0));
         let name = body
             .strip_prefix("name:")
             .map(|it| it.trim().trim_matches(['"', '\'']));
         match name {
-            Some(name) if list_at.is_none() => name.clone_into(&mut current),
-            Some(name) if current == board => found.push(name.to_owned()),
+            Some(name) if list_at.is_none() && keys_at == Some(column) => {
+                name.clone_into(&mut current);
+            }
+            Some(name) if list_at.is_some() && current == board => found.push(name.to_owned()),
             None if body.starts_with("socs:") => list_at = Some(indent),
             _ => {}
         }
@@ -159,7 +169,7 @@ mod tests {
     fn chips_are_those_of_the_board_alone() {
         const TWO: &str = "boards:\n- name: a\n  socs:\n  - name: esp32s3\n    variants:\n    - name: x\n\
                            - name: b\n  vendor: v\n  socs:\n    - name: 'nrf52840'\n";
-        const ONE: &str = "board:\n  name: a\n  vendor: m5stack\n  socs:\n  - name: esp32\n";
+        const ONE: &str = "board:\n  name: a\n  vendor: m5stack\n  revision:\n    revisions:\n    - name: A\n  socs:\n  - name: esp32\n";
         assert_eq!(socs(TWO, "a"), ["esp32s3", "x"]);
         assert_eq!(socs(TWO, "b"), ["nrf52840"]);
         assert_eq!(socs(ONE, "a"), ["esp32"]);

@@ -110,7 +110,7 @@ impl Place {
         }
         let local = local_path(written);
         let found = here(&beside.join(&local), &self.dir);
-        let is_elsewhere = local.is_absolute() || written.get(1..2) == Some(":");
+        let is_elsewhere = local.has_root() || written.get(1..2) == Some(":");
         match local.file_name() {
             Some(name) if is_elsewhere && !found.is_file() => beside.join(name),
             _ => found,
