@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[path = "build/espflash_crate.rs"]
 mod espflash_crate;
 
-/// Stub file of each supported chip: variant of `Chip`, file name in espflash's `resources/stubs`.
+/// Stub file of each supported chip but the ESP8266, for which no crate has one: variant of `Chip`, file name in espflash's `resources/stubs`.
 /// Early ESP32-P4 silicon has a stub of its own (`esp32p4rc1`); see `stub.rs`.
 const STUBS: [(&str, &str); 13] = [
     ("Esp32", "esp32"),
@@ -56,8 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(
             table,
             "Stub {{ chip: Chip::{variant}, name: {name:?}, entry: {:#x}, \
-             text: Segment {{ address: {:#x}, bytes: include_bytes!({text}) }}, \
-             data: Segment {{ address: {:#x}, bytes: include_bytes!({data}) }} }},",
+             text: Segment {{ address: {:#x}, bytes: Cow::Borrowed(include_bytes!({text})) }}, \
+             data: Segment {{ address: {:#x}, bytes: Cow::Borrowed(include_bytes!({data})) }} }},",
             stub.entry, stub.text_start, stub.data_start,
         )?;
     }

@@ -272,7 +272,7 @@ fn make_room(table: &mut [u8]) {
 /// digest of everything before it ends the image.
 fn set_chip(image: &mut [u8], chip: Chip) {
     const DIGEST_LEN: usize = 32;
-    let id = chip.facts().image_id.to_le_bytes();
+    let id = chip.facts().image_id.unwrap_or_default().to_le_bytes();
     if image.len() < 24 + DIGEST_LEN || image[12..14] == id {
         return;
     }

@@ -94,9 +94,9 @@ fn wrong_requests_name_what_would_be_right() {
     let empty = folder.path().to_str().unwrap();
     refused(&["deploy", empty, "--port", port], 2, &["build"]);
     refused(
-        &["deploy", &example, "--port", "sim:x.bin?chip=esp8266"],
+        &["deploy", &example, "--port", "sim:x.bin?chip=esp8285"],
         2,
-        &["esp8266", "esp32c3"],
+        &["esp8285", "esp32c3"],
     );
     refused(
         &["deploy", &example, "--port", "sim:x.bin?colour=red"],

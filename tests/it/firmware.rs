@@ -53,7 +53,7 @@ pub(crate) fn image(chip: Chip, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0xE9, 1, DIO, SIZE_4MB_40MHZ];
     bytes.extend(LOAD_ADDRESS.to_le_bytes());
     bytes.extend([0xEE, 0, 0, 0]);
-    bytes.extend(chip.facts().image_id.to_le_bytes());
+    bytes.extend(chip.facts().image_id.unwrap().to_le_bytes());
     bytes.extend([0, 0, 0]); // no least revision
     bytes.extend(u16::MAX.to_le_bytes()); // nor a highest
     bytes.extend([0, 0, 0, 0, 1]); // a SHA-256 follows
@@ -65,6 +65,35 @@ pub(crate) fn image(chip: Chip, payload: &[u8]) -> Vec<u8> {
     bytes.push(checksum);
     let digest = Sha256::digest(&bytes);
     bytes.extend(digest);
+    bytes
+}
+
+/// An image of an ESP8266's: a header of 8 bytes, one segment, its checksum.
+///
+/// Source: esptool's documentation, "Firmware Image Format".
+pub(crate) fn image_8266(load_address: u32, payload: &[u8]) -> Vec<u8> {
+    const DIO: u8 = 2;
+    const SIZE_4MB_40MHZ: u8 = 0x40;
+    let mut bytes = vec![0xE9, 1, DIO, SIZE_4MB_40MHZ];
+    bytes.extend(load_address.to_le_bytes());
+    bytes.extend(load_address.to_le_bytes());
+    bytes.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
+    bytes.extend(payload);
+    bytes.resize(bytes.len() / 16 * 16 + 15, 0);
+    bytes.push(payload.iter().fold(0xEF, |sum, byte| sum ^ byte));
+    bytes
+}
+
+/// What the Arduino core makes for an ESP8266, of exactly so many sectors: its boot loader in the first
+/// one, and the sketch. Source: the core's `elf2bin.py`.
+pub(crate) fn sketch_8266(seed: u64, sectors: usize) -> Vec<u8> {
+    let mut bytes = image_8266(0x4010_F000, &code(seed, 0xD60));
+    bytes.resize(SECTOR, 0xAA);
+    bytes.extend(image_8266(
+        0x4020_1010,
+        &code(seed + 1, (sectors - 1) * SECTOR - 64),
+    ));
+    assert_eq!(bytes.len().div_ceil(SECTOR), sectors);
     bytes
 }
 

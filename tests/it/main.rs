@@ -11,6 +11,7 @@ mod circles;
 mod codes;
 mod decode;
 mod documents;
+mod esp8266;
 #[cfg(unix)] // it opens ptys
 mod esptool;
 mod example;

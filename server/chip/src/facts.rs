@@ -1,5 +1,6 @@
-//! The facts about a chip, and what each of them means. [`mod@table`] has them.
+//! The facts about a chip, and what each of them means. [`mod@table`] has them, and `esp8266`.
 
+mod esp8266;
 mod table;
 
 use super::Chip;
@@ -7,12 +8,12 @@ use super::Chip;
 /// Everything that differs between chips and that the host must know.
 #[derive(Debug)]
 pub struct ChipFacts {
-    /// Chip id in image headers and in GET_SECURITY_INFO.
-    pub image_id: u16,
-    /// Values of register 0x40001000 that identify the chip (all revisions). Only the ESP32's and
-    /// the S2's are relied on; the others confirm what GET_SECURITY_INFO said.
+    /// Chip id in image headers and in GET_SECURITY_INFO. An ESP8266 has none of them.
+    pub image_id: Option<u16>,
+    /// Values of register 0x40001000 that identify the chip (all revisions). Only the ESP32's, the
+    /// S2's and the ESP8266's are relied on; the others confirm what GET_SECURITY_INFO said.
     pub magics: &'static [u32],
-    /// Where the ROM looks for the second-stage boot loader in flash.
+    /// Where the ROM looks for the second-stage boot loader in flash, or for whatever else it starts.
     pub bootloader_offset: u32,
     /// Base address of the SPI controller that drives the flash.
     pub spi_base: u32,
@@ -20,8 +21,9 @@ pub struct ChipFacts {
     pub spi: SpiRegisters,
     /// eFuse words with the factory MAC address.
     pub mac: MacWords,
-    /// eFuse bits that decide whether plain writes and read-back are possible.
-    pub security: SecurityBits,
+    /// eFuse bits that decide whether plain writes and read-back are possible; `None`: nothing secures
+    /// the chip.
+    pub security: Option<SecurityBits>,
     /// Length of GET_SECURITY_INFO's answer without status; `None`: the ROM does not know it.
     pub security_info_len: Option<usize>,
     /// How far the ROM's FLASH_DEFL_DATA can be trusted.
@@ -42,7 +44,7 @@ pub struct ChipFacts {
     pub usb_otg_pid: Option<u16>,
     /// Crystal frequencies in MHz that boards carry, the usual one first.
     pub crystal_mhz: &'static [u32],
-    /// eFuse bits of the chip's revision.
+    /// eFuse bits of the chip's revision; none where it has no revisions.
     pub revision: RevisionBits,
     /// Whether the stub can address flash beyond 16 MiB.
     pub stub_beyond_16_mib: bool,
@@ -55,13 +57,21 @@ pub struct SpiRegisters {
     pub usr: u32,
     pub usr1: u32,
     pub usr2: u32,
-    pub mosi_dlen: u32,
-    pub miso_dlen: u32,
+    /// `None`: both lengths are in USR1, that of what is read from bit 8 on.
+    pub dlen: Option<DataLengths>,
     pub w0: u32,
 }
 
+/// Offsets of the registers with the lengths of what is sent and received, in bits less one.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct DataLengths {
+    pub mosi: u32,
+    pub miso: u32,
+}
+
 /// Addresses of the two MAC words: the first holds the low four bytes, the second's low half the
-/// high two.
+/// high two. On an ESP8266 the first has one byte and the second two; `Session::mac` knows the rest.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct MacWords {
@@ -92,6 +102,8 @@ pub struct RevisionBits {
 /// What a ROM does with compressed writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deflate {
+    /// Does not know them.
+    None,
     /// Writes what the stream holds and stops there.
     Exact,
     /// Writes whole 32 KiB windows and spills stale bytes over the neighbours (ESP32, recordings
@@ -139,6 +151,7 @@ impl Chip {
             Self::Esp32H4 => &table::ESP32H4,
             Self::Esp32P4 => &table::ESP32P4,
             Self::Esp32S31 => &table::ESP32S31,
+            Self::Esp8266 => &esp8266::ESP8266,
         }
     }
 }

@@ -13,8 +13,8 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use facts::{
-    ChipFacts, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters, SuperWatchdog,
-    WATCHDOG_KEY, Watchdog,
+    ChipFacts, DataLengths, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters,
+    SuperWatchdog, WATCHDOG_KEY, Watchdog,
 };
 
 /// A supported chip.
@@ -33,11 +33,21 @@ pub enum Chip {
     Esp32H4,
     Esp32P4,
     Esp32S31,
+    Esp8266,
 }
 
 impl Chip {
+    /// Whether the boot ROM itself starts an app at `offset`: an ESP8266's does, and the app needs no table.
+    #[must_use]
+    pub fn starts_app_at(self, offset: u32) -> bool {
+        self == Self::Esp8266 && offset == self.facts().bootloader_offset
+    }
+
+    /// The ESP32 family: chips with eFuses for security, a boot loader and a partition table.
+    pub const ESP32_FAMILY: &[Self] = Self::ALL.split_at(12).0;
+
     /// Every supported chip, in the order of this enum.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Esp32,
         Self::Esp32S2,
         Self::Esp32S3,
@@ -50,6 +60,7 @@ impl Chip {
         Self::Esp32H4,
         Self::Esp32P4,
         Self::Esp32S31,
+        Self::Esp8266,
     ];
 
     /// Name as build tools write it: `esp32c3`.
@@ -68,6 +79,7 @@ impl Chip {
             Self::Esp32H4 => "esp32h4",
             Self::Esp32P4 => "esp32p4",
             Self::Esp32S31 => "esp32s31",
+            Self::Esp8266 => "esp8266",
         }
     }
 
@@ -76,7 +88,7 @@ impl Chip {
     pub fn from_image_id(id: u16) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|chip| chip.facts().image_id == id)
+            .find(|chip| chip.facts().image_id == Some(id))
     }
 
     /// The chip whose register 0x40001000 reads `magic`.
@@ -149,7 +161,7 @@ pub fn revision_text(revision: u16) -> String {
 /// Why a text is not a chip name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32h4, esp32p4, esp32s31"
+    "unknown chip '{0}'; known: esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c5, esp32c6, esp32c61, esp32h2, esp32h4, esp32p4, esp32s31, esp8266"
 )]
 pub struct UnknownChip(pub String);
 
@@ -175,10 +187,15 @@ mod tests {
         for chip in Chip::ALL {
             assert_eq!(chip.name().parse(), Ok(chip));
             assert_eq!(chip.to_string().parse(), Ok(chip));
-            assert_eq!(Chip::from_image_id(chip.facts().image_id), Some(chip));
+            if let Some(id) = chip.facts().image_id {
+                assert_eq!(Chip::from_image_id(id), Some(chip));
+            }
         }
+        assert_eq!(Chip::Esp8266.to_string(), "ESP8266");
+        assert_eq!(Chip::from_magic(0xFFF0_C101), Some(Chip::Esp8266));
+        assert!(!Chip::ESP32_FAMILY.contains(&Chip::Esp8266));
         assert_eq!(Chip::from_magic(0x00F0_1D83), Some(Chip::Esp32));
         assert_eq!(Chip::from_magic(0x1B31_506F), Some(Chip::Esp32C3));
-        assert!("esp8266".parse::<Chip>().is_err());
+        assert!("esp8285".parse::<Chip>().is_err());
     }
 }

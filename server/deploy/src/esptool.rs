@@ -4,7 +4,7 @@
 //! What is pure is in a file each: [`find`] where an esptool may
 //! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
 //! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
+//! secured, [`stub`] the one thing that is taken from an esptool that does no work. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
 //! the steps.
 //!
 //! The checks, the header patch, the order of writing, the plan and the report are those of the
@@ -23,6 +23,7 @@ mod known;
 mod look;
 pub mod output;
 mod run;
+pub(crate) mod stub;
 mod tool;
 pub mod verdicts;
 pub mod version;

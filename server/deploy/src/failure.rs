@@ -326,8 +326,7 @@ fn loader_advice(error: &LoaderError) -> (&'static str, bool, Remedy) {
         LoaderError::UnknownChip { .. } => (
             "unknown-chip",
             false,
-            "is this an ESP32-family board? ESP8266 and chips newer than this program are not \
-             supported"
+            "is this an ESP32-family board or an ESP8266? Chips newer than this program are not supported"
                 .into(),
         ),
         LoaderError::Unsupported { .. } => ("unsupported", false, Remedy::default()),

@@ -12,11 +12,13 @@ mod flash;
 mod flash_power;
 mod identify;
 mod leave;
+mod mac;
 mod patience;
 mod read;
 mod start_stub;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use connect::ConnectOptions;
@@ -29,6 +31,7 @@ use crate::cancel::CancelToken;
 use crate::error::LoaderError;
 use crate::packet::{self, Packet, op_name};
 use crate::slip::{self, Decoder, Piece};
+use crate::stub::Stub;
 use fbuild_chip::Chip;
 use fbuild_link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use patience::{Patience, Work, usual};
@@ -90,6 +93,8 @@ pub struct Session {
     /// Data blocks that had to be sent again.
     resent_blocks: u32,
     patience: Patience,
+    /// For a chip whose stub is not built in.
+    brought_stub: Option<Arc<Stub>>,
 }
 
 /// An answer without its status.

@@ -1,7 +1,10 @@
 //! The image format of boot loaders and apps: header, segments, checksum, SHA-256.
 //!
 //! Source: ESP-IDF `esp_app_format.h` and `esp_image_format.c` (v6.0); checked on the images of
-//! several tools with esptool 5.6.0 `image-info`.
+//! several tools with esptool 5.6.0 `image-info`. An ESP8266's header is shorter: its segments begin
+//! where the others' header goes on (ESP8266_RTOS_SDK `esp_image_format.h`).
+
+use std::fmt;
 
 use fbuild_chip::Chip;
 use sha2::{Digest, Sha256};
@@ -9,6 +12,12 @@ use sha2::{Digest, Sha256};
 /// First byte of every image.
 pub const MAGIC: u8 = 0xE9;
 const HEADER_BYTES: usize = 24;
+const HEADER_BYTES_8266: usize = 8;
+/// Addresses that an ESP8266's segments are loaded to: RAM, and what is mapped of the flash. The
+/// others' header has the pins of the flash in that place, as EE 00 00 00.
+const LOADED_BY_8266: std::ops::Range<u32> = 0x3FFE_8000..0x4030_0000;
+/// Where an ESP8266's boot loader for Arduino finds the sketch. Source: the core's `elf2bin.py`.
+pub(crate) const SKETCH_AT: usize = 0x1000;
 const SEGMENT_HEADER_BYTES: usize = 8;
 const MAX_SEGMENTS: u8 = 16;
 const HASH_BYTES: usize = 32;
@@ -47,11 +56,40 @@ pub enum ImageFault {
     Hash,
 }
 
+/// The chip that an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageChip {
+    /// One that is in the table of chips.
+    Known(Chip),
+    /// Another one, by the id in the header.
+    Unknown(u16),
+}
+
+impl ImageChip {
+    /// The chip, if it is in the table.
+    #[must_use]
+    pub fn known(self) -> Option<Chip> {
+        match self {
+            Self::Known(chip) => Some(chip),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ImageChip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(chip) => chip.fmt(f),
+            Self::Unknown(id) => write!(f, "an unknown chip (id {id:#x})"),
+        }
+    }
+}
+
 /// What the header of a valid image says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EspImage {
-    /// Chip id, as it is there.
-    pub chip_id: u16,
+    /// The chip that it is for.
+    pub made_for: ImageChip,
     /// Legacy minimum revision: a major number (on the C3: a minor one).
     pub min_revision_legacy: u8,
     /// Minimum revision, major * 100 + minor.
@@ -84,20 +122,28 @@ impl EspImage {
             let why = format!("{segments} segments; 1 to {MAX_SEGMENTS} are possible");
             return Err(ImageFault::Header(why));
         }
-        let (segments_end, computed) = walk_segments(bytes, segments)?;
+        let made_for = chip_of(header);
+        let is_8266 = made_for == ImageChip::Known(Chip::Esp8266);
+        let header_bytes = if is_8266 {
+            HEADER_BYTES_8266
+        } else {
+            HEADER_BYTES
+        };
+        let (segments_end, computed) = walk_segments(bytes, header_bytes, segments)?;
         // There is always at least the checksum byte, and it ends a block of 16.
         let hashed_bytes = (segments_end + 1).next_multiple_of(16);
-        let has_hash = header[HASH_APPENDED_AT] == 1;
+        let has_hash = !is_8266 && header[HASH_APPENDED_AT] == 1;
         let needed = hashed_bytes + if has_hash { HASH_BYTES } else { 0 };
         if bytes.len() < needed {
             return Err(ImageFault::Truncated {
                 needed_bytes: needed as u64,
             });
         }
-        let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let byte = |at: usize| if is_8266 { 0 } else { header[at] };
+        let half = |at: usize| u16::from_le_bytes([byte(at), byte(at + 1)]);
         let image = Self {
-            chip_id: half(CHIP_ID_AT),
-            min_revision_legacy: header[MIN_REVISION_LEGACY_AT],
+            made_for,
+            min_revision_legacy: byte(MIN_REVISION_LEGACY_AT),
             min_revision: half(MIN_REVISION_AT),
             max_revision: half(MAX_REVISION_AT),
             hashed_bytes,
@@ -109,6 +155,9 @@ impl EspImage {
         let stored = bytes[hashed_bytes - 1];
         if stored != computed {
             return Err(ImageFault::Checksum { stored, computed });
+        }
+        if is_8266 {
+            check_sketch(bytes)?;
         }
         Ok(image)
     }
@@ -122,7 +171,7 @@ impl EspImage {
     /// The chip it is for; `None` for an id that is not in the table of chips.
     #[must_use]
     pub fn chip(&self) -> Option<Chip> {
-        Chip::from_image_id(self.chip_id)
+        self.made_for.known()
     }
 
     fn digest(&self, bytes: &[u8]) -> [u8; HASH_BYTES] {
@@ -140,8 +189,12 @@ impl EspImage {
 }
 
 /// End of the last segment, and the checksum over all segment data.
-fn walk_segments(bytes: &[u8], segments: u8) -> Result<(usize, u8), ImageFault> {
-    let mut at = HEADER_BYTES;
+fn walk_segments(
+    bytes: &[u8],
+    header_bytes: usize,
+    segments: u8,
+) -> Result<(usize, u8), ImageFault> {
+    let mut at = header_bytes;
     let mut checksum = CHECKSUM_SEED;
     for _ in 0..segments {
         let data_at = at + SEGMENT_HEADER_BYTES;
@@ -164,11 +217,41 @@ fn walk_segments(bytes: &[u8], segments: u8) -> Result<(usize, u8), ImageFault> 
     Ok((at, checksum))
 }
 
-/// The chip id in the header of something that begins like an image, valid or not.
+/// Whether the sketch is whole that a boot loader for Arduino brings along. Its checksum says nothing:
+/// the core writes its own CRC into it afterwards.
+fn check_sketch(bytes: &[u8]) -> Result<(), ImageFault> {
+    let sketch = bytes.get(SKETCH_AT..).unwrap_or_default();
+    if sketch.len() < HEADER_BYTES_8266
+        || sketch[0] != MAGIC
+        || !(1..=MAX_SEGMENTS).contains(&sketch[1])
+    {
+        return Ok(());
+    }
+    match walk_segments(sketch, HEADER_BYTES_8266, sketch[1]) {
+        Err(ImageFault::Truncated { needed_bytes }) => Err(ImageFault::Truncated {
+            needed_bytes: needed_bytes + SKETCH_AT as u64,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The chip that a header of [`HEADER_BYTES`] names. One that names none is an ESP8266's.
+fn chip_of(header: &[u8]) -> ImageChip {
+    let at = HEADER_BYTES_8266;
+    let load_address =
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    if LOADED_BY_8266.contains(&load_address) {
+        return ImageChip::Known(Chip::Esp8266);
+    }
+    let id = u16::from_le_bytes([header[CHIP_ID_AT], header[CHIP_ID_AT + 1]]);
+    Chip::from_image_id(id).map_or(ImageChip::Unknown(id), ImageChip::Known)
+}
+
+/// The chip of something that begins like an image, valid or not.
 #[must_use]
-pub fn peek_chip_id(start: &[u8]) -> Option<u16> {
+pub fn peek_chip(start: &[u8]) -> Option<ImageChip> {
     let header = start.get(..HEADER_BYTES)?;
-    (header[0] == MAGIC).then(|| u16::from_le_bytes([header[CHIP_ID_AT], header[CHIP_ID_AT + 1]]))
+    (header[0] == MAGIC).then(|| chip_of(header))
 }
 
 #[cfg(test)]
@@ -184,7 +267,8 @@ mod tests {
         bytes[1] = 1;
         bytes[MODE_AT] = 2;
         bytes[SIZE_FREQ_AT] = 0x20;
-        bytes[CHIP_ID_AT..CHIP_ID_AT + 2].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+        bytes[CHIP_ID_AT..CHIP_ID_AT + 2]
+            .copy_from_slice(&chip.facts().image_id.unwrap().to_le_bytes());
         bytes[MAX_REVISION_AT..MAX_REVISION_AT + 2].copy_from_slice(&u16::MAX.to_le_bytes());
         bytes[HASH_APPENDED_AT] = u8::from(has_hash);
         bytes.extend(0x3F40_0020u32.to_le_bytes());
@@ -226,6 +310,40 @@ mod tests {
         assert_eq!(EspImage::parse(&[]), Err(ImageFault::Magic));
     }
 
+    /// A boot loader and a sketch as the core's `elf2bin.py` joins them.
+    #[test]
+    fn an_esp8266s_image_has_a_short_header() {
+        let part = |load_address: u32, payload: &[u8]| {
+            let mut bytes = vec![MAGIC, 1, 2, 0x40, 0, 0xF0, 0x10, 0x40];
+            bytes.extend(load_address.to_le_bytes());
+            bytes.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
+            bytes.extend(payload);
+            bytes.resize((bytes.len() + 1).next_multiple_of(16), 0);
+            *bytes.last_mut().unwrap() = payload.iter().fold(CHECKSUM_SEED, |sum, it| sum ^ it);
+            bytes
+        };
+        let boot_loader = part(0x4010_F000, &[7; 400]);
+        let parsed = EspImage::parse(&boot_loader).unwrap();
+        assert_eq!(parsed.chip(), Some(Chip::Esp8266));
+        assert_eq!(parsed.len_bytes(), boot_loader.len());
+        assert!(!parsed.has_hash && parsed.max_revision == 0);
+        let mut whole = boot_loader;
+        whole.resize(SKETCH_AT, 0xAA);
+        whole.extend(part(0x4020_1010, &[9; 700]));
+        let crc_at = SKETCH_AT + 16;
+        whole[crc_at..crc_at + 4].copy_from_slice(&[1, 2, 3, 4]);
+        assert_eq!(EspImage::parse(&whole), Ok(parsed));
+        assert!(matches!(
+            EspImage::parse(&whole[..SKETCH_AT + 600]),
+            Err(ImageFault::Truncated { needed_bytes }) if needed_bytes == 0x1000 + 16 + 700
+        ));
+        whole[100] ^= 1;
+        assert!(matches!(
+            EspImage::parse(&whole),
+            Err(ImageFault::Checksum { .. })
+        ));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
@@ -234,7 +352,7 @@ mod tests {
                 *first = MAGIC;
             }
             let _ = EspImage::parse(&bytes);
-            let _ = peek_chip_id(&bytes);
+            let _ = peek_chip(&bytes);
         }
 
         #[test]

@@ -8,14 +8,53 @@
 //! `esp_flash_spi_init.c`; esptool 5.6.0 `write-flash` warns of the second and refuses images beyond
 //! the size that it is told.
 
+use fbuild_chip::Chip;
+
 use crate::amount::amount;
-use crate::esp_image::{MAGIC, SIZE_FREQ_AT};
+use crate::esp_image::{ImageChip, MAGIC, SIZE_FREQ_AT, peek_chip};
 use crate::input_error::InputError;
 use crate::partitions::PartitionTable;
 use crate::target::Tool;
 
 /// Names of flash sizes, in the order of the header's nibble.
 pub const SIZES: &[&str] = &["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
+
+/// The same of an ESP8266, with the header's nibble and the size in KiB; the last two are those of
+/// an older way to lay out two apps.
+///
+/// Source: ESP8266_RTOS_SDK `esp_image_format.h`; esptool 5.6.0 `targets/esp8266.py`.
+const SIZES_8266: &[(&str, u8, u32)] = &[
+    ("512KB", 0, 512),
+    ("256KB", 1, 256),
+    ("1MB", 2, 1024),
+    ("2MB", 3, 2048),
+    ("4MB", 4, 4096),
+    ("8MB", 8, 8192),
+    ("16MB", 9, 16384),
+    ("2MB-c1", 5, 2048),
+    ("4MB-c1", 6, 4096),
+];
+
+/// Names of the flash sizes that a chip's header can hold.
+#[must_use]
+pub fn header_sizes(chip: Chip) -> Vec<&'static str> {
+    match chip {
+        Chip::Esp8266 => SIZES_8266.iter().map(|(name, ..)| *name).collect(),
+        _ => SIZES.to_vec(),
+    }
+}
+
+/// What a chip's header says for a flash size: the upper half of byte 3.
+#[must_use]
+pub fn header_nibble(chip: Chip, name: &str) -> Option<u8> {
+    let is_it = |known: &str| known.eq_ignore_ascii_case(name);
+    if chip == Chip::Esp8266 {
+        let found = SIZES_8266.iter().find(|(known, ..)| is_it(known))?;
+        return Some(found.1);
+    }
+    let nibble = SIZES.iter().position(|known| is_it(known))?;
+    u8::try_from(nibble).ok()
+}
 
 /// Size of a flash in bytes, from its name in build tools (`4MB`).
 #[must_use]
@@ -26,7 +65,17 @@ pub fn size_bytes(name: &str) -> Option<u32> {
     Some(0x10_0000 << nibble)
 }
 
-/// The name of a flash size, for the sizes that a header can hold.
+/// The name of a flash size, for the sizes that a chip's header can hold.
+#[must_use]
+pub fn size_name_for(chip: Chip, bytes: u32) -> Option<&'static str> {
+    if chip != Chip::Esp8266 {
+        return size_name(bytes);
+    }
+    let found = SIZES_8266.iter().find(|(_, _, kib)| kib << 10 == bytes)?;
+    Some(found.0)
+}
+
+/// The same for the ESP32 family.
 #[must_use]
 pub fn size_name(bytes: u32) -> Option<&'static str> {
     SIZES
@@ -42,8 +91,12 @@ pub fn header_flash_size(start: &[u8]) -> Option<u32> {
     if start.first() != Some(&MAGIC) {
         return None;
     }
-    let nibble = usize::from(*start.get(SIZE_FREQ_AT)? >> 4);
-    size_bytes(SIZES.get(nibble)?)
+    let nibble = *start.get(SIZE_FREQ_AT)? >> 4;
+    if peek_chip(start) == Some(ImageChip::Known(Chip::Esp8266)) {
+        let found = SIZES_8266.iter().find(|(_, known, _)| *known == nibble)?;
+        return Some(found.2 << 10);
+    }
+    size_bytes(SIZES.get(usize::from(nibble))?)
 }
 
 /// What is known of sizes. What is not known disagrees with nothing.

@@ -269,7 +269,8 @@ impl Board {
                 tracing::debug!(app_offset, "simulated firmware starts");
                 self.firmware_starts += 1;
                 if prints {
-                    let app = boot::description(self.hw.flash(), encrypted, app_offset);
+                    let app =
+                        boot::description(self.hw.chip, self.hw.flash(), encrypted, app_offset);
                     self.running = Some(Running::start(&self.script, app.as_ref(), at));
                 }
                 self.state = State::Firmware { app_offset };
@@ -285,8 +286,8 @@ impl Board {
 
     fn print(&mut self, at: Duration, text: String) {
         let hw = &mut self.hw;
-        hw.wire
-            .send_raw(at, text.into_bytes(), BOOT_LOG_BAUD, &mut hw.stats);
+        let baud = hw.boot_log_baud();
+        hw.wire.send_raw(at, text.into_bytes(), baud, &mut hw.stats);
     }
 
     /// Puts the next thing that the program prints by `until` on the wire; `false`: it prints nothing.

@@ -38,6 +38,7 @@ pub enum BootFailure {
 /// Flash as the boot code reads it: decrypted if encryption is on.
 #[derive(Clone, Copy)]
 struct View<'a> {
+    chip: Chip,
     flash: &'a Nor,
     encrypted: bool,
 }
@@ -67,12 +68,21 @@ pub(crate) struct Description {
 }
 
 /// The description of the app at `offset`, if it has one.
-pub(crate) fn description(flash: &Nor, encrypted: bool, offset: u32) -> Option<Description> {
+pub(crate) fn description(
+    chip: Chip,
+    flash: &Nor,
+    encrypted: bool,
+    offset: u32,
+) -> Option<Description> {
     /// After the headers of the image and of its first segment.
     const AT: u32 = 32;
     const MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
     const GREETING_AT: u32 = AT + 252 + 100 * 1024;
-    let view = View { flash, encrypted };
+    let view = View {
+        chip,
+        flash,
+        encrypted,
+    };
     let bytes = view.read(offset + AT, 256)?;
     if !bytes.starts_with(&MAGIC) {
         return None;
@@ -116,12 +126,19 @@ fn text(bytes: &[u8]) -> String {
 
 /// Boots from flash.
 pub(crate) fn boot(chip: Chip, flash: &Nor, encrypted: bool) -> Boot {
-    let view = View { flash, encrypted };
+    let view = View {
+        chip,
+        flash,
+        encrypted,
+    };
     let offset = chip.facts().bootloader_offset;
     let bootloader = image::read(view, offset);
     let app = match &bootloader {
         Err(ImageFault::Header(word)) => Err(BootFailure::NoBootloader(*word)),
         Err(_) => Err(BootFailure::BootloaderDamaged),
+        // Whatever an ESP8266's ROM starts is an application, unless it is a boot loader of
+        // ESP8266_RTOS_SDK, which reads a table.
+        Ok(_) if chip == Chip::Esp8266 && !table::is_at_usual_place(view) => Ok(offset),
         Ok(bootloader) => select_app(view, bootloader.end),
     };
     Boot { bootloader, app }

@@ -18,7 +18,7 @@ use crate::registers::{Effect, Registers};
 use crate::security::{self, Security};
 use crate::stats::Stats;
 use crate::timing::{LoaderTiming, Timing, at_rate};
-use crate::wire::Wire;
+use crate::wire::{BOOT_LOG_BAUD, Wire};
 
 #[derive(Debug)]
 pub(crate) struct Hardware {
@@ -95,6 +95,16 @@ impl Hardware {
         if baud == 0 {
             return;
         }
+        if self.chip == Chip::Esp8266 {
+            // The stub takes whatever divider is there for that of 115200 baud (esp-stub-lib,
+            // `esp8266/src/uart.c`).
+            let divider =
+                u64::from(self.uart_divider()) * u64::from(BOOT_LOG_BAUD) / u64::from(baud);
+            let divider = divider.max(1) as u32;
+            self.set_divider = Some(divider);
+            self.wire.set_baud(Some(self.uart_clock_hz() / divider));
+            return;
+        }
         // The C2's ROM takes the crystal for one of 40 MHz and sets the divider for that; with 26
         // MHz on the board the rate comes out lower (esptool 5.6.0, `targets/esp32c2.py`).
         let believed_mhz = if rom && self.chip == Chip::Esp32C2 {
@@ -111,12 +121,32 @@ impl Hardware {
     }
 
     pub(crate) fn read_register(&self, address: u32) -> u32 {
-        let divider = self.set_divider.unwrap_or_else(|| {
+        self.registers.read(address, self.uart_divider())
+    }
+
+    fn uart_divider(&self) -> u32 {
+        self.set_divider.unwrap_or_else(|| {
             // Measured from the SYNC pattern: one less than the quotient (recording esp32-a1: 15A for
             // 115200 with a crystal of 40 MHz).
-            (self.crystal_mhz * 1_000_000 / self.wire.baud().max(1)).saturating_sub(1)
-        });
-        self.registers.read(address, divider)
+            (self.uart_clock_hz() / self.wire.baud().max(1)).saturating_sub(1)
+        })
+    }
+
+    /// What drives the UART: the crystal, and twice that on an ESP8266 (esptool 5.6.0,
+    /// `XTAL_CLK_DIVIDER`).
+    fn uart_clock_hz(&self) -> u32 {
+        let factor = if self.chip == Chip::Esp8266 { 2 } else { 1 };
+        factor * self.crystal_mhz * 1_000_000
+    }
+
+    /// Rate of the ROM's boot log. An ESP8266's takes every crystal for one of 40 MHz; with the usual 26
+    /// that makes 74880 baud (ESP8266_RTOS_SDK, documentation of the console).
+    pub(crate) fn boot_log_baud(&self) -> u32 {
+        if self.chip == Chip::Esp8266 {
+            BOOT_LOG_BAUD * self.crystal_mhz / 40
+        } else {
+            BOOT_LOG_BAUD
+        }
     }
 
     pub(crate) fn write_register(&mut self, address: u32, value: u32, mask: u32) {

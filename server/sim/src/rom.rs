@@ -18,8 +18,9 @@ use crate::security::Encryption;
 use flash_ops::FlashOps;
 use receiver::Receiver;
 
-/// Length of the status in a ROM's answers, the reserved bytes included.
+/// Length of the status in a ROM's answers, the reserved bytes included; an ESP8266's has none of those.
 const STATUS_LEN: usize = 4;
+const STATUS_LEN_8266: usize = 2;
 /// Longest data of an answer (READ_FLASH_SLOW).
 const LONGEST_DATA: usize = 64;
 /// An MD5 as text.
@@ -356,10 +357,15 @@ impl Rom {
         };
         self.answer[data_len] = status;
         self.answer[data_len + 1] = self.error;
+        let status_len = if hw.chip == Chip::Esp8266 {
+            STATUS_LEN_8266
+        } else {
+            STATUS_LEN
+        };
         let frame = packet::encode_response(
             self.last_op,
             self.value,
-            &self.answer[..data_len + STATUS_LEN],
+            &self.answer[..data_len + status_len],
         );
         let times = if self.last_op == op::SYNC {
             SYNC_ANSWERS
@@ -375,6 +381,10 @@ impl Rom {
 /// Whether the loader has such a command, in the mode it is in.
 fn knows(code: u8, hw: &Hardware) -> bool {
     let facts = hw.chip.facts();
+    if hw.chip == Chip::Esp8266 {
+        // Source: esptool's documentation, "Serial Protocol", commands of the ESP8266's ROM.
+        return (op::FLASH_BEGIN..=op::READ_REG).contains(&code);
+    }
     match code {
         op::GET_SECURITY_INFO => facts.security_info_len.is_some(),
         op::SYNC
@@ -408,7 +418,8 @@ pub(crate) fn security_info(hw: &Hardware) -> Vec<u8> {
     info[0] = flags;
     info[4] = u8::from(hw.security.encryption.is_on());
     info[11] = 0x0C;
-    info[12..14].copy_from_slice(&hw.chip.facts().image_id.to_le_bytes());
+    let id = hw.chip.facts().image_id.unwrap_or_default();
+    info[12..14].copy_from_slice(&id.to_le_bytes());
     info[16] = match hw.chip {
         Chip::Esp32C3 => 3,
         _ => 0,

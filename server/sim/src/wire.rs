@@ -9,7 +9,7 @@ use fbuild_loader::slip;
 use crate::stats::Stats;
 use crate::timing::LinkTiming;
 
-/// Rate at which every ROM prints its boot log.
+/// Rate at which every ROM of the ESP32 family prints its boot log.
 pub(crate) const BOOT_LOG_BAUD: u32 = 115_200;
 /// Depth of the UART's transmit FIFO: the CPU waits for the rest. Source: technical reference manuals.
 const TX_FIFO_LEN: usize = 128;

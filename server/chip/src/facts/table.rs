@@ -6,28 +6,32 @@
 //! code (`tests/recordings`).
 
 use super::{
-    ChipFacts, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters, SuperWatchdog,
-    WATCHDOG_KEY, Watchdog,
+    ChipFacts, DataLengths, Deflate, MacWords, RevisionBits, SecurityBits, SpiRegisters,
+    SuperWatchdog, WATCHDOG_KEY, Watchdog,
 };
 
 const SPI_ESP32: SpiRegisters = SpiRegisters {
     usr: 0x1C,
     usr1: 0x20,
     usr2: 0x24,
-    mosi_dlen: 0x28,
-    miso_dlen: 0x2C,
+    dlen: Some(DataLengths {
+        mosi: 0x28,
+        miso: 0x2C,
+    }),
     w0: 0x80,
 };
 const SPI: SpiRegisters = SpiRegisters {
     usr: 0x18,
     usr1: 0x1C,
     usr2: 0x20,
-    mosi_dlen: 0x24,
-    miso_dlen: 0x28,
+    dlen: Some(DataLengths {
+        mosi: 0x24,
+        miso: 0x28,
+    }),
     w0: 0x58,
 };
 
-const fn mac(low: u32) -> MacWords {
+pub(super) const fn mac(low: u32) -> MacWords {
     MacWords { low, high: low + 4 }
 }
 
@@ -41,7 +45,7 @@ const fn security(crypt: (u32, u32), disabled: (u32, u32), boot: (u32, u32)) -> 
 
 const SWD_KEY_OLD: u32 = 0x8F1D_312A;
 
-const MHZ_40: &[(u8, u32)] = &[(0xF, 80), (0, 40), (1, 26), (2, 20)];
+pub(super) const MHZ_40: &[(u8, u32)] = &[(0xF, 80), (0, 40), (1, 26), (2, 20)];
 const MHZ_C2: &[(u8, u32)] = &[(0xF, 60), (0, 30), (1, 20), (2, 15)];
 const MHZ_NO_26: &[(u8, u32)] = &[(0xF, 80), (0, 40), (2, 20)];
 const MHZ_C6: &[(u8, u32)] = &[(0, 80), (0, 40), (2, 20)];
@@ -62,17 +66,17 @@ const LP_WATCHDOG_C6: Watchdog = Watchdog {
 };
 
 pub(super) static ESP32: ChipFacts = ChipFacts {
-    image_id: 0,
+    image_id: Some(0),
     magics: &[0x00F0_1D83],
     bootloader_offset: 0x1000,
     spi_base: 0x3FF4_2000,
     spi: SPI_ESP32,
     mac: mac(0x3FF5_A004),
-    security: security(
+    security: Some(security(
         (0x3FF5_A000, 0x7F << 20),
         (0x3FF5_A018, 1 << 7),
         (0x3FF5_A018, 0b11 << 4),
-    ),
+    )),
     security_info_len: None,
     rom_deflate: Deflate::SpillsWindow,
     begin_has_encrypt_word: false,
@@ -94,17 +98,17 @@ pub(super) static ESP32: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32S2: ChipFacts = ChipFacts {
-    image_id: 2,
+    image_id: Some(2),
     magics: &[0x0000_07C6],
     bootloader_offset: 0x1000,
     spi_base: 0x3F40_2000,
     spi: SPI,
     mac: mac(0x3F41_A044),
-    security: security(
+    security: Some(security(
         (0x3F41_A034, 7 << 18),
         (0x3F41_A030, 1 << 19),
         (0x3F41_A038, 1 << 20),
-    ),
+    )),
     security_info_len: Some(12),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -127,17 +131,17 @@ pub(super) static ESP32S2: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32S3: ChipFacts = ChipFacts {
-    image_id: 9,
+    image_id: Some(9),
     magics: &[9],
     bootloader_offset: 0,
     spi_base: 0x6000_2000,
     spi: SPI,
     mac: mac(0x6000_7044),
-    security: security(
+    security: Some(security(
         (0x6000_7034, 7 << 18),
         (0x6000_7030, 1 << 20),
         (0x6000_7038, 1 << 20),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -165,17 +169,17 @@ pub(super) static ESP32S3: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32C2: ChipFacts = ChipFacts {
-    image_id: 12,
+    image_id: Some(12),
     magics: &[0x6F51_306F, 0x7C41_A06F, 0x0C21_E06F],
     bootloader_offset: 0,
     spi_base: 0x6000_2000,
     spi: SPI,
     mac: mac(0x6000_8840),
-    security: security(
+    security: Some(security(
         (0x6000_8830, 7 << 7),
         (0x6000_8830, 1 << 6),
         (0x6000_8830, 1 << 21),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -198,17 +202,17 @@ pub(super) static ESP32C2: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32C3: ChipFacts = ChipFacts {
-    image_id: 5,
+    image_id: Some(5),
     magics: &[0x6921_506F, 0x1B31_506F, 0x4881_606F, 0x4361_606F],
     bootloader_offset: 0,
     spi_base: 0x6000_2000,
     spi: SPI,
     mac: mac(0x6000_8844),
-    security: security(
+    security: Some(security(
         (0x6000_8834, 7 << 18),
         (0x6000_8830, 1 << 20),
         (0x6000_8838, 1 << 20),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -236,17 +240,17 @@ pub(super) static ESP32C3: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32C5: ChipFacts = ChipFacts {
-    image_id: 23,
+    image_id: Some(23),
     magics: &[0x1101_406F],
     bootloader_offset: 0x2000,
     spi_base: 0x6000_3000,
     spi: SPI,
     mac: mac(0x600B_4844),
-    security: security(
+    security: Some(security(
         (0x600B_4834, 7 << 16),
         (0x600B_4830, 1 << 20),
         (0x600B_4838, 1 << 25),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -264,17 +268,17 @@ pub(super) static ESP32C5: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32C6: ChipFacts = ChipFacts {
-    image_id: 13,
+    image_id: Some(13),
     magics: &[0x2CE0_806F],
     bootloader_offset: 0,
     spi_base: 0x6000_3000,
     spi: SPI,
     mac: mac(0x600B_0844),
-    security: security(
+    security: Some(security(
         (0x600B_0834, 7 << 18),
         (0x600B_0830, 1 << 20),
         (0x600B_0838, 1 << 20),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -292,17 +296,17 @@ pub(super) static ESP32C6: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32C61: ChipFacts = ChipFacts {
-    image_id: 20,
+    image_id: Some(20),
     magics: &[0x33F0_206F, 0x2421_606F],
     bootloader_offset: 0,
     spi_base: 0x6000_3000,
     spi: SPI,
     mac: mac(0x600B_4844),
-    security: security(
+    security: Some(security(
         (0x600B_4830, 7 << 23),
         (0x600B_4830, 1 << 14),
         (0x600B_4834, 1 << 26),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -320,17 +324,17 @@ pub(super) static ESP32C61: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32H2: ChipFacts = ChipFacts {
-    image_id: 16,
+    image_id: Some(16),
     magics: &[0xD7B7_3E80],
     bootloader_offset: 0,
     spi_base: 0x6000_3000,
     spi: SPI,
     mac: mac(0x600B_0844),
-    security: security(
+    security: Some(security(
         (0x600B_0834, 7 << 18),
         (0x600B_0830, 1 << 20),
         (0x600B_0838, 1 << 20),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -358,17 +362,17 @@ pub(super) static ESP32H2: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32H4: ChipFacts = ChipFacts {
-    image_id: 28,
+    image_id: Some(28),
     magics: &[],
     bootloader_offset: 0x2000,
     spi_base: 0x6009_9000,
     spi: SPI,
     mac: mac(0x600B_1844),
-    security: security(
+    security: Some(security(
         (0x600B_1830, 7 << 23),
         (0x600B_1830, 1 << 14),
         (0x600B_1838, 1 << 5),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -396,17 +400,17 @@ pub(super) static ESP32H4: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32P4: ChipFacts = ChipFacts {
-    image_id: 18,
+    image_id: Some(18),
     magics: &[],
     bootloader_offset: 0x2000,
     spi_base: 0x5008_D000,
     spi: SPI,
     mac: mac(0x5012_D044),
-    security: security(
+    security: Some(security(
         (0x5012_D034, 7 << 18),
         (0x5012_D030, 1 << 20),
         (0x5012_D038, 1 << 20),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,
@@ -434,17 +438,17 @@ pub(super) static ESP32P4: ChipFacts = ChipFacts {
 };
 
 pub(super) static ESP32S31: ChipFacts = ChipFacts {
-    image_id: 32,
+    image_id: Some(32),
     magics: &[],
     bootloader_offset: 0x2000,
     spi_base: 0x2050_1000,
     spi: SPI,
     mac: mac(0x2071_5050),
-    security: security(
+    security: Some(security(
         (0x2071_5034, 7 << 21),
         (0x2071_5030, 1 << 20),
         (0x2071_503C, 1 << 2),
-    ),
+    )),
     security_info_len: Some(20),
     rom_deflate: Deflate::Exact,
     begin_has_encrypt_word: true,

@@ -13,10 +13,10 @@ pub struct Span {
     pub len_bytes: u32,
 }
 
-/// The registers that say how a chip is secured.
+/// The registers that say how a chip is secured; `None`: nothing secures it.
 #[must_use]
-pub fn span(chip: Chip) -> Span {
-    let bits = &chip.facts().security;
+pub fn span(chip: Chip) -> Option<Span> {
+    let bits = chip.facts().security.as_ref()?;
     let registers = [
         bits.crypt_count.0,
         bits.encrypted_download_disabled.0,
@@ -24,16 +24,16 @@ pub fn span(chip: Chip) -> Span {
     ];
     let first = registers.into_iter().fold(u32::MAX, u32::min);
     let last = registers.into_iter().fold(0, u32::max);
-    Span {
+    Some(Span {
         address: first,
         len_bytes: last - first + 4,
-    }
+    })
 }
 
 /// Reads them; `None` if the copy is not as long as it should be.
 #[must_use]
 pub fn security(chip: Chip, copy: &[u8]) -> Option<BoardSecurity> {
-    let first = span(chip).address;
+    let first = span(chip).map_or(0, |span| span.address);
     let read = |register: u32| {
         let at = register.checked_sub(first)? as usize;
         let word = copy.get(at..at + 4)?;
@@ -48,13 +48,13 @@ mod tests {
 
     #[test]
     fn every_bit_is_found_on_every_chip() {
-        for chip in Chip::ALL {
-            let span = span(chip);
+        for &chip in Chip::ESP32_FAMILY {
+            let span = span(chip).unwrap();
             assert!(span.len_bytes <= 64, "{chip}: {span:?}");
             let blank = vec![0; span.len_bytes as usize];
             assert_eq!(security(chip, &blank), Some(BoardSecurity::default()));
             assert_eq!(security(chip, &blank[1..]), None, "{chip}");
-            let bits = &chip.facts().security;
+            let bits = chip.facts().security.as_ref().unwrap();
             let with = |(register, mask): (u32, u32)| {
                 let mut copy = blank.clone();
                 let at = (register - span.address) as usize;

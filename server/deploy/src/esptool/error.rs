@@ -1,6 +1,7 @@
 //! What only esptool can do wrong, and what to do about it.
 
 use std::io;
+use std::path::PathBuf;
 
 use fbuild_project::remedy::{Remedy, Way};
 
@@ -36,6 +37,12 @@ pub enum EsptoolError {
     /// The files that it is to write could not be laid out for it.
     #[error("files for esptool could not be written: {0}")]
     Files(#[source] io::Error),
+    /// None of those that are installed has the ESP8266's stub.
+    #[error("{}", no_stub(.other.as_deref()))]
+    NoStub {
+        /// One that is not known here.
+        other: Option<PathBuf>,
+    },
     /// Another chip than the one that was found before, or an image for another one.
     #[error("{why}")]
     OtherChip {
@@ -78,6 +85,18 @@ pub enum EsptoolError {
     },
 }
 
+fn no_stub(other: Option<&std::path::Path>) -> String {
+    let needs = "the boot ROM of an ESP8266 can neither compare nor prove what is in flash; that takes \
+                 the flasher stub that esptool brings along";
+    match other {
+        None => format!("{needs}, and no esptool has it; looked for {LOOKED_FOR}"),
+        Some(path) => format!(
+            "{needs}, and {} is none that is known here (of esptool 5.3 to 5.6)",
+            path.display()
+        ),
+    }
+}
+
 impl EsptoolError {
     /// Whether it happened before the port was opened.
     #[must_use]
@@ -116,6 +135,12 @@ impl EsptoolError {
                     "update it where it is installed (python3 -m pip install --upgrade esptool), or ",
                 )
                 .way(Way::NameEsptool),
+            ),
+            Self::NoStub { .. } => (
+                "stub-missing",
+                true,
+                "install esptool 5.6 where it is found on PATH (python3 -m pip install esptool==5.6.0)"
+                    .into(),
             ),
             Self::Files(_) => (
                 "files",

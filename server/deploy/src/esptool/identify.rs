@@ -101,7 +101,9 @@ pub(super) fn survey(job: &mut Job<'_>, images: Vec<Image>, facts: &BoardFacts) 
 /// Reads the eFuses that decide what may be written. esptool itself would write plain firmware onto
 /// a board that reads it as noise.
 fn security(esptool: &mut Esptool<'_>, chip: Chip) -> Result<BoardSecurity, DeployError> {
-    let span = efuses::span(chip);
+    let Some(span) = efuses::span(chip) else {
+        return Ok(BoardSecurity::default());
+    };
     let work = Work::DumpMemory {
         address: span.address,
         len_bytes: span.len_bytes,

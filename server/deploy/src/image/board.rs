@@ -48,18 +48,10 @@ pub(super) fn check_chip(image: &Image, parsed: &EspImage, chip: Chip) -> Result
     Err(InputError::chip_mismatch(
         &image.region.name,
         image.region.source.path(),
-        &chip_text(parsed.chip_id),
+        &parsed.made_for.to_string(),
         "the board is",
         &chip.to_string(),
     ))
-}
-
-/// Name of the chip with this image id, also for ids that are not in the table of chips.
-pub(super) fn chip_text(id: u16) -> String {
-    Chip::from_image_id(id).map_or_else(
-        || format!("an unknown chip (id {id:#x})"),
-        |c| c.to_string(),
-    )
 }
 
 /// The revision must lie between what the header allows.

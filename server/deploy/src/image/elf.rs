@@ -144,7 +144,7 @@ fn check_companions(source: &ElfSource) -> Result<(), InputError> {
 }
 
 fn flash_data(params: &FlashParams, conditions: Conditions) -> Result<FlashData, InputError> {
-    let chip = espflash_chip(conditions.chip);
+    let chip = espflash_chip(conditions.chip)?;
     let size = match &params.size {
         Setting::Set(name) => Some(name.as_str()),
         Setting::Keep | Setting::Detect => conditions.flash_size.and_then(size_name),
@@ -169,8 +169,8 @@ fn flash_data(params: &FlashParams, conditions: Conditions) -> Result<FlashData,
     Ok(FlashData::new(settings, 0, None, chip, crystal))
 }
 
-fn espflash_chip(chip: Chip) -> EspflashChip {
-    match chip {
+fn espflash_chip(chip: Chip) -> Result<EspflashChip, InputError> {
+    Ok(match chip {
         Chip::Esp32 => EspflashChip::Esp32,
         Chip::Esp32S2 => EspflashChip::Esp32s2,
         Chip::Esp32S3 => EspflashChip::Esp32s3,
@@ -183,7 +183,12 @@ fn espflash_chip(chip: Chip) -> EspflashChip {
         Chip::Esp32H4 => EspflashChip::Esp32h4,
         Chip::Esp32P4 => EspflashChip::Esp32p4,
         Chip::Esp32S31 => EspflashChip::Esp32s31,
-    }
+        Chip::Esp8266 => {
+            let what = format!("no image for an {chip} can be made of an ELF file");
+            let remedy = "Deploy the .bin that its own build makes.";
+            return Err(InputError::new("elf", what, remedy));
+        }
+    })
 }
 
 const MODES: &[(&str, FlashMode)] = &[

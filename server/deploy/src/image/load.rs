@@ -6,7 +6,6 @@ use fbuild_project::input_error::InputError;
 use fbuild_project::target::{Region, Target};
 
 use super::Image;
-use super::board::chip_text;
 use super::check::Contents;
 use super::elf::{Conditions, Part, convert};
 use super::loaded::LoadedImages;
@@ -174,7 +173,7 @@ fn agree_on_chip(
                 return Err(InputError::chip_mismatch(
                     &image.region.name,
                     image.region.source.path(),
-                    &chip_text(parsed.chip_id),
+                    &parsed.made_for.to_string(),
                     &by,
                     &chip,
                 ));

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) fn image(chip: Chip, payload: &[u8], has_hash: bool) -> Vec<u8> {
     let mut bytes = vec![0xE9, 1, 2, 0x20];
     bytes.resize(24, 0);
-    bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+    bytes[12..14].copy_from_slice(&chip.facts().image_id.unwrap().to_le_bytes());
     bytes[17..19].copy_from_slice(&u16::MAX.to_le_bytes());
     bytes[23] = u8::from(has_hash);
     bytes.extend(0x3F40_0020u32.to_le_bytes());

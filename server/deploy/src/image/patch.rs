@@ -7,7 +7,7 @@
 
 use fbuild_chip::Chip;
 use fbuild_project::esp_image::{EspImage, MODE_AT, SIZE_FREQ_AT};
-use fbuild_project::flash_size::{SIZES, size_name};
+use fbuild_project::flash_size::{header_nibble, header_sizes, size_name_for};
 use fbuild_project::input_error::InputError;
 use fbuild_project::target::{FlashParams, Setting};
 
@@ -43,7 +43,7 @@ pub(super) fn patch_header(
         // A size that the header cannot hold, or an unknown one, leaves the file's value.
         Setting::Detect => board
             .flash_size
-            .and_then(size_name)
+            .and_then(|bytes| size_name_for(board.chip, bytes))
             .and_then(|name| size_nibble(name, board.chip).ok()),
         Setting::Keep => None,
     };
@@ -82,14 +82,10 @@ fn freq_nibble(name: &str, chip: Chip) -> Result<u8, InputError> {
 }
 
 fn size_nibble(name: &str, chip: Chip) -> Result<u8, InputError> {
-    let nibble = SIZES
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(name));
-    nibble
-        .and_then(|nibble| u8::try_from(nibble).ok())
+    header_nibble(chip, name)
         .map(|nibble| nibble << 4)
         .ok_or_else(|| {
-            let names: Vec<_> = SIZES.iter().map(|name| (*name).to_owned()).collect();
+            let names: Vec<_> = header_sizes(chip).into_iter().map(str::to_owned).collect();
             refused("flash size", name, chip, &names)
         })
 }

@@ -2,13 +2,13 @@
 //! from the images of a deploy alone. What needs a look at the board is in `deploy::chain`.
 
 use fbuild_chip::Chip;
-use fbuild_project::esp_image::{EspImage, peek_chip_id};
+use fbuild_project::esp_image::{EspImage, ImageChip, peek_chip};
 use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size, size_bytes};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use fbuild_project::target::{Region, RegionKind, Setting};
 
-use super::board::{BoardFacts, CONFIGURED, check_end, chip_text};
+use super::board::{BoardFacts, CONFIGURED, check_end};
 use super::{Image, LoadedImages};
 
 /// So much of what is at the boot loader's place is looked at: its header, and whether it is blank.
@@ -32,8 +32,8 @@ pub(crate) enum Found {
     Blank,
     /// Neither.
     Else,
-    /// An image for the chip with this image id.
-    ForAnother(u16),
+    /// An image for another chip.
+    ForAnother(Chip),
 }
 
 impl Found {
@@ -42,10 +42,8 @@ impl Found {
         if start.starts_with(&DIRECT_BOOT) {
             return Self::Image;
         }
-        match peek_chip_id(start) {
-            Some(id) if Chip::from_image_id(id).is_some_and(|other| other != chip) => {
-                Self::ForAnother(id)
-            }
+        match peek_chip(start) {
+            Some(ImageChip::Known(other)) if other != chip => Self::ForAnother(other),
             Some(_) => Self::Image,
             None if start.iter().all(|byte| *byte == 0xFF) => Self::Blank,
             None => Self::Else,
@@ -58,7 +56,7 @@ impl Found {
             Self::Image => None,
             Self::Blank => Some("the flash is blank".to_owned()),
             Self::Else => Some("there is no image".to_owned()),
-            Self::ForAnother(id) => Some(format!("there is an image for {}", chip_text(id))),
+            Self::ForAnother(other) => Some(format!("there is an image for {other}")),
         }
     }
 }
@@ -241,10 +239,10 @@ fn check_boot_loader(image: &Image, bytes: &[u8], chip: Chip) -> Result<(), Inpu
     let start = &bytes[..bytes.len().min(START_BYTES as usize)];
     match Found::at(start, chip) {
         Found::Image => Ok(()),
-        Found::ForAnother(id) => Err(InputError::chip_mismatch(
+        Found::ForAnother(other) => Err(InputError::chip_mismatch(
             &region.name,
             region.source.path(),
-            &chip_text(id),
+            &other.to_string(),
             "the board is",
             &chip.to_string(),
         )),
@@ -274,9 +272,12 @@ mod tests {
         assert_eq!(at(&[0xFF; 64]), Found::Blank);
         assert_eq!(at(&[0; 64]), Found::Else);
         assert_eq!(at(&[DIRECT_BOOT, [0; 8]].concat()), Found::Image);
-        assert_eq!(Found::at(&good[..64], Chip::Esp32S3), Found::ForAnother(5));
         assert_eq!(
-            Found::ForAnother(5).instead().unwrap(),
+            Found::at(&good[..64], Chip::Esp32S3),
+            Found::ForAnother(Chip::Esp32C3)
+        );
+        assert_eq!(
+            Found::ForAnother(Chip::Esp32C3).instead().unwrap(),
             "there is an image for ESP32-C3"
         );
         // A chip that is not known here yet starts what it starts.

@@ -37,6 +37,9 @@ impl Job<'_> {
         let Some(&app) = apps.first() else {
             return Ok(());
         };
+        if facts.chip.starts_app_at(app) {
+            return Ok(());
+        }
         if facts.security.secure_download || facts.security.flash_encryption {
             self.note_unreadable(loaded);
             return Ok(());

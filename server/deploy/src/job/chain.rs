@@ -14,6 +14,7 @@ use crate::image::{
     BoardFacts, Found, Image, LoadedImages, START_BYTES, brought, brought_table, header_of, is_app,
 };
 use crate::request::Mode;
+use fbuild_chip::Chip;
 use fbuild_project::flash_size::{Sizes, conflicts, header_flash_size};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{Partition, PartitionTable};
@@ -44,13 +45,18 @@ impl Job<'_> {
         }
         let boot_loader = self.boot_loader(board, loaded, facts)?;
         let (header_of, start) = &boot_loader.what;
+        let apps = self.apps_brought(loaded);
+        if apps.iter().any(|app| facts.chip.starts_app_at(*app)) {
+            return Ok(());
+        }
         let table = self.table_of_chain(board, loaded, place)?;
         let table_is_brought = table.as_ref().is_some_and(|it| it.is_brought);
         let is_any_brought = boot_loader.is_brought || table_is_brought;
         let sizes = Sizes {
             header: header_flash_size(start),
             table: table.as_ref().map(|it| &it.what),
-            board: facts.flash_size,
+            // What follows where the chip is smaller is known of ESP-IDF.
+            board: facts.flash_size.filter(|_| facts.chip != Chip::Esp8266),
         };
         for conflict in conflicts(&sizes) {
             match conflict.refusal(header_of, loaded.target().tool, facts.flash_size) {

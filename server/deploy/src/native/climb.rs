@@ -24,6 +24,7 @@ pub(super) fn climb(
     if job.request.baud != Baud::Auto
         || session.kind() != LoaderKind::Stub
         || !session.has_baud_rate()
+        || !session.can_climb()
     {
         return Ok(());
     }

@@ -1,11 +1,15 @@
 //! From a port to a board that is known.
 
+use std::sync::Arc;
+
 use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
+use fbuild_loader::stub::Stub;
 
 use crate::cost::Measured;
+use crate::esptool::stub;
 use crate::event::Board;
 use crate::failure::{BoardState, DeployError};
 use crate::image::{BoardFacts, LoadedImages};
@@ -20,14 +24,42 @@ pub(super) fn connect(
     open: &mut Open<'_>,
     cancel: &CancelToken,
 ) -> Result<Session, DeployError> {
+    let of_esptool = || stub::of_request(request).map_err(DeployError::from);
+    if request.target.chip == Some(Chip::Esp8266) {
+        // Nothing is done to a board that cannot be written.
+        of_esptool()?;
+    }
     let mut session = Session::connect(open()?, options(request), cancel)?;
-    match raise_baud(request, &mut session, None) {
+    let ready = start_needed_stub(&mut session, &of_esptool)
+        .and_then(|()| Ok(raise_baud(request, &mut session, None)?));
+    match ready {
         Ok(()) => Ok(session),
         Err(error) => {
             session.abandon();
-            Err(error.into())
+            Err(error)
         }
     }
+}
+
+/// Starts the stub of a chip whose ROM can neither hash flash nor change its baud rate.
+pub(super) fn start_needed_stub(
+    session: &mut Session,
+    of_esptool: &dyn Fn() -> Result<Arc<Stub>, DeployError>,
+) -> Result<(), DeployError> {
+    if session.chip() == Chip::Esp8266 {
+        session.bring_stub(of_esptool()?);
+        session.start_stub()?;
+    }
+    Ok(())
+}
+
+/// Starts over from a reset; the stub, too, where nothing is done without it.
+fn restart(request: &Request, session: &mut Session) -> Result<(), LoaderError> {
+    session.restart(options(request))?;
+    if session.chip() == Chip::Esp8266 {
+        session.start_stub()?;
+    }
+    Ok(())
 }
 
 /// Starts over from a reset, at `limit` baud at most.
@@ -36,7 +68,7 @@ pub(super) fn reconnect(
     session: &mut Session,
     limit: Option<u32>,
 ) -> Result<(), LoaderError> {
-    session.restart(options(request))?;
+    restart(request, session)?;
     raise_baud(request, session, limit)
 }
 
@@ -77,7 +109,7 @@ fn raise_baud(
                 tracing::warn!(rate, lower, %error, "baud rate does not work");
                 memory.failed(rate);
                 limit = Some(lower);
-                session.restart(options(request))?;
+                restart(request, session)?;
             }
             _ => return Err(error),
         }
@@ -160,7 +192,8 @@ pub(super) fn mac_text(mac: [u8; 6]) -> String {
 pub struct BoardInfo {
     /// The chip.
     pub chip: Chip,
-    /// Chip revision, major * 100 + minor. `None` in Secure Download Mode, like all of the options.
+    /// Chip revision, major * 100 + minor. `None` in Secure Download Mode, like all of the options, and of
+    /// an ESP8266.
     pub revision: Option<u16>,
     /// Factory MAC address.
     pub mac: Option<String>,
@@ -206,7 +239,10 @@ fn read_info(session: &mut Session) -> Result<BoardInfo, LoaderError> {
         security,
     };
     if !security.secure_download {
-        info.revision = Some(session.revision()?);
+        let has_revisions = !session.chip().facts().revision.minor.is_empty();
+        if has_revisions {
+            info.revision = Some(session.revision()?);
+        }
         info.mac = Some(mac_text(session.mac()?));
         session.attach_flash()?;
         info.flash = Some(session.flash_id()?);

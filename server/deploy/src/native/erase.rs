@@ -7,6 +7,8 @@ use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::session::{ConnectOptions, Session};
 
+use super::connect::start_needed_stub;
+use crate::esptool::stub;
 use crate::failure::{BoardState, DeployError};
 use crate::image::THREE_BYTE_END;
 use crate::job::on_board::OnBoard as _;
@@ -149,6 +151,7 @@ fn erase_on(
         return Err(Stopped::Refused(secured_board(port, what)));
     }
     let mac = super::connect::mac_text(session.mac()?);
+    start_needed_stub(session, &|| Ok(stub::of_any()?))?;
     session.attach_flash()?;
     let known_len = session.flash_id()?.len_bytes;
     let range = match (stretch, known_len) {

@@ -35,7 +35,7 @@ impl Files {
     pub(crate) fn image(&self, name: &str, chip: Chip) {
         let mut bytes = vec![0; 24];
         bytes[0] = 0xE9;
-        bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+        bytes[12..14].copy_from_slice(&chip.facts().image_id.unwrap().to_le_bytes());
         self.write(name, &bytes);
     }
 

@@ -82,7 +82,7 @@ fn merged(chip: Chip) -> Vec<u8> {
         bytes.resize(bytes.len().max(at + 24), 0);
         bytes[at..at + 24].fill(0);
         bytes[at] = 0xE9;
-        bytes[at + 12..at + 14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+        bytes[at + 12..at + 14].copy_from_slice(&chip.facts().image_id.unwrap().to_le_bytes());
     }
     let table = table.to_bytes();
     bytes[0x8000..0x8000 + table.len()].copy_from_slice(&table);

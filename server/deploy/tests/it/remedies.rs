@@ -20,7 +20,7 @@ fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 fn image(chip: Chip, revisions: (u16, u16)) -> Vec<u8> {
     let mut bytes = vec![0xE9, 1, 2, 0x20];
     bytes.resize(12, 0);
-    bytes.extend(chip.facts().image_id.to_le_bytes());
+    bytes.extend(chip.facts().image_id.unwrap().to_le_bytes());
     bytes.push(0);
     bytes.extend(revisions.0.to_le_bytes());
     bytes.extend(revisions.1.to_le_bytes());

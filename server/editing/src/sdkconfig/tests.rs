@@ -194,10 +194,10 @@ fn the_board_that_was_deployed_to_last_is_compared() {
         (found[0].code, found[0].severity),
         ("flash-unused", Severity::Hint)
     );
-    let unknown = "CONFIG_IDF_TARGET=\"esp8266\"\n";
+    let unknown = "CONFIG_IDF_TARGET=\"esp8285\"\n";
     assert_eq!(
         check(unknown, &with_board()),
-        [("unknown-chip", "\"esp8266\"")]
+        [("unknown-chip", "\"esp8285\"")]
     );
 }
 

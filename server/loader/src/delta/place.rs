@@ -93,7 +93,7 @@ pub fn slot(stub: &Stub, op: u8) -> Option<Slot> {
         .bytes
         .chunks_exact(4)
         .enumerate()
-        .filter_map(|(at, _)| packet::word_at(stub.data.bytes, at))
+        .filter_map(|(at, _)| packet::word_at(&stub.data.bytes, at))
         .collect();
     let is_table = |words: &[u32]| words.iter().all(|word| *word == words[0] && *word != 0);
     let at = words.windows(n_slots).position(is_table)?;
@@ -241,14 +241,14 @@ mod tests {
 
     #[test]
     fn chips_on_which_it_was_not_seen_are_left_alone() {
-        for chip in Chip::ALL {
+        for &chip in Chip::ESP32_FAMILY {
             assert_eq!(for_chip(chip).is_some(), SEEN.contains(&chip), "{chip}");
         }
     }
 
     #[test]
     fn every_stub_has_the_table() {
-        for chip in Chip::ALL {
+        for &chip in Chip::ESP32_FAMILY {
             let stub = stub::for_chip(chip, None).unwrap();
             let slot = slot(stub, super::super::OP).unwrap();
             let text = stub.text.address..stub.text.address + stub.text.bytes.len() as u32;

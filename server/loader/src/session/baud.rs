@@ -5,6 +5,7 @@ use std::time::Duration;
 use fbuild_chip::Chip;
 use fbuild_link::port_name::PortName;
 
+use super::connect::FIRST_BAUD;
 use super::identify::MAGIC_REGISTER;
 use super::{ANSWER_TIMEOUT, LoaderKind, Session};
 use crate::error::LoaderError;
@@ -57,11 +58,22 @@ impl Session {
         Duration::from_micros(bits * 1_000_000 / u64::from(self.baud.max(1)))
     }
 
-    /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode.
-    /// Source: esptool 5.6.0 `targets/esp32c2.py`.
+    /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode, and
+    /// not an ESP8266's. Source: esptool 5.6.0 `targets/esp32c2.py` and `loader.py`.
     #[must_use]
     pub fn can_change_baud(&self) -> bool {
-        !(self.chip == Chip::Esp32C2 && self.secure_download)
+        match self.chip {
+            Chip::Esp32C2 => !self.secure_download,
+            Chip::Esp8266 => self.kind == LoaderKind::Stub && self.baud == FIRST_BAUD,
+            _ => true,
+        }
+    }
+
+    /// Whether it lets that be done more than once. An ESP8266's stub computes every new divider as if
+    /// the old one stood for 115200 baud. Source: esp-stub-lib, `esp8266/src/uart.c`.
+    #[must_use]
+    pub fn can_climb(&self) -> bool {
+        self.chip != Chip::Esp8266
     }
 
     /// Changes the baud rate on both sides and checks that the loader still understands.

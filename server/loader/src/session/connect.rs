@@ -27,7 +27,7 @@ const ARRIVED: Duration = Duration::from_millis(1);
 const QUIET: Duration = Duration::from_millis(150);
 const QUIET_AT_MOST: Duration = Duration::from_secs(2);
 /// Every boot ROM starts with this rate.
-const FIRST_BAUD: u32 = 115_200;
+pub(super) const FIRST_BAUD: u32 = 115_200;
 /// As much of a boot log as is worth reading.
 const BOOT_LOG_LIMIT: usize = 4096;
 
@@ -80,6 +80,7 @@ impl Session {
             flash_len: None,
             resent_blocks: 0,
             patience: super::Patience::default(),
+            brought_stub: None,
         };
         match session.establish(options) {
             Ok(()) => Ok(session),

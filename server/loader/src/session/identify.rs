@@ -9,7 +9,7 @@ use crate::error::LoaderError;
 use crate::packet::{self, op, word_at};
 use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
-/// Register whose value tells an ESP32 and an S2 from everything else.
+/// Register whose value tells an ESP32, an S2 and an ESP8266 from everything else.
 pub(super) const MAGIC_REGISTER: u32 = 0x4000_1000;
 
 /// Bits of GET_SECURITY_INFO's flags. Source: esptool 5.6.0 `loader.py`.
@@ -50,10 +50,21 @@ impl From<Security> for BoardSecurity {
 }
 
 impl Security {
+    /// Of a chip that cannot be secured.
+    const NONE: Self = Self {
+        secure_download: false,
+        flash_encryption: false,
+        encrypted_download_disabled: Some(false),
+        secure_boot: false,
+        secure_boot_v1: false,
+    };
+
     /// From eFuse registers that somebody has read. They do not tell Secure Download Mode, in which
     /// nobody can read them. `None` if `read` does not know one of them.
     pub fn from_registers(chip: Chip, read: impl Fn(u32) -> Option<u32>) -> Option<Self> {
-        let bits = &chip.facts().security;
+        let Some(bits) = &chip.facts().security else {
+            return Some(Self::NONE);
+        };
         let of = |(register, mask): (u32, u32)| Some(read(register)? & mask);
         let v1 = (bits.secure_boot.0, SECURE_BOOT_V1);
         Some(Self {
@@ -110,7 +121,9 @@ impl Session {
             Err(error) => return Err(error),
         };
         self.magic = magic;
-        if let Some(chip @ (Chip::Esp32 | Chip::Esp32S2)) = magic.and_then(Chip::from_magic) {
+        if let Some(chip @ (Chip::Esp32 | Chip::Esp32S2 | Chip::Esp8266)) =
+            magic.and_then(Chip::from_magic)
+        {
             self.chip = chip;
             return Ok(());
         }
@@ -168,14 +181,16 @@ impl Session {
         })
     }
 
-    /// What the eFuses allow. Two register reads on an ESP32; one GET_SECURITY_INFO on an S2; nothing
+    /// What the eFuses allow. Nothing is asked of an ESP8266; two register reads on an ESP32; one GET_SECURITY_INFO on an S2; nothing
     /// more than was asked already on the others, unless flash encryption is on.
     ///
     /// # Errors
     /// No usable answer. Do not write: what the board allows is not known.
     pub fn security(&mut self) -> Result<Security, LoaderError> {
         let facts = self.chip.facts();
-        let bits = &facts.security;
+        let Some(bits) = &facts.security else {
+            return Ok(Security::NONE);
+        };
         if facts.security_info_len.is_none() {
             let crypt = self.read_register(bits.crypt_count.0)?;
             // The other two are one register on the ESP32.
@@ -209,18 +224,7 @@ impl Session {
         })
     }
 
-    /// Factory MAC address.
-    ///
-    /// # Errors
-    /// No usable answer: restart the session, or abandon it.
-    pub fn mac(&mut self) -> Result<[u8; 6], LoaderError> {
-        let words = &self.chip.facts().mac;
-        let low = self.read_register(words.low)?.to_be_bytes();
-        let high = self.read_register(words.high)?.to_be_bytes();
-        Ok([high[2], high[3], low[0], low[1], low[2], low[3]])
-    }
-
-    /// Chip revision, major * 100 + minor.
+    /// Chip revision, major * 100 + minor; 0 on a chip that has no revisions.
     ///
     /// # Errors
     /// No usable answer: restart the session, or abandon it.
@@ -254,13 +258,17 @@ impl Session {
     }
 
     /// Connects the SPI controller to the flash chip. The ROM needs it before anything that touches
-    /// flash; the stub has done it itself.
+    /// flash; the stub has done it itself. An ESP8266's does it at FLASH_BEGIN (esptool 5.6.0
+    /// `targets/esp8266.py`); an empty one erases nothing.
     ///
     /// # Errors
     /// Nothing that touches flash will work: restart the session, or abandon it.
     pub fn attach_flash(&mut self) -> Result<(), LoaderError> {
         if self.kind == LoaderKind::Stub {
             return Ok(());
+        }
+        if self.chip == Chip::Esp8266 {
+            return self.erase_region(0, 0);
         }
         let pins = if self.chip == Chip::Esp32 {
             self.esp32_flash_pins()?
@@ -325,15 +333,20 @@ impl Session {
         const USR_COMMAND: u32 = 1 << 31;
         const USR_MISO: u32 = 1 << 28;
         const CMD_USR: u32 = 1 << 18;
+        const USR1_MISO_LEN: u32 = 8;
         const TRIES: u32 = 10;
         let spi = &self.chip.facts().spi;
         let base = self.chip.facts().spi_base;
         let register = |offset: u32| base + offset;
+        let (len_at, len_bits) = match &spi.dlen {
+            Some(dlen) => (dlen.miso, ID_BITS - 1),
+            None => (spi.usr1, (ID_BITS - 1) << USR1_MISO_LEN),
+        };
         let old_usr = self.read_register(register(spi.usr))?;
         let old_usr2 = self.read_register(register(spi.usr2))?;
         self.write_registers(&[
             (register(spi.w0), 0, u32::MAX),
-            (register(spi.miso_dlen), ID_BITS - 1, u32::MAX),
+            (register(len_at), len_bits, u32::MAX),
             (register(spi.usr), USR_COMMAND | USR_MISO, u32::MAX),
             (register(spi.usr2), 7 << 28 | READ_JEDEC_ID, u32::MAX),
             (base, CMD_USR, u32::MAX),

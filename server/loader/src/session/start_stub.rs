@@ -1,5 +1,6 @@
 //! Uploading the flasher stub and starting it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_chip::Chip;
@@ -16,6 +17,11 @@ const RAM_BLOCK_LEN_USB_OTG: usize = 0x800;
 const MEM_END_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl Session {
+    /// The stub to be started on a chip for which none is built in.
+    pub fn bring_stub(&mut self, stub: Arc<Stub>) {
+        self.brought_stub = Some(stub);
+    }
+
     /// Why this chip cannot run a stub, if it cannot.
     ///
     /// # Errors
@@ -58,7 +64,10 @@ impl Session {
         if let Some(obstacle) = self.stub_obstacle()? {
             return Err(unsupported(self.chip, obstacle));
         }
+        let brought = self.brought_stub.clone();
+        let brought = brought.as_deref().filter(|stub| stub.chip == self.chip);
         let stub = stub::for_chip(self.chip, revision)
+            .or(brought)
             .ok_or_else(|| unsupported(self.chip, "there is no stub for this chip"))?;
         self.load_segments(stub)?;
         let jump = packet::words(&[0, stub.entry]);

@@ -50,7 +50,7 @@ fn wrong_usage_is_2() {
         &["deploy", "--image", "here", "app.bin", "--port", "sim:"],
         &["explode"],
         &["board", "--baud", "9600"],
-        &["sim", "--chip", "esp8266"],
+        &["sim", "--chip", "esp8285"],
         &["sim", "--option", "colour=red"],
     ] {
         let output = run(directory.path(), arguments);

@@ -9,6 +9,7 @@ mod sketch_yaml;
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
 use fbuild_chip::avr::{AvrBoard, other_protocol};
 use fbuild_chip::usb::UsbBoard;
 use md5::{Digest, Md5};
@@ -320,8 +321,7 @@ impl Build<'_> {
             target.remarks.extend(remark);
             return found.targets.push(target);
         }
-        if architecture != Some(ARCHITECTURE) && (chip.is_none() || architecture == Some("esp8266"))
-        {
+        if architecture != Some(ARCHITECTURE) && chip.is_none() {
             let what_for = architecture.unwrap_or("no ESP32");
             let what_for = with_protocol(what_for, board);
             let files = [&program, &firmware]
@@ -335,6 +335,11 @@ impl Build<'_> {
         let other_size = self.built_for.other_flash_size(&bootloader);
         target.remarks.extend(other_size);
         target.chip = chip;
+        if chip == Some(Chip::Esp8266) {
+            // The core puts its boot loader before the sketch, in one file; no table says what follows.
+            target.regions = vec![regions::firmware(0, firmware)];
+            return found.targets.push(target);
+        }
         let bootloader_at = chip.map_or(0, |chip| chip.facts().bootloader_offset);
         let table = dir.join(format!("{sketch}.partitions.bin"));
         let vendor = vendor.unwrap_or(ARCHITECTURE);

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
+
 use super::{image_chip, read_start, read_table, regions};
+use crate::esp_image::SKETCH_AT;
 use crate::file::{self, IMAGE_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
@@ -61,6 +64,9 @@ fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTab
     }
     let bootloader_at = target.chip.map(|chip| chip.facts().bootloader_offset);
     let is_image = start.first() == Some(&IMAGE_MAGIC);
+    if is_image && offset == 0 && is_sketch(&path) {
+        return regions::firmware(offset, path);
+    }
     if is_image && bootloader_at == Some(offset) && !is_merged(&path, offset, target) {
         return regions::bootloader(offset, path);
     }
@@ -74,6 +80,14 @@ fn region(offset: u32, path: &Path, target: &Target, table: Option<&PartitionTab
         return regions::firmware(offset, path);
     }
     region
+}
+
+/// Whether a file is a sketch of an ESP8266's, with the boot loader that the core puts before it.
+fn is_sketch(path: &Path) -> bool {
+    let start = read_start(path, SKETCH_AT as u64 + 1).unwrap_or_default();
+    image_chip(path) == Some(Chip::Esp8266)
+        && start.len() > SKETCH_AT
+        && start.last() == Some(&IMAGE_MAGIC)
 }
 
 /// Whether a file is an image of the whole flash: a partition table is in it where one would

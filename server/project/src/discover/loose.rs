@@ -419,10 +419,7 @@ fn whole(
 fn begins_at(path: &Path) -> Option<(u32, Option<Chip>)> {
     let table_within = u64::from(DEFAULT_TABLE_OFFSET + TABLE_SECTOR_BYTES);
     let start = read_start(path, table_within)?;
-    let chip_at = |at: usize| {
-        let id = crate::esp_image::peek_chip_id(start.get(at..)?)?;
-        Chip::from_image_id(id)
-    };
+    let chip_at = |at: usize| crate::esp_image::peek_chip(start.get(at..)?)?.known();
     let (place, chip) = if let Some(chip) = chip_at(0) {
         (chip.facts().bootloader_offset, chip)
     } else {

@@ -95,10 +95,10 @@ pub(super) fn local_path(text: &str) -> PathBuf {
     PathBuf::from(text.replace('\\', "/"))
 }
 
-/// The chip id in the header of a file that begins like an image.
+/// The chip that a file which begins like an image is for.
 pub(super) fn image_chip(path: &Path) -> Option<fbuild_chip::Chip> {
     let start = read_start(path, 24)?;
-    fbuild_chip::Chip::from_image_id(crate::esp_image::peek_chip_id(&start)?)
+    crate::esp_image::peek_chip(&start)?.known()
 }
 
 /// Up to `len` bytes from the start of a file.

@@ -7,6 +7,7 @@
 
 pub(super) mod avr;
 mod built;
+mod esp8266;
 mod extra;
 mod file_system;
 mod idf;
@@ -125,9 +126,10 @@ impl Project<'_> {
         let app = usb.map_or(app, |usb| {
             dir.join("firmware").with_extension(usb.extension())
         });
-        let is_foreign = match Kind::of(config, &platform, look) {
+        let kind = Kind::of(config, &platform, look);
+        let is_foreign = match kind {
             Kind::Esp32 => false,
-            Kind::Foreign => true,
+            Kind::Esp8266 => !esp8266::is_arduino(config, env)?,
             Kind::Unknown => {
                 let is_esp = || Board::of_env(config, env)?.is_for_esp32();
                 avr.is_none() && usb.is_none() && image_chip(&app).is_none() && !is_esp()?
@@ -172,6 +174,7 @@ impl Project<'_> {
             look,
         };
         match (avr, usb) {
+            (None, None) if kind == Kind::Esp8266 => env.fill_esp8266(&mut target)?,
             (None, None) => env.fill(&mut target, idedata)?,
             (Some(board), _) => {
                 avr::fill(&mut target, board, &env.app);

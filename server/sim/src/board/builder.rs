@@ -312,6 +312,15 @@ impl BoardBuilder {
         if self.security.secure_download && self.chip == Chip::Esp32 {
             return lacks("Secure Download Mode");
         }
+        let secured = [
+            (self.security.secure_download, "Secure Download Mode"),
+            (self.security.encryption.is_on(), "flash encryption"),
+            (self.security.secure_boot, "secure boot"),
+        ];
+        let asked = secured.iter().find(|(is_on, _)| *is_on);
+        if let Some((_, mode)) = asked.filter(|_| self.chip.facts().security.is_none()) {
+            return lacks(mode);
+        }
         if self.connection == Connection::SerialJtag && !has_serial_jtag(self.chip) {
             return lacks("USB-Serial/JTAG peripheral");
         }
@@ -325,7 +334,10 @@ fn is_possible_size(bytes: u32) -> bool {
 
 /// Source: the chips' data sheets.
 fn has_serial_jtag(chip: Chip) -> bool {
-    !matches!(chip, Chip::Esp32 | Chip::Esp32S2 | Chip::Esp32C2)
+    !matches!(
+        chip,
+        Chip::Esp32 | Chip::Esp32S2 | Chip::Esp32C2 | Chip::Esp8266
+    )
 }
 
 /// The addresses of the recorded chips; the others differ from the C3's in the last byte.
@@ -333,7 +345,11 @@ fn usual_mac(chip: Chip) -> [u8; 6] {
     match chip {
         Chip::Esp32 => [0x24, 0x0A, 0xC4, 0x00, 0x01, 0x10],
         Chip::Esp32C3 => [0xC4, 0x0A, 0x24, 0xFE, 0x10, 0x01],
-        _ => [0xC4, 0x0A, 0x24, 0xFE, 0x10, chip.facts().image_id as u8],
+        Chip::Esp8266 => [0xEC, 0xFA, 0xBC, 0x00, 0x82, 0x66],
+        _ => {
+            let last = chip.facts().image_id.unwrap_or_default() as u8;
+            [0xC4, 0x0A, 0x24, 0xFE, 0x10, last]
+        }
     }
 }
 
@@ -346,5 +362,6 @@ fn usual_revision(chip: Chip) -> (u8, u8) {
         Chip::Esp32C2 => (1, 2),
         Chip::Esp32S2 | Chip::Esp32C5 | Chip::Esp32C61 | Chip::Esp32H4 | Chip::Esp32S31 => (1, 0),
         Chip::Esp32P4 => (1, 3),
+        Chip::Esp8266 => (0, 0),
     }
 }

@@ -1,12 +1,15 @@
 //! Application and boot-loader images, as the boot code checks them. Source: esptool's documentation,
 //! "Firmware Image Format".
 
+use fbuild_chip::Chip;
 use sha2::{Digest, Sha256};
 
 use super::View;
 
 const MAGIC: u8 = 0xE9;
 const HEADER_LEN: u32 = 24;
+/// The others' header without its second part (ESP8266_RTOS_SDK, `esp_image_format.h`).
+const HEADER_LEN_8266: u32 = 8;
 const SEGMENT_HEADER_LEN: u32 = 8;
 const CHECKSUM_SEED: u8 = 0xEF;
 const DIGEST_LEN: u32 = 32;
@@ -57,7 +60,9 @@ pub(super) fn read(view: View<'_>, offset: u32) -> Result<Image, ImageFault> {
         flash_size_and_frequency: header[3],
         segments: Vec::new(),
     };
-    let mut at = offset + HEADER_LEN;
+    let is_8266 = view.chip == Chip::Esp8266;
+    let header_len = if is_8266 { HEADER_LEN_8266 } else { HEADER_LEN };
+    let mut at = offset + header_len;
     let mut calculated = CHECKSUM_SEED;
     for _ in 0..count {
         let segment = view
@@ -82,7 +87,7 @@ pub(super) fn read(view: View<'_>, offset: u32) -> Result<Image, ImageFault> {
             stored,
         });
     }
-    if header[23] == 1 {
+    if header[23] == 1 && !is_8266 {
         let whole = view
             .read(offset, image.end - offset)
             .ok_or(ImageFault::CutOff)?;

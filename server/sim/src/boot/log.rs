@@ -34,6 +34,9 @@ pub(crate) fn usual_strapping(chip: Chip) -> u32 {
 
 /// The lines up to the loader.
 pub(crate) fn download(chip: Chip, cause: Cause, strapping: u32) -> String {
+    if chip == Chip::Esp8266 {
+        return esp8266_banner(cause, "1,6");
+    }
     let (mode, waiting) = match (chip, strapping) {
         (Chip::Esp32, 0x0F) => ("UART_BOOT(UART0)", ""),
         (Chip::Esp32, _) => (
@@ -49,6 +52,9 @@ pub(crate) fn download(chip: Chip, cause: Cause, strapping: u32) -> String {
 
 /// The lines of a boot from flash, and what the ROM then repeats for ever, if anything.
 pub(crate) fn flash_boot(chip: Chip, cause: Cause, boot: &Boot) -> (String, Option<String>) {
+    if chip == Chip::Esp8266 {
+        return (esp8266_flash_boot(cause, boot), None);
+    }
     let strapping = if chip == Chip::Esp32 { 0x13 } else { 0x08 };
     let mut text = banner(chip, cause, strapping, "SPI_FAST_FLASH_BOOT");
     match &boot.bootloader {
@@ -101,6 +107,35 @@ pub(crate) fn flash_boot(chip: Chip, cause: Cause, boot: &Boot) -> (String, Opti
     (text, None)
 }
 
+/// As `tests/panics/text/esp8266-*` have it of genuine boards, without the checksums; what is printed
+/// where nothing can start was not recorded.
+fn esp8266_flash_boot(cause: Cause, boot: &Boot) -> String {
+    let mut text = esp8266_banner(cause, "3,6");
+    let (Ok(image) | Err(ImageFault::Checksum { image, .. })) = &boot.bootloader else {
+        return text;
+    };
+    // It reads 16 bytes at a time, the segments' headers of 8 bytes included.
+    let mut room = 16;
+    for (address, len) in &image.segments {
+        let tail = len.saturating_sub(room) % 16;
+        let _ = write!(
+            text,
+            "load 0x{address:08x}, len {len}, room {room} \r\ntail {tail}\r\n"
+        );
+        room = 16 - (tail + 8) % 16;
+    }
+    text
+}
+
+fn esp8266_banner(cause: Cause, boot_mode: &str) -> String {
+    // Numbers of the causes: ESP8266 documentation, "Reset Causes and Common Fatal Exception Causes".
+    let cause = match cause {
+        Cause::Watchdog => 4,
+        _ => 2,
+    };
+    format!("\r\n ets Jan  8 2013,rst cause:{cause}, boot mode:({boot_mode})\r\n\r\n")
+}
+
 fn load_lines(chip: Chip, image: &Image, text: &mut String) {
     if chip == Chip::Esp32 {
         text.push_str(
@@ -141,6 +176,7 @@ fn banner(chip: Chip, cause: Cause, strapping: u32, mode: &str) -> String {
         Chip::Esp32C61 => "ESP-ROM:esp32c61\r\n",
         Chip::Esp32H4 => "ESP-ROM:esp32h4\r\n",
         Chip::Esp32S31 => "ESP-ROM:esp32s31\r\n",
+        Chip::Esp8266 => "",
     };
     let reason = match (chip, cause) {
         (Chip::Esp32, Cause::PowerOn) => "0x1 (POWERON_RESET)",

@@ -33,6 +33,11 @@ pub(super) fn find(view: View<'_>, bootloader_end: u32) -> Option<Table> {
         .find_map(|offset| parse(&view.read(offset, TABLE_LEN)?))
 }
 
+pub(super) fn is_at_usual_place(view: View<'_>) -> bool {
+    let bytes = view.read(USUAL_OFFSET, TABLE_LEN);
+    bytes.is_some_and(|bytes| parse(&bytes).is_some())
+}
+
 fn parse(bytes: &[u8]) -> Option<Table> {
     let mut table = Table::default();
     let mut ota = Vec::new();

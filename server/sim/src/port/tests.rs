@@ -30,9 +30,9 @@ fn mistakes_are_named_with_what_would_be_right() {
     let error = parse("sim:x.bin?chop=esp32").unwrap_err().to_string();
     assert!(error.contains("unknown option 'chop'"), "{error}");
     assert!(error.contains("secure-download"), "{error}");
-    let error = parse("sim:?chip=esp8266").unwrap_err().to_string();
+    let error = parse("sim:?chip=esp8285").unwrap_err().to_string();
     assert!(
-        error.contains("'esp8266'") && error.contains("esp32c61"),
+        error.contains("'esp8285'") && error.contains("esp32c61"),
         "{error}"
     );
     for bad in [

@@ -12,7 +12,9 @@ pub(super) fn words(chip: Chip, identity: &Identity) -> HashMap<u32, u32> {
     let mut words = HashMap::new();
     mac(chip, identity.mac, &mut words);
     revision(chip, identity.revision, &mut words);
-    let bits = &chip.facts().security;
+    let Some(bits) = &chip.facts().security else {
+        return words;
+    };
     let security = &identity.security;
     if security.encryption.is_on() {
         // An odd number of ones means on: the lowest bit of the counter.
@@ -50,11 +52,20 @@ fn encryption_key(chip: Chip, counter: u32) -> (u32, u32) {
         | Chip::Esp32C61
         | Chip::Esp32H4
         | Chip::Esp32P4
-        | Chip::Esp32S31 => (counter, 0),
+        | Chip::Esp32S31
+        | Chip::Esp8266 => (counter, 0),
     }
 }
 
 fn mac(chip: Chip, mac: [u8; 6], words: &mut HashMap<u32, u32>) {
+    if chip == Chip::Esp8266 {
+        // The vendor has a word of its own, as on the newer chips (esptool 5.6.0 `targets/esp8266.py`).
+        let word = |bytes: [u8; 3]| u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+        words.insert(0x3FF0_0050, u32::from(mac[5]) << 24);
+        words.insert(0x3FF0_0054, word([0, mac[3], mac[4]]));
+        words.insert(0x3FF0_005C, word([mac[0], mac[1], mac[2]]));
+        return;
+    }
     let low = u32::from_be_bytes([mac[2], mac[3], mac[4], mac[5]]);
     let mut high = u32::from(u16::from_be_bytes([mac[0], mac[1]]));
     if chip == Chip::Esp32 {
@@ -124,5 +135,6 @@ fn revision(chip: Chip, (major, minor): (u8, u8), words: &mut HashMap<u32, u32>)
         }
         Chip::Esp32H2 => word(3, (minor & 7) << 18 | (major & 3) << 21),
         Chip::Esp32P4 => word(2, minor & 0xF | (major & 3) << 4 | (major >> 2 & 1) << 23),
+        Chip::Esp8266 => {}
     }
 }

@@ -2,7 +2,7 @@
 //! in W0. A "user command" (CMD bit 18) is whatever was written into the registers before; the
 //! controller makes "read JEDEC id" (CMD bit 28) itself (ESP-IDF, `spi_reg.h` and `spi_mem_reg.h`).
 
-use fbuild_chip::{Chip, SpiRegisters};
+use fbuild_chip::{Chip, DataLengths, SpiRegisters};
 
 use crate::flash::Nor;
 
@@ -21,8 +21,7 @@ pub(crate) struct SpiController {
     usr: u32,
     usr1: u32,
     usr2: u32,
-    mosi_dlen: u32,
-    miso_dlen: u32,
+    lengths: DataLengths,
     w0: u32,
 }
 
@@ -42,8 +41,7 @@ impl SpiController {
             usr,
             usr1: 0,
             usr2,
-            mosi_dlen: 0,
-            miso_dlen: 0,
+            lengths: DataLengths { mosi: 0, miso: 0 },
             w0: 0,
         }
     }
@@ -57,10 +55,12 @@ impl SpiController {
             _ if offset == self.layout.usr => self.usr,
             _ if offset == self.layout.usr1 => self.usr1,
             _ if offset == self.layout.usr2 => self.usr2,
-            _ if offset == self.layout.mosi_dlen => self.mosi_dlen,
-            _ if offset == self.layout.miso_dlen => self.miso_dlen,
             _ if offset == self.layout.w0 => self.w0,
-            _ => return None,
+            _ => match &self.layout.dlen {
+                Some(at) if offset == at.mosi => self.lengths.mosi,
+                Some(at) if offset == at.miso => self.lengths.miso,
+                _ => return None,
+            },
         })
     }
 
@@ -90,10 +90,12 @@ impl SpiController {
             _ if offset == self.layout.usr => &mut self.usr,
             _ if offset == self.layout.usr1 => &mut self.usr1,
             _ if offset == self.layout.usr2 => &mut self.usr2,
-            _ if offset == self.layout.mosi_dlen => &mut self.mosi_dlen,
-            _ if offset == self.layout.miso_dlen => &mut self.miso_dlen,
             _ if offset == self.layout.w0 => &mut self.w0,
-            _ => return false,
+            _ => match &self.layout.dlen {
+                Some(at) if offset == at.mosi => &mut self.lengths.mosi,
+                Some(at) if offset == at.miso => &mut self.lengths.miso,
+                _ => return false,
+            },
         };
         *cell = (*cell & !mask) | (value & mask);
         true
@@ -108,7 +110,11 @@ impl SpiController {
             _ => 0,
         };
         if self.usr & USR_MISO != 0 {
-            let bits = (self.miso_dlen & 0x3FF) + 1;
+            let bits = match self.layout.dlen {
+                Some(_) => (self.lengths.miso & 0x3FF) + 1,
+                // Source: esptool 5.6.0 `loader.py`, `run_spiflash_command`.
+                None => (self.usr1 >> 8 & 0x1FF) + 1,
+            };
             self.w0 = if bits >= 32 {
                 answer
             } else {

@@ -32,7 +32,7 @@ fn an_esp32_reads_as_the_recorded_one() {
 
 #[test]
 fn every_chip_shows_its_security_bits_and_mac() {
-    for chip in Chip::ALL {
+    for &chip in Chip::ESP32_FAMILY {
         let security = Security {
             secure_download: false,
             encryption: Encryption::Release,
@@ -45,7 +45,7 @@ fn every_chip_shows_its_security_bits_and_mac() {
                 ..identity()
             },
         );
-        let bits = &chip.facts().security;
+        let bits = chip.facts().security.as_ref().unwrap();
         let read = |(register, mask): (u32, u32)| registers.read(register, 0) & mask;
         assert_eq!(read(bits.crypt_count).count_ones() % 2, 1, "{chip}");
         assert_ne!(read(bits.encrypted_download_disabled), 0, "{chip}");
@@ -71,7 +71,10 @@ fn rdid_through_the_spi_controller() {
         let base = chip.facts().spi_base;
         let spi = &chip.facts().spi;
         let all = u32::MAX;
-        registers.write(base + spi.miso_dlen, 23, all, &flash);
+        match &spi.dlen {
+            Some(dlen) => registers.write(base + dlen.miso, 23, all, &flash),
+            None => registers.write(base + spi.usr1, 23 << 8, all, &flash),
+        };
         registers.write(base + spi.usr, 0x9000_0000, all, &flash);
         registers.write(base + spi.usr2, 0x7000_009F, all, &flash);
         registers.write(base + spi.w0, 0xFFFF_FFFF, all, &flash);

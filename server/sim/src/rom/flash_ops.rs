@@ -2,7 +2,7 @@
 //!
 //! The rules are those of recordings `*-p03-*` to `*-p10-*`, `*-p12-*` and `*-p16-*`.
 
-use fbuild_chip::flash::SECTOR_LEN;
+use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::packet;
 
@@ -65,7 +65,12 @@ impl FlashOps {
         if !begin.offset.is_multiple_of(SECTOR_LEN) || past_end {
             return Err(error::FAILED);
         }
-        hw.erase_range(begin.offset, len as u32, true);
+        let extra = if hw.chip == Chip::Esp8266 {
+            erased_too_much(begin.offset, len as u32)
+        } else {
+            0
+        };
+        hw.erase_range(begin.offset, len as u32 + extra, true);
         Ok(())
     }
 
@@ -111,7 +116,7 @@ impl FlashOps {
                         return Err(error::ADLER);
                     }
                     let len = match hw.chip.facts().rom_deflate {
-                        Deflate::Exact => self.inflater.filled(),
+                        Deflate::Exact | Deflate::None => self.inflater.filled(),
                         // The whole window, old contents included, onto whatever is there.
                         Deflate::SpillsWindow => WINDOW_LEN,
                     };
@@ -173,4 +178,11 @@ impl FlashOps {
         self.missing -= i64::try_from(len).unwrap_or(i64::MAX);
         self.inflater.rewind();
     }
+}
+
+/// An ESP8266's ROM counts the sectors before the first whole block of 64 KiB twice.
+///
+/// Source: esptool 5.6.0, `get_erase_size` in `targets/esp8266.py`, which asks for less.
+fn erased_too_much(offset: u32, len_bytes: u32) -> u32 {
+    len_bytes.min(BLOCK_LEN - offset % BLOCK_LEN)
 }

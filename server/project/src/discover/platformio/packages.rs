@@ -13,9 +13,19 @@ use crate::discover::{Look, local_path, modified};
 
 const FRAMEWORK: &str = "framework-arduinoespressif32";
 
-/// The framework's directory, whether it is there or not: the one that the project asks for, or else
+/// The directory of the framework for ESP32, whether it is there or not: the one that the project asks for, or else
 /// its platform.
 pub(super) fn framework(
+    config: &ProjectConfig<'_>,
+    section: &str,
+    look: &Look,
+) -> Result<PathBuf, ConfigProblem> {
+    installed(FRAMEWORK, config, section, look)
+}
+
+/// A package's directory, whether it is there or not.
+pub(super) fn installed(
+    name: &str,
     config: &ProjectConfig<'_>,
     section: &str,
     look: &Look,
@@ -23,15 +33,15 @@ pub(super) fn framework(
     let packages = config.dir("packages_dir")?;
     let mut asked = None;
     for package in config.list(section, "platform_packages")? {
-        let (name, wanted) = package.split_once('@').unwrap_or((&package, ""));
-        if name.trim().rsplit('/').next() != Some(FRAMEWORK) {
+        let (own, wanted) = package.split_once('@').unwrap_or((&package, ""));
+        if own.trim().rsplit('/').next() != Some(name) {
             continue;
         }
         if let Some(linked) = wanted.trim().strip_prefix("symlink://") {
             return Ok(config.project().join(linked));
         }
         let version = wanted.trim().trim_start_matches(['=', '~', '^']);
-        let dir = packages.join(format!("{FRAMEWORK}@{version}"));
+        let dir = packages.join(format!("{name}@{version}"));
         if dir.is_dir() {
             return Ok(dir);
         }
@@ -42,23 +52,23 @@ pub(super) fn framework(
         let dir = config.platform_dir(&platform).ok()??;
         let text = config.text_once(&dir.join("platform.json"))?;
         let json: Value = serde_json::from_str(&text).ok()?;
-        let package = json.get("packages")?.get(FRAMEWORK)?;
+        let package = json.get("packages")?.get(name)?;
         let text = |key: &str| package.get(key)?.as_str();
         let owner = text("owner").map_or_else(String::new, |owner| format!("{owner}/"));
-        let name = format!("{owner}{FRAMEWORK}");
-        Some(Wanted::named(&name, text("version").unwrap_or_default()))
+        let whole = format!("{owner}{name}");
+        Some(Wanted::named(&whole, text("version").unwrap_or_default()))
     };
     if let Some(wanted) = asked.or_else(described)
-        && let Some(dir) = config.framework_dir(FRAMEWORK, &wanted)?
+        && let Some(dir) = config.framework_dir(name, &wanted)?
     {
         return Ok(dir);
     }
-    let usual = packages.join(FRAMEWORK);
+    let usual = packages.join(name);
     if usual.is_dir() {
         return Ok(usual);
     }
-    let versions = look.subdirectories(&packages, |name| {
-        name.strip_prefix(FRAMEWORK)
+    let versions = look.subdirectories(&packages, |dir| {
+        dir.strip_prefix(name)
             .is_some_and(|rest| rest.starts_with('@'))
     });
     let newest = versions.into_iter().max_by_key(|dir| modified(dir));

@@ -11,7 +11,7 @@ use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Esp32,
-    Foreign,
+    Esp8266,
     /// A platform whose name does not say it.
     Unknown,
 }
@@ -24,7 +24,7 @@ impl Kind {
             if name.contains("espressif32") {
                 Some(Self::Esp32)
             } else {
-                name.contains("espressif8266").then_some(Self::Foreign)
+                name.contains("espressif8266").then_some(Self::Esp8266)
             }
         };
         let described = || {

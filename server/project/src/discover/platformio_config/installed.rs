@@ -23,7 +23,8 @@ const LINK_END: &str = ".pio-link";
 #[derive(Debug, Default)]
 pub(super) struct Installed {
     platforms: OnceCell<Vec<Package>>,
-    frameworks: OnceCell<Vec<Package>>,
+    /// By name.
+    frameworks: RefCell<HashMap<String, Vec<Package>>>,
     texts: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
 }
 
@@ -233,8 +234,10 @@ impl ProjectConfig<'_> {
         wanted: &Wanted,
     ) -> Result<Option<PathBuf>, ConfigProblem> {
         let dir = self.dir("packages_dir")?;
-        let frameworks = &self.installed.frameworks;
-        let all = frameworks.get_or_init(|| Package::all(&dir, name, "package.json", &self.look));
+        let mut frameworks = self.installed.frameworks.borrow_mut();
+        let all = frameworks
+            .entry(name.to_owned())
+            .or_insert_with(|| Package::all(&dir, name, "package.json", &self.look));
         Ok(Package::meant(all, wanted).map(|package| package.dir.clone()))
     }
 

@@ -69,7 +69,7 @@ impl Files {
 pub(super) fn image(chip: Chip) -> Vec<u8> {
     let mut bytes = vec![0; 24];
     bytes[0] = 0xE9;
-    bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+    bytes[12..14].copy_from_slice(&chip.facts().image_id.unwrap().to_le_bytes());
     bytes
 }
 

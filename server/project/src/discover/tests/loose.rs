@@ -219,7 +219,7 @@ fn the_manifest_of_a_web_installer_says_what_goes_where() {
             &[part("bin/b.bin", 4096), part("bin/a.bin?v=2", 65536)],
         ),
         build("ESP32-C3", &[part("c3.bin", 0)]),
-        build("ESP8266", &[part("c3.bin", 0)]),
+        build("RP2040", &[part("c3.bin", 0)]),
         build("ESP32-S3", &[part("gone.bin", 0)]),
     ];
     let files = Files::new(&[(
@@ -234,7 +234,7 @@ fn the_manifest_of_a_web_installer_says_what_goes_where() {
     assert_eq!(names(&found), ["files:r/esp32", "files:r/esp32-c3"]);
     assert_eq!(files.regions(&found.targets[0]).len(), 2);
     assert_eq!(found.targets[1].chip, Some(Chip::Esp32C3));
-    assert_eq!(found.foreign, ["files:r/esp8266 is for ESP8266"]);
+    assert_eq!(found.foreign, ["files:r/rp2040 is for RP2040"]);
     let passed = found
         .passed
         .iter()

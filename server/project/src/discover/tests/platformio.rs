@@ -177,7 +177,7 @@ fn a_number_that_the_platform_does_not_take_is_an_error_that_names_where_it_is()
 fn a_foreign_platform_is_foreign_whatever_its_image_looks_like() {
     let files = Files::new(&[(
         "platformio.ini",
-        "[env:d1]\nplatform = espressif8266\n[env:own]\nplatform = symlink:///none/mine\nboard = esp32dev\n",
+        "[env:d1]\nplatform = espressif8266\nframework = esp8266-rtos-sdk\n[env:own]\nplatform = symlink:///none/mine\nboard = esp32dev\n",
     )]);
     files.image(".pio/build/d1/firmware.bin", Chip::Esp32);
     let found = files.found_in("");
@@ -358,14 +358,50 @@ fn the_monitor_listens_as_the_project_s_own_does() {
 fn a_default_for_another_chip_is_told_whatever_else_is_built() {
     let files = Files::new(&[(
         "platformio.ini",
-        "[platformio]\ndefault_envs = d1\n[env:d1]\nplatform = espressif8266\n[env:dev]\nplatform = \
+        "[platformio]\ndefault_envs = d1\n[env:d1]\nplatform = ststm32\n[env:dev]\nplatform = \
              espressif32\nboard = esp32dev\n",
     )]);
     files.image(".pio/build/dev/firmware.bin", Chip::Esp32);
     files.image("out/x/a.ino.bin", Chip::Esp32);
     let said = files.found_in("").default_target().unwrap_err().to_string();
     assert!(
-        said.starts_with("env:d1 is for espressif8266, and is the default"),
+        said.starts_with("env:d1 is for ststm32, and is the default"),
         "{said}"
     );
+}
+
+/// The one file has the core's boot loader and the sketch; the linker script places the file system.
+#[test]
+fn an_esp8266_gets_one_file_and_its_files_on_request() {
+    let files = Files::new(&[
+        (
+            "r/platformio.ini",
+            "[platformio]\npackages_dir = packages\n[env:d1]\nplatform = espressif8266\n\
+             framework = arduino\nboard = d1_mini\nboard_build.filesystem = littlefs\n\
+             board_build.ldscript = eagle.flash.4m2m.ld\nupload_speed = 460800\n",
+        ),
+        (
+            "r/packages/framework-arduinoespressif8266/tools/sdk/ld/eagle.flash.4m2m.ld",
+            "PROVIDE ( _FS_start = 0x40400000 );\n",
+        ),
+        ("r/.pio/build/d1/firmware.bin", "built"),
+        ("r/.pio/build/d1/littlefs.bin", "files"),
+    ]);
+    let found = files.found_in("r");
+    assert_eq!(names(&found), ["platformio:d1"]);
+    let target = &found.targets[0];
+    assert_eq!(target.chip, Some(Chip::Esp8266));
+    let places = |regions: &[crate::target::Region]| -> Vec<(String, u32)> {
+        regions
+            .iter()
+            .map(|region| (region.name.clone(), region.offset))
+            .collect()
+    };
+    assert_eq!(places(&target.regions), [("firmware".to_owned(), 0)]);
+    assert_eq!(
+        places(&target.on_request),
+        [("littlefs".to_owned(), 0x20_0000)]
+    );
+    assert_eq!(target.baud, Some(460_800));
+    assert!(found.foreign.is_empty(), "{:?}", found.foreign);
 }
