@@ -18,6 +18,7 @@ pub mod flasher_args;
 pub mod glob;
 pub mod ini;
 mod json_text;
+mod lists;
 mod look;
 mod loose;
 mod named;

@@ -12,7 +12,6 @@ use fbuild_chip::Chip;
 use fbuild_chip::flash::parse_offset;
 
 use super::look::{Entry, Look};
-use super::survey::Survey;
 use super::{Discovery, image_chip, programs, read_start, read_table, relative_name, web_manifest};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{Setting, Target};
@@ -114,36 +113,6 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
             target.flash.size = option("size");
         }
         found.targets.push(target);
-    }
-}
-
-impl Discovery {
-    /// Adds the lists of builds in such places, of projects that have nothing else. `has_other`: they are
-    /// nobody's default.
-    pub(super) fn add_lists(
-        &mut self,
-        survey: &Survey,
-        look: &Look,
-        has_other: bool,
-        is_such: impl Fn(&Path) -> bool,
-    ) {
-        let root = self.root.clone();
-        let lists = survey.lists.iter().filter(|dir| has_list(dir));
-        let is_free = |dir: &&PathBuf| !self.is_known(survey.owner(&root, dir), survey);
-        let lists: Vec<_> = lists.filter(|dir| is_such(dir)).filter(is_free).collect();
-        for dir in lists {
-            if self.has_files_in(dir) || self.knows(dir) {
-                continue;
-            }
-            let before = self.targets.len();
-            add(&root, dir, look, self);
-            for target in &mut self.targets[before..] {
-                survey.owner(&root, dir).clone_into(&mut target.root);
-                if has_other {
-                    self.not_default.push(target.name.clone());
-                }
-            }
-        }
     }
 }
 
