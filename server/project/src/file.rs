@@ -73,8 +73,10 @@ impl ReadError {
     /// From the operating system's answer.
     fn of(error: &io::Error) -> Self {
         match error.kind() {
-            // A part of the path is a file: what is asked for is not there, either.
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
+            // A part of the path is a file, or no file can be called so: it is not there, either.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidFilename => Self::NotFound,
             _ => Self::System(error.to_string()),
         }
     }

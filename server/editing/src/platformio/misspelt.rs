@@ -103,7 +103,11 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
             None
         };
         let is_of_board = is_env && option.name.starts_with("board_");
-        if is_of_board && meant.is_none() && !option.name.contains('.') {
+        let is_for_esp32 = || match section.name.strip_prefix("env:") {
+            Some(env) => project.is_for_esp32(env),
+            None => project.config.envs().any(|env| project.is_for_esp32(env)),
+        };
+        if is_of_board && meant.is_none() && !option.name.contains('.') && is_for_esp32() {
             let message = format!(
                 "Nothing reads '{}': options of a board begin with board_build. or board_upload.",
                 option.name

@@ -396,6 +396,7 @@ fn an_option_that_nothing_reads_and_is_nearly_another_is_told() {
         "[c]\nupload_sped = 9600\n[env:a]\n",
         "[env:a]\nplatform = espressif32\nupload_protocol = esp-builtin\n",
         "[env:a]\nplatform = atmelavr\nupload_protocol = usbasp\n",
+        "[env]\nboard_size = 1\n[env:a]\nplatform = ststm32\nboard_colour = x\n",
     ] {
         assert_eq!(check(fine), [], "{fine}");
     }

@@ -74,9 +74,8 @@ fn sketch(root: &Path, look: &Look) -> Option<Configuration> {
 
 fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
     let usual = ["sdkconfig", "sdkconfig.defaults"].map(|name| root.join(name));
-    let mut files = set_in_cmake(root, "SDKCONFIG", look)
-        .into_iter()
-        .chain(usual);
+    let set = set_in_cmake(root, "SDKCONFIG", look);
+    let mut files = set.into_iter().flatten().chain(usual);
     let file = files.find(|path| path.is_file())?;
     let mut found = from_sdkconfig(root, &file, look);
     let build = look
@@ -96,8 +95,9 @@ fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
     Some(found)
 }
 
-/// The file that `set(NAME file)` in the project's CMakeLists.txt names.
-pub(super) fn set_in_cmake(root: &Path, name: &str, look: &Look) -> Option<PathBuf> {
+/// The files that `set(NAME file …)` in the project's CMakeLists.txt names: none where one of them has a
+/// variable that is not known here, `None` where nothing is set.
+pub(super) fn set_in_cmake(root: &Path, name: &str, look: &Look) -> Option<Vec<PathBuf>> {
     const ROOTS: [&str; 5] = [
         "${CMAKE_SOURCE_DIR}/",
         "${CMAKE_CURRENT_SOURCE_DIR}/",
@@ -109,16 +109,23 @@ pub(super) fn set_in_cmake(root: &Path, name: &str, look: &Look) -> Option<PathB
     let value = |line: &str| {
         let inner = line.trim().strip_prefix("set(")?.split(')').next()?;
         let (key, value) = inner.trim().split_once(char::is_whitespace)?;
-        let value = value.split(" CACHE ").next()?.trim().trim_matches('"');
-        (key == name && !value.is_empty()).then(|| value.to_owned())
+        let value = value.split(" CACHE ").next()?.trim();
+        (key == name && !value.trim_matches('"').is_empty()).then(|| value.to_owned())
     };
     // The last one counts.
     let value = text.lines().rev().find_map(value)?;
-    let value = ROOTS
-        .iter()
-        .find_map(|dir| value.strip_prefix(dir))
-        .unwrap_or(&value);
-    (!value.contains('$')).then(|| root.join(value))
+    // Every second piece is between quotes, where a space is a part of the name.
+    let pieces = value.split('"').enumerate();
+    let names = pieces.flat_map(|(at, piece)| {
+        piece.split(move |c: char| c == ';' || (at % 2 == 0 && c.is_whitespace()))
+    });
+    let file = |name: &str| {
+        let below = ROOTS.iter().find_map(|dir| name.strip_prefix(dir));
+        let name = below.unwrap_or(name);
+        (!name.contains('$')).then(|| root.join(name))
+    };
+    let files: Option<_> = names.filter(|name| !name.is_empty()).map(file).collect();
+    Some(files.unwrap_or_default())
 }
 
 fn from_sdkconfig(root: &Path, file: &Path, look: &Look) -> Configuration {

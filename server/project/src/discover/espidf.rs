@@ -198,7 +198,7 @@ fn read(
     target.remarks.extend(contradictions::of_places(&args));
     let of_settings = contradictions::of_settings(
         &contradictions::Built::of(&args),
-        &sdkconfig_path,
+        &|_| sdkconfig_path.clone(),
         &sdkconfig,
         ", which is deployed; idf.py build makes it anew",
     );
@@ -249,7 +249,7 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
 /// The file that the build was configured by. Where it was built elsewhere, that is the one in the same
 /// place of this project, or else one whose path ends like it.
 fn sdkconfig_path(project: &Path, description: &Value, moved: &Moved, look: &Look) -> PathBuf {
-    let usual = || set_in_cmake(project, "SDKCONFIG", look);
+    let usual = || set_in_cmake(project, "SDKCONFIG", look)?.pop();
     let Some(said) = description.get("config_file").and_then(Value::as_str) else {
         return usual().unwrap_or_else(|| project.join("sdkconfig"));
     };

@@ -97,27 +97,37 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
         }
         let mut texts = Vec::new();
         collect(&json, &mut texts);
-        let texts = texts.into_iter();
-        for ((is_file, text), root) in
-            texts.flat_map(|text| roots.iter().map(move |root| (text, *root)))
-        {
-            let scope = Scope {
-                root,
-                file: &file,
-                preset: "",
-                variables: &[],
-                folders: &folders,
-            };
-            match expand(text, &scope, environment) {
-                Some(text) => found.add(root, &text, is_file, &file),
-                None if text.contains('$') && found.unknown.len() < MAX_PLACES => {
+        for (is_file, text) in texts {
+            let in_each = roots.iter().map(|of| {
+                let scope = Scope {
+                    root: of,
+                    file: &file,
+                    preset: "",
+                    variables: &[],
+                    folders: &folders,
+                };
+                let text = expand(text, &scope, environment);
+                (*of, text.map(|text| place(of, &text)))
+            });
+            let mut in_each: Vec<(&Path, Option<PathBuf>)> = in_each.collect();
+            in_each.dedup_by(|one, other| one.1 == other.1);
+            // What is the same place for all folders belongs to the one that it is in.
+            if let ([(of, Some(path))], true) = (in_each.as_mut_slice(), roots.len() > 1) {
+                let around = roots.iter().filter(|folder| path.starts_with(folder));
+                *of = around
+                    .max_by_key(|it| it.as_os_str().len())
+                    .unwrap_or(&root);
+            }
+            for (of, path) in in_each {
+                if let Some(path) = path {
+                    found.add(of, &path, is_file, &file);
+                } else if text.contains('$') && found.unknown.len() < MAX_PLACES {
                     let why = format!(
                         "names a build by '{text}', with a variable that is not known here"
                     );
                     let place = file.clone();
                     found.unknown.push(Passed { place, why });
                 }
-                None => {}
             }
         }
         let dir = file.parent().unwrap_or(root);
@@ -129,7 +139,7 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
         }
     }
     for (text, file) in presets.directories(root, environment) {
-        found.add(root, &text, false, &file);
+        found.add(root, &place(root, &text), false, &file);
     }
     // Linked into the project for clangd, from a build that lies elsewhere.
     let commands = root.join("compile_commands.json");
@@ -138,19 +148,14 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
         .as_deref()
         .and_then(Path::to_str)
     {
-        found.add(root, text, true, &commands);
+        found.add(root, &place(root, text), true, &commands);
     }
     found
 }
 
 impl AllNamed {
-    fn add(&mut self, root: &Path, text: &str, is_file: bool, file: &Path) {
-        let path = without_dots(&root.join(super::local_path(text)));
-        let dir = if is_file {
-            path.parent()
-        } else {
-            Some(path.as_path())
-        };
+    fn add(&mut self, root: &Path, path: &Path, is_file: bool, file: &Path) {
+        let dir = if is_file { path.parent() } else { Some(path) };
         let is_new = |dir: &&Path| self.dirs.iter().all(|it| it.dir != *dir) && *dir != root;
         if let Some(dir) = dir.filter(is_new).filter(|_| self.dirs.len() < MAX_PLACES) {
             self.dirs.push(Named {
@@ -160,6 +165,11 @@ impl AllNamed {
             });
         }
     }
+}
+
+/// What a text names in the project `root`.
+fn place(root: &Path, text: &str) -> PathBuf {
+    without_dots(&root.join(super::local_path(text)))
 }
 
 /// The folders of a workspace of VS Code's.

@@ -258,7 +258,7 @@ impl Env<'_> {
         let table = self.dir.join("partitions.bin");
         let rows = read_table(&table);
         let idf = Idf::read(self, &board, target, &frameworks)?;
-        target.remarks.extend(idf.contradictions(&env));
+        target.remarks.extend(idf.contradictions(&env, self.look));
         let mut found = self.computed(&board, target, &frameworks, &idf, rows.as_ref())?;
         let remark = self.as_built(&mut found, rows.as_ref());
         let place = found.iter().find(|it| it.kind == RegionKind::App);

@@ -49,7 +49,7 @@ fn unfinished(target: &Target) -> Option<String> {
     let (made, linked) = (modified(program)?, modified(&elf)?);
     (linked > made.checked_add(AT_ONCE)?).then(|| {
         format!(
-            "{} is newer than {}, which is deployed: the build did not end, or was made elsewhere",
+            "{} is newer than {}, which is deployed: the build did not finish, or was made elsewhere",
             elf.display(),
             program.display()
         )

@@ -18,7 +18,7 @@ mod rules;
 mod verify;
 mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub use self::lines::{Cell, lines};
@@ -102,6 +102,12 @@ pub struct Reading {
 /// Reads any text.
 #[must_use]
 pub fn read(text: &str, options: &Options) -> Reading {
+    let mut reading = read_as_written(text, options);
+    decimal_offsets(text, &mut reading, options);
+    reading
+}
+
+fn read_as_written(text: &str, options: &Options) -> Reading {
     let mut problems = Vec::new();
     let mut rows = Vec::new();
     for (index, line) in lines(text).enumerate() {
@@ -123,44 +129,64 @@ pub fn read(text: &str, options: &Options) -> Reading {
     }
     places::fill(&mut rows, options, &mut problems);
     verify::verify(&rows, text.len(), options, &mut problems);
-    decimal_offsets(&rows, options, &mut problems);
     // Stable: within a stage they are in the order of the checks.
     problems.sort_by_key(|problem| problem.stage);
     Reading { rows, problems }
 }
 
-/// An offset whose digits were meant as hexadecimal: that is all there is to say about it.
-fn decimal_offsets(rows: &[Row], options: &Options, problems: &mut Vec<Problem>) {
+/// An offset whose digits were meant as hexadecimal, where that is a place for it: that is all there is to
+/// say about it.
+fn decimal_offsets(text: &str, reading: &mut Reading, options: &Options) {
     const OF_OFFSETS: [&str; 4] = [
         "below-table-end",
         "overlap",
         "align-app-offset",
         "align-data-offset",
     ];
-    let mut told = Vec::new();
+    let Reading { rows, problems } = reading;
+    let is_meant = |index: usize| {
+        let digits = rows[index].text(Column::Offset);
+        digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let of_offsets = problems.iter().filter(|it| OF_OFFSETS.contains(&it.code));
+    let meant: BTreeSet<usize> = of_offsets
+        .filter_map(|it| it.row.filter(|index| is_meant(*index)))
+        .collect();
+    if meant.is_empty() {
+        return;
+    }
+    let mut changed = text.to_owned();
+    for index in meant.iter().rev() {
+        changed.insert_str(rows[*index].place(Column::Offset).start, "0x");
+    }
+    let after = read_as_written(&changed, options);
+    let flash_bytes = options.flash_bytes.map_or(u64::MAX, u64::from);
+    let taken = |row: &Row| Some(row.offset?.into()..row.end()?);
+    let is_place = |index: usize| {
+        let Some(own) = after.rows.get(index).and_then(taken) else {
+            return false;
+        };
+        let mut wrong = after.problems.iter();
+        let mut others = after.rows.iter().enumerate();
+        // Of two that overlap, the problem is told of the later one.
+        let is_apart = |other: Range<u64>| other.end <= own.start || own.end <= other.start;
+        own.end <= flash_bytes
+            && wrong.all(|it| it.row != Some(index))
+            && others.all(|(at, row)| at == index || taken(row).is_none_or(is_apart))
+    };
+    let mut told = BTreeSet::new();
     problems.retain_mut(|problem| {
-        let Some((index, row)) = problem
-            .row
-            .and_then(|index| Some((index, rows.get(index)?)))
-        else {
+        let of_place = problem.row.filter(|index| {
+            OF_OFFSETS.contains(&problem.code) && meant.contains(index) && is_place(*index)
+        });
+        let Some(index) = of_place else {
             return true;
         };
-        let digits = row.text(Column::Offset);
-        let is_decimal = digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let meant = u32::from_str_radix(digits, 16).ok().filter(|_| is_decimal);
-        let is_place = |at: u32| {
-            let alignment = row.alignment(&Rules::of(options));
-            at > options.table_offset && i128::from(at) % alignment == 0
-        };
-        if !OF_OFFSETS.contains(&problem.code) || !meant.is_some_and(is_place) {
-            return true;
-        }
+        let digits = rows[index].text(Column::Offset);
         problem.message = format!("Offset {digits} is decimal; write 0x{digits}.");
         problem.replacement = Some(format!("0x{digits}"));
         problem.related = None;
-        let is_first = !told.contains(&index);
-        told.push(index);
-        is_first
+        told.insert(index)
     });
 }
 

@@ -230,6 +230,16 @@ fn one_fault_of_a_row_is_reported_once() {
     let table = format!("nvs, data, nvs, 9000, 0x7000\n{app}");
     let found = diagnostics(&table, &project(configuration(Some(4 << 20))));
     assert_eq!(found[0].message, "Offset 9000 is decimal; write 0x9000.");
+    // Outside the flash, and in the app.
+    for offset in ["400000", "11000"] {
+        let table = format!("nvs, data, nvs, {offset}, 0x7000\n{app}");
+        let found = diagnostics(&table, &project(configuration(Some(4 << 20))));
+        let is_decimal = |it: &Diagnostic| it.message.contains("is decimal");
+        assert!(
+            !found.is_empty() && !found.iter().any(is_decimal),
+            "{found:?}"
+        );
+    }
     // Really decimal, and in a place where it can be.
     assert_eq!(said(&format!("nvs, data, nvs, 36864, 0x7000\n{app}")), "");
 }

@@ -1,7 +1,7 @@
 //! What the files of a build say that cannot both be true. What was built is deployed; that the other
 //! file means something else is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
 use serde_json::Value;
@@ -61,11 +61,11 @@ impl Built {
     }
 }
 
-/// What sdkconfig would give a build made now, and the files of this one have otherwise. `remedy` ends
-/// each sentence.
+/// What sdkconfig would give a build made now, and the files of this one have otherwise. `file_of` says
+/// which file has an option, and `remedy` ends each sentence.
 pub(in crate::discover) fn of_settings(
     built: &Built,
-    path: &Path,
+    file_of: &dyn Fn(&str) -> PathBuf,
     sdkconfig: &SdkConfig,
     remedy: &str,
 ) -> Vec<String> {
@@ -94,7 +94,7 @@ pub(in crate::discover) fn of_settings(
     let remark = differing.map(|(option, said, built)| {
         format!(
             "CONFIG_{option} in {} is {said}, and this build was made with {built}{remedy}",
-            path.display()
+            file_of(&option).display()
         )
     });
     remark.collect()

@@ -29,7 +29,8 @@ pub(super) struct Idf {
     built: Value,
     /// `sdkconfig.ENV` on top of its defaults.
     sdkconfig: SdkConfig,
-    path: PathBuf,
+    /// The files that it was read from; a later one counts.
+    files: Vec<PathBuf>,
 }
 
 impl Idf {
@@ -47,7 +48,6 @@ impl Idf {
             let sdkconfig = SdkConfig::read(&path, look);
             return Ok(Self {
                 sdkconfig,
-                path,
                 ..Self::default()
             });
         }
@@ -64,13 +64,13 @@ impl Idf {
             files.push(file);
             files.extend(of_chip);
         }
-        files.push(path.clone());
+        files.push(path);
         Ok(Self {
             is_used,
             args: FlasherArgs::parse(&args.unwrap_or_default()),
             built: built.unwrap_or_default(),
             sdkconfig: SdkConfig::read_all(&files, look),
-            path,
+            files,
         })
     }
 
@@ -114,7 +114,7 @@ impl Idf {
     }
 
     /// What the configuration has otherwise than this build.
-    pub(super) fn contradictions(&self, env: &str) -> Vec<String> {
+    pub(super) fn contradictions(&self, env: &str, look: &Look) -> Vec<String> {
         let size = self.args.size.as_ref().map(|size| size.value.clone());
         let size = size.or_else(|| {
             let built = self.built.get("ESPTOOLPY_FLASHSIZE")?;
@@ -126,7 +126,12 @@ impl Idf {
             size,
         };
         let remedy = format!("; `pio run -e {env}` makes it anew");
-        contradictions::of_settings(&built, &self.path, &self.sdkconfig, &remedy)
+        let file_of = |option: &str| {
+            let has_it = |path: &&PathBuf| SdkConfig::read(path, look).get(option).is_some();
+            let file = self.files.iter().rev().find(has_it);
+            file.cloned().unwrap_or_default()
+        };
+        contradictions::of_settings(&built, &file_of, &self.sdkconfig, &remedy)
     }
 
     fn placed(&self, image: &str, option: &str) -> Option<u32> {
@@ -150,9 +155,10 @@ fn defaults(
         let list = rest.split_once('=')?.1.trim_start_matches(['"', '\'']);
         list.split(['"', '\'', ' ', '\n']).next()
     });
-    let in_cmake = set_in_cmake(root, NAME, look);
-    let in_cmake = in_cmake.as_deref().and_then(Path::to_str);
-    let list = in_cmake.or(argument).or_else(|| environment.get(NAME));
+    if let Some(files) = set_in_cmake(root, NAME, look) {
+        return Ok(files);
+    }
+    let list = argument.or_else(|| environment.get(NAME));
     let list = list
         .filter(|list| !list.is_empty())
         .unwrap_or("sdkconfig.defaults");

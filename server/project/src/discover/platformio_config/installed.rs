@@ -104,13 +104,14 @@ impl Package {
             }
         };
         let versions = wanted.versions.as_ref();
-        place && versions.is_none_or(|versions| versions.matches(&self.version))
+        place && versions.is_some_and(|versions| versions.matches(&self.version))
     }
 }
 
 /// A package that is asked for: `espressif32`, `platformio/espressif32 @ ^6.9`, an address.
 pub(in crate::discover) struct Wanted {
     of: Of,
+    /// Any where none are asked for; `None`, and nothing fits, where they cannot be read.
     versions: Option<VersionReq>,
 }
 
@@ -125,10 +126,10 @@ impl Wanted {
         let split = text
             .rsplit_once('@')
             .filter(|(_, after)| !after.contains([':', '/']) && local(text).is_none());
-        let (rest, versions) = split.map_or((text, None), |(rest, after)| (rest, Some(after)));
+        let (rest, versions) = split.unwrap_or((text, ""));
         Self {
             of: Of::parse(rest.trim()),
-            versions: versions.and_then(requirement),
+            versions: requirement(versions),
         }
     }
 
@@ -189,15 +190,21 @@ fn version(text: &str) -> Version {
 
 /// `6.9.0` alone is that version, and not also those that are compatible with it.
 fn requirement(text: &str) -> Option<VersionReq> {
+    if text.trim().is_empty() {
+        return Some(VersionReq::STAR);
+    }
     let clause = |clause: &str| {
         let clause = clause.trim().replace("==", "=");
-        let is_exact =
-            clause.starts_with(|c: char| c.is_ascii_digit()) && !clause.contains(['*', 'x', 'X']);
-        if is_exact {
-            format!("={clause}")
-        } else {
-            clause
-        }
+        let digits = clause.find(|c: char| c.is_ascii_digit());
+        let (operator, version) = clause.split_at(digits.unwrap_or(clause.len()));
+        // As far as it is numbers, which may begin with 0 here.
+        let numbers = version.split(['+', '-']).next().unwrap_or_default();
+        let number = |part: &str| part.parse().map_or(part.to_owned(), |n: u64| n.to_string());
+        let numbers: Vec<_> = numbers.split('.').take(3).map(number).collect();
+        let numbers = numbers.join(".");
+        let is_exact = operator.is_empty() && !numbers.contains(['*', 'x', 'X']);
+        let operator = if is_exact { "=" } else { operator };
+        format!("{operator}{numbers}")
     };
     let clauses: Vec<_> = text.split(',').map(clause).collect();
     VersionReq::parse(&clauses.join(",")).ok()
@@ -214,10 +221,11 @@ impl ProjectConfig<'_> {
         if option.is_empty() {
             return Ok(None);
         }
-        let own = self
-            .project
-            .join(local(option).unwrap_or(Path::new(option)));
-        if self.look.has(&own.join(MANIFEST)) {
+        // Neither an address nor a version can be a path on every system.
+        let path = || (!option.contains('@') && !option.contains("://")).then(|| Path::new(option));
+        let own = local(option).or_else(path);
+        let own = own.map(|path| self.project.join(path));
+        if let Some(own) = own.filter(|own| self.look.has(&own.join(MANIFEST))) {
             return Ok(Some(own));
         }
         let dir = self.dir("platforms_dir")?;
@@ -281,6 +289,9 @@ mod tests {
             ("Espressif32", Some("55.03.311")),
             ("platformio/espressif32", Some("6.13.0+sha.12ab")),
             ("espressif32@6.9.0", Some("6.9.0")),
+            ("espressif32@55.03.311", Some("55.03.311")),
+            ("espressif32 @ ~54.03.21", Some("54.3.21")),
+            ("espressif32 @ six", None),
             ("espressif32 @ ^6.1", Some("6.13.0+sha.12ab")),
             ("espressif32 @ ~6.9.0", Some("6.9.0")),
             ("espressif32 @ >=6,<54", Some("6.13.0+sha.12ab")),

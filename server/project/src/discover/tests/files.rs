@@ -25,7 +25,7 @@ impl Files {
     }
 
     pub(super) fn text(&self, text: &str) -> String {
-        text.replace('@', self.root().to_str().unwrap())
+        text.replace('@', &self.root().to_str().unwrap().replace('\\', "/"))
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) {
@@ -60,7 +60,8 @@ impl Files {
         let line = |region: &crate::target::Region| {
             let path = region.source.path();
             let path = path.strip_prefix(self.root()).unwrap_or(path);
-            format!("{:#x} {} {}", region.offset, region.name, path.display())
+            let path = path.display().to_string().replace('\\', "/");
+            format!("{:#x} {} {path}", region.offset, region.name)
         };
         target.regions.iter().map(line).collect()
     }

@@ -118,3 +118,21 @@ fn the_settings_of_a_workspace_count_in_each_of_its_folders() {
         assert_eq!(found.targets[0].root, files.root().join("fw"));
     }
 }
+
+#[test]
+fn a_place_that_is_the_same_for_all_folders_belongs_to_the_one_that_it_is_in() {
+    let files = Files::new(&[
+        (
+            "x.code-workspace",
+            r#"{"folders": [{"path": "docs"}, {"path": "fw"}], "settings": {
+                "idf.buildPath": "${workspaceFolder:fw}/out/a/b/c", "buildPath": "${nobody}/x"}}"#,
+        ),
+        ("docs/a", ""),
+        ("fw/CMakeLists.txt", ""),
+        ("fw/out/a/b/c/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let found = files.found_in("");
+    assert_eq!(super::files::names(&found), ["espidf:fw/out/a/b/c"]);
+    let told = found.passed.iter().filter(|it| it.why.contains("nobody"));
+    assert_eq!(told.count(), 1, "{:?}", found.passed);
+}

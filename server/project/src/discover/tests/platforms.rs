@@ -109,6 +109,18 @@ fn the_platform_is_the_one_that_is_installed_whatever_it_is_called() {
     }
 }
 
+/// No file system takes such a name, and Windows takes no `:` in one.
+#[test]
+fn an_address_is_not_looked_for_as_a_directory() {
+    let long = format!("espressif32-{}", "x".repeat(300));
+    for platform in [format!("https://host/{long}.zip"), long] {
+        let ini = format!("[env:dev]\nplatform = {platform}\nboard = esp32dev\n");
+        let files = Files::new(&[("platformio.ini", &ini)]);
+        let error = files.found_in("").default_target().unwrap_err().to_string();
+        assert!(error.starts_with("nothing to deploy was found"), "{error}");
+    }
+}
+
 #[test]
 fn a_platform_lies_where_the_project_says() {
     let arduino = "framework = arduino\nplatform = ";
@@ -273,12 +285,7 @@ fn a_configuration_that_is_not_the_builds_any_more_is_told() {
                     "CONFIG_ESPTOOLPY_FLASHSIZE in @ is 16MB, and this build was made with 4MB",
                 ),
             ] {
-                let place = if file == "sdkconfig.defaults" {
-                    "sdkconfig.dev"
-                } else {
-                    file
-                };
-                let place = files.root().join(place);
+                let place = files.root().join(file);
                 let expected = what.replace('@', place.to_str().unwrap());
                 assert_eq!(
                     *remark,
@@ -327,6 +334,23 @@ fn what_the_build_decided_is_read_wherever_it_is_written() {
         );
         assert!(target.secure_boot, "{name}");
         assert_eq!(target.console.baud.map(|it| it.0), Some(74880), "{name}");
+    }
+    // What CMake is told counts, and nothing where it is not known here; not the usual name.
+    for (set, expected) in [
+        (
+            "\"${CMAKE_SOURCE_DIR}/a.defaults;${CMAKE_SOURCE_DIR}/b.defaults\"",
+            0xa000,
+        ),
+        ("b.defaults a.defaults", 0xa000),
+        ("\"${X}/a\"", 0x8000),
+    ] {
+        let files = project(IDF);
+        let list = format!("set(SDKCONFIG_DEFAULTS {set})\n");
+        files.write("CMakeLists.txt", list.as_bytes());
+        files.write("b.defaults", sdkconfig.as_bytes());
+        let usual = "CONFIG_PARTITION_TABLE_OFFSET=0xc000\n";
+        files.write("sdkconfig.defaults", usual.as_bytes());
+        assert_eq!(only(&files).table_offset, expected, "{set}");
     }
     // With Arduino alone none of them moves anything.
     let files = project("platform = espressif32\nframework = arduino");

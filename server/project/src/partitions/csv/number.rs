@@ -20,7 +20,8 @@ pub(super) fn meant(text: &str) -> Option<String> {
     if !digits.is_empty() && digits.len() < upper.len() && parse(digits, &|_| None).is_some() {
         return Some(digits.to_owned());
     }
-    let is_hex = upper.len() > 2 && upper.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Whole sectors; other letters may be any word, or a unit.
+    let is_hex = upper.ends_with("000") && upper.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex && !upper.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("0x{}", text.trim().to_ascii_lowercase()));
     }
@@ -137,7 +138,8 @@ mod tests {
             ("0.3K", None),
             ("E000", Some("0xe000")),
             ("0e000", Some("0x0e000")),
-            ("bad", Some("0xbad")),
+            ("bad", None),
+            ("100B", None),
             ("be", None),
             ("x", None),
             (".", None),
