@@ -120,7 +120,12 @@ impl Boards for LocalBoards {
             }
             events(event);
         };
-        deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel)
+        let report = deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel);
+        // No monitor of this process goes on with it: it goes back as it is, open.
+        if report.error.is_some() && holding.is_turn() {
+            drop(lent.and_then(Slot::take));
+        }
+        report
     }
 
     fn info(

@@ -9,6 +9,7 @@
 
 /// What the other side of a turn has said since.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) enum TurnNews {
     Nothing,
     /// How far it is.
@@ -36,7 +37,6 @@ mod unix {
     use fbuild_deploy::own_file;
     use fbuild_link::Link;
     use fbuild_link::serial::SerialLink;
-    use rustix::io::{FdFlags, fcntl_setfd};
     use rustix::net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
         SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -50,6 +50,13 @@ mod unix {
     const PATIENCE: Duration = Duration::from_secs(3);
     /// The longest line, in bytes.
     const LINE_MAX: usize = 4096;
+    /// Begins the line that the port comes along with: its name follows.
+    const NAMED: char = '\t';
+    /// A build that is started meanwhile must not inherit the port.
+    #[cfg(target_os = "linux")]
+    const RECEIVE: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+    #[cfg(not(target_os = "linux"))]
+    const RECEIVE: RecvFlags = RecvFlags::empty();
 
     /// What a monitor holds out.
     #[derive(Debug)]
@@ -101,6 +108,8 @@ mod unix {
         said: Vec<u8>,
         /// The port, as the other side gave it back.
         port: Option<OwnedFd>,
+        /// Its name there, where it may have come back under another one.
+        name: Option<String>,
     }
 
     impl Turn {
@@ -109,6 +118,7 @@ mod unix {
                 stream,
                 said: Vec::new(),
                 port: None,
+                name: None,
             }
         }
 
@@ -128,10 +138,10 @@ mod unix {
             if let Some(end) = self.said.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.said.drain(..=end).collect();
                 let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-                // An empty one comes along with the port.
-                if !line.is_empty() {
+                let Some(name) = line.strip_prefix(NAMED) else {
                     return TurnNews::Line(line);
-                }
+                };
+                self.name = Some(name.to_owned());
                 return TurnNews::Nothing;
             }
             if self.said.len() >= LINE_MAX {
@@ -150,11 +160,15 @@ mod unix {
             let mut sent_along = RecvAncillaryBuffer::new(&mut space);
             let mut bytes = [0; 1024];
             let into = &mut [IoSliceMut::new(&mut bytes)];
-            let received = recvmsg(&self.stream, into, &mut sent_along, RecvFlags::empty());
+            let received = recvmsg(&self.stream, into, &mut sent_along, RECEIVE);
             for message in sent_along.drain() {
                 if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                     self.port = descriptors.last().or(self.port.take());
                 }
+            }
+            #[cfg(not(target_os = "linux"))]
+            if let Some(port) = &self.port {
+                let _ = rustix::io::fcntl_setfd(port, rustix::io::FdFlags::CLOEXEC);
             }
             match received {
                 Ok(received) => {
@@ -177,18 +191,17 @@ mod unix {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut along = SendAncillaryBuffer::new(&mut space);
             along.push(SendAncillaryMessage::ScmRights(&descriptors));
-            // No byte, nothing along with it.
-            let byte = [IoSlice::new(b"\n")];
-            if let Err(error) = sendmsg(&self.stream, &byte, &mut along, SendFlags::empty()) {
+            let name = format!("{NAMED}{}\n", link.name());
+            let bytes = [IoSlice::new(name.as_bytes())];
+            if let Err(error) = sendmsg(&self.stream, &bytes, &mut along, SendFlags::empty()) {
                 tracing::debug!(%error, "the monitor opens the port itself");
             }
         }
 
         /// The port after the turn, if it came back open.
         pub(crate) fn port(self, name: &str, baud: u32) -> Option<Box<dyn Link>> {
-            let descriptor = self.port?;
-            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).ok()?;
-            Some(Box::new(SerialLink::adopt(name, descriptor, baud)?))
+            let name = self.name.as_deref().unwrap_or(name);
+            Some(Box::new(SerialLink::adopt(name, self.port?, baud)?))
         }
     }
 

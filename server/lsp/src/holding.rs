@@ -94,8 +94,11 @@ impl<'d> Holding<'d> {
         match opened {
             Ok(link) => {
                 self.note();
-                let is_turn = self.turn.borrow().is_some();
-                Ok(if is_turn { self.left.lend(link) } else { link })
+                Ok(if self.is_turn() {
+                    self.left.lend(link)
+                } else {
+                    link
+                })
             }
             Err(OpenError::Busy { port, mut holders }) => {
                 if let Some(note) = self.file().and_then(|file| read(&file)) {
@@ -118,6 +121,11 @@ impl<'d> Holding<'d> {
         if let Some(turn) = &mut *self.turn.borrow_mut() {
             turn.tell(text);
         }
+    }
+
+    /// Whether somebody gave the port for the job, and wants it back.
+    pub(crate) fn is_turn(&self) -> bool {
+        self.turn.borrow().is_some()
     }
 
     /// The port after another's turn, if it came back open.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
-use fbuild_link::{LinesReach, Link};
+use fbuild_link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
 use fbuild_loader::reset;
 
 use crate::giving_way::{Offer, Turn, TurnNews};
@@ -19,6 +19,8 @@ pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
 const HEAR_OUT: Duration = Duration::from_millis(200);
 /// Between two looks for a port that has gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Between two tries to offer a port that another monitor offers still.
+const OFFER_AGAIN: Duration = Duration::from_secs(2);
 
 /// A port that is listened to.
 pub(crate) struct Listener<'a> {
@@ -27,7 +29,9 @@ pub(crate) struct Listener<'a> {
     rate: Rate,
     /// What the board is, where that is known.
     pub(crate) device: Option<Device>,
+    /// There while the port is, and during a turn.
     offer: Option<Offer>,
+    next_offer: Instant,
     /// A job of another process that has asked for the port, what for, and until when the board is heard out.
     asked: Option<(Turn, String, Instant)>,
     /// A job of another process that has the port.
@@ -79,7 +83,6 @@ impl<'a> Listener<'a> {
             })?;
         }
         let mut listener = Self::away(holding, port, rate);
-        listener.offer = listener.holding.offer();
         listener.take_back(Some(link));
         Ok(listener)
     }
@@ -92,6 +95,7 @@ impl<'a> Listener<'a> {
             rate,
             device: None,
             offer: None,
+            next_offer: Instant::now(),
             asked: None,
             turn: None,
             link: None,
@@ -120,6 +124,7 @@ impl<'a> Listener<'a> {
                 return Heard::Back(0);
             }
         }
+        self.keep_offer();
         if self.asked.is_none()
             && let Some((turn, doing)) = self.offer.as_ref().and_then(Offer::asked)
         {
@@ -144,6 +149,18 @@ impl<'a> Listener<'a> {
                 self.give(turn, doing)
             }
             None => heard,
+        }
+    }
+
+    /// Offers the port where it is here: while it is not, another monitor may have it.
+    fn keep_offer(&mut self) {
+        let now = Instant::now();
+        if self.is_gone {
+            self.offer = None;
+            self.next_offer = now;
+        } else if self.offer.is_none() && now >= self.next_offer {
+            self.offer = self.holding.offer();
+            self.next_offer = now + OFFER_AGAIN;
         }
     }
 
@@ -184,11 +201,11 @@ impl<'a> Listener<'a> {
         }
         self.next_look = Instant::now() + LOOK_AGAIN;
         if let Some(link) = &mut self.link {
-            return link.reopen().is_ok();
-        }
-        self.link = self.holding.open().ok();
-        if self.link.is_some() && self.offer.is_none() {
-            self.offer = self.holding.offer();
+            if link.reopen().is_err() {
+                return false;
+            }
+        } else {
+            self.link = self.holding.open().ok();
         }
         self.set_baud(self.rate.baud);
         self.link.is_some()
@@ -266,7 +283,9 @@ impl<'a> Listener<'a> {
 /// Resets the board at the other end, which then runs its firmware.
 pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result<(), Failure> {
     let name = link.name().to_owned();
-    let done = match device {
+    // Another board than the project's may be at the port that was named.
+    let is_espressif = |usb: &UsbId| usb.vid == ESPRESSIF_VID;
+    let done = match device.filter(|_| !link.usb_id().is_some_and(is_espressif)) {
         // Its boot loader starts the program.
         Some(Device::Avr(_)) => reset::start_avr_loader(link),
         Some(Device::Esp(_)) | None => reset::start_firmware(link),
@@ -317,11 +336,26 @@ mod tests {
             reset_board(&mut link, device).unwrap();
             assert_eq!(board.lock().unwrap().stats().resets, resets);
         }
+        // The project's board is another one.
+        let usb = UsbId {
+            vid: ESPRESSIF_VID,
+            ..UsbId::default()
+        };
+        let mut link = link.with_usb_id(usb);
+        for device in [
+            Device::Avr(facts.part),
+            Device::Teensy(fbuild_chip::usb::Teensy::named("teensy41").unwrap()),
+        ] {
+            reset_board(&mut link, Some(device)).unwrap();
+            assert_eq!(board.lock().unwrap().stats().resets, 1);
+        }
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod with_a_pty {
+    use std::os::fd::OwnedFd;
     use std::path::Path;
 
     use rustix::event::{PollFd, PollFlags, poll};
@@ -333,33 +367,59 @@ mod with_a_pty {
         Holding::new(Some(state_dir), port, "deploying /home/me/blink".to_owned())
     }
 
-    /// A port that is closed for a moment forgets what comes meanwhile, and may reset its board.
-    #[test]
-    fn a_port_is_not_closed_between_a_job_and_the_monitor() {
+    fn pty() -> (OwnedFd, String) {
         let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&board).unwrap();
         unlockpt(&board).unwrap();
         let port = ptsname(&board, Vec::new()).unwrap().into_string().unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let state_dir = directory.path();
-        let rate = Rate::of(None, None, None);
-        let holding = Holding::of_monitor(Some(state_dir), &port, "monitoring it".to_owned());
-        let mut listener = Listener::open(holding, &port, rate, None).unwrap();
+        (board, port)
+    }
 
-        let mut buffer = [0; 64];
+    fn monitor<'d>(state_dir: &'d Path, port: &str, link: Option<Box<dyn Link>>) -> Listener<'d> {
+        let holding = Holding::of_monitor(Some(state_dir), port, "monitoring it".to_owned());
+        Listener::open(holding, port, Rate::of(None, None, None), link).unwrap()
+    }
+
+    /// Reads what is there until the board's port is given away, back, or whatever is waited for.
+    fn wait(listener: &mut Listener<'_>, is_it: impl Fn(&Heard) -> bool) {
+        let begun = Instant::now();
+        while !is_it(&listener.read(&mut [0; 64])) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "it does not come"
+            );
+        }
+    }
+
+    /// Opens the port as a job of another process does, for which the monitor gives it.
+    fn opened<'d>(job: Holding<'d>, listener: &mut Listener<'_>) -> (Holding<'d>, Box<dyn Link>) {
         std::thread::scope(|threads| {
             let opened = threads.spawn(|| {
-                let holding = job(state_dir, &port);
-                let link = holding.open().unwrap();
-                (holding, link)
+                let link = job.open().unwrap();
+                (job, link)
             });
-            while !matches!(listener.read(&mut buffer), Heard::Given(_)) {}
-            let (holding, link) = opened.join().unwrap();
-            assert_eq!(listener.read(&mut buffer), Heard::Away);
-            drop(link);
-            rustix::io::write(&board, b"rst:0x1").unwrap();
-            drop(holding);
-        });
+            wait(listener, |heard| matches!(heard, Heard::Given(_)));
+            opened.join().unwrap()
+        })
+    }
+
+    /// A port that is closed for a moment forgets what comes meanwhile, and may reset its board.
+    #[test]
+    fn a_port_is_not_closed_between_a_job_and_the_monitor() {
+        let (board, port) = pty();
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path();
+        let mut listener = monitor(state_dir, &port, None);
+
+        // It has come back to the job under another name.
+        let other_name = state_dir.join("ttyACM1");
+        std::os::unix::fs::symlink(&port, &other_name).unwrap();
+        let other_name = other_name.to_str().unwrap();
+        let (job, link) = opened(job(state_dir, other_name), &mut listener);
+        assert_eq!(listener.read(&mut [0; 64]), Heard::Away);
+        drop(link);
+        rustix::io::write(&board, b"rst:0x1").unwrap();
+        drop(job);
         let mut polled = [PollFd::new(&board, PollFlags::empty())];
         let now = rustix::event::Timespec::default();
         poll(&mut polled, Some(&now)).unwrap();
@@ -367,10 +427,36 @@ mod with_a_pty {
             !polled[0].revents().contains(PollFlags::HUP),
             "it was closed"
         );
-        while listener.read(&mut buffer) != Heard::Back(0) {}
+        wait(&mut listener, |heard| {
+            assert!(!matches!(heard, Heard::Told(_)), "{heard:?}");
+            *heard == Heard::Back(0)
+        });
+        assert_eq!(listener.name(), other_name);
+        let mut buffer = [0; 64];
         assert_eq!(listener.read(&mut buffer), Heard::Bytes(7));
         assert_eq!(&buffer[..7], b"rst:0x1");
         let other = Holding::of_monitor(Some(state_dir), &port, String::new()).link();
         assert_eq!(other.err().map(|failure| failure.code), Some("port-busy"));
+    }
+
+    #[test]
+    fn a_job_that_keeps_the_port_for_its_own_monitor_gives_it_to_the_next() {
+        let (_board, port) = pty();
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path();
+        let mut first = monitor(state_dir, &port, None);
+        let (keeper, link) = opened(job(state_dir, &port), &mut first);
+        // As with `deploy --monitor`: the monitor begins with the link, when the job is over.
+        drop(keeper);
+        let mut second = monitor(state_dir, &port, Some(link));
+        // Where the other one's offer stands still, this one's has to wait.
+        second.read(&mut [0; 64]);
+        wait(&mut first, |heard| *heard == Heard::Away);
+        let begun = Instant::now();
+        while second.offer.is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "never offered");
+            second.read(&mut [0; 64]);
+        }
+        let (_job, _link) = opened(job(state_dir, &port), &mut second);
     }
 }

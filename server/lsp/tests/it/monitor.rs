@@ -51,10 +51,14 @@ struct Piped {
 
 impl Piped {
     fn start(directory: &Path, port: &Path, more: &[&str]) -> Self {
+        let monitor = ["monitor", "--port", port.to_str().unwrap()];
+        Self::run(directory, &[&monitor, more].concat())
+    }
+
+    fn run(directory: &Path, args: &[&str]) -> Self {
         let mut child = fbuild_lsp(directory)
             .current_dir(directory)
-            .args(["monitor", "--port", port.to_str().unwrap()])
-            .args(more)
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -477,15 +481,9 @@ fn a_monitor_shows_how_far_another_process_s_deploy_is() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     project::write(directory, &project::app_image(&project::body(4096, 3)));
-    let mut sim = fbuild_lsp(directory)
-        .current_dir(directory)
-        .args(["sim", "--flash", "board.bin", "--time", "accounted"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut port = String::new();
-    let mut said = BufReader::new(sim.stdout.take().unwrap());
-    said.read_line(&mut port).unwrap();
+    let sim = ["sim", "--flash", "board.bin", "--time", "accounted"];
+    let mut sim = Piped::run(directory, &sim);
+    let port = sim.line();
     let port = port.trim();
     let mut monitor = Piped::start(directory, Path::new(port), &[]);
     // From then on it can be asked for its port.
@@ -505,14 +503,21 @@ fn a_monitor_shows_how_far_another_process_s_deploy_is() {
     let said = String::from_utf8(deployed.stderr).unwrap();
     assert_eq!(deployed.status.code(), Some(0), "{said}");
 
-    let mut notes = BufReader::new(monitor.child.stderr.take().unwrap()).lines();
+    let lines = BufReader::new(monitor.child.stderr.take().unwrap()).lines();
+    let (tell, told) = std::sync::mpsc::channel();
+    // It ends with the monitor.
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .try_for_each(|line| tell.send(line))
+    });
     let notes: Vec<String> = std::iter::from_fn(|| {
-        let note = notes.next()?.unwrap();
+        let note = told
+            .recv_timeout(LONG)
+            .expect("the port does not come back");
         (!note.ends_with("is back")).then_some(note)
     })
     .collect();
-    sim.kill().unwrap();
-    sim.wait().unwrap();
     assert!(notes[0].contains("fbuild-lsp (deploying "), "{notes:?}");
     assert!(
         notes
