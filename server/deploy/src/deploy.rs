@@ -1,6 +1,9 @@
 //! Deploying, for everybody who wants it done.
 
+use fbuild_chip::usb::UsbBoard;
 use fbuild_loader::cancel::CancelToken;
+use fbuild_project::input_error::InputError;
+use fbuild_project::remedy::Way as Remedy;
 
 use crate::avr::{Avr, not_for_avr};
 use crate::espota::Espota;
@@ -26,7 +29,10 @@ pub fn deploy(
         if let Some(board) = request.target.usb {
             return match request.carrier() {
                 Backend::Native | Backend::Usb => job.run(|job| Usb::connect(job, board, open)),
-                carrier => Err(not_for_usb(board, &format!("not by {}", carrier.name())).into()),
+                Backend::Esptool => Err(not_by_esptool(board).into()),
+                Backend::Espota => {
+                    Err(not_for_usb(board, "not over the air", Remedy::ChoosePort).into())
+                }
             };
         }
         match (request.carrier(), request.target.avr) {
@@ -52,8 +58,12 @@ pub fn deploy_served(
     Job::report_of(request, events, cancel, |job| {
         match (request.target.avr, request.target.usb) {
             (None, None) => job.run(|job| Esptool::connect(job, Reach::Served(serve))),
-            (None, Some(board)) => Err(not_for_usb(board, "not by esptool").into()),
+            (None, Some(board)) => Err(not_by_esptool(board).into()),
             (Some(avr), _) => Err(not_for_avr(Backend::Esptool, &request.target.name, avr)),
         }
     })
+}
+
+fn not_by_esptool(board: UsbBoard) -> InputError {
+    not_for_usb(board, "not by esptool", Remedy::NativeBackend)
 }

@@ -92,7 +92,8 @@ impl Usb {
             UsbBoard::Rp2(_) => true,
         };
         if !is_possible || !matches!(place, PortName::UsbLoader | PortName::Device(_)) {
-            return Err(not_for_usb(board, &format!("not at {}", request.port)).into());
+            let how = format!("not at {}", request.port);
+            return Err(not_for_usb(board, &how, Remedy::ChoosePort).into());
         }
         let program = match board {
             UsbBoard::Teensy(_) => Some(Program::find(Tool::TeensyLoader, board, job.cancel)?),
@@ -189,13 +190,15 @@ fn touch(board: UsbBoard, open: &mut Open<'_>) -> Result<(), OpenError> {
     // The port goes with the program: what comes of it, the boot loader shows.
     let _ = link.set_baud(baud);
     let _ = link.set_lines(Lines::default());
+    // A monitor that lent it must not open it at this rate: it would tell the new program to leave, too.
+    link.close();
     Ok(())
 }
 
 /// The error of a way that does not lead to such a board.
-pub(crate) fn not_for_usb(board: UsbBoard, how: &str) -> InputError {
+pub(crate) fn not_for_usb(board: UsbBoard, how: &str, remedy: Remedy) -> InputError {
     let what = format!("{board} is deployed to by its boot loader on USB, and {how}");
-    InputError::new("not-for-usb", what, Remedy::ChoosePort)
+    InputError::new("not-for-usb", what, remedy)
 }
 
 impl Loaded for UsbImage {

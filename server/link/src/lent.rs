@@ -111,6 +111,12 @@ impl Link for Lent {
         self.link()?.reopen()
     }
 
+    fn close(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.close();
+        }
+    }
+
     #[cfg(unix)]
     fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.link.as_ref().and_then(|link| link.descriptor())

@@ -147,6 +147,9 @@ pub trait Link: Send {
         Ok(())
     }
 
+    /// Closes the port for good, also where somebody has lent it: who gets it back has to open it again.
+    fn close(&mut self) {}
+
     /// What another process needs to go on with this link without closing it, where there is such a thing.
     #[cfg(unix)]
     fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {

@@ -16,6 +16,8 @@ type Native = serialport::TTYPort;
 #[cfg(windows)]
 type Native = serialport::COMPort;
 
+/// The rate that every boot ROM starts with.
+const USUAL_BAUD: u32 = 115_200;
 /// Longest time that the operating system may take to accept bytes; esptool's figure.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A port that vanishes while the chip resets is looked for this often, this far apart; esptool's
@@ -77,7 +79,7 @@ impl SerialLink {
     /// # Errors
     /// As [`crate::open`]; [`OpenError::Busy`] names the programs that hold the port, where that can be seen.
     pub fn open(name: &str) -> Result<Self, OpenError> {
-        let baud = 115_200;
+        let baud = USUAL_BAUD;
         let usb_id = usb_id(name);
         let port = open_native(name, baud)?;
         #[cfg(unix)]
@@ -305,6 +307,11 @@ impl Link for SerialLink {
         self.opened.elapsed()
     }
 
+    fn close(&mut self) {
+        self.port = None;
+        self.baud = USUAL_BAUD;
+    }
+
     #[cfg(unix)]
     fn descriptor(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.port.as_ref().map(lines::descriptor)
@@ -443,7 +450,11 @@ mod tests {
             };
             let pids: Vec<u32> = holders.iter().map(|holder| holder.pid).collect();
             assert_eq!(pids, [std::process::id()], "{second}");
+            link.set_baud(1200).unwrap();
+            link.close();
+            assert!(link.read(&mut [0], Duration::ZERO).is_err());
             link.reopen().unwrap();
+            assert_eq!(link.baud, USUAL_BAUD);
             rustix::io::write(&master, b"hello").unwrap();
             let mut buffer = [0; 16];
             let n = link.read(&mut buffer, Duration::from_secs(10)).unwrap();

@@ -136,6 +136,15 @@ fn what_cannot_be_done_is_refused_before_anything_is_run() {
         "not-for-usb",
         "not at rfc2217://127.0.0.1:1",
     );
+    let path = bench.path("project");
+    let monitored = ["deploy", path.to_str().unwrap(), "--monitor"];
+    let run = Run::of(&bench.command(&monitored).output().unwrap());
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("--monitor needs a port"),
+        "{}",
+        run.stderr
+    );
     let planned = bench.run("plan", &[]).json();
     assert_eq!(
         planned["message"], "would write firmware: 3 of 3 pages",
@@ -155,6 +164,19 @@ fn the_genuine_program_waits_for_a_button() {
     let Some(genuine) = program_or_skip(TOOL) else {
         return;
     };
+    // It would write to a board of this machine.
+    let devices = std::fs::read_dir("/sys/bus/usb/devices")
+        .into_iter()
+        .flatten();
+    let vendor =
+        |device: std::fs::DirEntry| std::fs::read_to_string(device.path().join("idVendor"));
+    if devices
+        .flatten()
+        .any(|device| vendor(device).is_ok_and(|id| id.trim() == "16c0"))
+    {
+        println!("skipped: a Teensy is connected to this machine");
+        return;
+    }
     let bench = bench(LOADS);
     let program = bench.path("bin/teensy_loader_cli");
     std::fs::remove_file(&program).unwrap();

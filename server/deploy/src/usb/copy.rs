@@ -16,6 +16,8 @@ use crate::failure::DeployError;
 /// What is written before it is waited for until it has arrived: else a progress would tell of the system's
 /// memory only.
 const CHUNK_BYTES: usize = 32 << 10;
+/// The board may go while so many are written, at most: a page of the system's memory, 8 blocks of UF2.
+const END_BYTES: usize = 4 << 10;
 /// How long a board may take to write what it has got, and to restart.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// How often it is looked whether it did, and a cancel heard.
@@ -45,7 +47,7 @@ pub(super) fn copy(
     writing.begins();
     let mut sent_bytes = 0;
     let mut last = Ok(());
-    for chunk in bytes.chunks(CHUNK_BYTES) {
+    for chunk in chunks(bytes) {
         check_cancel()?;
         let is_last = sent_bytes + chunk.len() == bytes.len();
         match put(&mut file, chunk) {
@@ -86,6 +88,12 @@ fn goes(
     Ok(true)
 }
 
+/// The last one is small: an error there says nothing where the board goes, and elsewhere that it does not have all.
+fn chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (most, end) = bytes.split_at(bytes.len().saturating_sub(1) / END_BYTES * END_BYTES);
+    most.chunks(CHUNK_BYTES).chain([end])
+}
+
 fn put(file: &mut File, chunk: &[u8]) -> io::Result<()> {
     file.write_all(chunk)?;
     file.sync_all()
@@ -96,6 +104,17 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn the_last_chunk_is_a_few_blocks() {
+        for len_bytes in [512, 4096, 4608, 32 << 10, 200_192] {
+            let bytes = vec![0; len_bytes];
+            let sizes: Vec<usize> = chunks(&bytes).map(<[u8]>::len).collect();
+            assert_eq!(sizes.iter().sum::<usize>(), len_bytes);
+            assert!(*sizes.last().unwrap() <= END_BYTES, "{sizes:?}");
+            assert!(!sizes.contains(&0), "{sizes:?}");
+        }
+    }
 
     #[test]
     fn a_volume_that_stays_is_seen() {

@@ -273,6 +273,11 @@ impl Arguments {
                 request.keep_data = care.keep_data;
                 request.keep_images = keep_images;
                 request.delta = delta;
+                if slot.is_some() && request.carrier() == Backend::Usb {
+                    let why = "--monitor needs a port that stays: this board is deployed to by its boot loader on \
+                               USB; deploy without it, then run `fbuild-lsp monitor`";
+                    return Err(wrong_usage(why, terminal));
+                }
                 is_lost = port::is_lost(&request.port, boards.state_dir());
                 // Of several targets the newest is taken: a person wants to know which that was.
                 bars.voice()(format!("{} of {}", order.verb(), request.target.name).into());
