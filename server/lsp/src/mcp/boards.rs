@@ -229,7 +229,9 @@ fn monitored(call: &Call<'_>, asked: Monitoring) -> Result<Output, Failure> {
         listener.reset()?;
     }
     let elfs = Elfs::of_targets(&order.roots[0], target.as_ref());
-    Ok(listen(call, listener, limits, elfs))
+    let mut heard = listen(call, listener, limits, elfs);
+    heard.warning = chosen.warning;
+    Ok(heard)
 }
 
 impl Call<'_> {

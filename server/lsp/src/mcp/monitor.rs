@@ -62,6 +62,9 @@ pub(super) struct Output {
     baud: u32,
     /// What of the project says so
     baud_from: Option<&'static str>,
+    /// Why it is not the port that was asked for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) warning: Option<String>,
     /// Why the board has reset, each time that it did
     resets: Vec<Reset>,
     /// The crashes among the lines, with their places in the sources
@@ -236,6 +239,7 @@ impl Ear {
             bytes_read: 0,
             baud: 0,
             baud_from: None,
+            warning: None,
             resets: self.resets,
             crashes: self.crashes.list(),
         }
