@@ -135,11 +135,10 @@ export class CodeServer {
 
 /** Nobody who installs the extension needs rustup and what it brings. */
 function withoutRust(folders = ""): string {
-  const hasRust = (folder: string) => fs.existsSync(path.join(folder, "rustup"));
-  return folders
-    .split(path.delimiter)
-    .filter((folder) => !hasRust(folder))
-    .join(path.delimiter);
+  // A distribution's rustup is beside everything else.
+  const home = process.env["CARGO_HOME"] || path.join(os.homedir(), ".cargo");
+  const isOutside = (folder: string) => path.relative(home, folder).startsWith("..");
+  return folders.split(path.delimiter).filter(isOutside).join(path.delimiter);
 }
 
 /** Where tests/vscode installed it. */
