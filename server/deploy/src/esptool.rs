@@ -1,16 +1,15 @@
-//! The second backend: Espressif's own esptool does the work, as a program of its own. For people
-//! who want it, and for ports that only it can open; never taken without being asked for.
+//! The second backend: Espressif's own esptool does the work, as a program of its own. For people who want it, and
+//! for ports that only it can open; never taken without being asked for.
 //!
-//! What is pure is in a file each: [`find`] where an esptool may
-//! be, [`version`] how it spells, [`arguments`] what it is called with, [`output`] what it says,
-//! [`verdicts`] what a comparison found, [`fault`] what its errors mean, [`efuses`] how a board is
-//! secured, [`stub`] the one thing that is taken from an esptool that does no work. `run` starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are
-//! the steps.
+//! What is pure is in a file each: [`find`] where an esptool may be, [`version`] how it spells, [`arguments`] what it
+//! is called with, [`output`] what it says, [`verdicts`] what a comparison found, [`fault`] what its errors mean,
+//! [`efuses`] how a board is secured, `stub` the one thing that is taken from an esptool that does no work. `run`
+//! starts the program, `tool` calls it; `identify`, `compare`, `look` and `write` are the steps.
 //!
-//! The checks, the header patch, the order of writing, the plan and the report are those of the
-//! native backend. esptool is given finished files in a folder of ours and is told to keep their
-//! headers, so that it compares and writes the same bytes: its own header patch happens when it
-//! writes and not when it compares, and a boot loader that was patched would differ for ever.
+//! The checks, the header patch, the order of writing, the plan and the report are those of the native backend.
+//! esptool is given finished files in a folder of ours and is told to keep their headers, so that it compares and
+//! writes the same bytes: its own header patch happens when it writes and not when it compares, and a boot loader
+//! that was patched would differ for ever.
 
 pub mod arguments;
 mod compare;
