@@ -20,6 +20,7 @@ mod faults;
 mod firmware;
 mod harness;
 mod in_place;
+mod intel_hex;
 mod laws;
 mod lsp_client;
 mod main_job;

@@ -5,12 +5,12 @@
 mod teensy;
 mod volume;
 
-use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::harness::{self, Run};
+use crate::intel_hex;
 
 /// A project that PlatformIO has built, and programs that only it finds.
 pub(crate) struct Bench {
@@ -88,15 +88,7 @@ impl Bench {
 pub(crate) fn hex(start: u32, bytes: &[u8]) -> String {
     let mut text = String::new();
     let mut record = |address: u16, kind: u8, data: &[u8]| {
-        let [high, low] = address.to_be_bytes();
-        let mut bytes = vec![data.len() as u8, high, low, kind];
-        bytes.extend(data);
-        let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-        bytes.push(sum.wrapping_neg());
-        text.push(':');
-        for byte in bytes {
-            write!(text, "{byte:02X}").unwrap();
-        }
+        text += &intel_hex::record(address, kind, data);
         text.push('\n');
     };
     for (n, line) in bytes.chunks(16).enumerate() {

@@ -1,9 +1,9 @@
 //! Programs for AVR boards, and boards.
 
-use std::fmt::Write as _;
-
 use fbuild_chip::avr::{AvrBoard as Facts, Protocol};
 use fbuild_sim::Timing;
+
+use crate::intel_hex;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AvrBoard {
@@ -50,15 +50,7 @@ pub(super) fn program(len_bytes: usize, seed: u32) -> Vec<u8> {
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
     let mut record = |address: u16, kind: u8, data: &[u8]| {
-        let [high, low] = address.to_be_bytes();
-        let mut bytes = vec![data.len() as u8, high, low, kind];
-        bytes.extend(data);
-        let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-        bytes.push(sum.wrapping_neg());
-        text.push(':');
-        for byte in bytes {
-            let _ = write!(text, "{byte:02X}");
-        }
+        text += &intel_hex::record(address, kind, data);
         text.push_str("\r\n");
     };
     for (index, line) in bytes.chunks(16).enumerate() {

@@ -294,6 +294,15 @@ impl Env<'_> {
         target.on_request = self.file_system(&board, rows.as_ref())?;
         target.partitions_csv =
             Variant::of(&board, &self.framework, &target.root)?.own_table(&target.root);
+        self.fill_upload(target, &board)?;
+        idf.listens(&mut target.console);
+        target.flash_encryption = idf.is_set("SECURE_FLASH_ENC_ENABLED");
+        target.secure_boot = idf.is_set("SECURE_BOOT");
+        Ok(())
+    }
+
+    /// How an ESP32 or ESP8266 is reached, and listened to.
+    fn fill_upload(&self, target: &mut Target, board: &Board<'_>) -> Result<(), ConfigProblem> {
         target.inputs = self.inputs()?;
         target.baud = match self.config.get(&self.section, "upload_speed")? {
             Some(platformio_config::Value::Int(speed)) => u32::try_from(speed).ok(),
@@ -301,14 +310,11 @@ impl Env<'_> {
                 .value("upload.speed")?
                 .and_then(|speed| speed.parse().ok()),
         };
-        let upload = upload::upload(self.config, &self.section, &board)?;
+        let upload = upload::upload(self.config, &self.section, board)?;
         target.port = upload.port;
         target.ota_password = upload.password;
         target.remarks.extend(upload.remarks);
         target.console = console(self.config, &self.section)?;
-        idf.listens(&mut target.console);
-        target.flash_encryption = idf.is_set("SECURE_FLASH_ENC_ENABLED");
-        target.secure_boot = idf.is_set("SECURE_BOOT");
         Ok(())
     }
 

@@ -53,7 +53,7 @@ pub(super) fn named_with_board(
 }
 
 impl Env<'_> {
-    /// What is the same for every board but an ESP32. `way`: what is done in place of a project's own way.
+    /// How a board is reached that is none of Espressif's, and listened to. `way`: what is done in place of a project's own way.
     pub(super) fn fill_rest(&self, target: &mut Target, way: &str) -> Result<(), ConfigProblem> {
         target.inputs = self.inputs()?;
         target.console = console(self.config, &self.section)?;

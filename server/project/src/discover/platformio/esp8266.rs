@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use fbuild_chip::Chip;
 
 use super::packages::installed;
-use super::{Board, Env, console, upload};
-use crate::discover::platformio_config::{self, ConfigProblem, ProjectConfig};
+use super::{Board, Env};
+use crate::discover::platformio_config::{ConfigProblem, ProjectConfig};
 use crate::discover::platformio_values::esptool_number;
 use crate::discover::regions;
 use crate::target::{Region, Target};
@@ -32,19 +32,7 @@ impl Env<'_> {
         target.chip = Some(Chip::Esp8266);
         target.regions = vec![regions::firmware(0, self.app.clone())];
         target.on_request = self.esp8266_files(&board)?;
-        target.inputs = self.inputs()?;
-        target.baud = match self.config.get(&self.section, "upload_speed")? {
-            Some(platformio_config::Value::Int(speed)) => u32::try_from(speed).ok(),
-            _ => board
-                .value("upload.speed")?
-                .and_then(|speed| speed.parse().ok()),
-        };
-        let upload = upload::upload(self.config, &self.section, &board)?;
-        target.port = upload.port;
-        target.ota_password = upload.password;
-        target.remarks.extend(upload.remarks);
-        target.console = console(self.config, &self.section)?;
-        Ok(())
+        self.fill_upload(target, &board)
     }
 
     /// The image, if `buildfs` made one and the linker script says where it goes.

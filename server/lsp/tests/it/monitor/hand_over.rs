@@ -1,0 +1,228 @@
+//! A monitor's port goes to another process, and comes back.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use super::{Piped, is_full, pty};
+use crate::{LONG, fbuild_lsp, project};
+
+/// Writes to a port that may be closed, and that may never be opened again.
+fn say(board: &mut File, mut bytes: &[u8]) {
+    let begun = Instant::now();
+    while !bytes.is_empty() {
+        match rustix::io::write(&*board, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(rustix::io::Errno::AGAIN) => {
+                assert!(begun.elapsed() < LONG, "nobody listens any more");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The board talks up to each hand-over, and again once it is heard. Nothing of that is missing or comes twice.
+#[test]
+fn hand_overs_under_load_lose_nothing() {
+    let times = if is_full() { 500 } else { 25 };
+    let directory = tempfile::tempdir().unwrap();
+    let app = project::app_image(&project::body(4096, 3));
+    project::write(directory.path(), &app);
+    let (board, port) = pty();
+    fcntl_setfl(&board, fcntl_getfl(&board).unwrap() | OFlags::NONBLOCK).unwrap();
+    let saved = directory.path().join("board.log");
+    let more = ["--until", "^end$", "--save", saved.to_str().unwrap()];
+    let mut monitor = Piped::start(directory.path(), &port, &more);
+    let mut notes = monitor.child.stderr.take().unwrap();
+    let notes = std::thread::spawn(move || {
+        let mut text = String::new();
+        notes.read_to_string(&mut text).map(|_| text)
+    });
+    // Who has the lock keeps the board silent. It says how many lines the board has said.
+    let board = Arc::new(Mutex::new((board, 0)));
+    let talking = board.clone();
+    let talker = std::thread::spawn(move || {
+        while let Ok(mut board) = talking.lock() {
+            if board.1 == usize::MAX {
+                return;
+            }
+            let line = format!("line {:08} of a board that has much to say\n", board.1);
+            say(&mut board.0, line.as_bytes());
+            board.1 += 1;
+            drop(board);
+            std::thread::yield_now();
+        }
+    });
+    assert!(monitor.line().starts_with("line 00000000"));
+    let (heard_again, is_heard) = channel();
+    let heard = std::thread::spawn({
+        let mut lines = std::mem::replace(&mut monitor.lines, Box::new(std::io::empty()));
+        move || {
+            let (mut n, mut wrong) = (1, None);
+            loop {
+                let mut line = String::new();
+                if lines.read_line(&mut line).unwrap() == 0 || line == "end\n" {
+                    return (n, wrong);
+                }
+                if let Some(hand_over) = line.strip_prefix("again ") {
+                    heard_again.send(hand_over.trim().to_owned()).unwrap();
+                    continue;
+                }
+                // Who stops reading would stop everything.
+                if !line.starts_with(&format!("line {n:08} of")) {
+                    wrong.get_or_insert(format!("in place of {n}: {line}"));
+                }
+                n += 1;
+            }
+        }
+    });
+    let waits = project::body(2 * times, 7);
+    for (n, wait) in waits.chunks_exact(2).enumerate() {
+        std::thread::sleep(Duration::from_millis(u64::from(wait[0] % 16)));
+        let mut silent = board.lock().unwrap();
+        let port = port.to_str().unwrap();
+        let mut command = fbuild_lsp(directory.path());
+        if n % 2 == 0 {
+            let reset = command.args(["reset", "--port", port]).output().unwrap();
+            let said = String::from_utf8(reset.stderr).unwrap();
+            assert!(said.contains("has no control lines"), "{n}: {said}");
+        } else {
+            command
+                .args(["deploy", "--port", port])
+                .stderr(Stdio::null());
+            let mut deploy = command.current_dir(directory.path()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(u64::from(wait[1]) / 2));
+            deploy.kill().unwrap();
+            deploy.wait().unwrap();
+        }
+        let begun = Instant::now();
+        loop {
+            say(&mut silent.0, format!("again {n}\n").as_bytes());
+            let heard = is_heard.recv_timeout(Duration::from_millis(50));
+            if heard.is_ok_and(|hand_over| hand_over == n.to_string()) {
+                break;
+            }
+            assert!(begun.elapsed() < LONG, "{n}: the port does not come back");
+        }
+    }
+    let mut last = board.lock().unwrap();
+    say(&mut last.0, b"end\n");
+    let said = std::mem::replace(&mut last.1, usize::MAX);
+    drop(last);
+    talker.join().unwrap();
+    assert_eq!(heard.join().unwrap(), (said, None));
+    assert_eq!(monitor.child.wait().unwrap().code(), Some(0));
+    let notes = notes.join().unwrap().unwrap();
+    let given = notes.matches("(resetting the board)").count();
+    assert_eq!(given, times.div_ceil(2), "{notes}");
+    assert!(notes.contains("(deploying "), "{notes}");
+    let saved = std::fs::read_to_string(saved).unwrap();
+    assert_eq!(saved.matches("line ").count(), said);
+    assert!(saved.ends_with("\nend\n"));
+}
+
+/// Another process gets the port, and it comes back when that is done, or dead.
+#[test]
+fn a_job_of_another_process_takes_the_port_and_gives_it_back() {
+    let directory = tempfile::tempdir().unwrap();
+    project::write(
+        directory.path(),
+        &project::app_image(&project::body(4096, 3)),
+    );
+    let (mut board, port) = pty();
+    let mut monitor = Piped::start(directory.path(), &port, &["--until", "three"]);
+    board.write_all(b"one\n").unwrap();
+    assert_eq!(monitor.line(), "one\n");
+
+    // It opens the port, and finds that a pty has no control lines.
+    let reset = fbuild_lsp(directory.path())
+        .args(["reset", "--port", port.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(reset.stderr).unwrap();
+    assert!(said.contains("has no control lines"), "{said}");
+    board.write_all(b"two\n").unwrap();
+    assert_eq!(monitor.line(), "two\n");
+
+    let mut deploy = fbuild_lsp(directory.path())
+        .current_dir(directory.path())
+        .args(["deploy", "--port", port.to_str().unwrap()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first byte that it sends; reading fails as long as nobody has the port open.
+    let mut sync = [0; 1];
+    let begun = Instant::now();
+    while board.read(&mut sync).is_err() {
+        assert!(begun.elapsed() < LONG, "the deploy does not open the port");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(sync, [0xC0]);
+    deploy.kill().unwrap();
+    deploy.wait().unwrap();
+    board.write_all(b"three\n").unwrap();
+    assert_eq!(monitor.line(), "three\n");
+    let (code, stderr) = monitor.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    let given = "is given to another fbuild-lsp (resetting the board)";
+    assert!(stderr.contains(given), "{stderr}");
+    assert!(stderr.contains("fbuild-lsp (deploying "), "{stderr}");
+}
+
+#[test]
+fn a_monitor_shows_how_far_another_process_s_deploy_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    project::write(directory, &project::app_image(&project::body(4096, 3)));
+    let sim = ["sim", "--flash", "board.bin", "--time", "accounted"];
+    let mut sim = Piped::run(directory, &sim);
+    let port = sim.line();
+    let port = port.trim();
+    let mut monitor = Piped::start(directory, Path::new(port), &[]);
+    // From then on it can be asked for its port.
+    let is_socket =
+        |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|it| it == "sock");
+    let state_dir = directory.join("fbuild-lsp");
+    let begun = Instant::now();
+    while !std::fs::read_dir(&state_dir).is_ok_and(|files| files.flatten().any(is_socket)) {
+        assert!(begun.elapsed() < LONG, "the monitor does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut command = fbuild_lsp(directory);
+    command
+        .current_dir(directory)
+        .args(["deploy", "--port", port]);
+    let deployed = command.output().unwrap();
+    let said = String::from_utf8(deployed.stderr).unwrap();
+    assert_eq!(deployed.status.code(), Some(0), "{said}");
+
+    let lines = BufReader::new(monitor.child.stderr.take().unwrap()).lines();
+    let (tell, told) = std::sync::mpsc::channel();
+    // It ends with the monitor.
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .try_for_each(|line| tell.send(line))
+    });
+    let notes: Vec<String> = std::iter::from_fn(|| {
+        let note = told
+            .recv_timeout(LONG)
+            .expect("the port does not come back");
+        (!note.ends_with("is back")).then_some(note)
+    })
+    .collect();
+    assert!(notes[0].contains("fbuild-lsp (deploying "), "{notes:?}");
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("--- firmware: writing "))
+    );
+    assert_eq!(notes.last().unwrap(), "--- deploy succeeded (full flash)");
+}
