@@ -58,14 +58,16 @@ end
 ---@param result {error?: fbuild.Failure}
 local function list_errors(client, result)
   if result.error and result.error.code == 'build-failed' then
-    local namespace = vim.lsp.diagnostic.get_namespace(client.id)
-    local severity = vim.diagnostic.severity.ERROR
-    vim.diagnostic.setqflist({
-      namespace = namespace,
-      severity = severity,
-      open = false,
-      title = 'fbuild',
+    local found = vim.diagnostic.get(nil, {
+      namespace = vim.lsp.diagnostic.get_namespace(client.id),
+      severity = vim.diagnostic.severity.ERROR,
     })
+    -- What editing finds and what the board said are ours, not the build's.
+    local of_build = vim.tbl_filter(function(diagnostic)
+      return diagnostic.source ~= 'fbuild'
+    end, found)
+    local items = vim.diagnostic.toqflist(of_build)
+    vim.fn.setqflist({}, ' ', { title = 'fbuild', items = items })
   end
 end
 

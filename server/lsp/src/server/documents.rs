@@ -11,12 +11,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use fbuild_editing::formats::Kind;
 use fbuild_editing::text::{Encoding, Place, Text};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::shorten::is_shortened;
 use super::uri;
@@ -76,6 +77,9 @@ pub(crate) struct Documents {
     encoding: OnceLock<Encoding>,
     /// Raised when there are unchecked documents.
     pub(crate) changed: Notify,
+    n_rechecks: AtomicU64,
+    /// How many of them have been told.
+    n_told: watch::Sender<u64>,
 }
 
 impl Documents {
@@ -203,6 +207,24 @@ impl Documents {
         found
     }
 
+    /// How often [`Self::recheck`] was called.
+    pub(crate) fn n_rechecks(&self) -> u64 {
+        self.n_rechecks.load(Ordering::SeqCst)
+    }
+
+    /// What the first of them were about has been looked at, and told.
+    pub(crate) fn told(&self, n_rechecks: u64) {
+        self.n_told.send_replace(n_rechecks);
+    }
+
+    /// Waits until what [`Self::recheck`] was asked for so far has been told.
+    pub(crate) async fn all_told(&self) {
+        let asked = self.n_rechecks();
+        let mut told = self.n_told.subscribe();
+        // Its sender is in here, too.
+        let _ = told.wait_for(|told| *told >= asked).await;
+    }
+
     /// Has every text looked at again, because something around them has changed.
     pub(crate) fn uncheck(&self) {
         for document in self.open().values_mut() {
@@ -223,6 +245,7 @@ impl Documents {
                 }
             }
         }
+        self.n_rechecks.fetch_add(1, Ordering::SeqCst);
         self.changed.notify_one();
     }
 

@@ -34,6 +34,7 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
     let mut shown: HashSet<String> = HashSet::new();
     loop {
         desk.documents.changed.notified().await;
+        let n_rechecks = desk.documents.n_rechecks();
         for work in desk.documents.unchecked() {
             let (uri, found) = match work {
                 Unchecked::Open(snapshot) => {
@@ -62,6 +63,7 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
             shown.insert(uri);
             desk.editor.diagnostics(url, all, version).await;
         }
+        desk.documents.told(n_rechecks);
         if !desk.documents.has_texts() {
             desk.projects.clear();
         }

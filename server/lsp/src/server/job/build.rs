@@ -19,6 +19,9 @@ use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
 use crate::server::settings::Settings;
 
+/// How long an outcome waits for the diagnostics that belong to it.
+const TELLING_MAX: Duration = Duration::from_secs(2);
+
 /// What a client asked to be built.
 #[derive(Debug, Clone)]
 pub(crate) struct Building {
@@ -233,6 +236,10 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     };
     let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
+    // A client that lists what was found does so once it has the outcome.
+    stand.send(async {
+        let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
+    });
     result.map_err(|why| match why {
         NotBuilt::Cancelled => Stop::Cancelled,
         NotBuilt::Failed(failure) => Build::explained(failure, problems.first_error()).into(),

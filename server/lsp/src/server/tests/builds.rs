@@ -347,6 +347,39 @@ async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
     client.leave().await;
 }
 
+/// A client lists what was found once it has the outcome, however many texts are looked at just then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_build_finds_is_told_before_its_outcome() {
+    let line = "echo 'main/main.c:1:1: error: nope'; exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    write(&client, "main/main.c", "\n");
+    let rows = (0..200).map(|n| format!("row{n}, app, nonsense, 0x10000, 1M\n"));
+    let text = rows.collect::<String>();
+    for n in 0..20 {
+        let uri = file_uri(&client.folder.path().join(format!("{n}/partitions.csv")));
+        let opened = json!({"textDocument": {
+            "uri": uri, "languageId": "csv", "version": 1, "text": text
+        }});
+        client.notify("textDocument/didOpen", &opened).await;
+    }
+    let id = client.command("build", &json!({})).await;
+    let failed = client.answer(id).await;
+    assert_eq!(
+        failed["result"]["error"]["code"], "build-failed",
+        "{failed}"
+    );
+    let main = file_uri(&client.folder.path().join("main/main.c"));
+    let is_main = |told: &&Value| told["params"]["uri"] == main;
+    let told: Vec<_> = client.unread("textDocument/publishDiagnostics").collect();
+    assert!(told.iter().any(is_main), "{} others", told.len());
+    let unread = [
+        "textDocument/publishDiagnostics",
+        "window/logMessage",
+        "window/showMessage",
+    ];
+    client.leave_with_unread(&unread).await;
+}
+
 /// Who waits for a long build can correct its first error meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_is_shown_while_the_build_runs() {

@@ -340,6 +340,12 @@ impl Client {
             .await
     }
 
+    /// What has come of this method and nobody asked for yet.
+    pub(super) fn unread(&self, method: &str) -> impl Iterator<Item = &Value> {
+        let unread = self.unread.iter();
+        unread.filter(move |message| message["method"] == method)
+    }
+
     /// Accepts the next progress that the server offers; its token.
     pub(super) async fn accept_progress(&mut self) -> Value {
         let offer = self.message("window/workDoneProgress/create").await;
