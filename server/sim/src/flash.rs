@@ -55,10 +55,9 @@ pub struct Nor {
 
 impl Nor {
     /// A chip of `size` bytes in memory that starts with `first` and is blank after it.
-    pub(crate) fn in_memory(size: u32, first: &[u8]) -> Self {
-        let mut contents = vec![0xFF; size as usize];
-        let len = first.len().min(contents.len());
-        contents[..len].copy_from_slice(&first[..len]);
+    pub(crate) fn in_memory(size: u32, first: impl Into<Vec<u8>>) -> Self {
+        let mut contents = first.into();
+        contents.resize(size as usize, 0xFF);
         Self::with_contents(contents, None)
     }
 

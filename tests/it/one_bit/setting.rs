@@ -23,20 +23,21 @@ use super::fault::{Fault, Frame};
 use super::job::{Job, Loader};
 use super::noisy::{Noisy, Seen, Wire};
 use crate::firmware::{
-    APP_AT, Build, NVS, Row, SECTOR, TABLE_AT, code, image, image_of_sectors, noise, table,
+    APP_AT, Build, NVS, Row, SECTOR, TABLE_AT, code, image, image_of_sectors, noise, sized, table,
 };
 
-const FLASH_LEN: usize = 4 << 20;
+const FLASH_BYTES: u32 = 2 << 20;
+const FLASH_LEN: usize = FLASH_BYTES as usize;
 const FACTORY: Row = ("factory", 0, 0, APP_AT, 0x8000);
 const STORAGE: Row = ("storage", 1, 0x82, 0x2_0000, 0x1_0000);
 /// Data of the user's that no region covers.
-const DATA: Row = ("data", 1, 0x82, 0x4_0000, 0x4_0000);
+const DATA: Row = ("data", 1, 0x82, 0x4_0000, 0x1_0000);
 /// The table before: NVS and the data begin elsewhere.
 const OLD_TABLE: &[Row] = &[
     ("nvs", 1, 2, 0xA000, 0x4000),
     FACTORY,
     STORAGE,
-    ("data", 1, 0x82, 0x10_0000, 0x4_0000),
+    ("data", 1, 0x82, 0x10_0000, 0x1_0000),
 ];
 const TABLE: &[Row] = &[NVS, FACTORY, STORAGE, DATA];
 /// What a report says where something outside of the regions may have changed.
@@ -150,13 +151,17 @@ impl Stage {
         let Ok(said) = catch_unwind(AssertUnwindSafe(|| self.run(&board, &wire))) else {
             return Verdict::Broken(Law::Panic, "it panicked".to_owned());
         };
-        let now = board.lock().unwrap().flash().contents().to_vec();
-        if let Some((law, what)) = self.broken(&said, &now) {
+        let (broken, is_clean) = {
+            let board = board.lock().unwrap();
+            let now = board.flash().contents();
+            (self.broken(&said, now), now == self.clean)
+        };
+        if let Some((law, what)) = broken {
             return Verdict::Broken(law, format!("{what}; {}", said.words));
         }
         // Where the flash holds what a sound deploy leaves, and a reset reaches the board, the next
         // deploy is one to a sound board.
-        if now != self.clean || self.setting.job.is_bare() {
+        if !is_clean || self.setting.job.is_bare() {
             let closed = wire.lock().unwrap().now;
             if let Some(what) = self.not_repaired(&board, closed) {
                 return Verdict::Broken(Law::NotRepaired, format!("{what}; {}", said.words));
@@ -238,7 +243,9 @@ impl Stage {
             // Everything.
             Loader::Stub => timing.rom.md5_rate = 50_000,
         }
-        let mut builder = Board::builder(chip).flash_contents(&self.old[..]);
+        let mut builder = Board::builder(chip)
+            .flash_size(FLASH_BYTES)
+            .flash_contents(&self.old[..]);
         if job.is_bare() {
             timing.link.fixed_rate = Some(400_000);
             builder = builder.lines(false);
@@ -298,7 +305,9 @@ fn kept(setting: Setting) -> TempDir {
         old_images: Some(dir.path().to_owned()),
         ..setting.request(&old)
     };
-    let board = Board::builder(setting.chip).timing(Timing::cp2102n());
+    let board = Board::builder(setting.chip)
+        .flash_size(FLASH_BYTES)
+        .timing(Timing::cp2102n());
     let board = Arc::new(Mutex::new(board.build().unwrap()));
     let mut open = || {
         let link = MemoryLink::new("sim:", Arc::clone(&board), Time::Accounted);
@@ -319,12 +328,18 @@ impl Setting {
     /// A build; for [`Job::InPlace`] one whose app has so many bytes more in front.
     fn build(self, inserted: usize) -> Build {
         let chip = self.chip;
-        let bootloader = (chip.facts().bootloader_offset, image_of_sectors(chip, 1, 2));
+        let bootloader = (
+            chip.facts().bootloader_offset,
+            sized(image_of_sectors(chip, 1, 2), FLASH_BYTES),
+        );
         if self.job != Job::InPlace {
             return Build::new(&[
                 bootloader,
                 (TABLE_AT, table(TABLE)),
-                (APP_AT, image_of_sectors(chip, 2, self.app_sectors())),
+                (
+                    APP_AT,
+                    sized(image_of_sectors(chip, 2, self.app_sectors()), FLASH_BYTES),
+                ),
                 (STORAGE.3, storage(self.loader)),
             ]);
         }
@@ -334,7 +349,7 @@ impl Setting {
         Build::new(&[
             bootloader,
             (TABLE_AT, table(&rows)),
-            (APP_AT, image(chip, &payload)),
+            (APP_AT, sized(image(chip, &payload), FLASH_BYTES)),
         ])
     }
 

@@ -236,12 +236,12 @@ impl BoardBuilder {
     ///
     /// # Errors
     /// [`BuildError`]: no chip has this flash or mode, or the flash file is in use or unreadable.
-    pub fn build(self) -> Result<Board, BuildError> {
+    pub fn build(mut self) -> Result<Board, BuildError> {
         self.check()?;
         let flash = match &self.flash_file {
             None => Nor::in_memory(
                 self.flash_size.unwrap_or(DEFAULT_FLASH_SIZE),
-                &self.flash_contents,
+                std::mem::take(&mut self.flash_contents),
             ),
             Some(path) => {
                 Nor::in_file(path, self.flash_size, DEFAULT_FLASH_SIZE).map_err(|source| {

@@ -70,7 +70,7 @@ const CRC_1: u32 = 0x4743_989A;
 const CRC_2: u32 = 0x55F6_3774;
 
 fn app(flash: &Flash) -> Result<u32, BootFailure> {
-    let nor = Nor::in_memory(0x10_0000, &flash.0);
+    let nor = Nor::in_memory(0x10_0000, &flash.0[..]);
     boot(Chip::Esp32C3, &nor, false).app
 }
 
@@ -124,9 +124,9 @@ fn a_table_elsewhere_is_found() {
 fn encrypted_flash_boots_only_with_encryption() {
     let mut flash = two_slots();
     crate::security::crypt(0, &mut flash.0);
-    let nor = Nor::in_memory(0x10_0000, &flash.0);
+    let nor = Nor::in_memory(0x10_0000, flash.0);
     assert_eq!(boot(Chip::Esp32C3, &nor, true).app, Ok(0x1_0000));
     assert!(boot(Chip::Esp32C3, &nor, false).app.is_err());
-    let plain = Nor::in_memory(0x10_0000, &two_slots().0);
+    let plain = Nor::in_memory(0x10_0000, two_slots().0);
     assert!(boot(Chip::Esp32C3, &plain, true).app.is_err());
 }

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn programming_only_clears_bits_and_erasing_sets_a_whole_sector() {
-    let mut nor = Nor::in_memory(0x4000, &[]);
+    let mut nor = Nor::in_memory(0x4000, []);
     nor.program(0x1000, &[0xF0, 0x0F]).unwrap();
     nor.program(0x1000, &[0xCC, 0xFF]).unwrap();
     assert_eq!(nor.read(0x1000, 3), Some(&[0xC0, 0x0F, 0xFF][..]));
@@ -17,7 +17,7 @@ fn programming_only_clears_bits_and_erasing_sets_a_whole_sector() {
 
 #[test]
 fn counters_tell_sectors_blocks_and_pages_apart() {
-    let mut nor = Nor::in_memory(0x2_0000, &[]);
+    let mut nor = Nor::in_memory(0x2_0000, []);
     nor.erase_block(0x1_0000).unwrap();
     nor.erase_sector(0).unwrap();
     let (pages, _) = nor.program(0xFF, &[0; 0x102]).unwrap();
@@ -39,7 +39,7 @@ fn counters_tell_sectors_blocks_and_pages_apart() {
 
 #[test]
 fn past_the_end_nothing_happens() {
-    let mut nor = Nor::in_memory(0x1000, &[1, 2, 3]);
+    let mut nor = Nor::in_memory(0x1000, [1, 2, 3]);
     nor.erase_sector(0x5000).unwrap();
     assert_eq!(nor.program(0x5000, &[0]).unwrap(), (0, Done::Whole));
     assert_eq!(nor.program(0xFFE, &[0, 0, 0, 0]).unwrap().0, 1);
@@ -57,7 +57,7 @@ fn sizes_have_the_ids_that_hosts_know() {
         (32 << 20, 0x0019_40C8),
         (64 << 20, 0x0020_40C8),
     ] {
-        assert_eq!(Nor::in_memory(size, &[]).jedec_id(), id, "{size:#x}");
+        assert_eq!(Nor::in_memory(size, []).jedec_id(), id, "{size:#x}");
     }
 }
 
@@ -93,7 +93,7 @@ fn a_file_is_for_one_board_at_a_time_and_never_cut() {
 
 #[test]
 fn bad_sectors_keep_their_contents() {
-    let mut nor = Nor::in_memory(0x3000, &[0x55; 0x3000]);
+    let mut nor = Nor::in_memory(0x3000, [0x55; 0x3000]);
     nor.make_sector_bad(0x1800);
     nor.erase_chip().unwrap();
     nor.program(0xFFF, &[0, 0]).unwrap();
@@ -103,7 +103,7 @@ fn bad_sectors_keep_their_contents() {
 
 #[test]
 fn power_fails_in_the_middle_of_a_write() {
-    let mut nor = Nor::in_memory(0x2000, &[]);
+    let mut nor = Nor::in_memory(0x2000, []);
     nor.lose_power_after(Some(3));
     assert_eq!(nor.program(0, &[0, 0]).unwrap(), (1, Done::Whole));
     assert_eq!(nor.program(2, &[0, 0]).unwrap().1, Done::PowerLost);

@@ -65,7 +65,7 @@ fn every_chip_shows_its_security_bits_and_mac() {
 
 #[test]
 fn rdid_through_the_spi_controller() {
-    let flash = Nor::in_memory(4 << 20, &[]);
+    let flash = Nor::in_memory(4 << 20, []);
     for chip in Chip::ALL {
         let mut registers = Registers::new(chip, &identity());
         let base = chip.facts().spi_base;
@@ -88,7 +88,7 @@ const CMD_USR_FOR_TEST: u32 = 1 << 18;
 
 #[test]
 fn the_watchdog_fires_only_when_unlocked() {
-    let flash = Nor::in_memory(0x1000, &[]);
+    let flash = Nor::in_memory(0x1000, []);
     let mut registers = Registers::new(Chip::Esp32C3, &identity());
     let config = 1 << 31 | 5 << 28 | 1 << 8 | 2;
     assert_eq!(
