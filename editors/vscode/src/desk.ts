@@ -5,8 +5,8 @@ import type * as vscode from "vscode";
 import type { PlanPages } from "./commands/plan.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { Model } from "./model.ts";
-import type { MonitorTerminals } from "./monitor/terminals.ts";
 import type { Server } from "./server/connection.ts";
+import type { Terminals } from "./terminals/terminals.ts";
 import { project } from "./view/facts.ts";
 
 export interface Desk {
@@ -16,7 +16,7 @@ export interface Desk {
   server: Server;
   jobs: Jobs;
   pages: PlanPages;
-  monitors: MonitorTerminals;
+  terminals: Terminals;
 }
 
 /** The project that a question to the server is about, as an argument. */

@@ -6,40 +6,33 @@ import { offerToAgents } from "./agents.ts";
 import type { FbuildApi } from "./api.ts";
 import { PlanPages } from "./commands/plan.ts";
 import { gone, registerCommands } from "./commands/register.ts";
-import { shown } from "./commands/shown.ts";
 import type { Desk } from "./desk.ts";
 import { followFront } from "./front.ts";
 import { showFailure, tellUnfinished } from "./jobs/failure.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import { release } from "./jobs/others.ts";
 import { Model } from "./model.ts";
-import { monitorLinks } from "./monitor/links.ts";
-import { release } from "./monitor/others.ts";
-import { MonitorTerminals } from "./monitor/terminals.ts";
 import { Server } from "./server/connection.ts";
 import { Subscribers } from "./subscribers.ts";
 import { taskProvider } from "./tasks/provider.ts";
+import { placeLinks } from "./terminals/links.ts";
+import { Terminals } from "./terminals/terminals.ts";
 import { boardsView } from "./tree/view.ts";
 import { healthItem } from "./view/health.ts";
 import { statusBar } from "./view/statusBar.ts";
-import { Workspace } from "./workspace.ts";
+import { followWorkspace, openFolders } from "./workspace.ts";
 
 export async function activate(context: vscode.ExtensionContext): Promise<FbuildApi> {
   const log = vscode.window.createOutputChannel("fbuild", { log: true });
   const model = new Model();
-  const workspace = new Workspace(model);
   const pages = new PlanPages();
   const server = new Server({
     context,
     log,
     model,
-    // A click on a code lens is shown like a command from the palette.
-    command: (command, argument, next) =>
-      shown[command] ? shown[command](desk, argument ?? {}) : next(),
-    printed: (news) => {
-      monitors.hear(news);
-    },
+    terminals: () => terminals,
   });
-  const monitors = new MonitorTerminals(server);
+  const terminals: Terminals = new Terminals(server);
   const subscribers = new Subscribers((text) => {
     log.warn(text);
   });
@@ -52,30 +45,26 @@ export async function activate(context: vscode.ExtensionContext): Promise<Fbuild
     vscode,
     () => ({
       file: server.file,
-      folders: (vscode.workspace.workspaceFolders ?? []).map(({ name, uri }) => ({
-        name,
-        path: uri.fsPath,
-      })),
+      folders: openFolders(),
       isTrusted: vscode.workspace.isTrusted,
     }),
     changed.event,
   );
-  const desk: Desk = { context, log, model, server, jobs, pages, monitors };
+  const desk: Desk = { context, log, model, server, jobs, pages, terminals };
 
   context.subscriptions.push(
     log,
-    workspace,
+    followWorkspace(model),
     followFront(model, server),
     statusBar(model),
     tellUnfinished(desk),
     boardsView(desk),
     healthItem(model),
     pages.register(),
-    monitors,
-    monitorLinks(monitors),
+    terminals,
+    placeLinks(terminals),
     registerCommands(desk),
     taskProvider(desk),
-    { dispose: () => void server.stop() },
     changed,
     ...(agents ? [agents] : []),
     vscode.workspace.onDidChangeWorkspaceFolders(() => {

@@ -68,22 +68,7 @@ export interface Failure {
   isInput: boolean;
 }
 
-export interface Region {
-  name: string;
-  /** In bytes, as `size` is. */
-  offset: number;
-  size: number;
-  verdict: "match" | "differs" | "unknown";
-  written: boolean;
-  bytesSent: number;
-  deltaBytes: number;
-  sectors: number;
-  sectorsDiffering: number | null;
-  sectorsWritten: number;
-}
-
 export interface Outcome {
-  backend?: "native" | "esptool" | "espota" | "usb";
   outcome: "verifySkip" | "selectiveFlash" | "fullFlash" | "planned" | "cancelled" | "failed";
   message: string;
   target: string;
@@ -91,8 +76,8 @@ export interface Outcome {
   chip: string | null;
   mac: string | null;
   durationMs: number;
-  regions: Region[];
-  /** As the contract has it; nothing here looks into it. */
+  /** As the contract has them; nothing here looks into them. */
+  regions: { name: string; sectorsWritten: number }[];
   plan: unknown;
   warnings: string[];
   /** What was built first. */
@@ -140,9 +125,7 @@ export interface Port {
   description: string;
 }
 
-export interface Ports {
-  ports: Port[];
-}
+export type Ports = { ports: Port[] };
 
 export interface BoardInfo {
   board: { port: string; chip: string; mac: string | null } | null;
@@ -151,15 +134,9 @@ export interface BoardInfo {
   text: Text;
 }
 
-export interface Erased {
-  outcome: "erased" | "cancelled" | "failed";
-  message: string;
-  error: Failure | null;
-  text: Text;
-}
-
-export interface Built {
-  outcome: "built" | "cancelled" | "failed";
+/** How an erase or a build ended. */
+export interface Ended {
+  outcome: "erased" | "built" | "cancelled" | "failed";
   error: Failure | null;
   text: Text;
 }
@@ -183,19 +160,28 @@ export interface MonitorStarted {
   text: Text;
 }
 
-/** Something that a line names; `line` counts from 0. */
+/** Something that a line names; `line` and `column` count from 0. */
 export interface LinePlace {
   start: number;
   length: number;
   function: string | null;
   uri: string;
   line: number;
+  column: number;
 }
 
 /** `fbuild/monitor`: what a board prints. */
 export interface MonitorNews {
   port: string;
   state: "open" | "lent" | "given" | "gone" | "ended";
+  text: string;
+}
+
+/** `fbuild/build`: what a build prints. */
+export interface BuildNews {
+  job: number;
+  directory: string;
+  state: "begun" | "running" | "ended";
   text: string;
 }
 

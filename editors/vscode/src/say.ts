@@ -8,19 +8,13 @@ import * as vscode from "vscode";
 import { label, message } from "./view/plain.ts";
 
 /** Shows a failure; the button that was clicked. */
-export function failure<B extends string>(
-  text: string,
-  ...buttons: readonly B[]
-): Thenable<B | undefined> {
-  return vscode.window.showErrorMessage<B>(message(text), ...buttons);
+export function failure(text: string, ...buttons: string[]): Thenable<string | undefined> {
+  return vscode.window.showErrorMessage(message(text), ...buttons);
 }
 
 /** Shows something that needs care; the button that was clicked. */
-export function warning<B extends string>(
-  text: string,
-  ...buttons: readonly B[]
-): Thenable<B | undefined> {
-  return vscode.window.showWarningMessage<B>(message(text), ...buttons);
+export function warning(text: string, ...buttons: string[]): Thenable<string | undefined> {
+  return vscode.window.showWarningMessage(message(text), ...buttons);
 }
 
 export function information(text: string): void {

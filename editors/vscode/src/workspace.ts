@@ -9,40 +9,38 @@ import type { Folder } from "./view/folder.ts";
 import { choose, isBelow } from "./view/folder.ts";
 import type { Place } from "./jobs/progress.ts";
 
-export class Workspace implements vscode.Disposable {
-  private readonly model: Model;
-  private readonly subscriptions: vscode.Disposable;
+/** Keeps what the facts have of it as it is. */
+export function followWorkspace(model: Model): vscode.Disposable {
   /** The document in a folder that was looked at last. */
-  private lookedAt: string | undefined;
-  private targets: Facts["targets"];
+  let lookedAt: string | undefined;
+  let known: Facts["targets"];
+  look(vscode.window.activeTextEditor);
+  refresh();
+  return vscode.Disposable.from(
+    vscode.window.onDidChangeActiveTextEditor((editor) => {
+      look(editor);
+      refresh();
+    }),
+    vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("fbuild")) refresh();
+    }),
+    // They tell which folders are projects.
+    model.follow(({ targets }) => {
+      if (targets !== known) refresh();
+    }),
+  );
 
-  constructor(model: Model) {
-    this.model = model;
-    this.subscriptions = vscode.Disposable.from(
-      vscode.window.onDidChangeActiveTextEditor((editor) => {
-        this.look(editor);
-        this.refresh();
-      }),
-      vscode.workspace.onDidChangeWorkspaceFolders(() => {
-        this.refresh();
-      }),
-      vscode.workspace.onDidChangeConfiguration((change) => {
-        if (change.affectsConfiguration("fbuild")) this.refresh();
-      }),
-      // They tell which folders are projects.
-      model.follow(({ targets }) => {
-        if (targets !== this.targets) this.refresh();
-      }),
-    );
-    this.look(vscode.window.activeTextEditor);
-    this.refresh();
+  function look(editor: vscode.TextEditor | undefined): void {
+    const uri = editor?.document.uri;
+    if (uri && vscode.workspace.getWorkspaceFolder(uri)) lookedAt = uri.fsPath;
   }
 
-  private refresh(): void {
-    const folders = (vscode.workspace.workspaceFolders ?? []).map(toFolder);
-    this.targets = this.model.facts.targets;
-    this.model.update((facts) => {
-      const folder = choose(folders, facts.targets, this.lookedAt);
+  function refresh(): void {
+    const folders = openFolders();
+    known = model.facts.targets;
+    model.update((facts) => {
+      const folder = choose(folders, facts.targets, lookedAt);
       const scope = folder ? vscode.Uri.file(folder.path) : null;
       const settings = vscode.workspace.getConfiguration("fbuild", scope);
       const setting = { target: settings.get("target", ""), port: settings.get("port", "") };
@@ -50,23 +48,15 @@ export class Workspace implements vscode.Disposable {
         ...withSettings(facts, folder, setting),
         hasFolders: folders.length > 1,
         // A document elsewhere says nothing of this folder.
-        document: folder && isBelow(this.lookedAt ?? "", folder.path) ? this.lookedAt : undefined,
+        document: folder && isBelow(lookedAt ?? "", folder.path) ? lookedAt : undefined,
         showsProgress: settings.get<Place>("progress", "notification") !== "off",
         showsButton: settings.get("button.statusBar", true),
       };
     });
   }
-
-  dispose(): void {
-    this.subscriptions.dispose();
-  }
-
-  private look(editor: vscode.TextEditor | undefined): void {
-    const uri = editor?.document.uri;
-    if (uri && vscode.workspace.getWorkspaceFolder(uri)) this.lookedAt = uri.fsPath;
-  }
 }
 
-function toFolder(folder: vscode.WorkspaceFolder): Folder {
-  return { name: folder.name, path: folder.uri.fsPath };
+export function openFolders(): Folder[] {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  return folders.map(({ name, uri }) => ({ name, path: uri.fsPath }));
 }

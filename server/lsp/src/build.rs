@@ -237,7 +237,7 @@ impl Build {
             is_input: true,
             what: format!("the build failed ({status}): {}{tail}", self.line),
             board_state: "the board was not touched".to_owned(),
-            remedy: "correct what its output names, which is in the log".into(),
+            remedy: "correct what its output names".into(),
         }
     }
 

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import { root } from "../desk.ts";
-import type { BoardInfo, DeployArguments, Erased } from "../protocol.ts";
+import type { BoardInfo, DeployArguments, Ended } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
 
@@ -15,10 +15,7 @@ const ICONS: Partial<Record<string, string>> = {
 };
 
 /** Shows who the board is; choosing a line copies it. */
-export async function boardInformation(
-  desk: Desk,
-  given: DeployArguments = {},
-): Promise<BoardInfo> {
+export async function boardInformation(desk: Desk, given: DeployArguments): Promise<BoardInfo> {
   const args = { ...root(desk), ...given };
   const title = "Board information";
   const info = await desk.jobs.work<BoardInfo>("boardInfo", title, Command.boardInfo, args);
@@ -39,14 +36,10 @@ async function showBoard(facts: NonNullable<BoardInfo["facts"]>): Promise<void> 
 }
 
 /** The server asks whether it is meant; nothing is erased without a yes. */
-export async function eraseFlash(desk: Desk, given: DeployArguments = {}): Promise<Erased> {
+export async function eraseFlash(desk: Desk, given: DeployArguments): Promise<Ended> {
   const args = { ...root(desk), ...given };
-  const erased = await desk.jobs.work<Erased>(
-    "eraseFlash",
-    "Erase flash",
-    Command.eraseFlash,
-    args,
-  );
+  const title = "Erase flash";
+  const erased = await desk.jobs.work<Ended>("eraseFlash", title, Command.eraseFlash, args);
   if (erased.error) {
     desk.jobs.showFailure(erased.text);
   } else {

@@ -10,9 +10,7 @@ import * as say from "../say.ts";
 import { withChoice } from "../view/facts.ts";
 import { ago } from "../view/ago.ts";
 
-interface Choice<T> extends say.Choice {
-  value?: T;
-}
+type Choice<T> = say.Choice & { value?: T };
 
 const AUTOMATIC = "Automatic";
 
@@ -52,11 +50,6 @@ export async function chooseTarget(desk: Desk): Promise<boolean> {
   return true;
 }
 
-/** Chooses a target that is known by name. */
-export function selectTarget(desk: Desk, target: string, where: object): Promise<void> {
-  return select(desk, Command.selectTarget, { ...where, target });
-}
-
 /** Chooses the project's board. `undefined`: nothing was chosen; `""`: whichever is there. */
 export async function choosePort(desk: Desk, given?: string): Promise<string | undefined> {
   const port = given ?? (await pickPort(desk, "Where the board is", "first"));
@@ -68,19 +61,16 @@ export async function choosePort(desk: Desk, given?: string): Promise<string | u
 /** Chooses a board after a failure. A simulated one is for this once: the next deploy is for a real one. */
 export async function choosePortAgain(desk: Desk): Promise<string | undefined> {
   const port = await pickPort(desk, "Where the board is", "last");
-  return port === undefined || isSimulated(port) ? port : choosePort(desk, port);
+  return port === undefined || port.startsWith("sim:") ? port : choosePort(desk, port);
 }
 
-async function select(desk: Desk, command: string, choice: object): Promise<void> {
+/** Makes a choice that is known. */
+export async function select(desk: Desk, command: string, choice: object): Promise<void> {
   const chosen = await desk.server.run<Selection>(command, choice);
   desk.model.update((facts) => withChoice(facts, chosen));
 }
 
 const SIMULATED = "sim:?time=real";
-
-function isSimulated(port: string): boolean {
-  return port.startsWith("sim:");
-}
 
 /** Asks for a port, for once. `automatic`: where in the list the automatic choice is, if anywhere. */
 export async function pickPort(
@@ -101,7 +91,13 @@ export async function pickPort(
       }),
   );
   if (!pick) return undefined;
-  return pick.value ?? (await typePort(title));
+  if (pick.value !== undefined) return pick.value;
+  const typed = await say.question({
+    title,
+    placeHolder: "/dev/ttyUSB0, COM5, socket://host:port, sim:board.bin?chip=esp32c3",
+    ignoreFocusOut: true,
+  });
+  return typed?.trim() ? typed.trim() : undefined;
 }
 
 const AUTOMATIC_PORT = {
@@ -128,13 +124,4 @@ export function portItems(ports: readonly Port[]): (Choice<string> & { value: st
     value: SIMULATED,
   };
   return [...items, simulated];
-}
-
-async function typePort(title: string): Promise<string | undefined> {
-  const typed = await say.question({
-    title,
-    placeHolder: "/dev/ttyUSB0, COM5, socket://host:port, sim:board.bin?chip=esp32c3",
-    ignoreFocusOut: true,
-  });
-  return typed?.trim() ? typed.trim() : undefined;
 }

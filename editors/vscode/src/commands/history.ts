@@ -7,13 +7,12 @@ import type { Desk } from "../desk.ts";
 import type { History, PastDeploy } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import * as say from "../say.ts";
+import { pastIcon } from "../tree/nodes.ts";
 import { ago } from "../view/ago.ts";
 
 type Past = PastDeploy & { port: string };
 
-interface Item extends say.Choice {
-  deploy?: Past;
-}
+type Item = say.Choice & { deploy?: Past };
 
 const AGAIN: vscode.QuickInputButton = {
   iconPath: new vscode.ThemeIcon("zap"),
@@ -77,11 +76,9 @@ async function offer(desk: Desk, deploy: Past): Promise<void> {
   await pick?.run();
 }
 
-const ICONS: Partial<Record<string, string>> = { failed: "error", cancelled: "circle-slash" };
-
 function item(deploy: Past, name: string): Item {
   return {
-    icon: ICONS[deploy.outcome] ?? "check",
+    icon: pastIcon(deploy.outcome),
     label: deploy.short,
     description: ago(deploy.whenMs, Date.now()),
     detail: `${deploy.target} in ${path.basename(deploy.root)}, ${name}`,

@@ -7,9 +7,7 @@ import * as say from "../say.ts";
 import { next } from "../view/facts.ts";
 import { isAsking } from "../view/statusText.ts";
 
-interface Item extends say.Choice {
-  command?: string;
-}
+type Item = say.Choice & { command?: string };
 
 export async function showMenu({ model }: Desk): Promise<void> {
   const { facts } = model;
@@ -21,12 +19,8 @@ export async function showMenu({ model }: Desk): Promise<void> {
     command: `fbuild.${command}`,
   });
   const group = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
-  const busy = entry(
-    "circle-slash",
-    "Cancel Deploy",
-    "cancelDeploy",
-    facts.running.at(-1)?.text.short,
-  );
+  const job = facts.running.at(-1);
+  const busy = entry("circle-slash", "Cancel Deploy", "cancelDeploy", job?.text.short);
   const question: Item = {
     icon: "question",
     label: "Show the Question",
@@ -35,7 +29,7 @@ export async function showMenu({ model }: Desk): Promise<void> {
   };
   const items: Item[] = [
     ...(isAsking(facts) ? [question] : []),
-    ...(facts.running.length > 0 ? [busy] : []),
+    ...(job ? [busy] : []),
     entry("zap", "Deploy", "deploy", "writes only what differs"),
     entry("flame", "Deploy (Full)", "deployFull", "writes everything"),
     entry("tools", "Build", "build", "what Deploy would build first"),

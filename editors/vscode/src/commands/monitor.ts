@@ -13,7 +13,7 @@ export async function startMonitor(desk: Desk, given: DeployArguments): Promise<
   const args = { ...root(desk), ...given };
   const started = await desk.server.run<MonitorStarted>(Command.monitorStart, args);
   if (started.error) desk.jobs.showFailure(started.text);
-  if (started.monitor) desk.monitors.show(started.monitor.port);
+  if (started.monitor) desk.terminals.show(started.monitor.port);
 }
 
 /** The server shows a crash by itself; a copy of its backtrace goes to the clipboard. */

@@ -4,18 +4,19 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import type { Told } from "../jobs/jobs.ts";
+import { RESTART } from "../jobs/jobs.ts";
 import type { DeployArguments } from "../protocol.ts";
+import { Command } from "../protocol.ts";
 import { NoServer } from "../server/connection.ts";
-import { Node } from "../tree/nodes.ts";
 import { boardInformation, eraseFlash } from "./board.ts";
 import { cancel } from "./cancel.ts";
-import { choosePort, chooseTarget, pickPort, selectTarget } from "./choose.ts";
+import { choosePort, chooseTarget, pickPort, select } from "./choose.ts";
 import { printDebugInformation } from "./debugInformation.ts";
 import { trySimulatedBoard } from "./demo.ts";
 import { deployHistory } from "./history.ts";
 import { deployToBoards } from "./several.ts";
 import { showMenu } from "./menu.ts";
-import { startMonitor } from "./monitor.ts";
+import { showCrash, startMonitor } from "./monitor.ts";
 import { showPlan } from "./plan.ts";
 
 type Handler = (given?: DeployArguments) => unknown;
@@ -34,10 +35,12 @@ export function registerCommands(desk: Desk): vscode.Disposable {
     showPlan: (given) => showPlan(desk, only(given)),
     cancelDeploy: () => cancel(desk),
     monitor: (given) => startMonitor(desk, only(given)),
+    showCrash: (given) => showCrash(desk, only(given)),
     deployToBoards: () => deployToBoards(desk),
     selectTarget: (given) => {
       const { target, root } = only(given);
-      return target === undefined ? chooseTarget(desk) : selectTarget(desk, target, { root });
+      if (target === undefined) return chooseTarget(desk);
+      return select(desk, Command.selectTarget, { root, target });
     },
     selectPort: (given) => choosePort(desk, only(given).port),
     boardInformation: (given) => boardInformation(desk, only(given)),
@@ -62,8 +65,9 @@ export function registerCommands(desk: Desk): vscode.Disposable {
 
 /** Arguments that a key binding, another extension or the tree gave; other menus give other things. */
 function only(given: unknown): DeployArguments {
-  if (given instanceof Node) return given.argument;
-  return given !== null && typeof given === "object" && !(given instanceof vscode.Uri) ? given : {};
+  if (given === null || typeof given !== "object" || given instanceof vscode.Uri) return {};
+  // An entry of the tree.
+  return "argument" in given ? (given.argument as DeployArguments) : given;
 }
 
 /** Without a server a command says so, and what can be done. */
@@ -74,17 +78,16 @@ async function guarded(desk: Desk, handler: Handler, given?: DeployArguments): P
     const why = error instanceof Error ? error.message : String(error);
     const { health } = desk.model.facts;
     desk.log.error(why);
-    if (!(error instanceof NoServer))
-      desk.jobs.showFailure({ sentence: `fbuild: ${why}`, buttons: [] });
-    else desk.jobs.showFailure(gone(health.kind === "stopped" ? health.why : why));
+    const other = { sentence: `fbuild: ${why}`, buttons: [] };
+    const lost = gone(health.kind === "stopped" ? health.why : why);
+    desk.jobs.showFailure(error instanceof NoServer ? lost : other);
     return undefined;
   }
 }
 
 /** That there is no server, and what can be done. */
 export function gone(why: string): Told {
-  const restart = { title: "Restart Server", command: "fbuild.restartServer", arguments: [] };
-  return { sentence: `fbuild: ${why}`, buttons: [restart, OPEN_SETTINGS] };
+  return { sentence: `fbuild: ${why}`, buttons: [RESTART, OPEN_SETTINGS] };
 }
 
 const OPEN_SETTINGS = {

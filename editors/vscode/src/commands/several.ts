@@ -20,16 +20,12 @@ export async function deployToBoards(desk: Desk): Promise<Outcome[] | undefined>
   const isQuiet = chosen.length > 1;
   const deploy = (port: string) => desk.jobs.deploy("deploy", { port }, { isQuiet });
   const outcomes = await Promise.all(chosen.map(({ value }) => deploy(value)));
-  if (isQuiet)
-    tell(
-      chosen.map(({ label }) => label),
-      outcomes,
-    );
+  if (isQuiet) tell(chosen, outcomes);
   return outcomes;
 }
 
-function tell(names: string[], outcomes: Outcome[]): void {
-  const lines = outcomes.map(({ text }, i) => `${names[i] ?? ""}: ${text.short}`);
+function tell(boards: say.Choice[], outcomes: Outcome[]): void {
+  const lines = outcomes.map(({ text }, i) => `${boards[i]?.label ?? ""}: ${text.short}`);
   const isGood = ({ error, outcome }: Outcome) => !error && outcome !== "cancelled";
   const done = outcomes.filter(isGood).length;
   const said = `Deployed to ${done} of ${outcomes.length} boards. ${lines.join("; ")}`;

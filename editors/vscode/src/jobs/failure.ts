@@ -12,14 +12,8 @@ import type { Told } from "./jobs.ts";
 
 const SHOW_LOG: Button = { title: "Show Log", command: "fbuild.showLog", arguments: [] };
 
-/** What is called otherwise here. */
-const OWN: Partial<Record<string, string>> = { "fbuild.manageTrust": "workbench.trust.manage" };
-
-export async function showFailure(desk: Desk, { sentence, buttons }: Told): Promise<void> {
-  const offered = [...buttons, SHOW_LOG];
-  const clicked = await say.failure(sentence, ...offered.map(({ title }) => title));
-  const button = offered.find(({ title }) => title === clicked);
-  if (button) await press(desk, button);
+export function showFailure(desk: Desk, { sentence, buttons }: Told): Promise<void> {
+  return offer(desk, say.failure, sentence, [...buttons, SHOW_LOG]);
 }
 
 /** Says what a deploy of another session left behind, once, before anything is done in this one. */
@@ -30,12 +24,19 @@ export function tellUnfinished(desk: Desk): { dispose(): void } {
     const { unfinished } = next(facts);
     if (isOver || !unfinished) return;
     isOver = true;
-    const { sentence, buttons } = unfinished;
-    void say.warning(sentence, ...buttons.map(({ title }) => title)).then((clicked) => {
-      const button = buttons.find(({ title }) => title === clicked);
-      return button && press(desk, button);
-    });
+    void offer(desk, say.warning, unfinished.sentence, unfinished.buttons);
   });
+}
+
+async function offer(
+  desk: Desk,
+  tell: typeof say.failure,
+  sentence: string,
+  buttons: Button[],
+): Promise<void> {
+  const clicked = await tell(sentence, ...buttons.map(({ title }) => title));
+  const button = buttons.find(({ title }) => title === clicked);
+  if (button) await press(desk, button);
 }
 
 async function press(desk: Desk, { command, arguments: given, choose }: Button): Promise<void> {
@@ -43,7 +44,8 @@ async function press(desk: Desk, { command, arguments: given, choose }: Button):
   const port = choose === "port" ? await choosePortAgain(desk) : "";
   if (port === undefined) return;
   const argument = { ...(given[0] as DeployArguments), ...(port && { port }) };
-  if (command in shown) await shown[command]?.(desk, argument);
+  const own = shown[command];
+  if (own !== undefined) await vscode.commands.executeCommand(own, argument);
   else if (command.startsWith("fbuild.server.")) await desk.server.run(command, argument);
-  else await vscode.commands.executeCommand(OWN[command] ?? command, ...given);
+  else await vscode.commands.executeCommand(command, ...given);
 }

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 
 import type { WorkKind } from "../api.ts";
 import type { Model } from "../model.ts";
-import type { Built, Button, DeployArguments, Outcome, Text } from "../protocol.ts";
+import type { Button, DeployArguments, Ended, Outcome, Text } from "../protocol.ts";
 import { Command } from "../protocol.ts";
 import type { Server } from "../server/connection.ts";
 import * as say from "../say.ts";
@@ -92,11 +92,11 @@ export class Jobs {
   }
 
   /** Builds what a deploy would take. No port is needed. */
-  async build(given: DeployArguments): Promise<Built> {
+  async build(given: DeployArguments): Promise<Ended> {
     await save();
     const root = project(this.parts.model.facts);
     const args = { ...(root !== undefined && { root }), ...given };
-    const built = await this.shown<Built>("Build", Command.build, args);
+    const built = await this.shown<Ended>("Build", Command.build, args);
     if (built.error) this.showFailure(built.text);
     else say.done(built.text.short);
     return built;
@@ -138,23 +138,18 @@ function unanswered(
   error: unknown,
   health: Health,
 ): Outcome {
-  let message = error instanceof Error ? error.message : String(error);
-  let code = "refused";
-  let state = "";
-  let button: Button = { title: "Retry", command: Command[kind], arguments: [given] };
-  if (error instanceof NoServer && error.wasAsked) {
-    code = "server-stopped";
-    if (kind === "deploy") state = " The next deploy repairs what it left behind.";
-  } else if (error instanceof NoServer) {
-    code = "no-server";
-    if (health.kind === "stopped") message = health.why;
-    button = { title: "Restart Server", command: "fbuild.restartServer", arguments: [] };
-  }
-  const said = `${kind} failed: ${message}`;
-  const sentence = `${TITLES[kind]} failed: ${message}.${state}`;
+  const why = error instanceof Error ? error.message : String(error);
+  const isGone = error instanceof NoServer;
+  const wasAsked = isGone && error.wasAsked;
+  const code = wasAsked ? "server-stopped" : isGone ? "no-server" : "refused";
+  const message = code === "no-server" && health.kind === "stopped" ? health.why : why;
+  const isLeft = wasAsked && kind === "deploy";
+  const boardState = isLeft ? "The next deploy repairs what it left behind." : null;
+  const sentence = [`${TITLES[kind]} failed: ${message}.`, boardState].filter(Boolean).join(" ");
+  const retry = { title: "Retry", command: Command[kind], arguments: [given] };
   return {
     outcome: "failed",
-    message: said,
+    message: `${kind} failed: ${message}`,
     target: given.target ?? "",
     port: given.port ?? "",
     chip: null,
@@ -163,14 +158,21 @@ function unanswered(
     regions: [],
     plan: null,
     warnings: [],
-    error: { code, message, boardState: state.trim() || null, remedy: null, isInput: false },
+    error: { code, message, boardState, remedy: null, isInput: false },
     text: {
       short: code.replaceAll("-", " "),
       sentence,
       detail: markdown(sentence),
       lines: [sentence],
       level: "error",
-      buttons: [button],
+      buttons: [code === "no-server" ? RESTART : retry],
     },
   };
 }
+
+/** What can be done without a server. */
+export const RESTART: Button = {
+  title: "Restart Server",
+  command: "fbuild.restartServer",
+  arguments: [],
+};

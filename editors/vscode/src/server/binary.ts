@@ -68,28 +68,18 @@ export async function find(places: Places): Promise<Found> {
 async function version(file: string): Promise<{ version: string } | { problem: string }> {
   return new Promise((resolve) => {
     execFile(file, ["--version"], { timeout: PATIENCE_MS, windowsHide: true }, (error, stdout) => {
-      const said = /^fbuild-lsp (\d\S*)/.exec(stdout);
-      if (said?.[1]) {
-        resolve({ version: said[1] });
-      } else if (error) {
-        resolve({ problem: problem(error) });
-      } else {
-        resolve({ problem: "it does not answer --version as fbuild-lsp does" });
-      }
+      const said = /^fbuild-lsp (\d\S*)/.exec(stdout)?.[1];
+      if (said) resolve({ version: said });
+      else if (error) resolve({ problem: problem(error) });
+      else resolve({ problem: "it does not answer --version as fbuild-lsp does" });
     });
   });
 }
 
 function problem(error: Error & { code?: unknown; killed?: boolean }): string {
   if (error.killed) return `it did not answer --version in ${PATIENCE_MS / 1000} s`;
-  switch (error.code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-      return "it is not a program, or may not be run";
-    default:
-      return typeof error.code === "number"
-        ? `--version ended with exit code ${error.code}`
-        : error.message;
-  }
+  if (typeof error.code === "number") return `--version ended with exit code ${error.code}`;
+  if (error.code === "ENOENT") return "there is no such file";
+  if (error.code === "EACCES") return "it is not a program, or may not be run";
+  return error.message;
 }

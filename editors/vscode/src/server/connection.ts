@@ -5,8 +5,9 @@ import * as vscode from "vscode";
 import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
 import { CloseAction, ErrorAction, ExecuteCommandRequest, State } from "vscode-languageclient/node";
 
+import { shown } from "../commands/shown.ts";
 import type { Model } from "../model.ts";
-import type { MonitorNews } from "../protocol.ts";
+import type { BuildNews, MonitorNews } from "../protocol.ts";
 import type { Health } from "../view/facts.ts";
 import { withHealth, withPorts, withStatus, withTargets } from "../view/facts.ts";
 import { find } from "./binary.ts";
@@ -20,10 +21,8 @@ interface Parts {
   log: vscode.LogOutputChannel;
   /** Learns what the server says by itself, and how it is. */
   model: Model;
-  /** Somebody ran a server's command by its name, as a code lens does. */
-  command: (command: string, argument: unknown, next: () => unknown) => unknown;
-  /** A board printed something. */
-  printed: (news: MonitorNews) => void;
+  /** Where what boards and builds print is shown. */
+  terminals: () => { hear: (news: MonitorNews) => void; hearBuild: (news: BuildNews) => void };
 }
 
 /** The server is not there, or went away before it answered. */
@@ -51,7 +50,7 @@ export class Server {
   private dead: LanguageClient | undefined;
   /** Starts and restarts happen one after another. */
   private queue: Promise<void> = Promise.resolve();
-  private isRestartQueued = false;
+  private queuedRestart: Promise<void> | undefined;
   /** Told once, when the server that was asked is gone. */
   private waiting = new Set<(reason: NoServer) => void>();
   /** Where a server was looked for the last time, for whoever asks what is the matter. */
@@ -66,16 +65,13 @@ export class Server {
   /** Stops the server, if there is one, and starts it anew. The only way to start it. */
   restart(): Promise<void> {
     // Who asks while one is waiting for its turn gets what that one will bring.
-    if (!this.isRestartQueued) {
-      this.isRestartQueued = true;
-      return this.enqueue(async () => {
-        this.isRestartQueued = false;
-        this.crashes.forget();
-        await this.stopNow();
-        await this.startNow("starting");
-      });
-    }
-    return this.queue;
+    this.queuedRestart ??= this.enqueue(async () => {
+      this.queuedRestart = undefined;
+      this.crashes.forget();
+      await this.stopNow();
+      await this.startNow("starting");
+    });
+    return this.queuedRestart;
   }
 
   stop(): Promise<void> {
@@ -150,7 +146,8 @@ export class Server {
     client.onNotification("fbuild/status", model.taking(withStatus));
     client.onNotification("fbuild/targets", model.taking(withTargets));
     client.onNotification("fbuild/ports", model.taking(withPorts));
-    client.onNotification("fbuild/monitor", this.parts.printed);
+    client.onNotification("fbuild/monitor", this.parts.terminals().hear);
+    client.onNotification("fbuild/build", this.parts.terminals().hearBuild);
     try {
       await client.start();
       // It may be gone again.
@@ -204,13 +201,16 @@ export class Server {
       outputChannel: this.parts.log,
       traceOutputChannel: this.parts.log,
       initializationOptions: () => ({
-        notifications: ["status", "targets", "ports", "monitor"],
+        notifications: ["status", "targets", "ports", "monitor", "build"],
         clipboard: true,
         workspaceTrusted: vscode.workspace.isTrusted,
       }),
       middleware: {
-        executeCommand: (command, args: unknown[], next) =>
-          this.parts.command(command, args[0], () => next(command, args)),
+        // A click on a code lens is shown like a command from the palette.
+        executeCommand: (command, args: unknown[], next): unknown => {
+          const own = shown[command];
+          return own ? vscode.commands.executeCommand(own, args[0]) : next(command, args);
+        },
       },
       // Not once more, and without a message of its own.
       initializationFailedHandler: () => false,

@@ -4,17 +4,17 @@ import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
 import { withProject } from "../view/folder.ts";
+import { openFolders } from "../workspace.ts";
 import type { Definition } from "./lines.ts";
-import { DeployTerminal } from "./terminal.ts";
+import { deployTerminal } from "./terminal.ts";
 
 export function taskProvider(desk: Desk): vscode.Disposable {
   return vscode.tasks.registerTaskProvider("fbuild", {
     provideTasks: () => {
-      const folders = vscode.workspace.workspaceFolders ?? [];
-      const known = folders.map(({ name, uri }) => ({ name, path: uri.fsPath }));
-      const projects = withProject(known, desk.model.facts.targets);
-      return folders
-        .filter(({ uri }) => projects.some(({ path }) => path === uri.fsPath))
+      const projects = withProject(openFolders(), desk.model.facts.targets);
+      const paths = new Set(projects.map(({ path }) => path));
+      return (vscode.workspace.workspaceFolders ?? [])
+        .filter(({ uri }) => paths.has(uri.fsPath))
         .map((folder) => task(desk, { type: "fbuild", command: "deploy" }, folder));
     },
     // VS Code wants the very definition back that it asks about.
@@ -32,7 +32,7 @@ function task(
 ): vscode.Task {
   const execution = new vscode.CustomExecution((resolved) =>
     // Variables such as ${input:port} are only known now.
-    Promise.resolve(new DeployTerminal(desk, resolved as Definition, folder?.uri.fsPath)),
+    Promise.resolve(deployTerminal(desk, resolved as Definition, folder?.uri.fsPath)),
   );
   const scope = folder ?? vscode.TaskScope.Workspace;
   const name = [definition.command ?? "deploy", definition.target].filter(Boolean).join(" ");

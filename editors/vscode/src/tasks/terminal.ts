@@ -4,71 +4,52 @@ import * as path from "node:path";
 import * as vscode from "vscode";
 
 import type { Desk } from "../desk.ts";
+import { Screen } from "../terminals/screen.ts";
+import { CTRL_C } from "../terminals/terminals.ts";
 import { line as plain } from "../view/plain.ts";
 import type { Definition } from "./lines.ts";
 import { argumentsOf, describedBy, ending } from "./lines.ts";
 
-const CTRL_C = "\u0003";
+export function deployTerminal(
+  desk: Desk,
+  definition: Definition,
+  folder: string | undefined,
+): vscode.Pseudoterminal {
+  const source = new vscode.CancellationTokenSource();
+  const stop = () => {
+    source.cancel();
+  };
+  const typed = (keys: string) => {
+    if (keys === CTRL_C) stop();
+  };
+  const screen = new Screen(typed, stop, () => void run());
+  return screen;
 
-export class DeployTerminal implements vscode.Pseudoterminal {
-  private readonly desk: Desk;
-  private readonly definition: Definition;
-  private readonly folder: string | undefined;
-  private readonly text = new vscode.EventEmitter<string>();
-  private readonly end = new vscode.EventEmitter<number>();
-  private readonly source = new vscode.CancellationTokenSource();
-  readonly onDidWrite = this.text.event;
-  readonly onDidClose = this.end.event;
-
-  constructor(desk: Desk, definition: Definition, folder: string | undefined) {
-    this.desk = desk;
-    this.definition = definition;
-    this.folder = folder;
-  }
-
-  open(): void {
-    void this.run();
-  }
-
-  close(): void {
-    this.source.cancel();
-  }
-
-  handleInput(data: string): void {
-    if (data === CTRL_C) this.source.cancel();
-  }
-
-  private async run(): Promise<void> {
-    const { command = "deploy" } = this.definition;
-    const root = this.folder === undefined ? {} : { root: this.folder };
+  async function run(): Promise<void> {
+    const { command = "deploy" } = definition;
+    const root = folder === undefined ? {} : { root: folder };
     let last = "";
+    const step = (line: string) => {
+      if (line !== last) print(line);
+      last = line;
+    };
     try {
-      const outcome = await this.desk.jobs.deploy(
-        command,
-        { ...root, ...argumentsOf(this.definition) },
-        {
-          isQuiet: true,
-          cancel: this.source.token,
-          step: (line) => {
-            if (line !== last) this.print(line);
-            last = line;
-          },
-        },
-      );
-      const { targets } = this.desk.model.facts;
-      const file = describedBy(outcome, targets?.targets ?? []);
-      const relative = file && this.folder ? path.relative(this.folder, file) : file;
-      for (const line of ending(outcome, relative)) this.print(line);
-      this.end.fire(outcome.error || outcome.outcome === "cancelled" ? 1 : 0);
+      const args = { ...root, ...argumentsOf(definition) };
+      const watch = { isQuiet: true, cancel: source.token, step };
+      const outcome = await desk.jobs.deploy(command, args, watch);
+      const file = describedBy(outcome, desk.model.facts.targets?.targets ?? []);
+      const relative = file && folder ? path.relative(folder, file) : file;
+      for (const line of ending(outcome, relative)) print(line);
+      screen.end(outcome.error || outcome.outcome === "cancelled" ? 1 : 0);
     } catch (error) {
-      this.print(String(error));
-      this.end.fire(1);
+      print(String(error));
+      screen.end(1);
     } finally {
-      this.source.dispose();
+      source.dispose();
     }
   }
 
-  private print(line: string): void {
-    for (const part of line.split("\n")) this.text.fire(`${plain(part)}\r\n`);
+  function print(line: string): void {
+    for (const part of line.split("\n")) screen.write(`${plain(part)}\n`);
   }
 }

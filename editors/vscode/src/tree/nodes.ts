@@ -9,36 +9,31 @@ import { next, project } from "../view/facts.ts";
 import { label } from "../view/plain.ts";
 
 /** An entry. */
-export class Node {
-  readonly label: string;
-  readonly icon: string;
-  readonly description: string;
+export interface Node {
+  label: string;
+  icon: string;
+  description: string;
   /** What the menus go by. */
-  readonly kind: "group" | "board" | "target" | "unbuilt" | "past";
+  kind: "group" | "board" | "target" | "unbuilt" | "past";
   /** What its buttons give to their commands. */
-  readonly argument: DeployArguments;
-  readonly children: readonly Node[];
+  argument: DeployArguments;
+  children: readonly Node[];
+}
 
-  constructor(
-    kind: Node["kind"],
-    icon: string,
-    name: string,
-    description = "",
-    argument: DeployArguments = {},
-    children: readonly Node[] = [],
-  ) {
-    this.kind = kind;
-    this.icon = icon;
-    this.label = label(name);
-    this.description = label(description);
-    this.argument = argument;
-    this.children = children;
-  }
+function node(
+  kind: Node["kind"],
+  icon: string,
+  name: string,
+  description = "",
+  argument: DeployArguments = {},
+  children: readonly Node[] = [],
+): Node {
+  return { kind, icon, label: label(name), description: label(description), argument, children };
 }
 
 export function nodes(facts: Facts, { boards }: History, nowMs: number): Node[] {
   const group = (name: string, children: Node[]) =>
-    new Node("group", "", name, children.length === 0 ? "none" : "", {}, children);
+    node("group", "", name, children.length === 0 ? "none" : "", {}, children);
   return [
     group("Boards", boardNodes(facts, boards, nowMs)),
     group("Targets", targetNodes(facts, nowMs)),
@@ -61,7 +56,7 @@ function boardNodes(facts: Facts, known: History["boards"], nowMs: number): Node
     const plugged = ports.find(({ name }) => name === port)?.description ?? "";
     const last = board?.deploys[0];
     const isSimulated = port.startsWith("sim:");
-    return new Node(
+    return node(
       "board",
       iconOf(port, job),
       board?.name ?? (isSimulated ? "Simulated board" : port),
@@ -90,18 +85,20 @@ function targetNodes(facts: Facts, nowMs: number): Node[] {
     const place = path.relative(facts.folder?.path ?? root, root).replaceAll("\\", "/");
     const target = name.replace(`:${place}/`, ":");
     const description = about.filter(Boolean).join(" · ");
-    return new Node("target", isMeant ? "target" : "package", name, description, { target, root });
+    return node("target", isMeant ? "target" : "package", name, description, { target, root });
   });
-  const unbuilt = (facts.targets?.unbuilt ?? []).map(
-    ({ name, buildHint }) => new Node("unbuilt", "circle-outline", name, buildHint),
+  const unbuilt = (facts.targets?.unbuilt ?? []).map(({ name, buildHint }) =>
+    node("unbuilt", "circle-outline", name, buildHint),
   );
   return [...built, ...unbuilt];
 }
 
-const PAST: Partial<Record<PastDeploy["outcome"], string>> = {
-  failed: "error",
-  cancelled: "circle-slash",
-};
+/** The icon of a deploy that is over. */
+export function pastIcon(outcome: PastDeploy["outcome"]): string {
+  if (outcome === "failed") return "error";
+  return outcome === "cancelled" ? "circle-slash" : "check";
+}
+
 const MOST = 30;
 
 function pastNodes(boards: History["boards"], nowMs: number): Node[] {
@@ -112,6 +109,6 @@ function pastNodes(boards: History["boards"], nowMs: number): Node[] {
     .map(({ outcome, short, target, root, name, port, whenMs }) => {
       const description = `${target} · ${name} · ${ago(whenMs, nowMs)}`;
       const again = { target, root, port };
-      return new Node("past", PAST[outcome] ?? "check", short, description, again);
+      return node("past", pastIcon(outcome), short, description, again);
     });
 }

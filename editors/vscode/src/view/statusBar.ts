@@ -20,7 +20,7 @@ export function statusBar(model: Model): vscode.Disposable {
   item.name = "fbuild";
   const button = vscode.window.createStatusBarItem("deploy", Left, 9);
   button.name = "fbuild: Deploy button";
-  const keys = new ContextKeys();
+  const known = new Map<string, boolean>();
   const following = model.follow((facts) => {
     const { text, spoken, colour } = statusText(facts);
     item.text = text;
@@ -35,9 +35,8 @@ export function statusBar(model: Model): vscode.Disposable {
     button.command = isBusy ? "fbuild.cancelDeploy" : "fbuild.deploy";
     button.tooltip = isBusy ? "Cancel the deploy" : "Put the firmware onto the board";
     show(button, facts.showsButton && hasProject(facts));
-    keys.set("fbuild.isBusy", isBusy);
-    keys.set("fbuild.isAsking", isAsking(facts));
-    keys.set("fbuild.hasProject", hasProject(facts));
+    setKey(known, "fbuild.isBusy", isBusy);
+    setKey(known, "fbuild.hasProject", hasProject(facts));
   });
   return vscode.Disposable.from(item, button, following);
 }
@@ -53,13 +52,9 @@ function show(item: vscode.StatusBarItem, isShown: boolean): void {
   else item.hide();
 }
 
-/** Sets a key only when it changes: each is a message to another process. */
-class ContextKeys {
-  private readonly known = new Map<string, boolean>();
-
-  set(key: string, value: boolean): void {
-    if (this.known.get(key) === value) return;
-    this.known.set(key, value);
-    void vscode.commands.executeCommand("setContext", key, value);
-  }
+/** Sets a context key only when it changes: each is a message to another process. */
+function setKey(known: Map<string, boolean>, key: string, value: boolean): void {
+  if (known.get(key) === value) return;
+  known.set(key, value);
+  void vscode.commands.executeCommand("setContext", key, value);
 }

@@ -195,6 +195,20 @@ export class Window {
     await this.page.mouse.click(at.x, at.y);
   }
 
+  /** Clicks on a link of the terminal in front, until the status bar says where it has led. */
+  async followLink(words: string, there: string): Promise<void> {
+    const rows = this.page.locator(".terminal-wrapper.active .xterm-rows", { hasText: words });
+    const at = this.page.locator(".statusbar-item", { hasText: there });
+    // A link is there once the mouse has been.
+    for (const end = Date.now() + PATIENCE_MS; (await at.count()) === 0;) {
+      if (Date.now() > end) throw new Error(`${words} leads nowhere`);
+      await this.page.keyboard.down("Control");
+      await this.clickWords(rows, words).catch(() => undefined);
+      await this.page.keyboard.up("Control");
+      await at.waitFor({ timeout: 1500 }).catch(() => undefined);
+    }
+  }
+
   /**
    * Rests the mouse on something until a window with these words opens; all of its words. It closes
    * by itself where what is below is drawn anew: then it is tried again.

@@ -15,7 +15,7 @@ import type { Window } from "../rig/window.ts";
 const make = path.resolve(import.meta.dirname, "../../../../tests/example/make.py");
 const tool = [
   `greeting=$(sed -n 's/.*"\\(.*\\)".*/\\1/p' main/main.c)`,
-  `{ [ -n "$greeting" ] || { echo 'main/main.c:1:5: error: expected a greeting'; exit 1; }; }`,
+  `{ [ -n "$greeting" ] || { printf 'main/main.c:1:5: \\033[31merror:\\033[0m expected a greeting\\n'; exit 1; }; }`,
   `python3 ${make} --greeting "$greeting" --out build`,
 ].join(" && ");
 
@@ -23,8 +23,13 @@ describe("an edit", () => {
   let blink: Project;
   let window: Window;
   before(async () => {
-    const port = { "fbuild.port": "sim:board.bin" };
-    blink = project("blink", { ...port, "fbuild.buildBeforeDeploy": tool });
+    blink = project("blink", {
+      "fbuild.port": "sim:board.bin",
+      "fbuild.buildBeforeDeploy": tool,
+      // Drawn as text, which can be read, in the very colours.
+      "terminal.integrated.gpuAcceleration": "off",
+      "terminal.integrated.minimumContrastRatio": 1,
+    });
     window = await openSource(blink);
     await window.command(DEPLOY);
     await window.says("full flash");
@@ -54,6 +59,25 @@ describe("an edit", () => {
     await window.says(/firmware · \d+ sectors?/);
     const flash = fs.readFileSync(path.join(blink.path, "board.bin"));
     assert.ok(flash.includes("By one command"));
+  });
+
+  test("has its output in a terminal, with colours and links, which takes no focus", async () => {
+    const { page } = window;
+    await write("int main(void) { return 0; }");
+    await window.command(DEPLOY);
+    await window.says("build failed");
+    await window.command("Notifications: Clear All Notifications");
+    const rows = page.locator(".terminal-wrapper.active .xterm-rows");
+    await rows.filter({ hasText: "--- the build failed" }).waitFor();
+    assert.equal(await page.locator(".monaco-editor.focused").count(), 1);
+    await rows.locator(".xterm-fg-1", { hasText: "error:" }).waitFor();
+    await window.followLink("main/main.c:1:5", "Ln 1, Col 5");
+    await write('char *greeting = "By one command";');
+    await window.command(DEPLOY);
+    await window.says("up to date");
+    await rows.filter({ hasText: /--- built in/ }).waitFor();
+    // Only of this build.
+    assert.equal(await rows.filter({ hasText: "the build failed" }).count(), 0);
   });
 
   test("is built without a board, too", async () => {

@@ -1,15 +1,6 @@
 /** Values as the server sends them, for tests to vary. */
 
-import type {
-  Failure,
-  Next,
-  Outcome,
-  Region,
-  Status,
-  Target,
-  Targets,
-  Text,
-} from "../../src/protocol.ts";
+import type { Failure, Next, Outcome, Status, Target, Targets, Text } from "../../src/protocol.ts";
 import type { Facts } from "../../src/view/facts.ts";
 import { nothing } from "../../src/view/facts.ts";
 
@@ -22,7 +13,7 @@ export const words: Text = {
   buttons: [],
 };
 
-export const kept: Region = {
+export const kept = {
   name: "bootloader",
   offset: 0x1000,
   size: 26736,
@@ -35,7 +26,7 @@ export const kept: Region = {
   sectorsWritten: 0,
 };
 
-export const firmware: Region = {
+export const firmware = {
   name: "firmware",
   offset: 0x10000,
   size: 1495296,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { release } from "../../src/monitor/others.ts";
+import { release } from "../../src/jobs/others.ts";
 
 /** An extension of this name, which notes what it is asked for. */
 function installed(isActive: boolean, hasApi = true) {

@@ -179,6 +179,11 @@ impl Editor {
         self.log_as(MessageType::LOG, lines).await;
     }
 
+    /// What a build prints, for clients that asked for it.
+    pub(crate) async fn build(&self, news: Value) {
+        self.notify::<custom::Build>(news).await;
+    }
+
     /// The state of a job, for clients that asked for it.
     pub(crate) async fn status(&self, status: Value) {
         self.notify::<custom::Status>(status).await;

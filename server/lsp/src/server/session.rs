@@ -43,6 +43,8 @@ pub(crate) struct Wants {
     pub(crate) ports: bool,
     pub(crate) targets: bool,
     pub(crate) monitor: bool,
+    /// What builds print, instead of having it in the log.
+    pub(crate) build: bool,
     /// To put what is to be copied onto the clipboard.
     pub(crate) copies: bool,
 }
@@ -77,6 +79,7 @@ impl Capabilities {
                 ports: asked("ports"),
                 targets: asked("targets"),
                 monitor: asked("monitor"),
+                build: asked("build"),
                 copies: options["clipboard"] == true,
             },
             refreshes: Refreshes {
@@ -193,6 +196,7 @@ mod tests {
             ports: false,
             targets: true,
             monitor: false,
+            build: false,
             copies: true,
         };
         assert_eq!(said.wants, wants);

@@ -71,7 +71,7 @@ pub struct Progress {
 /// What a line was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Heard {
-    /// What a person is to see of it; `None`: nothing.
+    /// What a person is to see of it, with its escape sequences; `None`: nothing.
     pub shown: Option<String>,
     /// How far the build is.
     pub progress: Option<Progress>,
@@ -107,8 +107,8 @@ pub struct Output {
 
 impl Output {
     /// Takes the next line.
-    pub fn hear(&mut self, line: &str) -> Heard {
-        let line = without_escapes(line);
+    pub fn hear(&mut self, printed: &str) -> Heard {
+        let line = without_escapes(printed);
         if line.starts_with('{')
             && let Some(message) = rustc::message(&line)
         {
@@ -127,7 +127,7 @@ impl Output {
             self.read(&line);
         }
         Heard {
-            shown: (!is_bar).then_some(line),
+            shown: (!is_bar).then(|| printed.trim_end().to_owned()),
             progress,
         }
     }

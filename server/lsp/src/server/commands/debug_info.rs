@@ -63,6 +63,7 @@ fn gather(desk: &Desk) -> DebugInfo {
                 "ports": capabilities.wants.ports,
                 "targets": capabilities.wants.targets,
                 "monitor": capabilities.wants.monitor,
+                "build": capabilities.wants.build,
             },
         }),
         folders: folders.collect(),

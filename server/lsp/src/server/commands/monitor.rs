@@ -144,8 +144,14 @@ pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     let addresses: Vec<String> = call.get("addresses")?.unwrap_or_default();
     let mut sought = named::named(&line.unwrap_or_else(|| addresses.join(" ")));
     sought.truncate(PLACES_MAX);
+    let directory: Option<PathBuf> = call.get("directory")?;
     let mut port = call.port().await?;
-    let places = match meant(monitors, &mut port) {
+    let meant = match &directory {
+        // Of a build's output.
+        Some(_) => Err(no_monitor("a build is no monitor".to_owned())),
+        None => meant(monitors, &mut port),
+    };
+    let places = match meant {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
             monitor.order(Order::Places(sought, sender));
@@ -154,7 +160,10 @@ pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
         // To find a line of a source takes no monitor, and its terminal may still be open.
         Err(_) if sought.iter().any(|it| matches!(it.what, What::Place(_))) => {
             let scene = Scene {
-                folders: call.session.folders(),
+                folders: directory
+                    .into_iter()
+                    .chain(call.session.folders())
+                    .collect(),
                 encoding: Encoding::default(),
             };
             Ok(blocking(move || named::places(&scene, &sought, |_| Vec::new())).await?)

@@ -18,4 +18,5 @@ macro_rules! notification {
 notification!(Status = "fbuild/status", "The state of a job.");
 notification!(Ports = "fbuild/ports", "The ports of this machine.");
 notification!(Monitor = "fbuild/monitor", "What a board prints.");
+notification!(Build = "fbuild/build", "What a build prints.");
 notification!(Targets = "fbuild/targets", "What can be deployed.");

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
+use fbuild_monitor::text::without_colours;
 use fbuild_project::build::output::{Finding, Output, Progress, Severity};
 use fbuild_project::discover::Environment;
+use fbuild_project::plain;
+use serde_json::json;
 
 use super::Work;
 use super::stand::{self, Stand, Stop};
 use crate::build::{Build, Built, NotBuilt, Subject};
 use crate::explain::{self, Asked, Text};
 use crate::order;
+use crate::plain::Line;
 use crate::progress::{BUILD_PERCENT, Step};
 use crate::server::builds::Running;
 use crate::server::desk::Desk;
@@ -211,6 +215,8 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         "building",
         format!("building {}: {}", build.name, build.line),
     );
+    let printed = Printed { stand, build };
+    printed.tell("begun", &format!("--- {}\n", plain::line(&build.line)));
     let mut problems = Found::nothing(stand, build);
     let mut output = Output::default();
     let mut hear = |lines: &[String]| {
@@ -218,7 +224,8 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         for line in lines {
             let heard = output.hear(line);
             let step = heard.progress.as_ref().map(counted);
-            let said = heard.shown.as_deref().unwrap_or_default().trim();
+            let said = without_colours(heard.shown.as_deref().unwrap_or_default());
+            let said = said.trim();
             let step = step.or_else(|| (!said.is_empty()).then(|| stand.keeps_percent(said)));
             if let Some(mut step) = step {
                 stand.view(|view| {
@@ -229,13 +236,12 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
             }
             shown.extend(heard.shown);
         }
-        if !shown.is_empty() {
-            stand.send(stand.desk.editor.log_build(&shown.join("\n")));
-        }
+        printed.show(&shown.join("\n"));
         problems.publish(output.findings(false));
     };
     let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
+    printed.tell("ended", &ending(&result));
     // A client that lists what was found does so once it has the outcome.
     stand.send(async {
         let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
@@ -244,6 +250,50 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         NotBuilt::Cancelled => Stop::Cancelled,
         NotBuilt::Failed(failure) => Build::explained(failure, problems.first_error()).into(),
     })
+}
+
+/// What it prints, for the client: as news of a build if it asked for those, else in its log.
+struct Printed<'s> {
+    stand: &'s Stand<'s>,
+    build: &'s Build,
+}
+
+impl Printed<'_> {
+    fn show(&self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.wants_news() {
+            let editor = &self.stand.desk.editor;
+            return self.stand.send(editor.log_build(&without_colours(text)));
+        }
+        let lines = text
+            .lines()
+            .map(|line| format!("{}\n", Line::of_log(line, true)));
+        self.tell("running", &lines.collect::<String>());
+    }
+
+    fn tell(&self, state: &str, text: &str) {
+        if self.wants_news() {
+            let directory = &self.build.directory;
+            let job = self.stand.job();
+            let news = json!({"job": job, "directory": directory, "state": state, "text": text});
+            self.stand.send(self.stand.desk.editor.build(news));
+        }
+    }
+
+    fn wants_news(&self) -> bool {
+        self.stand.desk.session.capabilities().wants.build
+    }
+}
+
+/// The last line in a terminal.
+fn ending(result: &Result<Built, NotBuilt>) -> String {
+    match result {
+        Ok(built) => format!("--- built in {:.1} s\n", built.duration.as_secs_f64()),
+        Err(NotBuilt::Cancelled) => "--- cancelled\n".to_owned(),
+        Err(NotBuilt::Failed(failure)) => format!("--- {}\n", plain::line(&failure.what)),
+    }
 }
 
 /// How far it is. The rest of the job comes after it, so its percentage is a part of the whole.

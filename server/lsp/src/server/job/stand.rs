@@ -57,6 +57,11 @@ impl<'j> Stand<'j> {
         self.started.elapsed()
     }
 
+    /// Its number.
+    pub(super) fn job(&self) -> u64 {
+        self.slot.id()
+    }
+
     pub(crate) fn cancel(&self) -> &CancelToken {
         &self.slot.cancel
     }

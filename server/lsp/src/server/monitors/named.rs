@@ -26,7 +26,7 @@ pub(crate) enum What {
 }
 
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-    let place = r#"((?:[A-Za-z]:)?[^\s:()"'<>|]+\.(?:c|cc|cpp|cxx|h|hh|hpp|ino|rs|s|S)):(\d{1,7})"#;
+    let place = r#"((?:[A-Za-z]:)?[^\s:()"'<>|]+\.(?:c|cc|cpp|cxx|h|hh|hpp|ino|rs|s|S|ld|x|txt|cmake|toml)):(\d{1,7})(?::(\d{1,5}))?"#;
     // Where the chips have code.
     let address = r"(?-u:\b)0x([45][0-9a-fA-F]{7})(?-u:\b)";
     Regex::new(&format!("{place}|{address}")).expect("a valid pattern")
@@ -37,12 +37,12 @@ pub(crate) fn named(line: &str) -> Vec<Named> {
     let named = |found: Captures<'_>| {
         let whole = found.get(0)?;
         let text = |group| found.get(group).map(|it| it.as_str());
-        let what = match text(3) {
+        let what = match text(4) {
             Some(digits) => What::Address(u32::from_str_radix(digits, 16).ok()?),
             None => What::Place(Place {
                 file: text(1)?.to_owned(),
                 line: text(2)?.parse().ok(),
-                column: None,
+                column: text(3).and_then(|digits| digits.parse().ok()),
             }),
         };
         let start = units(&line[..whole.start()]);
@@ -63,6 +63,10 @@ pub(crate) fn places(
     mut at: impl FnMut(u32) -> Vec<Frame>,
 ) -> Vec<Value> {
     let place = |named: &Named| {
+        let column = match &named.what {
+            What::Place(place) => place.column.unwrap_or(1).saturating_sub(1),
+            What::Address(_) => 0,
+        };
         let (address, function, spot) = match &named.what {
             What::Place(place) => (None, None, scene.of(place)?),
             What::Address(address) => {
@@ -75,7 +79,7 @@ pub(crate) fn places(
         };
         Some(json!({
             "address": address, "function": function, "uri": uri::of(&spot.path)?,
-            "line": spot.number(), "start": named.start, "length": named.length,
+            "line": spot.number(), "column": column, "start": named.start, "length": named.length,
         }))
     };
     named.iter().filter_map(place).collect()
@@ -107,7 +111,13 @@ mod tests {
 
     #[test]
     fn other_ways_to_name_a_place_and_what_is_none() {
-        assert_eq!(texts("panicked at src/main.rs:7:9:"), ["src/main.rs|7"]);
+        let panicked = "panicked at src/main.rs:7:9:";
+        assert_eq!(texts(panicked), ["src/main.rs|7"]);
+        assert_eq!(named(panicked)[0].length, "src/main.rs:7:9".len());
+        assert_eq!(
+            texts("CMake Error at CMakeLists.txt:5 (x)"),
+            ["CMakeLists.txt|5"]
+        );
         assert_eq!(
             texts("(main.cpp:3), C:\\work\\a.ino:12"),
             ["main.cpp|3", "C:\\work\\a.ino|12"]

@@ -124,6 +124,47 @@ async fn never_asks_as_before_and_offers_no_build() {
     client.leave().await;
 }
 
+/// Who has a terminal for it gets what a build prints with its colours, and nothing of it in the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_build_prints_is_news_for_who_asks_for_it() {
+    let command = r"printf '\033[31mmain/main.c:1:3: error:\033[m oops\033[2J\n'; exit 1";
+    let settings = json!({"buildBeforeDeploy": command});
+    let options = json!({
+        "workspaceTrusted": true, "settings": settings, "notifications": ["build"],
+    });
+    let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+    let mut client = builder.start().await;
+    let directory = client.folder.path().to_owned();
+    std::fs::create_dir_all(directory.join("main")).unwrap();
+    std::fs::write(directory.join("main/main.c"), "x y\n").unwrap();
+    let id = client.command("build", &json!({})).await;
+    let mut printed = String::new();
+    for state in ["begun", "running", "ended"] {
+        let news = client.message("fbuild/build").await["params"].clone();
+        assert_eq!(news["state"], state, "{news}");
+        assert_eq!(news["job"], 1);
+        assert_eq!(news["directory"], json!(directory));
+        printed += news["text"].as_str().unwrap();
+    }
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], format!("--- {command}"));
+    assert_eq!(
+        lines[1],
+        "\u{1b}[31mmain/main.c:1:3: error:\u{1b}[m oops\u{1b}[0m"
+    );
+    assert!(lines[2].starts_with("--- the build failed"), "{printed}");
+    assert_eq!(client.outcome(id).await["error"]["code"], "build-failed");
+    client.message("textDocument/publishDiagnostics").await;
+
+    let asked = json!({"directory": directory, "line": "../main/main.c:1:3: error: oops"});
+    let id = client.command("monitor.places", &asked).await;
+    let found = client.answer(id).await["result"]["places"][0].clone();
+    assert_eq!(found["uri"], file_uri(&directory.join("main/main.c")));
+    assert_eq!((&found["line"], &found["column"]), (&json!(0), &json!(2)));
+    assert_eq!(found["length"], "../main/main.c:1:3".len());
+    client.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_by_itself() {
     let command = json!({"buildBeforeDeploy": ["sh", "-c", "echo ${target}; test ! -e broken"]});

@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    Finding, MAX_MESSAGE, MAX_RELATED, Place, Severity, finding, place_of, truncate,
-    without_escapes,
-};
+use super::{Finding, MAX_MESSAGE, MAX_RELATED, Place, Severity, finding, place_of, truncate};
 
 /// Expansions of macros that are followed outwards.
 const MAX_EXPANSIONS: usize = 16;
@@ -27,10 +24,7 @@ pub(super) fn message(line: &str) -> Option<Message> {
     let rendered = message.and_then(|it| it.get("rendered")?.as_str());
     Some(Message {
         finding: message.and_then(of_json),
-        rendered: rendered.map(|text| {
-            let lines: Vec<String> = text.trim_end().lines().map(without_escapes).collect();
-            lines.join("\n")
-        }),
+        rendered: rendered.map(|text| text.trim_end().to_owned()),
     })
 }
 

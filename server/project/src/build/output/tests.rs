@@ -202,7 +202,7 @@ error: could not compile `blink` (bin \"blink\") due to 1 previous error";
     let mut output = Output::default();
     assert_eq!(
         output.hear(&json).shown.as_deref(),
-        Some("error: mismatched types")
+        Some("\u{1b}[1merror\u{1b}[0m: mismatched types")
     );
     let artifact = output.hear(r#"{"reason":"compiler-artifact"}"#);
     assert_eq!(artifact, Heard::default());
