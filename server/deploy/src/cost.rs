@@ -56,7 +56,7 @@ const READ_BYTES_PER_S: f64 = 4_000_000.0;
 const COPY_BYTES_PER_S: f64 = 4_000_000.0;
 const SUM_BYTES_PER_S: f64 = 4.0 * COPY_BYTES_PER_S;
 /// Upload of the plugin that applies differences, and requests until it is known to have arrived.
-const PLUGIN_UPLOAD_BYTES: f64 = 2_200.0;
+const PLUGIN_UPLOAD_BYTES: f64 = 2_400.0;
 const PLUGIN_ROUND_TRIPS: f64 = 11.0;
 /// A piece's request and its answer, without its differences.
 const PIECE_OVERHEAD_BYTES: f64 = 66.0;

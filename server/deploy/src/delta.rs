@@ -6,9 +6,9 @@ mod encode;
 use std::ops::Range;
 
 use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
-use fbuild_loader::delta::Piece;
 use fbuild_loader::delta::device::{Device, Flash};
 use fbuild_loader::delta::operations::{MOST_BYTES, Operations};
+use fbuild_loader::delta::{Piece, saved_with};
 
 use self::encode::Old;
 use crate::search::{SECTORS_PER_BLOCK, aligned_chunks, in_bytes};
@@ -97,15 +97,19 @@ pub(crate) fn differences(change: &Change<'_>, units: &[Range<usize>]) -> Option
         order.reverse();
     }
     let mut pieces = Vec::new();
+    let mut saved = 0..0;
     for unit in order {
+        let erase = change.in_flash(&unit);
+        saved = saved_with(&saved, &erase);
+        // Whatever is not overwritten yet, or saved.
+        let in_image = |offset: u32| ((offset - change.offset) as usize).min(old.len());
         let sources = if is_upwards {
-            unit.start.min(old.len())..old.len()
+            in_image(saved.start)..old.len()
         } else {
-            0..unit.end.min(old.len())
+            0..in_image(saved.end)
         };
         let known = unit.start.min(old.len())..unit.end.min(old.len());
         let known = &change.old[known];
-        let erase = change.in_flash(&unit);
         for (n, (made, operations)) in parts(&old, change.new, unit, &sources)
             .into_iter()
             .enumerate()

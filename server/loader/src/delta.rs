@@ -20,7 +20,25 @@ use operations::Operations;
 pub(crate) use crate::packet::op::PLUGIN as OP;
 
 /// What the plugin says it is. Goes up with every change of a request.
-pub const VERSION: u32 = 0x4454_4C31;
+pub const VERSION: u32 = 0x4454_4C32;
+
+/// Bytes that stay saved beside what is erased: of code that moved, what was needed of the block before is mostly
+/// in there (measured on a release of MicroPython: 10 % less to send; twice as much would save nothing more).
+pub(crate) const KEPT_LEN: u32 = 0x8000;
+
+/// What the plugin has saved of the old image once it has erased `erase`: that, and of what was saved before the part
+/// right beside it.
+#[must_use]
+pub fn saved_with(saved: &Range<u32>, erase: &Range<u32>) -> Range<u32> {
+    let kept = (saved.end - saved.start).min(KEPT_LEN);
+    if saved.end == erase.start {
+        erase.start - kept..erase.end
+    } else if saved.start == erase.end {
+        erase.start..erase.end + kept
+    } else {
+        erase.clone()
+    }
+}
 
 /// First words of a request, after the sum.
 pub(crate) mod kind {

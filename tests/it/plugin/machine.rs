@@ -17,14 +17,14 @@ const MONITOR: u32 = BASE + 0x1000;
 const MONITOR_STEP: u32 = 0x400;
 const PLUGIN: u32 = BASE + 0x3000;
 const SAVED: u32 = BASE + 0x1_0000;
-const OPERATIONS: u32 = BASE + 0x2_0000;
-const SECTOR: u32 = BASE + 0x2_8000;
-const INFLATER: u32 = BASE + 0x2_A000;
-pub(super) const STATE: u32 = BASE + 0x2_E000;
-const REQUEST: u32 = BASE + 0x3_0000;
-const RESPONSE: u32 = BASE + 0x3_8000;
-const CONTEXT: u32 = BASE + 0x3_8100;
-const MEMORY_LEN: u32 = 0x4_0000;
+const OPERATIONS: u32 = BASE + 0x2_8000;
+const SECTOR: u32 = BASE + 0x3_0000;
+const INFLATER: u32 = BASE + 0x3_2000;
+pub(super) const STATE: u32 = BASE + 0x3_6000;
+const REQUEST: u32 = BASE + 0x3_8000;
+const RESPONSE: u32 = BASE + 0x4_0000;
+const CONTEXT: u32 = BASE + 0x4_0100;
+const MEMORY_LEN: u32 = 0x4_8000;
 
 /// Orders of the monitor's.
 const RETURN: u32 = 0;
@@ -117,6 +117,7 @@ impl Machine {
             SECTOR,
             first,
             end,
+            0,
             0,
             0,
             0,

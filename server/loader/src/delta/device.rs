@@ -5,7 +5,7 @@ use std::fmt;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::operations::{MOST_BYTES, take_operation};
-use super::{FIRST_PART, LAST_PART, PIECE_WORDS, VERSION, error, kind, sum};
+use super::{FIRST_PART, LAST_PART, PIECE_WORDS, VERSION, error, kind, saved_with, sum};
 use crate::packet::word_at;
 use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
 
@@ -31,8 +31,8 @@ pub trait Flash {
 /// What takes a processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Adding bytes up, a word at a time.
-    Sum,
+    /// Adding bytes up, or moving them, a word at a time.
+    Words,
     /// Inflating, bytes of output.
     Inflate,
     /// Copying and adding, byte by byte.
@@ -50,6 +50,7 @@ pub struct Device {
     operations: Vec<u8>,
     saved_at: u32,
     saved: Vec<u8>,
+    unit_end: u32,
     next: u32,
     done: u32,
 }
@@ -133,6 +134,7 @@ impl Device {
             operations: Vec::new(),
             saved_at: 0,
             saved: Vec::new(),
+            unit_end: 0,
             next: 0,
             done: 0,
         }
@@ -152,7 +154,7 @@ impl Device {
         if words.part_len as usize > part.len() {
             return Err(error::PLACE);
         }
-        let (mut next, mut end) = (self.next, self.saved_end());
+        let (mut next, mut end) = (self.next, self.unit_end);
         if words.erase_len != 0 {
             next = words.erase_at;
             end = words.erase_at.wrapping_add(words.erase_len);
@@ -268,16 +270,27 @@ impl Device {
 
     fn save_and_erase(&mut self, words: &Words, flash: &mut dyn Flash) -> Result<(), u8> {
         let erase = words.erase_at..words.erase_at + words.erase_len;
-        let mut saved = Vec::new();
+        let before = self.saved_at..self.saved_end();
+        let saved = std::mem::take(&mut self.saved);
+        let range = saved_with(&before, &erase);
+        let (below, above) = (erase.start - range.start, range.end - erase.end);
+        flash.worked(Work::Words, below + above);
+        let mut unit = Vec::new();
         for at in erase.clone().step_by(SECTOR_LEN as usize) {
-            saved.extend(flash.read(at, SECTOR_LEN).ok_or(error::FLASH)?);
+            unit.extend(flash.read(at, SECTOR_LEN).ok_or(error::FLASH)?);
         }
-        flash.worked(Work::Sum, words.known_len);
-        if sum(&saved[..words.known_len as usize]) != words.old_sum {
+        flash.worked(Work::Words, words.known_len);
+        if sum(&unit[..words.known_len as usize]) != words.old_sum {
             return Err(error::OLD);
         }
-        self.saved = saved;
-        self.saved_at = words.erase_at;
+        self.saved = [
+            &saved[saved.len() - below as usize..],
+            &unit,
+            &saved[..above as usize],
+        ]
+        .concat();
+        self.saved_at = range.start;
+        self.unit_end = erase.end;
         if words.erase_len == BLOCK_LEN && erase.start.is_multiple_of(BLOCK_LEN) {
             return flash.erase_block(erase.start).ok_or(error::FLASH);
         }
@@ -298,6 +311,7 @@ impl Device {
             let (mut old, mut new) = (op.copy + op.add, op.literals);
             while old + new > 0 {
                 let room = SECTOR_LEN - sector.len() as u32;
+                let mut as_words = 0;
                 let n = if old > 0 {
                     let source = self.old_bytes(from, room.min(old), flash)?;
                     let n = source.len() as u32;
@@ -308,6 +322,9 @@ impl Device {
                     let sums = changed.iter().zip(add);
                     sector.extend(sums.map(|(byte, add)| byte.wrapping_add(*add)));
                     copy -= plain.len() as u32;
+                    if shift % 4 == 0 {
+                        as_words = plain.len() as u32;
+                    }
                     from += n;
                     old -= n;
                     n
@@ -319,7 +336,8 @@ impl Device {
                     new -= n;
                     n
                 };
-                flash.worked(Work::Copy, n);
+                flash.worked(Work::Words, as_words);
+                flash.worked(Work::Copy, n - as_words);
                 at += n;
                 if sector.len() == SECTOR_LEN as usize {
                     flash

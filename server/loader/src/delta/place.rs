@@ -3,11 +3,15 @@
 //! Seen on the genuine boot ROM and the genuine stub, in an emulator, which proves neither timing nor electrical
 //! behaviour: ESP32 (revision 3), ESP32-S3, ESP32-C3. Not on the others, whose stubs have the same table.
 //!
-//! The two programs are what Debian's clang 22.1.8 makes of `plugin.c`; `tests/it/delta.rs` has the command, makes them
+//! The two programs are what Debian's clang 22.1.8 makes of `plugin.c`; `tests/it/plugin.rs` has the command, makes them
 //! again and compares.
 
-use fbuild_chip::Chip;
+use std::ops::Range;
 
+use fbuild_chip::Chip;
+use fbuild_chip::flash::BLOCK_LEN;
+
+use super::KEPT_LEN;
 use super::operations::MOST_BYTES;
 use crate::packet;
 use crate::stub::{self, Stub};
@@ -32,7 +36,7 @@ pub static RISCV32: Program = Program {
 /// For the Xtensa chips, whose constants stand before the code.
 pub static XTENSA: Program = Program {
     code: include_bytes!("plugin.xtensa"),
-    entry: 0x48,
+    entry: 0x4C,
 };
 
 /// Addresses of what the boot ROM offers. Source: the ROM's linker scripts in esp-stub-lib. In the ELF files of the ROMs'
@@ -54,26 +58,26 @@ pub struct Place {
     pub program: &'static Program,
     /// The ROM's functions.
     pub rom: Rom,
-    /// RAM that neither ROM nor stub uses: [`MEMORY_LEN`] bytes.
-    pub memory: u32,
+    /// RAM that neither ROM nor stub uses: for what is saved, and for everything else.
+    saved: u32,
+    others: u32,
     stub: &'static Stub,
 }
 
-/// Parts of that RAM, by their offset.
+/// Length of the part for what is saved.
+const SAVED_LEN: u32 = BLOCK_LEN + KEPT_LEN;
+
+/// Parts of the other one, by their offset.
 mod part {
     use super::MOST_BYTES;
 
-    pub(super) const SAVED: u32 = 0;
-    pub(super) const OPERATIONS: u32 = 0x1_0000;
+    pub(super) const OPERATIONS: u32 = 0;
     pub(super) const SECTOR: u32 = OPERATIONS + MOST_BYTES as u32;
     pub(super) const INFLATER: u32 = SECTOR + 0x1000;
     /// The ROM's inflater has 10992 bytes.
     pub(super) const STATE: u32 = INFLATER + 0x2C00;
     pub(super) const END: u32 = STATE + 0x200;
 }
-
-/// RAM that the plugin works in.
-pub const MEMORY_LEN: u32 = part::END;
 
 /// What the table holds for an operation code that nobody added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +111,11 @@ pub fn slot(stub: &Stub, op: u8) -> Option<Slot> {
 /// What a chip needs, if the plugin was seen to work on it.
 #[must_use]
 pub fn for_chip(chip: Chip) -> Option<Place> {
-    let (program, memory, rom) = match chip {
+    let (program, saved, others, rom) = match chip {
         Chip::Esp32 => (
             &XTENSA,
             0x3FFB_0000,
+            0x3FFE_8000,
             Rom {
                 read: 0x4006_2ED8,
                 program: 0x4006_2D50,
@@ -122,6 +127,7 @@ pub fn for_chip(chip: Chip) -> Option<Place> {
         Chip::Esp32S3 => (
             &XTENSA,
             0x3FCB_4000,
+            0x3FCB_4000 + SAVED_LEN,
             Rom {
                 read: 0x4000_0A20,
                 program: 0x4000_0A14,
@@ -133,6 +139,7 @@ pub fn for_chip(chip: Chip) -> Option<Place> {
         Chip::Esp32C3 => (
             &RISCV32,
             0x3FC9_8000,
+            0x3FC9_8000 + SAVED_LEN,
             Rom {
                 read: 0x4000_0130,
                 program: 0x4000_012C,
@@ -148,7 +155,8 @@ pub fn for_chip(chip: Chip) -> Option<Place> {
     Some(Place {
         program,
         rom,
-        memory,
+        saved,
+        others,
         stub,
     })
 }
@@ -166,10 +174,19 @@ impl Place {
         self.code() + self.program.entry
     }
 
+    /// RAM that it works in.
+    #[must_use]
+    pub fn memory(&self) -> [Range<u32>; 2] {
+        [
+            self.saved..self.saved + SAVED_LEN,
+            self.others..self.others + part::END,
+        ]
+    }
+
     /// Where its state goes.
     #[must_use]
     pub fn state(&self) -> u32 {
-        self.memory + part::STATE
+        self.others + part::STATE
     }
 
     /// Its slot in the stub's table.
@@ -181,7 +198,7 @@ impl Place {
     /// What its state holds at first, for a run from one offset to another.
     #[must_use]
     pub fn state_bytes(&self, first: u32, end: u32) -> Vec<u8> {
-        let own = |part: u32| self.memory + part;
+        let own = |part: u32| self.others + part;
         packet::words(&[
             self.rom.read,
             self.rom.program,
@@ -192,11 +209,12 @@ impl Place {
             own(part::INFLATER),
             own(part::OPERATIONS),
             MOST_BYTES as u32,
-            own(part::SAVED),
+            self.saved,
             own(part::SECTOR),
             first,
             end,
             // What is the plugin's own: nothing saved, nothing done.
+            0,
             0,
             0,
             0,
@@ -215,27 +233,45 @@ mod tests {
     #[test]
     fn nothing_of_the_stub_or_the_rom_is_overwritten() {
         // Code: the end of the stub's own part of RAM (its linker scripts); where that begins for data, and where the
-        // ROM's begins (ESP-IDF, linker scripts of the second-stage boot loader, "Memory Usage of ROM bootloader").
+        // ROM's begins (ESP-IDF, linker scripts of the second-stage boot loader, "Memory Usage of ROM bootloader"). An
+        // ESP32 has its ROM's stacks up to 0x3FFE5230. Its SRAM 1 is at two addresses, word by word the other way round
+        // (technical reference manual, "Internal SRAM 1"): 0x400AB000 for code is 0x3FFF5000 for data.
         for (chip, code_end, free) in [
-            (Chip::Esp32, 0x400A_A100, 0x3FFB_0000..0x3FFC_C000),
-            (Chip::Esp32S3, 0x4039_0000, 0x3FCB_3000..0x3FCD_7E00),
-            (Chip::Esp32C3, 0x4038_4000, 0x3FC9_7000..0x3FCC_AE00),
+            (
+                Chip::Esp32,
+                0x400A_B000,
+                [0x3FFB_0000..0x3FFC_C000, 0x3FFE_5230..0x3FFF_5000],
+            ),
+            (
+                Chip::Esp32S3,
+                0x4039_0000,
+                [0x3FCB_3000..0x3FCD_7E00, 0x3FCB_3000..0x3FCD_7E00],
+            ),
+            (
+                Chip::Esp32C3,
+                0x4038_4000,
+                [0x3FC9_7000..0x3FCC_AE00, 0x3FC9_7000..0x3FCC_AE00],
+            ),
         ] {
             let place = for_chip(chip).unwrap();
             assert!(
                 place.code() + place.program.code.len() as u32 <= code_end,
                 "{chip}"
             );
-            assert!(
-                place.memory >= free.start && place.memory + MEMORY_LEN <= free.end,
-                "{chip}"
-            );
             let stub = stub::for_chip(chip, None).unwrap();
             let data = stub.data.address..stub.data.address + stub.data.bytes.len() as u32;
+            let [saved, others] = place.memory();
             assert!(
-                data.end <= place.memory || data.start >= free.end,
-                "{chip}: {data:x?}"
+                saved.end <= others.start || others.end <= saved.start,
+                "{chip}"
             );
+            for (part, free) in [saved, others].into_iter().zip(free) {
+                assert!(free.start <= part.start && part.end <= free.end, "{chip}");
+                assert!(
+                    data.end <= part.start || part.end <= data.start,
+                    "{chip}: {data:x?}"
+                );
+            }
         }
     }
 

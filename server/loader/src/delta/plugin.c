@@ -23,20 +23,20 @@ struct state {
   int (*self)(const void *);
   u8 *inflater, *operations;
   u32 operations_size;
-  u8 *saved, *sector; /* a block as it was before it was erased; the sector that is being made */
+  u8 *saved, *sector; /* a block as it was before it was erased, and what lay beside it; the sector that is being made */
   u32 first, end;     /* nothing outside is touched */
   /* From here on it is the plugin's own. */
-  u32 operations_len, saved_at, saved_end, next, done;
+  u32 operations_len, saved_at, saved_end, unit_end, next, done;
   u32 read_buffer[65];
 };
 
-enum { VERSION = 0x44544C31 };
+enum { VERSION = 0x44544C32 };
 enum { SUM = 1, PIECE = 2, COUNT = 3 };
 enum { FIRST_PART = 1, LAST_PART = 2 };
 /* Words of a request. The flags' upper bits say how much of what is erased is known, and summed up. */
 enum { OF_SUM, KIND, STATE, WORDS, FLAGS = WORDS, ERASE_AT, ERASE_LEN, OLD_SUM, AT, LEN, LENGTHS, PART_LEN, PART };
 enum { BAD_SUM = 0xC100, BAD_FLASH = 0xC400, BAD_STREAM = 0xC700, BAD_PLACE = 0xE000, BAD_OLD = 0xE100, BAD_OPERATION = 0xE200 };
-enum { SECTOR = 0x1000, BLOCK = 0x10000, READ = 256 };
+enum { SECTOR = 0x1000, BLOCK = 0x10000, KEPT = 0x8000, READ = 256 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -80,7 +80,7 @@ int plugin(u32 call, const u8 *data, u32 len, struct response *response) {
     if (word[KIND] == COUNT) return 0;
     if (len < PART * 4 || word[PART_LEN] > len - PART * 4) return BAD_PLACE;
     /* What is erased is saved first, and made anew from its start to its end. */
-    u32 next = s->next, end = s->saved_end;
+    u32 next = s->next, end = s->unit_end;
     if (erase_len) {
       next = erase_at;
       end = erase_at + erase_len;
@@ -113,11 +113,25 @@ int plugin(u32 call, const u8 *data, u32 len, struct response *response) {
   /* First everything is looked at, then it is done. */
   for (u32 pass = 0; pass < 2; pass++) {
     if (pass && erase_len) {
+      /* What was saved right beside it is kept, as far as there is room: it is in flash no more. */
+      u32 *const saved = (u32 *)s->saved;
+      const u32 len = s->saved_end - s->saved_at, kept = len < KEPT ? len : KEPT, erase_end = erase_at + erase_len;
+      u32 below = 0, above = 0;
+      if (s->saved_end == erase_at) {
+        below = kept;
+        for (u32 i = 0; i < kept / 4; i++) saved[i] = saved[(len - kept) / 4 + i];
+      } else if (s->saved_at == erase_end) {
+        above = kept;
+        for (u32 i = kept / 4; i--;) saved[erase_len / 4 + i] = saved[i];
+      }
+      s->saved_end = s->saved_at;
+      u8 *const unit = s->saved + below;
       for (u32 at = 0; at < erase_len; at += SECTOR)
-        if (s->read(erase_at + at, s->saved + at, SECTOR)) return BAD_FLASH;
-      if (sum((const u32 *)s->saved, known_len / 4) != word[OLD_SUM]) return BAD_OLD;
-      s->saved_at = erase_at;
-      s->saved_end = erase_at + erase_len;
+        if (s->read(erase_at + at, unit + at, SECTOR)) return BAD_FLASH;
+      if (sum((const u32 *)unit, known_len / 4) != word[OLD_SUM]) return BAD_OLD;
+      s->saved_at = erase_at - below;
+      s->saved_end = erase_end + above;
+      s->unit_end = erase_end;
       if (erase_len == BLOCK && !(erase_at & (BLOCK - 1))) {
         if (s->erase_block(erase_at / BLOCK)) return BAD_FLASH;
       } else {
@@ -165,6 +179,11 @@ int plugin(u32 call, const u8 *data, u32 len, struct response *response) {
           old -= n;
           const u8 *const stop = source + n, *const plain = source + (copy < n ? copy : n);
           copy -= copy < n ? copy : n;
+          /* Most code moves by whole words. */
+          if (!(shift & 3)) {
+            while (source < plain && (u32)source & 3) *to++ = *source++;
+            for (; plain - source >= 4; source += 4, to += 4) *(u32 *)to = *(const u32 *)source;
+          }
           while (source < plain) *to++ = *source++;
           while (source < stop) *to++ = (u8)(*source++ + *added++);
         } else {

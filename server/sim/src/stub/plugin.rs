@@ -61,8 +61,10 @@ impl Plugins {
             return false;
         }
         if let Some(place) = &self.place
-            && address < place.memory + place::MEMORY_LEN
-            && place.memory < end
+            && place
+                .memory()
+                .iter()
+                .any(|part| address < part.end && part.start < end)
         {
             self.device = None;
         }
@@ -124,14 +126,14 @@ impl Plugins {
         if !is_known {
             return Err(Trouble::Hang);
         }
-        worked(hw, Work::Sum, data.len() as u32);
+        worked(hw, Work::Words, data.len() as u32);
         device::check_sum(data)?;
         if let Some((address, len)) = device::wants_sum(data) {
             // Until it reads where no RAM is.
             if len > LONGEST_SUM {
                 return Err(Trouble::Hang);
             }
-            worked(hw, Work::Sum, len);
+            worked(hw, Work::Words, len);
             let bytes = self.bytes(address..address.saturating_add(len));
             return Ok((device::sum_answer(&bytes), false));
         }
@@ -169,7 +171,7 @@ fn worked(hw: &mut Hardware, work: Work, len_bytes: u32) {
     let timing = hw.timing.stub;
     let rate = match work {
         // A word takes as long as a byte.
-        Work::Sum => timing.copy_rate.saturating_mul(4),
+        Work::Words => timing.copy_rate.saturating_mul(4),
         Work::Copy => timing.copy_rate,
         Work::Inflate => timing.inflate_rate,
     };
