@@ -37,6 +37,8 @@ pub struct Request {
     pub old_images: Option<PathBuf>,
     /// Whether an image that the board holds may be changed by sending the differences only.
     pub delta: bool,
+    /// Whether that may be on chips, too, on which it was never seen to work.
+    pub delta_on_any_chip: bool,
     /// Go on where the board may not start afterwards, as far as its eFuses or what it is going to
     /// hold tell.
     pub force: bool,
@@ -67,6 +69,7 @@ impl Request {
             keep_images: true,
             old_images: None,
             delta: true,
+            delta_on_any_chip: false,
             force: false,
             keep_data: false,
             backend: Backend::Native,

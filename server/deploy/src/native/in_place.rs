@@ -60,7 +60,7 @@ pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
     }
 }
 
-/// Where it was seen to work, and what is read from flash is what was written.
+/// Where it was seen to work, or a person wants it all the same, and what is read from flash is what was written.
 fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
     let is_plain =
         job.journal.board.as_ref().is_some_and(|board| {
@@ -69,7 +69,8 @@ fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
     job.request.delta
         && job.in_place == InPlace::Allowed
         && session.kind() == LoaderKind::Stub
-        && place::for_chip(session.chip()).is_some()
+        && place::for_chip(session.chip())
+            .is_some_and(|place| place.was_seen || job.request.delta_on_any_chip)
         && is_plain
         && job.survey.flash_bytes() <= THREE_BYTE_END
 }

@@ -110,13 +110,24 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_keep_images: bool,
 
-    /// Send whole sectors, never the differences to what the board holds
-    #[arg(long)]
-    no_delta: bool,
+    #[command(flatten)]
+    differences: Differences,
 
     /// Print the outcome as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// Where differences are sent.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Differences {
+    /// Send whole sectors, never the differences to what the board holds
+    #[arg(long)]
+    no_delta: bool,
+
+    /// Send differences also to chips on which that was never tried (docs/differences.md names them)
+    #[arg(long, conflicts_with = "no_delta")]
+    delta_on_any_chip: bool,
 }
 
 /// How much is risked, and what is done first.
@@ -230,7 +241,7 @@ impl Arguments {
         terminal: Terminal,
     ) -> Result<Done, u8> {
         let as_json = self.json;
-        let (keep_images, delta) = (!self.no_keep_images, !self.no_delta);
+        let (keep_images, differences) = (!self.no_keep_images, self.differences);
         let order = self
             .order(mode, care.force, terminal)
             .map_err(|message| wrong_usage(&message, terminal))?;
@@ -272,7 +283,8 @@ impl Arguments {
                 }
                 request.keep_data = care.keep_data;
                 request.keep_images = keep_images;
-                request.delta = delta;
+                request.delta = !differences.no_delta;
+                request.delta_on_any_chip = differences.delta_on_any_chip;
                 if slot.is_some() && request.carrier() == Backend::Usb {
                     let why = "--monitor needs a port that stays: this board is deployed to by its boot loader on \
                                USB; deploy without it, then run `fbuild-lsp monitor`";

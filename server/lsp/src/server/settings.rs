@@ -80,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) keep_images: bool,
     /// What a board holds may be changed by sending the differences only.
     pub(crate) delta: bool,
+    /// On chips, too, on which that was never seen to work.
+    pub(crate) delta_on_any_chip: bool,
     pub(crate) build: BuildWhen,
     /// From a workspace's settings like everything here: run only if trusted.
     pub(crate) build_command: Option<BuildCommand>,
@@ -106,6 +108,7 @@ impl Default for Settings {
             verify_only: false,
             keep_images: true,
             delta: true,
+            delta_on_any_chip: false,
             build: BuildWhen::Auto,
             build_command: None,
             stale_build: StaleBuild::Warn,
@@ -160,6 +163,9 @@ impl Settings {
             verify_only: reader.flag("verifyOnly").unwrap_or(usual.verify_only),
             keep_images: reader.flag("keepImages").unwrap_or(usual.keep_images),
             delta: reader.flag("delta").unwrap_or(usual.delta),
+            delta_on_any_chip: reader
+                .flag("deltaOnAnyChip")
+                .unwrap_or(usual.delta_on_any_chip),
             build: reader.word("build", &BUILD).unwrap_or(usual.build),
             build_command: reader.command("buildBeforeDeploy"),
             stale_build: reader
@@ -195,6 +201,7 @@ impl Settings {
             "verifyOnly": self.verify_only,
             "keepImages": self.keep_images,
             "delta": self.delta,
+            "deltaOnAnyChip": self.delta_on_any_chip,
             "build": name_of(self.build, &BUILD),
             "buildBeforeDeploy": match &self.build_command {
                 None => Value::Null,
@@ -222,7 +229,7 @@ mod tests {
             "port": "COM5", "baud": 460_800, "target": "espidf:build", "backend": "esptool",
             "esptool": {"path": "esptool5"}, "ota": {"password": "set"},
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
-            "keepImages": false, "delta": false,
+            "keepImages": false, "delta": false, "deltaOnAnyChip": true,
             "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error",
             "monitor": {"afterDeploy": true, "baud": 921_600}, "logLevel": "debug"
         });

@@ -156,6 +156,7 @@ impl Deploy {
         request.keep_data = !order.force;
         request.keep_images = settings.keep_images;
         request.delta = settings.delta;
+        request.delta_on_any_chip = settings.delta_on_any_chip;
         let mut report = on_board(stand, &request, &settings, warnings)?;
         if matches!(request.mode, Mode::Auto | Mode::Full) {
             let warning = self.unsaved(stand.desk, &request.target.root);
