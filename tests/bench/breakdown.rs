@@ -145,6 +145,7 @@ mod tests {
             chip: "esp32".to_owned(),
             link: LINKS[0].name.to_owned(),
             hash_factor: 1.0,
+            slow_flash: false,
             scenario: "same".to_owned(),
             limit: Limit {
                 total_s: 1.0,

@@ -13,8 +13,8 @@
 //!   the sectors that need it one by one and erasing the block and writing all of it again; a page
 //!   program for every page that is not blank. With the ROM it is the sum of both, since that does
 //!   one after the other, and an ESP32's ROM takes no compressed data. Where the old build is
-//!   remembered, what is sent is taken for nothing, and a stub applies it: a difference may be as
-//!   small as one likes;
+//!   remembered, only the difference is sent, as small as anybody made it
+//!   (`Scenario::difference_bytes`), and a stub applies it;
 //! * **hash**: every byte of the build once, at the loader's rate, one request per region: the
 //!   proof. That the sectors that differ were known before is assumed: finding them is not part of
 //!   the limit.
@@ -35,7 +35,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
-use crate::parameters::{FLASH_SIZE, Link};
+use crate::parameters::{Conditions, FLASH_SIZE, Link};
 use crate::scenario::Case;
 
 /// Rate of the first contact.
@@ -79,8 +79,8 @@ struct Work {
 }
 
 /// The limit of a case on a link.
-pub(crate) fn limit(case: &Case, link: &Link, hash_factor: f64) -> Limit {
-    let timing = link.timing(hash_factor);
+pub(crate) fn limit(case: &Case, link: &Link, conditions: Conditions) -> Limit {
+    let timing = link.timing(conditions);
     let wire = Wire {
         timing,
         baud: link.best_baud().unwrap_or(FIRST_BAUD),
@@ -97,14 +97,10 @@ pub(crate) fn limit(case: &Case, link: &Link, hash_factor: f64) -> Limit {
         let request = packet::encode_request(op::CHANGE_BAUDRATE, 0, &packet::words(&[0, 0]));
         contact += first.exchange(&request, 4);
     }
-    let mut work = work(case, &timing);
-    let is_remembered = case.scenario.remembers();
-    if is_remembered {
-        work.plain.clear();
-    }
+    let work = work(case, &timing);
     let rom = with_rom(case, &wire, contact, &work);
     let stub = with_stub(case, &wire, contact, &work);
-    if is_remembered || stub.total_s < rom.total_s {
+    if case.scenario.remembers() || stub.total_s < rom.total_s {
         stub
     } else {
         rom
@@ -134,7 +130,11 @@ fn with_rom(case: &Case, wire: &Wire, contact: Duration, work: &Work) -> Limit {
 
 fn with_stub(case: &Case, wire: &Wire, contact: Duration, work: &Work) -> Limit {
     let loader = upload(case.chip, wire);
-    let sent = wire.blocks(&deflate(&work.plain), STUB_BLOCK_LEN);
+    let payload = match case.scenario.difference_bytes() {
+        Some(len) => vec![0; len],
+        None => deflate(&work.plain),
+    };
+    let sent = wire.blocks(&payload, STUB_BLOCK_LEN);
     let hash = hash(case, wire, &wire.timing.stub, 18);
     let write = sent.max(work.flash_busy);
     Limit {
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn one_sector_is_erased_alone_and_many_in_a_block() {
-        let timing = LINKS[0].timing(1.0);
+        let timing = LINKS[0].timing(Conditions::USUAL);
         let busy = |old: &str, new: &str| block_busy(&sectors(old), &sectors(new), &timing);
         let (sixteen, one) = (MS * 16 * 64 / 10, MS * 64 / 10);
         assert_eq!(busy("aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa"), Duration::ZERO);
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn an_exchange_counts_both_ways_and_both_latencies() {
         let wire = Wire {
-            timing: LINKS[0].timing(1.0),
+            timing: LINKS[0].timing(Conditions::USUAL),
             baud: 1_000_000,
         };
         // 8 + 4 bytes and two delimiters out; 8 + 4 and two delimiters back; 10 us each.

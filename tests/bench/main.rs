@@ -8,7 +8,14 @@
 //! Each run begins with a fresh board that holds the old build and is in download mode, and
 //! counts only if the flash holds the new build afterwards, byte for byte, and nothing else changed.
 //! Runs are interleaved, so that a slow minute of this machine does not hit one contestant alone.
-//! Results go to `tests/bench/results/`. On a machine that has something else to do, run it with the
+//! Results, table and chart go to `tests/bench/results/`, figures to the README. Everything is made by
+//!
+//! ```sh
+//! bench='chrt -r 10 cargo run --release -p fbuild-tests --bin bench --'
+//! $bench && $bench --merge --sensitivity && $bench --merge --slow-flash
+//! ```
+//!
+//! in eight to nine hours; what deploys in place concerns, `$bench --merge --rows 9,10,11 --runs 1`, in two. On a machine that has something else to do, run it with the
 //! scheduler's precedence (`chrt -r 10`): a program that waits for a CPU looks slower than it is. With
 //! two CPUs and a load of five that gave the figures of an idle machine to a hundredth; `nice -n -15`
 //! was up to a tenth off.
@@ -25,6 +32,7 @@ mod limit;
 mod lsp;
 mod namespace;
 mod parameters;
+mod readme;
 mod result;
 mod rows;
 mod run;
@@ -41,7 +49,7 @@ use clap::Parser;
 use fbuild_chip::Chip;
 
 use crate::contestant::contestants;
-use crate::parameters::{CHIPS, HASH_FACTORS, LINKS, Link, Rates};
+use crate::parameters::{CHIPS, Conditions, HASH_FACTORS, LINKS, Link, Rates};
 use crate::result::{Entry, Measurement, Results};
 use crate::rows::{Against, ROWS};
 use crate::run::Bench;
@@ -82,8 +90,12 @@ struct Arguments {
 
     /// Measure the sensitivity to the loaders' hash rates instead: rows 1 and 2 at a quarter and at
     /// four times the estimate
-    #[arg(long)]
+    #[arg(long, conflicts_with = "slow_flash")]
     sensitivity: bool,
+
+    /// Measure with a flash chip that takes as long as its data sheet allows instead: rows 9 and 11 at 460800 baud
+    #[arg(long)]
+    slow_flash: bool,
 
     /// Add to the results that are there, in place of older ones of the same
     #[arg(long)]
@@ -110,6 +122,11 @@ struct Arguments {
     render: bool,
 }
 
+/// Where they are in the repository.
+fn default_folder() -> PathBuf {
+    tools::root().join("tests/bench/results")
+}
+
 /// The results, to be read again.
 const RESULT_FILE: &str = "result.json";
 
@@ -119,7 +136,7 @@ struct Job {
     chip: Chip,
     link: &'static Link,
     scenario: Scenario,
-    hash_factor: f64,
+    conditions: Conditions,
 }
 
 fn main() -> ExitCode {
@@ -133,10 +150,7 @@ fn main() -> ExitCode {
 }
 
 fn run_all(arguments: &Arguments) -> Result<(), String> {
-    let folder = arguments
-        .results
-        .clone()
-        .unwrap_or_else(|| tools::root().join("tests/bench/results"));
+    let folder = arguments.results.clone().unwrap_or_else(default_folder);
     let keep = arguments.merge || (arguments.render && arguments.with.is_empty());
     let mut results = if keep {
         read_results(&folder)?
@@ -185,10 +199,10 @@ fn measure(arguments: &Arguments, results: &mut Results, folder: &Path) -> Resul
             job.chip.name(),
             job.link.name,
             job.scenario.about(),
-            if (job.hash_factor - 1.0).abs() < 1e-9 {
-                String::new()
-            } else {
-                format!(", hash rates x {}", job.hash_factor)
+            match job.conditions {
+                Conditions::USUAL => String::new(),
+                Conditions::SLOW_FLASH => ", slow flash".to_owned(),
+                Conditions { hash_factor, .. } => format!(", hash rates x {hash_factor}"),
             },
         );
         let case = Case::prepare(&fixtures, scratch.path(), job.chip, job.scenario)
@@ -212,14 +226,14 @@ fn measure_job(
     let mut bench = Bench {
         tools,
         link: job.link,
-        hash_factor: job.hash_factor,
+        conditions: job.conditions,
         case,
         server: lsp::Server::start(tools, &case.new.folder)?,
         scratch,
         timelines: arguments.timelines.as_deref(),
     };
     bench.warm_up()?;
-    let limit = limit::limit(case, job.link, job.hash_factor);
+    let limit = limit::limit(case, job.link, job.conditions);
     eprintln!("    {:<44} {:7.2} s", "limit", limit.total_s);
     let taking_part: Vec<_> = contestants(job.link, job.scenario)
         .into_iter()
@@ -238,7 +252,8 @@ fn measure_job(
             runs: Vec::new(),
         })
         .collect();
-    let usual = if arguments.quick { 1 } else { job.link.runs };
+    let is_short = arguments.quick || arguments.slow_flash;
+    let usual = if is_short { 1 } else { job.link.runs };
     let runs = arguments.runs.unwrap_or(usual);
     for _ in 0..runs {
         for (contestant, entry) in taking_part.iter().zip(&mut entries) {
@@ -264,7 +279,8 @@ fn measure_job(
     Ok(Measurement {
         chip: job.chip.name().to_owned(),
         link: job.link.name.to_owned(),
-        hash_factor: job.hash_factor,
+        hash_factor: job.conditions.hash_factor,
+        slow_flash: job.conditions.slow_flash,
         scenario: job.scenario.name().to_owned(),
         limit,
         contestants: entries,
@@ -281,6 +297,7 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
             })
             .collect::<Result<_, _>>()?,
         None if arguments.quick || arguments.sensitivity => vec![&LINKS[0]],
+        None if arguments.slow_flash => Link::named("cp2102n-460800").into_iter().collect(),
         None => LINKS.iter().collect(),
     };
     let chips: Vec<Chip> = match &arguments.chips {
@@ -291,13 +308,14 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
                 chip.ok_or_else(|| unknown("chip", name, CHIPS.map(Chip::name)))
             })
             .collect::<Result<_, _>>()?,
-        None if arguments.quick || arguments.sensitivity => vec![CHIPS[0]],
+        None if arguments.quick || arguments.sensitivity || arguments.slow_flash => vec![CHIPS[0]],
         None => CHIPS.to_vec(),
     };
     let rows = match &arguments.rows {
         Some(rows) => rows.clone(),
         None if arguments.quick => vec![1, 2, 6],
         None if arguments.sensitivity => vec![1, 2],
+        None if arguments.slow_flash => vec![9, 11],
         None => ROWS.iter().map(|row| row.number).collect(),
     };
     if let Some(row) = rows
@@ -306,10 +324,14 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
     {
         return Err(format!("there is no row {row}"));
     }
-    let factors: &[f64] = if arguments.sensitivity {
-        &HASH_FACTORS
-    } else {
-        &[1.0]
+    let scaled = |hash_factor| Conditions {
+        hash_factor,
+        ..Conditions::USUAL
+    };
+    let all_conditions = match (arguments.sensitivity, arguments.slow_flash) {
+        (true, _) => HASH_FACTORS.map(scaled).to_vec(),
+        (_, true) => vec![Conditions::SLOW_FLASH],
+        _ => vec![Conditions::USUAL],
     };
     let mut jobs = Vec::new();
     for &link in &links {
@@ -322,7 +344,8 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
             }
         };
         for &chip in chips.iter().filter(|chip| measured(**chip)) {
-            for scenario in Scenario::ALL {
+            let suited = |it: &Scenario| it.suits(chip) && link.carries(*it);
+            for scenario in Scenario::ALL.into_iter().filter(suited) {
                 let out_of_the_box = link.rates == Rates::OutOfTheBox;
                 let wanted = ROWS.iter().any(|row| {
                     rows.contains(&row.number)
@@ -330,13 +353,13 @@ fn jobs(arguments: &Arguments) -> Result<Vec<Job>, String> {
                         && (row.against == Against::OutOfTheBox) == out_of_the_box
                 });
                 if wanted {
-                    let job = |&hash_factor| Job {
+                    let job = |&conditions| Job {
                         chip,
                         link,
                         scenario,
-                        hash_factor,
+                        conditions,
                     };
-                    jobs.extend(factors.iter().map(job));
+                    jobs.extend(all_conditions.iter().map(job));
                 }
             }
         }
@@ -372,5 +395,9 @@ fn write_results(results: &Results, folder: &Path) -> Result<(), String> {
         results.to_json().map_err(|error| error.to_string())?,
     )?;
     write("table.md", table::table(results))?;
-    write("chart.svg", chart::chart(results))
+    write("chart.svg", chart::chart(results))?;
+    if *folder != default_folder() {
+        return Ok(());
+    }
+    readme::write(results)
 }

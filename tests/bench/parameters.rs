@@ -9,6 +9,8 @@ use fbuild_chip::Chip;
 use fbuild_sim::Connection;
 use fbuild_sim::timing::{FlashTiming, LinkTiming, LoaderTiming, Timing};
 
+use crate::scenario::Scenario;
+
 /// A way between computer and board, and the rates that it is used at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
@@ -21,9 +23,10 @@ pub(crate) struct Link {
     /// Runs of each contestant, if nobody says how many. The slower the wire, the less everything
     /// else shows, and the longer it takes: at 115200 baud an hour a round.
     pub(crate) runs: usize,
-    /// Whether it is measured with the first chip alone: what bits do on a slow wire is the same for
-    /// all.
-    first_chip_only: bool,
+    /// Whether it is not measured with every chip: what bits do on a slow wire is the same for all.
+    few_chips: bool,
+    /// Whether it is so slow that only deploys by a program that remembers the last one are measured.
+    only_remembered: bool,
     timing: LinkTiming,
 }
 
@@ -56,15 +59,24 @@ const USB_SERIAL_JTAG: LinkTiming = LinkTiming {
     fixed_rate: Some(600_000),
 };
 
+/// A board behind a server (RFC 2217, or a socket) on a network of 65 kbit/s, 20 ms each way. ESTIMATE: a mobile
+/// connection, or a radio that many share.
+const NETWORK: LinkTiming = LinkTiming {
+    to_board: Duration::from_millis(20),
+    to_host: Duration::from_millis(20),
+    fixed_rate: Some(65_000 / 8),
+};
+
 /// The links, the main one first.
-pub(crate) const LINKS: [Link; 5] = [
+pub(crate) const LINKS: [Link; 6] = [
     Link {
         name: "cp2102n-921600",
         about: "CP2102N-class bridge, everybody at 921600 baud",
         connection: Connection::Bridge,
         rates: Rates::Fixed(921_600),
         runs: 5,
-        first_chip_only: false,
+        few_chips: false,
+        only_remembered: false,
         timing: CP2102N,
     },
     Link {
@@ -73,7 +85,8 @@ pub(crate) const LINKS: [Link; 5] = [
         connection: Connection::Bridge,
         rates: Rates::OutOfTheBox,
         runs: 5,
-        first_chip_only: false,
+        few_chips: false,
+        only_remembered: false,
         timing: CP2102N,
     },
     Link {
@@ -82,7 +95,8 @@ pub(crate) const LINKS: [Link; 5] = [
         connection: Connection::Bridge,
         rates: Rates::Fixed(460_800),
         runs: 3,
-        first_chip_only: true,
+        few_chips: true,
+        only_remembered: false,
         timing: CP2102N,
     },
     Link {
@@ -91,7 +105,8 @@ pub(crate) const LINKS: [Link; 5] = [
         connection: Connection::Bridge,
         rates: Rates::Fixed(115_200),
         runs: 1,
-        first_chip_only: true,
+        few_chips: true,
+        only_remembered: false,
         timing: CP2102N,
     },
     Link {
@@ -101,13 +116,26 @@ pub(crate) const LINKS: [Link; 5] = [
         // No tool changes the rate from the one that a port is opened with.
         rates: Rates::Fixed(115_200),
         runs: 5,
-        first_chip_only: false,
+        few_chips: false,
+        only_remembered: false,
         timing: USB_SERIAL_JTAG,
+    },
+    Link {
+        name: "network-65k",
+        about: "a network of 65 kbit/s, 20 ms each way",
+        connection: Connection::Bridge,
+        // The server's, which it does not let anybody feel.
+        rates: Rates::Fixed(115_200),
+        runs: 1,
+        few_chips: true,
+        only_remembered: true,
+        timing: NETWORK,
     },
 ];
 
-/// Chips. The S3 gets the same firmware with its chip's id in the headers; see `scenario.rs`.
-pub(crate) const CHIPS: [Chip; 2] = [Chip::Esp32, Chip::Esp32S3];
+/// Chips. The S3 gets the same firmware with its chip's id in the headers, the C3 one for RISC-V alone; see
+/// `scenario.rs`.
+pub(crate) const CHIPS: [Chip; 3] = [Chip::Esp32, Chip::Esp32S3, Chip::Esp32C3];
 
 /// Rates that tools are called with where nobody chose one.
 pub(crate) mod out_of_the_box {
@@ -125,13 +153,44 @@ pub(crate) mod out_of_the_box {
 /// Factors on the hash rates of the sensitivity table.
 pub(crate) const HASH_FACTORS: [f64; 2] = [0.25, 4.0];
 
+/// What a measurement supposes that others do not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Conditions {
+    /// Factor on both loaders' hash rates.
+    pub(crate) hash_factor: f64,
+    /// The flash chip takes as long as its data sheet allows, not as it usually does.
+    pub(crate) slow_flash: bool,
+}
+
+impl Conditions {
+    pub(crate) const USUAL: Self = Self {
+        hash_factor: 1.0,
+        slow_flash: false,
+    };
+    pub(crate) const SLOW_FLASH: Self = Self {
+        slow_flash: true,
+        ..Self::USUAL
+    };
+}
+
+/// Source: as in [`Link::timing`], the values called "Max".
+const SLOW_FLASH: FlashTiming = FlashTiming {
+    page_program: Duration::from_millis(3),
+    sector_erase: Duration::from_millis(400),
+    block_erase: Duration::from_secs(2),
+    chip_erase_per_mib: Duration::from_millis(12_500),
+    read_rate: READ_RATE,
+};
+/// ESTIMATE: 40 MHz, two data lines, and the controller's 64-byte buffer emptied by the CPU between two transfers.
+const READ_RATE: u32 = 4_000_000;
+
 /// Size of the flash chip.
 pub(crate) const FLASH_SIZE: u32 = 4 << 20;
 
 impl Link {
-    /// Every time that the simulated board knows. `hash_factor` multiplies both loaders' hash rates.
-    pub(crate) fn timing(&self, hash_factor: f64) -> Timing {
-        Timing {
+    /// Every time that the simulated board knows.
+    pub(crate) fn timing(&self, conditions: Conditions) -> Timing {
+        let timing = Timing {
             link: self.timing,
             // Winbond W25Q32JV data sheet (revision G), table "AC Electrical Characteristics",
             // typical values. Parts on ESP32 modules are of that class.
@@ -140,9 +199,7 @@ impl Link {
                 sector_erase: Duration::from_millis(45),
                 block_erase: Duration::from_millis(150),
                 chip_erase_per_mib: Duration::from_millis(2500),
-                // ESTIMATE: 40 MHz, two data lines, and the controller's 64-byte buffer emptied by
-                // the CPU between two transfers.
-                read_rate: 4_000_000,
+                read_rate: READ_RATE,
             },
             // ESTIMATES: nobody publishes these, and an emulator's time means nothing. The ROM runs
             // at the crystal's clock, or near it, and reads flash through 64-byte transfers; the
@@ -167,7 +224,13 @@ impl Link {
             // ESTIMATE: clearing memory, raising the clock, reading the flash chip's id.
             stub_start: Duration::from_millis(5),
         }
-        .with_hash_rates_scaled(hash_factor)
+        .with_hash_rates_scaled(conditions.hash_factor);
+        let flash = if conditions.slow_flash {
+            SLOW_FLASH
+        } else {
+            timing.flash
+        };
+        Timing { flash, ..timing }
     }
 
     /// Highest rate that the link allows under these rules; `None` where there are no rates.
@@ -184,9 +247,14 @@ impl Link {
         self.connection != Connection::SerialJtag || chip != Chip::Esp32
     }
 
+    /// Whether a scenario is measured on it.
+    pub(crate) fn carries(&self, scenario: Scenario) -> bool {
+        scenario.remembers() || !self.only_remembered
+    }
+
     /// Whether it is measured with this chip if nobody names chips.
     pub(crate) fn is_usual_for(&self, chip: Chip) -> bool {
-        self.suits(chip) && (!self.first_chip_only || chip == CHIPS[0])
+        self.suits(chip) && (!self.few_chips || chip != Chip::Esp32S3)
     }
 
     /// The link with this name.
@@ -202,13 +270,14 @@ mod tests {
     /// The simulator's own presets say the same. Where they part one day, this file is what counts.
     #[test]
     fn the_simulators_presets_agree() {
-        assert_eq!(LINKS[0].timing(1.0), Timing::cp2102n());
-        assert_eq!(LINKS[4].timing(1.0), Timing::serial_jtag());
+        let timing = |n: usize| LINKS[n].timing(Conditions::USUAL);
+        assert_eq!(timing(0), Timing::cp2102n());
+        assert_eq!(timing(4), Timing::serial_jtag());
     }
 
     #[test]
     fn an_esp32_has_no_usb() {
         let suited = |chip| LINKS.iter().filter(|link| link.suits(chip)).count();
-        assert_eq!((suited(Chip::Esp32), suited(Chip::Esp32S3)), (4, 5));
+        assert_eq!((suited(Chip::Esp32), suited(Chip::Esp32S3)), (5, 6));
     }
 }

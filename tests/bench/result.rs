@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::limit::Limit;
+use crate::parameters::Conditions;
 use crate::run::Run;
 use crate::timeline::Phases;
 
@@ -15,7 +16,7 @@ use crate::timeline::Phases;
 pub(crate) struct Results {
     /// Versions of the contestants.
     pub(crate) versions: BTreeMap<String, String>,
-    /// One per scenario, chip, link and hash rate, in the order of measurement.
+    /// One per scenario, chip, link and conditions, in the order of measurement.
     pub(crate) measurements: Vec<Measurement>,
 }
 
@@ -27,6 +28,9 @@ pub(crate) struct Measurement {
     pub(crate) link: String,
     /// Factor on the loaders' hash rates; 1 but in the sensitivity table.
     pub(crate) hash_factor: f64,
+    /// Whether the flash chip took as long as its data sheet allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) slow_flash: bool,
     pub(crate) scenario: String,
     pub(crate) limit: Limit,
     pub(crate) contestants: Vec<Entry>,
@@ -71,24 +75,24 @@ impl Results {
         ))
     }
 
-    /// The measurement at the estimated hash rates.
+    /// The measurement under the usual conditions.
     pub(crate) fn find(&self, chip: &str, link: &str, scenario: &str) -> Option<&Measurement> {
-        self.find_scaled(chip, link, scenario, 1.0)
+        self.find_under(chip, link, scenario, Conditions::USUAL)
     }
 
-    /// The measurement at scaled hash rates.
-    pub(crate) fn find_scaled(
+    /// The measurement under these conditions.
+    pub(crate) fn find_under(
         &self,
         chip: &str,
         link: &str,
         scenario: &str,
-        factor: f64,
+        conditions: Conditions,
     ) -> Option<&Measurement> {
         self.measurements.iter().find(|m| {
             m.chip == chip
                 && m.link == link
                 && m.scenario == scenario
-                && (m.hash_factor - factor).abs() < 1e-9
+                && m.conditions() == conditions
         })
     }
 
@@ -97,7 +101,7 @@ impl Results {
     pub(crate) fn put(&mut self, new: Measurement) {
         let same = |m: &&mut Measurement| {
             (&m.chip, &m.link, &m.scenario) == (&new.chip, &new.link, &new.scenario)
-                && (m.hash_factor - new.hash_factor).abs() < 1e-9
+                && m.conditions() == new.conditions()
         };
         let Some(old) = self.measurements.iter_mut().find(same) else {
             self.measurements.push(new);
@@ -128,6 +132,14 @@ fn rounded(value: Value) -> Value {
 }
 
 impl Measurement {
+    /// What it supposed.
+    pub(crate) fn conditions(&self) -> Conditions {
+        Conditions {
+            hash_factor: self.hash_factor,
+            slow_flash: self.slow_flash,
+        }
+    }
+
     /// A contestant's runs.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.contestants.iter().find(|entry| entry.name == name)
@@ -203,6 +215,7 @@ pub(crate) mod tests {
             chip: "esp32".to_owned(),
             link: "a link".to_owned(),
             hash_factor: 1.0,
+            slow_flash: false,
             scenario: "same".to_owned(),
             limit: Limit {
                 total_s: 1.0,
@@ -243,7 +256,7 @@ pub(crate) mod tests {
         assert!(results.find("esp32", "a link", "same").is_some());
         assert!(
             results
-                .find_scaled("esp32", "a link", "same", 4.0)
+                .find_under("esp32", "a link", "same", Conditions::SLOW_FLASH)
                 .is_none()
         );
     }

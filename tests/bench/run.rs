@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::contestant::{Call, Contestant, Way, differing};
 use crate::lsp::Server;
 use crate::namespace;
-use crate::parameters::{FLASH_SIZE, Link};
+use crate::parameters::{Conditions, FLASH_SIZE, Link};
 use crate::scenario::Case;
 use crate::timeline::{self, Command, Phases};
 use crate::tools::Tools;
@@ -59,7 +59,7 @@ struct Finished {
 pub(crate) struct Bench<'a> {
     pub(crate) tools: &'a Tools,
     pub(crate) link: &'a Link,
-    pub(crate) hash_factor: f64,
+    pub(crate) conditions: Conditions,
     pub(crate) case: &'a Case,
     pub(crate) server: Server,
     /// Folder for what programs print.
@@ -84,9 +84,10 @@ impl Bench<'_> {
             return Ok(());
         };
         let chip = self.case.chip.name();
-        let kept = self.scratch.join(format!("images-{chip}"));
+        let of = format!("{chip}-{}", self.case.scenario.name());
+        let kept = self.scratch.join(format!("images-{of}"));
         if !kept.is_dir() {
-            let board = self.scratch.join(format!("old-{chip}.bin"));
+            let board = self.scratch.join(format!("old-{of}.bin"));
             let deployed = self
                 .tools
                 .command(&self.tools.ours)
@@ -129,7 +130,7 @@ impl Bench<'_> {
             .flash_size(FLASH_SIZE)
             .flash_contents(self.case.flash_before())
             .connection(self.link.connection)
-            .timing(self.link.timing(self.hash_factor))
+            .timing(self.link.timing(self.conditions))
             .lines(false)
             .start_in_download_mode()
             .build()

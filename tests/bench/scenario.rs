@@ -1,8 +1,8 @@
 //! What is on the board, what should be there, and the folders that hold the files.
 //!
 //! The firmware is MicroPython for the ESP32 (two releases) and rebuilds of it, and an app of 330
-//! objects that was linked before and after two lines were added to one of them, from
-//! `../shared/fixtures`. No public pair of builds for the S3 of comparable size exists there, so the
+//! objects that was linked before and after two lines were added to one of them, for Xtensa and for
+//! RISC-V, from `../shared/fixtures`. No public pair of builds for the S3 of comparable size exists there, so the
 //! S3 gets the same bytes with its own chip's id in the image headers, and with the hashes that
 //! belong to that: sizes, differences and compression are the same, and every tool accepts them.
 
@@ -23,16 +23,21 @@ pub(crate) enum Scenario {
     Same,
     String,
     Relink,
+    RelinkRiscv,
     Relocated,
     Upgrade,
+    UpgradeKnown,
     Blank,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 6] = [
+    /// What users do all day comes first.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Relink,
+        Self::RelinkRiscv,
+        Self::UpgradeKnown,
         Self::Same,
         Self::String,
-        Self::Relink,
         Self::Relocated,
         Self::Upgrade,
         Self::Blank,
@@ -44,8 +49,10 @@ impl Scenario {
             Self::Same => "same",
             Self::String => "string",
             Self::Relink => "relink",
+            Self::RelinkRiscv => "relink-riscv",
             Self::Relocated => "relocated",
             Self::Upgrade => "upgrade",
+            Self::UpgradeKnown => "upgrade-known",
             Self::Blank => "blank",
         }
     }
@@ -56,8 +63,10 @@ impl Scenario {
             Self::Same => "nothing changed",
             Self::String => "a string edited, 2 of 366 sectors",
             Self::Relink => "a line of code added and linked again, 408 of 421 sectors",
+            Self::RelinkRiscv => "the same for RISC-V, 434 of 435 sectors",
             Self::Relocated => "16 bytes inserted, 206 of 366 sectors",
             Self::Upgrade => "upgrade to the next release, all sectors",
+            Self::UpgradeKnown => "upgrade of a release that we deployed, all sectors",
             Self::Blank => "blank chip",
         }
     }
@@ -65,7 +74,23 @@ impl Scenario {
     /// Whether our program has deployed the old build, too, and remembers it: as after each edit. In all
     /// others the board is a stranger to it.
     pub(crate) fn remembers(self) -> bool {
-        self == Self::Relink
+        self.difference_bytes().is_some()
+    }
+
+    /// Where it does: the least that anybody was seen to need for the difference, bsdiff 4.3 with the whole old app
+    /// in memory and its output deflated.
+    pub(crate) fn difference_bytes(self) -> Option<usize> {
+        match self {
+            Self::Relink => Some(25_456),
+            Self::RelinkRiscv => Some(21_519),
+            Self::UpgradeKnown => Some(333_190),
+            Self::Same | Self::String | Self::Relocated | Self::Upgrade | Self::Blank => None,
+        }
+    }
+
+    /// Whether there is such firmware for this chip.
+    pub(crate) fn suits(self, chip: Chip) -> bool {
+        (self == Self::RelinkRiscv) == (chip == Chip::Esp32C3)
     }
 
     /// Files (release of boot loader and table; app) on the board before, if it is not blank.
@@ -73,16 +98,18 @@ impl Scenario {
         match self {
             Self::Same | Self::String | Self::Relocated => Some(RELEASE_0831),
             Self::Relink => Some(("micropython-0831", "relink/xt-base.bin")),
-            Self::Upgrade => Some(RELEASE_0608),
+            Self::RelinkRiscv => Some(("micropython-0831", "relink/rv-base.bin")),
+            Self::Upgrade | Self::UpgradeKnown => Some(RELEASE_0608),
             Self::Blank => None,
         }
     }
 
     fn after(self) -> (&'static str, &'static str) {
         match self {
-            Self::Same | Self::Upgrade | Self::Blank => RELEASE_0831,
+            Self::Same | Self::Upgrade | Self::UpgradeKnown | Self::Blank => RELEASE_0831,
             Self::String => ("micropython-0831", "pairs/mp-a-string.bin"),
             Self::Relink => ("micropython-0831", "relink/xt-printf.bin"),
+            Self::RelinkRiscv => ("micropython-0831", "relink/rv-printf.bin"),
             Self::Relocated => ("micropython-0831", "pairs/mp-c2-insert16-relocated.bin"),
         }
     }

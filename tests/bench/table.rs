@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::breakdown;
 use crate::contestant::Way;
-use crate::parameters::{CHIPS, HASH_FACTORS, LINKS, Link};
+use crate::parameters::{CHIPS, Conditions, HASH_FACTORS, LINKS, Link};
 use crate::result::{Entry, Measurement, Results};
 use crate::rows::{ROWS, Reached, Row};
 use crate::scenario::Scenario;
@@ -25,7 +25,7 @@ pub(crate) fn targets(results: &Results) -> String {
 }
 
 fn line(text: &mut String, row: &Row, reached: &Reached) {
-    let mut goal = format!("{} x", row.factor);
+    let mut goal = format!("{} x", row.factor_on(&reached.link));
     let mut came_to = format!("**{:.2} x**", reached.factor());
     if let Some(most) = row.of_limit {
         let _ = write!(goal, ", {most} x limit");
@@ -96,20 +96,44 @@ pub(crate) fn table(results: &Results) -> String {
     text
 }
 
-/// How much the result hangs on what nobody has published: the loaders' hash rates.
+/// How much the result hangs on what nobody has published, the loaders' hash rates, and on the flash chip.
 fn sensitivity(text: &mut String, results: &Results) {
-    let factors = [HASH_FACTORS[0], 1.0, HASH_FACTORS[1]];
+    let scaled = |hash_factor| Conditions {
+        hash_factor,
+        ..Conditions::USUAL
+    };
+    let [quarter, four] = HASH_FACTORS.map(scaled);
+    text.push_str(&under(
+        results,
+        &[quarter, Conditions::USUAL, four],
+        "\n## If the hash rates are other than estimated\n\n\
+         Seconds of `fbuild-lsp deploy`, and how many times faster it is than the row's peer.\n\n\
+         | row | | chip, link | rates x 0.25 | as estimated | rates x 4 |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
+    ));
+    text.push_str(&under(
+        results,
+        &[Conditions::SLOW_FLASH, Conditions::USUAL],
+        "\n## If the flash chip is as slow as its data sheet allows\n\n\
+         | row | | chip, link | longest times | usual ones |\n\
+         | --- | --- | --- | --- | --- |\n",
+    ));
+}
+
+/// The rows that were measured under all of these conditions; nothing if there are none.
+fn under(results: &Results, conditions: &[Conditions], head: &str) -> String {
     let mut lines = String::new();
     for row in &ROWS {
-        let base = results.measurements.iter().filter(|m| {
-            m.scenario == row.scenario.name() && (m.hash_factor - HASH_FACTORS[0]).abs() < 1e-9
-        });
+        let base = results
+            .measurements
+            .iter()
+            .filter(|m| m.scenario == row.scenario.name() && m.conditions() == conditions[0]);
         for m in base {
-            let cells: Vec<String> = factors
+            let cells: Vec<String> = conditions
                 .iter()
-                .map(|factor| {
+                .map(|conditions| {
                     results
-                        .find_scaled(&m.chip, &m.link, &m.scenario, *factor)
+                        .find_under(&m.chip, &m.link, &m.scenario, *conditions)
                         .and_then(|m| row.reached_in(m))
                         .map_or_else(String::new, |r| {
                             format!("{:.2} s, {:.2} x", r.ours_s, r.factor())
@@ -130,15 +154,9 @@ fn sensitivity(text: &mut String, results: &Results) {
         }
     }
     if lines.is_empty() {
-        return;
+        return lines;
     }
-    text.push_str(
-        "\n## If the hash rates are other than estimated\n\n\
-         Seconds of `fbuild-lsp deploy`, and how many times faster it is than the row's peer.\n\n\
-         | row | | chip, link | rates x 0.25 | as estimated | rates x 4 |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
-    );
-    text.push_str(&lines);
+    format!("{head}{lines}")
 }
 
 fn one(text: &mut String, link: &Link, scenario: Scenario, measurement: &Measurement) {
@@ -255,6 +273,7 @@ mod tests {
                 chip: "esp32".to_owned(),
                 link: LINKS[0].name.to_owned(),
                 hash_factor,
+                slow_flash: false,
                 scenario: "same".to_owned(),
                 limit,
                 contestants: entries.clone(),
