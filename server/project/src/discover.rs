@@ -8,6 +8,7 @@ mod arduino;
 mod around;
 mod cargo;
 mod choose;
+mod cmake;
 pub mod configuration;
 pub(crate) mod environment;
 mod espflash_toml;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use fbuild_chip::Chip;
 use serde_json::Value;
 
+use super::cmake::CMakeLists;
 use super::environment::Environment;
 use super::look::Look;
 use super::platformio::{ARDUINO_APP, looks_slot_up, sdkconfig_path};
@@ -56,7 +57,7 @@ pub fn configurations(root: &Path, environment: &Environment) -> Vec<Configurati
     if root.join(FILE_NAME).is_file() {
         return platformio(root, environment, &look);
     }
-    let found = espidf(root, &look).or_else(|| sketch(root, &look));
+    let found = espidf(root, environment, &look).or_else(|| sketch(root, &look));
     found.into_iter().collect()
 }
 
@@ -72,9 +73,9 @@ fn sketch(root: &Path, look: &Look) -> Option<Configuration> {
     })
 }
 
-fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
+fn espidf(root: &Path, environment: &Environment, look: &Look) -> Option<Configuration> {
     let usual = ["sdkconfig", "sdkconfig.defaults"].map(|name| root.join(name));
-    let set = set_in_cmake(root, "SDKCONFIG", look);
+    let set = CMakeLists::read(root, look).files("SDKCONFIG", root, environment);
     let mut files = set.into_iter().flatten().chain(usual);
     let file = files.find(|path| path.is_file())?;
     let mut found = from_sdkconfig(root, &file, look);
@@ -93,39 +94,6 @@ fn espidf(root: &Path, look: &Look) -> Option<Configuration> {
         found.extra_subtypes = extra_subtypes(&build, look);
     }
     Some(found)
-}
-
-/// The files that `set(NAME file …)` in the project's CMakeLists.txt names: none where one of them has a
-/// variable that is not known here, `None` where nothing is set.
-pub(super) fn set_in_cmake(root: &Path, name: &str, look: &Look) -> Option<Vec<PathBuf>> {
-    const ROOTS: [&str; 5] = [
-        "${CMAKE_SOURCE_DIR}/",
-        "${CMAKE_CURRENT_SOURCE_DIR}/",
-        "${CMAKE_CURRENT_LIST_DIR}/",
-        "${PROJECT_DIR}/",
-        "${COMPONENT_DIR}/",
-    ];
-    let text = look.lines(&root.join("CMakeLists.txt"))?;
-    let value = |line: &str| {
-        let inner = line.trim().strip_prefix("set(")?.split(')').next()?;
-        let (key, value) = inner.trim().split_once(char::is_whitespace)?;
-        let value = value.split(" CACHE ").next()?.trim();
-        (key == name && !value.trim_matches('"').is_empty()).then(|| value.to_owned())
-    };
-    // The last one counts.
-    let value = text.lines().rev().find_map(value)?;
-    // Every second piece is between quotes, where a space is a part of the name.
-    let pieces = value.split('"').enumerate();
-    let names = pieces.flat_map(|(at, piece)| {
-        piece.split(move |c: char| c == ';' || (at % 2 == 0 && c.is_whitespace()))
-    });
-    let file = |name: &str| {
-        let below = ROOTS.iter().find_map(|dir| name.strip_prefix(dir));
-        let name = below.unwrap_or(name);
-        (!name.contains('$')).then(|| root.join(name))
-    };
-    let files: Option<_> = names.filter(|name| !name.is_empty()).map(file).collect();
-    Some(files.unwrap_or_default())
 }
 
 fn from_sdkconfig(root: &Path, file: &Path, look: &Look) -> Configuration {
@@ -198,7 +166,7 @@ fn platformio(root: &Path, environment: &Environment, look: &Look) -> Vec<Config
         return Vec::new();
     };
     let envs = config.envs().map(str::to_owned);
-    envs.filter_map(|env| of_env(&config, &env, root, look).ok())
+    envs.filter_map(|env| of_env(&config, &env, root, environment, look).ok())
         .collect()
 }
 
@@ -206,13 +174,14 @@ fn of_env(
     config: &ProjectConfig<'_>,
     env: &str,
     root: &Path,
+    environment: &Environment,
     look: &Look,
 ) -> Result<Configuration, ConfigProblem> {
     let section = format!("env:{env}");
     let board = Board::of_env(config, env)?;
     let frameworks = config.list(&section, "framework")?;
     let is_arduino = frameworks.iter().any(|framework| framework == "arduino");
-    let sdkconfig = sdkconfig_path(&board, root, env)?;
+    let sdkconfig = sdkconfig_path(&board, environment, root, env)?;
     let mut found = from_sdkconfig(root, &sdkconfig, look);
     found.env = Some(env.to_owned());
     found.file = root.join(FILE_NAME);
@@ -296,6 +265,7 @@ mod tests {
         for written in [
             "set(SDKCONFIG \"cfg/sdkconfig.dev\")",
             "  set( SDKCONFIG ${CMAKE_CURRENT_LIST_DIR}/cfg/sdkconfig.dev CACHE STRING \"x\")",
+            "set(DIR cfg)\nset(\n  SDKCONFIG # not the usual one\n  \"${DIR}/sdkconfig.dev\"\n)",
         ] {
             let list = format!("# set(SDKCONFIG none)\nset(OTHER x)\n{written}\nproject(x)\n");
             let dir = project(&[

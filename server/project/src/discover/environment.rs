@@ -48,6 +48,30 @@ impl Environment {
             .map(PathBuf::from)
     }
 
+    /// A text with its `$NAME` and `${NAME}` put in, as Python's `os.path.expandvars` does it; those that are not
+    /// set stay.
+    pub(super) fn expand(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let braced = rest.strip_prefix('{').and_then(|it| it.split_once('}'));
+            let (name, after) = braced.unwrap_or_else(|| {
+                let len = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+                rest.split_at(len)
+            });
+            let Some(value) = self.get(name).filter(|_| !name.is_empty()) else {
+                out.push('$');
+                continue;
+            };
+            out.push_str(value);
+            rest = after;
+        }
+        out + rest
+    }
+
     /// The user's home directory.
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
@@ -99,5 +123,28 @@ impl Environment {
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Environment({} variables)", self.variables.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of them as Python 3.11 prints it.
+    #[test]
+    fn variables_are_put_in_and_what_is_not_set_stays() {
+        let pairs = [("CFG", "/cfg"), ("A", "$CFG"), ("NIL", "")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = Environment::from_pairs(pairs);
+        for (text, expected) in [
+            ("$CFG/sdkconfig.${A}", "/cfg/sdkconfig.$CFG"),
+            ("x$NIL/${NIL}y", "x/y"),
+            ("$NONE/${NONE}", "$NONE/${NONE}"),
+            ("$CFGx", "$CFGx"),
+            ("$CFG-${CFG", "/cfg-${CFG"),
+            ("$/${}$$CFG $", "$/${}$/cfg $"),
+        ] {
+            assert_eq!(environment.expand(text), expected, "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use fbuild_chip::Chip;
 use serde_json::Value;
 
-use super::configuration::set_in_cmake;
+use super::cmake::CMakeLists;
 use super::environment::Environment;
 use super::flasher_args::{self, FlasherArgs, Placed};
 use super::programs::older_program;
@@ -147,7 +147,7 @@ fn read(
     let description = look.json(&dir.join(DESCRIPTION)).unwrap_or_default();
     let project = project_directory(root, dir, &description);
     let moved = Moved::of(&description, &project, dir);
-    let sdkconfig_path = sdkconfig_path(&project, &description, &moved, look);
+    let sdkconfig_path = sdkconfig_path(&project, &description, &moved, environment, look);
     let sdkconfig = SdkConfig::read(&sdkconfig_path, look);
 
     let name = build_name(root, dir);
@@ -248,8 +248,15 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
 
 /// The file that the build was configured by. Where it was built elsewhere, that is the one in the same
 /// place of this project, or else one whose path ends like it.
-fn sdkconfig_path(project: &Path, description: &Value, moved: &Moved, look: &Look) -> PathBuf {
-    let usual = || set_in_cmake(project, "SDKCONFIG", look)?.pop();
+fn sdkconfig_path(
+    project: &Path,
+    description: &Value,
+    moved: &Moved,
+    environment: &Environment,
+    look: &Look,
+) -> PathBuf {
+    let cmake = || CMakeLists::read(project, look);
+    let usual = || cmake().files("SDKCONFIG", project, environment)?.pop();
     let Some(said) = description.get("config_file").and_then(Value::as_str) else {
         return usual().unwrap_or_else(|| project.join("sdkconfig"));
     };

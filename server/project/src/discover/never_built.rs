@@ -9,6 +9,7 @@ use std::path::Path;
 
 use fbuild_chip::Chip;
 
+use super::cmake::CMakeLists;
 use super::environment::Environment;
 use super::sdkconfig::SdkConfig;
 use super::zephyr::{BoardOf, board_of_west, soc_of};
@@ -19,11 +20,10 @@ const BOARDLESS: &str = "no file names its board";
 
 /// Adds what the project in `root` could build, where nothing of it is known otherwise.
 pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
-    let cmake = look.lines(&root.join("CMakeLists.txt")).unwrap_or_default();
-    let has_line = |is_it: &dyn Fn(&str) -> bool| cmake.lines().any(|line| is_it(line.trim()));
-    if has_line(&|line| line.starts_with("include(") && is_espidf(line)) {
+    let cmake = CMakeLists::read(root, look);
+    if cmake.has("include", is_espidf) {
         espidf(root, environment, look, found);
-    } else if has_line(&|line| line.replace(' ', "").starts_with("find_package(Zephyr")) {
+    } else if cmake.has("find_package", |name| name == "Zephyr") {
         zephyr(root, &cmake, environment, look, found);
     } else if let Some(sketch) = arduino::own_sketch(root, look) {
         self::sketch(root, &sketch, look, found);
@@ -31,8 +31,8 @@ pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &m
 }
 
 /// `include($ENV{IDF_PATH}/tools/cmake/project.cmake)`, and the same of the build system's second version.
-fn is_espidf(line: &str) -> bool {
-    line.contains("/tools/cmake/project.cmake") || line.contains("/tools/cmakev2/idf.cmake")
+fn is_espidf(file: &str) -> bool {
+    file.contains("/tools/cmake/project.cmake") || file.contains("/tools/cmakev2/idf.cmake")
 }
 
 fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Discovery) {
@@ -66,17 +66,20 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
     found.unbuilt.push(unbuilt);
 }
 
-fn zephyr(root: &Path, cmake: &str, environment: &Environment, look: &Look, found: &mut Discovery) {
-    let set = cmake.lines().find_map(|line| {
-        let inner = line.trim().strip_prefix("set(BOARD ")?;
-        let board = inner.split([')', ' ']).next()?.trim_matches('"');
-        Some(board.to_owned())
-    });
+fn zephyr(
+    root: &Path,
+    cmake: &CMakeLists,
+    environment: &Environment,
+    look: &Look,
+    found: &mut Discovery,
+) {
+    let set = cmake.set("BOARD", root, environment);
+    let set = set.and_then(|mut list| list.pop());
     let board = environment.get("BOARD").map(str::to_owned);
     let board = board
         .or(set)
         .or_else(|| board_of_west(root, look))
-        .filter(|it| !it.is_empty() && !it.contains('$'));
+        .filter(|it| !it.is_empty());
     let file = root.join("CMakeLists.txt");
     let Some(board) = board else {
         return found.unclear(&file, BOARDLESS, "west build -d build -b BOARD");

@@ -225,15 +225,16 @@ pub(super) fn console(config: &ProjectConfig<'_>, section: &str) -> Result<Conso
     })
 }
 
-/// `sdkconfig.ENV`, unless the environment names another file.
+/// `sdkconfig.ENV`, unless the environment names another file. The platform puts variables into the name.
 pub(super) fn sdkconfig_path(
     board: &Board<'_>,
+    environment: &Environment,
     root: &Path,
     env: &str,
 ) -> Result<PathBuf, ConfigProblem> {
     let named = board.value("build.esp-idf.sdkconfig_path")?;
-    let usual = format!("sdkconfig.{env}");
-    Ok(root.join(named.unwrap_or(usual)))
+    let named = named.map(|name| environment.expand(&name));
+    Ok(root.join(named.unwrap_or_else(|| format!("sdkconfig.{env}"))))
 }
 
 struct Env<'c> {

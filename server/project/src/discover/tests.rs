@@ -9,6 +9,7 @@ mod loose;
 mod named;
 mod never_built;
 mod platformio;
+mod platformio_idf;
 mod platforms;
 mod usb;
 mod zephyr;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Env, sdkconfig_path};
 use crate::discover::Look;
-use crate::discover::configuration::set_in_cmake;
+use crate::discover::cmake::CMakeLists;
 use crate::discover::environment::Environment;
 use crate::discover::espidf::contradictions;
 use crate::discover::flasher_args::FlasherArgs;
@@ -42,7 +42,8 @@ impl Idf {
     ) -> Result<Self, ConfigProblem> {
         let (look, root) = (env.look, &target.root);
         let is_used = frameworks.iter().any(|framework| framework == "espidf");
-        let path = sdkconfig_path(board, root, target.env.as_deref().unwrap_or_default())?;
+        let name = target.env.as_deref().unwrap_or_default();
+        let path = sdkconfig_path(board, env.environment, root, name)?;
         if !is_used {
             // Nothing of it moves anything then.
             let sdkconfig = SdkConfig::read(&path, look);
@@ -131,7 +132,16 @@ impl Idf {
             let file = self.files.iter().rev().find(has_it);
             file.cloned().unwrap_or_default()
         };
-        contradictions::of_settings(&built, &file_of, &self.sdkconfig, &remedy)
+        let mut found = contradictions::of_settings(&built, &file_of, &self.sdkconfig, &remedy);
+        let named = self.files.last().filter(|path| !path.is_file());
+        let named = named.map(|path| path.display().to_string());
+        if let Some(path) = named.filter(|path| path.contains('$')) {
+            found.push(format!(
+                "board_build.esp-idf.sdkconfig_path names {path}, with a variable that is not set here: what that \
+                 file says is not known"
+            ));
+        }
+        found
     }
 
     fn placed(&self, image: &str, option: &str) -> Option<u32> {
@@ -155,7 +165,7 @@ fn defaults(
         let list = rest.split_once('=')?.1.trim_start_matches(['"', '\'']);
         list.split(['"', '\'', ' ', '\n']).next()
     });
-    if let Some(files) = set_in_cmake(root, NAME, look) {
+    if let Some(files) = CMakeLists::read(root, look).files(NAME, root, environment) {
         return Ok(files);
     }
     let list = argument.or_else(|| environment.get(NAME));

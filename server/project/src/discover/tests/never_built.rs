@@ -37,6 +37,22 @@ fn a_project_is_known_by_its_own_files() {
             )],
             "zephyr:build: west build -d build -b esp32s3_devkitm",
         ),
+        // Over several lines, in any case, and by a variable.
+        (
+            vec![(
+                "k/CMakeLists.txt",
+                "cmake_minimum_required(VERSION 3.20)\nset(CHIP esp32s3)\nSET(\n  BOARD  # for now\n  \
+                 ${CHIP}_devkitm\n)\nFIND_PACKAGE (\n  Zephyr\n  REQUIRED)\n",
+            )],
+            "zephyr:build: west build -d build -b esp32s3_devkitm",
+        ),
+        (
+            vec![(
+                "k/CMakeLists.txt",
+                "include (\n  $ENV{IDF_PATH}/tools/cmake/project.cmake\n)\n",
+            )],
+            "espidf:build: idf.py build",
+        ),
         (
             vec![("k/k.ino", ""), ("k/sketch.yaml", profile)],
             "arduino:esp32.esp32.esp32c3: arduino-cli compile --export-binaries --profile p",

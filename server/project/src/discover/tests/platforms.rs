@@ -18,7 +18,7 @@ const ZIP: &str =
     "https://github.com/pioarduino/platform-espressif32/releases/download/stable/x.zip";
 
 /// An environment that was built, with the table above.
-fn project(lines: &str) -> Files {
+pub(super) fn project(lines: &str) -> Files {
     let ini = format!("[env:dev]\nboard = mine\n{lines}\n");
     let files = Files::new(&[]);
     files.write("platformio.ini", ini.as_bytes());
@@ -29,7 +29,7 @@ fn project(lines: &str) -> Files {
     files
 }
 
-fn only(files: &Files) -> Target {
+pub(super) fn only(files: &Files) -> Target {
     let found = files.found_with(&[("PLATFORMIO_CORE_DIR", "@/core")]);
     let [target] = found.targets.as_slice() else {
         panic!("{found:?}")
@@ -37,7 +37,7 @@ fn only(files: &Files) -> Target {
     target.clone()
 }
 
-fn places(target: &Target) -> Vec<(String, u32)> {
+pub(super) fn places(target: &Target) -> Vec<(String, u32)> {
     let regions = target.regions.iter();
     regions.map(|it| (it.name.clone(), it.offset)).collect()
 }
@@ -242,122 +242,6 @@ fn the_builds_own_image_of_the_flash_says_where_the_program_is() {
     }
 }
 
-const IDF: &str = "platform = espressif32\nframework = espidf";
-const ARGS: &str = r#"{"flash_settings": {"flash_size": "4MB"}, "flash_files": {},
-    "bootloader": {"offset": "0x1000", "file": "b"},
-    "partition-table": {"offset": "0x8000", "file": "p"}}"#;
-const JSON: &str = r#"{"PARTITION_TABLE_OFFSET": 32768, "BOOTLOADER_OFFSET_IN_FLASH": 4096,
-    "ESPTOOLPY_FLASHSIZE": "4MB", "ESP_CONSOLE_UART_BAUDRATE": 74880, "SECURE_BOOT": true}"#;
-
-/// `flasher_args.json` and `config/sdkconfig.json` are of one build; each says it alone, too.
-#[test]
-fn a_configuration_that_is_not_the_builds_any_more_is_told() {
-    let now = "CONFIG_PARTITION_TABLE_OFFSET=0xc000\nCONFIG_BOOTLOADER_OFFSET_IN_FLASH=0x1000\n\
-               CONFIG_ESPTOOLPY_FLASHSIZE=\"16MB\"\n";
-    let json = JSON.replace("true", "false");
-    for (name, text) in [
-        ("flasher_args.json", ARGS),
-        ("config/sdkconfig.json", &json),
-    ] {
-        for (ini, file) in [
-            (IDF.to_owned(), "sdkconfig.dev"),
-            (
-                format!("{IDF}\nboard_build.esp-idf.sdkconfig_path = cfg/my"),
-                "cfg/my",
-            ),
-            (IDF.to_owned(), "sdkconfig.defaults"),
-        ] {
-            let files = project(&ini);
-            files.write(&format!(".pio/build/dev/{name}"), text.as_bytes());
-            files.write(file, now.as_bytes());
-            let target = only(&files);
-            assert_eq!(target.table_offset, 0x8000, "{name}, {file}");
-            let [table, size] = target.remarks.as_slice() else {
-                panic!("{name}, {file}: {:?}", target.remarks)
-            };
-            for (remark, what) in [
-                (
-                    table,
-                    "CONFIG_PARTITION_TABLE_OFFSET in @ is 0xc000, and this build was made with 0x8000",
-                ),
-                (
-                    size,
-                    "CONFIG_ESPTOOLPY_FLASHSIZE in @ is 16MB, and this build was made with 4MB",
-                ),
-            ] {
-                let place = files.root().join(file);
-                let expected = what.replace('@', place.to_str().unwrap());
-                assert_eq!(
-                    *remark,
-                    format!("{expected}; `pio run -e dev` makes it anew")
-                );
-            }
-            // What the build was made with is told of nothing else.
-            files.write(
-                file,
-                b"CONFIG_PARTITION_TABLE_OFFSET=8000\nCONFIG_ESPTOOLPY_FLASHSIZE=\"4MB\"\n",
-            );
-            assert_eq!(only(&files).remarks, [""; 0], "{name}, {file}");
-        }
-    }
-}
-
-#[test]
-fn what_the_build_decided_is_read_wherever_it_is_written() {
-    let table = ("partitions".to_owned(), 0xa000);
-    let sdkconfig = "CONFIG_PARTITION_TABLE_OFFSET=0xa000\nCONFIG_ESPTOOLPY_MONITOR_BAUD=74880\n\
-                     CONFIG_SECURE_BOOT=y\n";
-    let json = JSON.replace("32768", "40960");
-    let extra = "board_build.cmake_extra_args = -DA=1 -DSDKCONFIG_DEFAULTS=\"none;my.defaults\"";
-    for (lines, name, text) in [
-        ("", "sdkconfig.dev", sdkconfig),
-        ("", ".pio/build/dev/config/sdkconfig.json", &json),
-        ("", "sdkconfig.defaults", sdkconfig),
-        (
-            "board_build.mcu = esp32",
-            "sdkconfig.defaults.esp32",
-            sdkconfig,
-        ),
-        (extra, "my.defaults", sdkconfig),
-    ] {
-        let files = project(&format!("{IDF}\n{lines}"));
-        files.table(
-            ".pio/build/dev/partitions.bin",
-            "app0,app,ota_0,0x90000,1M\n",
-        );
-        files.write(name, text.as_bytes());
-        let target = only(&files);
-        assert!(
-            places(&target).contains(&table),
-            "{name}: {:?}",
-            places(&target)
-        );
-        assert!(target.secure_boot, "{name}");
-        assert_eq!(target.console.baud.map(|it| it.0), Some(74880), "{name}");
-    }
-    // What CMake is told counts, and nothing where it is not known here; not the usual name.
-    for (set, expected) in [
-        (
-            "\"${CMAKE_SOURCE_DIR}/a.defaults;${CMAKE_SOURCE_DIR}/b.defaults\"",
-            0xa000,
-        ),
-        ("b.defaults a.defaults", 0xa000),
-        ("\"${X}/a\"", 0x8000),
-    ] {
-        let files = project(IDF);
-        let list = format!("set(SDKCONFIG_DEFAULTS {set})\n");
-        files.write("CMakeLists.txt", list.as_bytes());
-        files.write("b.defaults", sdkconfig.as_bytes());
-        let usual = "CONFIG_PARTITION_TABLE_OFFSET=0xc000\n";
-        files.write("sdkconfig.defaults", usual.as_bytes());
-        assert_eq!(only(&files).table_offset, expected, "{set}");
-    }
-    // With Arduino alone none of them moves anything.
-    let files = project("platform = espressif32\nframework = arduino");
-    files.write("sdkconfig.dev", sdkconfig.as_bytes());
-    assert_eq!(only(&files).table_offset, 0x8000);
-}
-
 /// Linked, and not made into an image.
 #[test]
 fn an_elf_file_that_is_newer_than_its_image_is_told() {
@@ -373,65 +257,6 @@ fn an_elf_file_that_is_newer_than_its_image_is_told() {
         remarks[0].contains("firmware.elf is newer than"),
         "{remarks:?}"
     );
-}
-
-/// PlatformIO's own platform signs what sdkconfig has signed, and leaves the boot loader alone.
-#[test]
-fn with_secure_boot_the_signed_images_are_those_that_count() {
-    let secure = "CONFIG_SECURE_BOOT=y\nCONFIG_SECURE_BOOT_V2_ENABLED=y\n";
-    let signed = "CONFIG_SECURE_BOOT_BUILD_SIGNED_BINARIES=y\n";
-    let flashed = "CONFIG_SECURE_BOOT_FLASH_BOOTLOADER_DEFAULT=y\n";
-    let pioarduino = IDF.replace("espressif32", "pioarduino");
-    let plain = "firmware.bin";
-    for (ini, sdkconfig, has_bootloader, program) in [
-        (IDF, String::new(), true, plain),
-        (IDF, secure.to_owned(), false, plain),
-        (IDF, format!("{secure}{flashed}"), true, plain),
-        (
-            IDF,
-            format!("{secure}{signed}"),
-            false,
-            "firmware-signed.bin",
-        ),
-        (IDF, signed.to_owned(), true, plain),
-        (&pioarduino, format!("{secure}{signed}"), true, plain),
-    ] {
-        for has_idedata in [false, true] {
-            let files = project(ini);
-            files.write("sdkconfig.dev", sdkconfig.as_bytes());
-            for name in ["firmware-signed.bin", "bootloader-signed.bin"] {
-                files.image(&format!(".pio/build/dev/{name}"), Chip::Esp32);
-            }
-            if has_idedata {
-                let bootloader = if has_bootloader {
-                    r#"{"offset": "0x1000", "path": "@/.pio/build/dev/bootloader.bin"},"#
-                } else {
-                    ""
-                };
-                let text = format!(
-                    r#"{{"prog_path": "@/.pio/build/dev/firmware.elf", "extra": {{"application_offset":
-                        "0x10000", "flash_images": [{bootloader} {{"offset": 32768, "path":
-                        "@/.pio/build/dev/partitions.bin"}}, {{"offset": 3145728, "path": "@/x"}}]}}}}"#
-                );
-                files.write(".pio/build/dev/idedata.json", files.text(&text).as_bytes());
-            }
-            let target = only(&files);
-            let firmware = target.firmware().unwrap().source.path();
-            assert!(firmware.ends_with(program), "{sdkconfig}: {firmware:?}");
-            let bootloader = target.region("bootloader");
-            assert_eq!(
-                bootloader.is_some(),
-                has_bootloader,
-                "{sdkconfig} {has_idedata}"
-            );
-            let is_told = |it: &String| it.starts_with("the boot loader is left out");
-            let told = target.remarks.iter().any(is_told);
-            assert_eq!(told, !has_bootloader, "{:?}", target.remarks);
-            // A script wrote numbers.
-            assert_eq!(target.region("x").is_some(), has_idedata);
-            assert!(target.region("partitions").is_some());
-        }
-    }
 }
 
 #[test]
