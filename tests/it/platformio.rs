@@ -42,6 +42,9 @@ images += [
     (offset, os.path.join(framework, path))
     for offset, path in board.get("upload.arduino.flash_extra_images", [])
 ]
+# Frameworks bring them, and the files that they are.
+if not env.get("PIOFRAMEWORK"):
+    images = []
 env.Append(FLASH_EXTRA_IMAGES=images)
 
 def make(target, source, env):
@@ -51,8 +54,8 @@ def make(target, source, env):
 
 elf = env.Command(os.path.join("$BUILD_DIR", "${PROGNAME}.elf"), [], make)
 env.Replace(PIOMAINPROG=elf)
-made = [os.path.join("$BUILD_DIR", name) for name in ("${PROGNAME}.bin", "bootloader.bin", "partitions.bin")]
-program = env.Command(made, elf, make)
+names = ["${PROGNAME}.bin"] + (["bootloader.bin", "partitions.bin"] if images else [])
+program = env.Command([os.path.join("$BUILD_DIR", name) for name in names], elf, make)
 for offset, path in env["FLASH_EXTRA_IMAGES"]:
     env.Append(UPLOADERFLAGS=[offset, env.subst(path)])
 env.Append(INTEGRATION_EXTRA_DATA={"application_offset": env.subst("$ESP32_APP_OFFSET")})
@@ -80,6 +83,9 @@ extends = of_more
 board_upload.offset_address = ${of_more.place}
 [env:named]
 extra_scripts = pre:name.py
+[env:bare]
+framework =
+board_upload.offset_address = 0x30000
 [env:scripted]
 extra_scripts = post:more.py
 ";
@@ -207,7 +213,8 @@ impl Project {
             )
         };
         let names: Vec<_> = found.targets.iter().map(|it| it.name.as_str()).collect();
-        let all = ["plain", "moved", "named", "scripted"].map(|env| format!("platformio:{env}"));
+        let all =
+            ["plain", "moved", "named", "bare", "scripted"].map(|env| format!("platformio:{env}"));
         assert_eq!(names, all);
         found.targets.iter().map(files).collect()
     }
@@ -232,29 +239,20 @@ fn an_upload_of_platformio_is_what_is_deployed() {
     let project = Project::new(pio);
     project.pio("upload");
     let uploaded = project.uploaded();
-    // The test says something: what was to be moved and named was.
+    // The test says something: what was to be moved and named was, and what a framework brings is there.
     let renamed = "kiln-ctl_1.4+7.bin";
-    let named = ["firmware.bin", "firmware.bin", renamed, "firmware.bin"];
-    let places: Vec<_> = uploaded
-        .iter()
-        .zip(named)
-        .map(|(it, name)| program(it, name))
-        .collect();
-    assert_eq!(
-        places,
-        [
-            Some(0x1_0000),
-            Some(0x2_0000),
-            Some(0x1_0000),
-            Some(0x9_0000)
-        ]
-    );
-    assert!(
-        uploaded.iter().all(|files| files.len() == 5),
-        "{uploaded:#?}"
-    );
+    for (files, name, place, count) in [
+        (&uploaded[0], "firmware.bin", 0x1_0000, 5),
+        (&uploaded[1], "firmware.bin", 0x2_0000, 5),
+        (&uploaded[2], renamed, 0x1_0000, 5),
+        (&uploaded[3], "firmware.bin", 0x3_0000, 1),
+        (&uploaded[4], "firmware.bin", 0x9_0000, 5),
+    ] {
+        assert_eq!(program(files, name), Some(place), "{uploaded:#?}");
+        assert_eq!(files.len(), count, "{uploaded:#?}");
+    }
     // What a script moves is known only once PlatformIO has written it down.
-    assert_eq!(project.deployed()[..3], uploaded[..3]);
+    assert_eq!(project.deployed()[..4], uploaded[..4]);
     project.pio("idedata");
     assert_eq!(project.deployed(), uploaded);
 }

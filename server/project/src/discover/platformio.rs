@@ -286,6 +286,11 @@ impl Env<'_> {
         if idf.signs(self.is_pioarduino) {
             found.iter_mut().for_each(settled::sign);
         }
+        if frameworks.is_empty() && found.iter().all(|it| it.kind == RegionKind::App) {
+            let remark = "the program alone is deployed, as in an upload of PlatformIO's: the environment has no \
+                          framework, which would bring a boot loader and a partition table";
+            target.remarks.push(remark.to_owned());
+        }
         found = regions::tidy(found);
         let placed = found
             .iter()
@@ -343,11 +348,15 @@ impl Env<'_> {
             .offset("upload.partition_table_offset")?
             .or_else(|| idf.offset("partition-table", "PARTITION_TABLE_OFFSET"))
             .unwrap_or(DEFAULT_TABLE_OFFSET);
-        let mut found = vec![regions::partitions(
-            table_at,
-            self.dir.join("partitions.bin"),
-        )];
-        if !idf.leaves_bootloader_out(self.is_pioarduino) {
+        let table_path = self.dir.join("partitions.bin");
+        // Without a framework there are none, but those that a script makes.
+        let is_bare = !is_arduino && !is_espidf;
+        let is_made = |path: &Path| !is_bare || path.is_file();
+        let mut found = Vec::new();
+        if is_made(&table_path) {
+            found.push(regions::partitions(table_at, table_path));
+        }
+        if is_made(&bootloader_path) && !idf.leaves_bootloader_out(self.is_pioarduino) {
             found.push(regions::bootloader(bootloader_at, bootloader_path));
         }
         let app_at = if is_espidf {
@@ -368,10 +377,10 @@ impl Env<'_> {
             }
             regions::default_app_offset(table)
         } else {
-            found.push(regions::otadata(
-                ARDUINO_OTADATA,
-                self.framework.join(BOOT_APP0),
-            ));
+            if is_arduino {
+                let initial = self.framework.join(BOOT_APP0);
+                found.push(regions::otadata(ARDUINO_OTADATA, initial));
+            }
             // pioarduino looks the slot up; the other platform does not look at the table.
             let slot = table.filter(|_| self.is_pioarduino).and_then(|table| {
                 table

@@ -312,3 +312,29 @@ fn images_that_idedata_names_count_without_the_place_of_the_program() {
         assert_eq!(target.firmware().unwrap().offset, 0x9_0000);
     }
 }
+
+/// The builder of the platform writes the program, and what a framework or a script adds.
+#[test]
+fn without_a_framework_the_program_alone_is_deployed() {
+    const ALONE: &str = "the program alone is deployed, as in an upload of PlatformIO's";
+    for (platform, more) in [
+        ("espressif32", ""),
+        ("espressif32", "board_upload.offset_address = 0x20000\n"),
+        (ZIP, ""),
+    ] {
+        let ini = format!("[env:dev]\nplatform = {platform}\nboard = esp32dev\n{more}");
+        let files = Files::new(&[("platformio.ini", &ini)]);
+        files.image(".pio/build/dev/firmware.bin", Chip::Esp32);
+        let target = only(&files);
+        let place = if more.is_empty() { 0x1_0000 } else { 0x2_0000 };
+        assert_eq!(places(&target), [("firmware".to_owned(), place)], "{ini}");
+        assert!(target.remarks[0].starts_with(ALONE), "{:?}", target.remarks);
+        // What a script makes where a framework would.
+        files.image(".pio/build/dev/bootloader.bin", Chip::Esp32);
+        files.table(".pio/build/dev/partitions.bin", SAFEBOOT);
+        let target = only(&files);
+        let names: Vec<_> = target.regions.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["bootloader", "partitions", "firmware"], "{ini}");
+        assert_eq!(target.remarks, [""; 0], "{ini}");
+    }
+}
