@@ -217,7 +217,8 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         if !images.contains(&root) {
             images.insert(0, root.clone());
         }
-        images.extend(survey.binaries);
+        let others = survey.binaries.into_iter().filter(|dir| *dir != root);
+        images.extend(others);
     }
     for dir in &images {
         if is_empty && !has_project && !found.has_files_in(dir) {

@@ -24,3 +24,4 @@ pub mod plain;
 pub mod remedy;
 pub mod target;
 pub mod uf2;
+pub mod whole_image;

@@ -5,8 +5,9 @@ use fbuild_chip::Chip;
 use fbuild_project::esp_image::{EspImage, ImageChip, peek_chip};
 use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size, size_bytes};
 use fbuild_project::input_error::InputError;
-use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
+use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use fbuild_project::target::{Region, RegionKind, Setting};
+use fbuild_project::whole_image::table_in;
 
 use super::board::{BoardFacts, CONFIGURED, check_end};
 use super::{Image, LoadedImages};
@@ -86,38 +87,6 @@ pub(crate) fn brought_table<'i>(
     table_offset: u32,
 ) -> Option<PartitionTable> {
     PartitionTable::parse(brought(images, table_offset)?.1).ok()
-}
-
-/// No table is looked for after this. The boot loader of an image of the whole flash has tens of KiB,
-/// and the table is next to it.
-const TABLE_WITHIN: usize = 1 << 20;
-
-/// Where the table is in an image of the whole flash that has none at `usual`. `bytes` begin with
-/// the boot loader, and go to `place`. The first that is found: after the boot loader, and before
-/// all that it names.
-fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
-    let boot_loader = EspImage::parse(bytes).ok()?;
-    let offset = |at: usize| place + at as u32;
-    let table_at = |at: usize| {
-        let table = PartitionTable::parse(&bytes[at..]).ok();
-        let end = offset(at).saturating_add(TABLE_SECTOR_BYTES);
-        table.filter(|table| {
-            let mut named = table.partitions.iter().filter(|it| !it.is_part_of_start());
-            named.all(|partition| partition.offset >= end)
-        })
-    };
-    let at_usual = usual.checked_sub(place).map(|at| at as usize);
-    if at_usual.is_some_and(|at| at < bytes.len() && table_at(at).is_some()) {
-        return Some(usual);
-    }
-    let first = boot_loader
-        .len_bytes()
-        .next_multiple_of(TABLE_SECTOR_BYTES as usize);
-    let sectors = first..bytes.len().min(TABLE_WITHIN);
-    sectors
-        .step_by(TABLE_SECTOR_BYTES as usize)
-        .find(|at| table_at(*at).is_some())
-        .map(offset)
 }
 
 /// Whose header it is, in a message.

@@ -10,6 +10,7 @@ use crate::file::{self, IMAGE_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Region, RegionKind, Target, Tool};
+use crate::whole_image::{TABLE_WITHIN, table_in};
 
 /// Begins every image.
 const IMAGE_MAGIC: u8 = 0xE9;
@@ -91,13 +92,18 @@ fn is_sketch(path: &Path) -> bool {
 }
 
 /// Whether a file is an image of the whole flash: a partition table is in it where one would
-/// be on the board.
+/// be on the board, or after the boot loader.
 fn is_merged(path: &Path, offset: u32, target: &Target) -> bool {
     let Some(at) = target.table_offset.checked_sub(offset) else {
         return false;
     };
     let start = read_start(path, u64::from(at) + 2).unwrap_or_default();
-    start.ends_with(&TABLE_MAGIC) && start.len() as u64 == u64::from(at) + 2
+    let is_usual = start.ends_with(&TABLE_MAGIC) && start.len() as u64 == u64::from(at) + 2;
+    let has_table = || {
+        let start = read_start(path, TABLE_WITHIN as u64).unwrap_or_default();
+        table_in(&start, offset, target.table_offset).is_some()
+    };
+    is_usual || has_table()
 }
 
 #[cfg(test)]

@@ -237,6 +237,17 @@ pub(super) fn sdkconfig_path(
     Ok(root.join(named.unwrap_or_else(|| format!("sdkconfig.{env}"))))
 }
 
+/// What `idedata.json` puts where in a build whose project is not here, or the first file of it that is not either;
+/// `None` where it does not say it.
+pub(super) fn listed(dir: &Path, look: &Look) -> Option<Result<Vec<(u32, PathBuf)>, PathBuf>> {
+    let data = IdeData::read(dir, dir, dir, look)?;
+    let mut pairs = data.images;
+    pairs.push((data.app_offset?, data.app?));
+    let missing = pairs.iter().find(|(_, path)| !path.is_file());
+    let missing = missing.map(|(_, path)| path.clone());
+    Some(missing.map_or(Ok(pairs), Err))
+}
+
 struct Env<'c> {
     config: &'c ProjectConfig<'c>,
     environment: &'c Environment,

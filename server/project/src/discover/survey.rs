@@ -7,8 +7,10 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::loose;
+use super::web_manifest;
 
+/// Lists of what goes where, as builds of ESP-IDF's leave them.
+pub(super) const FLASH_ARGS: [&str; 2] = ["flash_args", "flash_project_args"];
 /// Directories below the workspace that are looked at, in levels.
 const LEVELS: usize = 3;
 /// Entries of directories that are looked at.
@@ -87,9 +89,9 @@ impl Survey {
                 (true, _) => found.projects.push(dir.clone()),
                 (false, _) => {}
             }
-            if names.files.iter().any(|name| loose::may_be_list(name)) {
+            if names.files.iter().any(|name| may_be_list(name)) {
                 found.lists.push(dir.clone());
-            } else if loose::may_be_images(&names.files) {
+            } else if may_be_images(&names.files) {
                 found.images.push(dir.clone());
             } else if found.binaries.len() < MAX_FOUND && names.has_end(".bin") {
                 found.binaries.push(dir.clone());
@@ -105,6 +107,14 @@ impl Survey {
             }
             if names.has_dir(".esphome") {
                 waiting.push_back((dir.join(".esphome/build"), level));
+            }
+            if !names.has("platformio.ini") {
+                // Builds of PlatformIO's, as CI keeps them.
+                let kept = names.dirs.iter().filter(|name| name.starts_with(".pio"));
+                waiting.extend(kept.map(|name| match name.as_str() {
+                    ".pioenvs" => (dir.join(name), level),
+                    name => (dir.join(name).join("build"), level),
+                }));
             }
             if level < LEVELS && !names.is_cargo_target() {
                 let inner = names
@@ -209,4 +219,23 @@ impl Names {
     fn is_cargo_target(&self) -> bool {
         self.has("CACHEDIR.TAG") && self.has(".rustc_info.json")
     }
+}
+
+/// Whether a directory with files of these names may hold images.
+fn may_be_images(names: &[String]) -> bool {
+    let has = |name: &str| names.iter().any(|it| it == name);
+    let is_whole = |name: &str| {
+        let parts = ["merged", "factory", "combined", "full"];
+        parts.iter().any(|part| name.contains(part))
+    };
+    names.iter().any(|name| {
+        name.strip_suffix(".bin").is_some_and(|stem| {
+            stem.contains("bootloader") || is_whole(stem) || has(&format!("{stem}.elf"))
+        })
+    })
+}
+
+/// Whether a file of such a name may list what goes where.
+fn may_be_list(name: &str) -> bool {
+    FLASH_ARGS.contains(&name) || web_manifest::may_be_one(name)
 }

@@ -11,6 +11,7 @@ mod never_built;
 mod platformio;
 mod platformio_idf;
 mod platforms;
+mod sets;
 mod usb;
 mod zephyr;
 
