@@ -5,6 +5,7 @@
 
 mod built_for;
 mod programs;
+mod scheme;
 mod sketch_yaml;
 
 use std::path::{Path, PathBuf};
@@ -372,6 +373,12 @@ impl Build<'_> {
         // A table beside the sketch is used in preference to the menu's.
         let csv = self.root.join("partitions.csv");
         target.partitions_csv = Some(csv).filter(|path| path.is_file());
+        if target.partitions_csv.is_none()
+            && let Some(table) = target.region(regions::PARTITIONS)
+        {
+            let other = self.built_for.other_scheme(table.source.path());
+            target.remarks.extend(other);
+        }
         found.targets.push(target);
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use fbuild_chip::Chip;
 
-use super::{ARCHITECTURE, AVR, sketch_yaml};
+use super::{ARCHITECTURE, AVR, scheme, sketch_yaml};
 use crate::discover::environment::Environment;
 use crate::discover::look::Look;
-use crate::discover::read_start;
+use crate::discover::{read_start, read_table};
 use crate::flash_size::{header_flash_size, size_bytes, size_name};
 
 /// What a build is for.
@@ -104,6 +104,11 @@ impl BuiltFor {
                 size_name(built).unwrap_or("another size")
             )
         })
+    }
+
+    /// What the menu entry "Partition Scheme" says, where the table is of another one.
+    pub(super) fn other_scheme(&self, table: &Path) -> Option<String> {
+        scheme::contradiction(self.option("PartitionScheme")?, &read_table(table)?, table)
     }
 
     /// What the menu entry "Upload Speed" says.

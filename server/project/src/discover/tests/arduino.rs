@@ -341,3 +341,66 @@ fn the_program_of_a_sketch_below_is_that_sketchs() {
     assert_eq!(target.root, files.root().join("A/tests/B"));
     assert_eq!(target.remarks, [""; 0]);
 }
+
+/// What a sketch asks for now and what it was exported with.
+#[test]
+fn a_table_of_another_scheme_than_the_sketch_asks_for_is_told() {
+    const HUGE: &str = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\n\
+                        app0,app,ota_0,0x10000,0x300000\n";
+    const TWO: &str = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\n\
+                       app0,app,ota_0,0x10000,0x140000\napp1,app,ota_1,0x150000,0x140000\n";
+    for (asked, rows, expected) in [
+        ("huge_app", HUGE, None),
+        (
+            "huge_app",
+            TWO,
+            Some("which has 1 app of 3072 KiB, and @ was built with another: 2 apps of 1280 KiB"),
+        ),
+        ("default", TWO, None),
+        (
+            "default",
+            HUGE,
+            Some("which has 2 apps, and @ was built with another: 1 app"),
+        ),
+        (
+            "min_spiffs",
+            TWO,
+            Some("which has 2 apps of 1920 KiB, and @ was built with another: 2 apps of 1280 KiB"),
+        ),
+        ("mine", TWO, None),
+        ("custom", HUGE, None),
+    ] {
+        let fqbn = format!("esp32:esp32:esp32s3:PartitionScheme={asked}");
+        let of_yaml = format!("default_fqbn: {fqbn}\n");
+        let of_profile = format!("profiles:\n  p:\n    fqbn: {fqbn}\ndefault_profile: p\n");
+        let of_code = format!(
+            "{{\"board\": \"esp32:esp32:esp32s3\", \"configuration\": \"PSRAM=opi,PartitionScheme={asked}\"}}"
+        );
+        for (name, text) in [
+            ("sketch.yaml", of_yaml),
+            ("sketch.yaml", of_profile),
+            (".vscode/arduino.json", of_code),
+        ] {
+            let files = Files::new(&[("blink.ino", ""), (name, &text)]);
+            export(&files, BUILD);
+            let table = format!("{BUILD}/blink.ino.partitions.bin");
+            files.table(&table, rows);
+            let remarks = |files: &Files| -> Vec<String> {
+                let found = files.found_in("");
+                let all = found.targets[0].remarks.iter();
+                all.filter(|it| it.contains("PartitionScheme"))
+                    .cloned()
+                    .collect()
+            };
+            let path = files.root().join(&table).display().to_string();
+            let told = expected.map(|what| {
+                let what = what.replace('@', &path);
+                format!("the board's options say PartitionScheme={asked}, {what}")
+            });
+            assert_eq!(remarks(&files), Vec::from_iter(told), "{asked}, {name}");
+            // The sketch's own table wins over the menu's.
+            files.write("partitions.csv", rows.as_bytes());
+            assert_eq!(remarks(&files), [""; 0], "{asked}, {name}");
+        }
+    }
+}
