@@ -12,7 +12,7 @@ use fbuild_chip::Chip;
 use super::environment::Environment;
 use super::espflash_toml::{self, EspflashSettings};
 use super::look::{Entry, Look};
-use super::{Discovery, Unbuilt, read_start, regions};
+use super::{Discovery, Unbuilt, image_chip, modified, read_start, regions};
 use crate::file::{self, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
@@ -20,6 +20,8 @@ use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 use config::Config;
 use manifest::{Package, chip_of_features};
 
+/// The table, as ESP-IDF calls it.
+const TABLE: &str = "partition-table.bin";
 /// Sources of one program that are looked at.
 const MAX_INPUTS: usize = 5000;
 
@@ -256,6 +258,8 @@ impl<'p> Project<'p> {
         target.build = build_words(name, &profile, &triple);
         target.profile = Some(profile);
         let source = self.source(package, &settings, elf, profile_dir);
+        let of_boot_loader = || image_chip(source.bootloader.as_ref()?);
+        target.chip = target.chip.or_else(of_boot_loader);
         let layout = Layout::of(&source);
         target.table_offset = layout.table;
         target.inputs = inputs(&place.dir, self.workspace, &source.elf, self.look);
@@ -283,7 +287,8 @@ impl<'p> Project<'p> {
         target
     }
 
-    /// esp-idf-sys leaves the boot loader and the table that it built beside the ELF file.
+    /// esp-idf-sys leaves the boot loader and the table that it built beside the ELF file; before its version 0.34
+    /// only in the directory of its own build.
     fn source(
         &self,
         package: Option<&Package>,
@@ -292,20 +297,30 @@ impl<'p> Project<'p> {
         profile_dir: &Path,
     ) -> ElfSource {
         let is_std = self.related(package).any(Package::is_std);
-        let beside = |name: &str| {
-            let path = profile_dir.join(name);
-            (is_std && path.is_file()).then_some(path)
+        let built = |place: &str| {
+            let own = |name: &str| name.starts_with("esp-idf-sys-");
+            let builds = self.look.subdirectories(&profile_dir.join("build"), own);
+            let files = builds
+                .into_iter()
+                .map(|dir| dir.join("out/build").join(place));
+            let files = files.filter(|path| path.is_file());
+            files.max_by_key(|path| modified(path))
+        };
+        let made = |name: &str, place: &str| {
+            let beside = profile_dir.join(name);
+            let beside = beside.is_file().then_some(beside);
+            beside.or_else(|| built(place)).filter(|_| is_std)
         };
         ElfSource {
             elf,
             bootloader: settings
                 .bootloader
                 .clone()
-                .or_else(|| beside("bootloader.bin")),
+                .or_else(|| made("bootloader.bin", "bootloader/bootloader.bin")),
             partition_table: settings
                 .partition_table
                 .clone()
-                .or_else(|| beside("partition-table.bin")),
+                .or_else(|| made(TABLE, &format!("partition_table/{TABLE}"))),
             partition_table_offset: settings.partition_table_offset,
             target_app_partition: settings.target_app_partition.clone(),
         }

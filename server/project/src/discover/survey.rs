@@ -28,6 +28,9 @@ const SKIPPED: &[&str] = &[
     "CMakeFiles",
 ];
 
+/// Begins the directories in which cargo lets ESP-IDF build a part of a program.
+const IDF_SYS: &str = "esp-idf-sys-";
+
 /// What was found, nearest first.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -116,11 +119,13 @@ impl Survey {
                     name => (dir.join(name).join("build"), level),
                 }));
             }
-            if level < LEVELS && !names.is_cargo_target() {
-                let inner = names
-                    .dirs
-                    .iter()
-                    .filter(|name| !name.starts_with('.') && !SKIPPED.contains(&name.as_str()));
+            // The domains of a build are parts of it.
+            let is_whole = names.is_cargo_target() || names.has("domains.yaml");
+            if level < LEVELS && !is_whole {
+                let is_skipped = |name: &str| {
+                    name.starts_with('.') || name.starts_with(IDF_SYS) || SKIPPED.contains(&name)
+                };
+                let inner = names.dirs.iter().filter(|name| !is_skipped(name));
                 waiting.extend(inner.map(|name| (dir.join(name), level + 1)));
             }
         }

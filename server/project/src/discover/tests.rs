@@ -5,6 +5,7 @@ mod avr;
 mod cargo;
 mod espidf;
 mod files;
+mod layouts;
 mod loose;
 mod named;
 mod never_built;

@@ -25,9 +25,11 @@ const APP_ADDRESS: u32 = 0x1_0000;
 const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
 
 pub(super) use board::{BoardOf, board_of_west, soc_of};
-use domains::Place;
+use domains::{MCUBOOT, Place};
 
 pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
+    // The build itself may be opened.
+    add(root, root, look, found);
     for dir in look.subdirectories(root, |name| name.starts_with("build")) {
         add(root, &dir, look, found);
     }
@@ -104,18 +106,22 @@ impl Runner {
 
 fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Option<Target> {
     let runners_yaml = dir.join("zephyr/runners.yaml");
-    let name = relative_name(root, dir);
+    let name = match root.file_name() {
+        Some(own) if dir == root => own.to_string_lossy().into_owned(),
+        _ => relative_name(root, dir),
+    };
     let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
     // A release has a build's files, and no application.
     let sources = ["CMakeLists.txt", "prj.conf"].map(|name| root.join(name));
     let mut sources = sources.into_iter().chain([dir.join("CMakeCache.txt")]);
-    if sources.any(|path| look.has(&path)) {
+    if dir != root && sources.any(|path| look.has(&path)) {
         target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
     }
     target.env = Some(name);
     let mut found = Vec::new();
     let mut missing = Vec::new();
-    for (domain, domain_dir) in domains::of(dir, look, discovery) {
+    let domains = domains::of(dir, look, discovery);
+    for (domain, domain_dir) in domains.all.clone() {
         let path = domain_dir.join("zephyr/runners.yaml");
         let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
             discovery.pass(&path, "does not exist: not built");
@@ -138,7 +144,12 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
             continue;
         }
         let place = Place::of(&domain_dir, look);
-        let (images, remark) = images(&domain, &place, &runner);
+        let (mut images, remark) = images(&domain, &place, &runner);
+        if domains.is_other(&domain)
+            && let Some(program) = images.first_mut()
+        {
+            program.name.clone_from(&domain);
+        }
         found.extend(images);
         target.remarks.extend(remark);
         target.chip = target
@@ -159,7 +170,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         return None;
     }
     target.regions = regions::tidy(found);
-    let is_mcuboot = |(domain, _): &(String, PathBuf)| domain == "mcuboot";
+    let is_mcuboot = |(domain, _): &(String, PathBuf)| domain == MCUBOOT;
     let without_app = target.firmware().is_none();
     target.remarks.extend(missing.iter().map(|(domain, path)| {
         format!(
@@ -195,7 +206,7 @@ fn images(domain: &str, place: &Place, runner: &Runner) -> (Vec<Region>, Option<
     let bin = runner.bin_file.as_deref().unwrap_or("zephyr.bin");
     let app_at = runner.offset("app-address", APP_ADDRESS);
     let app = place.file(bin);
-    found.push(if domain == "mcuboot" {
+    found.push(if domain == MCUBOOT {
         regions::bootloader(app_at, app)
     } else if read_start(&app, 4).is_some_and(|start| start == MCUBOOT_MAGIC) {
         // A container of MCUboot's, which checks it by its own rules.

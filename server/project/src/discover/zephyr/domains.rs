@@ -10,41 +10,93 @@ use super::super::look::Look;
 use super::super::{Discovery, here, local_path};
 use crate::input_error::InputError;
 
-/// An ESP has two: the boot loader and the app.
+/// The boot loader's domain.
+pub(super) const MCUBOOT: &str = "mcuboot";
+/// An ESP has two or three: the boot loader, the app, and what runs on another core.
 const MAX_DOMAINS: usize = 64;
 
-/// Name and directory of each domain that is flashed; a build without sysbuild is one domain without a name.
-pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Vec<(String, PathBuf)> {
+/// The domains of a build that are flashed.
+pub(super) struct Domains {
+    /// Name and directory of each.
+    pub(super) all: Vec<(String, PathBuf)>,
+    /// The name of the one with the application.
+    default: Option<String>,
+}
+
+impl Domains {
+    /// The name of a domain that is neither the boot loader nor the application: what runs on another core.
+    pub(super) fn is_other(&self, name: &str) -> bool {
+        name != MCUBOOT
+            && self
+                .default
+                .as_deref()
+                .is_some_and(|default| default != name)
+    }
+}
+
+/// A build without sysbuild is one domain without a name.
+pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains {
     let file = dir.join("domains.yaml");
     let Some(text) = look.lines(&file) else {
-        return vec![(String::new(), dir.to_owned())];
+        return Domains {
+            all: vec![(String::new(), dir.to_owned())],
+            default: None,
+        };
     };
-    let scalar = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
-    let (mut found, mut order): (Vec<(String, PathBuf)>, Vec<String>) = Default::default();
-    let (mut there, mut is_order) = (None, false);
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    let mut order: Vec<String> = Vec::new();
+    let (mut there, mut default, mut section) = (None, None, "");
     for line in text.lines() {
-        if !line.starts_with([' ', '-']) {
-            is_order = line.starts_with("flash_order:");
-        }
         let body = line.trim();
-        if let Some(place) = line.strip_prefix("build_dir:") {
-            there = Some(scalar(place));
-        } else if let Some(name) = body.strip_prefix("- name:") {
-            if found.len() == MAX_DOMAINS {
-                let what = format!("it has more than {MAX_DOMAINS} domains; the rest was left out");
-                look.tell(InputError::too_much(&file, &what));
-                break;
+        if body.is_empty() || body.starts_with('#') {
+            continue;
+        }
+        let (body, is_item) = body
+            .strip_prefix("- ")
+            .map_or((body, false), |item| (item.trim_start(), true));
+        let pair = body
+            .split_once(':')
+            .map(|(key, value)| (key.trim(), scalar(value)));
+        if !is_item && !line.starts_with([' ', '\t']) {
+            let Some((key, value)) = pair else { continue };
+            match key {
+                "build_dir" => there = Some(value),
+                "default" => default = Some(value),
+                _ => section = key,
             }
-            let name = scalar(name);
-            let place = dir.join(&name);
-            found.push((name, place));
-        } else if let Some(place) = body.strip_prefix("build_dir:") {
-            let place = directory(&scalar(place), there.as_deref(), dir);
-            if let Some((last, place)) = found.last_mut().zip(place) {
-                last.1 = place;
+            continue;
+        }
+        match (section, pair) {
+            ("flash_order", None) => order.push(scalar(body)),
+            ("domains", pair) => {
+                if is_item && found.len() == MAX_DOMAINS {
+                    let what =
+                        format!("it has more than {MAX_DOMAINS} domains; the rest was left out");
+                    look.tell(InputError::too_much(&file, &what));
+                    break;
+                }
+                if is_item {
+                    found.push(Default::default());
+                }
+                let Some((last, (key, value))) = found.last_mut().zip(pair) else {
+                    continue;
+                };
+                match key {
+                    "name" => last.0 = value,
+                    "build_dir" => {
+                        let place = directory(&value, there.as_deref(), dir);
+                        last.1 = place.unwrap_or_default();
+                    }
+                    _ => {}
+                }
             }
-        } else if let Some(name) = body.strip_prefix("- ").filter(|_| is_order) {
-            order.push(scalar(name));
+            _ => {}
+        }
+    }
+    found.retain(|(name, _)| !name.is_empty());
+    for (name, place) in &mut found {
+        if place.as_os_str().is_empty() {
+            *place = dir.join(&*name);
         }
     }
     if !order.is_empty() {
@@ -58,7 +110,14 @@ pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Vec<(Str
             is_flashed
         });
     }
-    found
+    let all = found;
+    Domains { all, default }
+}
+
+/// A value without its quotes or the comment after it.
+fn scalar(text: &str) -> String {
+    let text = text.split(" #").next().unwrap_or_default();
+    text.trim().trim_matches(['"', '\'']).to_owned()
 }
 
 /// A domain's directory, if it is here.
