@@ -17,7 +17,7 @@ use crate::bench::Bench;
 use crate::firmware::{
     APP_AT, Build, FACTORY, NVS, SECTOR, TABLE_AT, code, image_8266, noise, sketch_8266, table,
 };
-use crate::harness;
+use crate::harness::{self, Run};
 
 const FILES_AT: u32 = 0x20_0000;
 const SKETCH_SECTORS: usize = 80;
@@ -198,4 +198,52 @@ fn an_esp8266_is_identified_by_its_rom() {
     let options = ConnectOptions::default();
     let mut session = Session::connect(old.link(), options, &CancelToken::new()).unwrap();
     assert_eq!(session.mac().unwrap()[..3], [0x18, 0xFE, 0x34]);
+}
+
+/// The command line: the stub out of the esptool that is named, and what the board prints then, at the rate of its
+/// ROM.
+#[test]
+fn a_named_esptool_reaches_it_and_its_boot_log_is_read() {
+    let Some(program) = esptool() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (sketch, program) = (file("sketch.bin"), program.display().to_string());
+    std::fs::write(&sketch, sketch_8266(1, 8)).unwrap();
+    let port = |chip: &str| format!("sim:{}?chip={chip}", file(&format!("{chip}.bin")));
+    let deploy = |chip: &str, more: &[&str]| {
+        let port = port(chip);
+        let usual = ["deploy", "--image", "0x0", &sketch, "--port", &port];
+        let mut command = harness::command(&[&usual[..], more].concat());
+        // No other esptool is found.
+        command
+            .env("PATH", folder.path())
+            .env("HOME", folder.path());
+        Run::of(&command.output().unwrap())
+    };
+    let without = deploy("esp8266", &["--json"]);
+    assert_eq!(without.json()["error"]["code"], "stub-missing");
+    let done = deploy("esp8266", &["--json", "--esptool", &program]);
+    assert_eq!(done.json()["outcome"], "fullFlash", "{}", done.stderr);
+    assert_eq!(done.json()["backend"], "native");
+
+    let board = port("esp8266");
+    let monitor = ["monitor", "--reset", "--port", &board, "--baud", "74880"];
+    let read = harness::run(&[&monitor[..], &["--until", "boot mode:\\(3,6\\)"]].concat());
+    assert_eq!(read.code, Some(0), "{}{}", read.stdout, read.stderr);
+    assert!(
+        read.stdout.contains("ets Jan  8 2013,rst cause:2"),
+        "{}",
+        read.stdout
+    );
+
+    // For another chip it would change nothing.
+    let folder_of = harness::example().display().to_string();
+    let port = port("esp32");
+    let refused = harness::run(&["plan", &folder_of, "--port", &port, "--esptool", &program]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--esptool needs --backend esptool"),
+        "{}",
+        refused.stderr
+    );
 }

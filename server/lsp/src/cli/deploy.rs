@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use fbuild_chip::Chip;
 use fbuild_chip::flash::parse_offset;
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::Backend;
@@ -92,7 +93,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "native")]
     backend: BackendArgument,
 
-    /// The esptool to use, version 4 or 5, instead of the one that is found
+    /// The esptool to use, version 4 or 5, instead of the one that is found; an ESP8266's stub is taken out of it
     #[arg(long, value_name = "PATH")]
     esptool: Option<PathBuf>,
 
@@ -281,6 +282,11 @@ impl Arguments {
                     // The tool knows what its firmware depends on; times are only a hint.
                     request.target.inputs.clear();
                 }
+                if request.esptool.is_some() && !uses_esptool(&request) {
+                    let why = "--esptool needs --backend esptool; the native backend takes only an ESP8266's \
+                               stub out of it";
+                    return Err(wrong_usage(why, terminal));
+                }
                 request.keep_data = care.keep_data;
                 request.keep_images = keep_images;
                 request.delta = !differences.no_delta;
@@ -320,9 +326,6 @@ impl Arguments {
     }
 
     fn order(self, mode: Mode, force: bool, terminal: Terminal) -> Result<Order, String> {
-        if self.esptool.is_some() && matches!(self.backend, BackendArgument::Native) {
-            return Err("--esptool needs --backend esptool".to_owned());
-        }
         let mut files = Vec::new();
         for pair in self.images.chunks_exact(2) {
             let offset = parse_offset(&pair[0]).ok_or_else(|| {
@@ -351,6 +354,13 @@ impl Arguments {
             ..Order::new(mode, vec![directory])
         })
     }
+}
+
+/// Whether an esptool has a part in it. Files may be for an ESP8266 without saying so.
+fn uses_esptool(request: &Request) -> bool {
+    let is_for = |chip| chip == Chip::Esp8266;
+    request.carrier() == Backend::Esptool
+        || request.carrier() == Backend::Native && request.target.chip.is_none_or(is_for)
 }
 
 /// What is left of a deploy.

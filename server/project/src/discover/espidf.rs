@@ -17,7 +17,8 @@ use super::flasher_args::{self, FlasherArgs, Placed};
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{
-    Discovery, Look, Unbuilt, all_here, ending_like, local_path, read_table, regions, relative_name,
+    Discovery, Look, Unbuilt, all_here, ending_like, image_chip, local_path, read_table, regions,
+    relative_name,
 };
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
@@ -66,8 +67,8 @@ pub(super) fn add(
     }
 }
 
-/// What a build is for, if that is none of the chips that are deployed to here: a newer one, an ESP8266,
-/// this machine (`linux`).
+/// What a build is for, if that is none of the chips that are deployed to here: a newer one, or this machine
+/// (`linux`).
 fn other_chip(dir: &Path, look: &Look) -> Option<String> {
     let said = |file: &str, keys: &[&str]| {
         let json = look.json(&dir.join(file))?;
@@ -172,6 +173,10 @@ fn read(
         .or_else(|| description.get("target").and_then(Value::as_str))
         .or_else(|| sdkconfig.get("IDF_TARGET"))
         .and_then(|chip| chip.parse().ok());
+    let mut images = args.files.iter().filter_map(|entry| entry.file.as_ref());
+    target.chip = target
+        .chip
+        .or_else(|| images.find_map(|file| image_chip(&dir.join(file))));
     target.table_offset = args
         .named
         .iter()
@@ -195,7 +200,10 @@ fn read(
     target
         .remarks
         .extend(older_program(&target, FLASHER_ARGS, look));
-    target.remarks.extend(contradictions::of_places(&args));
+    if target.chip != Some(Chip::Esp8266) {
+        // Its SDK's template has the ESP32's place of the boot loader.
+        target.remarks.extend(contradictions::of_places(&args));
+    }
     let of_settings = contradictions::of_settings(
         &contradictions::Built::of(&args),
         &|_| sdkconfig_path.clone(),

@@ -1,6 +1,6 @@
 //! `flasher_args.json`: what ESP-IDF's build says goes where.
 //!
-//! Source: `components/esptool_py/flasher_args.json.in` of ESP-IDF v4.4 to v6.1.
+//! Source: `components/esptool_py/flasher_args.json.in` of ESP-IDF v4.4 to v6.1, and of ESP8266_RTOS_SDK v3.4.
 
 use fbuild_chip::flash::parse_offset;
 
@@ -115,7 +115,12 @@ impl FlasherArgs {
             Some(files) => {
                 self.files_key = Some(files.key_span.clone());
                 self.expect_object(files);
-                self.files = files.value.members().iter().map(file_entry).collect();
+                let entries = files.value.members().iter().map(file_entry);
+                // What the oldest templates leave of an image that a project does not have.
+                let is_nothing = |entry: &FileEntry| {
+                    entry.offset.value.is_empty() && entry.file.as_deref() == Some("")
+                };
+                self.files = entries.filter(|entry| !is_nothing(entry)).collect();
             }
             // At its opening brace: it may have no other one, and end in the middle of something.
             None => self.fault(
@@ -130,7 +135,13 @@ impl FlasherArgs {
             self.freq = self.setting(&settings.value, "flash_freq");
         }
         let arguments = root.get("write_flash_args");
-        self.size_argument = arguments.and_then(|member| size_argument(&member.value));
+        let argument = |option: &str| argument(&arguments?.value, option);
+        self.size_argument = argument("size");
+        if root.get("flash_settings").is_none() {
+            self.mode = argument("mode");
+            self.size = argument("size");
+            self.freq = argument("freq");
+        }
         let extra = root.get("extra_esptool_args");
         let chip = extra.and_then(|extra| extra.value.get("chip"));
         self.chip = chip.and_then(text_of);
@@ -205,12 +216,13 @@ fn placed_text(node: &Node) -> Option<Placed<String>> {
     })
 }
 
-/// The word after `--flash_size`, which is `--flash-size` since ESP-IDF 6.0.
-fn size_argument(arguments: &Node) -> Option<Placed<String>> {
+/// The word after `--flash_size` and the like, which is `--flash-size` since ESP-IDF 6.0.
+fn argument(arguments: &Node, option: &str) -> Option<Placed<String>> {
     let JsonValue::Array(words) = &arguments.value else {
         return None;
     };
-    let is_option = |word: &Node| matches!(word.text(), Some("--flash_size" | "--flash-size"));
+    let option = format!("--flash-{option}");
+    let is_option = |word: &Node| word.text().is_some_and(|it| it.replace('_', "-") == option);
     placed_text(words.get(words.iter().position(is_option)? + 1)?)
 }
 
@@ -230,7 +242,11 @@ fn named(member: &Member) -> Option<Named> {
     Some(Named {
         name: Placed {
             span: member.key_span.clone(),
-            value: member.key.clone(),
+            // As ESP-IDF 3 and the ESP8266's SDK have it.
+            value: match member.key.as_str() {
+                "partition_table" => "partition-table".to_owned(),
+                name => name.to_owned(),
+            },
         },
         offset: Placed {
             span: offset.span,

@@ -1,7 +1,9 @@
 //! ESP-IDF: builds that were made elsewhere, or copied.
 
+use fbuild_chip::Chip;
+
 use super::files::Files;
-use crate::target::Target;
+use crate::target::{Setting, Target};
 
 const FLASHER_ARGS: &str = r#"{
     "flash_files": { "0x10000": "app.bin", "0x110000": "/project/model/app.bin" },
@@ -228,4 +230,82 @@ fn two_apps_of_one_build_are_both_deployed_and_neither_is_told() {
     file.set_modified(then).unwrap();
     let target = only(&files, "");
     assert_eq!((target.regions.len(), target.remarks.len()), (2, 0));
+}
+
+/// What the SDK for the ESP8266 leaves, with the template's own contradictions: images that the project does not
+/// have, and the ESP32's place of the boot loader.
+#[test]
+fn a_build_of_the_esp8266s_sdk_is_a_target() {
+    let args = r#"{
+        "write_flash_args" : [ "--flash_mode", "dio", "--flash_size", "2MB", "--flash_freq", "40m" ],
+        "flash_files" : {
+            "0x0000" : "bootloader/bootloader.bin",
+            "0x8000" : "partition_table/partition-table.bin",
+            "" : "",
+            "0xd000" : "ota_data_initial.bin",
+            "0x10000" : "kiln.bin"
+        },
+        "bootloader" : { "offset" : "0x1000", "file" : "bootloader/bootloader.bin" },
+        "partition_table" : { "offset" : "0x8000", "file" : "partition_table/partition-table.bin" },
+        "otadata" : { "offset" : "0xd000", "file" : "ota_data_initial.bin" },
+        "app" : { "offset" : "0x10000", "file" : "kiln.bin" }
+    }"#;
+    let sdkconfig = "CONFIG_IDF_TARGET_ESP8266=y\nCONFIG_IDF_TARGET=\"esp8266\"\n";
+    let without_otadata = args
+        .replace("\"0xd000\" : \"ota_data_initial.bin\",", "\"\" : \"\",")
+        .replace("\"offset\" : \"0xd000\"", "\"offset\" : \"\"");
+    for (args, config, with_otadata) in [(args, sdkconfig, true), (&without_otadata, "", false)] {
+        let files = Files::new(&[
+            (
+                "CMakeLists.txt",
+                "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(kiln)\n",
+            ),
+            ("sdkconfig", config),
+            ("build/flasher_args.json", args),
+            (
+                "build/project_description.json",
+                "{\"monitor_baud\": \"74880\"}",
+            ),
+            ("build/ota_data_initial.bin", ""),
+        ]);
+        // Its images have a short header, and segments in its own RAM.
+        let mut image = vec![
+            0xE9, 1, 2, 0x30, 0, 0, 0x10, 0x40, 0, 0, 0x10, 0x40, 4, 0, 0, 0,
+        ];
+        image.extend([0; 16]);
+        for name in ["bootloader/bootloader", "kiln"] {
+            files.write(&format!("build/{name}.bin"), &image);
+        }
+        files.table(
+            "build/partition_table/partition-table.bin",
+            "nvs,data,nvs,0x9000,0x4000\notadata,data,ota,0xd000,0x2000\napp,app,ota_0,0x10000,0xF0000\n",
+        );
+        let found = files.found_in("");
+        let [target] = found.targets.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!(target.chip, Some(Chip::Esp8266));
+        let mut expected = vec![
+            "0x0 bootloader build/bootloader/bootloader.bin",
+            "0x8000 partitions build/partition_table/partition-table.bin",
+            "0xd000 otadata build/ota_data_initial.bin",
+            "0x10000 firmware build/kiln.bin",
+        ];
+        if !with_otadata {
+            expected.remove(2);
+        }
+        assert_eq!(files.regions(target), expected);
+        let set = |text: &str| Setting::Set(text.to_owned());
+        let flash = (
+            target.flash.mode.clone(),
+            target.flash.freq.clone(),
+            target.flash.size.clone(),
+        );
+        assert_eq!(flash, (set("dio"), set("40m"), set("2MB")));
+        assert_eq!(target.console.baud.map(|it| it.0), Some(74880));
+        assert_eq!(
+            (target.remarks.len(), target.build_command()),
+            (0, "idf.py build".to_owned())
+        );
+    }
 }
