@@ -364,6 +364,60 @@ fn a_cancel_half_way_leaves_the_old_firmware() {
     );
 }
 
+/// A device has several names, and takes one image at a time.
+#[cfg(unix)] // on Windows another directory holds the state
+#[test]
+fn a_device_that_another_process_sends_to_is_left_alone() {
+    let project = Project::new("");
+    let device = Device::start(None, Fault::None);
+    let state = tempfile::tempdir().unwrap();
+    let found = discover(project.path(), &Environment::from_process());
+    let request = Request {
+        air_locks: Some(state.path().join("fbuild-lsp/air")),
+        ..Request::new(
+            found.targets[0].clone(),
+            device.port().replace("timeout=1", "timeout=60"),
+        )
+    };
+    let path = project.path().to_str().unwrap();
+    let name = device.port().replace("127.0.0.1", "localhost");
+    let other = || {
+        let mut command = harness::command(&["deploy", path, "--port", &name, "--json"]);
+        command.env("XDG_STATE_HOME", state.path());
+        Run::of(&command.output().unwrap()).json()
+    };
+    let mut refused = None;
+    let mut hear = |event: Event| {
+        if matches!(
+            event,
+            Event::Progress {
+                phase: Phase::Write,
+                done_bytes: 1..,
+                ..
+            }
+        ) {
+            refused.get_or_insert_with(other);
+        }
+    };
+    let report = deploy(
+        &request,
+        &mut || panic!("no port is opened"),
+        &mut hear,
+        &CancelToken::new(),
+    );
+    assert_eq!(report.outcome, OutcomeKind::FullFlash, "{}", report.message);
+    let refused = refused.unwrap();
+    assert_eq!(refused["error"]["code"], "port-busy", "{refused:#}");
+    if cfg!(target_os = "linux") {
+        let holder = format!("(pid {})", std::process::id());
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&holder), "{message}");
+    }
+    assert_eq!(device.seen().taken.len(), 1);
+    // Afterwards it is free.
+    assert_eq!(other()["outcome"], "fullFlash");
+}
+
 /// A stranger's project decides neither where this machine connects to nor with which password.
 #[test]
 fn a_project_names_its_device_where_it_is_trusted() {

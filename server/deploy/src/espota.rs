@@ -5,7 +5,8 @@
 //! the MD5 that it takes of what it has written, before it starts it.
 //!
 //! What is pure is in a file each: [`auth`] proves a password, `place` reads an address, `choice` says what
-//! can be sent, `said` understands what a device prints. `lookup` finds it, `invite` and `push` talk to it.
+//! can be sent, `said` understands what a device prints. `lookup` finds it, `lock` keeps others of this user from it,
+//! `invite` and `push` talk to it.
 //!
 //! Source: arduino-esp32, its libraries ArduinoOTA and Update, and `espota.py`.
 
@@ -13,11 +14,13 @@ pub mod auth;
 mod choice;
 pub mod error;
 mod invite;
+mod lock;
 mod lookup;
 mod place;
 mod push;
 mod said;
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
@@ -64,6 +67,8 @@ pub(crate) struct Espota {
     way: Option<Way>,
     table: Option<PartitionTable>,
     push: Option<Push>,
+    /// Nobody else sends to the device until this is dropped.
+    _lock: Option<File>,
 }
 
 /// Sockets on the side of the network that the device is on.
@@ -108,6 +113,7 @@ impl Espota {
             port: port.clone(),
             why,
         })?;
+        let mut lock = None;
         let way = if job.request.mode == Mode::Plan {
             let note = "over the air nothing can be compared: a deploy sends all of it";
             job.journal.note(note.to_owned());
@@ -118,7 +124,15 @@ impl Espota {
             if job.cancel.is_cancelled() {
                 return Err(LoaderError::Cancelled.into());
             }
-            Some(way.map_err(|source| OpenError::Other { port, source })?)
+            let way = way.map_err(|source| OpenError::Other {
+                port: port.clone(),
+                source,
+            })?;
+            if let Some(dir) = &job.request.air_locks {
+                let busy = |holders| OpenError::Busy { port, holders };
+                lock = lock::take(dir, way.device).map_err(busy)?;
+            }
+            Some(way)
         };
         Ok(Self {
             began: Instant::now(),
@@ -126,6 +140,7 @@ impl Espota {
             way,
             table: None,
             push: None,
+            _lock: lock,
         })
     }
 }

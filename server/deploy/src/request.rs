@@ -49,6 +49,8 @@ pub struct Request {
     pub backend: Backend,
     /// For [`Backend::Esptool`]: the program that a person named; `None`: the one that is found.
     pub esptool: Option<PathBuf>,
+    /// Where processes of this user see whether another one sends to a device over the air; `None`: they do not.
+    pub air_locks: Option<PathBuf>,
     /// Password of a device that takes firmware over the air.
     pub ota_password: Option<Password>,
 }
@@ -74,6 +76,7 @@ impl Request {
             keep_data: false,
             backend: Backend::Native,
             esptool: None,
+            air_locks: None,
             ota_password: None,
         }
     }

@@ -96,6 +96,7 @@ impl Boards for LocalBoards {
         let request = Request {
             rate_memory: state_dir.map(|dir| dir.join("rates.json")),
             old_images: images_dir.map(|dir| dir.join("images")),
+            air_locks: state_dir.map(|dir| dir.join("air")),
             ..request.clone()
         };
         let root = request.target.root.display();
