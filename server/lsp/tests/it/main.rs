@@ -8,6 +8,8 @@ mod builds;
 mod command_line;
 mod editing;
 mod endurance;
+#[cfg(unix)]
+mod first_builds;
 #[cfg(target_os = "linux")]
 mod large_projects;
 mod mcp;

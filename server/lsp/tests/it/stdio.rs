@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
@@ -33,13 +33,15 @@ impl Server {
 
     fn start_with(arguments: &[&str], stderr: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = fbuild_lsp(folder.path())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
+        let mut command = fbuild_lsp(folder.path());
+        command.args(arguments).stderr(stderr);
+        Self::over(command, folder)
+    }
+
+    /// With a command of its own.
+    pub(crate) fn over(mut command: Command, folder: TempDir) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, messages) = channel();
@@ -107,15 +109,21 @@ impl Server {
 
     pub(crate) fn initialize(&mut self, process_id: Option<u32>) {
         let folder = self.folder.path().to_owned();
-        self.initialize_with(process_id, &[folder]);
+        self.initialize_with(process_id, &[folder], &json!({}));
     }
 
     /// With these folders open.
     pub(crate) fn initialize_folders(&mut self, folders: &[PathBuf]) {
-        self.initialize_with(None, folders);
+        self.initialize_with(None, folders, &json!({}));
     }
 
-    fn initialize_with(&mut self, process_id: Option<u32>, folders: &[PathBuf]) {
+    /// With a folder whose build scripts may run.
+    #[cfg(unix)]
+    pub(crate) fn initialize_trusted(&mut self, folder: PathBuf) {
+        self.initialize_with(None, &[folder], &json!({"workspaceTrusted": true}));
+    }
+
+    fn initialize_with(&mut self, process_id: Option<u32>, folders: &[PathBuf], options: &Value) {
         let folder = |path: &PathBuf| {
             let slash = if cfg!(windows) { "/" } else { "" };
             json!({"uri": format!("file://{slash}{}", path.display()), "name": "project"})
@@ -123,6 +131,7 @@ impl Server {
         let params = json!({
             "processId": process_id,
             "capabilities": {},
+            "initializationOptions": options,
             "workspaceFolders": folders.iter().map(folder).collect::<Vec<_>>(),
         });
         self.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}));

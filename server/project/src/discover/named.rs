@@ -5,6 +5,7 @@
 //! presets. What a name means is not asked: a directory counts if a build is in it.
 
 mod presets;
+mod profiles;
 
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,8 @@ pub(super) struct Named {
 pub(super) struct AllNamed {
     /// Build directories, whether they exist or not.
     pub(super) dirs: Vec<Named>,
+    /// Those of presets and profiles, with what else these give to CMake: `NAME=VALUE`.
+    pub(super) configured: Vec<(PathBuf, Vec<String>)>,
     /// Texts with a variable that is not known here, as they are written.
     pub(super) unknown: Vec<Passed>,
 }
@@ -89,6 +92,10 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
             continue;
         };
         presets.add(&json, &file);
+        if file.ends_with(profiles::FILE) {
+            let profiles = profiles::read(&json, root, &file, environment);
+            found.configured.extend(profiles);
+        }
         let folders = folders(&json, &file);
         // What a workspace of several folders says counts in each of them.
         let mut roots: Vec<&Path> = folders.iter().map(|(_, path)| path.as_path()).collect();
@@ -138,8 +145,10 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
             }
         }
     }
-    for (text, file) in presets.directories(root, environment) {
-        found.add(root, &place(root, &text), false, &file);
+    for preset in presets.chosen(root, environment) {
+        let dir = place(root, &preset.directory);
+        found.add(root, &dir, false, &preset.file);
+        found.configured.push((dir, preset.variables));
     }
     // Linked into the project for clangd, from a build that lies elsewhere.
     let commands = root.join("compile_commands.json");

@@ -2,7 +2,7 @@
 //! what for. (PlatformIO's and cargo's say that while their builds are looked for.)
 //!
 //! Source: ESP-IDF's documentation, "Build System" (`project.cmake`; `idf.py` takes the chip from
-//! IDF_TARGET, sdkconfig or sdkconfig.defaults, else esp32); Zephyr's, "Building an Application" (`find_package(Zephyr)`,
+//! IDF_TARGET, sdkconfig or sdkconfig.defaults, else esp32; `-D` for a variable of a preset); Zephyr's, "Building an Application" (`find_package(Zephyr)`,
 //! BOARD); arduino-cli's, "Sketch project file".
 
 use std::path::Path;
@@ -48,22 +48,32 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
             .find_map(of_file)
     });
     let other = chip.filter(|chip| chip.parse::<Chip>().is_err());
-    // Espressif's extension builds where its setting says.
-    let named = named::directories(root, environment, look).dirs;
-    let set = named.into_iter().find(|named| {
-        let by = named.by.file_name().and_then(|name| name.to_str());
-        by == Some("settings.json") && named.dir.starts_with(root)
-    });
-    let dir = set.map_or_else(|| root.join("build"), |named| named.dir);
-    let place = super::relative_name(root, &dir);
-    let name = format!("espidf:{place}");
-    if let Some(other) = other {
-        return found.pass_foreign(&root.join("CMakeLists.txt"), &name, &other);
+    let named = named::directories(root, environment, look);
+    let mut configured = named.configured;
+    configured.retain(|(dir, _)| dir.starts_with(root));
+    if configured.is_empty() {
+        // Espressif's extension builds where its setting says.
+        let set = named.dirs.into_iter().find(|named| {
+            let by = named.by.file_name().and_then(|name| name.to_str());
+            by == Some("settings.json") && named.dir.starts_with(root)
+        });
+        let dir = set.map_or_else(|| root.join("build"), |named| named.dir);
+        configured.push((dir, Vec::new()));
     }
-    let words = super::espidf::build_words(&place);
-    let looked_for = dir.join("flasher_args.json");
-    let unbuilt = Unbuilt::new(name, looked_for, Tool::EspIdf, root, &words);
-    found.unbuilt.push(unbuilt);
+    for (dir, variables) in configured {
+        let place = super::relative_name(root, &dir);
+        let name = format!("espidf:{place}");
+        if let Some(other) = &other {
+            return found.pass_foreign(&root.join("CMakeLists.txt"), &name, other);
+        }
+        let mut words = super::espidf::build_words(&place);
+        let definitions = variables.iter().flat_map(|variable| ["-D", variable]);
+        let before_build = words.len() - 1;
+        words.splice(before_build..before_build, definitions);
+        let looked_for = dir.join("flasher_args.json");
+        let unbuilt = Unbuilt::new(name, looked_for, Tool::EspIdf, root, &words);
+        found.unbuilt.push(unbuilt);
+    }
 }
 
 fn zephyr(

@@ -1,7 +1,8 @@
 //! Build directories of CMake's presets.
 //!
-//! Source: CMake's documentation, "cmake-presets": `inherits`, macros and `environment`.
+//! Source: CMake's documentation, "cmake-presets": `inherits`, macros, `environment` and `cacheVariables`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -13,11 +14,23 @@ use crate::discover::environment::Environment;
 const MAX_INHERITED: usize = 20;
 /// Presets of all files together.
 const MAX_PRESETS: usize = 500;
+/// Variables that one sets.
+const MAX_VARIABLES: usize = 100;
 
 /// A preset and the file that it is in.
 struct Preset {
     json: Value,
     file: PathBuf,
+}
+
+/// A preset that can be chosen.
+pub(super) struct Chosen {
+    /// Its build directory, as a text.
+    pub(super) directory: String,
+    /// The file that names it.
+    pub(super) file: PathBuf,
+    /// What it gives to CMake: `NAME=VALUE`.
+    pub(super) variables: Vec<String>,
 }
 
 /// The presets of all files.
@@ -36,15 +49,11 @@ impl Presets {
         }));
     }
 
-    /// The build directory of every preset that can be chosen, and the file that names it.
-    pub(super) fn directories(
-        &self,
-        root: &Path,
-        environment: &Environment,
-    ) -> Vec<(String, PathBuf)> {
+    /// Every preset that can be chosen and has a build directory.
+    pub(super) fn chosen(&self, root: &Path, environment: &Environment) -> Vec<Chosen> {
         let is_hidden = |preset: &&Preset| preset.json.get("hidden") == Some(&Value::Bool(true));
-        let chosen = self.0.iter().filter(|preset| !is_hidden(preset));
-        let directory = |preset: &Preset| {
+        let presets = self.0.iter().filter(|preset| !is_hidden(preset));
+        let chosen = |preset: &Preset| {
             let line = self.line(preset);
             let said = |of: &&Preset| of.json.get("binaryDir").is_some();
             let of = line.iter().copied().find(said)?;
@@ -59,9 +68,25 @@ impl Presets {
                 folders: &[],
             };
             let text = of.json.get("binaryDir")?.as_str()?;
-            Some((expand(text, &scope, environment)?, of.file.clone()))
+            // One that is null is not set, whatever is inherited.
+            let mut set = BTreeMap::new();
+            let variables = line
+                .iter()
+                .filter_map(|of| of.json.get("cacheVariables")?.as_object());
+            for (name, value) in variables.flatten().take(MAX_VARIABLES) {
+                set.entry(name).or_insert(value);
+            }
+            let variables = set.into_iter().filter_map(|(name, value)| {
+                let value = expand(&text_of(value)?, &scope, environment)?;
+                Some(format!("{name}={value}"))
+            });
+            Some(Chosen {
+                directory: expand(text, &scope, environment)?,
+                file: of.file.clone(),
+                variables: variables.collect(),
+            })
         };
-        chosen.filter_map(directory).collect()
+        presets.filter_map(chosen).collect()
     }
 
     /// A preset and those that it inherits from, in the order in which they count.
@@ -84,6 +109,16 @@ impl Presets {
             waiting = next;
         }
         line
+    }
+}
+
+/// The value of a variable: a text, a truth value, or an object with one.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(is_true) => Some(if *is_true { "TRUE" } else { "FALSE" }.to_owned()),
+        Value::Object(typed) => text_of(typed.get("value").filter(|it| !it.is_object())?),
+        _ => None,
     }
 }
 

@@ -87,6 +87,35 @@ fn a_project_is_known_by_its_own_files() {
 }
 
 #[test]
+fn presets_and_profiles_name_several_builds() {
+    let presets = r#"{"configurePresets": [
+        {"name": "base", "hidden": true, "binaryDir": "build/${presetName}",
+         "cacheVariables": {"SDKCONFIG": "./build/${presetName}/sdkconfig", "CCACHE_ENABLE": true}},
+        {"name": "dev", "inherits": "base", "cacheVariables": {"CCACHE_ENABLE": null}},
+        {"name": "prod", "inherits": ["base"],
+         "cacheVariables": {"SDKCONFIG_DEFAULTS": {"type": "STRING", "value": "a;b"}}}]}"#;
+    let profiles = r#"{"one": {"build": {"buildDirectoryPath": "${workspaceFolder}/out/one",
+        "sdkconfigDefaults": ["a", "b"], "sdkconfigFilePath": ""}, "idfTarget": "esp32c3"},
+        "two": {"build": {"buildDirectoryPath": ""}}}"#;
+    let files = Files::new(&[
+        ("k/CMakeLists.txt", ESP_IDF),
+        ("k/CMakePresets.json", presets),
+        ("k/esp_idf_project_configuration.json", profiles),
+    ]);
+    let mut found = unbuilt(&files.found_in("k"));
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "espidf:build/dev: idf.py -B build/dev -D SDKCONFIG=./build/dev/sdkconfig build",
+            "espidf:build/prod: idf.py -B build/prod -D CCACHE_ENABLE=TRUE \
+             -D SDKCONFIG=./build/prod/sdkconfig -D 'SDKCONFIG_DEFAULTS=a;b' build",
+            "espidf:out/one: idf.py -B out/one -D IDF_TARGET=esp32c3 -D 'SDKCONFIG_DEFAULTS=a;b' build",
+        ]
+    );
+}
+
+#[test]
 fn a_project_for_another_chip_or_board_is_not_told_to_be_built() {
     for (files, foreign) in [
         (
