@@ -5,6 +5,8 @@
 mod board;
 #[cfg(unix)] // the tools are shell scripts
 mod builds;
+#[cfg(unix)]
+mod cargo_builds;
 mod command_line;
 mod editing;
 mod endurance;
