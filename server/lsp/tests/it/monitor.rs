@@ -81,6 +81,15 @@ impl Piped {
         digits.parse().unwrap()
     }
 
+    /// What it has used of processors, in hundredths of a second.
+    fn cpu_centiseconds(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name before may have spaces in it. Then come the state and 10 numbers; a tick is 10 ms.
+        let numbers = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        let used = numbers.skip(11).take(2);
+        used.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     fn ended(&mut self) -> (Option<i32>, String) {
         let mut stderr = String::new();
         let mut pipe = self.child.stderr.take().unwrap();
@@ -117,8 +126,11 @@ fn every_line_of_a_flood_comes_and_memory_stays() {
         board
     });
     let mut early = 0;
+    let mut n_bytes = 0;
     for n in 0..n_lines {
         let line = monitor.line();
+        // With the colours, and the carriage return.
+        n_bytes += line.len() + "\u{1b}[32m\u{1b}[0m\r".len();
         assert_eq!(
             line,
             format!("I ({n}) flood: {n:08} gr\u{fc}n and no end to it\n")
@@ -129,6 +141,13 @@ fn every_line_of_a_flood_comes_and_memory_stays() {
     }
     let late = monitor.resident_kib();
     assert!(late < early + 4096, "{early} KiB, then {late} KiB");
+    // Not judged: what else the machine does would be, too.
+    let cpu = monitor.cpu_centiseconds() as f64 / 100.0;
+    let wire = n_bytes as f64 / 300_000.0;
+    let percent = 100.0 * cpu / wire;
+    eprintln!(
+        "a flood of {n_bytes} bytes, {wire:.1} s at 3 Mbaud: {cpu:.2} s of CPU, {percent:.0} % of a core"
+    );
     measured.send(()).unwrap();
     assert_eq!(monitor.line(), "last\n");
     drop(writer.join().unwrap());
