@@ -18,7 +18,7 @@ return {
       on_dir(root)
     end
   end,
-  init_options = { notifications = { 'status', 'ports', 'targets', 'monitor' } },
+  init_options = { notifications = { 'status', 'ports', 'targets', 'monitor' }, clipboard = true },
   before_init = function(params, config)
     local options = params.initializationOptions or {}
     options.workspaceTrusted = require('fbuild.options').trusts(config.root_dir)
@@ -27,6 +27,6 @@ return {
   on_init = server.on_init,
   on_exit = server.on_exit,
   handlers = notifications.handlers,
-  -- What the server's code lenses carry runs as the commands do, outcome and all.
+  -- What the server's code lenses and actions carry runs as the commands do, outcome and all.
   commands = require('fbuild.jobs').lens_commands,
 }

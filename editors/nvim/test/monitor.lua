@@ -63,6 +63,21 @@ test(
   end
 )
 
+test('a code action copies the backtrace', function()
+  vim.cmd.buffer(project .. '/main/main.c')
+  vim.fn.setreg('"', '')
+  vim.api.nvim_win_set_cursor(0, { 11, 5 })
+  vim.lsp.buf.code_action({
+    apply = true,
+    filter = function(action)
+      return action.title:find('^Copy') ~= nil
+    end,
+  })
+  wait_for('the backtrace', function()
+    return vim.fn.getreg('"'):find('tick at /src/clock/main/main.c:17', 1, true)
+  end)
+end)
+
 test('gf goes to a line that the board names', function()
   vim.api.nvim_win_set_buf(0, buffer())
   local row = wait_for('a frame', function()

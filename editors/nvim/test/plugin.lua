@@ -54,7 +54,12 @@ test('nothing but commands is loaded at the start', function()
     '-c',
     'qall!'
   )
-  equal(';2', loaded)
+  -- `vim.lsp.enable` of 0.12 reads the configuration at once, with what that needs.
+  if vim.fn.has('nvim-0.12') == 0 then
+    equal(';2', loaded)
+  else
+    match(loaded, ';2$')
+  end
 end)
 
 test('a package manager that clones the repository has all of it, as the documents say', function()

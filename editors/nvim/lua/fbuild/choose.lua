@@ -79,13 +79,10 @@ function M.target(name)
       elseif #result.targets == 0 then
         return say.error(nothing_built(result))
       end
-      local choices = vim
-        .iter(result.targets)
-        :map(function(target)
-          local chip = target.chip and '  ' .. target.chip or ''
-          return { value = target.name, label = target.name .. chip }
-        end)
-        :totable()
+      local choices = vim.tbl_map(function(target)
+        local chip = target.chip and '  ' .. target.chip or ''
+        return { value = target.name, label = target.name .. chip }
+      end, result.targets)
       offer(client, 'target', choices)
     end)
   end)
@@ -102,12 +99,9 @@ function M.port(name)
       if err then
         return say.error(err.message)
       end
-      local choices = vim
-        .iter(result.ports)
-        :map(function(port)
-          return { value = port.name, label = vim.trim(port.name .. '  ' .. port.description) }
-        end)
-        :totable()
+      local choices = vim.tbl_map(function(port)
+        return { value = port.name, label = vim.trim(port.name .. '  ' .. port.description) }
+      end, result.ports)
       table.insert(choices, { value = 'sim:', label = 'simulated board' })
       table.insert(choices, { label = 'another port…', ask = true })
       offer(client, 'port', choices)

@@ -69,8 +69,7 @@ local commands = {
   Restart = call('server', 'restart'),
   DebugInfo = function()
     ask('fbuild.server.debugInfo', function(result)
-      local lines = vim.split(vim.inspect(result), '\n')
-      require('fbuild.window').show('fbuild://debug', lines)
+      require('fbuild.window').show('fbuild://debug', vim.split(vim.inspect(result), '\n'))
     end)
   end,
 }
@@ -101,12 +100,9 @@ end
 ---@return string[]
 local function targets()
   local known = told('targets') ---@type fbuild.Targets?
-  return vim
-    .iter(known and known.targets or {})
-    :map(function(target)
-      return target.name
-    end)
-    :totable()
+  return vim.tbl_map(function(target)
+    return target.name
+  end, known and known.targets or {})
 end
 
 ---@return string[]

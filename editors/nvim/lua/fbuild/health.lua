@@ -76,12 +76,9 @@ local function check_client()
     local known = require('fbuild.state').of(client.id)
     local targets = known.targets
     if targets and #targets.targets == 0 then
-      local hints = vim
-        .iter(targets.unbuilt)
-        :map(function(unbuilt)
-          return ('build %s: %s'):format(unbuilt.name, unbuilt.buildHint)
-        end)
-        :totable()
+      local hints = vim.tbl_map(function(unbuilt)
+        return ('build %s: %s'):format(unbuilt.name, unbuilt.buildHint)
+      end, targets.unbuilt)
       vim.health.warn('nothing to deploy there yet', hints)
     end
     for _, problem in ipairs(targets and targets.problems or {}) do

@@ -94,7 +94,7 @@ end
 local function modified(client)
   return vim.tbl_filter(function(buffer)
     return vim.bo[buffer].modified
-  end, vim.lsp.get_buffers_by_client_id(client.id))
+  end, vim.tbl_keys(client.attached_buffers))
 end
 
 --- Saves them, unless the options do not want that. The server warns of one that cannot be saved.
@@ -216,17 +216,23 @@ function M.cancel()
   end
 end
 
---- The server's commands that a code lens carries, by name.
+--- The server's commands that a code lens or action carries, by name.
 ---@type table<string, fun(command: lsp.Command, context: table)>
-M.lens_commands = {}
+M.lens_commands = {
+  ['fbuild.server.monitor.showCrash'] = function(command, context)
+    local client = assert(vim.lsp.get_client_by_id(context.client_id))
+    require('fbuild.monitor').show_crash(client, command.arguments[1])
+  end,
+}
 for _, kind in ipairs({ 'deploy', 'verify', 'plan' }) do
   M.lens_commands['fbuild.server.' .. kind] = function(command, context)
     local client = assert(vim.lsp.get_client_by_id(context.client_id))
     local arguments = null.to_nil(command.arguments) or {}
     local argument = arguments[1] or { root = client.root_dir }
     run_on(kind, argument, client, function()
-      -- Neovim took the lens away when it was run.
-      if vim.api.nvim_buf_is_loaded(context.bufnr) and not client:is_stopped() then
+      -- Neovim 0.11 took the lens away when it was run.
+      local is_gone = vim.fn.has('nvim-0.12') == 0
+      if is_gone and vim.api.nvim_buf_is_loaded(context.bufnr) and not client:is_stopped() then
         vim.lsp.codelens.refresh({ bufnr = context.bufnr })
       end
     end)

@@ -66,6 +66,19 @@ function M.start(port)
   end)
 end
 
+--- The server shows a crash by itself; a copy of its backtrace goes into a register.
+---@param client vim.lsp.Client
+---@param crash {copy?: boolean}
+function M.show_crash(client, crash)
+  ask(client, 'showCrash', crash, function(_, result)
+    if crash.copy and result and result.text then
+      local register = vim.fn.has('clipboard') == 1 and '+' or '"'
+      vim.fn.setreg(register, result.text)
+      require('fbuild.say').notify('fbuild: the backtrace is in register ' .. register)
+    end
+  end)
+end
+
 --- Puts the frames of crashes into the quickfix list.
 function M.backtrace()
   local items = {}

@@ -29,11 +29,8 @@ local handlers = {
   ['fbuild/targets'] = function(targets, context)
     local unfinished = state.of(context.client_id):set_targets(targets)
     if unfinished then
-      say.notify(
-        unfinished.sentence,
-        vim.log.levels.WARN,
-        { unfinished.lines[2] .. ': ' .. unfinished.lines[3] }
-      )
+      local shorter = unfinished.lines[2] .. ': ' .. unfinished.lines[3]
+      say.notify(unfinished.sentence, vim.log.levels.WARN, { shorter })
     end
   end,
   ['fbuild/monitor'] = function(news, context)

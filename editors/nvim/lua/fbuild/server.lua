@@ -127,7 +127,8 @@ function M.request(client, command, argument, done)
   end
   asked[client.id][number] = done
   local params = { command = command, arguments = { argument or vim.empty_dict() } }
-  if not client:request('workspace/executeCommand', params, answer) then
+  -- Neovim 0.12 hands answers over before notifications that came first.
+  if not client:request('workspace/executeCommand', params, vim.schedule_wrap(answer)) then
     answer({ message = 'the server is ending' })
   end
 end
@@ -135,12 +136,9 @@ end
 --- The servers that run.
 ---@return vim.lsp.Client[]
 function M.running()
-  return vim
-    .iter(vim.lsp.get_clients({ name = M.name }))
-    :filter(function(client)
-      return not client:is_stopped()
-    end)
-    :totable()
+  return vim.tbl_filter(function(client)
+    return not client:is_stopped()
+  end, vim.lsp.get_clients({ name = M.name }))
 end
 
 --- The server of the current buffer, if it runs: the one that is attached to it, else the only one.
