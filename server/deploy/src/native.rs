@@ -76,6 +76,7 @@ impl Backend for Native {
         let measured = connect::measured(&self.session);
         job.survey = Survey::new(images, measured, facts, &job.survey);
         loader::mark_unique(&mut job.survey.regions);
+        in_place::begin(job, &self.session);
         job.survey
             .prepare_flash(&mut self.session, facts, job.request)?;
         Ok(())

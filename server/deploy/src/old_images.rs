@@ -33,6 +33,10 @@ const NEWEST: usize = 8;
 /// MD5 of each sector of an image.
 pub(crate) type SectorDigests = Vec<[u8; 16]>;
 
+pub(crate) fn sector_digests(image: &[u8]) -> SectorDigests {
+    image.chunks(SECTOR_LEN as usize).map(md5_of).collect()
+}
+
 /// The directory.
 #[derive(Debug)]
 pub(crate) struct OldImages<'d> {
@@ -83,9 +87,9 @@ impl<'d> OldImages<'d> {
             return Ok(());
         }
         let mut file = FIRST_LINE.to_vec();
-        let digests = image.chunks(SECTOR_LEN as usize).map(md5_of);
+        let digests = sector_digests(image);
         file.extend((digests.len() as u32).to_le_bytes());
-        file.extend(digests.flatten());
+        file.extend(digests.as_flattened());
         let mut encoder = ZlibEncoder::new(file, Compression::fast());
         encoder.write_all(image)?;
         let file = encoder.finish()?;

@@ -9,6 +9,7 @@ use fbuild_chip::Chip;
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::LoaderKind;
 
+use crate::ahead::Ahead;
 use crate::cost::{Measured, PageCosts};
 use crate::delta::Differences;
 use crate::image::{BoardFacts, Image, Standing};
@@ -49,6 +50,8 @@ pub(crate) struct Region {
     pub(crate) delta_bytes: u64,
     /// What the board holds instead, where that is known: an image that it was given before.
     pub(crate) old: Option<Vec<u8>>,
+    /// A thread that looks for differences to what it probably is.
+    pub(crate) ahead: Option<Ahead>,
     /// How that is changed in place, where it pays.
     pub(crate) differences: Option<Differences>,
     /// Sectors whose bytes occur nowhere else in the images: their digest answers one question only.
@@ -73,6 +76,7 @@ impl Region {
             sent_bytes: 0,
             delta_bytes: 0,
             old: None,
+            ahead: None,
             differences: None,
             is_unique: Vec::new(),
             image,

@@ -6,12 +6,12 @@ use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
-use super::loader::{sector_digests, unique};
+use super::loader::unique;
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::job::Job;
 use crate::job::survey::Survey;
-use crate::old_images::OldImages;
+use crate::old_images::{OldImages, sector_digests};
 use crate::outcome::Verdict;
 use crate::plan::Plan;
 use crate::request::Mode;

@@ -2,31 +2,55 @@
 
 use std::ops::Range;
 
+use fbuild_chip::Chip;
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::delta::place;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session};
 use fbuild_project::target::RegionKind;
 
+use crate::ahead::Ahead;
 use crate::delta::{Change, Differences, differences, units};
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::image::{THREE_BYTE_END, is_app};
 use crate::job::survey::Region;
 use crate::job::{InPlace, Job};
-use crate::search::Sector;
+use crate::old_images::OldImages;
+use crate::request::Mode;
+use crate::search::{SAMPLED_FROM, Sector};
 
 /// Share of the ordinary way's time that differences may take: less gain is not worth their risk.
 const WORTH: f64 = 0.85;
 
+/// Begins to look for differences to what the board probably holds: that takes up to some tenths of a second.
+pub(super) fn begin(job: &mut Job<'_>, session: &Session) {
+    let dir = job.request.old_images.as_deref();
+    let is_asked_for = matches!(job.request.mode, Mode::Auto | Mode::Plan);
+    let is_on_a_wire = job.survey.measured.baud.is_some();
+    let Some(dir) =
+        dir.filter(|_| is_asked_for && is_on_a_wire && may_be_tried(job, session.chip()))
+    else {
+        return;
+    };
+    let kept = OldImages::new(dir);
+    for region in &mut job.survey.regions {
+        if region.sectors.len() >= SAMPLED_FROM && may_be_changed(region) {
+            let (offset, bytes) = (region.image.region.offset, &region.image.bytes);
+            region.ahead = Ahead::begin(&kept, offset, bytes);
+        }
+    }
+}
+
 /// Finds the differences of each region whose old image is known, where they pay.
 pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
-    if !may_be_tried(job, session) {
+    if session.kind() != LoaderKind::Stub || !may_be_tried(job, session.chip()) {
         return;
     }
     let known = job.survey.regions.iter();
     let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
     for n in 0..job.survey.regions.len() {
+        let ahead = job.survey.regions[n].ahead.take();
         let Some(old) = old_image(&mut job.survey.regions[n]) else {
             continue;
         };
@@ -50,7 +74,8 @@ pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
         {
             continue;
         }
-        let Some(found) = differences(&change, &units) else {
+        let ahead = ahead.and_then(|ahead| ahead.differences(&old, &units));
+        let Some(found) = ahead.or_else(|| differences(&change, &units)) else {
             continue;
         };
         job.survey.regions[n].differences = Some(found);
@@ -61,15 +86,14 @@ pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
 }
 
 /// Where it was seen to work, or a person wants it all the same, and what is read from flash is what was written.
-fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
+fn may_be_tried(job: &Job<'_>, chip: Chip) -> bool {
     let is_plain =
         job.journal.board.as_ref().is_some_and(|board| {
             !board.security.flash_encryption && !board.security.secure_download
         });
     job.request.delta
         && job.in_place == InPlace::Allowed
-        && session.kind() == LoaderKind::Stub
-        && place::for_chip(session.chip())
+        && place::for_chip(chip)
             .is_some_and(|place| place.was_seen || job.request.delta_on_any_chip)
         && is_plain
         && job.survey.flash_bytes() <= THREE_BYTE_END
@@ -77,9 +101,13 @@ fn may_be_tried(job: &Job<'_>, session: &Session) -> bool {
 
 /// What an app is to be made from, if that is known.
 fn old_image(region: &mut Region) -> Option<Vec<u8>> {
-    // A list of files without an "app" does not say which one it is; the file does.
+    region.old.take().filter(|_| may_be_changed(region))
+}
+
+/// An app. A list of files without an "app" does not say which one it is; the file does.
+fn may_be_changed(region: &Region) -> bool {
     let is_app = region.image.region.kind == RegionKind::App || is_app(&region.image.bytes);
-    region.old.take().filter(|_| is_app && region.provable)
+    is_app && region.provable
 }
 
 /// What a plan for this region is expected to take.

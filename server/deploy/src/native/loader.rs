@@ -10,6 +10,7 @@ use fbuild_loader::session::{LoaderKind, Session, md5_of};
 
 use crate::image::{BoardFacts, THREE_BYTE_END};
 use crate::job::survey::{Region, Survey};
+use crate::old_images::sector_digests;
 use crate::request::Request;
 
 /// Hashes of less say more about round trips than about hashing.
@@ -24,11 +25,6 @@ pub(super) fn mark_unique(regions: &mut [Region]) {
     for (region, is_unique) in regions.iter_mut().zip(unique) {
         region.is_unique = is_unique;
     }
-}
-
-/// MD5 of each sector.
-pub(super) fn sector_digests(bytes: &[u8]) -> Vec<[u8; 16]> {
-    bytes.chunks(SECTOR_LEN as usize).map(md5_of).collect()
 }
 
 /// Which sectors of which images occur in none of them again, and are not one byte repeated.
