@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
+use fbuild_monitor::text::without_colours;
 use fbuild_project::build::{self, Machine, Recipe};
 use fbuild_project::discover::{Environment, Unbuilt};
 use fbuild_project::target::{Target, Tool};
 
 /// Last lines of output that a failure says.
 const SAID_LINES: usize = 3;
+/// What cargo says to programs begins so.
+const CARGO_MESSAGE: &str = "{\"reason\":";
 
 /// A command that a person set: a program and its arguments, or a line for the system's shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,8 +192,10 @@ impl Build {
         let started = Instant::now();
         let mut last = VecDeque::new();
         let mut both = |lines: &[String]| {
-            for line in lines.iter().filter(|line| !line.trim().is_empty()) {
-                last.push_back(line.clone());
+            let for_people = lines.iter().filter(|line| !line.starts_with(CARGO_MESSAGE));
+            let texts = for_people.map(|line| without_colours(line));
+            for text in texts.filter(|text| !text.trim().is_empty()) {
+                last.push_back(text.into_owned());
                 if last.len() > SAID_LINES {
                     last.pop_front();
                 }

@@ -67,7 +67,9 @@ local function list_errors(client, result)
       return diagnostic.source ~= 'fbuild'
     end, found)
     local items = vim.diagnostic.toqflist(of_build)
-    vim.fn.setqflist({}, ' ', { title = 'fbuild', items = items })
+    if #items > 0 then
+      vim.fn.setqflist({}, ' ', { title = 'fbuild', items = items })
+    end
   end
 end
 

@@ -70,11 +70,16 @@ end
 ---@param client vim.lsp.Client
 ---@param crash {copy?: boolean}
 function M.show_crash(client, crash)
-  ask(client, 'showCrash', crash, function(_, result)
-    if crash.copy and result and result.text then
+  ask(client, 'showCrash', crash, function(err, result)
+    local say = require('fbuild.say')
+    if err then
+      say.error(err.message)
+    elseif crash.copy and not result.text then
+      say.error('fbuild: this crash is not known any more')
+    elseif crash.copy then
       local register = vim.fn.has('clipboard') == 1 and '+' or '"'
       vim.fn.setreg(register, result.text)
-      require('fbuild.say').notify('fbuild: the backtrace is in register ' .. register)
+      say.notify('fbuild: the backtrace is in register ' .. register)
     end
   end)
 end

@@ -22,8 +22,8 @@ interface Shown {
   /** Whose places its lines name. */
   of: { port: string } | { directory: string };
   state?: MonitorNews["state"];
-  /** The last one that built. */
-  job?: number;
+  /** The one that builds. */
+  job: number | undefined;
 }
 
 export class Terminals implements vscode.Disposable {
@@ -59,7 +59,7 @@ export class Terminals implements vscode.Disposable {
     const begins = state === "begun";
     const build = this.shown.get(directory) ?? (begins ? this.openBuild(directory) : undefined);
     if (!build) return;
-    build.job = job;
+    build.job = state === "ended" ? undefined : job;
     if (begins) build.terminal.show(true);
     build.screen.write(begins ? CLEAR + text : text);
   };
@@ -101,7 +101,7 @@ export class Terminals implements vscode.Disposable {
   private openBuild(directory: string): Shown {
     const cancel = () => this.ask(Command.cancel, { job: build.job });
     const screen = new Screen(
-      (keys) => keys === CTRL_C && void cancel(),
+      (keys) => keys === CTRL_C && build.job !== undefined && void cancel(),
       () => this.shown.delete(directory),
     );
     const name = `Build: ${path.basename(directory)}`;
@@ -112,7 +112,7 @@ export class Terminals implements vscode.Disposable {
   private open(key: string, name: string, icon: string, pty: Screen, of: Shown["of"]): Shown {
     const iconPath = new vscode.ThemeIcon(icon);
     const terminal = vscode.window.createTerminal({ name: label(name), pty, iconPath });
-    const shown = { screen: pty, terminal, of };
+    const shown: Shown = { screen: pty, terminal, of, job: undefined };
     this.shown.set(key, shown);
     return shown;
   }

@@ -24,7 +24,7 @@ use crate::server::problems::Scene;
 use crate::server::settings::Settings;
 
 /// How long an outcome waits for the diagnostics that belong to it.
-const TELLING_MAX: Duration = Duration::from_secs(2);
+const TELLING_MAX: Duration = Duration::from_secs(5);
 
 /// What a client asked to be built.
 #[derive(Debug, Clone)]
@@ -241,14 +241,23 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     };
     let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
-    printed.tell("ended", &ending(&result));
-    // A client that lists what was found does so once it has the outcome.
-    stand.send(async {
-        let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
+    let result = result.map_err(|why| match why {
+        NotBuilt::Cancelled => NotBuilt::Cancelled,
+        NotBuilt::Failed(failure) => {
+            NotBuilt::Failed(Build::explained(failure, problems.first_error()))
+        }
     });
+    printed.tell("ended", &ending(&result));
     result.map_err(|why| match why {
         NotBuilt::Cancelled => Stop::Cancelled,
-        NotBuilt::Failed(failure) => Build::explained(failure, problems.first_error()).into(),
+        NotBuilt::Failed(failure) => {
+            // A client that lists what was found does so once it has the outcome.
+            let told = async {
+                let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
+            };
+            let _ = stand.wait(told);
+            failure.into()
+        }
     })
 }
 

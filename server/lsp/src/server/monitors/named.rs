@@ -39,6 +39,8 @@ pub(crate) fn named(line: &str) -> Vec<Named> {
         let text = |group| found.get(group).map(|it| it.as_str());
         let what = match text(4) {
             Some(digits) => What::Address(u32::from_str_radix(digits, 16).ok()?),
+            // To look whether there is such a file would open a connection.
+            None if is_on_network(text(1)?) => return None,
             None => What::Place(Place {
                 file: text(1)?.to_owned(),
                 line: text(2)?.parse().ok(),
@@ -54,6 +56,13 @@ pub(crate) fn named(line: &str) -> Vec<Named> {
         })
     };
     NAMED.captures_iter(line).filter_map(named).collect()
+}
+
+/// Whether Windows takes it for another machine's, or for a device: `\\host\share`, `//host`, `\\?\`.
+fn is_on_network(file: &str) -> bool {
+    let is_separator = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
+    let bytes = file.as_bytes();
+    is_separator(bytes.first()) && is_separator(bytes.get(1))
 }
 
 /// Where in the sources that is; `at` knows addresses.
@@ -123,6 +132,10 @@ mod tests {
             ["main.cpp|3", "C:\\work\\a.ino|12"]
         );
         assert_eq!(texts("I (312) wifi: 12:30:01 http://host:80 a.c"), [""; 0]);
+        assert_eq!(
+            texts(r"\\host\share\a.c:1 //host/share/a.c:1 \\?\C:\a.c"),
+            [""; 0]
+        );
     }
 
     #[test]

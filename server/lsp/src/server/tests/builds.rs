@@ -394,7 +394,7 @@ async fn what_a_build_finds_is_told_before_its_outcome() {
     let line = "echo 'main/main.c:1:1: error: nope'; exit 1";
     let mut client = start(&json!({"buildBeforeDeploy": line})).await;
     write(&client, "main/main.c", "\n");
-    let rows = (0..200).map(|n| format!("row{n}, app, nonsense, 0x10000, 1M\n"));
+    let rows = (0..50).map(|n| format!("row{n}, app, nonsense, 0x10000, 1M\n"));
     let text = rows.collect::<String>();
     for n in 0..20 {
         let uri = file_uri(&client.folder.path().join(format!("{n}/partitions.csv")));

@@ -157,15 +157,18 @@ async fn a_build_is_run_and_its_output_is_logged() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_that_fails_touches_no_board() {
-    let command = json!(["sh", "-c", "echo wrong; exit 3"]);
+    // What tools say to programs, and their colours, are not for a message.
+    let said = r#"printf '\033[31mwrong\033[0m\n{"reason":"build-finished"}\n\033[0m\n'; exit 3"#;
+    let command = json!(["sh", "-c", said]);
     let mut client = start(&with_command(&command, true)).await;
     let id = client.command("deploy", &json!({"build": true})).await;
     let outcome = client.outcome_after_output(id, &["wrong"]).await;
     assert_eq!(outcome["error"]["code"], "build-failed");
     let what = outcome["error"]["message"].as_str().unwrap();
-    assert_eq!(
-        what,
-        "the build failed (exit status: 3): sh -c 'echo wrong; exit 3'; it ended with: wrong"
+    let start = "the build failed (exit status: 3): sh -c ";
+    assert!(
+        what.starts_with(start) && what.ends_with("; it ended with: wrong"),
+        "{what}"
     );
     client.leave().await;
 }
