@@ -91,7 +91,7 @@ pub(crate) fn differences(change: &Change<'_>, units: &[Range<usize>]) -> Option
     }
     let old = Old::new(&change.old[..change.old.len().min(change.new.len())]);
     // What lies before is overwritten first, unless most of it is needed further on.
-    let is_upwards = old.usual_shift(change.new) >= 0;
+    let is_upwards = old.usual_shift(change.new)? >= 0;
     let mut order: Vec<Range<usize>> = units.iter().map(in_bytes).collect();
     if !is_upwards {
         order.reverse();

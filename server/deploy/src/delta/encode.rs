@@ -73,9 +73,13 @@ impl<'a> Old<'a> {
         operations
     }
 
-    /// How far most of `new` moved, by a few samples: where it lies in the old image, less where it will be.
-    pub(super) fn usual_shift(&self, new: &[u8]) -> isize {
+    /// How far most of `new` moved, by a few samples: where it lies in the old image, less where it will be. `None` if
+    /// hardly any of it is there: this is another program, and looking for the rest would take seconds.
+    pub(super) fn usual_shift(&self, new: &[u8]) -> Option<isize> {
         const STEP: usize = 1021;
+        /// One sample of so many has to be found, at the last place with its hash. In an edited app of 1.7 MB it is
+        /// one of 5, in the release after it one of 10, in another program one of 50 at most.
+        const RARE: usize = 25;
         let places = (0..new.len()).step_by(STEP);
         let shift = |at: usize| {
             let found = self.last[hash(&new[at..])?];
@@ -83,9 +87,10 @@ impl<'a> Old<'a> {
                 self.bytes.get(found as usize..)?.get(..KEY_LEN)? == new.get(at..at + KEY_LEN)?;
             is_match.then_some((found as usize).cast_signed() - at.cast_signed())
         };
-        let mut shifts: Vec<isize> = places.filter_map(shift).collect();
+        let (n_places, mut shifts) = (places.len(), places.filter_map(shift).collect::<Vec<_>>());
         shifts.sort_unstable();
-        shifts.get(shifts.len() / 2).copied().unwrap_or(0)
+        let usual = shifts.get(shifts.len() / 2).copied();
+        usual.filter(|_| shifts.len() * RARE >= n_places)
     }
 }
 

@@ -30,6 +30,11 @@ fn relinked(old: &[u8], inserted: &[u8], at: usize) -> Vec<u8> {
 /// Differences of every sector that differs, which are tried by [`differences`]; their length on the wire.
 #[track_caller]
 fn check(old: &[u8], new: &[u8]) -> u64 {
+    found(old, new).expect("comes out right")
+}
+
+#[track_caller]
+fn found(old: &[u8], new: &[u8]) -> Option<u64> {
     let change = Change {
         offset: AT,
         old,
@@ -40,11 +45,11 @@ fn check(old: &[u8], new: &[u8]) -> u64 {
         .map(|(n, sector)| old.get(n * SECTOR..(n + 1) * SECTOR) != Some(sector))
         .collect();
     let units = units(AT, &to_write);
-    let differences = differences(&change, &units).expect("comes out right");
+    let differences = differences(&change, &units)?;
     let made = |piece: &Piece| piece.len_bytes as usize / SECTOR;
     let total: usize = units.iter().map(Range::len).sum();
     assert_eq!(differences.pieces.iter().map(made).sum::<usize>(), total);
-    differences.len_bytes()
+    Some(differences.len_bytes())
 }
 
 #[test]
@@ -81,9 +86,12 @@ fn any_two_images_come_out_right() {
     ];
     for a in &images {
         for b in &images {
-            check(a, b);
+            let is_related = images[2..].contains(a) && images[2..].contains(b);
+            assert!(found(a, b).is_some() || !is_related);
         }
     }
+    // Looking through another program would take seconds, for nothing.
+    assert_eq!(found(&old, &images[0]), None);
 }
 
 #[test]
