@@ -53,13 +53,23 @@ pub(super) struct Named {
     pub(super) by: PathBuf,
 }
 
+/// A preset's build directory, or a profile's.
+#[derive(Debug)]
+pub(super) struct Configured {
+    pub(super) dir: PathBuf,
+    /// The file that it is in.
+    pub(super) by: PathBuf,
+    /// What else it gives to CMake: `NAME=VALUE`; `None` where that is not known here.
+    pub(super) variables: Option<Vec<String>>,
+}
+
 /// What the files of a project name.
 #[derive(Debug, Default)]
 pub(super) struct AllNamed {
     /// Build directories, whether they exist or not.
     pub(super) dirs: Vec<Named>,
-    /// Those of presets and profiles, with what else these give to CMake: `NAME=VALUE`.
-    pub(super) configured: Vec<(PathBuf, Vec<String>)>,
+    /// Those of presets and profiles.
+    pub(super) configured: Vec<Configured>,
     /// Texts with a variable that is not known here, as they are written.
     pub(super) unknown: Vec<Passed>,
 }
@@ -148,7 +158,11 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
     for preset in presets.chosen(root, environment) {
         let dir = place(root, &preset.directory);
         found.add(root, &dir, false, &preset.file);
-        found.configured.push((dir, preset.variables));
+        found.configured.push(Configured {
+            dir,
+            by: preset.file,
+            variables: preset.variables,
+        });
     }
     // Linked into the project for clangd, from a build that lies elsewhere.
     let commands = root.join("compile_commands.json");

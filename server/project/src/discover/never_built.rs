@@ -11,9 +11,10 @@ use fbuild_chip::Chip;
 
 use super::cmake::CMakeLists;
 use super::environment::Environment;
+use super::named::{self, Configured};
 use super::sdkconfig::SdkConfig;
 use super::zephyr::{BoardOf, board_of_west, soc_of};
-use super::{Discovery, Look, Unbuilt, Unclear, arduino, named};
+use super::{Discovery, Look, Unbuilt, Unclear, arduino};
 use crate::target::Tool;
 
 const BOARDLESS: &str = "no file names its board";
@@ -47,30 +48,50 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
             .into_iter()
             .find_map(of_file)
     });
-    let other = chip.filter(|chip| chip.parse::<Chip>().is_err());
     let named = named::directories(root, environment, look);
     let mut configured = named.configured;
-    configured.retain(|(dir, _)| dir.starts_with(root));
+    configured.retain(|it| it.dir.starts_with(root));
     if configured.is_empty() {
         // Espressif's extension builds where its setting says.
         let set = named.dirs.into_iter().find(|named| {
             let by = named.by.file_name().and_then(|name| name.to_str());
             by == Some("settings.json") && named.dir.starts_with(root)
         });
-        let dir = set.map_or_else(|| root.join("build"), |named| named.dir);
-        configured.push((dir, Vec::new()));
+        configured.push(Configured {
+            dir: set.map_or_else(|| root.join("build"), |named| named.dir),
+            by: root.join("CMakeLists.txt"),
+            variables: Some(Vec::new()),
+        });
     }
-    for (dir, variables) in configured {
-        let place = super::relative_name(root, &dir);
+    for (at, it) in configured.iter().enumerate() {
+        let place = super::relative_name(root, &it.dir);
         let name = format!("espidf:{place}");
-        if let Some(other) = &other {
-            return found.pass_foreign(&root.join("CMakeLists.txt"), &name, other);
+        let others = configured.iter().filter(|other| other.dir == it.dir);
+        let mut others = others.filter(|other| other.variables != it.variables);
+        let Some(variables) = it.variables.as_ref().filter(|_| others.next().is_none()) else {
+            let why =
+                "is configured by what is not known here, or in several ways; build it as they say";
+            found.pass(&it.by, format!("{name} {why}"));
+            continue;
+        };
+        if configured[..at].iter().any(|other| other.dir == it.dir) {
+            continue;
+        }
+        let own = variables
+            .iter()
+            .find_map(|it| it.strip_prefix("IDF_TARGET="));
+        let other = own
+            .or(chip.as_deref())
+            .filter(|chip| chip.parse::<Chip>().is_err());
+        if let Some(other) = other {
+            found.pass_foreign(&it.by, &name, other);
+            continue;
         }
         let mut words = super::espidf::build_words(&place);
         let definitions = variables.iter().flat_map(|variable| ["-D", variable]);
         let before_build = words.len() - 1;
         words.splice(before_build..before_build, definitions);
-        let looked_for = dir.join("flasher_args.json");
+        let looked_for = it.dir.join("flasher_args.json");
         let unbuilt = Unbuilt::new(name, looked_for, Tool::EspIdf, root, &words);
         found.unbuilt.push(unbuilt);
     }

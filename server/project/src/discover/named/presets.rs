@@ -29,8 +29,8 @@ pub(super) struct Chosen {
     pub(super) directory: String,
     /// The file that names it.
     pub(super) file: PathBuf,
-    /// What it gives to CMake: `NAME=VALUE`.
-    pub(super) variables: Vec<String>,
+    /// What it gives to CMake: `NAME=VALUE`; `None` where that is not known here.
+    pub(super) variables: Option<Vec<String>>,
 }
 
 /// The presets of all files.
@@ -76,14 +76,22 @@ impl Presets {
             for (name, value) in variables.flatten().take(MAX_VARIABLES) {
                 set.entry(name).or_insert(value);
             }
-            let variables = set.into_iter().filter_map(|(name, value)| {
+            set.retain(|_, value| !value.is_null());
+            let variables = set.into_iter().map(|(name, value)| {
                 let value = expand(&text_of(value)?, &scope, environment)?;
                 Some(format!("{name}={value}"))
             });
+            // Where it is for, and what its compiler is started with, is CMake's to find out.
+            let is_more = |of: &&Preset| {
+                ["condition", "environment"]
+                    .iter()
+                    .any(|key| of.json.get(key).is_some())
+            };
+            let variables = variables.collect::<Option<_>>();
             Some(Chosen {
                 directory: expand(text, &scope, environment)?,
                 file: of.file.clone(),
-                variables: variables.collect(),
+                variables: variables.filter(|_| !line.iter().copied().any(|of| is_more(&of))),
             })
         };
         presets.filter_map(chosen).collect()

@@ -2,11 +2,11 @@
 //!
 //! Source: its documentation, "Project Configuration Editor".
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Scope, expand, place};
+use super::{Configured, Scope, expand, place};
 use crate::discover::environment::Environment;
 
 pub(super) const FILE: &str = "esp_idf_project_configuration.json";
@@ -19,7 +19,7 @@ pub(super) fn read(
     root: &Path,
     file: &Path,
     environment: &Environment,
-) -> Vec<(PathBuf, Vec<String>)> {
+) -> Vec<Configured> {
     let scope = Scope {
         root,
         file,
@@ -27,27 +27,35 @@ pub(super) fn read(
         variables: &[],
         folders: &[],
     };
-    let text = |value: Option<&Value>| {
-        let text = expand(value?.as_str()?, &scope, environment)?;
-        Some(text).filter(|text| !text.is_empty())
+    let text = |value: &Value| expand(value.as_str()?, &scope, environment);
+    // The outer `None`: it is not known here.
+    let set = |name: &str, value: Option<&Value>| match value.and_then(Value::as_str) {
+        None | Some("") => Some(None),
+        Some(_) => Some(Some(format!("{name}={}", text(value?)?))),
     };
     let profile = |profile: &Value| {
         let build = profile.get("build")?;
-        let dir = place(root, &text(build.get("buildDirectoryPath"))?);
+        let dir = build.get("buildDirectoryPath")?;
+        let dir = text(dir).filter(|dir| !dir.is_empty())?;
         let defaults = build.get("sdkconfigDefaults").and_then(Value::as_array);
-        let defaults = defaults.into_iter().flatten();
-        let defaults: Vec<String> = defaults.filter_map(|it| text(Some(it))).collect();
-        let variables = [
-            ("IDF_TARGET", text(profile.get("idfTarget"))),
-            ("SDKCONFIG", text(build.get("sdkconfigFilePath"))),
-            (
-                "SDKCONFIG_DEFAULTS",
-                Some(defaults.join(";")).filter(|it| !it.is_empty()),
-            ),
-        ];
-        let variables = variables.into_iter();
-        let variables = variables.filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-        Some((dir, variables.collect()))
+        let defaults = || {
+            let files = defaults.into_iter().flatten().map(text);
+            let files = files.collect::<Option<Vec<_>>>()?;
+            Some((!files.is_empty()).then(|| format!("SDKCONFIG_DEFAULTS={}", files.join(";"))))
+        };
+        let variables = || {
+            let set = [
+                set("IDF_TARGET", profile.get("idfTarget"))?,
+                set("SDKCONFIG", build.get("sdkconfigFilePath"))?,
+                defaults()?,
+            ];
+            Some(set.into_iter().flatten().collect())
+        };
+        Some(Configured {
+            dir: place(root, &dir),
+            by: file.to_owned(),
+            variables: variables(),
+        })
     };
     let profiles = json.as_object().into_iter().flat_map(|all| all.values());
     profiles.take(MAX_PROFILES).filter_map(profile).collect()

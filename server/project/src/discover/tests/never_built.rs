@@ -115,6 +115,50 @@ fn presets_and_profiles_name_several_builds() {
     );
 }
 
+/// What nobody here can tell is not built as if nothing were missing.
+#[test]
+fn what_a_preset_or_profile_gives_is_known_or_it_is_not_built() {
+    for (file, text, expected) in [
+        (
+            "CMakePresets.json",
+            r#"{"configurePresets": [
+                {"name": "dev", "binaryDir": "build", "cacheVariables": {"SDKCONFIG_DEFAULTS": "dev"}},
+                {"name": "prod", "binaryDir": "build", "cacheVariables": {"SDKCONFIG_DEFAULTS": "prod"}}]}"#,
+            &[][..],
+        ),
+        (
+            "CMakePresets.json",
+            r#"{"configurePresets": [
+                {"name": "one", "binaryDir": "build"}, {"name": "same", "binaryDir": "build"},
+                {"name": "odd", "binaryDir": "b2", "cacheVariables": {"SDKCONFIG_DEFAULTS": "$vendor{x};a"}},
+                {"name": "more", "binaryDir": "b3", "environment": {"IDF_TARGET": "esp32c3"}},
+                {"name": "linux", "binaryDir": "b4", "cacheVariables": {"IDF_TARGET": "linux"}},
+                {"name": "c6", "binaryDir": "b5", "cacheVariables": {"IDF_TARGET": "esp32c6"}}]}"#,
+            &[
+                "espidf:build: idf.py build",
+                "espidf:b5: idf.py -B b5 -D IDF_TARGET=esp32c6 build",
+            ][..],
+        ),
+        (
+            "esp_idf_project_configuration.json",
+            r#"{"one": {"build": {"buildDirectoryPath": "b1", "sdkconfigDefaults": ["a", "${env:NONE}"]}},
+                "two": {"build": {"buildDirectoryPath": "b2", "sdkconfigFilePath": "${config:x}"}},
+                "three": {"build": {"buildDirectoryPath": "b3"}}}"#,
+            &["espidf:b3: idf.py -B b3 build"][..],
+        ),
+    ] {
+        let file = format!("k/{file}");
+        let found = Files::new(&[("k/CMakeLists.txt", ESP_IDF), (&file, text)]).found_in("k");
+        assert_eq!(unbuilt(&found), expected, "{text}");
+        let mut told = found.passed.iter();
+        assert!(
+            told.any(|it| it.why.contains("in several ways")),
+            "{:?}",
+            found.passed
+        );
+    }
+}
+
 #[test]
 fn a_project_for_another_chip_or_board_is_not_told_to_be_built() {
     for (files, foreign) in [
