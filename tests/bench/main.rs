@@ -11,14 +11,15 @@
 //! Results, table and chart go to `tests/bench/results/`, figures to the README. Everything is made by
 //!
 //! ```sh
-//! bench='chrt -r 10 cargo run --release -p fbuild-tests --bin bench --'
+//! bench='cargo run --release -p fbuild-tests --bin bench --'
 //! $bench && $bench --merge --sensitivity && $bench --merge --slow-flash
 //! ```
 //!
-//! in eight to nine hours; what deploys in place concerns, `$bench --merge --rows 9,10,11 --runs 1`, in two. On a machine that has something else to do, run it with the
-//! scheduler's precedence (`chrt -r 10`): a program that waits for a CPU looks slower than it is. With
-//! two CPUs and a load of five that gave the figures of an idle machine to a hundredth; `nice -n -15`
-//! was up to a tenth off.
+//! in eight to nine hours; what concerns deploys in place, `$bench --merge --rows 9,10,11 --runs 1`, in
+//! two. On a machine that has something else to do, run it with the scheduler's precedence (`chrt -r
+//! 10`): a program that waits for a CPU looks slower than it is. With two CPUs and a load of five that
+//! gave the figures of an idle machine to a hundredth, but for rows 9 to 11, where a thread of ours
+//! looks for differences and gets in the way of the board's; `nice -n -15` was up to a tenth off.
 
 // Results go to standard output; this is not a language server.
 #![allow(clippy::print_stdout)]
