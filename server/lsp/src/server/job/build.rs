@@ -247,7 +247,7 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
             NotBuilt::Failed(Build::explained(failure, problems.first_error()))
         }
     });
-    printed.tell("ended", &ending(&result));
+    printed.tell("ended", &ending(&build.line, &result));
     result.map_err(|why| match why {
         NotBuilt::Cancelled => Stop::Cancelled,
         NotBuilt::Failed(failure) => {
@@ -296,12 +296,15 @@ impl Printed<'_> {
     }
 }
 
-/// The last line in a terminal.
-fn ending(result: &Result<Built, NotBuilt>) -> String {
+/// The last line in a terminal, where the command stands above.
+fn ending(line: &str, result: &Result<Built, NotBuilt>) -> String {
     match result {
         Ok(built) => format!("--- built in {:.1} s\n", built.duration.as_secs_f64()),
         Err(NotBuilt::Cancelled) => "--- cancelled\n".to_owned(),
-        Err(NotBuilt::Failed(failure)) => format!("--- {}\n", plain::line(&failure.what)),
+        Err(NotBuilt::Failed(failure)) => {
+            let said = failure.what.replacen(&format!(": {line}"), "", 1);
+            format!("--- {}\n", plain::line(&said))
+        }
     }
 }
 

@@ -152,7 +152,10 @@ async fn what_a_build_prints_is_news_for_who_asks_for_it() {
         lines[1],
         "\u{1b}[31mmain/main.c:1:3: error:\u{1b}[m oops\u{1b}[0m"
     );
-    assert!(lines[2].starts_with("--- the build failed"), "{printed}");
+    assert_eq!(
+        lines[2..],
+        ["--- the build failed (exit status: 1); main/main.c:1: oops"]
+    );
     assert_eq!(client.outcome(id).await["error"]["code"], "build-failed");
     client.message("textDocument/publishDiagnostics").await;
 
