@@ -72,10 +72,8 @@ end
 function M.show_crash(client, crash)
   ask(client, 'showCrash', crash, function(err, result)
     local say = require('fbuild.say')
-    if err then
-      say.error(err.message)
-    elseif crash.copy and not result.text then
-      say.error('fbuild: this crash is not known any more')
+    if err or (crash.copy and not result.text) then
+      say.error(err and err.message or 'fbuild: this crash is not known any more')
     elseif crash.copy then
       local register = vim.fn.has('clipboard') == 1 and '+' or '"'
       vim.fn.setreg(register, result.text)
