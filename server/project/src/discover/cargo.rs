@@ -3,6 +3,7 @@
 //! Source: cargo's documentation ("Build cache", "Configuration") and espflash 4.7.0.
 
 mod config;
+mod made;
 mod manifest;
 
 use std::path::{Path, PathBuf};
@@ -12,16 +13,15 @@ use fbuild_chip::Chip;
 use super::environment::Environment;
 use super::espflash_toml::{self, EspflashSettings};
 use super::look::{Entry, Look};
-use super::{Discovery, Unbuilt, image_chip, modified, read_start, regions};
+use super::{Discovery, Unbuilt, image_chip, read_start, regions};
 use crate::file::{self, TABLE_TEXT_LIMIT};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable, TABLE_SECTOR_BYTES};
 use crate::target::{ElfSource, Region, RegionKind, Source, Target, Tool};
 use config::Config;
+use made::Made;
 use manifest::{Package, chip_of_features};
 
-/// The table, as ESP-IDF calls it.
-const TABLE: &str = "partition-table.bin";
 /// Sources of one program that are looked at.
 const MAX_INPUTS: usize = 5000;
 
@@ -257,7 +257,8 @@ impl<'p> Project<'p> {
         target.chip = self.chip(package, place, &settings, &triple, &elf);
         target.build = build_words(name, &profile, &triple);
         target.profile = Some(profile);
-        let source = self.source(package, &settings, elf, profile_dir);
+        let (source, remark) = self.source(package, &settings, elf, profile_dir);
+        target.remarks.extend(remark);
         let of_boot_loader = || image_chip(source.bootloader.as_ref()?);
         target.chip = target.chip.or_else(of_boot_loader);
         let layout = Layout::of(&source);
@@ -287,43 +288,25 @@ impl<'p> Project<'p> {
         target
     }
 
-    /// esp-idf-sys leaves the boot loader and the table that it built beside the ELF file; before its version 0.34
-    /// only in the directory of its own build.
+    /// What espflash is given, and what is told of it.
     fn source(
         &self,
         package: Option<&Package>,
         settings: &EspflashSettings,
         elf: PathBuf,
         profile_dir: &Path,
-    ) -> ElfSource {
+    ) -> (ElfSource, Option<String>) {
         let is_std = self.related(package).any(Package::is_std);
-        let built = |place: &str| {
-            let own = |name: &str| name.starts_with("esp-idf-sys-");
-            let builds = self.look.subdirectories(&profile_dir.join("build"), own);
-            let files = builds
-                .into_iter()
-                .map(|dir| dir.join("out/build").join(place));
-            let files = files.filter(|path| path.is_file());
-            files.max_by_key(|path| modified(path))
-        };
-        let made = |name: &str, place: &str| {
-            let beside = profile_dir.join(name);
-            let beside = beside.is_file().then_some(beside);
-            beside.or_else(|| built(place)).filter(|_| is_std)
-        };
-        ElfSource {
+        let made = is_std.then(|| Made::of(profile_dir, settings, self.look));
+        let made = made.unwrap_or_default();
+        let source = ElfSource {
             elf,
-            bootloader: settings
-                .bootloader
-                .clone()
-                .or_else(|| made("bootloader.bin", "bootloader/bootloader.bin")),
-            partition_table: settings
-                .partition_table
-                .clone()
-                .or_else(|| made(TABLE, &format!("partition_table/{TABLE}"))),
+            bootloader: settings.bootloader.clone().or(made.bootloader),
+            partition_table: settings.partition_table.clone().or(made.table),
             partition_table_offset: settings.partition_table_offset,
             target_app_partition: settings.target_app_partition.clone(),
-        }
+        };
+        (source, made.remark)
     }
 
     /// A package and its workspace, whose dependencies it may take over; all of them where nothing

@@ -23,6 +23,7 @@ use whole::whole;
 /// Images of one directory that are looked into.
 const MAX_IMAGES: usize = 200;
 const NAME_IT: &str = "say which is meant, with its offset";
+
 /// Whether a build has left its list of what goes where in a directory.
 pub(super) fn has_list(dir: &Path) -> bool {
     FLASH_ARGS.iter().any(|name| dir.join(name).is_file())
@@ -63,6 +64,7 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
         }]),
         None => match platformio::listed(dir, look) {
             Some(Ok(pairs)) => Ok(vec![Images {
+                remarks: pairs.iter().filter_map(|it| elsewhere(it, dir)).collect(),
                 pairs,
                 ..Images::default()
             }]),
@@ -106,6 +108,16 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
         }
         found.targets.push(target);
     }
+}
+
+/// What is said of a file that PlatformIO's list names outside the build.
+fn elsewhere((_, path): &(u32, PathBuf), dir: &Path) -> Option<String> {
+    (!path.starts_with(dir)).then(|| {
+        format!(
+            "idedata.json names {}, which lies outside this build and is deployed: there is none of its name here",
+            path.display()
+        )
+    })
 }
 
 /// The lines of `flash_args`.

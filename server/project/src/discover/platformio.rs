@@ -27,7 +27,7 @@ use super::platformio_config::{
     self, ConfigProblem, FILE_NAME, Origin, ProblemKind, ProjectConfig, is_env_name,
 };
 use super::survey::Survey;
-use super::{Discovery, Look, Unbuilt, image_chip, read_table, regions};
+use super::{Discovery, Look, Unbuilt, ending_like, image_chip, read_table, regions};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Console, Region, RegionKind, Target, Tool};
@@ -238,14 +238,29 @@ pub(super) fn sdkconfig_path(
 }
 
 /// What `idedata.json` puts where in a build whose project is not here, or the first file of it that is not either;
-/// `None` where it does not say it.
+/// `None` where it does not say it. A copy names the files of the original, which may still be there: a file here
+/// comes first, and of what the original built none is taken.
 pub(super) fn listed(dir: &Path, look: &Look) -> Option<Result<Vec<(u32, PathBuf)>, PathBuf>> {
     let data = IdeData::read(dir, dir, dir, look)?;
-    let mut pairs = data.images;
-    pairs.push((data.app_offset?, data.app?));
-    let missing = pairs.iter().find(|(_, path)| !path.is_file());
-    let missing = missing.map(|(_, path)| path.clone());
-    Some(missing.map_or(Ok(pairs), Err))
+    let mut named = data.images;
+    if named.is_empty() {
+        return None;
+    }
+    named.push((data.app_offset?, data.app?));
+    let original = named.last()?.1.parent()?.to_owned();
+    let mut pairs: Vec<(u32, PathBuf)> = Vec::new();
+    for (offset, path) in named {
+        let is_here = path.starts_with(dir);
+        let own = ending_like(&path, dir).filter(|_| !is_here);
+        let is_missing = own.is_none() && !is_here && path.starts_with(&original);
+        let taken = own.unwrap_or_else(|| path.clone());
+        // None stands for two.
+        if is_missing || !taken.is_file() || pairs.iter().any(|(_, other)| *other == taken) {
+            return Some(Err(path));
+        }
+        pairs.push((offset, taken));
+    }
+    Some(Ok(pairs))
 }
 
 struct Env<'c> {
@@ -290,17 +305,25 @@ impl Env<'_> {
         }
         let has_bootloader = found.iter().any(|it| it.kind == RegionKind::Bootloader);
         if !has_bootloader && idf.leaves_bootloader_out(self.is_pioarduino) {
-            let remark = "the boot loader is left out, as in an upload of PlatformIO's: secure boot is on, and \
+            let remark = "the boot loader is left out, as PlatformIO's own upload does: secure boot is on, and \
                           CONFIG_SECURE_BOOT_FLASH_BOOTLOADER_DEFAULT is not set";
             target.remarks.push(remark.to_owned());
         }
         if idf.signs(self.is_pioarduino) {
             found.iter_mut().for_each(settled::sign);
         }
-        if frameworks.is_empty() && found.iter().all(|it| it.kind == RegionKind::App) {
-            let remark = "the program alone is deployed, as in an upload of PlatformIO's: the environment has no \
-                          framework, which would bring a boot loader and a partition table";
-            target.remarks.push(remark.to_owned());
+        let has_table = found.iter().any(|it| it.kind == RegionKind::PartitionTable);
+        let lacking = match (has_bootloader, has_table) {
+            (false, false) => Some(("the program alone", "a boot loader and a partition table")),
+            (false, true) => Some(("no boot loader", "one")),
+            (true, false) => Some(("no partition table", "one")),
+            (true, true) => None,
+        };
+        if let Some((what, brought)) = lacking.filter(|_| frameworks.is_empty()) {
+            target.remarks.push(format!(
+                "{what} is deployed, as PlatformIO's own upload does: the environment has no framework, which would \
+                 bring {brought}"
+            ));
         }
         found = regions::tidy(found);
         let placed = found

@@ -1,13 +1,14 @@
 //! Where in a workspace there are projects and builds: a search three levels deep, for what is not in
 //! the usual places.
 //!
-//! It reads names only. What it may look at is its own share: a large workspace is not a fault,
+//! It reads names, and next to no contents. What it may look at is its own share: a large workspace is not a fault,
 //! and leaves the usual places what they need.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::web_manifest;
+use super::zephyr::{self, DOMAINS};
 
 /// Lists of what goes where, as builds of ESP-IDF's leave them.
 pub(super) const FLASH_ARGS: [&str; 2] = ["flash_args", "flash_project_args"];
@@ -120,10 +121,13 @@ impl Survey {
                 }));
             }
             // The domains of a build are parts of it.
-            let is_whole = names.is_cargo_target() || names.has("domains.yaml");
+            let is_whole = names.is_cargo_target() || names.has_domains(&dir);
             if level < LEVELS && !is_whole {
+                let is_built = dir.ends_with("build");
                 let is_skipped = |name: &str| {
-                    name.starts_with('.') || name.starts_with(IDF_SYS) || SKIPPED.contains(&name)
+                    name.starts_with('.')
+                        || is_built && name.starts_with(IDF_SYS)
+                        || SKIPPED.contains(&name)
                 };
                 let inner = names.dirs.iter().filter(|name| !is_skipped(name));
                 waiting.extend(inner.map(|name| (dir.join(name), level + 1)));
@@ -189,9 +193,13 @@ impl Names {
     fn is_build(&self, dir: &Path) -> bool {
         self.has("flasher_args.json")
             || self.has("project_description.json")
-            || self.has("domains.yaml")
+            || self.has_domains(dir)
             || self.has_dir("zephyr") && dir.join("zephyr/runners.yaml").is_file()
             || !self.has_own_sketch(dir) && (self.has_end(".ino.bin") || self.has_end(".ino.hex"))
+    }
+
+    fn has_domains(&self, dir: &Path) -> bool {
+        self.has(DOMAINS) && zephyr::has_domains(dir)
     }
 
     fn is_project(&self, dir: &Path) -> bool {

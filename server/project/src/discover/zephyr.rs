@@ -25,6 +25,7 @@ const APP_ADDRESS: u32 = 0x1_0000;
 const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
 
 pub(super) use board::{BoardOf, board_of_west, soc_of};
+pub(super) use domains::{DOMAINS, has_domains};
 use domains::{MCUBOOT, Place};
 
 pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
@@ -37,7 +38,9 @@ pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
 
 /// Adds what a build directory of Zephyr's holds, if it is one.
 pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
-    if look.has(&dir.join("domains.yaml")) || look.has(&dir.join("zephyr/runners.yaml")) {
+    if look.has(&dir.join(DOMAINS)) && has_domains(dir)
+        || look.has(&dir.join("zephyr/runners.yaml"))
+    {
         let target = read(root, dir, look, found);
         found.targets.extend(target);
     }
@@ -120,6 +123,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     target.env = Some(name);
     let mut found = Vec::new();
     let mut missing = Vec::new();
+    let mut has_app = false;
     let domains = domains::of(dir, look, discovery);
     for (domain, domain_dir) in domains.all.clone() {
         let path = domain_dir.join("zephyr/runners.yaml");
@@ -143,6 +147,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
             discovery.pass_foreign(&path, &relative_name(root, &domain_dir), board);
             continue;
         }
+        has_app |= domains.is_app(&domain);
         let place = Place::of(&domain_dir, look);
         let (mut images, remark) = images(&domain, &place, &runner);
         if domains.is_other(&domain)
@@ -171,12 +176,11 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     }
     target.regions = regions::tidy(found);
     let is_mcuboot = |(domain, _): &(String, PathBuf)| domain == MCUBOOT;
-    let without_app = target.firmware().is_none();
     target.remarks.extend(missing.iter().map(|(domain, path)| {
         format!(
             "domain {domain} is not built and is left out ({} does not exist){}",
             path.display(),
-            if without_app {
+            if !has_app {
                 ": what is deployed has no application"
             } else if missing.iter().any(is_mcuboot) {
                 ": the board starts only with the MCUboot that is on it"

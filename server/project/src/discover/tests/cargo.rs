@@ -131,3 +131,51 @@ fn a_program_of_a_workspace_is_one_target_with_the_settings_of_its_member() {
     assert_eq!(table_of(b), None);
     assert_eq!(a.firmware().unwrap().offset, 0x2_0000);
 }
+
+/// A boot loader does not find the table of another build.
+#[test]
+fn the_boot_loader_and_the_table_are_of_one_build_of_esp_idf_sys() {
+    use std::time::{Duration, SystemTime};
+
+    const TRIPLE: &str = "riscv32imc-esp-espidf";
+    let files = Files::new(&[(
+        "Cargo.toml",
+        "[package]\nname = \"fw\"\n[dependencies]\nesp-idf-svc = \"0.51\"\n",
+    )]);
+    let profile = format!("target/{TRIPLE}/debug");
+    files.write(&format!("{profile}/fw"), &elf(243));
+    let made = |build: &str, name: &str, age_secs: u64| {
+        let name = format!("{profile}/build/esp-idf-sys-{build}/out/build/{name}");
+        match name.ends_with("loader.bin") {
+            true if build == "a" => files.image(&name, Chip::Esp32C3),
+            true => files.image(&name, Chip::Esp32C6),
+            false => files.table(&name, "factory,app,factory,0x20000,1M\n"),
+        }
+        let path = files.root().join(&name);
+        let time = SystemTime::now() - Duration::from_secs(age_secs);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(time).unwrap();
+        path
+    };
+    let (loader, table) = (
+        "bootloader/bootloader.bin",
+        "partition_table/partition-table.bin",
+    );
+    let source = || {
+        let target = files.found_in("").targets[0].clone();
+        let Source::Elf(elf) = &target.regions[0].source else {
+            panic!("{target:?}")
+        };
+        let paths = [elf.bootloader.clone(), elf.partition_table.clone()];
+        (paths.map(Option::unwrap), target.remarks)
+    };
+    let older = [made("a", loader, 2000), made("a", table, 2000)];
+    assert_eq!(source(), (older.clone(), vec![]));
+    // One that was not finished.
+    let newer = made("b", loader, 1000);
+    let (paths, remarks) = source();
+    assert_eq!(paths, older);
+    assert!(remarks[0].starts_with("there are several builds of esp-idf-sys, which differ"));
+    let newer = [newer, made("b", table, 1000)];
+    assert_eq!(source().0, newer);
+}

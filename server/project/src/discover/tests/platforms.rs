@@ -316,7 +316,7 @@ fn images_that_idedata_names_count_without_the_place_of_the_program() {
 /// The builder of the platform writes the program, and what a framework or a script adds.
 #[test]
 fn without_a_framework_the_program_alone_is_deployed() {
-    const ALONE: &str = "the program alone is deployed, as in an upload of PlatformIO's";
+    const ALONE: &str = "the program alone is deployed, as PlatformIO's own upload does";
     for (platform, more) in [
         ("espressif32", ""),
         ("espressif32", "board_upload.offset_address = 0x20000\n"),
@@ -331,6 +331,8 @@ fn without_a_framework_the_program_alone_is_deployed() {
         assert!(target.remarks[0].starts_with(ALONE), "{:?}", target.remarks);
         // What a script makes where a framework would.
         files.image(".pio/build/dev/bootloader.bin", Chip::Esp32);
+        let told = only(&files).remarks.join("\n");
+        assert!(told.starts_with("no partition table is deployed"), "{told}");
         files.table(".pio/build/dev/partitions.bin", SAFEBOOT);
         let target = only(&files);
         let names: Vec<_> = target.regions.iter().map(|it| it.name.as_str()).collect();

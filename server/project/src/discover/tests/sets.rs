@@ -148,9 +148,55 @@ fn a_build_of_platformio_without_its_project_is_deployed() {
     let found = files.found_in("");
     assert_eq!(places(&found)[2..], ["0xe000 otadata", "0x90000 firmware"]);
     assert_eq!(found.targets[0].remarks, [""; 0]);
+    // A list without images says nothing of them.
+    let without = r#"{"prog_path": "/x/firmware.elf", "extra": {"flash_images": [], "application_offset": "0x90000"}}"#;
+    files.write(&format!("ci/{BUILD}/idedata.json"), without.as_bytes());
+    assert_eq!(
+        places(&files.found_in(""))[..3],
+        ["0x1000 bootloader", "0x8000 partitions", "0xe000 otadata"]
+    );
     // With the project it is that project's, once.
     files.write("ci/platformio.ini", b"[env:dev]\nplatform = espressif32\n");
     assert_eq!(names(&files.found_in("")), ["platformio:ci/dev"]);
+}
+
+/// The list of a copied build names the original's files, which are still there.
+#[test]
+fn a_copied_build_of_platformio_has_its_own_files() {
+    const NAMES: [&str; 3] = ["bootloader", "partitions", "firmware"];
+    let files = Files::new(&[("home/boot_app0.bin", "x")]);
+    for dir in ["original", "copy"] {
+        for name in NAMES {
+            let file = format!("{dir}/{name}.bin");
+            match name {
+                "partitions" => files.table(&file, ROWS),
+                _ => files.image(&file, Chip::Esp32),
+            }
+        }
+    }
+    let idedata = r#"{"prog_path": "@/original/firmware.elf", "extra": {"flash_images":
+        [{"offset": "0x1000", "path": "@/original/bootloader.bin"},
+         {"offset": "0x8000", "path": "@/original/partitions.bin"},
+         {"offset": "0xe000", "path": "@/home/boot_app0.bin"}], "application_offset": "0x10000"}}"#;
+    files.write("copy/idedata.json", files.text(idedata).as_bytes());
+    let found = files.found_in("copy");
+    let target = &found.targets[0];
+    assert_eq!(
+        files.regions(target),
+        [
+            "0x1000 bootloader copy/bootloader.bin",
+            "0x8000 partitions copy/partitions.bin",
+            "0xe000 otadata home/boot_app0.bin",
+            "0x10000 firmware copy/firmware.bin",
+        ]
+    );
+    let told = files.text("idedata.json names @/home/boot_app0.bin, which lies outside this build");
+    assert!(target.remarks[0].starts_with(&told), "{:?}", target.remarks);
+    // What the copy lacks is not the original's.
+    std::fs::remove_file(files.root().join("copy/firmware.bin")).unwrap();
+    let found = files.found_in("copy");
+    assert_eq!(names(&found), [""; 0], "{found:?}");
+    assert!(found.passed[0].why.contains("no program"), "{found:?}");
 }
 
 #[test]

@@ -146,6 +146,57 @@ fn domains_are_where_they_lie_here_and_those_that_west_leaves_out_are_told() {
         ]
     );
     assert!(found.passed[0].why.contains("flash_order"), "{found:?}");
+    // In one line, which a person may write.
+    let domains = domains.replace(
+        "flash_order:\n  - mcuboot\n  - app\n",
+        "flash_order: [ \"app\" ]\n",
+    );
+    files.write("build/domains.yaml", domains.as_bytes());
+    let found = files.found_in("");
+    assert_eq!(
+        files.regions(&found.targets[0]),
+        ["0x20000 firmware build/my_app/zephyr/zephyr.bin"]
+    );
+}
+
+#[test]
+fn what_runs_on_another_core_is_no_application() {
+    let domains = "default: app\nbuild_dir: /x\ndomains:\n  - name: app\n    build_dir: /x/app\n  - name: remote\n    \
+                   build_dir: /x/remote\n";
+    let files = Files::new(&[
+        ("build/domains.yaml", domains),
+        ("build/remote/zephyr/runners.yaml", RUNNERS),
+    ]);
+    files.image("build/remote/zephyr/zephyr.bin", Chip::Esp32S3);
+    let remarks = files.found_in("").targets[0].remarks.join("\n");
+    assert!(remarks.contains("has no application"), "{remarks}");
+}
+
+#[test]
+fn a_file_that_another_tool_calls_domains_hides_nothing() {
+    let files = Files::new(&[
+        ("domains.yaml", "domains:\n- name: example.org\n  ttl: 3\n"),
+        ("fw/zones/domains.yaml", "zones:\n- name: example.org\n"),
+        ("fw/zones/app/build/zephyr/runners.yaml", RUNNERS),
+        ("fw/zones/app/build/zephyr/zephyr.bin", ""),
+        ("fw/zones/app/prj.conf", ""),
+    ]);
+    let found = files.found_in("");
+    assert_eq!(names(&found), ["zephyr:fw/zones/app/build"], "{found:?}");
+    assert_eq!(found.passed, []);
+}
+
+#[test]
+fn a_project_may_be_called_like_a_part_of_cargos_build() {
+    let files = Files::new(&[
+        ("esp-idf-sys-demo/build/zephyr/runners.yaml", RUNNERS),
+        ("esp-idf-sys-demo/build/zephyr/zephyr.bin", ""),
+        ("esp-idf-sys-demo/prj.conf", ""),
+    ]);
+    assert_eq!(
+        names(&files.found_in("")),
+        ["zephyr:esp-idf-sys-demo/build"]
+    );
 }
 
 #[test]

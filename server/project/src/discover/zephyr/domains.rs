@@ -7,9 +7,13 @@
 use std::path::{Path, PathBuf};
 
 use super::super::look::Look;
-use super::super::{Discovery, here, local_path};
+use super::super::{Discovery, here, local_path, read_start};
 use crate::input_error::InputError;
 
+/// The list of a build's domains. Other tools have files of that name.
+pub(in crate::discover) const DOMAINS: &str = "domains.yaml";
+/// Sysbuild says in the first lines where it built.
+const START_BYTES: u64 = 0x1000;
 /// The boot loader's domain.
 pub(super) const MCUBOOT: &str = "mcuboot";
 /// An ESP has two or three: the boot loader, the app, and what runs on another core.
@@ -24,6 +28,11 @@ pub(super) struct Domains {
 }
 
 impl Domains {
+    /// Whether a domain is the application.
+    pub(super) fn is_app(&self, name: &str) -> bool {
+        name != MCUBOOT && !self.is_other(name)
+    }
+
     /// The name of a domain that is neither the boot loader nor the application: what runs on another core.
     pub(super) fn is_other(&self, name: &str) -> bool {
         name != MCUBOOT
@@ -34,10 +43,20 @@ impl Domains {
     }
 }
 
+/// Whether sysbuild's list is in a directory.
+pub(in crate::discover) fn has_domains(dir: &Path) -> bool {
+    let start = read_start(&dir.join(DOMAINS), START_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&start);
+    text.lines().any(|line| {
+        let line = line.trim_start_matches(|it: char| it == '-' || it.is_whitespace());
+        line.starts_with("build_dir:")
+    })
+}
+
 /// A build without sysbuild is one domain without a name.
 pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains {
-    let file = dir.join("domains.yaml");
-    let Some(text) = look.lines(&file) else {
+    let file = dir.join(DOMAINS);
+    let Some(text) = look.lines(&file).filter(|_| has_domains(dir)) else {
         return Domains {
             all: vec![(String::new(), dir.to_owned())],
             default: None,
@@ -62,6 +81,11 @@ pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains 
             match key {
                 "build_dir" => there = Some(value),
                 "default" => default = Some(value),
+                // The one-line form.
+                "flash_order" if value.starts_with('[') => {
+                    let names = value.trim_matches(['[', ']']).split(',').map(scalar);
+                    order.extend(names.filter(|name| !name.is_empty()));
+                }
                 _ => section = key,
             }
             continue;
@@ -94,6 +118,7 @@ pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains 
         }
     }
     found.retain(|(name, _)| !name.is_empty());
+    let default = default.filter(|default| found.iter().any(|(name, _)| name == default));
     for (name, place) in &mut found {
         if place.as_os_str().is_empty() {
             *place = dir.join(&*name);
