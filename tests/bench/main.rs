@@ -15,8 +15,8 @@
 //! $bench && $bench --merge --sensitivity && $bench --merge --slow-flash
 //! ```
 //!
-//! in eight to nine hours; what concerns deploys in place, `$bench --merge --rows 9,10,11 --runs 1`, in
-//! two. On a machine that has something else to do, run it with the scheduler's precedence (`chrt -r
+//! in eight to nine hours, and the rows of deploys in place alone (`$bench --merge --rows 9,10,11 --runs 1`) in
+//! two hours. On a machine that has something else to do, run it with the scheduler's precedence (`chrt -r
 //! 10`): a program that waits for a CPU looks slower than it is. With two CPUs and a load of five that
 //! gave the figures of an idle machine to a hundredth, but for rows 9 to 11, where a thread of ours
 //! looks for differences and gets in the way of the board's; `nice -n -15` was up to a tenth off.

@@ -31,8 +31,12 @@ pub(crate) fn write(results: &Results) -> Result<(), String> {
     let path = tools::root().join("README.md");
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let text = fs::read_to_string(&path).map_err(|error| failed(&error))?;
-    let text = with_figures(&text, results).ok_or_else(|| failed(&"no marks for figures"))?;
-    fs::write(&path, text).map_err(|error| failed(&error))
+    let new = with_figures(&text, results).ok_or_else(|| failed(&"no marks for figures"))?;
+    if new.lines().count() < text.lines().count() {
+        println!("README.md keeps its figures: not all of its rows are in these results");
+        return Ok(());
+    }
+    fs::write(&path, new).map_err(|error| failed(&error))
 }
 
 /// The README with the figures of these results.

@@ -1,7 +1,7 @@
 //! Where the plugin lives: on which chips it was seen to work, on which it should, and what it finds there.
 //!
-//! Seen on the genuine boot ROM and the genuine stub, in an emulator, which proves neither timing nor electrical
-//! behaviour: ESP32 (revision 3), ESP32-S3, ESP32-C3. Of ESP32-C5, C6, C61 and H2 only the facts are known: their stubs
+//! An earlier version was seen on the genuine boot ROM and the genuine stub, in an emulator, which proves neither timing
+//! nor electrical behaviour: ESP32 (revision 3), ESP32-S3, ESP32-C3. Of ESP32-C5, C6, C61 and H2 only the facts are known: their stubs
 //! have the same table, their ROMs the same functions. ESP32-C2 and S2 have too little RAM between stub and ROM, and
 //! where the ESP32-P4's cache takes part of its RAM depends on its revision.
 //!

@@ -4,7 +4,8 @@
    answer, while the next request comes in. Whatever takes time is done then; an error there is the next request's answer.
 
    Position independent: no data, no relocations, one function, no calls but through the state, whose address comes with
-   each request. `delta.rs` beside this file says how it is built, and has the host's side of both structures. */
+   each request. `place.rs` beside this file says how it is built and has the host's side of the state, `delta.rs` that of
+   a request. */
 
 typedef unsigned int u32;
 typedef unsigned short u16;
