@@ -48,8 +48,8 @@ pub use environment::Environment;
 use look::Look;
 pub use paths::here;
 use paths::{
-    all_here, ending_like, image_chip, local_path, modified, read_start, read_table, relative_name,
-    without_dots,
+    all_here, ending_like, goes_on, image_chip, local_path, modified, read_start, read_table,
+    relative_name, without_dots,
 };
 use survey::Survey;
 

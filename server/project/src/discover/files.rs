@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
 
-use super::{image_chip, read_start, read_table, regions};
+use super::{goes_on, image_chip, read_start, read_table, regions};
 use crate::esp_image::SKETCH_AT;
 use crate::file::{self, IMAGE_LIMIT};
 use crate::input_error::InputError;
@@ -100,6 +100,9 @@ fn is_merged(path: &Path, offset: u32, target: &Target) -> bool {
     let start = read_start(path, u64::from(at) + 2).unwrap_or_default();
     let is_usual = start.ends_with(&TABLE_MAGIC) && start.len() as u64 == u64::from(at) + 2;
     let has_table = || {
+        if !goes_on(path, 0) {
+            return false;
+        }
         let start = read_start(path, TABLE_WITHIN as u64).unwrap_or_default();
         table_in(&start, offset, target.table_offset).is_some()
     };

@@ -24,6 +24,8 @@ const MAX_VALUES: usize = 50_000;
 /// elsewhere; and how much of such files together.
 const MAX_ELF: u64 = 32 << 20;
 const MAX_ELF_BYTES: u64 = 64 << 20;
+/// Beginnings of images that are looked into for a partition table, all files together.
+const MAX_IMAGE_BYTES: u64 = 64 << 20;
 /// Files that are told as unreadable.
 const MAX_TOLD: usize = 20;
 
@@ -33,6 +35,7 @@ pub(crate) struct Look {
     entries: Cell<usize>,
     text_bytes: Cell<usize>,
     elf_bytes: Cell<u64>,
+    image_bytes: Cell<u64>,
     problems: RefCell<Vec<InputError>>,
 }
 
@@ -119,6 +122,17 @@ impl Look {
         Some(bytes)
     }
 
+    /// The beginning of an image, if that is not too much of all of them.
+    pub(super) fn image_start(&self, path: &Path, len_bytes: u64) -> Option<Vec<u8>> {
+        if self.image_bytes.get() > MAX_IMAGE_BYTES {
+            return None;
+        }
+        let bytes = file::read_start(path, len_bytes).ok()?;
+        self.image_bytes
+            .set(self.image_bytes.get() + bytes.len() as u64);
+        Some(bytes)
+    }
+
     /// What is in a directory, in alphabetical order.
     pub(super) fn entries(&self, dir: &Path) -> Vec<Entry> {
         let mut found = Vec::new();
@@ -185,6 +199,13 @@ impl Look {
             let mib = MAX_TEXT_BYTES >> 20;
             let what =
                 format!("there are more than {mib} MiB of text to read; the rest was left out");
+            problems.push(too_much(&what));
+        }
+        if self.image_bytes.get() > MAX_IMAGE_BYTES {
+            let mib = MAX_IMAGE_BYTES >> 20;
+            let what = format!(
+                "there are more than {mib} MiB of images to look into; the rest was left out"
+            );
             problems.push(too_much(&what));
         }
         problems

@@ -7,6 +7,7 @@
 mod offset;
 mod sets;
 mod whole;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use super::survey::FLASH_ARGS;
 use super::{Discovery, platformio, programs, relative_name, web_manifest};
 use crate::target::{Setting, Target};
 use sets::sets;
-use whole::whole;
+use whole::{Starts, whole};
 
 /// Images of one directory that are looked into.
 const MAX_IMAGES: usize = 200;
@@ -36,6 +37,8 @@ struct Images {
     name: Option<String>,
     pairs: Vec<(u32, PathBuf)>,
     remarks: Vec<String>,
+    /// Files that were not taken, and why.
+    left: Vec<(PathBuf, &'static str)>,
     /// Where the images themselves do not say it.
     chip: Option<Chip>,
 }
@@ -162,24 +165,50 @@ fn by_contents(
         .map(|entry| (entry.name.as_str(), &entry.path))
         .collect();
     let programs = programs::in_directory(dir, look);
+    let starts = Starts::new(look);
     let sets = sets(&files, &programs, found);
     if let [set] = sets.as_slice() {
-        return match set.images(found)? {
-            Some(images) => Ok(vec![images]),
-            None => whole(dir, &files, &programs, found),
+        let Some(images) = set.images(&starts)? else {
+            return whole(dir, &files, &programs, &starts, found);
         };
+        tell_left(std::slice::from_ref(&images), found);
+        return Ok(vec![images]);
     }
     let mut images = Vec::new();
+    let mut failed: Vec<(String, Vec<String>)> = Vec::new();
     for set in sets {
-        match set.images(found) {
-            Ok(set) => images.extend(set),
-            Err(why) => {
-                let name = set.name.unwrap_or_default();
-                found.pass_images(dir, format!("{name}: {why}"));
+        match set.images(&starts) {
+            Ok(Some(set)) => images.push(set),
+            other => {
+                let why = other.err();
+                let why = why.unwrap_or_else(|| "there is no partition table".to_owned());
+                match failed.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, titles)) => titles.push(set.title()),
+                    None => failed.push((why, vec![set.title()])),
+                }
             }
         }
     }
+    if images.is_empty() && files.iter().any(|(_, path)| starts.whole(path).is_some()) {
+        return whole(dir, &files, &programs, &starts, found);
+    }
+    for (why, titles) in failed {
+        found.pass_images(dir, format!("{}: {why}", titles.join(", ")));
+    }
+    tell_left(&images, found);
     Ok(images)
+}
+
+/// Tells what no set took, once.
+fn tell_left(images: &[Images], found: &mut Discovery) {
+    let mut told: Vec<&Path> = Vec::new();
+    for (path, why) in images.iter().flat_map(|set| &set.left) {
+        let mut taken = images.iter().flat_map(|set| &set.pairs);
+        if !told.contains(&path.as_path()) && !taken.any(|(_, known)| known == path) {
+            found.pass(path, *why);
+            told.push(path);
+        }
+    }
 }
 
 /// Files without copies of the same contents: those with the shortest names.

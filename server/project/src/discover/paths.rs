@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::file;
+use crate::partitions::TABLE_SECTOR_BYTES;
 
 /// When a file was changed last.
 pub(super) fn modified(path: &Path) -> Option<SystemTime> {
@@ -104,6 +105,27 @@ pub(super) fn image_chip(path: &Path) -> Option<fbuild_chip::Chip> {
 /// Up to `len` bytes from the start of a file.
 pub(super) fn read_start(path: &Path, len: u64) -> Option<Vec<u8>> {
     file::read_start(path, len).ok()
+}
+
+/// Whether a file goes on after the boot loader that begins at `at`, so that a table may follow. Only the headers
+/// of its segments are read.
+pub(super) fn goes_on(path: &Path, at: u64) -> bool {
+    const HEADER_BYTES: u64 = 24;
+    const SEGMENT_HEADER_BYTES: u64 = 8;
+    const MAX_SEGMENTS: u8 = 16;
+    let end = || {
+        let header = file::read_at(path, at, HEADER_BYTES).ok()?;
+        let segments = header.get(1).copied()?;
+        let mut end = at + HEADER_BYTES;
+        for _ in 0..segments.min(MAX_SEGMENTS) {
+            let segment = file::read_at(path, end, SEGMENT_HEADER_BYTES).ok()?;
+            let len_bytes = u32::from_le_bytes(segment.get(4..8)?.try_into().ok()?);
+            end += SEGMENT_HEADER_BYTES + u64::from(len_bytes);
+        }
+        Some(end.next_multiple_of(TABLE_SECTOR_BYTES.into()))
+    };
+    let len_bytes = path.metadata().map_or(0, |metadata| metadata.len());
+    end().is_some_and(|end| end < len_bytes)
 }
 
 /// The partition table in a file, if it is readable.

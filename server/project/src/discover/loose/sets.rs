@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::whole::begins_at;
+use super::whole::Starts;
+use super::words::{Known, whose, without, words};
 use super::{Images, NAME_IT, distinct, listed_names, misnamed, offset};
 use crate::discover::{Discovery, image_chip, programs, read_table};
 use crate::partitions::{DEFAULT_TABLE_OFFSET, Partition, PartitionTable, TABLE_SECTOR_BYTES};
@@ -37,6 +38,15 @@ impl<'n> Common<'n> {
         Some(Self { before, after })
     }
 
+    fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether all names of another set have this in common, too.
+    fn is_around(self, other: Self) -> bool {
+        other.before.starts_with(self.before) && other.after.ends_with(self.after)
+    }
+
     fn len(self) -> usize {
         self.before.len() + self.after.len()
     }
@@ -56,7 +66,7 @@ impl<'n> Common<'n> {
 }
 
 /// The sets of a directory's files; one of all of them unless two or more have each a boot loader and a program of
-/// their own. A file of no set belongs to each, unless that has its own table or it is a program.
+/// their own. A file of no set belongs to those that its words say, or to each that has none of its kind.
 pub(super) fn sets<'f>(
     files: &[(&str, &'f PathBuf)],
     programs: &[PathBuf],
@@ -84,8 +94,8 @@ pub(super) fn sets<'f>(
         paths.filter(|path| programs.contains(path)).collect()
     };
     let is_whole = |common: &Common<'_>| !programs_of(*common).is_empty();
-    let (whole, parts): (Vec<Common<'_>>, Vec<Common<'_>>) =
-        all.iter().partition(|it| is_whole(it));
+    let mut whole = all.clone();
+    whole.retain(is_whole);
     if whole.len() < 2 {
         let common = whole.first();
         let name = |stem: &str| {
@@ -99,36 +109,85 @@ pub(super) fn sets<'f>(
             programs: programs.to_vec(),
         }];
     }
-    for ((_, path), _) in listed().filter_map(|(file, owner)| {
-        let is_part = owner.is_some_and(|owner| parts.contains(&owner));
-        is_part.then_some(file)
-    }) {
-        found.pass(path, "there is no program whose name goes with it");
-    }
-    let set = |common: Common<'_>| {
-        let own = listed().filter(|(_, owner)| **owner == Some(common));
-        let own =
-            own.filter_map(|(((_, path), stem), _)| Some((common.within(stem)?.to_owned(), *path)));
-        let mut files: Vec<(String, &PathBuf)> = own.collect();
-        let has_table = files.iter().any(|(_, path)| read_table(path).is_some());
-        let shared = listed().filter(|(_, owner)| owner.is_none());
-        let shared = shared.map(|(((_, path), stem), _)| (stem.clone(), *path));
-        files.extend(shared.filter(|(_, path)| {
-            let is_own = has_table && read_table(path).is_some();
-            !programs.contains(path) && !is_own
-        }));
-        Set {
-            name: Some(common.name()).filter(|name| !name.is_empty()),
-            files,
-            programs: programs_of(common),
-        }
+    let set = |common: &Common<'_>| Set {
+        name: Some(common.name()).filter(|name| !name.is_empty()),
+        files: Vec::new(),
+        programs: programs_of(*common),
     };
-    whole.into_iter().map(set).collect()
+    let mut sets: Vec<Set<'_>> = whole.iter().map(set).collect();
+    let mut shared = Vec::new();
+    for (((_, path), stem), owner) in listed() {
+        let is_boot_loader = stem.contains(BOOT_LOADER) && image_chip(path).is_some();
+        let is_program = programs.contains(path);
+        let is_own = |owner: &Common<'_>| {
+            if whole.contains(owner) {
+                return !owner.is_empty() || is_boot_loader || is_program;
+            }
+            // What all sets have in common says nothing of one.
+            is_boot_loader || !whole.iter().all(|it| owner.is_around(*it))
+        };
+        let common = owner.filter(is_own);
+        let place = common.map(|common| whole.iter().position(|it| *it == common));
+        let within = owner.and_then(|owner| owner.within(stem)).unwrap_or(stem);
+        match place {
+            Some(Some(index)) => sets[index].files.push((within.to_owned(), path)),
+            Some(None) => found.pass(path, "there is no program whose name goes with it"),
+            None if is_program => {
+                found.pass(path, "there is no boot loader whose name goes with it");
+            }
+            None => shared.push((stem, within, *path)),
+        }
+    }
+    let known = |(set, common): (&Set<'_>, &Common<'_>)| Known {
+        words: words(&common.name()),
+        chip: set.files.iter().find_map(|(_, path)| image_chip(path)),
+    };
+    let known: Vec<Known> = sets.iter().zip(&whole).map(known).collect();
+    let own: Vec<Vec<(String, bool)>> = sets.iter().map(Set::kinds).collect();
+    for (stem, within, path) in shared {
+        let is_table = read_table(path).is_some();
+        let of = whose(stem, &known);
+        if of.is_empty() {
+            found.pass(
+                path,
+                "its name does not say which of the firmwares here it is for",
+            );
+            continue;
+        }
+        let mut is_taken = false;
+        for index in of {
+            let name = without(within, &known[index]);
+            let has_own =
+                |(own, own_table): &(String, bool)| is_table && *own_table || *own == name;
+            if !own[index].iter().any(has_own) {
+                is_taken = true;
+                sets[index].files.push((name, path));
+            }
+        }
+        if !is_taken {
+            found.pass(path, "each firmware here has its own");
+        }
+    }
+    sets
 }
 
 impl Set<'_> {
+    /// What it has files for: their names, and whether each is a table.
+    fn kinds(&self) -> Vec<(String, bool)> {
+        let files = self.files.iter();
+        files
+            .map(|(name, path)| (name.clone(), read_table(path).is_some()))
+            .collect()
+    }
+
+    /// What it is called where something is wrong with it.
+    pub(super) fn title(&self) -> String {
+        let name = self.name.clone();
+        name.unwrap_or_else(|| listed_names(&self.programs))
+    }
+
     /// What to put where, if there is a boot loader and a table.
-    pub(super) fn images(&self, found: &mut Discovery) -> Result<Option<Images>, String> {
+    pub(super) fn images(&self, starts: &Starts<'_>) -> Result<Option<Images>, String> {
         let files = &self.files;
         let paths = |is_one: &dyn Fn(&str, &Path) -> bool| {
             let files = files.iter().filter(|(name, path)| is_one(name, path));
@@ -150,11 +209,11 @@ impl Set<'_> {
         let programs = distinct(self.programs.clone());
         let [program] = programs.as_slice() else {
             let what = if programs.is_empty() {
-                "no program".to_owned()
+                "is no program".to_owned()
             } else {
-                format!("several programs ({})", listed_names(&programs))
+                format!("are several programs ({})", listed_names(&programs))
             };
-            return Err(format!("there is {what} beside the boot loader; {NAME_IT}"));
+            return Err(format!("there {what} beside the boot loader; {NAME_IT}"));
         };
         let table = read_table(table_path);
         let place = table.and_then(|table| Some((table.boot_default()?.offset, table)));
@@ -176,6 +235,7 @@ impl Set<'_> {
             let has_label = table.partitions.iter().any(|row| row.label == stem);
             (!has_label, stem.len())
         });
+        let mut left = Vec::new();
         for (name, path) in &files {
             if pairs.iter().any(|(_, known)| known == *path) {
                 continue;
@@ -186,22 +246,20 @@ impl Set<'_> {
             if (place.is_none() || is_taken) && pairs.iter().any(is_copy) {
                 continue;
             }
-            if begins_at(path).is_some() {
-                found.pass(
-                    path,
-                    "is an image of the whole flash, beside the images that make one",
-                );
+            let why = if starts.whole(path).is_some() {
+                "is an image of the whole flash, beside the images that make one"
             } else if is_taken {
-                found.pass(path, "another file goes to its partition");
+                "another file goes to its partition"
             } else if let Some(at) = place.or_else(|| offset::of(path)) {
-                if place.is_none() && overlaps(at, path, &pairs) {
-                    found.pass(path, "its name says a place that another file goes to");
-                } else {
+                if place.is_some() || !overlaps(at, path, &pairs) {
                     pairs.push((at, (*path).clone()));
+                    continue;
                 }
+                "its name says a place that another file goes to"
             } else {
-                found.pass(path, "no partition of the table has its name");
-            }
+                "no partition of the table has its name"
+            };
+            left.push(((*path).clone(), why));
         }
         let mut remarks: Vec<_> = pairs.iter().filter_map(misnamed).collect();
         if offset::of(table_path).is_none() {
@@ -211,6 +269,7 @@ impl Set<'_> {
             name: self.name.clone(),
             pairs,
             remarks,
+            left,
             chip: None,
         }))
     }

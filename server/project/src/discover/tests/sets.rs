@@ -35,6 +35,16 @@ fn described(files: &Files, found: &Discovery) -> Vec<String> {
     targets.map(line).collect()
 }
 
+/// A boot loader of one segment, with its checksum.
+fn boot_loader(chip: Chip) -> Vec<u8> {
+    let mut bytes = super::files::image(chip);
+    bytes[1] = 1;
+    bytes.extend([0, 0, 8, 0x40, 4, 0, 0, 0, 1, 2, 3, 4]);
+    bytes.resize(47, 0);
+    bytes.push(0xEF ^ 1 ^ 2 ^ 3 ^ 4);
+    bytes
+}
+
 #[test]
 fn sets_with_names_in_common_are_targets_of_their_own() {
     const KINDS: &[&str] = &["bootloader", "partitions", "firmware", "littlefs"];
@@ -94,17 +104,172 @@ fn what_is_nobodys_is_for_each_set_and_half_a_set_is_told() {
     };
     assert_eq!(passed.place, files.root().join("c3-bootloader.bin"));
     assert_eq!(passed.why, "there is no program whose name goes with it");
-    // One that lacks its table does not hide the other.
+    // One that lacks its table does not hide the other, and is told.
     let files = two_sets("esp32-*", "esp32s3-*", &["bootloader", "firmware"]);
     files.table("esp32-partitions.bin", ROWS);
     let found = files.found_in("");
     assert_eq!(names(&found).len(), 1, "{found:?}");
     assert!(names(&found)[0].ends_with("/esp32"));
+    assert_eq!(
+        told(&files, &found),
+        [": esp32s3: there is no partition table"]
+    );
+    // Neither has one.
+    let files = two_sets("esp32-*", "esp32s3-*", &["bootloader", "firmware"]);
+    let found = files.found_in("");
+    assert_eq!(
+        told(&files, &found),
+        [": esp32, esp32s3: there is no partition table"]
+    );
+    let error = found.default_target().unwrap_err().to_string();
+    assert!(error.contains("there is no partition table"), "{error}");
+    // Images of the whole flash beside them have theirs.
+    let mut whole = super::files::image(Chip::Esp32S3);
+    whole.resize(0x8000, 0xFF);
+    whole.extend(table(ROWS));
+    files.write("esp32s3-merged.bin", &whole);
+    let found = files.found_in("");
+    assert_eq!(
+        files.regions(&found.targets[0]),
+        ["0x0 esp32s3-merged esp32s3-merged.bin"]
+    );
+    assert_eq!(found.passed.len(), 4, "{found:?}");
     // Two programs for one boot loader are as unclear as ever.
     let files = two_sets("a-*", "a-*", &["bootloader", "partitions", "firmware"]);
     files.image("b-firmware.bin", Chip::Esp32);
     let why = files.found_in("").default_target().unwrap_err().to_string();
     assert!(why.contains("several programs"), "{why}");
+}
+
+/// What was passed over: its name, and why.
+fn told(files: &Files, found: &Discovery) -> Vec<String> {
+    let passed = found.passed.iter();
+    let line = |it: &crate::discover::Passed| {
+        let place = it.place.strip_prefix(files.root()).unwrap_or(&it.place);
+        format!("{}: {}", place.display(), it.why)
+    };
+    passed.map(line).collect()
+}
+
+/// By its words a file is one set's, where it does not begin and end like the set's.
+#[test]
+fn a_file_is_for_the_set_that_its_name_says() {
+    const UNCLEAR: &str = "its name does not say which of the firmwares here it is for";
+    const NONE: Option<&str> = None;
+    for (plain, s3, file, of_plain, of_s3) in [
+        ("esp32-*", "esp32s3-*", "littlefs-esp32", true, false),
+        ("esp32-*", "esp32-s3-*", "littlefs-esp32", true, false),
+        ("esp32-*", "esp32-s3-*", "littlefs_esp32s3", false, true),
+        ("esp32-*", "esp32s3-*", "esp32_littlefs", true, false),
+        ("esp32-*", "s3-*", "littlefs-esp32-s3", false, true),
+        ("*", "s3-*", "littlefs_s3", false, true),
+        ("*", "s3-*", "littlefs", true, true),
+        ("kiln-a-*", "kiln-b-*", "kiln_littlefs", true, true),
+        ("kiln-a-*", "kiln-b-*", "littlefs.esp32", true, false),
+        ("kiln-a-*", "kiln-b-*", "littlefs-c3", false, false),
+        ("a-x-*", "b-y-*", "littlefs-x", false, false),
+        ("a-x-*", "b-y-*", "littlefs-a-b", false, false),
+        ("a-x-*", "b-y-*", "littlefs-a-x-b-y", false, false),
+    ] {
+        let files = two_sets(plain, s3, &["bootloader", "partitions", "firmware"]);
+        files.write(&format!("{file}.bin"), b"x");
+        let found = files.found_in("");
+        let lines = described(&files, &found);
+        let has = |boot_loader: &str| {
+            let line = lines.iter().find(|it| it.contains(boot_loader)).unwrap();
+            line.ends_with(&format!("0x110000 spiffs {file}.bin"))
+        };
+        let context = format!("{plain} {s3} {file}: {lines:?}");
+        assert_eq!(has(": 0x1000 bootloader"), of_plain, "{context}");
+        assert_eq!(has(": 0x0 bootloader"), of_s3, "{context}");
+        let unclear = (!of_plain && !of_s3).then(|| format!("{file}.bin: {UNCLEAR}"));
+        assert_eq!(told(&files, &found), Vec::from_iter(unclear), "{context}");
+    }
+    // A table is no less its set's.
+    let files = two_sets("esp32-*", "esp32s3-*", &["bootloader", "firmware"]);
+    files.table("esp32_partitions.bin", MOVED);
+    files.table("esp32s3-partitions.bin", ROWS);
+    let found = files.found_in("");
+    assert_eq!(found.targets.len(), 2, "{found:?}");
+    for target in &found.targets {
+        let app = target.firmware().unwrap().offset;
+        let is_s3 = target.chip == Some(Chip::Esp32S3);
+        assert_eq!(app, if is_s3 { 0x1_0000 } else { 0x2_0000 });
+    }
+    assert_eq!(told(&files, &found).first().map(String::as_str), NONE);
+}
+
+#[test]
+fn what_has_no_sets_name_is_shared_and_told_once() {
+    // Beside a set whose names have nothing more.
+    for with_s3 in [
+        &["bootloader", "firmware"][..],
+        &["bootloader", "firmware", "partitions"],
+    ] {
+        let files = two_sets("*", "s3-*", with_s3);
+        files.table("partitions.bin", ROWS);
+        files.write("boot_app0.bin", b"x");
+        let found = files.found_in("");
+        let lines = described(&files, &found);
+        assert_eq!(lines.len(), 2, "{found:?}");
+        let shared = |line: &String| line.contains("0xe000 otadata boot_app0.bin");
+        assert!(lines.iter().all(shared), "{lines:?}");
+        assert_eq!(found.passed, []);
+    }
+    // Beside a boot loader that nothing goes with; and what nobody takes.
+    for stray in ["", "kiln-"] {
+        let files = two_sets(
+            &format!("{stray}a-*"),
+            &format!("{stray}b-*"),
+            &["bootloader", "firmware"],
+        );
+        files.image(&format!("{stray}bootloader.bin"), Chip::Esp32);
+        files.table(&format!("{stray}partitions.bin"), ROWS);
+        files.write(&format!("{stray}boot_app0.bin"), b"x");
+        files.write("what.bin", b"x");
+        // Beside `bootloader.bin` it would be the program of a third.
+        if !stray.is_empty() {
+            files.image("extra.bin", Chip::Esp32);
+        }
+        let found = files.found_in("");
+        let lines = described(&files, &found);
+        assert_eq!(lines.len(), 2, "{found:?}");
+        let shared = |line: &String| line.contains(&format!("0xe000 otadata {stray}boot_app0.bin"));
+        assert!(lines.iter().all(shared), "{lines:?}");
+        let mut told = told(&files, &found);
+        told.sort();
+        let mut expected = vec![
+            format!("{stray}bootloader.bin: there is no program whose name goes with it"),
+            "what.bin: no partition of the table has its name".to_owned(),
+        ];
+        let extra = "extra.bin: there is no boot loader whose name goes with it";
+        expected.extend((!stray.is_empty()).then(|| extra.to_owned()));
+        expected.sort();
+        assert_eq!(told, expected);
+    }
+}
+
+/// Each is read once, whatever the number of sets, and only so much of all of them.
+#[test]
+fn images_that_may_be_of_the_whole_flash_are_read_to_a_limit() {
+    let files = two_sets("a-*", "b-*", &["bootloader", "partitions", "firmware"]);
+    let mut image = boot_loader(Chip::Esp32S3);
+    image.resize(0x100, 0xFF);
+    for (count, is_told) in [(40, false), (70, true)] {
+        for index in 0..count {
+            let name = format!("merged_{index:02}.bin");
+            files.write(&name, &image);
+            let file = std::fs::File::options()
+                .write(true)
+                .open(files.root().join(&name));
+            file.unwrap().set_len((1 << 20) + index * 0x1000).unwrap();
+        }
+        let problems = files.found_in("").problems;
+        let told = problems
+            .iter()
+            .any(|it| it.to_string().contains("MiB of images"));
+        assert_eq!(told, is_told, "{problems:?}");
+    }
 }
 
 #[test]
@@ -201,15 +366,6 @@ fn a_copied_build_of_platformio_has_its_own_files() {
 
 #[test]
 fn the_table_of_an_image_of_the_whole_flash_may_be_elsewhere() {
-    // A boot loader of one segment, with its checksum.
-    let boot_loader = |chip: Chip| {
-        let mut bytes = super::files::image(chip);
-        bytes[1] = 1;
-        bytes.extend([0, 0, 8, 0x40, 4, 0, 0, 0, 1, 2, 3, 4]);
-        bytes.resize(47, 0);
-        bytes.push(0xEF ^ 1 ^ 2 ^ 3 ^ 4);
-        bytes
-    };
     for (chip, table_at, from) in [
         (Chip::Esp32, 0x1_0000, 0),
         (Chip::Esp32, 0xf000, 0x1000),
