@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+/// Bytes of a text that variables are put into.
+const MAX_EXPANDED: usize = 64 << 10;
+
 /// Environment variables, captured once so that discovery itself depends on its arguments only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -49,25 +52,27 @@ impl Environment {
     }
 
     /// A text with its `$NAME` and `${NAME}` put in, as Python's `os.path.expandvars` does it; those that are not
-    /// set stay.
+    /// set stay, as do all from where it is longer than any name of a file.
     pub(super) fn expand(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            out.push_str(&rest[..at]);
-            rest = &rest[at + 1..];
+        // Whether a `}` may be ahead.
+        let mut is_closed = true;
+        while let Some(at) = rest.find('$').filter(|_| out.len() <= MAX_EXPANDED) {
+            let (before, reference) = rest.split_at(at);
+            out.push_str(before);
+            let after = &reference[1..];
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let braced = rest.strip_prefix('{').and_then(|it| it.split_once('}'));
-            let (name, after) = braced.unwrap_or_else(|| {
-                let len = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-                rest.split_at(len)
+            let inner = after.strip_prefix('{').filter(|_| is_closed);
+            let braced = inner.and_then(|it| it.split_once('}'));
+            is_closed &= inner.is_none() || braced.is_some();
+            let (name, behind) = braced.unwrap_or_else(|| {
+                let len = after.find(|c| !is_name(c)).unwrap_or(after.len());
+                after.split_at(len)
             });
-            let Some(value) = self.get(name).filter(|_| !name.is_empty()) else {
-                out.push('$');
-                continue;
-            };
-            out.push_str(value);
-            rest = after;
+            let whole = &reference[..reference.len() - behind.len()];
+            out.push_str(self.get(name).unwrap_or(whole));
+            rest = behind;
         }
         out + rest
     }
@@ -143,8 +148,16 @@ mod tests {
             ("$CFGx", "$CFGx"),
             ("$CFG-${CFG", "/cfg-${CFG"),
             ("$/${}$$CFG $", "$/${}$/cfg $"),
+            ("${${CFG}/$CFG", "${${CFG}//cfg"),
+            ("${CFG}${$CFG", "/cfg${/cfg"),
         ] {
             assert_eq!(environment.expand(text), expected, "{text}");
         }
+        // What is looked for is looked for once, and what is put in has an end.
+        for open in ["${".repeat(300_000), "${".repeat(300_000) + "}"] {
+            assert_eq!(environment.expand(&open), open);
+        }
+        let long = environment.expand(&"$CFG".repeat(300_000));
+        assert!(long.len() < 1_300_000 && long.ends_with("$CFG"));
     }
 }

@@ -19,6 +19,9 @@ use crate::discover::platformio_config::ConfigProblem;
 use crate::discover::sdkconfig::SdkConfig;
 use crate::target::{Console, Target};
 
+/// Letters of a name that are shown.
+const MAX_TOLD: usize = 500;
+
 /// The configuration of an environment with ESP-IDF; of one without, it says nothing.
 #[derive(Default)]
 pub(super) struct Idf {
@@ -134,7 +137,11 @@ impl Idf {
         };
         let mut found = contradictions::of_settings(&built, &file_of, &self.sdkconfig, &remedy);
         let named = self.files.last().filter(|path| !path.is_file());
-        let named = named.map(|path| path.display().to_string());
+        let named = named.map(|path| {
+            let path = path.display().to_string();
+            let too_long = path.char_indices().nth(MAX_TOLD);
+            too_long.map_or(path.clone(), |(len, _)| format!("{}…", &path[..len]))
+        });
         if let Some(path) = named.filter(|path| path.contains('$')) {
             found.push(format!(
                 "board_build.esp-idf.sdkconfig_path names {path}, with a variable that is not set here: what that \

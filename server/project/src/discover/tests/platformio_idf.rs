@@ -105,6 +105,11 @@ fn what_the_build_decided_is_read_wherever_it_is_written() {
         ),
         ("b.defaults a.defaults", 0xa000),
         ("\"${X}/a\"", 0x8000),
+        (
+            "b.defaults)\nif(IDF_TARGET STREQUAL \"esp32s3\")\n  list(APPEND SDKCONFIG_DEFAULTS \
+             sdkconfig.defaults)\nendif(",
+            0xa000,
+        ),
     ] {
         let files = project(IDF);
         let list = format!("set(SDKCONFIG_DEFAULTS {set})\n");
@@ -154,6 +159,18 @@ fn the_sdkconfig_may_be_named_with_variables() {
         let told = target.remarks.iter().any(is_told);
         assert_eq!(told, named.starts_with("$NONE"), "{:?}", target.remarks);
     }
+    let long = "${".repeat(100_000);
+    let files = project(&format!(
+        "{IDF}\nboard_build.esp-idf.sdkconfig_path = {long}"
+    ));
+    files.table(
+        ".pio/build/dev/partitions.bin",
+        "app0,app,ota_0,0x90000,1M\n",
+    );
+    let remarks = only(&files).remarks;
+    let told = |it: &String| it.contains("…, with a variable that is not set here");
+    assert!(remarks.iter().any(told), "{remarks:.900?}");
+    assert!(remarks.iter().all(|it| it.len() < 900));
 }
 
 /// PlatformIO's own platform signs what sdkconfig has signed, and leaves the boot loader alone.
