@@ -236,7 +236,17 @@ fn a_named_esptool_reaches_it_and_its_boot_log_is_read() {
         read.stdout
     );
 
-    // For another chip it would change nothing.
+    // For another chip it changes nothing, which files do not tell.
+    let noise = file("noise.bin");
+    std::fs::write(&noise, [7; 999]).unwrap();
+    for (chip, is_told) in [("esp32", true), ("esp8266", false)] {
+        let port = port(chip);
+        let usual = ["plan", "--image", "0x10000", &noise, "--port", &port];
+        let planned = harness::run(&[&usual[..], &["--json", "--esptool", &program]].concat());
+        let warnings = planned.json()["warnings"].to_string();
+        let tells = warnings.contains("--esptool did nothing");
+        assert_eq!(tells, is_told, "{warnings} {}", planned.stderr);
+    }
     let folder_of = harness::example().display().to_string();
     let port = port("esp32");
     let refused = harness::run(&["plan", &folder_of, "--port", &port, "--esptool", &program]);

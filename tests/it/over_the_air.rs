@@ -2,6 +2,7 @@
 
 mod device;
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use fbuild_deploy::deploy::deploy;
@@ -380,7 +381,11 @@ fn a_device_that_another_process_sends_to_is_left_alone() {
         )
     };
     let path = project.path().to_str().unwrap();
+    // The port that the firewall lets in is in use, too.
+    let let_in = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host_port = let_in.local_addr().unwrap().port();
     let name = device.port().replace("127.0.0.1", "localhost");
+    let name = format!("{name}&host_port={host_port}");
     let other = || {
         let mut command = harness::command(&["deploy", path, "--port", &name, "--json"]);
         command.env("XDG_STATE_HOME", state.path());
@@ -415,6 +420,7 @@ fn a_device_that_another_process_sends_to_is_left_alone() {
     }
     assert_eq!(device.seen().taken.len(), 1);
     // Afterwards it is free.
+    drop(let_in);
     assert_eq!(other()["outcome"], "fullFlash");
 }
 

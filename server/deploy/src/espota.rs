@@ -79,11 +79,7 @@ struct Way {
 }
 
 impl Way {
-    fn to(place: &Place, cancel: &CancelToken) -> io::Result<Self> {
-        let found = lookup::addresses(place.host.clone(), place.port, cancel)?;
-        // Few devices have an IPv6 address that they are found under.
-        let v4 = found.iter().find(|address| address.is_ipv4());
-        let device = *v4.or(found.first()).ok_or(io::ErrorKind::NotFound)?;
+    fn to(device: SocketAddr, host_port: u16) -> io::Result<Self> {
         let any = if device.is_ipv4() {
             "0.0.0.0:0"
         } else {
@@ -92,7 +88,7 @@ impl Way {
         let udp = UdpSocket::bind(any)?;
         udp.connect(device)?;
         invite::hear_cancels(&udp)?;
-        let listener = TcpListener::bind((udp.local_addr()?.ip(), place.host_port))?;
+        let listener = TcpListener::bind((udp.local_addr()?.ip(), host_port))?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             device,
@@ -100,6 +96,13 @@ impl Way {
             listener,
         })
     }
+}
+
+fn address(place: &Place, cancel: &CancelToken) -> io::Result<SocketAddr> {
+    let found = lookup::addresses(place.host.clone(), place.port, cancel)?;
+    // Few devices have an IPv6 address that they are found under.
+    let v4 = found.iter().find(|address| address.is_ipv4());
+    Ok(*v4.or(found.first()).ok_or(io::ErrorKind::NotFound)?)
 }
 
 impl Espota {
@@ -120,19 +123,24 @@ impl Espota {
             None
         } else {
             job.journal.connecting(&port);
-            let way = Way::to(&place, job.cancel);
+            let device = address(&place, job.cancel);
             if job.cancel.is_cancelled() {
                 return Err(LoaderError::Cancelled.into());
             }
-            let way = way.map_err(|source| OpenError::Other {
+            let failed = |source| OpenError::Other {
                 port: port.clone(),
                 source,
-            })?;
+            };
+            let device = device.map_err(failed)?;
+            // Before its host_port is bound, which who has the lock has bound, too.
             if let Some(dir) = &job.request.air_locks {
-                let busy = |holders| OpenError::Busy { port, holders };
-                lock = lock::take(dir, way.device).map_err(busy)?;
+                let busy = |holders| OpenError::Busy {
+                    port: port.clone(),
+                    holders,
+                };
+                lock = lock::take(dir, device).map_err(busy)?;
             }
-            Some(way)
+            Some(Way::to(device, place.host_port).map_err(failed)?)
         };
         Ok(Self {
             began: Instant::now(),

@@ -18,22 +18,22 @@ pub(super) fn take(dir: &Path, device: SocketAddr) -> Result<Option<File>, Vec<H
     let name = device.to_string().replace(['.', ':', '[', ']', '%'], "-");
     let path = dir.join(name);
     let lock = own_file::directory(dir).and_then(|()| own_file::lock_of(&path));
-    let mut lock = match lock {
-        Ok(lock) => lock,
-        Err(error) => {
-            tracing::debug!(path = %path.display(), %error, "without a lock");
-            return Ok(None);
-        }
-    };
-    match lock.try_lock() {
-        Ok(()) => {
+    let locked = lock.map_err(TryLockError::Error).and_then(|lock| {
+        lock.try_lock()?;
+        Ok(lock)
+    });
+    match locked {
+        Ok(mut lock) => {
             if let Err(error) = sign(&mut lock) {
                 tracing::debug!(path = %path.display(), %error, "nobody will see who has it");
             }
             Ok(Some(lock))
         }
         Err(TryLockError::WouldBlock) => Err(signed(&path).into_iter().collect()),
-        Err(TryLockError::Error(_)) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!(path = %path.display(), %error, "without a lock");
+            Ok(None)
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use fbuild_chip::Chip;
 use fbuild_chip::flash::parse_offset;
+use fbuild_chip::{Chip, Device};
 use fbuild_deploy::event::Event;
 use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode, Request};
@@ -304,7 +304,15 @@ impl Arguments {
                     Event::Planned(_) if mode == Mode::Plan => {}
                     event => bars.hear(&event),
                 };
-                let report = boards.deploy(&request, slot, &mut hear, &cancel);
+                let mut report = boards.deploy(&request, slot, &mut hear, &cancel);
+                let is_8266 = |it| it == Device::Esp(Chip::Esp8266);
+                if request.esptool.is_some()
+                    && request.carrier() == Backend::Native
+                    && report.chip.is_some_and(|it| !is_8266(it))
+                {
+                    let why = "--esptool did nothing: the native backend takes only an ESP8266's stub out of it";
+                    report.warnings.push(why.to_owned());
+                }
                 request_done = Some(request);
                 report
             }
