@@ -59,6 +59,7 @@ impl Tool {
             Self::Zephyr => "west",
             Self::Cargo => "cargo",
             Self::Arduino => "arduino-cli",
+            Self::PicoSdk => "cmake",
             Self::Files => "",
         }
     }
@@ -100,6 +101,7 @@ impl Recipe {
         match self.tool {
             Tool::EspIdf => Some(named("-B").unwrap_or("build")),
             Tool::Zephyr => named("-d"),
+            Tool::PicoSdk => named("--build"),
             _ => None,
         }
     }
@@ -115,7 +117,7 @@ impl Recipe {
             Tool::Zephyr => west(machine, &self.directory),
             Tool::Cargo => cargo(machine),
             Tool::Arduino => arduino(machine),
-            Tool::Fbuild | Tool::Files => Err("on PATH".to_owned()),
+            Tool::Fbuild | Tool::PicoSdk | Tool::Files => Err("on PATH".to_owned()),
         };
         let name = self.tool.program();
         let program = machine

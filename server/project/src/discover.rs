@@ -25,6 +25,7 @@ mod loose;
 mod named;
 mod never_built;
 mod paths;
+mod pico_sdk;
 mod platformio;
 mod platformio_board;
 pub mod platformio_config;
@@ -274,6 +275,7 @@ fn of_project(root: &Path, survey: &Survey, environment: &Environment, look: &Lo
     zephyr::find(root, look, &mut found);
     cargo::find(root, environment, look, &mut found);
     arduino::find(root, &survey.projects, environment, look, &mut found);
+    pico_sdk::find(root, look, &mut found);
     add_named(root, &survey.projects, environment, look, &mut found);
     found
 }
@@ -290,6 +292,7 @@ fn add_build(
     espidf::add(root, dir, environment, look, found);
     zephyr::add(root, dir, look, found);
     arduino::add(root, dir, projects, environment, look, found);
+    pico_sdk::add(root, dir, look, found);
 }
 
 /// Adds the builds that settings, profiles and presets name.

@@ -226,7 +226,7 @@ fn setting(tool: Tool) -> &'static str {
         Tool::Arduino => "the board's menu, Flash Size",
         Tool::Cargo => "size under [flash] in espflash.toml",
         Tool::Zephyr => "CONFIG_ESPTOOLPY_FLASHSIZE",
-        Tool::Files => "the one that the boot loader was made with",
+        Tool::PicoSdk | Tool::Files => "the one that the boot loader was made with",
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Tool {
     Zephyr,
     Cargo,
     Arduino,
+    /// CMake with pico-sdk.
+    PicoSdk,
     /// An explicit list of offset and file pairs.
     Files,
 }
@@ -35,6 +37,7 @@ impl Tool {
             Self::Zephyr => "zephyr",
             Self::Cargo => "cargo",
             Self::Arduino => "arduino",
+            Self::PicoSdk => "picosdk",
             Self::Files => "files",
         }
     }

@@ -11,6 +11,7 @@ local markers = {
   'build/flasher_args.json',
   'build/zephyr/runners.yaml',
   'sketch.yaml',
+  'pico_sdk_import.cmake',
   'espflash.toml',
   '.fbuild',
 }

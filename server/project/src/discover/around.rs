@@ -8,12 +8,13 @@ use crate::file::{self, TEXT_LIMIT};
 const OTHERS: [&str; 3] = ["managed_components", "node_modules", "libdeps"];
 
 /// What makes a project of a directory. A CMakeLists.txt alone does not: every component has one.
-const SIGNS: [&str; 8] = [
+const SIGNS: [&str; 9] = [
     "platformio.ini",
     "sdkconfig",
     "sdkconfig.defaults",
     "prj.conf",
     "Cargo.toml",
+    "pico_sdk_import.cmake",
     ".fbuild/build",
     "build/flasher_args.json",
     "build/zephyr/runners.yaml",

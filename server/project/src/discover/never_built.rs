@@ -2,8 +2,9 @@
 //! what for. (PlatformIO's and cargo's say that while their builds are looked for.)
 //!
 //! Source: ESP-IDF's documentation, "Build System" (`project.cmake`; `idf.py` takes the chip from
-//! IDF_TARGET, sdkconfig or sdkconfig.defaults, else esp32; `-D` for a variable of a preset); Zephyr's, "Building an Application" (`find_package(Zephyr)`,
-//! BOARD); arduino-cli's, "Sketch project file".
+//! IDF_TARGET, sdkconfig or sdkconfig.defaults, else esp32; `-D` for a variable of a preset); Zephyr's, "Building an Application"
+//! (`find_package(Zephyr)`, BOARD); arduino-cli's, "Sketch project file"; pico-sdk's `pico_sdk_import.cmake`, of
+//! which every project has a copy.
 
 use std::path::Path;
 
@@ -26,6 +27,13 @@ pub(super) fn add(root: &Path, environment: &Environment, look: &Look, found: &m
         espidf(root, environment, look, found);
     } else if cmake.has("find_package", |name| name == "Zephyr") {
         zephyr(root, &cmake, environment, look, found);
+    } else if cmake.has("include", |file| file.ends_with("pico_sdk_import.cmake")) {
+        let command = "cmake -S . -B build && cmake --build build";
+        found.unclear(
+            &root.join("CMakeLists.txt"),
+            "it has no build directory",
+            command,
+        );
     } else if let Some(sketch) = arduino::own_sketch(root, look) {
         self::sketch(root, &sketch, look, found);
     }

@@ -194,6 +194,7 @@ impl Names {
         self.has("flasher_args.json")
             || self.has("project_description.json")
             || self.has_domains(dir)
+            || self.has("CMakeCache.txt") && self.has_end(".uf2")
             || self.has_dir("zephyr") && dir.join("zephyr/runners.yaml").is_file()
             || !self.has_own_sketch(dir) && (self.has_end(".ino.bin") || self.has_end(".ino.hex"))
     }
@@ -206,6 +207,7 @@ impl Names {
         self.has("platformio.ini")
             || self.has("prj.conf")
             || self.has("Cargo.toml")
+            || self.has("pico_sdk_import.cmake")
             || self.has_dir(".fbuild")
             || self.has("CMakeLists.txt")
                 && (self.has("sdkconfig") || self.has("sdkconfig.defaults") || self.has_dir("main"))

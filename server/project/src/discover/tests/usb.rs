@@ -97,3 +97,74 @@ fn exports_of_arduino_and_builds_of_fbuild() {
         ("fbuild:t/release", "Teensy 3.6")
     );
 }
+
+/// What CMake and pico-sdk leave of a project with one program, and with several.
+#[test]
+fn builds_of_pico_sdk() {
+    const LIST: &str =
+        "include(pico_sdk_import.cmake)\nproject(blink C CXX ASM)\npico_sdk_init()\n";
+    let cache = |platform: &str| {
+        format!(
+            "# This is the CMakeCache file.\n//Path to the Raspberry Pi Pico SDK\nPICO_SDK_PATH:PATH=/home/me/pico-sdk\n\
+             PICO_BOARD:STRING=x\n{platform}"
+        )
+    };
+    let lay_out = |dir: &str, platform: &str, programs: &[&str]| {
+        let files = Files::new(&[
+            ("CMakeLists.txt", LIST),
+            ("pico_sdk_import.cmake", ""),
+            ("blink.c", ""),
+            (&format!("{dir}/CMakeCache.txt"), &cache(platform)),
+            (&format!("{dir}/pico-sdk/src/rp2_common/x.uf2"), ""),
+            (&format!("{dir}/_deps/picotool/x.uf2"), ""),
+            (&format!("{dir}/_deps/picotool/x.elf"), ""),
+        ]);
+        for program in programs {
+            files.write(&format!("{dir}/{program}.uf2"), b"x");
+            files.write(&format!("{dir}/{program}.elf"), b"x");
+        }
+        // A copy of somebody's.
+        files.write(&format!("{dir}/release-1.uf2"), b"x");
+        files
+    };
+    for (platform, expected) in [
+        ("PICO_PLATFORM:STRING=rp2040\n", "RP2040"),
+        ("PICO_PLATFORM:STRING=rp2350-arm-s\n", "RP2350"),
+        ("PICO_PLATFORM:STRING=rp2350-riscv\n", "RP2350"),
+        ("PICO_PLATFORM:STRING=\n", "RP2040 or RP2350"),
+        ("", "RP2040 or RP2350"),
+    ] {
+        for dir in ["build", "build-debug", "out/pico"] {
+            let files = lay_out(dir, platform, &["blink"]);
+            let target = only(&files);
+            assert_eq!(target.name, format!("picosdk:{dir}"));
+            assert_eq!(board(&target), expected);
+            assert_eq!(target.build_command(), format!("cmake --build {dir}"));
+            let program = format!("0x0 firmware {dir}/blink.uf2");
+            assert_eq!(files.regions(&target), [program]);
+            assert!(target.inputs.contains(&files.root().join("blink.c")));
+        }
+    }
+    let several = lay_out("build", "", &["hello/hello", "fw/blink/blink"]);
+    assert_eq!(
+        names(&several.found_in("")),
+        ["picosdk:build/blink", "picosdk:build/hello"]
+    );
+    let host = lay_out("build", "PICO_PLATFORM:STRING=host\n", &["blink"]);
+    assert_eq!(host.found_in("").foreign, ["picosdk:build is for host"]);
+    let unbuilt = lay_out("build", "", &[]).found_in("");
+    assert_eq!(unbuilt.unbuilt[0].build_hint, "cmake --build build");
+    // Without a build directory, and one that is CMake's alone.
+    for more in [
+        ("README", ""),
+        ("build/CMakeCache.txt", "CMAKE_BUILD_TYPE:STRING=\n"),
+    ] {
+        let files = Files::new(&[
+            ("CMakeLists.txt", LIST),
+            ("pico_sdk_import.cmake", ""),
+            more,
+        ]);
+        let why = files.found_in("").default_target().unwrap_err().to_string();
+        assert!(why.contains("it has no build directory"), "{why}");
+    }
+}
