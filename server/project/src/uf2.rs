@@ -39,6 +39,12 @@ pub enum Uf2Error {
         /// Blocks that there should be.
         wanted: u32,
     },
+    /// It is an ELF file, and no program for this chip.
+    #[error("it is an ELF file with {what}")]
+    Elf {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// There is no program in it for this chip.
     #[error("it is for {found}")]
     OtherFamily {
@@ -97,6 +103,88 @@ impl<'b> Block<'b> {
             payload: &block[DATA_AT..DATA_AT + PAYLOAD_BYTES],
         }))
     }
+}
+
+/// What begins an ELF file: 32 bits, the low byte first.
+const ELF: &[u8] = b"\x7fELF\x01\x01";
+
+/// Whether it is an ELF file, which [`of_elf`] makes a UF2 file of.
+#[must_use]
+pub fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(&ELF[..4])
+}
+
+/// A UF2 file of what an ELF file loads to flash. Source: System V ABI, "Program Header"; the machines' numbers
+/// there.
+///
+/// # Errors
+/// It is cut off, for a machine that the chip has not, or loads nothing to flash.
+pub fn of_elf(elf: &[u8], chip: Rp2) -> Result<Vec<u8>, Uf2Error> {
+    const LOADED: u32 = 1;
+    const MACHINE_AT: usize = 18;
+    let cut = Uf2Error::Elf {
+        what: "an end too early",
+    };
+    let half = |at: usize| Some(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?));
+    let word = |at: usize| Some(u32::from_le_bytes(elf.get(at..at + 4)?.try_into().ok()?));
+    let family = match (half(MACHINE_AT), chip.families()) {
+        (Some(40), [arm, ..]) | (Some(243), [_, arm]) if elf.starts_with(ELF) => *arm,
+        _ => {
+            return Err(Uf2Error::Elf {
+                what: "code for another chip",
+            });
+        }
+    };
+    let header = |n: u16| {
+        let at = word(28)? as usize + usize::from(half(42)?) * usize::from(n);
+        let (kind, from, len) = (word(at)?, word(at + 4)? as usize, word(at + 16)? as usize);
+        Some((kind, word(at + 12)?, from, len))
+    };
+    let mut pages: BTreeMap<u32, [u8; PAYLOAD_BYTES]> = BTreeMap::new();
+    for n in 0..half(44).unwrap_or_default() {
+        let (kind, address, from, len) = header(n).ok_or(cut.clone())?;
+        if kind != LOADED || len == 0 || !Rp2::FLASH.contains(&address) {
+            continue;
+        }
+        let end = from.checked_add(len).ok_or(cut.clone())?;
+        let bytes = elf.get(from..end).ok_or(cut.clone())?;
+        if len > (Rp2::FLASH.end - address) as usize {
+            return Err(Uf2Error::Elf {
+                what: "more than the flash holds",
+            });
+        }
+        for (place, byte) in (address..).zip(bytes) {
+            let within = place as usize % PAYLOAD_BYTES;
+            let page = pages
+                .entry(place - within as u32)
+                .or_insert([0; PAYLOAD_BYTES]);
+            page[within] = *byte;
+        }
+    }
+    if pages.is_empty() {
+        return Err(Uf2Error::Elf {
+            what: "nothing for the flash",
+        });
+    }
+    let count = pages.len() as u32;
+    let mut file = Vec::with_capacity(pages.len() * BLOCK_BYTES);
+    for (number, (address, payload)) in (0_u32..).zip(pages) {
+        let words = [
+            HAS_FAMILY,
+            address,
+            PAYLOAD_BYTES as u32,
+            number,
+            count,
+            family,
+        ];
+        for word in MAGIC.into_iter().chain(words) {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(payload);
+        file.resize(file.len() + BLOCK_BYTES - DATA_AT - PAYLOAD_BYTES - 4, 0);
+        file.extend(MAGIC_END.to_le_bytes());
+    }
+    Ok(file)
 }
 
 /// The program that a file has for `wanted`, or for the first chip that it has one for.
@@ -183,6 +271,8 @@ fn family_text(family: Option<u32>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const RP2040: u32 = 0xE48B_FF56;
@@ -269,5 +359,67 @@ mod tests {
             "block 1: it carries 476 bytes, and boot ROMs take 256"
         );
         assert_eq!(error(&[], Rp2::Rp2040), "it is for nothing: it is empty");
+    }
+
+    /// An ELF file for Arm (40) or RISC-V (243) with these segments: kind, address, bytes.
+    fn elf(machine: u8, segments: &[(u8, u32, &[u8])]) -> Vec<u8> {
+        let mut bytes = ELF.to_vec();
+        bytes.resize(52 + 32 * segments.len(), 0);
+        (bytes[16], bytes[18], bytes[28], bytes[42]) = (2, machine, 52, 32);
+        bytes[44] = segments.len() as u8;
+        for (n, (kind, address, content)) in segments.iter().enumerate() {
+            let (at, from) = (52 + 32 * n, bytes.len() as u32);
+            bytes[at] = *kind;
+            bytes[at + 4..at + 8].copy_from_slice(&from.to_le_bytes());
+            bytes[at + 12..at + 16].copy_from_slice(&address.to_le_bytes());
+            bytes[at + 16..at + 20].copy_from_slice(&(content.len() as u32).to_le_bytes());
+            bytes.extend(*content);
+        }
+        bytes
+    }
+
+    /// The second boot loader, code in the middle of a page, data that is loaded from flash, and RAM.
+    #[test]
+    fn an_elf_file_becomes_pages() {
+        let segments: &[(u8, u32, &[u8])] = &[
+            (1, 0x1000_0000, &[1; 256]),
+            (1, 0x1000_0100, &[2; 300]),
+            (1, 0x1000_022C, &[3; 4]),
+            (1, 0x2000_0000, &[4; 16]),
+            (0x70, 0x1000_0300, &[5; 16]),
+            (1, 0x1000_1000, &[]),
+        ];
+        let mut expected = [vec![1; 256], vec![2; 300], vec![3; 4]].concat();
+        expected.resize(768, 0);
+        for (chip, machine) in [(Rp2::Rp2040, 40), (Rp2::Rp2350, 40), (Rp2::Rp2350, 243)] {
+            let file = of_elf(&elf(machine, segments), chip).unwrap();
+            let program = read(&file, Some(chip)).unwrap();
+            assert_eq!((program.chip, program.offset), (chip, 0));
+            assert_eq!(program.bytes, expected);
+        }
+        for (machine, segments, what) in [
+            (243, segments, "code for another chip"),
+            (94, segments, "code for another chip"),
+            (40, &segments[3..], "nothing for the flash"),
+            (
+                40,
+                &[(1, 0x10FF_FFFF, &[1, 2][..])][..],
+                "more than the flash holds",
+            ),
+        ] {
+            let error = of_elf(&elf(machine, segments), Rp2::Rp2040).unwrap_err();
+            assert_eq!(error, Uf2Error::Elf { what });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_to_an_elf_file_is_survived(at in 0usize..120, with in any::<u32>(), len in 0usize..400) {
+            let mut bytes = elf(40, &[(1, 0x1000_0000, &[1; 256]), (1, 0x1000_0180, &[2; 30])]);
+            let end = (at + 4).min(bytes.len());
+            bytes[at..end].copy_from_slice(&with.to_le_bytes()[..end - at]);
+            bytes.truncate(len);
+            let _ = of_elf(&bytes, Rp2::Rp2040);
+        }
     }
 }

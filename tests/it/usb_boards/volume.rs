@@ -60,6 +60,45 @@ fn a_file_is_written_to_the_volume_until_it_goes_away() {
     assert_eq!(board.join().unwrap(), file);
 }
 
+/// Cargo's programs are ELF files: a UF2 file is made on the way.
+#[test]
+fn a_program_of_cargo_is_written_as_a_uf2_file() {
+    let bench = bench(RP2040);
+    std::fs::remove_file(bench.path("project/platformio.ini")).unwrap();
+    let manifest = "[package]\nname = \"blink\"\n[dependencies]\nrp-pico = \"0.9\"\n";
+    bench.write("project/Cargo.toml", manifest.as_bytes());
+    // For Arm, with one segment, at the start of the flash.
+    let mut elf = b"\x7fELF\x01\x01".to_vec();
+    elf.resize(84, 0);
+    (elf[16], elf[18], elf[28], elf[42], elf[44]) = (2, 40, 52, 32, 1);
+    let len_bytes = u32::try_from(PROGRAM.len()).unwrap();
+    for (at, word) in [(52, 1), (56, 84), (64, 0x1000_0000), (68, len_bytes)] {
+        elf[at..at + 4].copy_from_slice(&u32::to_le_bytes(word));
+    }
+    elf.extend(PROGRAM);
+    bench.write("project/target/thumbv6m-none-eabi/release/blink", &elf);
+    let volume = bench.path("volume");
+    let port = ["--port", volume.to_str().unwrap()];
+    let mut padded = PROGRAM.to_vec();
+    padded.resize(PROGRAM.len().next_multiple_of(256), 0);
+    let file = uf2(RP2040, &padded);
+    let board = boot_loader(&volume, file.len());
+    let outcome = bench.run("deploy", &port).json();
+    assert_eq!(outcome["outcome"], "fullFlash", "{outcome:#}");
+    assert_eq!(outcome["target"], "cargo:blink/release", "{outcome:#}");
+    assert!(board.join().unwrap() == file);
+    // One that loads nothing to flash is refused before anything is written.
+    elf[67] = 0x20;
+    bench.write("project/target/thumbv6m-none-eabi/release/blink", &elf);
+    bench.write("volume/INFO_UF2.TXT", INFO.as_bytes());
+    bench.refused(
+        "deploy",
+        &port,
+        "uf2",
+        "an ELF file with nothing for the flash",
+    );
+}
+
 #[test]
 fn what_is_for_another_board_is_not_written() {
     let bench = bench(RP2350);

@@ -37,7 +37,7 @@ pub(super) fn load(request: &Request, cancel: &CancelToken) -> Result<UsbImage, 
     let path = region.source.path();
     let remedy = remedy(target, region);
     let bytes = file::read_unless(path, IMAGE_LIMIT, &|| cancel.is_cancelled());
-    let file = not_empty(&region.name, path, bytes, &remedy)?;
+    let mut file = not_empty(&region.name, path, bytes, &remedy)?;
     let (image, board) = match board {
         UsbBoard::Teensy(teensy) => {
             let memory = teensy.flash_start..teensy.flash_start + teensy.flash_bytes;
@@ -56,7 +56,13 @@ pub(super) fn load(request: &Request, cancel: &CancelToken) -> Result<UsbImage, 
             (image(region, 0, content.bytes, unit), board)
         }
         UsbBoard::Rp2(wanted) => {
-            let program = uf2::read(&file, wanted).map_err(|error| match (error, wanted) {
+            let read = |file: &mut Vec<u8>| {
+                if let Some(chip) = wanted.filter(|_| uf2::is_elf(file)) {
+                    *file = uf2::of_elf(file, chip)?;
+                }
+                uf2::read(file, wanted)
+            };
+            let program = read(&mut file).map_err(|error| match (error, wanted) {
                 (Uf2Error::OtherFamily { found }, Some(wanted)) => InputError::chip_mismatch(
                     &region.name,
                     path,

@@ -5,6 +5,7 @@
 mod config;
 mod made;
 mod manifest;
+mod rp2;
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,10 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
         let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
         let target_dir = config.target_dir();
         let target_dir = target_dir.unwrap_or_else(|| workspace.join("target"));
-        return add_foreign(&packages, &target_dir, look, found);
+        if !rp2::add(root, &packages, &config, &target_dir, look, found) {
+            add_foreign(&packages, &target_dir, look, found);
+        }
+        return;
     }
     let mut places = Vec::new();
     for dir in std::iter::once(root).chain(packages[1..].iter().map(|package| &*package.dir)) {
@@ -117,7 +121,7 @@ fn programs(profile_dir: &Path, look: &Look) -> Vec<(String, PathBuf)> {
         (profile_dir.join("examples"), "examples/"),
     ] {
         for Entry { name, path, .. } in look.entries(&dir) {
-            if !name.contains('.') && !is_hashed(&name) && is_esp_program(&path) {
+            if !name.contains('.') && !is_hashed(&name) && is_program(&path) {
                 found.push((format!("{prefix}{name}"), path));
             }
         }
@@ -149,15 +153,18 @@ fn is_hashed(name: &str) -> bool {
     hash.is_some_and(|hash| hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
-/// A 32-bit executable ELF file for Xtensa or RISC-V.
-fn is_esp_program(path: &Path) -> bool {
+/// A 32-bit executable ELF file for Xtensa, RISC-V or Arm.
+fn is_program(path: &Path) -> bool {
     const EXECUTABLE: [u8; 2] = [2, 0];
     const XTENSA: [u8; 2] = [94, 0];
     const RISCV: [u8; 2] = [243, 0];
+    const ARM: [u8; 2] = [40, 0];
     let start = read_start(path, 20).unwrap_or_default();
     start.starts_with(b"\x7fELF\x01")
         && start.get(16..18) == Some(&EXECUTABLE)
-        && [Some(&XTENSA[..]), Some(&RISCV[..])].contains(&start.get(18..20))
+        && [XTENSA, RISCV, ARM]
+            .iter()
+            .any(|it| start.get(18..20) == Some(it))
 }
 
 /// A directory that cargo is run in, with what is configured there.

@@ -24,6 +24,15 @@ const ESP_CRATES: &[&str] = &[
     "esp-backtrace",
 ];
 
+/// Crates that only firmware for an RP2040 or RP2350 depends on.
+const RP2_CRATES: &[&str] = &[
+    "rp2040-hal",
+    "rp235x-hal",
+    "rp-pico",
+    "embassy-rp",
+    "rp-hal",
+];
+
 /// A package, or a workspace that is none.
 #[derive(Debug, Clone)]
 pub(super) struct Package {
@@ -101,6 +110,11 @@ impl Package {
     pub(super) fn depends_on_esp(&self) -> bool {
         self.dependencies()
             .any(|(name, _)| ESP_CRATES.contains(&name))
+    }
+
+    pub(super) fn depends_on_rp2(&self) -> bool {
+        self.dependencies()
+            .any(|(name, _)| RP2_CRATES.contains(&name))
     }
 
     /// Whether esp-idf-sys builds ESP-IDF for it.

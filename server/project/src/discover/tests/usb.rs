@@ -168,3 +168,86 @@ fn builds_of_pico_sdk() {
         assert!(why.contains("it has no build directory"), "{why}");
     }
 }
+
+/// What cargo leaves, by the crates that a package depends on or by what runs its programs.
+#[test]
+fn programs_of_cargo() {
+    let elf = |machine: u8| {
+        let mut bytes = vec![0; 52];
+        bytes[..6].copy_from_slice(b"\x7fELF\x01\x01");
+        (bytes[16], bytes[18]) = (2, machine);
+        bytes
+    };
+    let package = |dependency: &str| {
+        format!("[package]\nname = \"blink\"\n[dependencies]\n{dependency} = \"1\"\n")
+    };
+    let runner = |words: &str| format!("[target.'cfg(all())']\nrunner = {words}\n");
+    for (dependency, config, triple, machine, expected) in [
+        ("rp-pico", String::new(), "thumbv6m-none-eabi", 40, "RP2040"),
+        (
+            "embassy-rp",
+            String::new(),
+            "thumbv8m.main-none-eabihf",
+            40,
+            "RP2350",
+        ),
+        (
+            "rp235x-hal",
+            String::new(),
+            "riscv32imac-unknown-none-elf",
+            243,
+            "RP2350",
+        ),
+        (
+            "mine",
+            runner("\"elf2uf2-rs -d\""),
+            "thumbv6m-none-eabi",
+            40,
+            "RP2040",
+        ),
+        (
+            "mine",
+            runner("[\"picotool\", \"load\", \"-u\", \"-v\", \"-x\", \"-t\", \"elf\"]"),
+            "thumbv8m.main-none-eabihf",
+            40,
+            "RP2350",
+        ),
+        (
+            "mine",
+            runner("\"probe-rs run --chip RP2040\""),
+            "thumbv6m-none-eabi",
+            40,
+            "RP2040",
+        ),
+        ("nrf-hal", String::new(), "thumbv6m-none-eabi", 40, ""),
+    ] {
+        let files = Files::new(&[
+            ("Cargo.toml", &package(dependency)),
+            (".cargo/config.toml", &config),
+        ]);
+        let program = format!("target/{triple}/release/blink");
+        let found = files.found_in("");
+        assert_eq!(
+            found.unbuilt.len(),
+            usize::from(!expected.is_empty()),
+            "{dependency}"
+        );
+        files.write(&program, &elf(machine));
+        files.write(&format!("target/{triple}/release/libblink.rlib"), b"");
+        if expected.is_empty() {
+            let found = files.found_in("");
+            assert_eq!(found.foreign, ["cargo:blink is for thumbv6m-none-eabi"]);
+            continue;
+        }
+        let target = only(&files);
+        assert_eq!(
+            (target.name.as_str(), board(&target).as_str()),
+            ("cargo:blink/release", expected)
+        );
+        assert_eq!(files.regions(&target), [format!("0x0 firmware {program}")]);
+        assert_eq!(
+            target.build_command(),
+            format!("cargo build --release --target {triple}")
+        );
+    }
+}
