@@ -14,6 +14,7 @@ mod endurance;
 mod first_builds;
 #[cfg(target_os = "linux")]
 mod large_projects;
+mod layouts;
 mod mcp;
 #[cfg(target_os = "linux")]
 mod monitor;
