@@ -58,12 +58,11 @@ end
 ---@param result {error?: fbuild.Failure}
 local function list_errors(client, result)
   if result.error and result.error.code == 'build-failed' then
-    local severity = vim.diagnostic.severity.ERROR
     local namespace = vim.lsp.diagnostic.get_namespace(client.id)
     -- What editing finds and what the board said are ours, not the build's.
     local items = vim.diagnostic.toqflist(vim.tbl_filter(function(found)
       return found.source ~= 'fbuild'
-    end, vim.diagnostic.get(nil, { namespace = namespace, severity = severity })))
+    end, vim.diagnostic.get(nil, { namespace = namespace, severity = 'ERROR' })))
     if #items > 0 then
       vim.fn.setqflist({}, ' ', { title = 'fbuild', items = items })
     end

@@ -1,4 +1,4 @@
--- Where a project begins: the nearest folder that says that firmware for an ESP32 is made there.
+-- Where a project begins: the nearest folder that says that firmware is made there.
 local M = {}
 
 -- Files and folders that make a folder a project, whatever is in them. A partition table alone does
