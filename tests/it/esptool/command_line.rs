@@ -220,7 +220,13 @@ fn an_esptool_that_is_not_there_is_named_with_what_to_do() {
     let refused = by_esptool("deploy", &example(), "/dev/null", nothing, &[]);
     assert_eq!(refused.code, Some(2));
     assert_eq!(refused.json()["error"]["code"], "esptool-unusable");
-    let alone = harness::run(&["deploy", "--esptool", "/nonexistent/esptool"]);
+    // The native backend has a use for one with an ESP8266 only.
+    let project = example();
+    let args = ["deploy", project.to_str().unwrap(), "--port", "sim:"];
+    let output = harness::command(&args)
+        .args(["--esptool", "/nonexistent/esptool"])
+        .output();
+    let alone = Run::of(&output.unwrap());
     assert_eq!(alone.code, Some(2));
     assert!(
         alone.stderr.contains("--backend esptool"),
@@ -228,7 +234,6 @@ fn an_esptool_that_is_not_there_is_named_with_what_to_do() {
         alone.stderr
     );
     let folder = tempfile::tempdir().unwrap();
-    let project = example();
     let args = ["deploy", project.to_str().unwrap(), "--port", "/dev/null"];
     let output = harness::command(&args)
         .args(["--backend", "esptool"])
