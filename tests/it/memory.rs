@@ -20,7 +20,8 @@ const MIB: usize = 1 << 20;
 const ASSETS: Row = ("assets", 1, 0x82, 0x20_0000, 16 << 20);
 /// Most that a deploy of 16 MiB may take, in a release build.
 const LIMIT_KIB: u64 = 32 * 1024;
-/// What may come on top of the image itself: pieces compressed ahead, and the app.
+/// What may come on top of the image itself: pieces compressed ahead, and the app. So much less may it be, too: how
+/// many pages of the binary are resident differs from run to run.
 const MARGIN_KIB: u64 = 4 * 1024;
 
 /// A board on which everything is over at once.
@@ -97,10 +98,11 @@ fn a_large_image_is_held_once() {
     }
     println!("without assets {base} KiB, with {full} KiB, verify skip {skip} KiB");
     let image_kib = (assets.len() / 1024) as u64;
-    // Less than the image would mean that something else was measured.
-    assert!(full - base > image_kib, "{} KiB more", full - base);
+    // Much less than the image would mean that something else was measured.
+    let more = full.saturating_sub(base);
+    assert!(more > image_kib - MARGIN_KIB, "{more} KiB more");
     for peak in [full, skip] {
-        let more = peak - base;
+        let more = peak.saturating_sub(base);
         assert!(more < image_kib + MARGIN_KIB, "{more} KiB more");
         assert!(cfg!(debug_assertions) || peak < LIMIT_KIB, "{peak} KiB");
     }
