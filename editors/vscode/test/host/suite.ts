@@ -256,6 +256,7 @@ describe("the extension", () => {
       ports: true,
       targets: true,
       monitor: true,
+      build: true,
     });
     await run("workbench.action.revertAndCloseActiveEditor");
   });
