@@ -246,12 +246,11 @@ impl Build {
         }
     }
 
-    /// A failure whose first error is known: that says more than the last lines.
-    pub(crate) fn explained(mut failure: Failure, first: Option<String>) -> Failure {
+    /// Where a failure's first error is known, that says more than the last lines.
+    pub(crate) fn explain(failure: &mut Failure, first: Option<String>) {
         if let (Some(first), Some((before, _))) = (first, failure.what.split_once("; it ended")) {
             failure.what = format!("{before}; {first}");
         }
-        failure
     }
 }
 

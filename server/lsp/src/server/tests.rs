@@ -2,6 +2,8 @@
 
 mod board;
 #[cfg(unix)] // the commands are
+mod build_errors;
+#[cfg(unix)] // the commands are
 mod builds;
 mod cancel;
 mod choices;

@@ -239,25 +239,22 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         printed.show(&shown.join("\n"));
         problems.publish(output.findings(false));
     };
-    let result = build.clone().with_messages().run(stand.cancel(), &mut hear);
+    let mut result = build.clone().with_messages().run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
-    let result = result.map_err(|why| match why {
-        NotBuilt::Cancelled => NotBuilt::Cancelled,
-        NotBuilt::Failed(failure) => {
-            NotBuilt::Failed(Build::explained(failure, problems.first_error()))
-        }
-    });
+    if let Err(NotBuilt::Failed(failure)) = &mut result {
+        Build::explain(failure, problems.first_error());
+    }
     printed.tell("ended", &ending(&build.line, &result));
+    if let Err(NotBuilt::Failed(_)) = result {
+        // A client that lists what was found does so once it has the outcome.
+        let told = async {
+            let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
+        };
+        let _ = stand.wait(told);
+    }
     result.map_err(|why| match why {
         NotBuilt::Cancelled => Stop::Cancelled,
-        NotBuilt::Failed(failure) => {
-            // A client that lists what was found does so once it has the outcome.
-            let told = async {
-                let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
-            };
-            let _ = stand.wait(told);
-            failure.into()
-        }
+        NotBuilt::Failed(failure) => failure.into(),
     })
 }
 

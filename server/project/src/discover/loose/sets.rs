@@ -304,14 +304,18 @@ fn row_of<'t>(table: &'t PartitionTable, name: &str) -> Option<&'t Partition> {
     by_name.or_else(|| only.filter(|_| FILE_SYSTEMS.contains(&kind)))
 }
 
+/// The sector before the first partition that the table leaves room for, where there is one.
+fn before_first(table: &PartitionTable) -> Option<(u32, &Partition)> {
+    let rows = table.partitions.iter();
+    let first = rows
+        .filter(|row| !row.is_part_of_start())
+        .min_by_key(|row| row.offset)?;
+    Some((first.offset.checked_sub(TABLE_SECTOR_BYTES)?, first))
+}
+
 /// Nothing says where a table goes; the first partition leaves room for more than one place.
 fn uncertain_table(table: &PartitionTable, table_at: u32, path: &Path) -> Option<String> {
-    let rows = table
-        .partitions
-        .iter()
-        .filter(|row| !row.is_part_of_start());
-    let first = rows.min_by_key(|row| row.offset)?;
-    let before = first.offset.checked_sub(TABLE_SECTOR_BYTES)?;
+    let (before, first) = before_first(table)?;
     (before != table_at).then(|| {
         format!(
             "nothing says where {} goes: to {table_at:#x}, as usual; its first partition begins at {:#x}, and \
@@ -324,13 +328,7 @@ fn uncertain_table(table: &PartitionTable, table_at: u32, path: &Path) -> Option
 
 /// Where nearly every table is, unless that is within what it names.
 fn table_offset(table: &PartitionTable) -> u32 {
-    let rows = table
-        .partitions
-        .iter()
-        .filter(|row| !row.is_part_of_start());
-    let first = rows.map(|row| row.offset).min();
-    let before = first.and_then(|first| first.checked_sub(TABLE_SECTOR_BYTES));
-    before.map_or(DEFAULT_TABLE_OFFSET, |before| {
+    before_first(table).map_or(DEFAULT_TABLE_OFFSET, |(before, _)| {
         before.min(DEFAULT_TABLE_OFFSET)
     })
 }

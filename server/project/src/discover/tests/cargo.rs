@@ -2,21 +2,12 @@
 
 use fbuild_chip::Chip;
 
-use super::files::{Files, names};
+use super::files::{Files, elf, names};
 use crate::target::{Setting, Source};
 
 const PACKAGE: &str = "[package]\nname = \"fw\"\n[dependencies]\nesp-hal = \"1\"\n";
 const ESP32S3: &str = "xtensa-esp32s3-none-elf";
 const ESP32C3: &str = "riscv32imc-unknown-none-elf";
-
-/// The header of a program for Xtensa (94) or RISC-V (243).
-fn elf(machine: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 52];
-    bytes[..5].copy_from_slice(b"\x7fELF\x01");
-    bytes[16] = 2;
-    bytes[18] = machine;
-    bytes
-}
 
 fn table_of(target: &crate::target::Target) -> Option<&std::path::Path> {
     match &target.regions[0].source {

@@ -86,3 +86,12 @@ pub(super) fn names(found: &Discovery) -> Vec<&str> {
     let targets = found.targets.iter();
     targets.map(|target| target.name.as_str()).collect()
 }
+
+/// The header of a program for Xtensa (94) or RISC-V (243).
+pub(super) fn elf(machine: u8) -> Vec<u8> {
+    let mut bytes = vec![0; 52];
+    bytes[..5].copy_from_slice(b"\x7fELF\x01");
+    bytes[16] = 2;
+    bytes[18] = machine;
+    bytes
+}

@@ -5,7 +5,7 @@
 
 use fbuild_chip::Chip;
 
-use super::files::{Files, names};
+use super::files::{Files, elf, names};
 use crate::target::{Source, Target};
 
 fn runners(place: &str, file: &str) -> String {
@@ -142,15 +142,6 @@ fn a_build_by_sysbuild_is_one_target_wherever_it_lies_and_what_is_opened() {
     )]);
     files.image("build/zephyr/zephyr.bin", Chip::Esp32);
     assert_eq!(names(&files.found_in("build")), ["zephyr:build"]);
-}
-
-/// The header of a program for Xtensa (94) or RISC-V (243).
-fn elf(machine: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 52];
-    bytes[..5].copy_from_slice(b"\x7fELF\x01");
-    bytes[16] = 2;
-    bytes[18] = machine;
-    bytes
 }
 
 /// What the version of esp-idf-sys leaves where: before 0.34 nothing lies beside the program.
