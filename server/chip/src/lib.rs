@@ -198,4 +198,19 @@ mod tests {
         assert_eq!(Chip::from_magic(0x1B31_506F), Some(Chip::Esp32C3));
         assert!("esp8285".parse::<Chip>().is_err());
     }
+
+    #[test]
+    fn every_chip_of_the_family_has_its_own_id_and_registers() {
+        for chip in Chip::ESP32_FAMILY {
+            let facts = chip.facts();
+            assert!(
+                facts.image_id.is_some() && facts.security.is_some(),
+                "{chip}"
+            );
+            assert!(facts.spi_base != 0 && facts.mac.low != 0, "{chip}");
+            assert!(!facts.revision.major.is_empty(), "{chip}");
+            let has_watchdog = facts.watchdog.is_some();
+            assert_eq!(has_watchdog, *chip != Chip::Esp32, "{chip}");
+        }
+    }
 }
