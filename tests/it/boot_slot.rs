@@ -3,7 +3,7 @@
 
 use fbuild_chip::Chip;
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_deploy::request::{Mode, Request};
+use fbuild_deploy::request::Mode;
 use fbuild_project::target::{Region, RegionKind, Source};
 use fbuild_sim::Board;
 
@@ -163,10 +163,7 @@ fn a_verify_skip_with_the_wrong_slot_selected() {
 
     // A verify tells and leaves it.
     let bench = on(flash, SECOND_SLOT);
-    let verify = Request {
-        mode: Mode::Verify,
-        ..build.request()
-    };
+    let verify = build.with(|it| it.mode = Mode::Verify);
     let verified = bench.deploy(&verify);
     verified.assert_message("verify succeeded (device matches)");
     assert_one_warning(&verified, &["ota_1", "ota_0"]);

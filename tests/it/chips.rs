@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_deploy::request::{Baud, Request};
+use fbuild_deploy::request::Baud;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::reset::Before;
 use fbuild_loader::session::{ConnectOptions, Left, Session};
@@ -82,10 +82,7 @@ fn wrote(deployed: &Deployed) -> Wrote {
 /// Blank board; the same again; one sector edited in a data region and in the app.
 fn check(chip: Chip, bench: &Bench, sizes: Sizes, expected: Wrote) {
     let build = build(chip, sizes);
-    let request = Request {
-        baud: sizes.baud,
-        ..build.request()
-    };
+    let request = build.with(|it| it.baud = sizes.baud);
     let n_sectors = sizes.bootloader + 1 + sizes.app + sizes.assets;
 
     let first = bench.deploy(&request);
@@ -355,10 +352,7 @@ fn a_board_that_was_not_reset_by_the_lines_is_started_by_them() {
     let chip = Chip::Esp32;
     let bench = Bench::new(board(chip));
     let build = build(chip, LARGE);
-    let request = Request {
-        before: Before::NoReset,
-        ..build.request()
-    };
+    let request = build.with(|it| it.before = Before::NoReset);
     bench.board().reset_into_download_mode(Duration::ZERO);
     let deployed = bench.deploy(&request);
     deployed.assert_message("deploy succeeded (full flash)");

@@ -40,10 +40,7 @@ fn sketch_and_files() -> Build {
 }
 
 fn with_esptool(build: &Build, program: &std::path::Path) -> Request {
-    Request {
-        esptool: Some(program.to_owned()),
-        ..build.request()
-    }
+    build.with(|it| it.esptool = Some(program.to_owned()))
 }
 
 /// Blank board; the same again; one sector edited in the files and in the sketch.

@@ -221,12 +221,16 @@ impl Build {
         Request::new(self.target.clone(), "sim:")
     }
 
+    /// The request with something changed.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut Request)) -> Request {
+        let mut request = self.request();
+        change(&mut request);
+        request
+    }
+
     /// Only these regions.
     pub(crate) fn subset(&self, names: &[&str]) -> Request {
-        Request {
-            regions: Some(names.iter().map(|&name| name.to_owned()).collect()),
-            ..self.request()
-        }
+        self.with(|it| it.regions = Some(names.iter().map(|&name| name.to_owned()).collect()))
     }
 
     pub(crate) fn region(&mut self, name: &str) -> &mut Region {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fbuild_chip::Chip;
 use fbuild_deploy::native::erase::{NotErased, Stretch, erase};
 use fbuild_deploy::outcome::OutcomeKind;
-use fbuild_deploy::request::{Mode, Request};
+use fbuild_deploy::request::Mode;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::packet::op;
 use fbuild_sim::{Board, Faults, When};
@@ -103,10 +103,7 @@ fn what_a_failed_deploy_wrote_is_what_it_says() {
 fn a_job_that_is_cancelled_is_called_what_it_was() {
     let build = build();
     for (mode, verb) in [(Mode::Verify, "verify"), (Mode::Plan, "plan")] {
-        let request = Request {
-            mode,
-            ..build.request()
-        };
+        let request = build.with(|it| it.mode = mode);
         bench().deploy_until(&request, 3).assert_message(&format!(
             "{verb} cancelled; nothing was written; the board is unchanged"
         ));
@@ -123,10 +120,7 @@ fn a_full_flash_is_one_in_which_every_sector_was_written() {
     new_board().deploy(&build.request()).assert_message(
         "deploy succeeded (selective flash: firmware, at-200000; 11 of 39 sectors)",
     );
-    let request = Request {
-        mode: Mode::Full,
-        ..build.request()
-    };
+    let request = build.with(|it| it.mode = Mode::Full);
     let full = new_board().deploy(&request);
     full.assert_message("deploy succeeded (full flash)");
     bench()

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use fbuild_chip::Chip;
 use fbuild_deploy::native::board_info;
-use fbuild_deploy::request::{Baud, Request};
+use fbuild_deploy::request::Baud;
 use fbuild_link::Link;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
@@ -29,10 +29,7 @@ fn check(chip: Chip, baud: u32, most: (u32, u32, u32)) {
         .flash_contents(build.flashed(4 << 20))
         .timing(Timing::cp2102n());
     let bench = Bench::new(board);
-    let deployed = bench.deploy(&Request {
-        baud: Baud::Fixed(baud),
-        ..build.request()
-    });
+    let deployed = bench.deploy(&build.with(|it| it.baud = Baud::Fixed(baud)));
     deployed.assert_message("deploy succeeded (verify skipped, device already matched)");
     let registers = deployed.count(op::READ_REG) + deployed.count(op::WRITE_REG);
     let hashes = deployed.count(op::SPI_FLASH_MD5);
@@ -61,10 +58,7 @@ fn a_slow_wire_gets_the_stub_in_the_middle_of_a_region() {
     let board = Board::builder(Chip::Esp32)
         .flash_contents(build.flashed(4 << 20))
         .timing(Timing::cp2102n());
-    let deployed = Bench::new(board).deploy(&Request {
-        baud: Baud::Fixed(115_200),
-        ..build.request()
-    });
+    let deployed = Bench::new(board).deploy(&build.with(|it| it.baud = Baud::Fixed(115_200)));
     deployed.assert_message("deploy succeeded (verify skipped, device already matched)");
     assert!(deployed.used_stub());
 }

@@ -46,17 +46,11 @@ fn encrypting_build(chip: Chip, app_sectors: usize) -> Build {
 }
 
 fn in_mode(build: &Build, mode: Mode) -> Request {
-    Request {
-        mode,
-        ..build.request()
-    }
+    build.with(|it| it.mode = mode)
 }
 
 fn forced(build: &Build) -> Request {
-    Request {
-        force: true,
-        ..build.request()
-    }
+    build.with(|it| it.force = true)
 }
 
 fn encrypted(chip: Chip, encryption: Encryption) -> BoardBuilder {
@@ -134,10 +128,7 @@ fn secure_download_mode_at_a_fixed_baud_rate() {
     for chip in [Chip::Esp32C2, Chip::Esp32C3] {
         let build = plain_build(chip, 2);
         let bench = Bench::new(Board::builder(chip).secure_download());
-        let request = Request {
-            baud: Baud::Fixed(460_800),
-            ..build.request()
-        };
+        let request = build.with(|it| it.baud = Baud::Fixed(460_800));
         let deployed = bench.deploy(&request);
         assert_eq!(deployed.outcome(), OutcomeKind::FullFlash);
         deployed.assert_holds(&build);

@@ -105,10 +105,7 @@ fn a_table_that_ends_behind_the_headers_size_is_refused() {
             "nothing starts",
         ],
     );
-    let planned = Request {
-        mode: Mode::Plan,
-        ..small.request()
-    };
+    let planned = small.with(|it| it.mode = Mode::Plan);
     assert_refused(&bench.deploy(&planned), "header-flash-size", &[]);
     // To compare does no harm, and who forces it is told.
     let verified = bench.deploy(&verify(small.request()));
@@ -117,10 +114,7 @@ fn a_table_that_ends_behind_the_headers_size_is_refused() {
         "{:#?}",
         verified.report
     );
-    let forced = Request {
-        force: true,
-        ..small.request()
-    };
+    let forced = small.with(|it| it.force = true);
     assert_warned(
         &bench.deploy(&forced),
         &["force overrides a refusal: the boot loader's header in"],
@@ -353,10 +347,7 @@ fn a_whole_build_without_a_boot_loader_needs_one_on_the_board() {
         "not-bootable",
         &["no boot loader at 0x0", "Deploy what is missing"],
     );
-    let forced = Request {
-        force: true,
-        ..rest.request()
-    };
+    let forced = rest.with(|it| it.force = true);
     assert_warned(
         &bench.deploy(&forced),
         &["force overrides a refusal: the board has no boot loader"],

@@ -45,10 +45,7 @@ fn partitions_that_move_or_shrink_are_told_before_the_first_erase() {
     let new = build(NEW_LAYOUT);
     for mode in [Mode::Auto, Mode::Full] {
         let bench = bench(used_flash());
-        let request = Request {
-            mode,
-            ..new.request()
-        };
+        let request = new.with(|it| it.mode = mode);
         let deployed = bench.deploy(&request);
         assert_eq!(deployed.report.warnings, [LOST], "{mode:?}");
         assert!(deployed.report.error.is_none());
@@ -66,10 +63,7 @@ fn data_behind_blank_flash_counts() {
     let last = (STORAGE.3 + STORAGE.4) as usize - 4;
     flash[last..last + 4].copy_from_slice(&[1, 2, 3, 4]);
     let new = build(NEW_LAYOUT);
-    let request = Request {
-        keep_data: true,
-        ..new.request()
-    };
+    let request = new.with(|it| it.keep_data = true);
     let error = bench(flash).deploy(&request).report.error.unwrap();
     assert_eq!(error.code, "data-loss");
     assert!(
@@ -102,10 +96,7 @@ fn a_plan_and_a_verify_tell_it_too() {
 fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
     let bench = bench(used_flash());
     let new = build(NEW_LAYOUT);
-    let request = Request {
-        keep_data: true,
-        ..new.request()
-    };
+    let request = new.with(|it| it.keep_data = true);
     let deployed = bench.deploy(&request);
     let error = deployed.report.error.unwrap();
     assert_eq!((error.code, &*error.what), ("data-loss", LOST));
@@ -121,10 +112,7 @@ fn data_that_is_to_be_kept_ends_the_deploy_before_the_first_erase() {
 
 #[test]
 fn nothing_is_said_where_nothing_is_lost() {
-    let keep = |build: &Build| Request {
-        keep_data: true,
-        ..build.request()
-    };
+    let keep = |build: &Build| build.with(|it| it.keep_data = true);
     let assert_quiet = |flash: Vec<u8>, build: &Build, why: &str| {
         let deployed = bench(flash).deploy(&keep(build));
         assert_eq!(deployed.report.warnings, [""; 0], "{why}");
@@ -162,10 +150,7 @@ fn what_is_neither_blank_nor_a_table_stops_a_deploy_that_is_to_keep_data() {
     flash[TABLE_AT as usize + 33] ^= 1;
     let new = build(NEW_LAYOUT);
     let bench = bench(flash);
-    let kept = bench.deploy(&Request {
-        keep_data: true,
-        ..new.request()
-    });
+    let kept = bench.deploy(&new.with(|it| it.keep_data = true));
     let error = kept.report.error.unwrap();
     assert_eq!(error.code, "data-loss");
     assert!(
@@ -221,10 +206,7 @@ fn a_large_partition_counts_as_data_where_nobody_looked() {
     let board = Board::builder(CHIP)
         .flash_size(16 << 20)
         .flash_contents(flash);
-    let deployed = Bench::new(board).deploy(&Request {
-        keep_data: true,
-        ..new.request()
-    });
+    let deployed = Bench::new(board).deploy(&new.with(|it| it.keep_data = true));
     let report = deployed.report;
     let error = report
         .error

@@ -58,10 +58,7 @@ fn state_after(end: &str, after: After) -> State {
         (APP_AT, image_of_sectors(chip, 2, 4)),
     ]);
     let bench = Bench::new(Board::builder(chip));
-    bench.deploy(&Request {
-        after: After::NoReset,
-        ..build.request()
-    });
+    bench.deploy(&build.with(|it| it.after = After::NoReset));
     assert_ne!(
         bench.board().state(),
         State::Firmware { app_offset: APP_AT }

@@ -150,10 +150,7 @@ fn what_cannot_be_put_right_is_said() {
     let Some(program) = newer() else { return };
     let plain = build(TWO_SLOTS, &[]);
     let boards = Watched::new(updated(&plain), &program);
-    let verify = Request {
-        mode: Mode::Verify,
-        ..plain.request()
-    };
+    let verify = plain.with(|it| it.mode = Mode::Verify);
     for request in [verify, plain.request(), plain.subset(&["firmware"])] {
         let (report, looks) = boards.deploy(&request);
         assert_one_warning(&report, &["ota_0", "ota_1", "erase otadata", "0xd000"]);
@@ -233,10 +230,7 @@ fn what_a_new_table_costs() {
 fn nothing_is_said_where_nothing_is_lost() {
     let Some(program) = newer() else { return };
     let new = build(NEW_LAYOUT, &[]);
-    let keep = Request {
-        keep_data: true,
-        ..new.request()
-    };
+    let keep = new.with(|it| it.keep_data = true);
     let blank = vec![0xFF; FLASH_LEN];
     let unused = build(OLD_LAYOUT, &[]).flashed(FLASH_LEN);
     for (flash, expected) in [

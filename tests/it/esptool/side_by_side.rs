@@ -200,10 +200,7 @@ fn assert_same(native: &Report, esptool: &Report) {
 }
 
 fn in_mode(build: &Build, mode: Mode) -> Request {
-    Request {
-        mode,
-        ..build.request()
-    }
+    build.with(|it| it.mode = mode)
 }
 
 /// Every outcome that a working board can have.

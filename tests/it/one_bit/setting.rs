@@ -217,10 +217,7 @@ impl Stage {
             let opened = pressed + Duration::from_secs(1);
             Ok(Box::new(link.opened_at(opened)) as Box<dyn Link>)
         };
-        let request = Request {
-            baud: Baud::Auto,
-            ..self.build.request()
-        };
+        let request = self.build.with(|it| it.baud = Baud::Auto);
         let report = deploy(&request, &mut open, &mut |_| {}, &CancelToken::new());
         if let Some(error) = report.error {
             return Some(format!("the next deploy failed: {}", error.what));
