@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fbuild_project::plain;
@@ -22,6 +22,8 @@ use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::locked::Locked;
 
 /// Lines that wait for the client, and for the reader of standard error; more are dropped.
 const WAITING_MAX: usize = 256;
@@ -47,7 +49,7 @@ pub(crate) struct Tap {
 struct Shared {
     /// 0 is off, 1 errors, up to 5, everything.
     level: AtomicU8,
-    sender: Mutex<Option<Sender<Line>>>,
+    sender: Locked<Option<Sender<Line>>>,
     /// Lines on their way to standard error.
     n_unwritten: AtomicUsize,
 }
@@ -62,11 +64,7 @@ impl Tap {
     /// Lines from now on.
     pub(crate) fn open(&self) -> Receiver<Line> {
         let (sender, receiver) = channel(WAITING_MAX);
-        *self
-            .shared
-            .sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *self.shared.sender.lock() = Some(sender);
         receiver
     }
 
@@ -82,16 +80,11 @@ impl Tap {
     /// Whether somebody takes lines.
     #[cfg(test)]
     pub(crate) fn is_open(&self) -> bool {
-        self.shared.sender.lock().unwrap().is_some()
+        self.shared.sender.lock().is_some()
     }
 
     fn offer(&self, line: Line) {
-        let sender = self
-            .shared
-            .sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = &*sender {
+        if let Some(sender) = &*self.shared.sender.lock() {
             // Full: the client does not keep up, and the log must hold up nothing.
             let _ = sender.try_send(line);
         }

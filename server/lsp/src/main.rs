@@ -16,6 +16,7 @@ mod explain;
 mod giving_way;
 mod holding;
 mod json;
+mod locked;
 mod log;
 mod mcp;
 mod monitor;

@@ -11,7 +11,6 @@ use crate::boards::{Boards as _, LocalBoards};
 use crate::json::BoardAnswer;
 use crate::port::{self, Wishes};
 
-/// Arguments of `board`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
@@ -24,7 +23,6 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs `board`.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let cancel = interrupt::token(move |line| terminal.note(line));

@@ -13,7 +13,6 @@ use crate::build::{Build, Built, NotBuilt, Subject};
 use crate::json::BuildOutcome;
 use crate::order;
 
-/// Arguments of `build`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The project's directory; else this one, or the project around it
@@ -30,7 +29,6 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs `build`.
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
         let directory = super::directory(self.directory, terminal);
         let environment = Environment::from_process();

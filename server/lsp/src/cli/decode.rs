@@ -19,7 +19,6 @@ use crate::plain::Line as PlainLine;
 /// The largest log that is read from a file; from standard input it has no end.
 const LOG_LIMIT: u64 = 128 << 20;
 
-/// Arguments of `decode`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The log; standard input if left out or -

@@ -25,7 +25,6 @@ use crate::boards::{Boards as _, LocalBoards};
 use crate::order::Order;
 use crate::port;
 
-/// Arguments of `deploy`.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags, independent of each other
 pub(crate) struct DeployArguments {
@@ -163,7 +162,6 @@ fn parse_baud(text: &str) -> Result<Baud, String> {
 }
 
 impl DeployArguments {
-    /// Runs `deploy`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let mode = match (self.full, self.dry_run) {
             (_, true) => Mode::Plan,
@@ -217,12 +215,10 @@ impl DeployArguments {
 }
 
 impl Arguments {
-    /// Runs `verify`.
     pub(crate) fn verify(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         self.run(Mode::Verify, Care::default(), boards, terminal)
     }
 
-    /// Runs `plan`.
     pub(crate) fn plan(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         self.run(Mode::Plan, Care::default(), boards, terminal)
     }

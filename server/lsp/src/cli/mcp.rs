@@ -9,7 +9,6 @@ use super::{FAILED, interrupt};
 use crate::boards::LocalBoards;
 use crate::mcp::{Host, serve};
 
-/// Arguments of `mcp`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The project's directory

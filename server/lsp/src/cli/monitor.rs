@@ -28,14 +28,13 @@ use crate::monitor::listener::Listener;
 use crate::monitor::rate::Rate;
 use crate::order::Order;
 
-/// Arguments of `monitor`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The project's directory, whose ELF files name the places of a crash; else this one, or the project around it
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
 
-    /// Target that the board is thought to run, and that is deployed from here
+    /// Target that the board is expected to run, and that is deployed from here
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
 
@@ -47,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     baud: Option<u32>,
 
-    /// Reset the board first; otherwise it runs on as it does
+    /// Reset the board first; otherwise it keeps running
     #[arg(long)]
     reset: bool,
 
@@ -60,7 +59,6 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs `monitor`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         let root = super::directory(self.directory, terminal);
         let order = Order {

@@ -12,7 +12,6 @@ use crate::boards::LocalBoards;
 use crate::monitor::listener;
 use crate::order::Order;
 
-/// Arguments of `reset`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Port: a device, COM5, or `sim:FILE?chip=NAME`; else the project's, or the only board
@@ -21,7 +20,6 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Runs `reset`.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         // Boards of another family are reset by another line: the project knows.
         let order = Order {

@@ -16,7 +16,6 @@ use crate::port;
 
 const RFC2217: &str = "rfc2217://";
 
-/// Arguments of `sim`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Chip to be: esp32, esp32c3, esp32s3 and so on; or atmega328p, an Uno

@@ -12,7 +12,6 @@ use super::terminal::Terminal;
 use super::{SUCCESS, USAGE};
 use crate::json::TargetList;
 
-/// Arguments of `targets`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The project's directory; else this one, or the project around it

@@ -1,5 +1,6 @@
 //! What came of a build.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,19 +11,24 @@ use serde::Serialize;
 
 use super::{Problem, milliseconds};
 use crate::build::{Build, Built, NotBuilt};
+use crate::explain::Text;
 
 /// What came of a build.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names)] // the contract's names
 pub(crate) struct BuildOutcome<'o> {
-    outcome: &'static str,
-    pub(crate) message: String,
-    target: Option<&'o str>,
-    command: Option<&'o str>,
-    directory: Option<&'o Path>,
-    duration_ms: u64,
-    error: Option<Problem>,
+    pub(crate) outcome: &'static str,
+    pub(crate) message: Cow<'o, str>,
+    pub(crate) target: Option<&'o str>,
+    pub(crate) command: Option<&'o str>,
+    pub(crate) directory: Option<&'o Path>,
+    pub(crate) duration_ms: u64,
+    pub(crate) error: Option<Problem>,
+    /// Only for who shows it to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) text: Option<Text>,
 }
 
 impl<'o> BuildOutcome<'o> {
@@ -39,12 +45,13 @@ impl<'o> BuildOutcome<'o> {
         };
         Self {
             outcome,
-            message: plain::line(&message).into_owned(),
+            message: plain::line(&message).into_owned().into(),
             target,
             command: build.map(|build| build.line.as_str()),
             directory: build.map(|build| build.directory.as_path()),
             duration_ms: milliseconds(took),
             error: failure(result).map(Problem::from),
+            text: None,
         }
     }
 }

@@ -13,12 +13,15 @@ use tracing::Level;
 
 use super::desk::Desk;
 use super::editing;
+use super::editor::Editor;
+use super::session::Capabilities;
 use super::watched::WATCHED;
+use crate::log::Tap;
 
 /// Starts everything that the client can take part in.
 pub(crate) fn start(desk: &Arc<Desk>) {
     let capabilities = desk.session.capabilities();
-    tokio::spawn(log(desk.clone()));
+    tokio::spawn(log(desk.log.clone(), desk.editor.clone()));
     tokio::spawn(editing::follow(desk.clone()));
     if capabilities.configuration {
         tokio::spawn(configuration::follow(desk.clone()));
@@ -29,7 +32,7 @@ pub(crate) fn start(desk: &Arc<Desk>) {
     }
     let desk = desk.clone();
     tokio::spawn(async move {
-        let is_watching = register(&desk).await;
+        let is_watching = register(&desk.editor, capabilities).await;
         if capabilities.wants.targets {
             targets::follow(desk, is_watching).await;
         }
@@ -37,8 +40,7 @@ pub(crate) fn start(desk: &Arc<Desk>) {
 }
 
 /// Asks the client to tell about settings and files; whether it watches files.
-async fn register(desk: &Desk) -> bool {
-    let capabilities = desk.session.capabilities();
+async fn register(editor: &Editor, capabilities: Capabilities) -> bool {
     let mut wanted = Vec::new();
     let registration = |method: &str, options| Registration {
         id: format!("fbuild/{method}"),
@@ -55,12 +57,12 @@ async fn register(desk: &Desk) -> bool {
         let options = json!({"watchers": globs});
         wanted.push(registration("workspace/didChangeWatchedFiles", options));
     }
-    !wanted.is_empty() && desk.editor.register(wanted).await && watches
+    !wanted.is_empty() && editor.register(wanted).await && watches
 }
 
 /// Passes on what this program logs.
-async fn log(desk: Arc<Desk>) {
-    let mut lines = desk.log.open();
+async fn log(log: Tap, editor: Editor) {
+    let mut lines = log.open();
     while let Some(line) = lines.recv().await {
         let kind = match line.level {
             Level::ERROR => MessageType::ERROR,
@@ -68,6 +70,6 @@ async fn log(desk: Arc<Desk>) {
             Level::INFO => MessageType::INFO,
             Level::DEBUG | Level::TRACE => MessageType::LOG,
         };
-        desk.editor.log_as(kind, &line.text).await;
+        editor.log_as(kind, &line.text).await;
     }
 }

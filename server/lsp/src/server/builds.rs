@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
 use tokio::sync::watch;
 
 use crate::build::{Build, Built};
+use crate::locked::Locked;
 
 /// How far the time of a file may be behind the clock.
 const CLOCK_LAG: Duration = Duration::from_millis(20);
@@ -28,7 +29,7 @@ pub(crate) struct Theirs {
 
 #[derive(Debug, Default)]
 pub(crate) struct Builds {
-    running: Mutex<BTreeMap<Command, Theirs>>,
+    running: Locked<BTreeMap<Command, Theirs>>,
 }
 
 /// One that runs, until this is dropped.
@@ -43,7 +44,7 @@ impl Builds {
     /// Enters a build; `Err`: the same one runs already.
     pub(crate) fn begin(self: &Arc<Self>, build: &Build) -> Result<Running, Theirs> {
         let command = (build.directory.clone(), build.line.clone());
-        let mut running = self.running();
+        let mut running = self.running.lock();
         if let Some(theirs) = running.get(&command) {
             return Err(theirs.clone());
         }
@@ -59,11 +60,6 @@ impl Builds {
             ended,
         })
     }
-
-    /// Every change is a single step, so the table is whole even after a panic elsewhere.
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Command, Theirs>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Running {
@@ -75,6 +71,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.builds.running().remove(&self.command);
+        self.builds.running.lock().remove(&self.command);
     }
 }

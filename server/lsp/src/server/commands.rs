@@ -135,7 +135,7 @@ pub(crate) async fn run(
         "fbuild.server.monitor.showCrash" => crash::show(desk, call).await,
         "fbuild.server.monitor.dismiss" => crash::dismiss(&desk.crashes, &desk.documents, call),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
-        "fbuild.server.history" => lists::history(desk).await,
+        "fbuild.server.history" => lists::history(desk.history.clone()).await,
         "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,
         unknown => Err(CommandError::Unknown {
             name: unknown.to_owned(),

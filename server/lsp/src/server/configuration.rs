@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::settings::{Settings, Wrong};
+use crate::locked::Locked;
 
 /// Settings in effect.
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
-    known: Mutex<Known>,
+    known: Locked<Known>,
     is_trusted: AtomicBool,
     /// How many changes were announced, and how many of them are known.
     n_announced: AtomicU64,
@@ -35,7 +35,7 @@ struct Known {
 impl Configuration {
     /// Settings for a job in these folders: those of the innermost folder around a single one.
     pub(crate) fn settings(&self, roots: &[PathBuf]) -> Settings {
-        let known = self.known();
+        let known = self.known.lock();
         let folder = match roots {
             [only] => {
                 let around = known.folders.iter();
@@ -61,7 +61,7 @@ impl Configuration {
     /// Takes a section; what is wrong with it and was not said before. `null` is how the protocol
     /// spells that the client has nothing to say: then the next wider scope counts.
     pub(crate) fn take(&self, whole: &Value, folders: &[(PathBuf, Value)]) -> Vec<Wrong> {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         let or = |section: &Value, wider: &Value| match section {
             Value::Null => wider.clone(),
             section => section.clone(),
@@ -105,11 +105,6 @@ impl Configuration {
 
     /// What counts where the client has nothing to say.
     pub(crate) fn set_initial(&self, settings: Value) {
-        self.known().initial = settings;
-    }
-
-    /// Every change is a few whole assignments.
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().initial = settings;
     }
 }

@@ -6,7 +6,6 @@
 pub(crate) mod place;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use fbuild_link::port_name::PortName;
@@ -19,6 +18,7 @@ use lsp_types::{
 use serde_json::{Value, json};
 
 use super::uri;
+use crate::locked::Locked;
 
 /// Most lines of one board that have a crash.
 const MAX_SHOWN: usize = 50;
@@ -58,13 +58,13 @@ struct Shown {
 
 #[derive(Debug, Default)]
 pub(crate) struct Crashes {
-    by_port: Mutex<BTreeMap<String, Vec<Shown>>>,
+    by_port: Locked<BTreeMap<String, Vec<Shown>>>,
 }
 
 impl Crashes {
     /// Adds a crash of the board at this port; whether it is the first of its kind on its line.
     pub(crate) fn add(&self, port: &str, found: Found) -> bool {
-        let mut by_port = self.by_port();
+        let mut by_port = self.by_port.lock();
         let shown = by_port.entry(PortName::of(port).identity()).or_default();
         let same = |it: &&mut Shown| {
             let of = |found: &Found| {
@@ -97,7 +97,7 @@ impl Crashes {
 
     /// The board at this port gets another firmware; the documents that this matters to.
     pub(crate) fn forget(&self, port: &str) -> Vec<String> {
-        let gone = self.by_port().remove(&PortName::of(port).identity());
+        let gone = self.by_port.lock().remove(&PortName::of(port).identity());
         let gone = gone.into_iter().flatten();
         gone.map(|shown| shown.found.uri.into()).collect()
     }
@@ -169,7 +169,7 @@ impl Crashes {
         line: Option<u32>,
         is_short: bool,
     ) -> Option<String> {
-        let by_port = self.by_port();
+        let by_port = self.by_port.lock();
         let shown = by_port.values().flatten().filter(|shown| {
             uri.is_none_or(|uri| shown.found.uri.as_str() == uri)
                 && line.is_none_or(|line| shown.range.start.line == line)
@@ -184,7 +184,7 @@ impl Crashes {
         there: impl Fn(Range) -> bool,
         what: impl Fn(&Shown) -> T,
     ) -> Vec<T> {
-        let by_port = self.by_port();
+        let by_port = self.by_port.lock();
         let shown = by_port.values().flatten();
         let shown = shown.filter(|it| it.found.uri.as_str() == uri && there(it.range));
         shown.map(what).collect()
@@ -192,14 +192,9 @@ impl Crashes {
 
     fn retain(&self, keep: impl FnMut(&mut Shown) -> bool) {
         let mut keep = keep;
-        for shown in self.by_port().values_mut() {
+        for shown in self.by_port.lock().values_mut() {
             shown.retain_mut(&mut keep);
         }
-    }
-
-    /// Every change leaves it whole.
-    fn by_port(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Shown>>> {
-        self.by_port.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Desk {
     /// What was chosen for which folder.
     pub(crate) selections: Selections,
     /// What was deployed to which board.
-    pub(crate) history: History,
+    pub(crate) history: Arc<History>,
     /// Raised when there may be other targets.
     pub(crate) targets_changed: tokio::sync::Notify,
     /// What this program logs.
@@ -78,7 +78,7 @@ impl Desk {
             monitors: Monitors::new(),
             requests: Arc::default(),
             selections: Selections::new(kept("selections.json")),
-            history: History::new(kept(History::FILE)),
+            history: Arc::new(History::new(kept(History::FILE))),
             boards,
             configuration: Configuration::default(),
             targets_changed: tokio::sync::Notify::new(),

@@ -12,7 +12,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use fbuild_editing::formats::Kind;
 use fbuild_editing::text::{Encoding, Place, Text};
@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 
 use super::shorten::is_shortened;
 use super::uri;
+use crate::locked::Locked;
 
 #[derive(Debug)]
 struct Document {
@@ -72,8 +73,8 @@ pub(crate) enum Unchecked {
 /// The client's open documents.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
-    open: Mutex<HashMap<String, Document>>,
-    gone: Mutex<HashSet<String>>,
+    open: Locked<HashMap<String, Document>>,
+    gone: Locked<HashSet<String>>,
     encoding: OnceLock<Encoding>,
     /// Raised when there are unchecked documents.
     pub(crate) changed: Notify,
@@ -113,12 +114,12 @@ impl Documents {
             "Open" => self.did_open(name, version, params),
             "Change" => self.did_change(&name, version, params),
             "Save" => {
-                if let Some(document) = self.open().get_mut(&name) {
+                if let Some(document) = self.open.lock().get_mut(&name) {
                     document.is_modified = false;
                 }
             }
             "Close" => {
-                let closed = self.open().remove(&name);
+                let closed = self.open.lock().remove(&name);
                 if closed.is_some_and(|document| document.text.is_some()) {
                     self.forget(name);
                 }
@@ -143,14 +144,14 @@ impl Documents {
             text,
             is_unchecked,
         };
-        self.open().insert(name, document);
+        self.open.lock().insert(name, document);
         if is_unchecked {
             self.changed.notify_one();
         }
     }
 
     fn did_change(&self, name: &str, version: Option<i64>, params: &Value) {
-        let mut open = self.open();
+        let mut open = self.open.lock();
         let Some(document) = open.get_mut(name) else {
             return;
         };
@@ -182,24 +183,21 @@ impl Documents {
     }
 
     fn forget(&self, name: String) {
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.insert(name);
-        drop(gone);
+        self.gone.lock().insert(name);
         self.changed.notify_one();
     }
 
     /// A document that there may be help with, as it is now.
     pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
         let name = uri::normal(name);
-        snapshot(&name, self.open().get(&name)?)
+        snapshot(&name, self.open.lock().get(&name)?)
     }
 
     /// Documents to be looked at; each is handed out once for every time it changes.
     pub(crate) fn unchecked(&self) -> Vec<Unchecked> {
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found: Vec<Unchecked> = gone.drain().map(Unchecked::Gone).collect();
-        drop(gone);
-        for (name, document) in self.open().iter_mut() {
+        let gone = std::mem::take(&mut *self.gone.lock());
+        let mut found: Vec<Unchecked> = gone.into_iter().map(Unchecked::Gone).collect();
+        for (name, document) in self.open.lock().iter_mut() {
             if std::mem::take(&mut document.is_unchecked) {
                 found.extend(snapshot(name, document).map(Unchecked::Open));
             }
@@ -227,7 +225,7 @@ impl Documents {
 
     /// Has every text looked at again, because something around them has changed.
     pub(crate) fn uncheck(&self) {
-        for document in self.open().values_mut() {
+        for document in self.open.lock().values_mut() {
             document.is_unchecked = document.text.is_some();
         }
         self.changed.notify_one();
@@ -236,7 +234,7 @@ impl Documents {
     /// Has these documents looked at, open or not, because something else than their text has changed.
     pub(crate) fn recheck(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
-            let mut open = self.open();
+            let mut open = self.open.lock();
             match open.get_mut(&name) {
                 Some(document) if document.text.is_some() => document.is_unchecked = true,
                 _ => {
@@ -251,28 +249,27 @@ impl Documents {
 
     /// Drops a text that there turned out to be no help with.
     pub(crate) fn release(&self, name: &str) {
-        if let Some(document) = self.open().get_mut(name) {
+        if let Some(document) = self.open.lock().get_mut(name) {
             document.text = None;
         }
     }
 
     /// Whether any text is kept.
     pub(crate) fn has_texts(&self) -> bool {
-        self.open().values().any(|document| document.text.is_some())
+        self.open
+            .lock()
+            .values()
+            .any(|document| document.text.is_some())
     }
 
     /// Open documents with changes that are not saved, as far as edits and saves tell.
     pub(crate) fn unsaved(&self) -> Vec<PathBuf> {
-        self.open()
+        self.open
+            .lock()
             .iter()
             .filter(|(_, document)| document.is_modified)
             .filter_map(|(uri, _)| uri::to_path(uri))
             .collect()
-    }
-
-    /// Every change is a single step, so the map is whole even after a panic elsewhere.
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Document>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses
 pub(crate) use self::gather::around;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
+use super::editor::Editor;
+use super::session::Capabilities;
 use super::watched::{WATCHED, WATCHED_TOO};
 use fbuild_editing::facts::Facts;
 
@@ -40,7 +42,8 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
                 Unchecked::Open(snapshot) => {
                     if !is_watching {
                         is_watching = true;
-                        tokio::spawn(watch(desk.clone()));
+                        let capabilities = desk.session.capabilities();
+                        tokio::spawn(watch(desk.editor.clone(), capabilities));
                     }
                     (snapshot.uri.clone(), check(&desk, &snapshot).await)
                 }
@@ -73,7 +76,7 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
 /// What is wrong in a document, and as of which version; `None`: there is no help with it.
 async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) -> Option<(Vec<Diagnostic>, Option<i32>)> {
     let facts = facts(desk, &snapshot.path).await;
-    let found = features::diagnostics(desk, snapshot, &facts);
+    let found = features::diagnostics(desk.documents.encoding(), snapshot, &facts);
     // The project may name a table or a part of its configuration at any time; other texts are long.
     let extension = snapshot.path.extension();
     let may_be_named = extension.is_some_and(|extension| extension == "csv" || extension == "ini");
@@ -104,7 +107,15 @@ async fn facts(desk: &Arc<Desk>, path: &Path) -> Arc<Facts> {
 
 async fn gathered(desk: &Arc<Desk>, root: PathBuf) -> Facts {
     let looking = desk.clone();
-    let found = tokio::task::spawn_blocking(move || gather::gather(&looking, &root));
+    let found = tokio::task::spawn_blocking(move || {
+        let Desk {
+            selections,
+            history,
+            boards,
+            ..
+        } = &*looking;
+        gather::gather(selections, history, &**boards, &root)
+    });
     found.await.unwrap_or_else(|error| {
         tracing::error!(%error, "looking at a project failed");
         Facts::default()
@@ -147,8 +158,7 @@ fn refresh(desk: &Arc<Desk>, root: PathBuf) {
 }
 
 /// Asks the client to tell about files, from the first document on that needs it.
-async fn watch(desk: Arc<Desk>) {
-    let capabilities = desk.session.capabilities();
+async fn watch(editor: Editor, capabilities: Capabilities) {
     if !capabilities.registers_files {
         return;
     }
@@ -159,7 +169,7 @@ async fn watch(desk: Arc<Desk>) {
     };
     let globs = known.iter().chain(&WATCHED_TOO);
     let watchers: Vec<_> = globs.map(|glob| json!({"globPattern": glob})).collect();
-    desk.editor
+    editor
         .register(vec![Registration {
             id: "fbuild/editing/files".to_owned(),
             method: "workspace/didChangeWatchedFiles".to_owned(),

@@ -1,7 +1,7 @@
 //! The way out to the client. Nothing here waits longer than the client's patience allows: some
 //! clients never answer a request, and some stop reading. What is for people passes [`plain`] here.
 
-mod custom;
+pub(crate) mod custom;
 
 use std::path::Path;
 use std::time::Duration;
@@ -174,36 +174,6 @@ impl Editor {
         self.bounded(self.client.log(kind, &text)).await;
     }
 
-    /// Puts what a build printed into the client's log.
-    pub(crate) async fn log_build(&self, lines: &str) {
-        self.log_as(MessageType::LOG, lines).await;
-    }
-
-    /// What a build prints, for clients that asked for it.
-    pub(crate) async fn build(&self, news: Value) {
-        self.notify::<custom::Build>(news).await;
-    }
-
-    /// The state of a job, for clients that asked for it.
-    pub(crate) async fn status(&self, status: Value) {
-        self.notify::<custom::Status>(status).await;
-    }
-
-    /// The ports of this machine, for clients that asked for it.
-    pub(crate) async fn ports(&self, ports: Value) {
-        self.notify::<custom::Ports>(ports).await;
-    }
-
-    /// What a board prints, for clients that asked for it.
-    pub(crate) async fn monitor(&self, news: Value) {
-        self.notify::<custom::Monitor>(news).await;
-    }
-
-    /// What can be deployed, for clients that asked for it.
-    pub(crate) async fn targets(&self, targets: Value) {
-        self.notify::<custom::Targets>(targets).await;
-    }
-
     /// Asks the client for a place to show progress. `false`: it refused or did not answer.
     pub(crate) async fn create_progress(&self, token: &Token) -> bool {
         let params = WorkDoneProgressCreateParams {
@@ -257,7 +227,8 @@ impl Editor {
         self.notify::<Progress>(params).await;
     }
 
-    async fn notify<N: Notification>(&self, params: N::Params) {
+    /// One of the notifications of [`custom`] goes only to clients that asked for it.
+    pub(crate) async fn notify<N: Notification>(&self, params: N::Params) {
         self.bounded(self.client.notify::<N>(params)).await;
     }
 

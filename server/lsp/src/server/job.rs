@@ -7,13 +7,11 @@
 pub(crate) mod board;
 pub(crate) mod build;
 pub(crate) mod deploy;
-mod esptool;
 mod freshness;
 pub(crate) mod monitor;
 pub(crate) mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,7 +37,9 @@ pub(crate) trait Work: Send + 'static {
     fn verb(&self) -> &'static str;
 
     /// Title of its progress.
-    fn title(&self) -> String;
+    fn title(&self) -> String {
+        self.verb().to_owned()
+    }
 
     /// Does it. Blocks.
     fn run(&self, stand: &Stand<'_>) -> Self::Done;
@@ -48,7 +48,7 @@ pub(crate) trait Work: Send + 'static {
     fn crashed(&self, failure: Failure, took: Duration) -> Self::Done;
 
     /// The end as front ends tell it.
-    fn ended(&self, done: &Self::Done, took: Duration) -> Ended;
+    fn ended(&self, done: &Self::Done) -> Ended;
 }
 
 /// A job under way. Dropping it asks the job to stop.
@@ -109,8 +109,9 @@ pub(crate) fn start<W: Work>(
         verb: work.verb(),
         title: work.title(),
         token: shown.token().cloned(),
+        wants_status: desk.session.capabilities().wants.status,
     };
-    let reporter = report::follow(desk.clone(), shown, about, slot.view.subscribe());
+    let reporter = report::follow(desk.editor.clone(), shown, about, slot.view.subscribe());
     let reporter = tokio::spawn(reporter);
     let stop = CancelOnDrop(slot.cancel.clone());
     let (sender, outcome) = oneshot::channel();
@@ -137,7 +138,7 @@ fn thread<W: Work>(desk: &Arc<Desk>, work: &W, slot: Slot, sender: oneshot::Send
         work.run(&Stand::new(desk, &slot, started))
     }));
     let done = ran.unwrap_or_else(|_| work.crashed(crashed(), started.elapsed()));
-    let ended = work.ended(&done, started.elapsed());
+    let ended = work.ended(&done);
     tracing::info!(
         outcome = ended.outcome,
         summary = ended.words.short,
@@ -152,24 +153,6 @@ fn thread<W: Work>(desk: &Arc<Desk>, work: &W, slot: Slot, sender: oneshot::Send
     view.send_modify(|view| view.ended = Some(ended));
     // Nobody listens if the request was cancelled in tower-lsp; the log has the outcome anyway.
     let _ = sender.send(done);
-}
-
-/// The name of the target that is meant: the one that was asked for, else as it was chosen or set for
-/// its folder. Where several folders are open, one that a target was chosen in comes before the others.
-fn target_name(desk: &Desk, roots: &mut Vec<PathBuf>, asked: Option<&str>) -> Option<String> {
-    if let Some(asked) = asked {
-        return Some(asked.to_owned());
-    }
-    let chosen = |root: &PathBuf| desk.selections.of(root).target;
-    let with_choice: Vec<&PathBuf> = roots.iter().filter(|root| chosen(root).is_some()).collect();
-    if let [only] = with_choice[..] {
-        *roots = vec![only.clone()];
-    }
-    let selected = match &roots[..] {
-        [only] => chosen(only),
-        _ => None,
-    };
-    selected.or_else(|| desk.configuration.settings(roots).target)
 }
 
 fn crashed() -> Failure {

@@ -5,7 +5,7 @@
 //! it out again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fbuild_link::port_name::PortName;
@@ -13,6 +13,7 @@ use fbuild_loader::cancel::CancelToken;
 use tokio::sync::watch;
 
 use crate::explain::Text;
+use crate::locked::Locked;
 use crate::progress::Step;
 
 /// What a client can name a job by.
@@ -55,6 +56,19 @@ pub(crate) struct Ended {
     pub(crate) duration: Duration,
 }
 
+impl Ended {
+    /// Of work that its words say all about.
+    pub(crate) fn new(outcome: &'static str, words: Text, duration: Duration) -> Self {
+        Self {
+            outcome,
+            is_failure: outcome == "failed",
+            text: words.lines.join("\n"),
+            words,
+            duration,
+        }
+    }
+}
+
 /// A running job, as a list shows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
@@ -84,9 +98,9 @@ struct Table {
 /// The table of running jobs.
 #[derive(Debug)]
 pub(crate) struct Jobs {
-    table: Mutex<Table>,
+    table: Locked<Table>,
     n_running: watch::Sender<usize>,
-    last_error: Mutex<Option<String>>,
+    last_error: Locked<Option<String>>,
 }
 
 /// A job's place in the table.
@@ -114,9 +128,9 @@ pub(crate) struct Taken {
 impl Jobs {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            table: Mutex::default(),
+            table: Locked::default(),
             n_running: watch::Sender::new(0),
-            last_error: Mutex::default(),
+            last_error: Locked::default(),
         })
     }
 
@@ -128,7 +142,7 @@ impl Jobs {
         cancel: CancelToken,
         progress: impl FnOnce(u64) -> Option<String>,
     ) -> Result<Slot, Closed> {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         if table.is_closed {
             return Err(Closed);
         }
@@ -155,7 +169,7 @@ impl Jobs {
 
     /// A number that no job has: of something else that is told as one.
     pub(crate) fn number(&self) -> u64 {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         table.last_id += 1;
         table.last_id
     }
@@ -166,7 +180,7 @@ impl Jobs {
             Handle::Port(name) => Some(PortName::of(name).identity()),
             _ => None,
         };
-        let table = self.table();
+        let table = self.table.lock();
         let named = table.entries.iter().filter(|(id, entry)| match handle {
             Handle::All => true,
             Handle::Job(number) => number == *id,
@@ -178,7 +192,7 @@ impl Jobs {
 
     /// The running jobs, the oldest first.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        let table = self.table();
+        let table = self.table.lock();
         let listed = table.entries.iter().map(|(id, entry)| Listed {
             id: *id,
             what: entry.what.clone(),
@@ -191,14 +205,14 @@ impl Jobs {
     /// What the job does that uses a port.
     pub(crate) fn on_port(&self, port: &str) -> Option<String> {
         let port = Some(PortName::of(port).identity());
-        let table = self.table();
+        let table = self.table.lock();
         let found = table.entries.values().find(|entry| entry.port == port);
         found.map(|entry| entry.what.clone())
     }
 
     /// Asks every job to stop and lets no other begin.
     pub(crate) fn close(&self) {
-        self.table().is_closed = true;
+        self.table.lock().is_closed = true;
         self.cancel(&Handle::All);
     }
 
@@ -210,24 +224,12 @@ impl Jobs {
 
     /// Keeps the last failure, for debug information.
     pub(crate) fn note_error(&self, text: &str) {
-        *self.error() = Some(text.to_owned());
+        *self.last_error.lock() = Some(text.to_owned());
     }
 
     /// What went wrong last.
     pub(crate) fn last_error(&self) -> Option<String> {
-        self.error().clone()
-    }
-
-    fn error(&self) -> MutexGuard<'_, Option<String>> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A panic while the table was locked would be a bug of this file alone; the table is still
-    /// whole, since every change to it is a single step.
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last_error.lock().clone()
     }
 }
 
@@ -239,7 +241,7 @@ impl Slot {
 
     /// What the job does.
     pub(crate) fn what(&self) -> String {
-        let table = self.jobs.table();
+        let table = self.jobs.table.lock();
         let entry = table.entries.get(&self.id);
         entry.map(|entry| entry.what.clone()).unwrap_or_default()
     }
@@ -247,7 +249,7 @@ impl Slot {
     /// Takes the port for this job, which now does `what`, until the slot is dropped.
     pub(crate) fn claim(&self, what: &str, port: &str) -> Result<(), Taken> {
         let port = PortName::of(port).identity();
-        let mut table = self.jobs.table();
+        let mut table = self.jobs.table.lock();
         if let Some(other) = table
             .entries
             .values()
@@ -270,7 +272,7 @@ impl Slot {
 
     /// Gives back what it has claimed.
     pub(crate) fn release(&self) {
-        if let Some(entry) = self.jobs.table().entries.get_mut(&self.id) {
+        if let Some(entry) = self.jobs.table.lock().entries.get_mut(&self.id) {
             entry.port = None;
         }
     }
@@ -278,7 +280,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut table = self.jobs.table();
+        let mut table = self.jobs.table.lock();
         table.entries.remove(&self.id);
         self.jobs.n_running.send_replace(table.entries.len());
     }

@@ -45,7 +45,7 @@ pub(crate) struct Start {
     pub(crate) port: String,
     /// Whose ELF files name the places of a crash.
     pub(crate) project: PathBuf,
-    /// What the board is thought to run.
+    /// What the board is expected to run.
     pub(crate) target: Option<Target>,
     pub(crate) about: About,
     pub(crate) filter: Filter,
@@ -98,8 +98,8 @@ pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Fail
         .recv()
         .unwrap_or_else(|_| Err(no_thread("it has ended")))?;
     if is_followed {
-        desk.runtime
-            .spawn(tell::follow(desk.clone(), monitor.clone()));
+        let follow = tell::follow(desk.editor.clone(), monitor.clone());
+        desk.runtime.spawn(follow);
     }
     Ok(monitor)
 }
@@ -422,7 +422,7 @@ fn no_thread(why: &str) -> Failure {
         code: "internal-error",
         is_input: false,
         what: format!("the monitor could not be started: {why}"),
-        board_state: "the board runs on as it did".to_owned(),
+        board_state: "the board keeps running".to_owned(),
         remedy: "start it again".into(),
     }
 }

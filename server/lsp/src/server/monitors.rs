@@ -9,7 +9,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::Link;
@@ -18,6 +18,7 @@ use fbuild_project::target::Target;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
+use crate::locked::Locked;
 use crate::monitor::rate::Rate;
 
 use self::named::Named;
@@ -54,7 +55,7 @@ pub(crate) struct Monitor {
     identity: String,
     pub(crate) about: About,
     orders: Sender<Order>,
-    record: Mutex<Record>,
+    record: Locked<Record>,
     /// Raised whenever there is more in the record.
     news: watch::Sender<u64>,
 }
@@ -76,7 +77,7 @@ struct Table {
 
 /// The table of monitors.
 pub(crate) struct Monitors {
-    table: Mutex<Table>,
+    table: Locked<Table>,
     n_running: watch::Sender<usize>,
 }
 
@@ -103,7 +104,7 @@ impl Monitor {
 
     /// What it has heard.
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+        self.record.lock()
     }
 
     /// Changes what it has heard, and says that there is more.
@@ -132,7 +133,7 @@ impl Monitor {
 impl Monitors {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            table: Mutex::default(),
+            table: Locked::default(),
             n_running: watch::Sender::new(0),
         })
     }
@@ -144,7 +145,7 @@ impl Monitors {
         about: About,
         is_followed: bool,
     ) -> Result<Seat, NoSeat> {
-        let mut table = self.table();
+        let mut table = self.table.lock();
         if table.is_closed {
             return Err(NoSeat::Closed);
         }
@@ -158,7 +159,7 @@ impl Monitors {
             identity: identity.clone(),
             about,
             orders: sender,
-            record: Mutex::new(Record::new(is_followed)),
+            record: Locked::new(Record::new(is_followed)),
             news: watch::Sender::new(0),
         });
         table.monitors.insert(identity, monitor.clone());
@@ -174,7 +175,7 @@ impl Monitors {
     /// The monitor of a port.
     pub(crate) fn of(&self, port: &str) -> Option<Arc<Monitor>> {
         let identity = PortName::of(port).identity();
-        let table = self.table();
+        let table = self.table.lock();
         let mut monitors = table.monitors.values();
         let found = monitors.find(|it| it.identity == identity || it.port == port);
         found.cloned()
@@ -182,7 +183,7 @@ impl Monitors {
 
     /// Those that run.
     pub(crate) fn list(&self) -> Vec<Arc<Monitor>> {
-        self.table().monitors.values().cloned().collect()
+        self.table.lock().monitors.values().cloned().collect()
     }
 
     /// Borrows the link of a port's monitor. Blocks until it is here. `None`: no monitor runs there, or it has
@@ -205,7 +206,7 @@ impl Monitors {
 
     /// Stops every monitor and lets no other begin.
     pub(crate) fn close(&self) {
-        self.table().is_closed = true;
+        self.table.lock().is_closed = true;
         for monitor in self.list() {
             monitor.order(Order::Stop);
         }
@@ -216,16 +217,11 @@ impl Monitors {
         // Fails only without a sender, and `self` is one.
         let _ = self.n_running.subscribe().wait_for(|n| *n == 0).await;
     }
-
-    /// Every change is a single step, so the table is whole even after a panic elsewhere.
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut table = self.monitors.table();
+        let mut table = self.monitors.table.lock();
         table.monitors.remove(&self.monitor.identity);
         self.monitors.n_running.send_replace(table.monitors.len());
         drop(table);

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fbuild_editing::text::{Encoding, Text};
 use fbuild_project::build::output::{Finding, Place, Severity, columns};
@@ -17,6 +16,7 @@ use lsp_types::{
 };
 
 use super::uri;
+use crate::locked::Locked;
 
 type ByDocument = HashMap<String, Vec<Diagnostic>>;
 
@@ -26,26 +26,26 @@ const MAX_FILES: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     /// By the directory that is built in, then by URI.
-    by_build: Mutex<BTreeMap<PathBuf, ByDocument>>,
+    by_build: Locked<BTreeMap<PathBuf, ByDocument>>,
 }
 
 impl Problems {
     /// What builds found in a document.
     pub(crate) fn of(&self, uri: &str) -> Vec<Diagnostic> {
-        let all = self.all();
+        let all = self.by_build.lock();
         let found = all.values().filter_map(|found| found.get(uri));
         found.flatten().cloned().collect()
     }
 
     /// Forgets what the last build in this directory found; the documents that it matters to.
     pub(crate) fn clear(&self, build: &Path) -> HashSet<String> {
-        let before = self.all().remove(build);
+        let before = self.by_build.lock().remove(build);
         before.into_iter().flat_map(HashMap::into_keys).collect()
     }
 
     /// Adds what a build in this directory has found; the documents that it matters to.
     pub(crate) fn add(&self, build: &Path, found: ByDocument) -> HashSet<String> {
-        let mut all = self.all();
+        let mut all = self.by_build.lock();
         let known = all.entry(build.to_owned()).or_default();
         let mut touched = HashSet::new();
         for (uri, more) in found {
@@ -53,11 +53,6 @@ impl Problems {
             touched.insert(uri);
         }
         touched
-    }
-
-    /// Every change is a single step, so the map is whole even after a panic elsewhere.
-    fn all(&self) -> MutexGuard<'_, BTreeMap<PathBuf, ByDocument>> {
-        self.by_build.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,13 +6,11 @@
 
 mod status;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::desk::Desk;
-use super::editor::Token;
+use super::editor::{Editor, Token, custom};
 use super::jobs::{Ended, View};
 
 /// Shortest time between two messages: ten a second.
@@ -46,11 +44,13 @@ pub(crate) struct About {
     pub(crate) title: String,
     /// Of the request's own progress.
     pub(crate) token: Option<Token>,
+    /// The client has a status bar of its own for it.
+    pub(crate) wants_status: bool,
 }
 
 /// Tells a job's progress and its result until the job is over.
 pub(crate) async fn follow(
-    desk: Arc<Desk>,
+    editor: Editor,
     place: Place,
     about: About,
     mut view: watch::Receiver<View>,
@@ -59,40 +59,40 @@ pub(crate) async fn follow(
         Place::Nowhere => None,
         Place::Given(token) => Some(token),
         Place::Offered(token) => {
-            let is_accepted = offer(&desk, &token, &about, &mut view).await;
+            let is_accepted = offer(&editor, &token, &about, &mut view).await;
             is_accepted.then_some(token)
         }
     };
     let begun = view.borrow_and_update().clone();
     if let Some(token) = &token {
         let message = &begun.step.text;
-        desk.editor.begin(token, &about.title, message).await;
+        editor.begin(token, &about.title, message).await;
     }
-    steps(&desk, token.as_ref(), &about, &mut view, begun).await;
+    steps(&editor, token.as_ref(), &about, &mut view, begun).await;
     let last = view.borrow().clone();
     if let Some(token) = &token {
         let first_line = last.ended.as_ref().and_then(|end| end.text.lines().next());
-        desk.editor.end(token, first_line).await;
+        editor.end(token, first_line).await;
     }
-    if desk.session.capabilities().wants.status {
+    if about.wants_status {
         let status = status::of(&about, &last);
-        desk.editor.status(status).await;
+        editor.notify::<custom::Status>(status).await;
     }
     if let Some(end) = last.ended {
-        finish(&desk, end).await;
+        finish(&editor, &about, end).await;
     }
 }
 
 /// Offers a token. While the client thinks about it, one with a status of its own is told already.
 async fn offer(
-    desk: &Desk,
+    editor: &Editor,
     token: &Token,
     about: &About,
     view: &mut watch::Receiver<View>,
 ) -> bool {
     let begun = view.borrow_and_update().clone();
-    let mut statuses = std::pin::pin!(steps(desk, None, about, view, begun));
-    let mut offer = std::pin::pin!(desk.editor.create_progress(token));
+    let mut statuses = std::pin::pin!(steps(editor, None, about, view, begun));
+    let mut offer = std::pin::pin!(editor.create_progress(token));
     let mut is_over = false;
     loop {
         tokio::select! {
@@ -103,34 +103,32 @@ async fn offer(
 }
 
 /// The last words. Nothing pops up but a failure, and that only where nobody else shows it.
-async fn finish(desk: &Desk, end: Ended) {
-    if end.is_failure && !desk.session.capabilities().wants.status {
+async fn finish(editor: &Editor, about: &About, end: Ended) {
+    if end.is_failure && !about.wants_status {
         let mut lines = end.text.lines();
         let first = lines.next().unwrap_or_default();
         let remedy = lines.find(|line| line.starts_with("try"));
         let text = [Some(first), remedy].into_iter().flatten();
-        desk.editor
-            .alert(&text.collect::<Vec<_>>().join("; "))
-            .await;
+        editor.alert(&text.collect::<Vec<_>>().join("; ")).await;
     }
-    desk.editor.log(end.is_failure, &end.text).await;
+    editor.log(end.is_failure, &end.text).await;
 }
 
 /// Reports every new step until the job is over. A progress has begun with what was `said`, however
 /// long that took; a status has not.
 async fn steps(
-    desk: &Desk,
+    editor: &Editor,
     token: Option<&Token>,
     about: &About,
     view: &mut watch::Receiver<View>,
     mut said: View,
 ) {
-    let wants_status = desk.session.capabilities().wants.status;
-    if token.is_none() && !wants_status {
+    if token.is_none() && !about.wants_status {
         return ended(view).await;
     }
-    if wants_status && said.ended.is_none() {
-        desk.editor.status(status::of(about, &said)).await;
+    if about.wants_status && said.ended.is_none() {
+        let status = status::of(about, &said);
+        editor.notify::<custom::Status>(status).await;
     }
     loop {
         if tokio::time::timeout(INTERVAL, ended(view)).await.is_ok() {
@@ -147,10 +145,11 @@ async fn steps(
             && now.step.text != said.step.text
         {
             let step = &now.step;
-            desk.editor.step(token, &step.text, step.percent).await;
+            editor.step(token, &step.text, step.percent).await;
         }
-        if wants_status && now != said {
-            desk.editor.status(status::of(about, &now)).await;
+        if about.wants_status && now != said {
+            let status = status::of(about, &now);
+            editor.notify::<custom::Status>(status).await;
         }
         said = now;
     }

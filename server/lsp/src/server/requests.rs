@@ -5,10 +5,12 @@
 //! A request is entered while it is read: however soon its cancellation follows, it is found.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use fbuild_loader::cancel::CancelToken;
 use serde_json::Value;
+
+use crate::locked::Locked;
 
 tokio::task_local! {
     /// Raised when the client cancels the request that the current handler serves.
@@ -22,7 +24,7 @@ pub(crate) fn current_cancel() -> CancelToken {
 
 /// Tokens of the requests under way, by the JSON text of their id.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<HashMap<String, CancelToken>>);
+pub(crate) struct Requests(Locked<HashMap<String, CancelToken>>);
 
 /// A request's entry, until it is dropped.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Requests {
     pub(crate) fn enter(self: &Arc<Self>, id: &Value) -> Option<Entry> {
         let id = id.to_string();
         let cancel = CancelToken::new();
-        let mut table = self.table();
+        let mut table = self.0.lock();
         if table.contains_key(&id) {
             return None;
         }
@@ -51,20 +53,15 @@ impl Requests {
 
     /// Stops the job of a request, if there is such a request.
     pub(crate) fn cancel(&self, id: &Value) -> bool {
-        let table = self.table();
+        let table = self.0.lock();
         let found = table.get(&id.to_string());
         found.inspect(|token| token.cancel()).is_some()
-    }
-
-    /// Every change is a single step, so the map is whole even after a panic elsewhere.
-    fn table(&self) -> MutexGuard<'_, HashMap<String, CancelToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.requests.table().remove(&self.id);
+        self.requests.0.lock().remove(&self.id);
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the client said about itself: its capabilities, flattened once, and its folders.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::uri;
+use crate::locked::Locked;
 
 /// The client's capabilities that matter here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,14 +96,14 @@ impl Capabilities {
 pub(crate) struct Session {
     capabilities: OnceLock<Capabilities>,
     client: OnceLock<Value>,
-    folders: Mutex<Vec<PathBuf>>,
+    folders: Locked<Vec<PathBuf>>,
 }
 
 impl Session {
     /// Takes what `initialize` said; a second time counts for nothing.
     pub(crate) fn begin(&self, capabilities: Capabilities, folders: Vec<PathBuf>) {
         if self.capabilities.set(capabilities).is_ok() {
-            *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = folders;
+            *self.folders.lock() = folders;
         }
     }
 
@@ -127,10 +128,7 @@ impl Session {
 
     /// The open folders.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        self.folders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.folders.lock().clone()
     }
 
     /// The innermost open folder that contains `path`.
@@ -161,7 +159,7 @@ impl Session {
             uris.filter_map(uri::to_path).collect()
         };
         let (removed, added) = (changed("removed"), changed("added"));
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = self.folders.lock();
         folders.retain(|folder| !removed.contains(folder));
         for folder in added {
             if !folders.contains(&folder) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::json::PortList;
 use crate::server::desk::Desk;
 use crate::server::editing;
+use crate::server::editor::custom;
 
 /// Tells the ports now, and whenever others are there. Asking the system is cheap, and the same
 /// everywhere; its own notifications are not.
@@ -19,7 +20,7 @@ pub(super) async fn follow(desk: Arc<Desk>) {
             && let Ok(list) = serde_json::to_value(PortList::from(ports.as_slice()))
         {
             if desk.session.capabilities().wants.ports {
-                desk.editor.ports(list).await;
+                desk.editor.notify::<custom::Ports>(list).await;
             }
             told = Some(ports);
             desk.targets_changed.notify_one();

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::server::commands::list_targets;
 use crate::server::desk::Desk;
+use crate::server::editor::custom;
 
 /// Tells the targets now, and whenever there are others or others' firmware. `is_watching`: the
 /// client tells when files change; else they are looked at now and then.
@@ -20,7 +21,7 @@ pub(super) async fn follow(desk: Arc<Desk>, is_watching: bool) {
         if let Ok(found) = serde_json::to_value(found)
             && found != told
         {
-            desk.editor.targets(found.clone()).await;
+            desk.editor.notify::<custom::Targets>(found.clone()).await;
             told = found;
         }
         changed(&desk, is_watching).await;

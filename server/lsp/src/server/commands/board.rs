@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
 use crate::explain::{Text, facts};
 use crate::json::{Board, BoardAnswer, Problem, milliseconds};
-use crate::server::job::board::{Erase, Identify, Place, Stop};
+use crate::server::job::board::{Erase, Identify, Place, Stop, outcome_of};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,11 +83,7 @@ pub(super) async fn erase(mut call: Call<'_>, starter: Starter<'_>, stretch: Str
     let done = starter.run(work).await?;
     let erased = done.result.as_ref().ok();
     to_value(EraseResult {
-        outcome: match &done.result {
-            Ok(_) => "erased",
-            Err(Stop::Cancelled) => "cancelled",
-            Err(Stop::Failed(_)) => "failed",
-        },
+        outcome: outcome_of(&done.result, "erased"),
         message: &done.message,
         port: done.port.as_deref(),
         chip: erased.map(|erased| erased.chip.name()),

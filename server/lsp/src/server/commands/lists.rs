@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Answer, blocking, to_value};
 use crate::explain;
 use crate::json::milliseconds;
-use crate::server::desk::Desk;
+use crate::remember::history::History;
 use crate::server::jobs::{Jobs, Listed};
 
 #[derive(Serialize)]
@@ -54,9 +54,8 @@ pub(super) fn jobs(jobs: &Jobs) -> Answer {
     to_value(job_list(jobs))
 }
 
-pub(super) async fn history(desk: &Arc<Desk>) -> Answer {
-    let desk = desk.clone();
-    let kept = blocking(move || desk.history.read()).await?;
+pub(super) async fn history(history: Arc<History>) -> Answer {
+    let kept = blocking(move || history.read()).await?;
     let mut shown = to_value(&kept)?;
     for (i, board) in kept.boards.iter().enumerate() {
         let entry = &mut shown["boards"][i];

@@ -73,7 +73,7 @@ pub(super) fn selection(desk: &Desk, root: &Path, found: &Discovery) -> Selectio
     let ports = desk.boards.ports();
     let trusted = desk.configuration.is_trusted();
     let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
-    let board = board_of(desk, root);
+    let board = board_of(&desk.selections, &desk.session, root);
     let setting = settings.port.as_deref();
     let setting = setting.map(|name| port::anchored(name, root));
     let wishes = Wishes {

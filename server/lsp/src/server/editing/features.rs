@@ -9,6 +9,7 @@ use std::sync::Arc;
 use fbuild_editing::facts::Facts;
 use fbuild_editing::format::{Format, View};
 use fbuild_editing::formats::{self, Kind};
+use fbuild_editing::text::Encoding;
 use lsp_types::{
     CodeAction, CodeActionContext, CodeActionOrCommand, CodeLens, CompletionItem, Diagnostic,
     DocumentSymbol, Hover, InlayHint, Position, Range, TextEdit, Url,
@@ -22,6 +23,7 @@ struct Subject {
     snapshot: Snapshot,
     facts: Arc<Facts>,
     format: &'static dyn Format,
+    encoding: Encoding,
 }
 
 impl Subject {
@@ -37,6 +39,7 @@ impl Subject {
             snapshot,
             facts,
             format,
+            encoding: desk.documents.encoding(),
         })
     }
 
@@ -44,12 +47,8 @@ impl Subject {
         view(&self.snapshot, &self.facts)
     }
 
-    fn protocol(&self, desk: &Desk) -> Protocol<'_> {
-        Protocol {
-            text: &self.snapshot.text,
-            encoding: desk.documents.encoding(),
-            texts: &self.facts.files.texts,
-        }
+    fn protocol(&self) -> Protocol<'_> {
+        Protocol::new(&self.snapshot, &self.facts, self.encoding)
     }
 
     /// What the format says; a defect in it is logged and says nothing.
@@ -76,7 +75,7 @@ fn guarded<T: Default>(snapshot: &Snapshot, work: impl FnOnce() -> T) -> T {
 
 /// `None`: it is a document without help.
 pub(super) fn diagnostics(
-    desk: &Desk,
+    encoding: Encoding,
     snapshot: &Snapshot,
     facts: &Facts,
 ) -> Option<Vec<Diagnostic>> {
@@ -87,11 +86,7 @@ pub(super) fn diagnostics(
     } else {
         guarded(snapshot, || format.diagnostics(view))
     };
-    let protocol = Protocol {
-        text: &snapshot.text,
-        encoding: desk.documents.encoding(),
-        texts: &facts.files.texts,
-    };
+    let protocol = Protocol::new(snapshot, facts, encoding);
     let uri = Url::parse(&snapshot.uri).ok()?;
     Some(found.iter().map(|d| protocol.diagnostic(d, &uri)).collect())
 }
@@ -132,7 +127,7 @@ async fn of_format(
     context: &CodeActionContext,
 ) -> Option<Vec<CodeAction>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let span = protocol.span(range)?;
     let about = protocol.span(asked_about(range, context))?;
     let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, about));
@@ -168,7 +163,7 @@ pub(crate) async fn hover(desk: &Arc<Desk>, uri: &Url, at: Position) -> Option<H
         return Some(crash);
     }
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let at = protocol.offset(at);
     let hover = subject.ask(|format, view| format.hover(view, at))?;
     Some(protocol.hover(&hover))
@@ -180,7 +175,7 @@ pub(crate) async fn completions(
     at: Position,
 ) -> Option<Vec<CompletionItem>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let at = protocol.offset(at);
     let found = subject.ask(|format, view| format.completions(view, at));
     let numbered = found.iter().enumerate();
@@ -197,7 +192,7 @@ pub(crate) async fn inlay_hints(
     range: Range,
 ) -> Option<Vec<InlayHint>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let span = protocol.span(range)?;
     let found = subject.ask(|format, view| format.inlay_hints(view));
     let inside = found
@@ -208,21 +203,21 @@ pub(crate) async fn inlay_hints(
 
 pub(crate) async fn lenses(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<CodeLens>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let found = subject.ask(|format, view| format.lenses(view));
     Some(found.iter().map(|lens| protocol.lens(lens)).collect())
 }
 
 pub(crate) async fn symbols(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<DocumentSymbol>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let found = subject.ask(|format, view| format.symbols(view));
     Some(found.iter().map(|symbol| protocol.symbol(symbol)).collect())
 }
 
 pub(crate) async fn tidy(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<TextEdit>> {
     let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol(desk);
+    let protocol = subject.protocol();
     let found = subject.ask(|format, view| format.tidy(view));
     Some(found.iter().map(|edit| protocol.edit(edit)).collect())
 }

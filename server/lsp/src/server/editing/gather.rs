@@ -11,8 +11,9 @@ use fbuild_project::discover::configuration::configurations;
 use fbuild_project::discover::{Discovery, Environment, discover};
 use fbuild_project::target::{Region, Source, Target};
 
-use crate::remember::history;
-use crate::server::desk::Desk;
+use crate::boards::Boards;
+use crate::remember::history::{self, History};
+use crate::remember::selections::Selections;
 use crate::server::session::Session;
 use fbuild_editing::facts::{Board, Build, Deploy, Deployed, Facts, Image, Port};
 
@@ -51,12 +52,16 @@ pub(crate) fn around<'p>(
 }
 
 /// Everything known around the documents of the project in `root`.
-pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
+pub(super) fn gather(
+    selections: &Selections,
+    history: &History,
+    reach: &dyn Boards,
+    root: &Path,
+) -> Facts {
     let environment = Environment::from_process();
     let found = discover(root, &environment);
-    let chosen = desk.selections.of(root).target;
-    let history = desk.history.read();
-    let mut boards = history.boards;
+    let chosen = selections.of(root).target;
+    let mut boards = history.read().boards;
     for board in &mut boards {
         board
             .deploys
@@ -70,7 +75,7 @@ pub(super) fn gather(desk: &Desk, root: &Path) -> Facts {
         default_target: default_target(&found, chosen.as_deref()),
         builds: found.targets.into_iter().map(build).collect(),
         boards: boards.into_iter().map(Board::from).collect(),
-        ports: desk.boards.ports().into_iter().map(port).collect(),
+        ports: reach.ports().into_iter().map(port).collect(),
         files,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fbuild_editing::facts::Facts;
 
+use crate::locked::Locked;
+
 /// Facts of the projects whose files are open, by the project's directory.
 #[derive(Debug, Default)]
 pub(crate) struct Projects {
-    projects: Mutex<HashMap<PathBuf, Project>>,
+    projects: Locked<HashMap<PathBuf, Project>>,
     /// How often something has changed, for those who were looking meanwhile.
     n_changes: AtomicU64,
 }
@@ -33,14 +35,9 @@ enum Gathering {
 }
 
 impl Projects {
-    /// Every change is a single step, so the map is whole even after a panic elsewhere.
-    fn map(&self) -> MutexGuard<'_, HashMap<PathBuf, Project>> {
-        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Marks a project as being looked at; `false`: it is already, and will be once more.
     pub(super) fn begin_gathering(&self, root: &Path) -> bool {
-        let mut projects = self.map();
+        let mut projects = self.projects.lock();
         let Some(project) = projects.get_mut(root) else {
             return false;
         };
@@ -55,7 +52,7 @@ impl Projects {
 
     /// Takes what was found; whether it is news, and whether to look again.
     pub(super) fn end_gathering(&self, root: &Path, found: Facts) -> (bool, bool) {
-        let mut projects = self.map();
+        let mut projects = self.projects.lock();
         let Some(project) = projects.get_mut(root) else {
             return (false, false);
         };
@@ -71,14 +68,14 @@ impl Projects {
 
     /// What is known of a project, and how long ago somebody looked.
     pub(super) fn get(&self, root: &Path) -> Option<(Arc<Facts>, Duration)> {
-        let projects = self.map();
+        let projects = self.projects.lock();
         let project = projects.get(root)?;
         Some((project.facts.clone(), project.gathered.elapsed()))
     }
 
     /// Keeps what was found, unless somebody else was faster; what is known then.
     pub(super) fn put(&self, root: &Path, found: Arc<Facts>) -> Arc<Facts> {
-        let mut projects = self.map();
+        let mut projects = self.projects.lock();
         let project = projects.entry(root.to_owned()).or_insert(Project {
             facts: found,
             gathered: Instant::now(),
@@ -89,12 +86,12 @@ impl Projects {
 
     /// The projects that are known.
     pub(super) fn roots(&self) -> Vec<PathBuf> {
-        self.map().keys().cloned().collect()
+        self.projects.lock().keys().cloned().collect()
     }
 
     /// Forgets everything.
     pub(super) fn clear(&self) {
-        self.map().clear();
+        self.projects.lock().clear();
     }
 
     /// Notes that something has changed.

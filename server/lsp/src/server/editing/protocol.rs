@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use fbuild_editing::facts::Facts;
 use fbuild_editing::text::{Encoding, Place, Text};
 use fbuild_editing::{
     Completion, CompletionKind, Diagnostic, Edit, Fix, Hover, InlayHint, Lens, Related, Severity,
@@ -17,17 +18,26 @@ use lsp_types::{
     MarkupContent, MarkupKind, NumberOrString, Position, Range, TextEdit, Url, WorkspaceEdit,
 };
 
+use crate::server::documents::Snapshot;
 use crate::server::uri;
 
 /// One document as its client counts in it.
 pub(super) struct Protocol<'a> {
-    pub(super) text: &'a Text,
-    pub(super) encoding: Encoding,
+    text: &'a Text,
+    encoding: Encoding,
     /// The project's other texts: those that the format looked at, so that places are right in them.
-    pub(super) texts: &'a BTreeMap<PathBuf, String>,
+    texts: &'a BTreeMap<PathBuf, String>,
 }
 
-impl Protocol<'_> {
+impl<'a> Protocol<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, facts: &'a Facts, encoding: Encoding) -> Self {
+        Self {
+            text: &snapshot.text,
+            encoding,
+            texts: &facts.files.texts,
+        }
+    }
+
     pub(super) fn offset(&self, position: Position) -> usize {
         self.text.offset(from_protocol(position), self.encoding)
     }

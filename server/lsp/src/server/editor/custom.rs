@@ -6,7 +6,7 @@ use serde_json::Value;
 macro_rules! notification {
     ($name:ident = $method:literal, $what:literal) => {
         #[doc = $what]
-        pub(super) enum $name {}
+        pub(crate) enum $name {}
 
         impl Notification for $name {
             type Params = Value;

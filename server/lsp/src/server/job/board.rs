@@ -10,14 +10,14 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_project::amount::amount;
 
 use super::Work;
-use super::stand::Stand;
+use super::stand::{Stand, failure_of};
 use crate::explain::{self, Asked, Text};
 use crate::port::Wishes;
 use crate::progress::Step;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
 
-pub(crate) use super::stand::Stop;
+pub(crate) use super::stand::{Stop, outcome_of};
 
 /// Which board.
 #[derive(Debug, Clone)]
@@ -100,10 +100,7 @@ impl<T> Done<T> {
 
     /// What went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<&Failure> {
-        match &self.result {
-            Err(Stop::Failed(failure)) => Some(failure),
-            Ok(_) | Err(Stop::Cancelled) => None,
-        }
+        failure_of(&self.result)
     }
 
     /// How it ended, for a person.
@@ -113,18 +110,8 @@ impl<T> Done<T> {
     }
 
     pub(super) fn ended(&self, good: &'static str, asked: &Asked) -> Ended {
-        let words = self.words(asked);
-        Ended {
-            outcome: match &self.result {
-                Ok(_) => good,
-                Err(Stop::Cancelled) => "cancelled",
-                Err(Stop::Failed(_)) => "failed",
-            },
-            is_failure: self.failure().is_some(),
-            text: words.lines.join("\n"),
-            words,
-            duration: self.duration,
-        }
+        let outcome = outcome_of(&self.result, good);
+        Ended::new(outcome, self.words(asked), self.duration)
     }
 }
 
@@ -156,10 +143,6 @@ impl Work for Identify {
         "board info"
     }
 
-    fn title(&self) -> String {
-        "board info".to_owned()
-    }
-
     fn run(&self, stand: &Stand<'_>) -> Self::Done {
         let mut port = None;
         let result = self.story(stand, &mut port);
@@ -173,7 +156,7 @@ impl Work for Identify {
         Done::crashed(self.verb(), &self.0, failure, took)
     }
 
-    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+    fn ended(&self, done: &Self::Done) -> Ended {
         done.ended("identified", &self.0.asked)
     }
 }
@@ -292,7 +275,7 @@ impl Work for Erase {
         Done::crashed(self.verb(), &self.place, failure, took)
     }
 
-    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+    fn ended(&self, done: &Self::Done) -> Ended {
         done.ended("erased", &self.place.asked)
     }
 }

@@ -8,6 +8,7 @@ use fbuild_monitor::text::without_colours;
 use fbuild_project::build::output::{Finding, Output, Progress, Severity};
 use fbuild_project::discover::Environment;
 use fbuild_project::plain;
+use lsp_types::MessageType;
 use serde_json::json;
 
 use super::Work;
@@ -19,6 +20,7 @@ use crate::plain::Line;
 use crate::progress::{BUILD_PERCENT, Step};
 use crate::server::builds::Running;
 use crate::server::desk::Desk;
+use crate::server::editor::custom;
 use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
 use crate::server::settings::Settings;
@@ -52,19 +54,12 @@ pub(crate) struct Done {
 impl Done {
     /// What went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<&Failure> {
-        match &self.result {
-            Err(Stop::Failed(failure)) => Some(failure),
-            Ok(_) | Err(Stop::Cancelled) => None,
-        }
+        stand::failure_of(&self.result)
     }
 
     /// The contract's name for it.
     pub(crate) fn outcome(&self) -> &'static str {
-        match &self.result {
-            Ok(_) => "built",
-            Err(Stop::Cancelled) => "cancelled",
-            Err(Stop::Failed(_)) => "failed",
-        }
+        stand::outcome_of(&self.result, "built")
     }
 
     /// How it ended, for a person.
@@ -79,7 +74,7 @@ impl Building {
         let settings = stand.settings(&self.roots)?;
         let environment = Environment::from_process();
         let mut roots = self.roots.clone();
-        let name = super::target_name(stand.desk, &mut roots, self.target.as_deref());
+        let name = stand.target_name(&mut roots, self.target.as_deref());
         let subject = order::subject(&roots, name.as_deref(), &environment)?;
         stand.view(|view| view.target = Some(subject.name.clone()));
         done.target = Some(subject.name.clone());
@@ -137,15 +132,8 @@ impl Work for Building {
         }
     }
 
-    fn ended(&self, done: &Done, _: Duration) -> Ended {
-        let words = done.words(&self.asked);
-        Ended {
-            outcome: done.outcome(),
-            is_failure: done.failure().is_some(),
-            text: words.lines.join("\n"),
-            words,
-            duration: done.duration,
-        }
+    fn ended(&self, done: &Done) -> Ended {
+        Ended::new(done.outcome(), done.words(&self.asked), done.duration)
     }
 }
 
@@ -271,7 +259,8 @@ impl Printed<'_> {
         }
         if !self.wants_news() {
             let editor = &self.stand.desk.editor;
-            return self.stand.send(editor.log_build(&without_colours(text)));
+            let text = without_colours(text);
+            return self.stand.send(editor.log_as(MessageType::LOG, &text));
         }
         let lines = text
             .lines()
@@ -284,7 +273,8 @@ impl Printed<'_> {
             let directory = &self.build.directory;
             let job = self.stand.job();
             let news = json!({"job": job, "directory": directory, "state": state, "text": text});
-            self.stand.send(self.stand.desk.editor.build(news));
+            let editor = &self.stand.desk.editor;
+            self.stand.send(editor.notify::<custom::Build>(news));
         }
     }
 

@@ -13,7 +13,7 @@ use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
 use super::Work;
-use super::esptool;
+use super::build::NOT_TRUSTED;
 use super::freshness;
 use super::stand::{Stand, Stop};
 use crate::build::Built;
@@ -23,11 +23,12 @@ use crate::monitor::rate::Rate;
 use crate::order::{Order, ota_password};
 use crate::port::Wishes;
 use crate::progress::Tracker;
-use crate::server::desk::Desk;
+use crate::server::documents::Documents;
 use crate::server::editing;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
+use crate::server::session::Session;
 use crate::server::settings::{Settings, StaleBuild};
 
 /// What a client asked for. What it left open is settled when the job runs.
@@ -92,7 +93,7 @@ impl Work for Deploy {
         }
     }
 
-    fn ended(&self, done: &Done, _: Duration) -> Ended {
+    fn ended(&self, done: &Done) -> Ended {
         let report = &done.report;
         Ended {
             outcome: json::outcome_name(report.outcome),
@@ -117,7 +118,7 @@ impl Deploy {
         let target = self.target(stand, order, &settings, built)?;
         order.target = Some(target.name.clone());
         stand.view(|view| view.target = Some(target.name.clone()));
-        let folder = folder(stand.desk, order, &target);
+        let folder = folder(&stand.desk.session, order, &target);
         let settings = match &folder {
             Some(folder) => stand.settings(std::slice::from_ref(folder))?,
             None => settings,
@@ -159,17 +160,17 @@ impl Deploy {
         request.delta_on_any_chip = settings.delta_on_any_chip;
         let mut report = on_board(stand, &request, &settings, warnings)?;
         if matches!(request.mode, Mode::Auto | Mode::Full) {
-            let warning = self.unsaved(stand.desk, &request.target.root);
+            let warning = self.unsaved(&stand.desk.documents, &request.target.root);
             report.warnings.extend(warning);
         }
         Ok(report)
     }
 
     /// A deploy of what was built before the last edit is a surprise worth a word.
-    fn unsaved(&self, desk: &Desk, root: &Path) -> Option<String> {
+    fn unsaved(&self, documents: &Documents, root: &Path) -> Option<String> {
         let mut documents = match &self.unsaved {
             Some(told) => told.clone(),
-            None => desk.documents.unsaved(),
+            None => documents.unsaved(),
         };
         documents.retain(|path| path.starts_with(root));
         documents.sort();
@@ -194,7 +195,11 @@ impl Deploy {
             order.mode = Mode::Verify;
         }
         if order.backend == Backend::Esptool {
-            esptool::choose(stand, settings, order)?;
+            order.esptool.clone_from(&settings.esptool);
+            let is_trusted = stand.desk.configuration.is_trusted();
+            if let Some(path) = order.esptool.as_deref().filter(|_| !is_trusted) {
+                return Err(esptool_not_trusted(path).into());
+            }
         }
         Ok(())
     }
@@ -210,7 +215,7 @@ impl Deploy {
     ) -> Result<Target, Stop> {
         let environment = Environment::from_process();
         let asked = self.order.target.as_deref();
-        let name = super::target_name(stand.desk, &mut order.roots, asked);
+        let name = stand.target_name(&mut order.roots, asked);
         let failure = match order.choose_target(name.as_deref(), &environment) {
             Ok(target) => return Ok(target),
             Err(failure) => failure,
@@ -291,6 +296,18 @@ impl Deploy {
     }
 }
 
+/// The setting may come with the workspace, and would be run.
+fn esptool_not_trusted(path: &Path) -> Failure {
+    Failure::of_input(
+        "not-trusted",
+        format!(
+            "{} (fbuild.esptool.path) is not run, because {NOT_TRUSTED}",
+            path.display()
+        ),
+        "trust the workspace in the editor; or remove the setting to use the esptool on PATH",
+    )
+}
+
 fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
     let why = format!("'{name}' was chosen for this folder; choose another target. ");
     failure.remedy = Remedy::from(why).and(&failure.remedy);
@@ -298,10 +315,10 @@ fn chosen_is_gone(name: &str, mut failure: Failure) -> Failure {
 }
 
 /// The open folder that a target belongs to.
-fn folder(desk: &Desk, order: &Order, target: &Target) -> Option<PathBuf> {
+fn folder(session: &Session, order: &Order, target: &Target) -> Option<PathBuf> {
     match &order.roots[..] {
         [only] => Some(only.clone()),
-        _ => desk.session.folder_of(&target.root),
+        _ => session.folder_of(&target.root),
     }
 }
 

@@ -59,9 +59,9 @@ impl Listen {
         Ok(monitor::start(stand.desk, start)?)
     }
 
-    /// What the board is thought to run. Only who names a target needs one.
+    /// What the board is expected to run. It is needed only where a target was named.
     fn target(&self, stand: &Stand<'_>, roots: &mut Vec<PathBuf>) -> Result<Option<Target>, Stop> {
-        let name = super::target_name(stand.desk, roots, self.target.as_deref());
+        let name = stand.target_name(roots, self.target.as_deref());
         let environment = Environment::from_process();
         let mut refused = None;
         for root in &*roots {
@@ -84,10 +84,6 @@ impl Work for Listen {
         "monitor"
     }
 
-    fn title(&self) -> String {
-        "monitor".to_owned()
-    }
-
     fn run(&self, stand: &Stand<'_>) -> Self::Done {
         let mut port = None;
         let result = self.story(stand, &mut port);
@@ -100,7 +96,7 @@ impl Work for Listen {
         Done::crashed(self.verb(), &self.place, failure, took)
     }
 
-    fn ended(&self, done: &Self::Done, _: Duration) -> Ended {
+    fn ended(&self, done: &Self::Done) -> Ended {
         done.ended("started", &self.place.asked)
     }
 }

@@ -14,10 +14,12 @@ use fbuild_project::target::Target;
 use crate::build::Build;
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;
+use crate::remember::selections::Selections;
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
 use crate::server::jobs::{self, View};
 use crate::server::monitors::{Loan, Monitors};
+use crate::server::session::Session;
 use crate::server::settings::Settings;
 
 /// How soon a cancel is heard while somebody is waited for.
@@ -29,6 +31,23 @@ pub(crate) enum Stop {
     /// On request.
     Cancelled,
     Failed(Failure),
+}
+
+/// What went wrong, if something did.
+pub(crate) fn failure_of<T>(result: &Result<T, Stop>) -> Option<&Failure> {
+    match result {
+        Err(Stop::Failed(failure)) => Some(failure),
+        Ok(_) | Err(Stop::Cancelled) => None,
+    }
+}
+
+/// The contract's name for how work ended; `good`: that of a success.
+pub(crate) fn outcome_of<T>(result: &Result<T, Stop>, good: &'static str) -> &'static str {
+    match result {
+        Ok(_) => good,
+        Err(Stop::Cancelled) => "cancelled",
+        Err(Stop::Failed(_)) => "failed",
+    }
 }
 
 impl From<Failure> for Stop {
@@ -219,9 +238,32 @@ impl<'j> Stand<'j> {
         }
     }
 
+    /// The name of the target that is meant: the one that was asked for, else as it was chosen or set for
+    /// its folder. Where several folders are open, one that a target was chosen in comes before the others.
+    pub(super) fn target_name(
+        &self,
+        roots: &mut Vec<PathBuf>,
+        asked: Option<&str>,
+    ) -> Option<String> {
+        if let Some(asked) = asked {
+            return Some(asked.to_owned());
+        }
+        let chosen = |root: &PathBuf| self.desk.selections.of(root).target;
+        let with_choice: Vec<&PathBuf> =
+            roots.iter().filter(|root| chosen(root).is_some()).collect();
+        if let [only] = with_choice[..] {
+            *roots = vec![only.clone()];
+        }
+        let selected = match &roots[..] {
+            [only] => chosen(only),
+            _ => None,
+        };
+        selected.or_else(|| self.desk.configuration.settings(roots).target)
+    }
+
     /// The board that was chosen for a folder, or for the open folder that it is a part of.
     pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
-        board_of(self.desk, folder)
+        board_of(&self.desk.selections, &self.desk.session, folder)
     }
 
     /// Takes the directory of a build for this job, until it takes a port or ends.
@@ -309,7 +351,11 @@ impl Drop for Borrowed<'_> {
 }
 
 /// The board that was chosen for a folder, or for the open folder that it is a part of.
-pub(crate) fn board_of(desk: &Desk, folder: &Path) -> Option<port::Remembered> {
-    let own = desk.selections.of(folder).board;
-    own.or_else(|| desk.selections.of(&desk.session.folder_of(folder)?).board)
+pub(crate) fn board_of(
+    selections: &Selections,
+    session: &Session,
+    folder: &Path,
+) -> Option<port::Remembered> {
+    let own = selections.of(folder).board;
+    own.or_else(|| selections.of(&session.folder_of(folder)?).board)
 }

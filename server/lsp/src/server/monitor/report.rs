@@ -17,7 +17,7 @@ use crate::monitor::told::{short, told};
 use crate::server::crashes::Found;
 use crate::server::crashes::place::{Scene, Spot};
 use crate::server::desk::Desk;
-use crate::server::editor::Answer;
+use crate::server::editor::{Answer, custom};
 use crate::server::monitors::named::{self, Named};
 use crate::server::pages;
 use crate::server::uri;
@@ -150,7 +150,7 @@ impl Listening<'_> {
                     "outcome": "crashed", "summary": text.short, "detail": text.detail,
                     "durationMs": null, "token": null, "text": text,
                 });
-                desk.editor.status(status).await;
+                desk.editor.notify::<custom::Status>(status).await;
             }
             if is_news {
                 desk.editor.log(true, &log).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::server::desk::Desk;
+use crate::server::editor::{Editor, custom};
 use crate::server::monitors::{Monitor, State};
 
 /// Shortest time between two messages.
@@ -21,7 +21,7 @@ struct Told<'m, N> {
 
 /// Tells what is new on a monitor's screen until it has ended. One message waits for the other: a client that
 /// does not keep up is told what it has missed.
-pub(super) async fn follow(desk: Arc<Desk>, monitor: Arc<Monitor>) {
+pub(super) async fn follow(editor: Editor, monitor: Arc<Monitor>) {
     let mut more = monitor.news();
     loop {
         more.mark_unchanged();
@@ -31,7 +31,7 @@ pub(super) async fn follow(desk: Arc<Desk>, monitor: Arc<Monitor>) {
             let port = &monitor.port;
             // Texts and numbers only, so this cannot fail.
             let told: Value = serde_json::to_value(Told { port, news }).unwrap_or_default();
-            desk.editor.monitor(told).await;
+            editor.notify::<custom::Monitor>(told).await;
             if is_over {
                 return;
             }

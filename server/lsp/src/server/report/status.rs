@@ -85,6 +85,7 @@ mod tests {
             verb: "deploy",
             title: "deploy a".to_owned(),
             token: Some(Token::String("mine/1".to_owned())),
+            wants_status: true,
         };
         let mut view = View {
             step: Step {

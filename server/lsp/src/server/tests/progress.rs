@@ -98,8 +98,7 @@ async fn at_most_ten_messages_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_shows_none_gets_none() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let id = client.command("deploy", &json!({})).await;
-    client.outcome(id).await;
+    client.run("deploy", &json!({})).await;
     client.leave().await;
 }
 
@@ -191,9 +190,10 @@ async fn a_step_made_while_the_progress_begins_is_shown() {
         id: 1,
         verb: "deploy",
         title: "deploy".to_owned(),
+        wants_status: false,
     };
     let place = Place::Given(Token::Number(7));
-    tokio::spawn(follow(desk.clone(), place, about, view.subscribe()));
+    tokio::spawn(follow(desk.editor.clone(), place, about, view.subscribe()));
     tokio::task::yield_now().await;
     view.send_modify(|view| view.step.text = "asking".to_owned());
     let mut said = Vec::new();

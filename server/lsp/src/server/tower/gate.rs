@@ -18,7 +18,9 @@ use tower_service::Service;
 
 use crate::server::background::configuration;
 use crate::server::commands;
+use crate::server::crashes::Crashes;
 use crate::server::desk::Desk;
+use crate::server::documents::Documents;
 use crate::server::editing;
 use crate::server::ending::Reason;
 use crate::server::requests;
@@ -64,7 +66,7 @@ impl<S> Gate<S> {
                 if method == "textDocument/didChange"
                     && let Some(params) = params
                 {
-                    note_edit(desk, params);
+                    note_edit(&desk.crashes, &desk.documents, params);
                 }
                 is_settings || is_folders || is_files || desk.documents.apply(method, params)
             }
@@ -73,11 +75,11 @@ impl<S> Gate<S> {
 }
 
 /// A crash is gone from a line that is edited.
-fn note_edit(desk: &Desk, params: &Value) {
+fn note_edit(crashes: &Crashes, documents: &Documents, params: &Value) {
     let document = params["textDocument"]["uri"].as_str().unwrap_or_default();
     let document = uri::normal(document);
-    if desk.crashes.edited(&document, &params["contentChanges"]) {
-        desk.documents.recheck([document]);
+    if crashes.edited(&document, &params["contentChanges"]) {
+        documents.recheck([document]);
     }
 }
 
