@@ -32,8 +32,7 @@ const BOARD: &str = "sim:board.bin?chip=esp32c3&size=4MB";
 async fn a_region_is_erased_and_nothing_else() {
     let (mut client, _state) = start().await;
     let argument = json!({"port": BOARD, "offset": 0x9000, "size": 0x5_3000, "confirmed": true});
-    let id = client.command("eraseRegion", &argument).await;
-    let erased = client.outcome(id).await;
+    let erased = client.run("eraseRegion", &argument).await;
     assert_eq!(erased["outcome"], "erased", "{erased}");
     let flash = std::fs::read(flash(&client)).unwrap();
     let (start, end) = (0x9000, 0x9000 + 0x5_3000);
@@ -107,8 +106,7 @@ async fn a_secured_board_and_a_region_behind_the_flash_are_refused() {
             .trim_end_matches('&')
             .to_owned();
         let argument = json!({"port": port, "offset": offset, "size": 0x2000, "confirmed": true});
-        let id = client.command("eraseRegion", &argument).await;
-        let refused = client.outcome(id).await;
+        let refused = client.run("eraseRegion", &argument).await;
         assert_eq!(refused["error"]["code"], code, "{options}: {refused}");
         assert_eq!(refused["error"]["boardState"], "nothing was erased");
         let flash = std::fs::read(flash(&client)).unwrap();
@@ -134,8 +132,7 @@ async fn arguments_are_checked_before_any_board_is_touched() {
             "'confirmed'",
         ),
     ] {
-        let id = client.command("eraseRegion", &argument).await;
-        let error = client.answer(id).await["error"].clone();
+        let error = client.refused("eraseRegion", &argument).await;
         assert_eq!(error["code"], -32602, "{argument}");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(field), "{message}");
@@ -173,10 +170,9 @@ async fn an_erase_can_be_cancelled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_answer_is_an_error_and_no_board() {
     let (mut client, _state) = start().await;
-    let id = client
-        .command("boardInfo", &json!({"port": "/dev/no-such-port"}))
+    let info = client
+        .call("boardInfo", &json!({"port": "/dev/no-such-port"}))
         .await;
-    let info = client.answer(id).await["result"].clone();
     assert_eq!(info["board"], Value::Null);
     assert_eq!(info["error"]["code"], "port-not-found", "{info}");
     client.message("window/showMessage").await;

@@ -8,7 +8,7 @@ use super::stale::make_stale;
 
 async fn published(client: &mut Client, file: &str) -> Value {
     let said = client.message("textDocument/publishDiagnostics").await;
-    let uri = file_uri(&client.folder.path().join(file));
+    let uri = client.uri(file);
     assert_eq!(said["params"]["uri"], uri);
     said["params"]["diagnostics"].clone()
 }
@@ -67,7 +67,7 @@ async fn an_error_is_on_its_line_and_gone_once_it_is_corrected() {
         (&inner["severity"], &inner["source"]),
         (&json!(1), &json!("gcc"))
     );
-    let main = file_uri(&client.folder.path().join("main/main.c"));
+    let main = client.uri("main/main.c");
     let from = &inner["relatedInformation"][0]["location"];
     assert_eq!(
         (&from["uri"], &from["range"]["start"]["line"]),
@@ -114,7 +114,7 @@ async fn what_a_build_finds_is_told_before_its_outcome() {
         failed["result"]["error"]["code"], "build-failed",
         "{failed}"
     );
-    let main = file_uri(&client.folder.path().join("main/main.c"));
+    let main = client.uri("main/main.c");
     let is_main = |told: &&Value| told["params"]["uri"] == main;
     let told: Vec<_> = client.unread("textDocument/publishDiagnostics").collect();
     assert!(told.iter().any(is_main), "{} others", told.len());
@@ -155,7 +155,7 @@ async fn what_a_build_finds_stands_beside_what_editing_finds() {
     let mut client = start(&json!({"buildBeforeDeploy": line})).await;
     let text = "app0, app, nonsense, 0x10000, 1M\n";
     write(&client, "partitions.csv", text);
-    let uri = file_uri(&client.folder.path().join("partitions.csv"));
+    let uri = client.uri("partitions.csv");
     let opened = json!({"textDocument": {
         "uri": uri, "languageId": "csv", "version": 1, "text": text
     }});

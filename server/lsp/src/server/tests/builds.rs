@@ -47,8 +47,7 @@ async fn a_stale_firmware_is_built_and_deployed() {
     assert!(detail.contains("Built first: "), "{detail}");
 
     // Now it is not stale.
-    let id = client.command("deploy", &json!({})).await;
-    assert_eq!(client.outcome(id).await["build"], Value::Null);
+    assert_eq!(client.run("deploy", &json!({})).await["build"], Value::Null);
     client.leave().await;
 }
 
@@ -57,8 +56,7 @@ async fn a_stale_firmware_is_built_and_deployed() {
 async fn a_plan_says_that_a_deploy_would_build() {
     let mut client = start(&json!({"buildBeforeDeploy": "touch was-run"})).await;
     make_stale(client.folder.path());
-    let id = client.command("plan", &json!({})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("plan", &json!({})).await;
     assert_eq!(
         outcome["warnings"],
         json!([
@@ -75,8 +73,7 @@ async fn a_firmware_that_is_missing_is_built_and_deployed() {
     let command = json!({"buildBeforeDeploy": "mv kept build/flasher_args.json"});
     let mut client = start(&command).await;
     never_built(&client);
-    let id = client.command("deploy", &json!({})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({})).await;
     assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
     assert_eq!(outcome["target"], "espidf:build");
     client.leave().await;
@@ -99,8 +96,7 @@ async fn what_is_not_built_is_said_with_the_reason() {
         let builder = Builder::new(FakeBoards::quick()).with_options(&options);
         let mut client = builder.start().await;
         never_built(&client);
-        let id = client.command("deploy", &json!({})).await;
-        let outcome = client.outcome(id).await;
+        let outcome = client.run("deploy", &json!({})).await;
         assert_eq!(outcome["error"]["code"], "no-target", "{outcome}");
         let remedy = outcome["error"]["remedy"].as_str().unwrap();
         assert!(
@@ -166,8 +162,7 @@ async fn what_a_build_prints_is_news_for_who_asks_for_it() {
     client.message("textDocument/publishDiagnostics").await;
 
     let asked = json!({"directory": directory, "line": "../main/main.c:1:3: error: oops"});
-    let id = client.command("monitor.places", &asked).await;
-    let found = client.answer(id).await["result"]["places"][0].clone();
+    let found = client.call("monitor.places", &asked).await["places"][0].clone();
     assert_eq!(found["uri"], file_uri(&directory.join("main/main.c")));
     assert_eq!((&found["line"], &found["column"]), (&json!(0), &json!(2)));
     assert_eq!(found["length"], "../main/main.c:1:3".len());
@@ -211,8 +206,7 @@ async fn one_build_at_a_time_works_in_a_directory() {
     let mut client = start(&command).await;
     let first = client.command("build", &json!({})).await;
     client.message("window/logMessage").await;
-    let second = client.command("build", &json!({})).await;
-    let refused = client.outcome(second).await;
+    let refused = client.run("build", &json!({})).await;
     assert_eq!(refused["error"]["code"], "build-running", "{refused}");
     std::fs::write(client.folder.path().join("go"), "").unwrap();
     assert_eq!(client.outcome(first).await["outcome"], "built");

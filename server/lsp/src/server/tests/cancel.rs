@@ -61,9 +61,8 @@ async fn by_cancelling_the_progress() {
 async fn by_command() {
     for argument in [json!({}), json!({"port": "/dev/fake1"}), json!({"job": 1})] {
         let (mut client, control, id, token) = running().await;
-        let cancel = client.command("cancel", &argument).await;
         assert_eq!(
-            client.answer(cancel).await["result"],
+            client.call("cancel", &argument).await,
             json!({"cancelled": 1})
         );
         stopped(client, control, id, token).await;

@@ -3,17 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake::{FakeBoards, adapter};
-use super::harness::{Builder, Client, file_uri};
-
-async fn deploy(client: &mut Client, argument: &Value) -> Value {
-    let id = client.command("deploy", argument).await;
-    client.outcome(id).await
-}
-
-async fn select(client: &mut Client, command: &str, argument: &Value) -> Value {
-    let id = client.command(command, argument).await;
-    client.answer(id).await["result"].clone()
-}
+use super::harness::{Builder, file_uri};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_boards_the_person_chooses_once() {
@@ -35,11 +25,11 @@ async fn of_several_boards_the_person_chooses_once() {
 
     // Not asked again, and found under another name.
     boards.plug(vec![adapter("b", Some("17")), adapter("c", Some("18"))]);
-    assert_eq!(deploy(&mut client, &json!({})).await["port"], "c");
+    assert_eq!(client.run("deploy", &json!({})).await["port"], "c");
 
     // Another board in its place is used, and that is reported.
     boards.plug(vec![adapter("b", Some("17"))]);
-    let outcome = deploy(&mut client, &json!({})).await;
+    let outcome = client.run("deploy", &json!({})).await;
     assert_eq!(outcome["port"], "b");
     let said = "the board chosen for this folder (b) is not plugged in; used b";
     assert_eq!(outcome["warnings"], json!([said]));
@@ -82,20 +72,20 @@ async fn choices_are_kept_by_folder_and_between_runs() {
     boards.plug(vec![adapter("a", Some("17")), adapter("b", Some("18"))]);
     let mut client = Builder::new(boards.clone()).start().await;
     let folder = client.folder.path().to_owned();
-    let selected = select(&mut client, "selectPort", &json!({"port": "a"})).await;
+    let selected = client.call("selectPort", &json!({"port": "a"})).await;
     assert_eq!(selected["port"], "a");
-    assert_eq!(deploy(&mut client, &json!({})).await["port"], "a");
+    assert_eq!(client.run("deploy", &json!({})).await["port"], "a");
     client.leave().await;
 
     let mut client = Builder::new(boards).start().await;
     let root = json!({"root": folder});
     // The first client's folder is gone; what was chosen for it is not.
-    let again = select(&mut client, "targets", &root).await;
+    let again = client.call("targets", &root).await;
     assert_eq!(again["selected"][0]["port"], "a");
-    let own = select(&mut client, "targets", &json!({})).await;
+    let own = client.call("targets", &json!({})).await;
     assert_eq!(own["selected"][0]["port"], Value::Null);
     let argument = json!({"root": folder, "port": null});
-    let none = select(&mut client, "selectPort", &argument).await;
+    let none = client.call("selectPort", &argument).await;
     assert_eq!(none["port"], Value::Null);
     client.leave().await;
 }
@@ -110,25 +100,24 @@ async fn a_folder_with_a_chosen_target_stands_before_the_others() {
     client
         .notify("workspace/didChangeWorkspaceFolders", &event)
         .await;
-    let refused = deploy(&mut client, &json!({})).await;
+    let refused = client.run("deploy", &json!({})).await;
     assert_eq!(refused["error"]["code"], "ambiguous-target");
-    let id = client
-        .command("selectTarget", &json!({"target": "espidf:build"}))
+    let error = client
+        .refused("selectTarget", &json!({"target": "espidf:build"}))
         .await;
-    let error = client.answer(id).await["error"].clone();
     assert!(error["message"].as_str().unwrap().contains("'root'"));
 
     let argument = json!({"target": "build", "root": other.path()});
-    let selected = select(&mut client, "selectTarget", &argument).await;
+    let selected = client.call("selectTarget", &argument).await;
     assert_eq!(selected["target"], "espidf:build", "the whole name");
     assert_eq!(
-        deploy(&mut client, &json!({})).await["outcome"],
+        client.run("deploy", &json!({})).await["outcome"],
         "fullFlash"
     );
 
     // A choice that no longer exists is named as the cause.
     std::fs::remove_dir_all(other.path().join("build")).unwrap();
-    let refused = deploy(&mut client, &json!({})).await;
+    let refused = client.run("deploy", &json!({})).await;
     let remedy = refused["error"]["remedy"].as_str().unwrap();
     assert!(remedy.starts_with("'espidf:build' was chosen"), "{remedy}");
     client.leave().await;
@@ -159,11 +148,11 @@ async fn a_document_means_the_nearest_project_around_it() {
         ("docs/index.md", &folder),
     ] {
         let argument = json!({"uri": file_uri(&folder.join(document))});
-        let found = select(&mut client, "targets", &argument).await;
+        let found = client.call("targets", &argument).await;
         assert_eq!(found["selected"][0]["root"], json!(project), "{document}");
     }
     let argument = json!({"uri": file_uri(&gateway.join("src/main.cpp"))});
-    let refused = deploy(&mut client, &argument).await;
+    let refused = client.run("deploy", &argument).await;
     assert_eq!(refused["error"]["code"], "no-target", "{refused}");
     client.leave().await;
 }
@@ -171,10 +160,9 @@ async fn a_document_means_the_nearest_project_around_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_exists_can_be_chosen() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let id = client
-        .command("selectTarget", &json!({"target": "no-such"}))
+    let error = client
+        .refused("selectTarget", &json!({"target": "no-such"}))
         .await;
-    let error = client.answer(id).await["error"].clone();
     assert_eq!(error["code"], -32602);
     let message = error["message"].as_str().unwrap();
     assert!(

@@ -24,10 +24,7 @@ async fn initialize_announces_every_command() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deploy_fills_in_what_was_left_out() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let id = client
-        .command("deploy", &json!({"of the future": true}))
-        .await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({"of the future": true})).await;
     assert_eq!(outcome["outcome"], "fullFlash");
     assert_eq!(outcome["message"], "deploy succeeded (full flash)");
     assert_eq!(outcome["target"], "espidf:build");
@@ -67,8 +64,7 @@ async fn modes() {
             "Verify Auto Some([\"firmware\"])",
         ),
     ] {
-        let id = client.command(command, &argument).await;
-        assert_eq!(client.outcome(id).await["message"], expected);
+        assert_eq!(client.run(command, &argument).await["message"], expected);
     }
     client.leave().await;
 }
@@ -92,8 +88,7 @@ async fn wrong_arguments_are_named() {
         ("deploy", json!("COM5"), "one object"),
         ("explode", json!({}), "fbuild.server.explode"),
     ] {
-        let id = client.command(command, &argument).await;
-        let error = client.answer(id).await["error"].clone();
+        let error = client.refused(command, &argument).await;
         assert_eq!(error["code"], -32602, "{command} {argument}: {error}");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains(field), "{command} {argument}: {message}");
@@ -110,10 +105,7 @@ async fn one_job_a_port_and_ports_side_by_side() {
         .await;
     control.started.recv().await.unwrap();
 
-    let second = client
-        .command("verify", &json!({"port": "/dev/fake1"}))
-        .await;
-    let refused = client.outcome(second).await;
+    let refused = client.run("verify", &json!({"port": "/dev/fake1"})).await;
     assert_eq!(refused["outcome"], "failed");
     assert_eq!(refused["error"]["code"], "job-running");
     assert_eq!(
@@ -140,12 +132,10 @@ async fn other_requests_are_answered_meanwhile() {
     let deploy = client.command("deploy", &json!({})).await;
     control.started.recv().await.unwrap();
 
-    let id = client.command("targets", &json!({})).await;
-    let targets = client.answer(id).await["result"].clone();
+    let targets = client.call("targets", &json!({})).await;
     assert_eq!(targets["targets"][0]["name"], "espidf:build");
     assert_eq!(targets["targets"][0]["regions"][0]["offset"], 0x10000);
-    let id = client.command("ports", &Value::Null).await;
-    let ports = client.answer(id).await["result"].clone();
+    let ports = client.call("ports", &Value::Null).await;
     assert_eq!(ports["ports"][0]["name"], "/dev/fake0");
     assert_eq!(ports["ports"][0]["likelyBoard"], true);
     assert_eq!(ports["ports"][0]["usb"]["vid"], 0x10C4);
@@ -167,15 +157,15 @@ async fn the_documents_folder_is_meant() {
         .notify("workspace/didChangeWorkspaceFolders", &event)
         .await;
 
-    let id = client.command("deploy", &json!({})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({})).await;
     assert_eq!(outcome["error"]["code"], "ambiguous-target", "{outcome}");
 
     let document = file_uri(&other.path().join("main/main.c"));
-    let id = client.command("deploy", &json!({"uri": document})).await;
-    assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
-    let id = client.command("targets", &json!({"uri": document})).await;
-    let targets = client.answer(id).await["result"]["targets"].clone();
+    assert_eq!(
+        client.run("deploy", &json!({"uri": document})).await["outcome"],
+        "fullFlash"
+    );
+    let targets = client.call("targets", &json!({"uri": document})).await["targets"].clone();
     assert_eq!(targets.as_array().unwrap().len(), 1);
     client.leave().await;
 }
@@ -183,7 +173,7 @@ async fn the_documents_folder_is_meant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unsaved_documents_are_mentioned() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let uri = file_uri(&client.folder.path().join("main/main.c"));
+    let uri = client.uri("main/main.c");
     let document = |version: i64| json!({"textDocument": {"uri": uri, "version": version}});
     let changed = |version: i64| {
         let mut params = document(version);
@@ -196,22 +186,29 @@ async fn unsaved_documents_are_mentioned() {
     let expected = "main/main.c has unsaved changes, which are not in this firmware";
     assert_eq!(client.outcome(id).await["warnings"], json!([expected]));
     // A client that says so itself knows better: the change was undone.
-    let id = client.command("deploy", &json!({"unsaved": []})).await;
-    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    assert_eq!(
+        client.run("deploy", &json!({"unsaved": []})).await["warnings"],
+        json!([])
+    );
     // Who only looks wants to know neither this nor, later, that he looked.
-    let id = client.command("verify", &json!({})).await;
-    assert_eq!(client.outcome(id).await["warnings"], json!([]));
-    let id = client.command("history", &json!({})).await;
-    let history = client.answer(id).await["result"].take();
+    assert_eq!(
+        client.run("verify", &json!({})).await["warnings"],
+        json!([])
+    );
+    let history = client.call("history", &json!({})).await;
     let deploys = history["boards"][0]["deploys"].as_array().unwrap();
     assert_eq!(deploys.len(), 2, "{history}");
 
     client.notify("textDocument/didSave", &document(2)).await;
-    let id = client.command("deploy", &json!({})).await;
-    assert_eq!(client.outcome(id).await["warnings"], json!([]));
+    assert_eq!(
+        client.run("deploy", &json!({})).await["warnings"],
+        json!([])
+    );
     let elsewhere = "/elsewhere/notes.c";
     let told = json!({"unsaved": [uri, elsewhere]});
-    let id = client.command("deploy", &told).await;
-    assert_eq!(client.outcome(id).await["warnings"], json!([expected]));
+    assert_eq!(
+        client.run("deploy", &told).await["warnings"],
+        json!([expected])
+    );
     client.leave().await;
 }

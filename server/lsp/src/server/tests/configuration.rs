@@ -18,8 +18,7 @@ fn echo() -> std::sync::Arc<FakeBoards> {
 }
 
 async fn said(client: &mut Client, argument: &Value) -> String {
-    let id = client.command("deploy", argument).await;
-    client.outcome(id).await["message"]
+    client.run("deploy", argument).await["message"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -62,16 +61,17 @@ async fn target_and_port_may_be_set() {
         &json!({"port": "/dev/fake0", "target": "no-such"}),
     )
     .await;
-    let id = client.command("deploy", &json!({})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({})).await;
     assert_eq!(outcome["error"]["code"], "unknown-target", "{outcome}");
     push(
         &mut client,
         &json!({"port": "/dev/fake0", "target": "build"}),
     )
     .await;
-    let id = client.command("deploy", &json!({})).await;
-    assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+    assert_eq!(
+        client.run("deploy", &json!({})).await["outcome"],
+        "fullFlash"
+    );
     client.leave().await;
 }
 
@@ -82,15 +82,13 @@ async fn a_port_of_an_untrusted_workspace_is_a_port_of_this_machine() {
     let boards = echo();
     let mut client = Builder::new(boards.clone()).start().await;
     push(&mut client, &json!({"port": "socket://evil:1"})).await;
-    let id = client.command("deploy", &json!({})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({})).await;
     assert_eq!(outcome["port"], "/dev/fake0");
     let said = "fbuild.port names socket://evil:1, which is not a port of this machine, so it is used \
                 only in a trusted workspace; used /dev/fake0";
     assert_eq!(outcome["warnings"], json!([said]));
     boards.plug(vec![]);
-    let id = client.command("boardInfo", &json!({})).await;
-    let refused = client.answer(id).await["result"]["error"].clone();
+    let refused = client.call("boardInfo", &json!({})).await["error"].clone();
     let said = refused["message"].as_str().unwrap();
     assert!(said.contains("fbuild.port names socket://evil:1"), "{said}");
     client.message("window/showMessage").await;
@@ -210,8 +208,7 @@ async fn a_folder_s_settings_and_board_are_those_of_the_projects_in_it() {
     client.reply(&question["id"], &answer).await;
     let id = client.command("selectPort", &json!({"port": "b"})).await;
     client.answer(id).await;
-    let id = client.command("deploy", &json!({"root": inner})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({"root": inner})).await;
     assert_eq!(outcome["message"], "Auto Fixed(19200) Reset Reset");
     assert_eq!(outcome["port"], "b");
     client.leave().await;

@@ -51,26 +51,19 @@ fn port(client: &Client) -> Value {
     json!({"port": port, "staleBuild": "ignore"})
 }
 
-async fn command(client: &mut Client, name: &str, argument: &Value) -> Value {
-    let id = client.command(name, argument).await;
-    client.answer(id).await["result"].clone()
-}
-
-/// Deploys, with a monitor that runs.
 async fn run(client: &mut Client) {
     let port = port(client);
-    let started = command(client, "monitor.start", &port).await;
+    let started = client.call("monitor.start", &port).await;
     assert_eq!(started["error"], Value::Null, "{started}");
     client.message("window/logMessage").await;
-    let id = client.command("deploy", &port).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &port).await;
     assert_eq!(outcome["error"], Value::Null, "{outcome}");
 }
 
 /// The next diagnostics of a file.
 async fn published(client: &mut Client, file: &str) -> Vec<Value> {
     let told = client.message("textDocument/publishDiagnostics").await;
-    let uri = file_uri(&client.folder.path().join(file));
+    let uri = client.uri(file);
     assert_eq!(told["params"]["uri"], uri, "{told}");
     told["params"]["diagnostics"].as_array().unwrap().clone()
 }
@@ -130,7 +123,7 @@ async fn a_crash_is_a_diagnostic_of_the_line_that_caused_it() {
         "{said}"
     );
 
-    let uri = file_uri(&client.folder.path().join("main/main.c"));
+    let uri = client.uri("main/main.c");
     let at = json!({"textDocument": {"uri": uri}, "position": {"line": 10, "character": 0}});
     let id = client.request("textDocument/hover", &at).await;
     let hover = client.answer(id).await["result"]["contents"]["value"].clone();
@@ -159,7 +152,7 @@ async fn an_edit_of_the_line_or_a_word_takes_it_away() {
     let options = json!({"clipboard": true});
     let builder = |builder: Builder| builder.with_options(&options);
     let mut client = start(state.path(), &crash(), builder).await;
-    let uri = file_uri(&client.folder.path().join("main/main.c"));
+    let uri = client.uri("main/main.c");
     let document = json!({"uri": uri, "languageId": "c", "version": 1, "text": "…"});
     client
         .notify("textDocument/didOpen", &json!({"textDocument": document}))
@@ -226,15 +219,12 @@ async fn an_edit_of_the_line_or_a_word_takes_it_away() {
     );
 
     // Somebody has seen it.
-    command(&mut client, "monitor.reset", &json!({})).await;
+    client.call("monitor.reset", &json!({})).await;
     assert_eq!(published(&mut client, "main/main.c").await.len(), 1);
     client.message("window/logMessage").await;
-    let dismissed = command(
-        &mut client,
-        "monitor.dismiss",
-        &json!({"uri": uri, "line": 10}),
-    )
-    .await;
+    let dismissed = client
+        .call("monitor.dismiss", &json!({"uri": uri, "line": 10}))
+        .await;
     assert_eq!(dismissed, json!({"dismissed": 1}));
     assert_eq!(
         published(&mut client, "main/main.c").await,
@@ -256,7 +246,7 @@ async fn a_boot_loop_is_one_diagnostic_that_says_so() {
         said = timeless(&found[0]);
     }
     // The backtrace is still there when it has come again.
-    let uri = file_uri(&client.folder.path().join("main/main.c"));
+    let uri = client.uri("main/main.c");
     let at = json!({"textDocument": {"uri": uri}, "position": {"line": 10, "character": 0}});
     let id = client.request("textDocument/hover", &at).await;
     let hover = client.answer(id).await["result"]["contents"]["value"].clone();
@@ -324,19 +314,19 @@ async fn addresses_are_places() {
         let mut client = start(state.path(), &named(sha256), |builder| builder).await;
         run(&mut client).await;
         let wait = json!({"until": "ready", "timeoutMs": 30_000});
-        let read = command(&mut client, "monitor.read", &wait).await;
+        let read = client.call("monitor.read", &wait).await;
         assert_eq!(read["reason"], "matched", "{read}");
         // What the crash's backtrace begins with.
         let asked = json!({"addresses": ["0x400d0313", "0x00000004", "nonsense"]});
-        let found = command(&mut client, "monitor.places", &asked).await;
+        let found = client.call("monitor.places", &asked).await;
         if is_known {
             assert_eq!(found["places"][0]["function"], "digit_of", "{found}");
             assert_eq!(found["places"][0]["line"], 10);
-            let uri = file_uri(&client.folder.path().join("main/main.c"));
+            let uri = client.uri("main/main.c");
             assert_eq!(found["places"][0]["uri"], uri);
             assert_eq!(found["places"].as_array().unwrap().len(), 1);
             let line = json!({"line": "é 0x400d0313 at /src/clock/main/main.c:7, and b.c:1"});
-            let found = command(&mut client, "monitor.places", &line).await;
+            let found = client.call("monitor.places", &line).await;
             let places = found["places"].as_array().unwrap();
             let spots = places.iter().map(|place| {
                 (
@@ -352,8 +342,8 @@ async fn addresses_are_places() {
             );
             assert_eq!(found["places"][1]["uri"], uri);
             // Its terminal may still be open.
-            command(&mut client, "monitor.stop", &json!({})).await;
-            let found = command(&mut client, "monitor.places", &line).await;
+            client.call("monitor.stop", &json!({})).await;
+            let found = client.call("monitor.places", &line).await;
             assert_eq!(found["places"][0]["uri"], uri, "{found}");
             assert_eq!(found["places"].as_array().unwrap().len(), 1);
         } else {

@@ -90,8 +90,7 @@ async fn without_an_answer_nothing_is_lost_and_force_does_not_ask() {
     assert_eq!(on_board(&client), table(OLD));
 
     let forced = json!({"port": "sim:board.bin?chip=esp32", "force": true});
-    let id = client.command("deploy", &forced).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &forced).await;
     assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
     let warning = outcome["warnings"][0].as_str().unwrap();
     assert!(warning.contains("'nvs' moves"), "{warning}");

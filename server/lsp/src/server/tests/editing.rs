@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::{Builder, Client, file_uri};
+use super::harness::{Builder, Client, write_old};
 use super::protocol::{example, shape_of};
 
 /// Makes the project's partition table `name`, and its flash this large.
@@ -12,29 +12,13 @@ fn configure(client: &Client, name: &str, flash: &str) {
         "CONFIG_PARTITION_TABLE_CUSTOM=y\nCONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"{name}\"\n\
          CONFIG_ESPTOOLPY_FLASHSIZE=\"{flash}\"\n"
     );
-    let path = client.folder.path().join("sdkconfig");
-    std::fs::write(&path, text).unwrap();
     // Older than the firmware, so that nobody is asked about a stale build.
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    let before = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
-    file.set_modified(before).unwrap();
-}
-
-fn uri(client: &Client, name: &str) -> String {
-    file_uri(&client.folder.path().join(name))
+    write_old(&client.folder.path().join("sdkconfig"), &text);
 }
 
 impl Client {
-    async fn open(&mut self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
-        let document =
-            json!({"uri": uri(self, name), "languageId": "csv", "version": 1, "text": text});
-        let params = json!({"textDocument": document});
-        self.notify("textDocument/didOpen", &params).await;
-    }
-
     async fn change(&mut self, name: &str, version: i64, changes: &Value) {
-        let document = json!({"uri": uri(self, name), "version": version});
+        let document = json!({"uri": self.uri(name), "version": version});
         let params = json!({"textDocument": document, "contentChanges": changes});
         self.notify("textDocument/didChange", &params).await;
     }
@@ -55,20 +39,6 @@ impl Client {
         let found = said["diagnostics"].as_array().unwrap();
         let shown = found.iter().filter(|found| found["severity"] != 4);
         (said["version"].clone(), shown.map(line).collect())
-    }
-
-    async fn ask(&mut self, method: &str, name: &str, more: &Value) -> Value {
-        let mut params = json!({"textDocument": {"uri": uri(self, name)}});
-        params
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        let id = self
-            .request(&format!("textDocument/{method}"), &params)
-            .await;
-        let answer = self.answer(id).await;
-        assert!(answer["error"].is_null(), "{answer}");
-        answer["result"].clone()
     }
 }
 
@@ -106,7 +76,7 @@ async fn mistakes_show_while_typing_where_the_client_sees_them() {
         let (version, found) = client.diagnostics().await;
         assert_eq!(version, json!(2));
         assert!(!found.contains(&wrong), "{found:?}");
-        let document = json!({"textDocument": {"uri": uri(&client, "partitions.csv")}});
+        let document = json!({"textDocument": {"uri": client.uri("partitions.csv")}});
         client.notify("textDocument/didClose", &document).await;
         assert_eq!(client.diagnostics().await, (Value::Null, vec![]));
         client.leave().await;
@@ -139,7 +109,7 @@ async fn a_quick_fix_makes_the_mistake_go_away() {
     let unnamed = json!({"range": range(at, at), "context": context});
     let by_place = client.ask("codeAction", "partitions.csv", &unnamed).await;
     assert_eq!(by_place, json!([]));
-    let edits = first["edit"]["changes"][uri(&client, "partitions.csv")].clone();
+    let edits = first["edit"]["changes"][client.uri("partitions.csv")].clone();
     let changes = json!([{"range": edits[0]["range"], "text": edits[0]["newText"]}]);
     client.change("partitions.csv", 2, &changes).await;
     assert_eq!(client.diagnostics().await, (json!(2), vec![]));
@@ -211,7 +181,7 @@ async fn a_smaller_flash_makes_the_table_too_large() {
         .await;
     assert_eq!(client.diagnostics().await.1, [""; 0]);
     configure(&client, "partitions.csv", "4MB");
-    let change = json!({"changes": [{"uri": uri(&client, "sdkconfig"), "type": 2}]});
+    let change = json!({"changes": [{"uri": client.uri("sdkconfig"), "type": 2}]});
     client
         .notify("workspace/didChangeWatchedFiles", &change)
         .await;
@@ -221,7 +191,7 @@ async fn a_smaller_flash_makes_the_table_too_large() {
     );
     // A client that does not watch files says when it saves one.
     configure(&client, "partitions.csv", "8MB");
-    let saved = json!({"textDocument": {"uri": uri(&client, "sdkconfig")}});
+    let saved = json!({"textDocument": {"uri": client.uri("sdkconfig")}});
     client.notify("textDocument/didSave", &saved).await;
     assert_eq!(client.diagnostics().await.1, [""; 0]);
     client.leave().await;
@@ -284,7 +254,7 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
     client.open("other.csv", "a, b\n").await;
     client.open("layout.csv", "a, b\n").await;
     let said = client.message("textDocument/publishDiagnostics").await;
-    assert_eq!(said["params"]["uri"], uri(&client, "layout.csv"));
+    assert_eq!(said["params"]["uri"], client.uri("layout.csv"));
     assert_eq!(said["params"]["diagnostics"][0]["code"], "type-unknown");
     assert_eq!(
         client.ask("documentSymbol", "other.csv", &json!({})).await,
@@ -292,7 +262,7 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
     );
     // The project changes its mind.
     configure(&client, "other.csv", "4MB");
-    let change = json!({"changes": [{"uri": uri(&client, "sdkconfig"), "type": 2}]});
+    let change = json!({"changes": [{"uri": client.uri("sdkconfig"), "type": 2}]});
     client
         .notify("workspace/didChangeWatchedFiles", &change)
         .await;
@@ -301,7 +271,7 @@ async fn which_file_is_the_table_is_the_projects_to_say() {
         client.message("textDocument/publishDiagnostics").await,
     ];
     let found = |name: &str| {
-        let name = uri(&client, name);
+        let name = client.uri(name);
         let of = said.iter().find(|said| said["params"]["uri"] == name);
         let found = of.unwrap()["params"]["diagnostics"].as_array().unwrap();
         found.len()
@@ -391,7 +361,7 @@ async fn of_a_text_that_is_too_long_that_is_said_and_nothing_else() {
             !found.iter().any(|it| it.starts_with("too-long")),
             "{found:?}"
         );
-        let document = json!({"textDocument": {"uri": uri(&client, name)}});
+        let document = json!({"textDocument": {"uri": client.uri(name)}});
         client.notify("textDocument/didClose", &document).await;
         client.diagnostics().await;
     }
@@ -414,7 +384,7 @@ async fn a_place_in_another_file_is_found_without_reading_it_again() {
         let mut found = said["diagnostics"].as_array().unwrap().iter();
         let wrong = found.find(|it| it["code"] == "extra-config").unwrap();
         let place = &wrong["relatedInformation"][0]["location"];
-        assert_eq!(place["uri"], uri(&client, "other.ini"));
+        assert_eq!(place["uri"], client.uri("other.ini"));
         assert_eq!(place["range"], range((2, 0), (2, 8)));
         if version == 1 {
             // Anyone who opens it now waits for ever.

@@ -1,43 +1,20 @@
 //! Help with platformio.ini, sdkconfig and flasher_args.json, as a client meets it.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::{Builder, Client, file_uri};
+use super::harness::{Builder, Client, write_old};
 use super::project;
 use crate::boards::LocalBoards;
-
-/// Written an hour ago, so that no build is older.
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    let before = SystemTime::now() - Duration::from_hours(1);
-    file.set_modified(before).unwrap();
-}
-
-fn uri(client: &Client, name: &str) -> String {
-    file_uri(&client.folder.path().join(name))
-}
-
-async fn open(client: &mut Client, name: &str, text: &str) {
-    write(&client.folder.path().join(name), text);
-    let document =
-        json!({"uri": uri(client, name), "languageId": "ini", "version": 1, "text": text});
-    let params = json!({"textDocument": document});
-    client.notify("textDocument/didOpen", &params).await;
-}
 
 /// Code, line and columns of the next diagnostics of a document that has some of this many.
 async fn diagnostics(client: &mut Client, name: &str, count: usize) -> (Vec<String>, Value) {
     loop {
         let said = client.message("textDocument/publishDiagnostics").await["params"].clone();
         let found = said["diagnostics"].as_array().unwrap();
-        if said["uri"] != uri(client, name) || found.len() != count {
+        if said["uri"] != client.uri(name) || found.len() != count {
             continue;
         }
         let line = |it: &Value| {
@@ -57,18 +34,6 @@ async fn diagnostics(client: &mut Client, name: &str, count: usize) -> (Vec<Stri
     }
 }
 
-async fn ask(client: &mut Client, method: &str, name: &str, more: &Value) -> Value {
-    let mut params = json!({"textDocument": {"uri": uri(client, name)}});
-    let fields = params.as_object_mut().unwrap();
-    fields.extend(more.as_object().unwrap().clone());
-    let id = client
-        .request(&format!("textDocument/{method}"), &params)
-        .await;
-    let answer = client.answer(id).await;
-    assert!(answer["error"].is_null(), "{answer}");
-    answer["result"].clone()
-}
-
 /// Both ways of counting columns, with characters that they count differently, tabs, CRLF and a
 /// byte order mark; the fix is applied as the client would, and the mistake is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,22 +44,22 @@ async fn mistakes_in_platformio_ini_are_marked_and_fixed() {
     for (encoding, at, mark) in [("utf-16", 5, 1), ("utf-8", 9, 3)] {
         let builder = Builder::new(FakeBoards::quick()).with_encodings(&[encoding]);
         let mut client = builder.start().await;
-        open(&mut client, name, text).await;
+        client.open(name, text).await;
         let (found, _) = diagnostics(&mut client, name, 2).await;
         let mark = format!("byte-order-mark 0:0-{mark}");
         assert_eq!(found, [mark, format!("unresolved 3:{at}-{}", at + 15)]);
         let here = json!({"line": 3, "character": at + 2});
         let context = json!({"diagnostics": []});
         let range = json!({"range": {"start": here, "end": here}, "context": context});
-        let actions = ask(&mut client, "codeAction", name, &range).await;
+        let actions = client.ask("codeAction", name, &range).await;
         assert_eq!(actions[0]["title"], "Change to board");
-        let edit = &actions[0]["edit"]["changes"][uri(&client, name)][0];
+        let edit = &actions[0]["edit"]["changes"][client.uri(name)][0];
         let change = json!([{"range": edit["range"], "text": edit["newText"]}]);
-        let params = json!({"textDocument": {"uri": uri(&client, name), "version": 2}, "contentChanges": change});
+        let params = json!({"textDocument": {"uri": client.uri(name), "version": 2}, "contentChanges": change});
         client.notify("textDocument/didChange", &params).await;
         diagnostics(&mut client, name, 1).await;
         let hover = json!({"position": {"line": 3, "character": at + 2}});
-        let shown = ask(&mut client, "hover", name, &hover).await;
+        let shown = client.ask("hover", name, &hover).await;
         let shown = shown["contents"]["value"].as_str().unwrap();
         assert!(shown.starts_with("**${env:esp.board}** = `x`"), "{shown}");
         client.leave().await;
@@ -111,7 +76,7 @@ async fn an_environment_is_deployed_from_its_lens() {
     let built = root.join(".pio/build/esp");
     std::fs::create_dir_all(&built).unwrap();
     std::fs::write(built.join("firmware.bin"), app).unwrap();
-    open(&mut client, name, text).await;
+    client.open(name, text).await;
     // The boot loader was not built.
     let (found, all) = diagnostics(&mut client, name, 1).await;
     assert_eq!(found, ["file-missing 2:0-9"]);
@@ -121,7 +86,7 @@ async fn an_environment_is_deployed_from_its_lens() {
         "{message}"
     );
 
-    let lenses = ask(&mut client, "codeLens", name, &json!({})).await;
+    let lenses = client.ask("codeLens", name, &json!({})).await;
     let titles: Vec<_> = lenses
         .as_array()
         .unwrap()
@@ -138,10 +103,10 @@ async fn an_environment_is_deployed_from_its_lens() {
         (&json!("fullFlash"), &json!("platformio:esp"))
     );
 
-    let symbols = ask(&mut client, "documentSymbol", name, &json!({})).await;
+    let symbols = client.ask("documentSymbol", name, &json!({})).await;
     assert_eq!(symbols[1]["name"], "esp");
     let position = json!({"position": {"line": 3, "character": 8}});
-    let offered = ask(&mut client, "completion", name, &position).await;
+    let offered = client.ask("completion", name, &position).await;
     let offered = offered.as_array().unwrap();
     assert!(
         offered.iter().any(|it| it["label"] == "esp32-c3-devkitm-1"),
@@ -162,12 +127,11 @@ async fn sdkconfig_is_compared_with_the_board_that_was_deployed_to() {
     let mut client = Builder::new(Arc::new(boards)).start().await;
     let name = "sdkconfig";
     let text = "# 😀\r\nCONFIG_IDF_TARGET=\"esp32\"\r\nCONFIG_ESPTOOLPY_FLASHSIZE_16MB=y\r\n";
-    open(&mut client, name, text).await;
+    client.open(name, text).await;
     diagnostics(&mut client, name, 0).await;
-    let id = client
-        .command("deploy", &json!({"port": "sim:board.bin?chip=esp32"}))
+    let outcome = client
+        .run("deploy", &json!({"port": "sim:board.bin?chip=esp32"}))
         .await;
-    let outcome = client.outcome(id).await;
     assert_eq!(outcome["outcome"], "fullFlash", "{outcome}");
     let (found, all) = diagnostics(&mut client, name, 1).await;
     assert_eq!(found, ["flash-of-board 2:0-33"]);
@@ -187,11 +151,10 @@ async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
     };
     let mut client = Builder::new(Arc::new(boards)).start().await;
     let text = "# 😀\nCONFIG_IDF_TARGET=\"esp32\"\n# CONFIG_SECURE_BOOT is not set\n";
-    open(&mut client, "sdkconfig", text).await;
+    client.open("sdkconfig", text).await;
     diagnostics(&mut client, "sdkconfig", 0).await;
     let port = "sim:board.bin?chip=esp32&secure-boot=1";
-    let id = client.command("deploy", &json!({"port": port})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({"port": port})).await;
     assert_eq!(outcome["error"]["code"], "secure-boot", "{outcome}");
     let refused = outcome["error"]["message"].as_str().unwrap();
     let (found, all) = diagnostics(&mut client, "sdkconfig", 1).await;
@@ -200,7 +163,7 @@ async fn what_the_last_boards_efuses_refuse_is_said_while_editing() {
     assert!(message.contains("starts signed images only"), "{message}");
     let name = "build/flasher_args.json";
     let args = std::fs::read_to_string(client.folder.path().join(name)).unwrap();
-    open(&mut client, name, &args).await;
+    client.open(name, &args).await;
     let (_, all) = diagnostics(&mut client, name, 1).await;
     let message = all[0]["message"].as_str().unwrap();
     assert!(message.contains(refused), "{message}\n{refused}");
@@ -214,7 +177,7 @@ async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marke
     let mut client = Builder::new(FakeBoards::quick()).start().await;
     let name = "build/flasher_args.json";
     let text = "{\n\t\"flash_files\": {\n\t\t\"0x8000\": \"😀.bin\"\n\t\t\"0x10000\": \"app.bin\"\n\t}\n}\n";
-    open(&mut client, name, text).await;
+    client.open(name, text).await;
     let (found, _) = diagnostics(&mut client, name, 2).await;
     assert_eq!(found, ["json 3:2-3", "file-missing 2:12-20"]);
     client
@@ -228,16 +191,16 @@ async fn flasher_args_that_are_broken_or_name_files_that_are_not_there_are_marke
 async fn a_file_of_extra_configs_is_a_part_of_its_project() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
     let main = "[env]\nplatform = espressif32\n[env:c3]\n";
-    write(&client.folder.path().join("platformio.ini"), main);
+    write_old(&client.folder.path().join("platformio.ini"), main);
     let extra = "[env:s3]\nboard = x\nupload_speed = fast\ncustom_a = ${env.platform}\n";
-    open(&mut client, "boards/s3.ini", extra).await;
+    client.open("boards/s3.ini", extra).await;
     // It is nobody's yet.
     let hover = json!({"position": {"line": 3, "character": 14}});
-    let shown = ask(&mut client, "hover", "boards/s3.ini", &hover).await;
+    let shown = client.ask("hover", "boards/s3.ini", &hover).await;
     assert!(shown.is_null(), "{shown}");
     let main = format!("[platformio]\nextra_configs = boards/*.ini, mine.ini\n{main}");
-    open(&mut client, "platformio.ini", &main).await;
-    let saved = json!({"textDocument": {"uri": uri(&client, "platformio.ini")}});
+    client.open("platformio.ini", &main).await;
+    let saved = json!({"textDocument": {"uri": client.uri("platformio.ini")}});
     client.notify("textDocument/didSave", &saved).await;
     // Of both, in any order.
     let mut codes = std::collections::BTreeMap::new();
@@ -249,13 +212,13 @@ async fn a_file_of_extra_configs_is_a_part_of_its_project() {
     }
     let codes: Vec<&Value> = codes.values().collect();
     assert_eq!(codes, ["bad-value", "extra-config-missing"]);
-    let shown = ask(&mut client, "hover", "boards/s3.ini", &hover).await;
+    let shown = client.ask("hover", "boards/s3.ini", &hover).await;
     let shown = shown["contents"]["value"].as_str().unwrap();
     assert!(
         shown.contains("`espressif32`") && shown.contains("platformio.ini line 4"),
         "{shown}"
     );
-    let lenses = ask(&mut client, "codeLens", "boards/s3.ini", &json!({})).await;
+    let lenses = client.ask("codeLens", "boards/s3.ini", &json!({})).await;
     let target = &lenses[0]["command"]["arguments"][0]["target"];
     assert_eq!(target, "platformio:s3");
     // A look that was under way when the file was saved may say the same again.

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::project;
+use super::stale::built_an_hour_ago;
 use crate::boards::Boards;
 use crate::log::Tap;
 use crate::server::ending::Ending;
@@ -181,6 +182,13 @@ pub(super) fn flash_without_app() -> Vec<u8> {
     flash
 }
 
+/// Writes a file that looks older than every build.
+pub(super) fn write_old(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+    built_an_hour_ago(path);
+}
+
 pub(super) fn file_uri(path: &Path) -> String {
     lsp_types::Url::from_file_path(path).unwrap().to_string()
 }
@@ -266,10 +274,53 @@ impl Client {
             .await;
     }
 
+    /// A file of the project, as it is named to the server.
+    pub(super) fn uri(&self, name: &str) -> String {
+        file_uri(&self.folder.path().join(name))
+    }
+
+    /// Opens a document that was written an hour ago, so that no build is older.
+    pub(super) async fn open(&mut self, name: &str, text: &str) {
+        write_old(&self.folder.path().join(name), text);
+        let document = json!({"uri": self.uri(name), "languageId": "", "version": 1, "text": text});
+        let params = json!({"textDocument": document});
+        self.notify("textDocument/didOpen", &params).await;
+    }
+
+    /// The result of a request about a document, with `more` than its name.
+    pub(super) async fn ask(&mut self, method: &str, name: &str, more: &Value) -> Value {
+        let mut params = json!({"textDocument": {"uri": self.uri(name)}});
+        let fields = params.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        let method = format!("textDocument/{method}");
+        let id = self.request(&method, &params).await;
+        let answer = self.answer(id).await;
+        assert!(answer["error"].is_null(), "{answer}");
+        answer["result"].clone()
+    }
+
     /// Starts a command with one argument.
     pub(super) async fn command(&mut self, name: &str, argument: &Value) -> i64 {
         let params = json!({"command": format!("fbuild.server.{name}"), "arguments": [argument]});
         self.request("workspace/executeCommand", &params).await
+    }
+
+    /// The result of a command that starts no job.
+    pub(super) async fn call(&mut self, name: &str, argument: &Value) -> Value {
+        let id = self.command(name, argument).await;
+        self.answer(id).await["result"].take()
+    }
+
+    /// Why a command has no result.
+    pub(super) async fn refused(&mut self, name: &str, argument: &Value) -> Value {
+        let id = self.command(name, argument).await;
+        self.answer(id).await["error"].take()
+    }
+
+    /// [`Self::outcome`] of the job that a command starts.
+    pub(super) async fn run(&mut self, name: &str, argument: &Value) -> Value {
+        let id = self.command(name, argument).await;
+        self.outcome(id).await
     }
 
     /// The first message that fits, read or still to come.

@@ -37,10 +37,8 @@ async fn shutdown_stops_writes_and_lets_no_other_begin() {
     assert_eq!(client.answer(shutdown).await["result"], Value::Null);
     assert_eq!(client.outcome(deploy).await["outcome"], "cancelled");
 
-    let late = client
-        .command("deploy", &json!({"port": "/dev/fake1"}))
-        .await;
-    assert_eq!(client.answer(late).await["error"]["code"], -32600);
+    let late = client.refused("deploy", &json!({})).await;
+    assert_eq!(late["code"], -32600);
     client.notify("exit", &Value::Null).await;
     assert_eq!(client.exit_code().await, 0);
     client.read_all().await;
@@ -62,10 +60,8 @@ async fn messages_in_one_breath() {
 async fn nothing_is_done_before_initialize() {
     let folder = tempfile::tempdir().unwrap();
     let mut client = Builder::new(FakeBoards::quick()).connect(folder);
-    let id = client
-        .command("deploy", &json!({"port": "/dev/fake1"}))
-        .await;
-    assert_eq!(client.answer(id).await["error"]["code"], -32002);
+    let early = client.refused("deploy", &json!({})).await;
+    assert_eq!(early["code"], -32002);
     client.notify("exit", &Value::Null).await;
     assert_eq!(client.exit_code().await, 1);
     client.read_all().await;
@@ -87,9 +83,8 @@ async fn garbage_between_messages_ends_nothing() {
         "X: 1\r\n\r\n",
     ] {
         client.send_bytes(garbage.as_bytes()).await;
-        let id = client.command("ports", &json!({})).await;
         assert!(
-            client.answer(id).await["result"]["ports"].is_array(),
+            client.call("ports", &json!({})).await["ports"].is_array(),
             "after {garbage:?}"
         );
     }
@@ -103,12 +98,12 @@ async fn garbage_between_messages_ends_nothing() {
 async fn a_hundred_deploys_in_a_row() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
     for _ in 0..100 {
-        let id = client
-            .command("deploy", &json!({"port": "/dev/fake1"}))
-            .await;
-        assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+        let outcome = client.run("deploy", &json!({})).await;
+        assert_eq!(outcome["outcome"], "fullFlash");
     }
-    let id = client.command("cancel", &json!({})).await;
-    assert_eq!(client.answer(id).await["result"], json!({"cancelled": 0}));
+    assert_eq!(
+        client.call("cancel", &json!({})).await,
+        json!({"cancelled": 0})
+    );
     client.leave().await;
 }

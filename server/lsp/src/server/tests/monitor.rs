@@ -37,8 +37,7 @@ fn port(client: &Client) -> String {
 
 async fn run(client: &mut Client, command: &str, mut argument: Value) -> Value {
     argument["port"] = json!(port(client));
-    let id = client.command(command, &argument).await;
-    client.answer(id).await["result"].clone()
+    client.call(command, &argument).await
 }
 
 async fn start_monitor(client: &mut Client) -> Value {
@@ -50,8 +49,7 @@ async fn start_monitor(client: &mut Client) -> Value {
 
 async fn deploy(client: &mut Client) -> Value {
     let argument = json!({"port": port(client)});
-    let id = client.command("deploy", &argument).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &argument).await;
     assert_eq!(outcome["error"], Value::Null, "{outcome}");
     outcome
 }
@@ -127,7 +125,7 @@ async fn the_baud_rate_is_the_setting_s_else_the_project_s() {
         "{shown}"
     );
     run(&mut client, "monitor.stop", json!({})).await;
-    client.leave().await;
+    client.leave_with_unread(&["fbuild/monitor"]).await;
 
     let options = json!({"settings": {"monitor": {"baud": 74880}}});
     let mut client = start(state.path(), "", &options).await;
@@ -210,10 +208,9 @@ async fn one_monitor_a_port_and_none_where_none_runs() {
 
     // The port is free again, and one that cannot be opened is told as any other failure.
     start_monitor(&mut client).await;
-    let id = client
-        .command("monitor.start", &json!({"port": "/dev/no-such-port"}))
+    let refused = client
+        .call("monitor.start", &json!({"port": "/dev/no-such-port"}))
         .await;
-    let refused = client.answer(id).await["result"].clone();
     client.message("window/showMessage").await;
     client.message("window/logMessage").await;
     assert_eq!(refused["error"]["code"], "port-not-found", "{refused}");
@@ -246,8 +243,7 @@ async fn it_goes_on_after_a_cancelled_deploy_and_keeps_every_byte_in_its_log() {
     let real = format!("{}&time=real", port(&client));
     deploy(&mut client).await;
     let argument = json!({"port": real, "log": log});
-    let id = client.command("monitor.start", &argument).await;
-    let started = client.answer(id).await["result"].clone();
+    let started = client.call("monitor.start", &argument).await;
     assert_eq!(started["error"], Value::Null, "{started}");
     client.message("window/logMessage").await;
 

@@ -101,15 +101,13 @@ async fn the_deploy_of_the_document_works_as_shown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_look_as_shown() {
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let id = client.command("ports", &json!({})).await;
-    let ports = client.answer(id).await["result"].clone();
+    let ports = client.call("ports", &json!({})).await;
     assert_eq!(
         shape_of(&ports),
         shape_of(&example(|value| value["ports"].is_array()))
     );
 
-    let id = client.command("targets", &json!({})).await;
-    let targets = client.answer(id).await["result"].clone();
+    let targets = client.call("targets", &json!({})).await;
     let mut shown = example(|value| value["targets"].is_array());
     // The test's project is built and has nothing wrong with it.
     shown["unbuilt"] = json!([]);
@@ -177,8 +175,7 @@ async fn jobs_history_and_debug_information_look_as_shown() {
         .command("deploy", &json!({"port": "/dev/ttyUSB0"}))
         .await;
     control.started.recv().await.unwrap();
-    let id = client.command("jobs", &json!({})).await;
-    let mut jobs = client.answer(id).await["result"].clone();
+    let mut jobs = client.call("jobs", &json!({})).await;
     let shown = example(|value| value["jobs"][0]["percent"].is_number());
     assert!(jobs["jobs"][0]["runningMs"].is_u64());
     jobs["jobs"][0]["runningMs"] = shown["jobs"][0]["runningMs"].clone();
@@ -187,13 +184,11 @@ async fn jobs_history_and_debug_information_look_as_shown() {
     control.release.send(()).unwrap();
     client.outcome(deploy).await;
 
-    let id = client.command("history", &json!({})).await;
-    let history = client.answer(id).await["result"].clone();
+    let history = client.call("history", &json!({})).await;
     let shown = example(|value| value["boards"].is_array());
     assert_eq!(shape_of(&history), shape_of(&shown));
 
-    let id = client.command("debugInfo", &json!({})).await;
-    let mut info = client.answer(id).await["result"].clone();
+    let mut info = client.call("debugInfo", &json!({})).await;
     // The test's client does not say who it is.
     assert_eq!(info["client"], Value::Null);
     let shown = example(|value| value["version"].is_string());
@@ -219,8 +214,7 @@ async fn settings_and_options_work_as_shown() {
     client
         .notify("workspace/didChangeConfiguration", &shown)
         .await;
-    let id = client.command("debugInfo", &json!({})).await;
-    let info = client.answer(id).await["result"].clone();
+    let info = client.call("debugInfo", &json!({})).await;
     for (key, value) in shown["settings"]["fbuild"].as_object().unwrap() {
         assert_eq!(&info["settings"][key], value, "{key}");
     }
@@ -248,10 +242,7 @@ async fn a_taken_port_is_refused_as_shown() {
         .command("deploy", &json!({"port": "/dev/ttyUSB0"}))
         .await;
     control.started.recv().await.unwrap();
-    let second = client
-        .command("deploy", &json!({"port": "/dev/ttyUSB0"}))
-        .await;
-    let mut refused = client.outcome(second).await;
+    let mut refused = client.run("deploy", &json!({"port": "/dev/ttyUSB0"})).await;
     let shown = example(|value| value["error"]["code"] == "job-running");
     refused["durationMs"] = shown["durationMs"].clone();
     assert_eq!(refused, shown);

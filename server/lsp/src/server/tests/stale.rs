@@ -63,20 +63,17 @@ async fn the_person_decides() {
         assert_eq!(outcome["outcome"], expected);
     }
     // Nobody asks about what is not written.
-    let id = client.command("verify", &json!({})).await;
-    client.outcome(id).await;
+    client.run("verify", &json!({})).await;
     client.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_and_requests_decide_instead() {
     let mut client = start(&json!({"settings": {"staleBuild": "error"}})).await;
-    let id = client.command("deploy", &json!({})).await;
-    let refused = client.outcome(id).await;
+    let refused = client.run("deploy", &json!({})).await;
     assert_eq!(refused["error"]["code"], "stale-build", "{refused}");
     let ignore = json!({"staleBuild": "ignore"});
-    let id = client.command("deploy", &ignore).await;
-    assert_eq!(client.outcome(id).await["outcome"], "fullFlash");
+    assert_eq!(client.run("deploy", &ignore).await["outcome"], "fullFlash");
     client.leave().await;
 }
 
@@ -105,8 +102,7 @@ async fn what_is_deployed_all_the_same_is_warned_of_once() {
     );
 
     let ignore = json!({"port": "sim:board.bin", "staleBuild": "ignore"});
-    let id = client.command("deploy", &ignore).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &ignore).await;
     assert_eq!(outcome["warnings"], json!([]), "{outcome}");
     client.leave().await;
 }
@@ -149,8 +145,7 @@ async fn a_build_is_run_and_its_output_is_logged() {
     assert_eq!(outcome["warnings"], json!([]));
 
     // What was built is not stale, and is not asked about.
-    let id = client.command("deploy", &json!({})).await;
-    client.outcome(id).await;
+    client.run("deploy", &json!({})).await;
     client.leave().await;
 }
 
@@ -179,8 +174,7 @@ async fn a_build_that_fails_touches_no_board() {
 async fn an_untrusted_workspace_runs_nothing() {
     let command = json!("touch was-run");
     let mut client = start(&with_command(&command, false)).await;
-    let id = client.command("deploy", &json!({"build": true})).await;
-    let outcome = client.outcome(id).await;
+    let outcome = client.run("deploy", &json!({"build": true})).await;
     assert_eq!(outcome["error"]["code"], "not-trusted", "{outcome}");
     let id = client.command("deploy", &json!({})).await;
     let (asked, actions) = question(&mut client, NOT_TRUSTED).await;

@@ -193,8 +193,7 @@ async fn what_a_deploy_would_take_is_told_when_that_changes() {
     assert_eq!(next["port"], format!("sim:{}", file.display()));
     // A choice is known with its answer, whether that board is plugged in or not.
     let choice = json!({"port": "/dev/ttyCHOSEN"});
-    let id = client.command("selectPort", &choice).await;
-    let selected = client.answer(id).await["result"].clone();
+    let selected = client.call("selectPort", &choice).await;
     assert_eq!(selected["next"]["short"], "espidf:build · ttyCHOSEN");
     assert_eq!(told(&mut client).await, selected["next"]);
     client.leave_with_unread(&["fbuild/ports"]).await;
