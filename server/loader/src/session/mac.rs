@@ -31,7 +31,7 @@ impl Session {
             (1, [0, 0, 0]) => Ok([0xAC, 0xD0, 0x74]),
             (_, [0, 0, 0]) => Err(LoaderError::BadReply {
                 command: "READ_REG",
-                what: format!("{number} stands for no known beginning of a MAC address"),
+                what: format!("{number} is not a known prefix of a MAC address"),
             }),
             (_, vendor) => Ok(vendor),
         }

@@ -9,7 +9,6 @@ use crate::json::PortList;
 use crate::network;
 use crate::port;
 
-/// Arguments of `ports`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Print one JSON object
@@ -20,13 +19,12 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "json")]
     udev: bool,
 
-    /// Look in the network, too, for devices that take firmware over the air (3 s)
+    /// Also look on the network for devices that take firmware over the air (3 s)
     #[arg(long, conflicts_with = "udev")]
     network: bool,
 }
 
 impl Arguments {
-    /// Runs `ports`.
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
         if self.udev {

@@ -78,14 +78,14 @@ pub(super) struct Deploying {
 pub(super) struct Monitoring {
     /// The project's directory, whose ELF files name the places of a crash
     directory: Option<PathBuf>,
-    /// Target that the board is thought to run
+    /// Target that the board is expected to run
     target: Option<String>,
     /// The board's port, as `ports` names it; the only board if left out
     port: Option<String>,
     /// Baud rate of what the board prints; left out: as the project's own monitor has it, else 115200
     #[serde(default, deserialize_with = "rate")]
     baud: Option<u32>,
-    /// Reset the board first; otherwise it runs on as it does
+    /// Reset the board first; otherwise it keeps running
     #[serde(default)]
     reset: bool,
     /// End at a line that matches this regular expression

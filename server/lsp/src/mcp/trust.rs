@@ -1,4 +1,4 @@
-//! What is left undone where nobody has said that the folder is to be trusted.
+//! What an agent may not do while the folder is not trusted.
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::port_name::PortName;
@@ -24,8 +24,7 @@ impl Host {
                 "build it yourself",
             ),
             (false, _) => (
-                "a build runs what the project says, and nobody has said that it is to be trusted"
-                    .to_owned(),
+                "a build runs what the project says, and the project is not trusted".to_owned(),
                 "build it yourself, or have the person start this server with --trust",
             ),
         };
@@ -53,8 +52,7 @@ impl Host {
             code: "not-trusted",
             is_input: true,
             what: format!(
-                "{port} is not used: it is no serial port of this machine, and nobody has said that the folder \
-                 is to be trusted"
+                "{port} is not used: it is not a serial port of this machine, and the folder is not trusted"
             ),
             board_state: "no board was touched".to_owned(),
             remedy: "choose one that the tool `ports` lists, or have the person start this server with --port or \

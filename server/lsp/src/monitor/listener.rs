@@ -78,7 +78,7 @@ impl<'a> Listener<'a> {
                 code: "baud-rate",
                 is_input: false,
                 what: format!("{} does not support {baud} baud: {error}", link.name()),
-                board_state: "the board runs on as it did".to_owned(),
+                board_state: "the board keeps running".to_owned(),
                 remedy: "choose another rate".into(),
             })?;
         }
@@ -310,7 +310,7 @@ fn not_reset(what: String, remedy: &str) -> Failure {
         code: "not-reset",
         is_input: false,
         what,
-        board_state: "the board runs on as it did".to_owned(),
+        board_state: "the board keeps running".to_owned(),
         remedy: remedy.into(),
     }
 }

@@ -91,7 +91,7 @@ async def deploys(session, board):
 
 async def refusals(session, folder, board):
     error = await refused(session, "not-trusted", "build")
-    assert "nobody has said that it is to be trusted" in error["message"], error
+    assert "the project is not trusted" in error["message"], error
     await refused(session, "not-trusted", "deploy", port="socket://127.0.0.1:1")
     await refused(session, "not-trusted", "monitor", port=f"sim:{folder / 'other.bin'}")
     assert not (folder / "other.bin").exists()
