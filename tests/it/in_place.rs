@@ -37,6 +37,11 @@ fn build(chip: Chip, inserted: usize) -> Build {
     Build::new(&[(TABLE_AT, table(&rows)), (APP_AT, app(chip, inserted))])
 }
 
+/// An app as it was, and as it is after an edit, linked again.
+pub(crate) fn edited_app() -> [Build; 2] {
+    [0, 24].map(|inserted| build(Chip::Esp32, inserted))
+}
+
 fn board_with(chip: Chip, build: &Build) -> Bench {
     let board = Board::builder(chip).flash_contents(build.flashed(4 << 20));
     Bench::new(board.timing(Timing::cp2102n()))

@@ -8,11 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fbuild_chip::Chip;
-use fbuild_sim::serve::{self, Server};
+use fbuild_sim::serve::{self, PtyOptions, Server};
 use fbuild_sim::{Board, BoardBuilder, State, Timing};
 use serde_json::json;
 
-use crate::harness::{self, Run, assert_holds_example, deploy, edited_example, example, run};
+use crate::avr::tools::program_or_skip;
+use crate::harness::{
+    self, Run, assert_holds_example, command, deploy, edited_example, example, run,
+};
+use crate::in_place;
 
 /// Long enough for any machine; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -113,25 +117,36 @@ fn a_monitor_resets_it_and_hears_its_first_words() {
     assert!(heard.stdout.contains("ets Jul 29 2019"), "{}", heard.stdout);
 }
 
-/// A program that serves the port of a simulated board. Killed when dropped.
-struct Foreign {
-    child: Child,
-    port: String,
-    server: Server,
+/// A process that ends when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-impl Drop for Foreign {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A board in no hurry to hash, as genuine ones are: it pays to start its stub.
+fn far_board() -> Board {
+    let timing = Timing {
+        rom: Timing::cp2102n().rom,
+        ..Timing::instant()
+    };
+    Board::builder(Chip::Esp32).timing(timing).build().unwrap()
+}
+
+/// A program that serves the port of a simulated board.
+struct Foreign {
+    _process: Killed,
+    port: String,
+    server: Server,
 }
 
 impl Foreign {
     /// `command` gets the board's URL and a free number for its own port, and says when it listens.
     fn start(command: impl Fn(&str, &str) -> Command, listens: &str) -> Self {
-        let board = Board::builder(Chip::Esp32).timing(Timing::instant());
-        let server = serve::tcp(board.build().unwrap(), "127.0.0.1:0").unwrap();
+        let server = serve::tcp(far_board(), "127.0.0.1:0").unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let number = free.local_addr().unwrap().port().to_string();
         drop(free);
@@ -153,23 +168,48 @@ impl Foreign {
             let _ = output.read_to_end(&mut rest);
         });
         Self {
-            child,
+            _process: Killed(child),
             port: format!("rfc2217://127.0.0.1:{number}"),
             server,
         }
     }
 
+    /// Every outcome, and after those that write, what the flash then holds.
     fn story(&self) {
+        let port = &*self.port;
         let folder = tempfile::tempdir().unwrap();
         let [first, edited] = projects(folder.path());
-        let full = message(&deploy(&first, &self.port, &[]));
+        let full = message(&deploy(&first, port, &[]));
         assert_eq!(full, "deploy succeeded (full flash)");
-        let selective = message(&deploy(&edited, &self.port, &[]));
+        assert_holds(&self.server, &first);
+        let selective = message(&deploy(&edited, port, &[]));
         assert!(
             selective.contains("selective flash: firmware"),
             "{selective}"
         );
         assert_holds(&self.server, &edited);
+        let skipped = message(&deploy(&edited, port, &[]));
+        assert!(skipped.contains("verify skipped"), "{skipped}");
+        let differs = run(&["verify", first.to_str().unwrap(), "--port", port, "--json"]);
+        assert_eq!(differs.json()["error"]["code"], "differs");
+    }
+
+    /// Only where the board is reset before each deploy: a stub that runs already may be any.
+    fn differences(&self) {
+        let port = &*self.port;
+        let folder = tempfile::tempdir().unwrap();
+        for (n, build) in in_place::edited_app().iter().enumerate() {
+            let mut command = command(&["deploy", "--port", port, "--baud", "115200", "--force"]);
+            for region in &build.target.regions {
+                let offset = region.offset.to_string();
+                command.args(["--image", &offset]).arg(region.source.path());
+            }
+            let deployed = command.env("XDG_STATE_HOME", folder.path()).output();
+            let deployed = Run::of(&deployed.unwrap());
+            assert_eq!(deployed.code, Some(0), "{}", deployed.stderr);
+            let is_difference = deployed.stdout.contains("KB sent as differences");
+            assert_eq!(is_difference, n == 1, "{}", deployed.stdout);
+        }
     }
 }
 
@@ -248,4 +288,43 @@ fn a_silent_server_is_given_up() {
     let error = &misspelt.json()["error"];
     assert_eq!(error["code"], "port-name", "{error}");
     assert!(error["message"].as_str().unwrap().contains("'timeuot'"));
+}
+
+/// Debian's own, which opens a terminal as it would a serial port.
+#[cfg(target_os = "linux")]
+#[test]
+fn behind_ser2net() {
+    let Some(ser2net) = program_or_skip("ser2net") else {
+        return;
+    };
+    let server = serve::pty(far_board(), PtyOptions::default()).unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let (host, number) = (address.ip(), address.port());
+    let connection = json!({
+        "accepter": format!("telnet(rfc2217),tcp,{host},{number}"),
+        "connector": format!("serialdev(nouucplock=true),{},115200n81,local", server.address()),
+        "options": { "mdns": false },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("ser2net.yaml");
+    std::fs::write(&configuration, format!("connection: &board {connection}")).unwrap();
+    let mut process = Command::new(ser2net);
+    process
+        .args(["-n", "-c"])
+        .arg(configuration)
+        .stderr(Stdio::null());
+    let foreign = Foreign {
+        _process: Killed(process.spawn().unwrap()),
+        port: format!("rfc2217://{address}"),
+        server,
+    };
+    // It does not say when it listens.
+    let end = Instant::now() + PATIENCE;
+    while run(&["board", "--port", &foreign.port]).code != Some(0) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    foreign.story();
+    foreign.differences();
 }
