@@ -52,14 +52,12 @@ impl Part {
         [&M8, &M168, &M168P, &M328, &M328P, &M1284P, &M1280, &M2560];
 
     /// The part with this signature.
-    #[must_use]
     pub fn from_signature(signature: [u8; 3]) -> Option<&'static Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|part| part.signature == signature)
     }
 
     /// The part of this name, in any case.
-    #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|part| part.name.eq_ignore_ascii_case(name))
@@ -89,7 +87,6 @@ impl Protocol {
 
     /// By the name that avrdude and build tools have for it in a boot loader. `stk500v1` and `stk500v2` are
     /// programmers, which speak it, too, and write through other pins.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "arduino" => Some(Self::Stk500V1),
@@ -183,7 +180,6 @@ const OTHERS: [(&str, &str); 24] = [
 ];
 
 /// What brings a program to a board that has no boot loader with STK500, as far as that is known.
-#[must_use]
 pub fn other_protocol(board: &str) -> Option<&'static str> {
     let mut others = OTHERS.iter();
     others
@@ -205,7 +201,6 @@ const PROCESSORS: [(&str, &str); 8] = [
 
 impl AvrBoard {
     /// The board that PlatformIO calls so.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let &(_, part, protocol, baud, boot_start) =
             BOARDS.iter().find(|(known, ..)| *known == name)?;
@@ -218,7 +213,6 @@ impl AvrBoard {
     }
 
     /// The board of an FQBN of Arduino's, with the options after it: `arduino:avr:nano:cpu=atmega328old`.
-    #[must_use]
     pub fn of_fqbn(fqbn: &str) -> Option<Self> {
         let mut parts = fqbn.splitn(4, ':');
         let (_, architecture, board) = (parts.next()?, parts.next()?, parts.next()?);
@@ -238,7 +232,6 @@ impl AvrBoard {
     }
 
     /// The usual board with this part, for a simulated one.
-    #[must_use]
     pub fn with(part: &Part) -> Option<Self> {
         let name = match part.name {
             "atmega328p" => "uno",

@@ -136,7 +136,6 @@ pub struct SuperWatchdog {
 pub const WATCHDOG_KEY: u32 = 0x50D8_3AA1;
 impl Chip {
     /// What is known about this chip.
-    #[must_use]
     pub fn facts(self) -> &'static ChipFacts {
         match self {
             Self::Esp32 => &table::ESP32,

@@ -8,7 +8,6 @@ pub const SECTOR_LEN: u32 = 0x1000;
 pub const BLOCK_LEN: u32 = 0x1_0000;
 
 /// An offset as people and build tools write it: `0x10000`, `65536`.
-#[must_use]
 pub fn parse_offset(text: &str) -> Option<u32> {
     let text = text.trim();
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -18,14 +17,12 @@ pub fn parse_offset(text: &str) -> Option<u32> {
 }
 
 /// So many bytes from an offset on; `None` where they would end beyond what flash can have.
-#[must_use]
 pub fn range(offset: u32, len_bytes: u64) -> Option<Range<u32>> {
     let end = offset.checked_add(u32::try_from(len_bytes).ok()?)?;
     Some(offset..end)
 }
 
 /// The sectors that a range lies in, counted from the start of the flash.
-#[must_use]
 pub fn sectors(range: &Range<u32>) -> Range<usize> {
     (range.start / SECTOR_LEN) as usize..range.end.div_ceil(SECTOR_LEN) as usize
 }

@@ -38,7 +38,6 @@ pub enum Chip {
 
 impl Chip {
     /// Whether the boot ROM itself starts an app at `offset`: an ESP8266's does, and the app needs no table.
-    #[must_use]
     pub fn starts_app_at(self, offset: u32) -> bool {
         self == Self::Esp8266 && offset == self.facts().bootloader_offset
     }
@@ -64,7 +63,6 @@ impl Chip {
     ];
 
     /// Name as build tools write it: `esp32c3`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Esp32 => "esp32",
@@ -84,7 +82,6 @@ impl Chip {
     }
 
     /// The chip that an image header's chip id (bytes 12 and 13) or GET_SECURITY_INFO names.
-    #[must_use]
     pub fn from_image_id(id: u16) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -92,7 +89,6 @@ impl Chip {
     }
 
     /// The chip whose register 0x40001000 reads `magic`.
-    #[must_use]
     pub fn from_magic(magic: u32) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -112,7 +108,6 @@ pub enum Device {
 
 impl Device {
     /// Name as build tools write it: `esp32c3`, `atmega328p`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Esp(chip) => chip.name(),
@@ -153,7 +148,6 @@ impl fmt::Display for Chip {
 }
 
 /// A chip revision, major * 100 + minor, as people write it: `v0.4`.
-#[must_use]
 pub fn revision_text(revision: u16) -> String {
     format!("v{}.{}", revision / 100, revision % 100)
 }

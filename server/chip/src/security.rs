@@ -21,7 +21,6 @@ pub struct BoardSecurity {
 
 impl BoardSecurity {
     /// Why no build at all may go onto the board, unless it is forced.
-    #[must_use]
     pub fn refuses_every_build(&self) -> Option<&'static str> {
         if !self.flash_encryption {
             None

@@ -18,7 +18,6 @@ pub enum UsbBoard {
 
 impl UsbBoard {
     /// The board of an FQBN of Arduino's: `teensy:avr:teensy41`, `rp2040:rp2040:rpipico`.
-    #[must_use]
     pub fn of_fqbn(fqbn: &str) -> Option<Self> {
         let mut parts = fqbn.split(':');
         match (parts.next()?, parts.next()?, parts.next()?) {
@@ -29,7 +28,6 @@ impl UsbBoard {
     }
 
     /// How the file of a program ends.
-    #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
             Self::Teensy(_) => "hex",
@@ -101,7 +99,6 @@ static TEENSIES: [Teensy; 10] = [
 
 impl Teensy {
     /// The one that PlatformIO, Teensyduino or fbuild calls so.
-    #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         let name = name.to_ascii_lowercase();
         let name = match &*name {
@@ -134,7 +131,6 @@ impl Rp2 {
     const ALL: [Self; 2] = [Self::Rp2040, Self::Rp2350];
 
     /// Name as build tools write it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Rp2040 => "rp2040",
@@ -143,14 +139,12 @@ impl Rp2 {
     }
 
     /// By the name that a board's file has for it: `rp2350-riscv`, too.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|chip| name.to_ascii_lowercase().starts_with(chip.name()))
     }
 
     /// UF2 families of programs for it: of the RP2350, Arm and RISC-V.
-    #[must_use]
     pub fn families(self) -> &'static [u32] {
         match self {
             Self::Rp2040 => &[0xE48B_FF56],
@@ -159,14 +153,12 @@ impl Rp2 {
     }
 
     /// The chip that a UF2 family is for.
-    #[must_use]
     pub fn of_family(family: u32) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|chip| chip.families().contains(&family))
     }
 
     /// The chip whose boot loader's volume has this `Board-ID` in its INFO_UF2.TXT.
-    #[must_use]
     pub fn of_board_id(id: &str) -> Option<Self> {
         match id {
             "RPI-RP2" => Some(Self::Rp2040),

@@ -113,19 +113,16 @@ impl Measured {
     }
 
     /// Seconds to hash.
-    #[must_use]
     pub fn hash_s(&self, kind: LoaderKind, len_bytes: u64) -> f64 {
         len_bytes as f64 / self.hash_rate(kind)
     }
 
     /// Whether this loader takes compressed data.
-    #[must_use]
     pub fn deflates(&self) -> bool {
         deflates(self.chip, self.kind)
     }
 
     /// Bytes on the wire for plain bytes whose compression is not known yet.
-    #[must_use]
     pub fn usual_wire_bytes(&self, plain_bytes: u64) -> u64 {
         #[allow(clippy::cast_sign_loss)] // a positive number times a positive ratio
         let wire_bytes = (plain_bytes as f64 * DEFLATE_RATIO) as u64;
@@ -134,7 +131,6 @@ impl Measured {
 
     /// Whether a cycle is done sooner if it is sent compressed. Where the wire outruns the flash
     /// chip, the chip would only spend time on inflating.
-    #[must_use]
     pub fn deflating_pays(
         &self,
         offset: u32,
@@ -148,7 +144,6 @@ impl Measured {
 
     /// Seconds for one begin/data cycle of the loader that was measured; what is not sent compressed
     /// has as many bytes on the wire as without. The stub does not erase what `is_blank` already.
-    #[must_use]
     pub fn run_s(&self, offset: u32, plain_bytes: u64, wire_bytes: u64, is_blank: bool) -> f64 {
         let erase = if is_blank && self.kind == LoaderKind::Stub {
             0.0
@@ -207,7 +202,6 @@ impl Measured {
     }
 
     /// Seconds to make these pieces in place, with the stub: while one is made, the next one comes in.
-    #[must_use]
     pub fn in_place_s(&self, pieces: &[Piece]) -> f64 {
         let wire = |bytes: f64| bytes * ESCAPES / self.wire_bytes_per_s();
         let setup = wire(PLUGIN_UPLOAD_BYTES) + PLUGIN_ROUND_TRIPS * self.round_trip.as_secs_f64();
@@ -235,7 +229,6 @@ impl Measured {
     }
 
     /// Whether uploading the stub now is cheaper than going on with the ROM, for what is left.
-    #[must_use]
     pub fn stub_pays(&self, hash_bytes: u64, write_bytes: u64) -> bool {
         // What is written is hashed again.
         let hash_bytes = hash_bytes + write_bytes;
@@ -248,7 +241,6 @@ impl Measured {
 
     /// The same before anything was hashed, for work that begins with hashing `hash_bytes`: only
     /// where even a fast ROM would take longer than the upload.
-    #[must_use]
     pub fn stub_surely_pays(&self, hash_bytes: u64) -> bool {
         let fast = Self {
             hash_bytes_per_s: Some(FAST_ROM_HASH_BYTES_PER_S),
@@ -258,13 +250,11 @@ impl Measured {
     }
 
     /// Seconds that a hash takes besides the hashing.
-    #[must_use]
     pub fn hash_exchange_s(&self) -> f64 {
         self.round_trip.as_secs_f64() + HASH_EXTRA_BYTES / self.wire_bytes_per_s()
     }
 
     /// Sectors that are hashed along in the time that asking for one more hash takes; a block at most.
-    #[must_use]
     pub fn sectors_worth_a_hash(&self) -> usize {
         let bytes = self.hash_exchange_s() * self.hash_rate(self.kind);
         #[allow(clippy::cast_sign_loss)] // between 0 and a block's length
@@ -273,7 +263,6 @@ impl Measured {
     }
 
     /// Sectors to hash at once, so that round trips cost little; a whole number of erase blocks.
-    #[must_use]
     pub fn chunk_sectors(&self) -> usize {
         let bytes = self.hash_exchange_s() / ROUND_TRIP_SHARE * self.hash_rate(self.kind);
         let blocks = (bytes / f64::from(BLOCK_LEN)).ceil().max(1.0);
@@ -284,7 +273,6 @@ impl Measured {
     }
 
     /// What the planner weighs.
-    #[must_use]
     pub fn write_costs(&self) -> crate::plan::WriteCosts {
         let (sector, block) = (u64::from(SECTOR_LEN), u64::from(BLOCK_LEN));
         // In the middle of a longer run, where one block's work hides behind the next one's wire.
@@ -313,7 +301,6 @@ pub struct PageCosts {
 
 impl PageCosts {
     /// By the boot loader's baud rate and the time that an answer takes at least.
-    #[must_use]
     pub fn new(page_bytes: u32, baud: u32, round_trip: Duration) -> Self {
         /// Erasing and writing one, where erasing hides behind the wire. Source: data sheets.
         const PROGRAM_S: f64 = 0.0045;
@@ -328,7 +315,6 @@ impl PageCosts {
     }
 
     /// What the planner weighs: a page more is never cheaper.
-    #[must_use]
     pub fn write_costs(&self) -> crate::plan::WriteCosts {
         crate::plan::WriteCosts {
             run_s: 0.0,

@@ -154,20 +154,17 @@ impl BoardState {
 }
 
 /// Text for a job that was cancelled; `verb` is what it was doing.
-#[must_use]
 pub fn cancelled(verb: &str, state: &BoardState) -> String {
     format!("{verb} cancelled; {}", state.text())
 }
 
 impl DeployError {
     /// Whether it is the answer to a cancellation and no failure.
-    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Loader(LoaderError::Cancelled))
     }
 
     /// As front ends show it. `port` is the port as it was asked for.
-    #[must_use]
     pub fn into_failure(self, port: &str, state: &BoardState) -> Failure {
         let what = match &self {
             // These name the port themselves.

@@ -46,7 +46,6 @@ pub struct Image {
 
 impl Image {
     /// The bytes without the FF that fills up their last sector.
-    #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.bytes[..self.len_bytes]
     }

@@ -42,7 +42,6 @@ pub enum Backend {
 
 impl Backend {
     /// Name in settings, arguments and JSON.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -65,7 +64,6 @@ pub enum Unit {
 
 impl Unit {
     /// What one is called.
-    #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
             Self::Sector => "sector",
@@ -74,7 +72,6 @@ impl Unit {
     }
 
     /// How long one is.
-    #[must_use]
     pub fn len_bytes(self) -> u32 {
         match self {
             Self::Sector => SECTOR_LEN,

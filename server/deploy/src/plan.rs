@@ -31,7 +31,6 @@ pub struct WriteCosts {
 
 impl WriteCosts {
     /// Sectors of an erase block from which on it is cheaper to write all of it.
-    #[must_use]
     pub fn sectors_for_a_block(&self) -> Option<usize> {
         let block_s = self.block_s?;
         (1..=SECTORS_PER_BLOCK).find(|&n| n as f64 * self.sector_s >= block_s)
@@ -49,7 +48,6 @@ pub struct PlannedRun {
 
 impl PlannedRun {
     /// Bytes within the region's image.
-    #[must_use]
     pub fn bytes(&self) -> Range<usize> {
         in_bytes(&self.sectors)
     }
@@ -64,7 +62,6 @@ pub struct Plan {
 
 impl Plan {
     /// Sectors to be written, of one region.
-    #[must_use]
     pub fn sectors_of(&self, region: usize) -> usize {
         self.runs
             .iter()
@@ -85,7 +82,6 @@ impl Plan {
     }
 
     /// Bytes to be written, before compression.
-    #[must_use]
     pub fn len_bytes(&self) -> u64 {
         self.runs.iter().map(|run| run.bytes().len() as u64).sum()
     }
@@ -104,7 +100,6 @@ fn rank(kind: RegionKind) -> u8 {
 }
 
 /// Makes the plan.
-#[must_use]
 pub fn plan(surveyed: &[Surveyed<'_>], costs: &WriteCosts) -> Plan {
     let mut order: Vec<usize> = (0..surveyed.len()).collect();
     order.sort_by_key(|&n| (rank(surveyed[n].kind), surveyed[n].offset));

@@ -17,13 +17,11 @@ pub const LADDER: [u32; 7] = [
 pub const START: u32 = 921_600;
 
 /// The next rate above, if there is one.
-#[must_use]
 pub fn step_up(baud: u32) -> Option<u32> {
     LADDER.into_iter().find(|&rate| rate > baud)
 }
 
 /// The next rate below, if there is one.
-#[must_use]
 pub fn step_down(baud: u32) -> Option<u32> {
     LADDER.into_iter().rev().find(|&rate| rate < baud)
 }
@@ -51,7 +49,6 @@ pub struct Adapter {
 
 impl Adapter {
     /// The rate to begin with, where `usual` is that of an adapter that nothing is known of.
-    #[must_use]
     pub fn start(&self, usual: u32) -> u32 {
         let start = self.works.unwrap_or(usual);
         match self.fails {
@@ -71,7 +68,6 @@ pub struct RateMemory {
 impl RateMemory {
     /// Memory for the adapter behind a link. Without a path, or without a USB identity that tells
     /// the adapter from others, nothing is remembered.
-    #[must_use]
     pub fn new(path: Option<&Path>, usb_id: Option<&UsbId>) -> Self {
         let name = |usb: &UsbId| {
             let serial_number = usb.serial_number.as_deref().unwrap_or("-");
@@ -84,7 +80,6 @@ impl RateMemory {
     }
 
     /// What is known of the adapter.
-    #[must_use]
     pub fn recall(&self) -> Adapter {
         let known = |name| self.store.read().adapters.get(name).copied();
         self.adapter.as_ref().and_then(known).unwrap_or_default()

@@ -57,7 +57,6 @@ pub struct Request {
 
 impl Request {
     /// A request with the usual settings.
-    #[must_use]
     pub fn new(target: Target, port: impl Into<String>) -> Self {
         Self {
             target,
@@ -82,7 +81,6 @@ impl Request {
     }
 
     /// Who talks to the board: what port and board allow comes before what was asked for.
-    #[must_use]
     pub fn carrier(&self) -> Backend {
         if PortName::of(&self.port).is_over_the_air() {
             Backend::Espota
@@ -143,7 +141,6 @@ impl Baud {
     pub const EXPECTED: &str = "\"auto\" or a number from 9600 to 5000000";
 
     /// A fixed rate, if it is a possible one.
-    #[must_use]
     pub fn fixed(rate: u32) -> Option<Self> {
         Self::POSSIBLE.contains(&rate).then_some(Self::Fixed(rate))
     }

@@ -25,7 +25,6 @@ pub enum Sector {
 
 impl Sector {
     /// Whether this sector has to be written.
-    #[must_use]
     pub fn is_to_be_written(self) -> bool {
         self != Self::Match
     }
@@ -49,7 +48,6 @@ pub(crate) const SAMPLED_FROM: usize = 2 * SECTORS_PER_BLOCK;
 const SAMPLES: [usize; 6] = [9, 3, 13, 6, 11, 1];
 
 /// Where these sectors' bytes are.
-#[must_use]
 pub fn in_bytes(sectors: &Range<usize>) -> Range<usize> {
     let len = SECTOR_LEN as usize;
     sectors.start * len..sectors.end * len
@@ -384,7 +382,6 @@ pub(crate) fn aligned_chunks(offset: u32, range: Range<usize>, chunk: usize) -> 
 }
 
 /// Whether these bytes read the same as erased flash.
-#[must_use]
 pub fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0xFF)
 }

@@ -46,7 +46,6 @@ impl<T: Serialize + DeserializeOwned + Default + PartialEq + Clone> Store<T> {
     }
 
     /// What is kept.
-    #[must_use]
     pub fn read(&self) -> T {
         let Some(path) = &self.path else {
             return T::default();

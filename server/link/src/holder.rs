@@ -48,19 +48,16 @@ pub(crate) fn sentence(holders: &[Holder]) -> String {
 }
 
 /// The process that started another one, where that can be seen.
-#[must_use]
 pub fn started_by(pid: u32) -> Option<Holder> {
     linux::parent(Path::new("/proc"), pid)
 }
 
 /// A running process by its number, where that can be seen.
-#[must_use]
 pub fn process(pid: u32) -> Option<Holder> {
     linux::process(Path::new("/proc"), pid)
 }
 
 /// The programs that have a port open, as far as this user may see them.
-#[must_use]
 pub fn holders(port: &str) -> Vec<Holder> {
     #[cfg(target_os = "linux")]
     let found = linux::holders(Path::new("/proc"), port);

@@ -19,7 +19,6 @@ impl std::fmt::Debug for Slot {
 
 impl Slot {
     /// Lends a link: when it is dropped, it is here.
-    #[must_use]
     pub fn lend(&self, link: Box<dyn Link>) -> Box<dyn Link> {
         Box::new(Lent {
             link: Some(link),
@@ -33,7 +32,6 @@ impl Slot {
     }
 
     /// The link that is here.
-    #[must_use]
     pub fn take(&self) -> Option<Box<dyn Link>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -75,14 +75,12 @@ pub const USB_SERIAL_JTAG_PID: u16 = 0x1001;
 
 impl UsbId {
     /// The chip's own USB-Serial/JTAG peripheral, which wants its own reset sequence.
-    #[must_use]
     pub fn is_serial_jtag(&self) -> bool {
         self.vid == ESPRESSIF_VID && self.pid == USB_SERIAL_JTAG_PID
     }
 
     /// A Silicon Labs CP2102C, whose hardware flow control is always on. Source: esp-pylib,
     /// `HARDWARE_FLOW_CONTROL_VID_PIDS`.
-    #[must_use]
     pub fn has_fixed_flow_control(&self) -> bool {
         (self.vid, self.pid) == (0x10C4, 0xEA64)
     }

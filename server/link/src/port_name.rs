@@ -72,7 +72,6 @@ impl<'n> PortName<'n> {
     pub const USB_LOADER: &'static str = "usb:";
 
     /// Takes a name apart.
-    #[must_use]
     pub fn of(name: &'n str) -> Self {
         if let Some(rest) = name.strip_prefix("sim:") {
             let (file, options) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
@@ -93,32 +92,27 @@ impl<'n> PortName<'n> {
     }
 
     /// Whether it is a device of this machine, which can be seen to be there and to be held.
-    #[must_use]
     pub fn is_device(self) -> bool {
         matches!(self, Self::Device(_))
     }
 
     /// Whether it takes firmware over the air.
-    #[must_use]
     pub fn is_over_the_air(self) -> bool {
         matches!(self, Self::Espota(_))
     }
 
     /// Whether the list of ports has to tell which port it is.
-    #[must_use]
     pub fn is_described(self) -> bool {
         matches!(self, Self::Described(_))
     }
 
     /// Whether it is a simulated board.
-    #[must_use]
     pub fn is_sim(self) -> bool {
         matches!(self, Self::Sim { .. })
     }
 
     /// A name that is the same for every way of writing it: symbolic links are followed, and options
     /// do not count.
-    #[must_use]
     pub fn identity(self) -> String {
         match self {
             Self::Device(device) => crate::serial::identity(device),

@@ -35,7 +35,6 @@ pub struct PortInfo {
 }
 
 /// The ports of this machine, USB ones first, each group by name.
-#[must_use]
 pub fn list() -> Vec<PortInfo> {
     // Without it (WSL 1, a sandbox) serialport 4.10 panics, `posix/enumerate.rs`.
     if cfg!(target_os = "linux") && !std::path::Path::new("/sys/class/tty").is_dir() {
@@ -100,7 +99,6 @@ impl SerialLink {
     /// Goes on with the port that another process has opened, as its [`Link::descriptor`], and has closed.
     /// `None`: it is no serial port, or does not take the rate.
     #[cfg(unix)]
-    #[must_use]
     pub fn adopt(name: &str, descriptor: std::os::fd::OwnedFd, baud: u32) -> Option<Self> {
         let mut link = Self {
             name: name.to_owned(),
@@ -151,7 +149,6 @@ fn blocks_on_open(name: &str) -> bool {
 /// A name for the port that is the same for every way of writing it: `/dev/serial/by-id/…` and the
 /// like are links to the listed name, macOS has two names for each port, and Windows takes `com5` and
 /// `\\.\COM5` for `COM5`.
-#[must_use]
 pub fn identity(port: &str) -> String {
     identity_on(cfg!(windows), port)
 }

@@ -143,20 +143,17 @@ impl Decoder {
 }
 
 /// Bytes of the serial port as they are sent.
-#[must_use]
 pub fn data(bytes: &[u8]) -> Vec<u8> {
     let twice = |byte: &u8| std::iter::repeat_n(*byte, if *byte == IAC { 2 } else { 1 });
     bytes.iter().flat_map(twice).collect()
 }
 
 /// A wish or an answer about an option.
-#[must_use]
 pub fn negotiation(verb: Verb, option: u8) -> [u8; 3] {
     [IAC, verb as u8, option]
 }
 
 /// A request or an answer about the port.
-#[must_use]
 pub fn com_port(code: u8, value: &[u8]) -> Vec<u8> {
     let mut bytes = vec![IAC, SB, option::COM_PORT, code];
     bytes.extend(data(value));

@@ -74,7 +74,6 @@ impl fmt::Display for BootState {
 
 impl BootState {
     /// What a person can do about it.
-    #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Silent => {
@@ -104,7 +103,6 @@ impl BootState {
 }
 
 /// Reads a boot log. Any bytes will do.
-#[must_use]
 pub fn interpret(bytes: &[u8]) -> BootState {
     if bytes.is_empty() {
         return BootState::Silent;

@@ -12,7 +12,6 @@ pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
     /// A token that nobody has cancelled yet.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -23,7 +22,6 @@ impl CancelToken {
     }
 
     /// Whether somebody asked to stop.
-    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

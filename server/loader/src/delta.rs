@@ -28,7 +28,6 @@ pub(crate) const KEPT_LEN: u32 = 0x8000;
 
 /// What the plugin has saved of the old image once it has erased `erase`: that, and of what was saved before the part
 /// right beside it.
-#[must_use]
 pub fn saved_with(saved: &Range<u32>, erase: &Range<u32>) -> Range<u32> {
     let kept = (saved.end - saved.start).min(KEPT_LEN);
     if saved.end == erase.start {
@@ -65,7 +64,6 @@ pub(crate) mod error {
 }
 
 /// The plugin's sum: FNV-1a by words. No change of a single word has the same sum.
-#[must_use]
 pub fn sum(bytes: &[u8]) -> u32 {
     let words = bytes.chunks(4).map(|chunk| {
         let mut word = [0; 4];
@@ -100,7 +98,6 @@ pub struct Piece {
 
 impl Piece {
     /// A piece that erases, where it is known to hold `known`, and makes `made`.
-    #[must_use]
     pub fn new(erase: Range<u32>, known: &[u8], made: Range<u32>, operations: &Operations) -> Self {
         Self {
             erase,

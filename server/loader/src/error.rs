@@ -105,14 +105,12 @@ impl LoaderError {
     /// Whether what went unanswered may have arrived as a request to erase the whole flash, whose op
     /// differs from its own in one bit. The stub carries that out whatever comes with it (source:
     /// esp-flasher-stub 1.x, `s_erase_flash`).
-    #[must_use]
     pub fn may_have_erased(&self) -> bool {
         matches!(self, Self::Timeout { command, .. } if *command == op_name(op::READ_FLASH))
     }
 
     /// Whether the line may be to blame, so that the same may pass at a lower baud rate: something
     /// was lost or damaged, or the loader did not understand what arrived.
-    #[must_use]
     pub fn is_of_the_line(&self) -> bool {
         const ROM_FORMAT: u8 = 0x05;
         const ROM_CHECKSUM: u8 = 0x07;

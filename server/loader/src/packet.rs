@@ -35,7 +35,6 @@ pub mod op {
 }
 
 /// The documentation's name of an operation, for messages.
-#[must_use]
 pub fn op_name(op: u8) -> &'static str {
     match op {
         op::FLASH_BEGIN => "FLASH_BEGIN",
@@ -82,19 +81,16 @@ pub const SYNC_PAYLOAD: [u8; 36] = {
 pub const STUB_GREETING: &[u8; 4] = b"OHAI";
 
 /// Checksum of a `*_DATA` payload: XOR of its bytes, seed EF. Source: esptool `loader.py`.
-#[must_use]
 pub fn checksum(payload: &[u8]) -> u32 {
     u32::from(payload.iter().fold(0xEF, |sum, byte| sum ^ byte))
 }
 
 /// A request frame's payload (before SLIP).
-#[must_use]
 pub fn encode_request(op: u8, checksum: u32, data: &[u8]) -> Vec<u8> {
     encode(0x00, op, checksum, data)
 }
 
 /// A response frame's payload (before SLIP); `data` includes the status bytes.
-#[must_use]
 pub fn encode_response(op: u8, value: u32, data: &[u8]) -> Vec<u8> {
     encode(0x01, op, value, data)
 }
@@ -125,7 +121,6 @@ pub struct Packet<'a> {
 
 impl<'a> Packet<'a> {
     /// Splits a frame into its fields; `None` if it is too short to be a packet.
-    #[must_use]
     pub fn parse(frame: &'a [u8]) -> Option<Self> {
         let (header, data) = frame.split_first_chunk::<HEADER_LEN>()?;
         Some(Self {
@@ -139,20 +134,17 @@ impl<'a> Packet<'a> {
 }
 
 /// Little-endian words, as most requests carry them.
-#[must_use]
 pub fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// The `index`-th little-endian word of `data`, if it is there.
-#[must_use]
 pub fn word_at(data: &[u8], index: usize) -> Option<u32> {
     let bytes = data.get(index * 4..index * 4 + 4)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
 /// Data of a `*_DATA` request: length, sequence number, two zero words, payload.
-#[must_use]
 pub fn data_block(sequence: u32, payload: &[u8]) -> Vec<u8> {
     let mut data = words(&[payload.len() as u32, sequence, 0, 0]);
     data.extend_from_slice(payload);
@@ -161,7 +153,6 @@ pub fn data_block(sequence: u32, payload: &[u8]) -> Vec<u8> {
 
 /// What a loader's error code means, in words. Source: esptool's documentation for the ROM's codes
 /// (0x00 to 0x69), esp-flasher-stub for the stub's (0xC0 and up).
-#[must_use]
 pub fn error_text(code: u8) -> &'static str {
     match code {
         0x00 => "undefined error",

@@ -69,7 +69,6 @@ const SHORT_MS: u64 = 50;
 const LONG_MS: u64 = 550;
 
 /// The strategies to cycle through for the adapter behind `link`.
-#[must_use]
 pub fn strategies(link: &dyn Link) -> &'static [Strategy] {
     strategies_on(cfg!(windows), link)
 }

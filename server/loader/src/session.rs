@@ -105,56 +105,47 @@ struct Reply {
 
 impl Session {
     /// The chip on the other end.
-    #[must_use]
     pub fn chip(&self) -> Chip {
         self.chip
     }
 
     /// ROM or stub.
-    #[must_use]
     pub fn kind(&self) -> LoaderKind {
         self.kind
     }
 
     /// Current baud rate.
-    #[must_use]
     pub fn baud(&self) -> u32 {
         self.baud
     }
 
     /// Whether the chip is in Secure Download Mode: no register access, no stub, no MD5, no reading.
-    #[must_use]
     pub fn secure_download(&self) -> bool {
         self.secure_download
     }
 
     /// The link, for its name and its clock.
-    #[must_use]
     pub fn link(&self) -> &dyn Link {
         &*self.link
     }
 
     /// What went over the link so far.
-    #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.traffic
     }
 
     /// How many data blocks had to be sent again because they arrived damaged. A request that carries
     /// no checksum may then have been damaged, too.
-    #[must_use]
     pub fn resent_blocks(&self) -> u32 {
         self.resent_blocks
     }
 
     /// Whether control lines reach the board.
-    #[must_use]
     pub fn lines(&self) -> LinesReach {
         self.lines
     }
 
     /// What a small request and its answer take on this link, as far as was seen.
-    #[must_use]
     pub fn round_trip(&self) -> Duration {
         self.round_trip.unwrap_or_default()
     }

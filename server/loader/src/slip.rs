@@ -56,7 +56,6 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder whose pieces are at most `limit` bytes long.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -105,7 +104,6 @@ impl Decoder {
 
     /// The bytes received since the last delimiter, as they came. After a reset in mid-session this
     /// is where the boot log is found.
-    #[must_use]
     pub fn pending(&self) -> &[u8] {
         &self.raw
     }

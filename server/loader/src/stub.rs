@@ -45,7 +45,6 @@ static STUBS: &[Stub] = include!(concat!(env!("OUT_DIR"), "/stubs.rs"));
 const P4_FIRST_PRODUCTION_REVISION: u16 = 300;
 
 /// The stub for a chip. `revision` (major * 100 + minor) matters on the ESP32-P4 only.
-#[must_use]
 pub fn for_chip(chip: Chip, revision: Option<u16>) -> Option<&'static Stub> {
     let early = chip == Chip::Esp32P4
         && revision.is_some_and(|revision| revision < P4_FIRST_PRODUCTION_REVISION);

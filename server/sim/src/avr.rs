@@ -120,13 +120,11 @@ impl AvrBoard {
     }
 
     /// What the part is doing.
-    #[must_use]
     pub fn state(&self) -> AvrState {
         self.state
     }
 
     /// What is in its flash.
-    #[must_use]
     pub fn flash(&self) -> &[u8] {
         self.memory.flash()
     }
@@ -142,19 +140,16 @@ impl AvrBoard {
     }
 
     /// What is in its EEPROM.
-    #[must_use]
     pub fn eeprom(&self) -> &[u8] {
         self.memory.eeprom()
     }
 
     /// What was done to its flash.
-    #[must_use]
     pub fn counters(&self) -> PageCounters {
         self.memory.counters()
     }
 
     /// What went over its line.
-    #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
     }

@@ -113,7 +113,6 @@ enum Contact {
 
 impl Board {
     /// A board with this chip, to be configured.
-    #[must_use]
     pub fn builder(chip: Chip) -> BoardBuilder {
         BoardBuilder::new(chip)
     }
@@ -141,13 +140,11 @@ impl Board {
     }
 
     /// The chip.
-    #[must_use]
     pub fn chip(&self) -> Chip {
         self.hw.chip
     }
 
     /// How the board hangs on its cable.
-    #[must_use]
     pub fn connection(&self) -> Connection {
         self.circuit.connection()
     }
@@ -173,13 +170,11 @@ impl Board {
     }
 
     /// The flash chip.
-    #[must_use]
     pub fn flash(&self) -> &Nor {
         self.hw.flash()
     }
 
     /// What the board counted so far.
-    #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.hw.stats
     }
@@ -206,7 +201,6 @@ impl Board {
     }
 
     /// Rate of the chip's serial line.
-    #[must_use]
     pub fn baud(&self) -> u32 {
         self.hw.wire.baud()
     }

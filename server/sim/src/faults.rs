@@ -11,19 +11,16 @@ pub enum When {
 
 impl When {
     /// At the n-th command, counted from 1.
-    #[must_use]
     pub fn command(nth: u32) -> Self {
         Self::Command(nth)
     }
 
     /// At the first command with this operation code.
-    #[must_use]
     pub fn op(op: u8) -> Self {
         Self::Op(op, 1)
     }
 
     /// At the n-th command (from 1) with this operation code.
-    #[must_use]
     pub fn nth_op(op: u8, nth: u32) -> Self {
         Self::Op(op, nth)
     }
@@ -47,6 +44,7 @@ pub(crate) enum Fault {
 }
 
 /// A board's faults; [`Faults::none`] to begin with.
+#[must_use]
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     by_command: Vec<(When, Fault)>,
@@ -57,57 +55,48 @@ pub struct Faults {
 
 impl Faults {
     /// A sound board.
-    #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
     /// From that command on the board says nothing more, whatever is done to it.
-    #[must_use]
     pub fn mute_at(self, when: When) -> Self {
         self.with(when, Fault::Mute)
     }
 
     /// From that command on the board says nothing more until it is reset.
-    #[must_use]
     pub fn hang_at(self, when: When) -> Self {
         self.with(when, Fault::Hang)
     }
 
     /// At that command the port disappears.
-    #[must_use]
     pub fn vanish_at(self, when: When) -> Self {
         self.with(when, Fault::Vanish)
     }
 
     /// That command is obeyed but its answer does not arrive.
-    #[must_use]
     pub fn drop_answer(self, when: When) -> Self {
         self.with(when, Fault::DropAnswer)
     }
 
     /// One bit of byte `index` of that command's answer (as it is on the wire, delimiters
     /// included) is turned.
-    #[must_use]
     pub fn corrupt_answer(self, when: When, index: usize) -> Self {
         self.with(when, Fault::CorruptAnswer(index))
     }
 
     /// One bit of byte `index` of that command (unescaped, header included) is turned.
-    #[must_use]
     pub fn corrupt_request(self, when: When, index: usize) -> Self {
         self.with(when, Fault::CorruptRequest(index))
     }
 
     /// The sector that holds `offset` neither erases nor programs.
-    #[must_use]
     pub fn bad_sector(mut self, offset: u32) -> Self {
         self.bad_sectors.push(offset);
         self
     }
 
     /// Erasing the sector that holds `offset` erases the one that holds `other`, too.
-    #[must_use]
     pub fn erase_takes_along(mut self, offset: u32, other: u32) -> Self {
         self.coupled_sectors.push((offset, other));
         self
@@ -115,7 +104,6 @@ impl Faults {
 
     /// After that many programmed bytes the supply fails: the rest of the operation does not happen
     /// and the board is off. The next reset on the control lines finds it powered again.
-    #[must_use]
     pub fn power_loss_after(mut self, programmed_bytes: u64) -> Self {
         self.power_loss_after = Some(programmed_bytes);
         self

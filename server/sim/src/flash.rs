@@ -81,25 +81,21 @@ impl Nor {
     }
 
     /// Size in bytes.
-    #[must_use]
     pub fn size(&self) -> u32 {
         self.contents.len() as u32
     }
 
     /// Everything that is in it.
-    #[must_use]
     pub fn contents(&self) -> &[u8] {
         &self.contents
     }
 
     /// The file that mirrors the contents.
-    #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         self.store.as_ref().map(|store| store.path().to_owned())
     }
 
     /// The counters.
-    #[must_use]
     pub fn counters(&self) -> FlashCounters {
         self.counters
     }
@@ -111,7 +107,6 @@ impl Nor {
     }
 
     /// How often the sector that holds `offset` was erased.
-    #[must_use]
     pub fn sector_erases(&self, offset: u32) -> u32 {
         self.erases_by_sector
             .get(&(offset / SECTOR_LEN))
@@ -126,7 +121,6 @@ impl Nor {
 
     /// JEDEC id, vendor in the low byte: GigaDevice GD25Q, as in the recordings, with the size that
     /// this chip has.
-    #[must_use]
     pub fn jedec_id(&self) -> u32 {
         // Third byte: log2 of the size (16 for 4 MiB), with a jump to 20 at 64 MiB. Source: JEDEC ids
         // of GigaDevice's data sheets, and esptool's table of detected sizes.
@@ -136,7 +130,6 @@ impl Nor {
     }
 
     /// The bytes from `offset`, or `None` if they are not all there.
-    #[must_use]
     pub fn read(&self, offset: u32, len: u32) -> Option<&[u8]> {
         let start = offset as usize;
         self.contents.get(start..start.checked_add(len as usize)?)

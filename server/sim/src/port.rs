@@ -168,25 +168,21 @@ impl SimPort {
     }
 
     /// The port's name, as it was given.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// How the time of the board goes by.
-    #[must_use]
     pub fn time(&self) -> Time {
         self.time
     }
 
     /// Where the flash's contents are.
-    #[must_use]
     pub fn flash_path(&self) -> Option<&Path> {
         self.flash_path.as_deref()
     }
 
     /// The board that the name describes, to be changed further or served.
-    #[must_use]
     pub fn model(&self) -> Model {
         self.model.clone()
     }

@@ -16,7 +16,6 @@ pub enum Encryption {
 
 impl Encryption {
     /// Whether the chip decrypts what it reads when it boots.
-    #[must_use]
     pub fn is_on(self) -> bool {
         self != Self::Off
     }

@@ -72,19 +72,16 @@ impl<B: Send + 'static> Server<B> {
 
 impl<B> Server<B> {
     /// What a client opens: the path of the pty, or `address:port`.
-    #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// The board, to look at.
-    #[must_use]
     pub fn board(&self) -> Arc<Mutex<B>> {
         Arc::clone(&self.board)
     }
 
     /// Something that stops this server from another thread or a signal handler.
-    #[must_use]
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }

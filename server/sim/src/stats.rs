@@ -42,7 +42,6 @@ pub struct Stats {
 
 impl Stats {
     /// From the host's first byte to the last byte in either direction: the seconds on the link.
-    #[must_use]
     pub fn link_time(&self) -> Duration {
         self.first_byte
             .map_or(Duration::ZERO, |first| self.last_byte.saturating_sub(first))

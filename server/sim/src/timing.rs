@@ -78,7 +78,6 @@ pub struct LoaderTiming {
 
 impl Timing {
     /// Everything is over at once.
-    #[must_use]
     pub fn instant() -> Self {
         let loader = LoaderTiming {
             md5_rate: u32::MAX,
@@ -109,7 +108,6 @@ impl Timing {
     }
 
     /// A CP2102N-class bridge: full-speed USB, about 1 ms each way (one USB frame).
-    #[must_use]
     pub fn cp2102n() -> Self {
         Self {
             link: LinkTiming {
@@ -122,7 +120,6 @@ impl Timing {
     }
 
     /// The chip's own USB-Serial/JTAG peripheral: no baud rate; 64-byte packets, several a USB frame.
-    #[must_use]
     pub fn serial_jtag() -> Self {
         Self {
             link: LinkTiming {
@@ -137,7 +134,6 @@ impl Timing {
     }
 
     /// An FTDI bridge with its default latency timer of 16 ms (FTDI AN232B-04).
-    #[must_use]
     pub fn ftdi() -> Self {
         Self {
             link: LinkTiming {
@@ -198,7 +194,6 @@ impl Timing {
 
 impl LinkTiming {
     /// Time of one byte on the wire: start bit, eight data bits, stop bit.
-    #[must_use]
     pub fn byte_time(&self, baud: u32) -> Duration {
         match self.fixed_rate {
             Some(rate) => at_rate(1, rate),
@@ -207,7 +202,6 @@ impl LinkTiming {
     }
 
     /// Time of `len` bytes on the wire.
-    #[must_use]
     pub fn bytes_time(&self, len: usize, baud: u32) -> Duration {
         match self.fixed_rate {
             Some(rate) => at_rate(len as u64, rate),
@@ -217,7 +211,6 @@ impl LinkTiming {
 }
 
 /// How long `bytes` take at `rate` bytes a second.
-#[must_use]
 pub fn at_rate(bytes: u64, rate: u32) -> Duration {
     Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / u64::from(rate.max(1)))
 }

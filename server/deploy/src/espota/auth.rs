@@ -29,7 +29,6 @@ pub enum Scheme {
 
 impl Scheme {
     /// The ways to try for a nonce, one after the other; none, if it is not a nonce.
-    #[must_use]
     pub fn of_nonce(nonce: &str) -> &'static [Self] {
         let is_hex = nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
         match nonce.len() {
@@ -40,7 +39,6 @@ impl Scheme {
     }
 
     /// What proves the password.
-    #[must_use]
     pub fn response(self, password: &str, nonce: &str, cnonce: &str) -> String {
         let hashed = match self {
             Self::Md5 | Self::Sha256OfMd5 => hex(&md5_of(password.as_bytes())),

@@ -79,7 +79,6 @@ pub enum OtaError {
 
 impl OtaError {
     /// Code, whether the request is to blame, and what to do.
-    #[must_use]
     pub fn advice(&self) -> (&'static str, bool, Remedy) {
         let (code, is_input, remedy) = match self {
             Self::NoAnswer { .. } | Self::NothingListens { .. } => (

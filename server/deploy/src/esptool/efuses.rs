@@ -14,7 +14,6 @@ pub struct Span {
 }
 
 /// The registers that say how a chip is secured; `None`: nothing secures it.
-#[must_use]
 pub fn span(chip: Chip) -> Option<Span> {
     let bits = chip.facts().security.as_ref()?;
     let registers = [
@@ -31,7 +30,6 @@ pub fn span(chip: Chip) -> Option<Span> {
 }
 
 /// Reads them; `None` if the copy is not as long as it should be.
-#[must_use]
 pub fn security(chip: Chip, copy: &[u8]) -> Option<BoardSecurity> {
     let first = span(chip).map_or(0, |span| span.address);
     let read = |register: u32| {

@@ -99,7 +99,6 @@ fn no_stub(other: Option<&std::path::Path>) -> String {
 
 impl EsptoolError {
     /// Whether it happened before the port was opened.
-    #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(
             self,
@@ -108,7 +107,6 @@ impl EsptoolError {
     }
 
     /// Code, whether the request is to blame, and what to do.
-    #[must_use]
     pub fn advice(&self) -> (&'static str, bool, Remedy) {
         const AGAIN: &str = "deploy again; the next deploy repairs what is incomplete";
         let (code, is_input, remedy) = match self {

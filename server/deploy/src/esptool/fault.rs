@@ -16,7 +16,6 @@ use super::error::EsptoolError;
 use crate::failure::DeployError;
 
 /// What stopped esptool, from what it said.
-#[must_use]
 pub fn fault(lines: &[String], how: &str, port: &str, region: &str) -> DeployError {
     // What the port said, through pyserial: a cable pulled out, most of the time.
     if let Some(said) = said_behind("A serial exception error occurred: ", lines) {
@@ -37,7 +36,6 @@ pub fn fault(lines: &[String], how: &str, port: &str, region: &str) -> DeployErr
 }
 
 /// Whether a comparison ended as one that found a difference, and not in any other way.
-#[must_use]
 pub fn is_mismatch(lines: &[String]) -> bool {
     matches!(
         &*last_error(lines),

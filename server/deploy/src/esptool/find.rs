@@ -35,7 +35,6 @@ impl Candidate {
 /// The candidates, best first. What a person chose (a path, or a name to be found on PATH)
 /// is the only one: if it does not work, they want to know. Else what is on PATH, then what the
 /// project's build tool brought along.
-#[must_use]
 pub fn candidates(
     chosen: Option<&Path>,
     environment: &Environment,

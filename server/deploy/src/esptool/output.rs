@@ -106,7 +106,6 @@ fn hexadecimal(found: &Captures<'_>, group: usize) -> Option<u32> {
 
 impl Said {
     /// What a line means, if anything.
-    #[must_use]
     pub fn from_line(line: &str) -> Option<Self> {
         let line = line.trim_end();
         let of = &*PATTERNS;

@@ -11,7 +11,6 @@ pub type Span = (u32, u32);
 /// The verdict on each of `asked`. Regions are known by their place; places that nobody asked about
 /// are left out. An answer counts only right after its question. What is missing, was compared in
 /// another length, or was answered twice in two ways is unknown.
-#[must_use]
 pub fn verdicts(lines: &[String], asked: &[Span]) -> Vec<Verdict> {
     let mut answers: BTreeMap<Span, Option<bool>> = BTreeMap::new();
     let mut begun: Option<Span> = None;

@@ -34,7 +34,6 @@ pub enum Spelling {
 
 impl Spelling {
     /// A word, given with hyphens.
-    #[must_use]
     pub fn of(self, word: &str) -> String {
         match self {
             Self::Underscores => word.replace('-', "_"),
@@ -52,7 +51,6 @@ impl Version {
     };
 
     /// Reads it out of a line: `esptool v5.6.0`, `esptool.py v4.8.1`, `esptool.py v4.9.dev2`.
-    #[must_use]
     pub fn from_line(line: &str) -> Option<Self> {
         // A literal pattern; the tests below compile it.
         static LINE: LazyLock<Regex> = LazyLock::new(|| {
@@ -69,7 +67,6 @@ impl Version {
     }
 
     /// How this version writes its words; `None` if it is older than [`Self::OLDEST`].
-    #[must_use]
     pub fn spelling(self) -> Option<Spelling> {
         match self.major {
             _ if self < Self::OLDEST => None,

@@ -28,7 +28,6 @@ pub struct BoardFacts {
 
 impl BoardFacts {
     /// A board of which only the chip is known.
-    #[must_use]
     pub fn new(chip: Chip) -> Self {
         Self {
             chip,

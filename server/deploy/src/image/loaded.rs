@@ -184,13 +184,11 @@ impl LoadedImages {
     }
 
     /// Whether the images depend on the board's crystal.
-    #[must_use]
     pub fn depends_on_crystal(&self) -> bool {
         self.elf.is_some()
     }
 
     /// Whether any image asks for a certain revision of the chip: only then it is worth reading.
-    #[must_use]
     pub fn limits_revision(&self) -> bool {
         self.images.iter().any(|(_, contents)| match contents {
             Contents::Image(image) => {
@@ -203,25 +201,21 @@ impl LoadedImages {
     }
 
     /// The chip that the images are for, where something says so.
-    #[must_use]
     pub fn chip(&self) -> Option<Chip> {
         self.chip
     }
 
     /// The target that was loaded.
-    #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
     /// The target's partition table, also where its region was not chosen.
-    #[must_use]
     pub fn table(&self) -> Option<&PartitionTable> {
         self.table.as_ref()
     }
 
     /// Where the partition table is in flash.
-    #[must_use]
     pub fn table_offset(&self) -> u32 {
         let table = self
             .target
@@ -232,7 +226,6 @@ impl LoadedImages {
     }
 
     /// The partition that the firmware goes to, if it was chosen and the table is known.
-    #[must_use]
     pub fn app_slot(&self) -> Option<&Partition> {
         let app = self
             .images
@@ -265,13 +258,11 @@ impl LoadedImages {
     }
 
     /// Things to know that do not stand in the way.
-    #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
     /// Bytes of the chosen regions together.
-    #[must_use]
     pub fn len_bytes(&self) -> u64 {
         self.images
             .iter()
@@ -280,7 +271,6 @@ impl LoadedImages {
     }
 
     /// Names of the chosen regions, by offset.
-    #[must_use]
     pub fn region_names(&self) -> Vec<&str> {
         self.images
             .iter()
@@ -289,7 +279,6 @@ impl LoadedImages {
     }
 
     /// Whether some regions of the target were not chosen.
-    #[must_use]
     pub fn is_subset(&self) -> bool {
         self.is_subset
     }

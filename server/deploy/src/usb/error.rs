@@ -115,7 +115,6 @@ pub enum UsbError {
 
 impl UsbError {
     /// Whether it happened before any board was looked for.
-    #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(
             self,
@@ -128,7 +127,6 @@ impl UsbError {
     }
 
     /// Code, whether the request is to blame, and what to do.
-    #[must_use]
     pub fn advice(&self) -> (&'static str, bool, Remedy) {
         let (code, is_input, remedy) = match self {
             Self::Missing { tool, .. } => {

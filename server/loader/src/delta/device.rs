@@ -105,27 +105,23 @@ pub fn check_sum(data: &[u8]) -> Result<(), u8> {
 }
 
 /// The stretch of RAM that a request, whose sum is right, wants the sum of: address and length.
-#[must_use]
 pub fn wants_sum(data: &[u8]) -> Option<(u32, u32)> {
     let is_sum = word_at(data, 1) == Some(kind::SUM);
     is_sum.then(|| Some((word_at(data, 2)?, word_at(data, 3)?.saturating_mul(4))))?
 }
 
 /// The answer to that.
-#[must_use]
 pub fn sum_answer(of: &[u8]) -> Answer {
     (VERSION, sum(of).to_le_bytes().to_vec())
 }
 
 /// Address of the state that any other request is about.
-#[must_use]
 pub fn state_of(data: &[u8]) -> u32 {
     word_at(data, 2).unwrap_or(0)
 }
 
 impl Device {
     /// For a run from one offset to another.
-    #[must_use]
     pub fn new(first: u32, end: u32) -> Self {
         Self {
             first,

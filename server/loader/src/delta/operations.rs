@@ -80,13 +80,11 @@ impl Operations {
     }
 
     /// Length in bytes.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.control.len() + self.added.len() + self.literals.len()
     }
 
     /// Whether nothing is made.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.control.is_empty()
     }

@@ -93,7 +93,6 @@ pub struct Slot {
 }
 
 /// Finds the slot of an operation code: the table is the one place in a stub's data with so many equal words.
-#[must_use]
 pub fn slot(stub: &Stub, op: u8) -> Option<Slot> {
     let n_slots = TABLE_OPS.count();
     let words: Vec<u32> = stub
@@ -122,7 +121,6 @@ const C5_ROM: Rom = Rom {
 };
 
 /// What a chip needs, if that is known; [`Place::was_seen`] says whether the plugin was seen to work there.
-#[must_use]
 pub fn for_chip(chip: Chip) -> Option<Place> {
     let unified = |from, rom| (&RISCV32, from, from + SAVED_LEN, rom);
     let (program, saved, others, rom) = match chip {
@@ -199,19 +197,16 @@ pub fn for_chip(chip: Chip) -> Option<Place> {
 
 impl Place {
     /// Where the code goes: right after the stub's.
-    #[must_use]
     pub fn code(&self) -> u32 {
         (self.stub.text.address + self.stub.text.bytes.len() as u32).next_multiple_of(16)
     }
 
     /// Where it is entered.
-    #[must_use]
     pub fn entry(&self) -> u32 {
         self.code() + self.program.entry
     }
 
     /// RAM that it works in.
-    #[must_use]
     pub fn memory(&self) -> [Range<u32>; 2] {
         [
             self.saved..self.saved + SAVED_LEN,
@@ -220,19 +215,16 @@ impl Place {
     }
 
     /// Where its state goes.
-    #[must_use]
     pub fn state(&self) -> u32 {
         self.others + part::STATE
     }
 
     /// Its slot in the stub's table.
-    #[must_use]
     pub fn slot(&self) -> Option<Slot> {
         slot(self.stub, super::OP)
     }
 
     /// What its state holds at first, for a run from one offset to another.
-    #[must_use]
     pub fn state_bytes(&self, first: u32, end: u32) -> Vec<u8> {
         let own = |part: u32| self.others + part;
         packet::words(&[

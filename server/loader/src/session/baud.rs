@@ -30,7 +30,6 @@ impl Session {
     /// The rate at which bits are clocked on this link, if they are: not over the chip's own USB,
     /// and not where an answer was there sooner than its bits could have been at the rate that was
     /// set (a virtual machine, an adapter with an id of its own before the chip's USB).
-    #[must_use]
     pub fn clocked_baud(&self) -> Option<u32> {
         let own_usb = self.over_serial_jtag() || self.over_otg();
         (!own_usb && !self.outran_its_bits).then_some(self.baud)
@@ -38,7 +37,6 @@ impl Session {
 
     /// Whether there is a baud rate that can be changed. Raw TCP carries none: whatever serial port
     /// follows it stays at the rate at which the boot ROM answered.
-    #[must_use]
     pub fn has_baud_rate(&self) -> bool {
         self.clocked_baud().is_some()
             && !matches!(PortName::of(self.link.name()), PortName::Socket(_))
@@ -60,7 +58,6 @@ impl Session {
 
     /// Whether this loader lets its baud rate be changed: not the C2's ROM in Secure Download Mode, and
     /// not an ESP8266's. Source: esptool 5.6.0 `targets/esp32c2.py` and `loader.py`.
-    #[must_use]
     pub fn can_change_baud(&self) -> bool {
         match self.chip {
             Chip::Esp32C2 => !self.secure_download,
@@ -71,7 +68,6 @@ impl Session {
 
     /// Whether it lets that be done more than once. An ESP8266's stub computes every new divider as if
     /// the old one stood for 115200 baud. Source: esp-stub-lib, `esp8266/src/uart.c`.
-    #[must_use]
     pub fn can_climb(&self) -> bool {
         self.chip != Chip::Esp8266
     }

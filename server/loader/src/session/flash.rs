@@ -54,14 +54,12 @@ struct Extent {
 }
 
 /// MD5 of bytes, as a loader would give it for flash that holds them.
-#[must_use]
 pub fn md5_of(bytes: &[u8]) -> [u8; 16] {
     Md5::digest(bytes).into()
 }
 
 impl Session {
     /// Whether this loader takes compressed writes without damage: not the ESP32's ROM.
-    #[must_use]
     pub fn can_inflate(&self) -> bool {
         self.kind == LoaderKind::Stub || self.chip.facts().rom_deflate == Deflate::Exact
     }
@@ -208,7 +206,6 @@ impl Session {
     }
 
     /// Plain or compressed bytes that one data block carries on this loader.
-    #[must_use]
     pub fn block_len(&self) -> u32 {
         match self.kind {
             LoaderKind::Rom => ROM_BLOCK_LEN,

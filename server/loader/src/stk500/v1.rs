@@ -43,7 +43,6 @@ const MINOR: u8 = 0x82;
 
 impl Request<'_> {
     /// The bytes to send.
-    #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let kind = |memory: &Memory| match memory {
             Memory::Flash => b'F',
@@ -75,7 +74,6 @@ impl Request<'_> {
     }
 
     /// How many bytes its answer has.
-    #[must_use]
     pub fn answer_len(&self) -> usize {
         2 + match self {
             Self::Parameter(_) => 1,
@@ -86,7 +84,6 @@ impl Request<'_> {
     }
 
     /// What it is called, for messages.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sync => "sync",
@@ -102,7 +99,6 @@ impl Request<'_> {
 }
 
 /// The data of an answer; `None` if it is none.
-#[must_use]
 pub fn data_of(answer: &[u8]) -> Option<&[u8]> {
     match answer {
         [IN_SYNC, data @ .., OK] => Some(data),

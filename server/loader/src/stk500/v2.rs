@@ -30,7 +30,6 @@ mod command {
 }
 
 /// A body as a message.
-#[must_use]
 pub fn encode(number: u8, body: &[u8]) -> Vec<u8> {
     let [high, low] = (body.len() as u16).to_be_bytes();
     let mut bytes = vec![START, number, high, low, TOKEN];
@@ -40,7 +39,6 @@ pub fn encode(number: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The length of the body that follows such a header; `None`: it is no header of the answer to `number`.
-#[must_use]
 pub fn body_len(header: &[u8], number: u8) -> Option<usize> {
     match *header {
         [START, answered, high, low, TOKEN] if answered == number => {

@@ -58,6 +58,7 @@ pub enum BuildError {
 }
 
 /// A board to be; see [`Board::builder`].
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct BoardBuilder {
     chip: Chip,
@@ -101,133 +102,114 @@ impl BoardBuilder {
     }
 
     /// Size of the flash chip in bytes. Without it: that of the flash file, else 4 MiB.
-    #[must_use]
     pub fn flash_size(mut self, bytes: u32) -> Self {
         self.flash_size = Some(bytes);
         self
     }
 
     /// Keeps the flash's contents in a file, byte for byte. It is made, blank, if it is not there.
-    #[must_use]
     pub fn flash_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.flash_file = Some(path.into());
         self
     }
 
     /// Keeps the flash's contents in memory and starts with these bytes, FF after them.
-    #[must_use]
     pub fn flash_contents(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.flash_contents = bytes.into();
         self
     }
 
     /// How the board hangs on its cable. Sets the timing's link too, unless [`Self::timing`] does.
-    #[must_use]
     pub fn connection(mut self, connection: Connection) -> Self {
         self.connection = connection;
         self
     }
 
     /// Whether the control lines reach the board. They do not over a pty or TCP.
-    #[must_use]
     pub fn lines(mut self, reach: bool) -> Self {
         self.lines = reach;
         self
     }
 
     /// Starts in download mode, as after holding the boot button at power-on.
-    #[must_use]
     pub fn start_in_download_mode(mut self) -> Self {
         self.start = Start::Download;
         self
     }
 
     /// Starts with the flasher stub already running.
-    #[must_use]
     pub fn start_in_stub(mut self) -> Self {
         self.start = Start::Stub;
         self
     }
 
     /// How long things take.
-    #[must_use]
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = Some(timing);
         self
     }
 
     /// Secure Download Mode on.
-    #[must_use]
     pub fn secure_download(mut self) -> Self {
         self.security.secure_download = true;
         self
     }
 
     /// Flash encryption.
-    #[must_use]
     pub fn flash_encryption(mut self, encryption: Encryption) -> Self {
         self.security.encryption = encryption;
         self
     }
 
     /// Secure boot on, as far as the eFuses say.
-    #[must_use]
     pub fn secure_boot(mut self) -> Self {
         self.security.secure_boot = true;
         self
     }
 
     /// Factory MAC address.
-    #[must_use]
     pub fn mac(mut self, mac: [u8; 6]) -> Self {
         self.mac = mac;
         self
     }
 
     /// Chip revision, major and minor.
-    #[must_use]
     pub fn revision(mut self, major: u8, minor: u8) -> Self {
         self.revision = (major, minor);
         self
     }
 
     /// Crystal on the board, in MHz.
-    #[must_use]
     pub fn crystal_mhz(mut self, mhz: u32) -> Self {
         self.crystal_mhz = mhz;
         self
     }
 
     /// Strapping value in download mode, as the boot line and GPIO_STRAP show it.
-    #[must_use]
     pub fn strapping(mut self, value: u32) -> Self {
         self.strapping = value;
         self
     }
 
     /// A register that reads this value.
-    #[must_use]
     pub fn register(mut self, address: u32, value: u32) -> Self {
         self.registers.push((address, value));
         self
     }
 
     /// What goes wrong, and when.
-    #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
     /// What its program prints after a reset.
-    #[must_use]
     pub fn program(mut self, program: Program) -> Self {
         self.program = program;
         self
     }
 
     /// The chip.
-    #[must_use]
     pub fn chip(&self) -> Chip {
         self.chip
     }
