@@ -15,6 +15,8 @@ use fbuild_project::build::{self, Machine, Recipe};
 use fbuild_project::discover::{Environment, Unbuilt};
 use fbuild_project::target::{Target, Tool};
 
+use crate::stop::Stop;
+
 /// Last lines of output that a failure says.
 const SAID_LINES: usize = 3;
 /// What cargo says to programs begins so.
@@ -97,11 +99,13 @@ pub(crate) struct Built {
     pub(crate) duration: Duration,
 }
 
-/// Why something was not built.
-#[derive(Debug)]
-pub(crate) enum NotBuilt {
-    Cancelled,
-    Failed(Failure),
+/// How a build ended, in a few words.
+pub(crate) fn message_of(target: Option<&str>, result: &Result<Built, Stop>) -> String {
+    match result {
+        Ok(_) => format!("built {}", target.unwrap_or_default()),
+        Err(Stop::Cancelled) => "build cancelled".to_owned(),
+        Err(Stop::Failed(failure)) => failure.what.clone(),
+    }
 }
 
 impl Build {
@@ -188,7 +192,7 @@ impl Build {
         &self,
         cancel: &CancelToken,
         hear: &mut dyn FnMut(&[String]),
-    ) -> Result<Built, NotBuilt> {
+    ) -> Result<Built, Stop> {
         let started = Instant::now();
         let mut last = VecDeque::new();
         let mut both = |lines: &[String]| {
@@ -203,13 +207,13 @@ impl Build {
             hear(lines);
         };
         let status = match run::run(self, cancel, &mut both) {
-            None => return Err(NotBuilt::Cancelled),
-            Some(Err(error)) => return Err(NotBuilt::Failed(self.could_not_start(&error))),
+            None => return Err(Stop::Cancelled),
+            Some(Err(error)) => return Err(self.could_not_start(&error).into()),
             Some(Ok(status)) => status,
         };
         tracing::debug!(?status, after = ?started.elapsed(), "build ended");
         if !status.success() {
-            return Err(NotBuilt::Failed(self.failed(status, &last)));
+            return Err(self.failed(status, &last).into());
         }
         Ok(Built {
             line: self.line.clone(),

@@ -28,6 +28,7 @@ mod progress;
 mod remember;
 mod server;
 mod state_dir;
+mod stop;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fbuild_deploy::outcome::Failure;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
 
 use super::terminal::Terminal;
 use super::{CANCELLED, FAILED, SUCCESS, USAGE, interrupt};
-use crate::build::{Build, Built, NotBuilt, Subject};
+use crate::build::{Build, Built, Subject};
 use crate::json::BuildOutcome;
 use crate::order;
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -38,9 +38,9 @@ impl Arguments {
             .and_then(|subject| Build::of(&subject, None, None, &environment));
         let result = match &build {
             Ok(build) => run(build, &cancel, terminal),
-            Err(failure) => Err(NotBuilt::Failed(failure.clone())),
+            Err(failure) => Err(failure.clone().into()),
         };
-        if let Err(NotBuilt::Failed(failure)) = &result {
+        if let Err(Stop::Failed(failure)) = &result {
             terminal.failure(failure);
         }
         let outcome = BuildOutcome::new(build.as_ref().ok(), &result);
@@ -52,15 +52,15 @@ impl Arguments {
         }
         match result {
             Ok(_) => SUCCESS,
-            Err(NotBuilt::Cancelled) => CANCELLED,
-            Err(NotBuilt::Failed(_)) if build.is_err() => USAGE,
-            Err(NotBuilt::Failed(_)) => FAILED,
+            Err(Stop::Cancelled) => CANCELLED,
+            Err(Stop::Failed(_)) if build.is_err() => USAGE,
+            Err(Stop::Failed(_)) => FAILED,
         }
     }
 }
 
 /// Builds, with the output on standard error.
-fn run(build: &Build, cancel: &CancelToken, terminal: Terminal) -> Result<Built, NotBuilt> {
+fn run(build: &Build, cancel: &CancelToken, terminal: Terminal) -> Result<Built, Stop> {
     terminal.note(format!("building {}: {}", build.name, build.line));
     build.run(cancel, &mut |lines| {
         for line in lines {
@@ -75,10 +75,7 @@ pub(super) fn first(
     environment: &Environment,
     cancel: &CancelToken,
     terminal: Terminal,
-) -> Result<Built, Option<Failure>> {
-    let build = Build::of(subject, None, None, environment).map_err(Some)?;
-    run(&build, cancel, terminal).map_err(|why| match why {
-        NotBuilt::Cancelled => None,
-        NotBuilt::Failed(failure) => Some(failure),
-    })
+) -> Result<Built, Stop> {
+    let build = Build::of(subject, None, None, environment)?;
+    run(&build, cancel, terminal)
 }

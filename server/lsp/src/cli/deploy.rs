@@ -13,6 +13,7 @@ use fbuild_deploy::outcome::Backend;
 use fbuild_deploy::request::{Baud, Mode, Request};
 use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
+use fbuild_link::serial::PortInfo;
 use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
 
@@ -22,8 +23,10 @@ use super::outcome::{exit_code, tell};
 use super::terminal::Terminal;
 use super::{SUCCESS, USAGE, interrupt, monitor};
 use crate::boards::{Boards as _, LocalBoards};
+use crate::build::Built;
 use crate::order::Order;
 use crate::port;
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags, independent of each other
@@ -255,29 +258,17 @@ impl Arguments {
         let ports = boards.ports_for(order.port.as_deref());
         let mut is_lost = false;
         let mut request_done = None;
-        let environment = Environment::from_process();
         let mut built = None;
         let resolved = if care.build {
-            order
-                .subject(&environment)
-                .map_err(Some)
-                .and_then(|subject| {
-                    built = Some(build::first(&subject, &environment, &cancel, terminal)?);
-                    order
-                        .resolve_built(&subject, &ports, &environment)
-                        .map_err(Some)
-                })
+            built_first(&order, &ports, &mut built, &cancel, terminal)
         } else {
-            order.resolve(&ports, &environment).map_err(Some)
+            let resolved = order.resolve(&ports, &Environment::from_process());
+            resolved.map_err(Stop::from)
         };
         let report = match resolved {
-            Err(None) => order.cancelled(Duration::ZERO),
-            Err(Some(failure)) => order.refused(failure, Duration::ZERO),
+            Err(Stop::Cancelled) => order.cancelled(Duration::ZERO),
+            Err(Stop::Failed(failure)) => order.refused(failure, Duration::ZERO),
             Ok(mut request) => {
-                if built.is_some() {
-                    // The tool knows what its firmware depends on; times are only a hint.
-                    request.target.inputs.clear();
-                }
                 if request.esptool.is_some() && !uses_esptool(&request) {
                     let why = "--esptool needs --backend esptool; the native backend takes only an ESP8266's \
                                stub out of it";
@@ -358,6 +349,23 @@ impl Arguments {
             ..Order::new(mode, vec![directory])
         })
     }
+}
+
+/// What an order comes to once its subject is built.
+fn built_first(
+    order: &Order,
+    ports: &[PortInfo],
+    built: &mut Option<Built>,
+    cancel: &CancelToken,
+    terminal: Terminal,
+) -> Result<Request, Stop> {
+    let environment = Environment::from_process();
+    let subject = order.subject(&environment)?;
+    *built = Some(build::first(&subject, &environment, cancel, terminal)?);
+    let mut request = order.resolve_built(&subject, ports, &environment)?;
+    // The tool knows what its firmware depends on; times are only a hint.
+    request.target.inputs.clear();
+    Ok(request)
 }
 
 /// Whether an esptool has a part in it. Files may be for an ESP8266 without saying so.

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use fbuild_deploy::outcome::Failure;
 use fbuild_project::plain;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Problem, milliseconds};
-use crate::build::{Build, Built, NotBuilt};
+use crate::build::{self, Build, Built};
 use crate::explain::Text;
+use crate::stop::{Stop, failure_of, outcome_of};
 
 /// What came of a build.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,32 +33,21 @@ pub(crate) struct BuildOutcome<'o> {
 
 impl<'o> BuildOutcome<'o> {
     /// `build` is `None` where there was nothing to run.
-    pub(crate) fn new(build: Option<&'o Build>, result: &'o Result<Built, NotBuilt>) -> Self {
+    pub(crate) fn new(build: Option<&'o Build>, result: &'o Result<Built, Stop>) -> Self {
         let target = build.map(|build| build.name.as_str());
         let took = result
             .as_ref()
             .map_or(Duration::ZERO, |built| built.duration);
-        let (outcome, message) = match result {
-            Ok(_) => ("built", format!("built {}", target.unwrap_or_default())),
-            Err(NotBuilt::Cancelled) => ("cancelled", "build cancelled".to_owned()),
-            Err(NotBuilt::Failed(failure)) => ("failed", failure.what.clone()),
-        };
+        let message = build::message_of(target, result);
         Self {
-            outcome,
+            outcome: outcome_of(result, "built"),
             message: plain::line(&message).into_owned().into(),
             target,
             command: build.map(|build| build.line.as_str()),
             directory: build.map(|build| build.directory.as_path()),
             duration_ms: milliseconds(took),
-            error: failure(result).map(Problem::from),
+            error: failure_of(result).map(Problem::from),
             text: None,
         }
-    }
-}
-
-fn failure(result: &Result<Built, NotBuilt>) -> Option<&Failure> {
-    match result {
-        Err(NotBuilt::Failed(failure)) => Some(failure),
-        Ok(_) | Err(NotBuilt::Cancelled) => None,
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call, Host};
-use crate::build::{Build, NotBuilt};
+use crate::build::Build;
 use crate::json::{BuildOutcome, TargetList};
 use crate::monitor::crashes::Crashes;
 use crate::monitor::elfs::Elfs;
@@ -104,7 +104,7 @@ pub(super) fn build(call: &Call<'_>, asked: Building) -> Answer {
                 }
             })
         }
-        Err(failure) => Err(NotBuilt::Failed(failure.clone())),
+        Err(failure) => Err(failure.clone().into()),
     };
     Answer::new(
         &BuildOutcome::new(build.as_ref().ok(), &result),

@@ -22,6 +22,7 @@ use crate::monitor::listener::{Heard, Listener};
 use crate::monitor::reader::Item;
 use crate::monitor::told::headline;
 use crate::order::Order;
+use crate::stop::Stop;
 
 /// A monitor that runs.
 pub(super) struct Monitor<'a> {
@@ -224,8 +225,8 @@ impl Monitor<'_> {
                 outcome::again(self.boards, &request, &slot, as_json, self.cancel, terminal);
                 self.listener.take_back(slot.take());
             }
-            Err(Some(failure)) => self.view.terminal.failure(&failure),
-            Err(None) => self.view.note("cancelled"),
+            Err(Stop::Failed(failure)) => self.view.terminal.failure(&failure),
+            Err(Stop::Cancelled) => self.view.note("cancelled"),
         }
         if keys::is_a_person() {
             self.key_by_key = Some(KeyByKey::start());
@@ -233,7 +234,7 @@ impl Monitor<'_> {
     }
 
     /// What is to be deployed, built first if that is asked for. The board is listened to meanwhile.
-    fn target(&mut self, build: bool) -> Result<Target, Option<Failure>> {
+    fn target(&mut self, build: bool) -> Result<Target, Stop> {
         let environment = Environment::from_process();
         let name = self.order.target.clone();
         if !build {
@@ -249,7 +250,7 @@ impl Monitor<'_> {
             }
             work.join().unwrap_or_else(|_| {
                 let what = "the build has ended by a bug of this program".to_owned();
-                Err(Some(Failure {
+                Err(Stop::Failed(Failure {
                     code: "internal-error",
                     is_input: false,
                     what,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
 use crate::explain::{Text, facts};
 use crate::json::{Board, BoardAnswer, Problem, milliseconds};
-use crate::server::job::board::{Erase, Identify, Place, Stop, outcome_of};
+use crate::server::job::board::{Erase, Identify, Place};
+use crate::stop::{Stop, outcome_of};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,11 +19,11 @@ use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::crashes::place::Scene;
-use crate::server::job::board::Stop;
 use crate::server::job::monitor::Listen;
 use crate::server::monitors::named::What;
 use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
 use crate::server::uri;
+use crate::stop::Stop;
 
 /// What one `read` returns at most, and if nothing was said.
 const READ_BYTES_MAX: usize = 1 << 20;

@@ -20,19 +20,15 @@ pub(super) async fn target(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
     let desk = desk.clone();
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
         let found = discover(&root, &Environment::from_process());
-        let target = match name {
-            None => None,
-            Some(name) => {
-                let target = found.target(&name).map_err(|error| {
-                    let failure = Failure::from(error);
-                    BadArguments::Field {
-                        field: "target",
-                        why: format!("{} ({})", failure.what, failure.remedy),
-                    }
-                })?;
-                Some(target.name.clone())
+        let target = name.map(|name| found.target(&name)).transpose();
+        let target = target.map_err(|error| {
+            let failure = Failure::from(error);
+            BadArguments::Field {
+                field: "target",
+                why: format!("{} ({})", failure.what, failure.remedy),
             }
-        };
+        })?;
+        let target = target.map(|target| target.name.clone());
         desk.selections
             .select(&root, |selection| selection.target = target);
         desk.targets_changed.notify_one();

@@ -10,14 +10,13 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_project::amount::amount;
 
 use super::Work;
-use super::stand::{Stand, failure_of};
+use super::stand::Stand;
 use crate::explain::{self, Asked, Text};
 use crate::port::Wishes;
 use crate::progress::Step;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
-
-pub(crate) use super::stand::{Stop, outcome_of};
+use crate::stop::{Stop, failure_of, outcome_of};
 
 /// Which board.
 #[derive(Debug, Clone)]

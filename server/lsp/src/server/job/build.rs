@@ -12,8 +12,8 @@ use lsp_types::MessageType;
 use serde_json::json;
 
 use super::Work;
-use super::stand::{self, Stand, Stop};
-use crate::build::{Build, Built, NotBuilt, Subject};
+use super::stand::{self, Stand};
+use crate::build::{self, Build, Built, Subject};
 use crate::explain::{self, Asked, Text};
 use crate::order;
 use crate::plain::Line;
@@ -24,6 +24,7 @@ use crate::server::editor::custom;
 use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
 use crate::server::settings::Settings;
+use crate::stop::{Stop, failure_of, outcome_of};
 
 /// How long an outcome waits for the diagnostics that belong to it.
 const TELLING_MAX: Duration = Duration::from_secs(5);
@@ -54,12 +55,12 @@ pub(crate) struct Done {
 impl Done {
     /// What went wrong, if something did.
     pub(crate) fn failure(&self) -> Option<&Failure> {
-        stand::failure_of(&self.result)
+        failure_of(&self.result)
     }
 
     /// The contract's name for it.
     pub(crate) fn outcome(&self) -> &'static str {
-        stand::outcome_of(&self.result, "built")
+        outcome_of(&self.result, "built")
     }
 
     /// How it ended, for a person.
@@ -113,11 +114,7 @@ impl Work for Building {
         };
         done.result = self.story(stand, &mut done);
         done.duration = stand.elapsed();
-        done.message = match &done.result {
-            Ok(_) => format!("built {}", done.target.as_deref().unwrap_or_default()),
-            Err(Stop::Cancelled) => "build cancelled".to_owned(),
-            Err(Stop::Failed(failure)) => failure.what.clone(),
-        };
+        done.message = build::message_of(done.target.as_deref(), &done.result);
         done
     }
 
@@ -229,21 +226,18 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     };
     let mut result = build.clone().with_messages().run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
-    if let Err(NotBuilt::Failed(failure)) = &mut result {
+    if let Err(Stop::Failed(failure)) = &mut result {
         Build::explain(failure, problems.first_error());
     }
     printed.tell("ended", &ending(&build.line, &result));
-    if let Err(NotBuilt::Failed(_)) = result {
+    if let Err(Stop::Failed(_)) = result {
         // A client that lists what was found does so once it has the outcome.
         let told = async {
             let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
         };
         let _ = stand.wait(told);
     }
-    result.map_err(|why| match why {
-        NotBuilt::Cancelled => Stop::Cancelled,
-        NotBuilt::Failed(failure) => failure.into(),
-    })
+    result
 }
 
 /// What it prints, for the client: as news of a build if it asked for those, else in its log.
@@ -284,11 +278,11 @@ impl Printed<'_> {
 }
 
 /// The last line in a terminal, where the command stands above.
-fn ending(line: &str, result: &Result<Built, NotBuilt>) -> String {
+fn ending(line: &str, result: &Result<Built, Stop>) -> String {
     match result {
         Ok(built) => format!("--- built in {:.1} s\n", built.duration.as_secs_f64()),
-        Err(NotBuilt::Cancelled) => "--- cancelled\n".to_owned(),
-        Err(NotBuilt::Failed(failure)) => {
+        Err(Stop::Cancelled) => "--- cancelled\n".to_owned(),
+        Err(Stop::Failed(failure)) => {
             let said = failure.what.replacen(&format!(": {line}"), "", 1);
             format!("--- {}\n", plain::line(&said))
         }

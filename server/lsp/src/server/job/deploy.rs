@@ -15,7 +15,7 @@ use fbuild_project::target::Target;
 use super::Work;
 use super::build::NOT_TRUSTED;
 use super::freshness;
-use super::stand::{Stand, Stop};
+use super::stand::Stand;
 use crate::build::Built;
 use crate::explain::{self, Asked};
 use crate::json;
@@ -30,6 +30,7 @@ use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
 use crate::server::session::Session;
 use crate::server::settings::{Settings, StaleBuild};
+use crate::stop::Stop;
 
 /// What a client asked for. What it left open is settled when the job runs.
 #[derive(Debug, Clone)]

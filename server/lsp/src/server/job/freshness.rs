@@ -5,10 +5,11 @@ use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
 use super::build::{self, NOT_TRUSTED};
-use super::stand::{Stand, Stop};
+use super::stand::Stand;
 use crate::build::{Build, Built, Subject};
 use crate::server::editor::Answer;
 use crate::server::settings::{BuildWhen, Settings, StaleBuild};
+use crate::stop::Stop;
 
 /// What request and settings say.
 pub(super) struct Wanted<'w> {
@@ -39,12 +40,12 @@ pub(super) fn freshen(
     let environment = Environment::from_process();
     let prepare = || build::prepare(stand, &target.into(), settings, &environment);
     let is_enough = |began| !target.inputs.is_empty() && target.inputs_newer_than(began).is_empty();
+    let freshened = |build: &Build| {
+        let built = build::run_or_share(stand, build, is_enough)?;
+        Ok(Freshened::Built(built))
+    };
     if wanted.build {
-        return Ok(Freshened::Built(build::run_or_share(
-            stand,
-            &prepare()?,
-            is_enough,
-        )?));
+        return freshened(&prepare()?);
     }
     if wanted.stale_build == StaleBuild::Ignore {
         return Ok(Freshened::Ignored);
@@ -60,20 +61,14 @@ pub(super) fn freshen(
         },
     };
     if let (BuildWhen::Auto, Some(build)) = (settings.build, &build) {
-        return Ok(Freshened::Built(build::run_or_share(
-            stand, build, is_enough,
-        )?));
+        return freshened(build);
     }
     if wanted.stale_build == StaleBuild::Error {
         return Err(is_stale(target, format!("{stale}{why_not}")).into());
     }
-    match (
-        ask(stand, &format!("{stale}.{why_not}"), build.as_ref(), true)?,
-        build,
-    ) {
-        (Chosen::Build, Some(build)) => Ok(Freshened::Built(build::run_or_share(
-            stand, &build, is_enough,
-        )?)),
+    let question = format!("{stale}.{why_not}");
+    match (ask(stand, &question, build.as_ref(), true)?, build) {
+        (Chosen::Build, Some(build)) => freshened(&build),
         // Times are a hint and no proof, so where nobody can be asked the deploy goes on. What it
         // loads is looked at then, and warned of.
         _ => Ok(Freshened::AsItWas),

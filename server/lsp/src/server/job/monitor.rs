@@ -11,11 +11,12 @@ use fbuild_project::target::Target;
 
 use super::Work;
 use super::board::{Done, Place};
-use super::stand::{Stand, Stop};
+use super::stand::Stand;
 use crate::monitor::rate::Rate;
 use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
 use crate::server::monitors::{About, Monitor};
+use crate::stop::Stop;
 
 /// What a client asked for.
 #[derive(Debug)]

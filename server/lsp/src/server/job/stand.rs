@@ -21,40 +21,10 @@ use crate::server::jobs::{self, View};
 use crate::server::monitors::{Loan, Monitors};
 use crate::server::session::Session;
 use crate::server::settings::Settings;
+use crate::stop::Stop;
 
 /// How soon a cancel is heard while somebody is waited for.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
-
-/// Why work ended before it reached the board.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// On request.
-    Cancelled,
-    Failed(Failure),
-}
-
-/// What went wrong, if something did.
-pub(crate) fn failure_of<T>(result: &Result<T, Stop>) -> Option<&Failure> {
-    match result {
-        Err(Stop::Failed(failure)) => Some(failure),
-        Ok(_) | Err(Stop::Cancelled) => None,
-    }
-}
-
-/// The contract's name for how work ended; `good`: that of a success.
-pub(crate) fn outcome_of<T>(result: &Result<T, Stop>, good: &'static str) -> &'static str {
-    match result {
-        Ok(_) => good,
-        Err(Stop::Cancelled) => "cancelled",
-        Err(Stop::Failed(_)) => "failed",
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// One job's working place.
 pub(crate) struct Stand<'j> {
