@@ -24,7 +24,6 @@ use crate::event::{Board, Phase};
 use crate::failure::DeployError;
 use crate::image::Image;
 use crate::job::Job;
-use crate::job::on_board::OnBoard;
 use crate::job::survey::Survey;
 use crate::outcome;
 use crate::plan::Plan;
@@ -105,16 +104,6 @@ impl Loaded for AvrImages {
             return Err(no_eeprom(&image.region.name, &loader.name).into());
         }
         Ok(self.images.clone())
-    }
-
-    /// Nothing else on the board decides whether a program starts, and nothing is lost.
-    fn look(
-        &self,
-        _: &mut Job<'_>,
-        _: &mut dyn OnBoard,
-        _: &LoaderFacts,
-    ) -> Result<(), DeployError> {
-        Ok(())
     }
 }
 

@@ -198,10 +198,6 @@ impl Backend for Espota {
         Ok(())
     }
 
-    fn compare(&mut self, _: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
-        Ok(())
-    }
-
     fn write(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
         let (Some(way), [region]) = (&self.way, &mut job.survey.regions[..]) else {
             return Ok(());

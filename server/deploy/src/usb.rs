@@ -38,7 +38,6 @@ use crate::failure::DeployError;
 use crate::image::Image;
 use crate::job::Job;
 use crate::job::journal::Journal;
-use crate::job::on_board::OnBoard;
 use crate::job::survey::{Region, Survey};
 use crate::plan::Plan;
 use crate::request::{Mode, Open};
@@ -207,10 +206,6 @@ impl Loaded for UsbImage {
     fn images(&self, _: &mut Job<'_>, (): &()) -> Result<Vec<Image>, DeployError> {
         Ok(vec![self.image.clone()])
     }
-
-    fn look(&self, _: &mut Job<'_>, _: &mut dyn OnBoard, (): &()) -> Result<(), DeployError> {
-        Ok(())
-    }
 }
 
 impl Backend for Usb {
@@ -269,10 +264,6 @@ impl Backend for Usb {
         for region in &mut job.survey.regions {
             region.provable = false;
         }
-        Ok(())
-    }
-
-    fn compare(&mut self, _: &mut Job<'_>, _: &UsbImage) -> Result<(), DeployError> {
         Ok(())
     }
 
