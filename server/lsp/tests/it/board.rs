@@ -6,17 +6,9 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::{fbuild_lsp, project};
+use crate::{fbuild_lsp, project, run};
 
 const PORT: &str = "sim:board.bin?chip=esp32";
-
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    fbuild_lsp(directory)
-        .current_dir(directory)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 fn outcome(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)

@@ -1,19 +1,10 @@
 //! What a shell sees: exit codes, and what is on which stream.
 
-use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
 
-use crate::{fbuild_lsp, project};
-
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    fbuild_lsp(directory)
-        .current_dir(directory)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use crate::{project, run};
 
 fn json(output: &Output) -> Value {
     let text = std::str::from_utf8(&output.stdout).unwrap();

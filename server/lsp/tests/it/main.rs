@@ -29,14 +29,22 @@ mod strange_files;
 mod terminal;
 mod unread;
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 /// Longest wait for anything in these tests; far more than anything takes.
 const LONG: Duration = Duration::from_secs(30);
 
+/// The binary in a directory, with its state there, too.
+fn run(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = fbuild_lsp(directory);
+    let command = command.current_dir(directory).args(arguments);
+    command.output().unwrap()
+}
+
 /// The binary, with a state directory of its own.
-fn fbuild_lsp(state: &std::path::Path) -> Command {
+fn fbuild_lsp(state: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fbuild-lsp"));
     command
         .env("XDG_STATE_HOME", state)

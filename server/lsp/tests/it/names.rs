@@ -4,12 +4,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Output;
 
 use serde_json::{Value, json};
 
 use crate::stdio::Server;
-use crate::{fbuild_lsp, project};
+use crate::{project, run};
 
 /// A title for the terminal, a line of its own, a colour, text turned around, and a link.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\r\nerror: forged\u{9b}31m\u{202e}\u{2066}\u{61c}\u{200f}\u{8}\u{7f}[x](command:y)![i](https:z)";
@@ -46,11 +45,6 @@ fn write(root: &Path) {
         }
     });
     std::fs::write(build.join("flasher_args.json"), args.to_string()).unwrap();
-}
-
-fn run(root: &Path, arguments: &[&str]) -> Output {
-    let mut command = fbuild_lsp(root);
-    command.current_dir(root).args(arguments).output().unwrap()
 }
 
 /// What a person sees of a command.
