@@ -8,6 +8,7 @@ pub(crate) mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
@@ -171,18 +172,17 @@ impl Nor {
     /// Erases the 64 KiB block that starts at `offset`.
     pub(crate) fn erase_block(&mut self, offset: u32) -> io::Result<Done> {
         self.counters.block_erases += 1;
-        for sector in (offset..offset.saturating_add(BLOCK_LEN)).step_by(SECTOR_LEN as usize) {
-            if self.erase_sector(sector)? == Done::PowerLost {
-                return Ok(Done::PowerLost);
-            }
-        }
-        Ok(Done::Whole)
+        self.erase_sectors(offset..offset.saturating_add(BLOCK_LEN))
     }
 
     /// Erases everything.
     pub(crate) fn erase_chip(&mut self) -> io::Result<Done> {
         self.counters.chip_erases += 1;
-        for sector in (0..self.size()).step_by(SECTOR_LEN as usize) {
+        self.erase_sectors(0..self.size())
+    }
+
+    fn erase_sectors(&mut self, range: Range<u32>) -> io::Result<Done> {
+        for sector in range.step_by(SECTOR_LEN as usize) {
             if self.erase_sector(sector)? == Done::PowerLost {
                 return Ok(Done::PowerLost);
             }

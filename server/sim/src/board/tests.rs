@@ -103,6 +103,11 @@ impl Host {
     }
 }
 
+/// What [`bootable`] starts.
+const FIRMWARE: State = State::Firmware {
+    app_offset: 0x1_0000,
+};
+
 fn bootable() -> Vec<u8> {
     Flash::blank()
         .with(0, &image(1))
@@ -115,12 +120,7 @@ fn bootable() -> Vec<u8> {
 #[test]
 fn resets_go_where_the_lines_say() {
     let mut host = Host::new(Board::builder(Chip::Esp32).flash_contents(bootable()));
-    assert_eq!(
-        host.state(),
-        State::Firmware {
-            app_offset: 0x1_0000
-        }
-    );
+    assert_eq!(host.state(), FIRMWARE);
     assert_eq!(host.starts(), 1);
     assert_eq!(host.sync(), 0, "firmware does not answer");
     host.reset(true);
@@ -131,12 +131,7 @@ fn resets_go_where_the_lines_say() {
     assert_eq!(host.state(), State::InReset);
     host.link.pause(Duration::from_millis(100));
     host.lines(false, false);
-    assert_eq!(
-        host.state(),
-        State::Firmware {
-            app_offset: 0x1_0000
-        }
-    );
+    assert_eq!(host.state(), FIRMWARE);
     assert_eq!(host.starts(), 2);
 }
 
@@ -154,12 +149,7 @@ fn the_watchdog_starts_the_firmware() {
         let answer = host.ask_words(op::WRITE_REG, &[register, value, u32::MAX, 0]);
         assert_eq!(answer.unwrap()[..2], [1, op::WRITE_REG]);
     }
-    assert_eq!(
-        host.state(),
-        State::Firmware {
-            app_offset: 0x1_0000
-        }
-    );
+    assert_eq!(host.state(), FIRMWARE);
     assert_eq!(host.starts(), 2);
 }
 
@@ -385,12 +375,7 @@ fn encrypted_writes_store_ciphertext_that_the_chip_can_boot() {
         assert_ne!(stored, bytes);
     }
     host.reset(false);
-    assert_eq!(
-        host.state(),
-        State::Firmware {
-            app_offset: 0x1_0000
-        }
-    );
+    assert_eq!(host.state(), FIRMWARE);
 }
 
 #[test]
