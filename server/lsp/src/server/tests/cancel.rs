@@ -86,9 +86,8 @@ async fn others_are_left_alone() {
         )
         .await;
     for other in [json!({"port": "/dev/fake2"}), json!({"job": 77})] {
-        let cancel = client.command("cancel", &other).await;
-        let answer = client.answer(cancel).await;
-        assert_eq!(answer["result"], json!({"cancelled": 0}), "{other}");
+        let answer = client.call("cancel", &other).await;
+        assert_eq!(answer, json!({"cancelled": 0}), "{other}");
     }
     assert!(control.ended.try_recv().is_err());
     control.release.send(()).unwrap();
@@ -120,9 +119,8 @@ async fn by_a_port_that_is_a_file_of_the_project() {
     let port = json!({"port": "sim:board.bin?chip=esp32"});
     let id = client.command("deploy", &port).await;
     control.started.recv().await.unwrap();
-    let cancel = client.command("cancel", &port).await;
-    let answer = client.answer(cancel).await;
-    assert_eq!(answer["result"], json!({"cancelled": 1}));
+    let answer = client.call("cancel", &port).await;
+    assert_eq!(answer, json!({"cancelled": 1}));
     assert_eq!(client.outcome(id).await["outcome"], "cancelled");
     client.leave().await;
 }

@@ -206,8 +206,7 @@ async fn a_folder_s_settings_and_board_are_those_of_the_projects_in_it() {
     let question = client.message("workspace/configuration").await;
     let answer = json!([{}, {"baud": 19_200}]);
     client.reply(&question["id"], &answer).await;
-    let id = client.command("selectPort", &json!({"port": "b"})).await;
-    client.answer(id).await;
+    client.call("selectPort", &json!({"port": "b"})).await;
     let outcome = client.run("deploy", &json!({"root": inner})).await;
     assert_eq!(outcome["message"], "Auto Fixed(19200) Reset Reset");
     assert_eq!(outcome["port"], "b");

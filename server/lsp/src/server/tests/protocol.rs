@@ -219,8 +219,7 @@ async fn settings_and_options_work_as_shown() {
         assert_eq!(&info["settings"][key], value, "{key}");
     }
 
-    let id = client.command("deploy", &json!({})).await;
-    client.answer(id).await;
+    client.call("deploy", &json!({})).await;
     client.message("window/logMessage").await;
     let shown = example(|value| value["summary"].is_string());
     loop {

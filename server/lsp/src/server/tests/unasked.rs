@@ -57,10 +57,7 @@ async fn a_job_tells_where_it_stands_and_once_how_it_ended() {
 async fn a_failure_pops_up_only_where_nobody_else_shows_it() {
     let builder = Builder::new(FakeBoards::quick()).with_options(&wanting(&["status"]));
     let mut client = builder.start().await;
-    let id = client
-        .command("deploy", &json!({"target": "no-such"}))
-        .await;
-    client.answer(id).await;
+    client.call("deploy", &json!({"target": "no-such"})).await;
     client.message("window/logMessage").await;
     let last = statuses(&mut client).await.pop().unwrap();
     assert_eq!(last["state"], "failed");
@@ -68,10 +65,7 @@ async fn a_failure_pops_up_only_where_nobody_else_shows_it() {
     client.leave().await;
 
     let mut client = Builder::new(FakeBoards::quick()).start().await;
-    let id = client
-        .command("deploy", &json!({"target": "no-such"}))
-        .await;
-    client.answer(id).await;
+    client.call("deploy", &json!({"target": "no-such"})).await;
     let alert = client.message("window/showMessage").await;
     let text = alert["params"]["message"].as_str().unwrap();
     assert!(
@@ -118,8 +112,7 @@ async fn targets_are_told_when_one_is_chosen_and_only_when_something_changed() {
     client.reply(&registration["id"], &Value::Null).await;
     client.message("fbuild/targets").await;
     let choice = json!({"target": "espidf:build"});
-    let id = client.command("selectTarget", &choice).await;
-    client.answer(id).await;
+    client.call("selectTarget", &choice).await;
     let told = client.message("fbuild/targets").await["params"].take();
     assert_eq!(told["selected"][0]["target"], "espidf:build", "{told}");
     let changes = json!({"changes": [{"uri": "file:///x.bin", "type": 1}]});
@@ -254,8 +247,7 @@ async fn the_log_goes_to_the_client_by_its_level() {
     let builder = Builder::new(FakeBoards::quick()).with_log(&tap);
     let mut client = builder.with_options(&options).start().await;
     // An answer means that `initialized`, which was sent before, was dealt with.
-    let id = client.command("ports", &json!({})).await;
-    client.answer(id).await;
+    client.call("ports", &json!({})).await;
     while !tap.is_open() {
         tokio::task::yield_now().await;
     }
