@@ -63,6 +63,13 @@ impl Reset {
         }
     }
 
+    /// The core could not go on, or the chip could not trust its supply: nothing was printed.
+    #[must_use]
+    pub fn is_lockup(&self) -> bool {
+        let name = self.name.as_deref().unwrap_or_default();
+        name.contains("LOCKUP") || name.contains("GLITCH")
+    }
+
     /// The supply voltage fell.
     #[must_use]
     pub fn is_brownout(&self) -> bool {
@@ -104,7 +111,9 @@ impl BootFact {
         if let Some(rest) = text.strip_prefix("rst cause:") {
             return esp8266_reset(rest);
         }
-        if let Some(rest) = text.strip_prefix("Saved PC:") {
+        // Chips with two cores of this kind say which.
+        let saved = text.split_once("Saved PC:");
+        if let Some(("" | "Core0 " | "Core1 ", rest)) = saved {
             return only_hex(rest).map(Self::SavedPc);
         }
         if let Some(rest) = text.strip_prefix("load:") {
@@ -178,6 +187,7 @@ mod tests {
             ("ESP-ROM:esp32c3-api1-20210207", rom(Some("esp32c3"), None)),
             ("Build:Feb  7 2021", BootFact::RomDate("Feb  7 2021".into())),
             ("Saved PC:0x403759e4", BootFact::SavedPc(0x4037_59e4)),
+            ("Core0 Saved PC:0x42122746", BootFact::SavedPc(0x4212_2746)),
             (
                 "load:0x3fff0030,len:7076",
                 BootFact::Load {

@@ -215,6 +215,18 @@ pub struct Backtrace {
     pub corrupted: bool,
     /// The board says that it could not go on.
     pub incomplete: bool,
+    /// Nothing was taken back, unless the first entry shows that it was: see [`Dump::backtrace_meaning`].
+    pub is_raw: bool,
+}
+
+impl Backtrace {
+    /// Adds an entry that came without a stack pointer; those of another form get none.
+    pub(crate) fn add_bare(&mut self, pc: u32) {
+        let is_bare = self.entries.iter().all(|(_, pointer)| pointer.is_none());
+        if is_bare && self.entries.len() < MAX_BACKTRACE {
+            self.entries.push((pc, None));
+        }
+    }
 }
 
 /// Words of a stack.
@@ -290,6 +302,25 @@ impl Dump {
     #[must_use]
     pub fn is_riscv(&self) -> bool {
         self.register("MEPC").is_some()
+    }
+
+    /// What an entry of its backtrace is. Return addresses as they are come from Zephyr, from ESPHome on RISC-V and from
+    /// ESP-IDF for the ESP8266; the first entry is the PC itself there. (Where a backtrace has adjusted addresses, it
+    /// begins with another, or A0 holds the bits of a windowed call.)
+    #[must_use]
+    pub fn backtrace_meaning(&self, pc: u32) -> Meaning {
+        let Some(backtrace) = &self.backtrace else {
+            return Meaning::Call;
+        };
+        let begins_with_pc = backtrace.entries.first().map(|(pc, _)| *pc) == self.pc();
+        let second = backtrace.entries.get(1).map(|(pc, _)| *pc);
+        let is_call0 = !self.is_riscv() && second.is_some() && self.register("A0") == second;
+        let is_raw = begins_with_pc && (backtrace.is_raw || is_call0);
+        if is_raw && self.pc() != Some(pc) {
+            Meaning::ReturnAddress
+        } else {
+            Meaning::Call
+        }
     }
 
     pub(crate) fn is_esp8266(&self) -> bool {
@@ -370,7 +401,7 @@ impl Crash {
             add(dump.register("RA"), Meaning::ReturnAddress);
         }
         for (pc, _) in backtrace {
-            add(Some(*pc), Meaning::Call);
+            add(Some(*pc), dump.backtrace_meaning(*pc));
         }
         if dump.stack.is_esp8266 {
             for (_, word) in dump

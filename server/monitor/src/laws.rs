@@ -31,7 +31,7 @@ fn events(lines: &[Line]) -> Vec<Event> {
 
 /// Lines that mean something, whole, cut and in any order.
 fn log() -> impl Strategy<Value = Vec<u8>> {
-    const WORDS: [&str; 44] = [
+    const WORDS: [&str; 56] = [
         "Guru Meditation Error: Core  0 panic'ed (LoadProhibited). Exception was unhandled.\r\n",
         "Guru Meditation Error: Core  1 panic'ed (Unhandled debug exception). \n",
         "Debug exception reason: Stack canary watchpoint triggered (x) \n",
@@ -76,6 +76,18 @@ fn log() -> impl Strategy<Value = Vec<u8>> {
         "================= CORE DUMP START =================\r\n",
         "[09:34:21] ",
         "I (812) core1: still alive\r\n",
+        "0x400d1f37:0x3ffb2160 0x400d2a4e",
+        "--- 0x42018a3c: radio_enable at /project/main/radio.c:88\r\n",
+        "Exception occured 'LoadProhibited'\nContext { PC: 1107310771, PS: 394784, EXCVADDR: 16 }\n",
+        "[00:00:13.107,000] <err> os:  ** CPU 0 EXCCAUSE 28 (load prohibited)\r\n",
+        "[00:00:13.107,000] <err> os:  **  PC 0x400e55f7 VADDR (nil)\r\n",
+        "[00:00:13.107,000] <err> os:    mepc: 4200736c\r\n",
+        "E:       1: fp: 3fc8f0d0 ra: 42003b58 [serve+0x2e]\r\n",
+        "E: >>> ZEPHYR FATAL ERROR 4: Kernel panic on CPU 0\r\n",
+        "[E][esp32.crash:332]: *** CRASH DETECTED ON PREVIOUS BOOT ***\r\n",
+        "[E][esp32.crash:305]:   BT0: 0x400D1F37  (backtrace)\r\n",
+        "  A problem occurred at (system time) 0:0:25\r\n  Code was executing from address 0xD8\r\n",
+        "*** PANIC ***\r\n",
     ];
     let word = prop_oneof![
         8 => prop::sample::select(&WORDS[..]).prop_map(|word| word.as_bytes().to_vec()),

@@ -68,13 +68,14 @@ pub struct LogLine {
 
 impl LogLine {
     /// Reads a line of ESP-IDF (`I (312) wifi: text`), Arduino (`[   412][I][Wire.cpp:513] text`), ESPHome
-    /// (`[C][api:025]: text`) or esp-println (`INFO - text`).
+    /// (`[C][api:025]: text`), Zephyr (`<wrn> wifi: text`) or esp-println (`INFO - text`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = without_colours(text);
         let text = without_stamp(&plain);
         esp_idf(text)
             .or_else(|| brackets(text))
+            .or_else(|| zephyr(text))
             .or_else(|| esp_println(text))
     }
 }
@@ -114,6 +115,19 @@ fn brackets(text: &str) -> Option<LogLine> {
     Some(log_line(level, tag, message.trim_start()))
 }
 
+fn zephyr(text: &str) -> Option<LogLine> {
+    let (level, rest) = text.strip_prefix('<')?.split_once("> ")?;
+    let level = match level {
+        "err" => Level::Error,
+        "wrn" => Level::Warning,
+        "inf" => Level::Info,
+        "dbg" => Level::Debug,
+        _ => return None,
+    };
+    let (tag, message) = rest.split_once(": ")?;
+    Some(log_line(level, tag, message))
+}
+
 fn esp_println(text: &str) -> Option<LogLine> {
     let (word, message) = text.split_once(" - ")?;
     Some(LogLine {
@@ -128,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_four_frameworks() {
+    fn lines_of_five_frameworks() {
         for (text, level, tag, message) in [
             (
                 "\x1b[0;32mI (312) main_task: Calling app_main()\x1b[0m",
@@ -155,6 +169,12 @@ mod tests {
                 "Setting up",
             ),
             ("WARN - low", Level::Warning, None, "low"),
+            (
+                "[00:00:01.107,000] <wrn> wifi: weak",
+                Level::Warning,
+                Some("wifi"),
+                "weak",
+            ),
         ] {
             let line = LogLine::parse(text).unwrap();
             assert_eq!(

@@ -3,16 +3,25 @@
 //! A crash's lines begin at the beginning of a line, and have their exact form: a log line or a manual page that
 //! only contains the words says nothing here. Forms: ESP-IDF's panic handler (panic.c, panic_arch.c,
 //! debug_helpers.c, eh_frame_parser.c, task_wdt.c, esp_err.c, assert.c), the Arduino core for the ESP8266
-//! (core_esp8266_postmortem.cpp), the boot ROMs, esp-backtrace and esp-hal, Rust's std.
+//! (core_esp8266_postmortem.cpp), the boot ROMs, esp-backtrace and esp-hal, Rust's std, Zephyr (fatal.c,
+//! vector_handlers.c), ESPHome (crash_handler.cpp), Teensy's CrashReport, pico-sdk's `panic`.
 
+mod arm;
+mod assertion;
 mod boot_failure;
 mod esp8266;
+mod esphome;
 mod idf;
 mod registers;
 mod rust;
+mod zephyr;
 
+pub(crate) use arm::Report;
 pub(crate) use esp8266::cause as xtensa_cause;
+pub(crate) use esphome::Remembered;
+pub(crate) use idf::backtrace;
 pub(crate) use registers::Registers;
+pub(crate) use zephyr::Zephyr;
 
 use crate::crash::{Kind, Source};
 
@@ -31,8 +40,11 @@ pub(crate) enum Said {
         task: String,
         at: u32,
     },
-    /// `  faulting address: 0x4038c000`
-    FaultingAddress(u32),
+    /// `  faulting address: 0x4038c000`, and what the panic handler says more of an access that was refused.
+    Refused {
+        at: Option<u32>,
+        what: Option<String>,
+    },
     /// `abort() was called at PC 0x42032795 on core 1`
     Abort {
         pc: u32,
@@ -66,6 +78,8 @@ pub(crate) enum Said {
     BacktraceCutShort,
     /// An address on a line of its own, as Rust programs print a backtrace.
     Address(u32),
+    /// A return address on a line of its own, with a frame pointer.
+    Return(u32),
     /// `Stack memory:`
     StackMemory,
     /// `3fc8bf90: 0x00000000 …`
@@ -106,6 +120,14 @@ pub(crate) enum Said {
     Esp8266Stack {
         begins: bool,
     },
+    /// What Zephyr says of a fatal error.
+    Zephyr(Zephyr),
+    /// What ESPHome has kept of its last end.
+    Remembered(Remembered),
+    /// What a Teensy has kept of its last end.
+    CrashReport(Report),
+    /// `Panic handler entered multiple times. …`
+    PanicInPanic,
     /// Marks of a core dump.
     CoreDump {
         begins: bool,
@@ -161,6 +183,24 @@ pub(crate) fn said(text: &str) -> Option<Said> {
     idf::said(text)
         .or_else(|| rust::said(text))
         .or_else(|| esp8266::said(text))
+        .or_else(|| zephyr::said(text))
+        .or_else(|| esphome::said(text))
+        .or_else(|| arm::said(text))
         .or_else(|| boot_failure::said(text))
         .or_else(|| registers::said(text))
 }
+
+/// Where a panic begins in the middle of a line: the program was not done with its own.
+pub(crate) fn glued_panic(text: &str) -> Option<usize> {
+    let starts = [
+        "Guru Meditation Error: Core ",
+        "abort() was called at PC 0x",
+        PANIC_IN_PANIC,
+    ];
+    let found = starts.iter().filter_map(|start| text.find(start)).min();
+    found.filter(|at| *at > 0)
+}
+
+/// ESP-IDF gives up.
+const PANIC_IN_PANIC: &str =
+    "Panic handler entered multiple times. Abort panic handling. Rebooting ...";

@@ -94,6 +94,26 @@ pub fn without_stamp(text: &str) -> &str {
         })
 }
 
+/// Whether a line is another program's: the place of an address, which idf.py, PlatformIO, ESPHome and espflash write below
+/// what the board has printed.
+pub(crate) fn is_annotation(text: &str) -> bool {
+    let starts = [
+        "--- ",
+        "=> 0x",
+        "WARNING Decoded 0x",
+        "WARNING Found stack trace!",
+        "    at ",
+    ];
+    let trimmed = text.trim_start();
+    let of_address =
+        hex(text).is_some_and(|(_, rest)| rest.starts_with(": ") || rest.starts_with(" - "));
+    let of_frame = trimmed.strip_prefix('#').and_then(decimal);
+    of_address
+        || of_frame.is_some_and(|(_, rest)| rest.trim_start().starts_with("0x"))
+        || trimmed.starts_with("(inlined by) ")
+        || starts.iter().any(|start| text.starts_with(start))
+}
+
 /// What follows a date (if there is one) and a time of day.
 fn clock(text: &str) -> Option<&str> {
     let shape = |text: &str, shape: &[u8]| {
@@ -117,10 +137,14 @@ fn clock(text: &str) -> Option<&str> {
         return None;
     }
     let after = &text[8..];
-    let after = match after.strip_prefix(['.', ',']) {
-        Some(digits) => digits.trim_start_matches(|character: char| character.is_ascii_digit()),
-        None => after,
-    };
+    let is_digit = |character: char| character.is_ascii_digit();
+    let mut after = after;
+    // Zephyr writes `.123,456`, some terminals `:123`.
+    while let Some(digits) = after.strip_prefix(['.', ',', ':'])
+        && digits.starts_with(is_digit)
+    {
+        after = digits.trim_start_matches(is_digit);
+    }
     Some(after.strip_prefix('Z').unwrap_or(after))
 }
 
@@ -195,6 +219,8 @@ mod tests {
             ("2026-01-31 09:34:21 Guru", "Guru"),
             ("[2026-01-31T09:34:21.5Z] Guru", "Guru"),
             ("09:34:21.123 ->", ""),
+            ("[00:00:13.107,000] <err> os: x", "<err> os: x"),
+            ("[09:34:21:123] Guru", "Guru"),
             ("[   412][I][x.cpp:1] y", "[   412][I][x.cpp:1] y"),
             ("12:34 is late", "12:34 is late"),
             ("ä9:34:21", "ä9:34:21"),

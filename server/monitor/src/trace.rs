@@ -187,18 +187,20 @@ impl Look<'_> {
         if let Some(backtrace) = &dump.backtrace
             && !backtrace.entries.is_empty()
         {
-            // esp-hal gives the fault's address, and a backtrace that may begin with it.
+            // esp-hal gives the fault's address, and a backtrace that may begin with it, as ESPHome's does, by 3 less.
             let first = backtrace.entries[0];
+            let is_first = |pc: u32| pc == first.0 || pc.wrapping_sub(3) == first.0;
             if first.1.is_none()
-                && let Some(pc) = dump.pc().filter(|pc| *pc != first.0)
+                && let Some(pc) = dump.pc().filter(|pc| !is_first(*pc))
             {
                 trace.frames.extend(self.frames(pc, Meaning::Exact, None));
             }
             for (index, (pc, stack_pointer)) in backtrace.entries.iter().enumerate() {
-                if self.is_known(*pc) {
+                let meaning = dump.backtrace_meaning(*pc);
+                if self.is_known(meaning.lookup(*pc)) {
                     trace
                         .frames
-                        .extend(self.frames(*pc, Meaning::Call, *stack_pointer));
+                        .extend(self.frames(*pc, meaning, *stack_pointer));
                 } else if index == 0 {
                     trace.unknown_top = Some(dump.pc().unwrap_or(*pc));
                 }

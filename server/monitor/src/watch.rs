@@ -2,7 +2,10 @@
 
 mod dumps;
 mod fault;
+mod kept;
 mod open;
+mod rust;
+mod zephyr;
 
 use std::time::Duration;
 
@@ -10,8 +13,8 @@ use self::open::Open;
 use crate::boot::{BootFact, Reset};
 use crate::crash::{Crash, Dump, Kind, RomId, Severity};
 use crate::line::Line;
-use crate::said::{Said, TaskWdt, said};
-use crate::text::{shortened, without_colours, without_stamp};
+use crate::said::{Said, TaskWdt, glued_panic, said};
+use crate::text::{is_annotation, shortened, without_colours, without_stamp};
 
 /// A crash that nobody ends (a halted board with another core that still talks) is reported after so many lines
 /// that are not its own.
@@ -20,6 +23,9 @@ const MAX_OTHER_LINES: u32 = 200;
 const LOOP: u32 = 3;
 /// ... where the next one comes within this time.
 const LOOP_PAUSE: Duration = Duration::from_mins(1);
+
+/// What the Arduino core for the ESP8266 says, once it has started again.
+const HARDWARE_WDT: &str = "Hardware WDT reset";
 
 /// What was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +69,21 @@ impl Watch {
         let mut events = Vec::new();
         let plain = without_colours(&line.text);
         let text = without_stamp(&plain);
+        if let Some(panic) = glued_panic(text) {
+            let (before, panic) = text.split_at(panic);
+            events.extend(self.text(before, line.at, false));
+            events.extend(self.text(panic, line.at, true));
+        } else {
+            events.extend(self.text(text, line.at, false));
+        }
+        events
+    }
+
+    /// `is_glued`: it does not begin its line. A log may quote it, so that only a dump makes it certain.
+    fn text(&mut self, text: &str, at: Duration, is_glued: bool) -> Vec<Event> {
+        let mut events = Vec::new();
         if let Some(fact) = BootFact::parse(text) {
-            self.boot(&fact, line.at, &mut events);
+            self.boot(&fact, at, &mut events);
             events.push(Event::Boot(fact));
             return events;
         }
@@ -73,9 +92,20 @@ impl Watch {
             self.in_core_dump = said != Some(Said::CoreDump { begins: false });
             return events;
         }
+        if matches!(said, None | Some(Said::Address(_)))
+            && let Some(open) = &mut self.open
+            && open.takes_rest_of_backtrace(text)
+        {
+            return events;
+        }
+        let is_backtrace =
+            matches!(&said, Some(Said::Backtrace { entries, .. }) if !entries.is_empty());
         match said {
-            Some(said) => self.hear(said, line.at, &mut events),
+            Some(said) => self.hear(said, at, is_glued, &mut events),
             None => self.other(text, &mut events),
+        }
+        if let Some(open) = self.open.as_mut().filter(|_| is_backtrace) {
+            open.may_be_broken(text);
         }
         events
     }
@@ -116,7 +146,7 @@ impl Watch {
             BootFact::Reset(reset) => self.reset(reset, at, events),
             BootFact::SavedPc(pc) => {
                 if let Some(crash) = &mut self.boot.unexplained {
-                    crash.named_pc = Some(*pc);
+                    crash.named_pc = crash.named_pc.or(Some(*pc));
                 }
             }
             BootFact::Load { .. } => {}
@@ -146,7 +176,7 @@ impl Watch {
                 date: None,
             };
         }
-        if is_explained || !(reset.is_watchdog() || reset.is_brownout()) {
+        if is_explained || !(reset.is_watchdog() || reset.is_brownout() || reset.is_lockup()) {
             return;
         }
         let crash = match &reset.name {
@@ -156,11 +186,13 @@ impl Watch {
                 crash
             }
             Some(name) => {
-                let mut crash = Crash::new(
-                    Kind::Reset,
-                    &format!("{name} (watchdog, no panic text)"),
-                    at,
-                );
+                let watchdog = if reset.is_watchdog() {
+                    "watchdog, "
+                } else {
+                    ""
+                };
+                let cause = format!("{name} ({watchdog}no panic text)");
+                let mut crash = Crash::new(Kind::Reset, &cause, at);
                 crash.severity = Severity::Error;
                 crash
             }
@@ -173,7 +205,7 @@ impl Watch {
         self.boot.unexplained = Some(crash);
     }
 
-    fn hear(&mut self, said: Said, at: Duration, events: &mut Vec<Event>) {
+    fn hear(&mut self, said: Said, at: Duration, is_glued: bool, events: &mut Vec<Event>) {
         match said {
             Said::CoreDump { begins } => {
                 self.in_core_dump = begins;
@@ -205,10 +237,17 @@ impl Watch {
                     None => Some(said),
                 };
                 if let Some(said) = said
-                    && let Some(open) = Open::begin(said, at)
+                    && let Some(mut open) = Open::begin(said, at)
                 {
                     self.close(events);
+                    if open.crash.cause == HARDWARE_WDT {
+                        self.boot.unexplained = None; // here it is
+                    }
                     self.report_unexplained(events);
+                    if is_glued && !open.is_complete() {
+                        open.is_certain = false;
+                        open.is_certain_with_dump = true;
+                    }
                     self.open = Some(open);
                 }
                 if self.open.as_ref().is_some_and(Open::is_complete) {
@@ -220,7 +259,7 @@ impl Watch {
 
     /// A line that says nothing of a crash.
     fn other(&mut self, text: &str, events: &mut Vec<Event>) {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() || is_annotation(text) {
             return;
         }
         if let Some(open) = &mut self.open
@@ -258,8 +297,19 @@ impl Watch {
     }
 
     fn close(&mut self, events: &mut Vec<Event>) {
-        if let Some(crash) = self.open.take().and_then(Open::finish) {
+        let Some(open) = self.open.take() else { return };
+        let is_kept = open.is_kept;
+        let Some(crash) = open.finish() else { return };
+        if !is_kept {
             self.report(crash, events);
+        } else if !self
+            .last
+            .as_ref()
+            .is_some_and(|last| crash.is_told_again(last))
+        {
+            let is_explained = self.boot.is_explained;
+            self.report(crash, events);
+            self.boot.is_explained = is_explained;
         }
     }
 

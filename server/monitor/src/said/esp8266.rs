@@ -19,7 +19,14 @@ pub(super) fn said(text: &str) -> Option<Said> {
     match text {
         ">>>stack>>>" => return Some(Said::Esp8266Stack { begins: true }),
         "<<<stack<<<" => return Some(Said::Esp8266Stack { begins: false }),
-        "Soft WDT reset" => return announced(Kind::Watchdog, text),
+        "Soft WDT reset"
+        | "Soft WDT reset - deliberate infinite loop detected"
+        | "Hardware WDT reset" => {
+            return announced(Kind::Watchdog, text);
+        }
+        _ if text.starts_with("Double Exception - excsave1=0x") => {
+            return announced(Kind::DoubleException, "Double exception");
+        }
         "Abort called" => return announced(Kind::Abort, "abort()"),
         "Stack overflow detected." | "Stack smashing detected." => {
             let kind = if text.contains("overflow") {

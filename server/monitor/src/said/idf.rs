@@ -1,7 +1,7 @@
 //! ESP-IDF: panic handler, abort, assert, watchdogs, heap; the C++ runtime.
 
-use super::{Announcement, Said, TaskWdt};
-use crate::crash::{Kind, MAX_BACKTRACE, MAX_TEXT, Source};
+use super::{Announcement, PANIC_IN_PANIC, Said, TaskWdt, assertion};
+use crate::crash::{Kind, MAX_BACKTRACE, MAX_TEXT};
 use crate::log::LogLine;
 use crate::text::{bare_hex, decimal, hex, only_hex, shortened};
 
@@ -15,6 +15,9 @@ pub(super) fn said(text: &str) -> Option<Said> {
 }
 
 fn first_line(text: &str) -> Option<Said> {
+    if text == PANIC_IN_PANIC {
+        return Some(Said::PanicInPanic);
+    }
     if let Some(rest) = text.strip_prefix("Guru Meditation Error: Core ") {
         let (core, rest) = rest.split_once(" panic'ed (")?;
         // "Unhandled debug exception (x)" has brackets inside.
@@ -34,8 +37,8 @@ fn first_line(text: &str) -> Option<Said> {
             at: only_hex(at)?,
         });
     }
-    if let Some(rest) = text.trim_start().strip_prefix("faulting address: ") {
-        return only_hex(rest).map(Said::FaultingAddress);
+    if let Some(refused) = refused(text) {
+        return Some(refused);
     }
     if let Some(rest) = text.strip_prefix("abort() was called at PC ") {
         let (pc, rest) = hex(rest)?;
@@ -77,13 +80,11 @@ fn first_line(text: &str) -> Option<Said> {
             Announcement::new(Kind::StackSmashing, "Stack smashing protect failure")
         }
         BROWNOUT => Announcement::new(Kind::Brownout, BROWNOUT),
-        // ESP-IDF 5 logs it.
-        _ if LogLine::parse(text)
-            .is_some_and(|line| line.tag.as_deref() == Some("BOD") && line.message == BROWNOUT) =>
-        {
+        // ESP-IDF 5 logs it, without a time where the time is not at hand.
+        _ if early(text, "BOD").is_some_and(|message| message == BROWNOUT) => {
             Announcement::new(Kind::Brownout, BROWNOUT)
         }
-        _ => return assertion(text),
+        _ => return assertion::said(text),
     };
     announced(announcement)
 }
@@ -93,59 +94,65 @@ fn announced(announcement: Announcement) -> Option<Said> {
     Some(Said::Announced(announcement))
 }
 
-/// `CORRUPT HEAP: Bad head at 0x3ffeb398. Expected 0xabba1234 got 0x3ffe4364`
+/// The message of an error of this tag: `E (88) BOD: …`, or `E BOD: …` of code that knows no time.
+fn early(text: &str, tag: &str) -> Option<String> {
+    let timeless = text
+        .strip_prefix("E ")
+        .and_then(|rest| rest.strip_prefix(tag));
+    if let Some(message) = timeless.and_then(|rest| rest.strip_prefix(": ")) {
+        return Some(message.trim_end().to_owned());
+    }
+    let line = LogLine::parse(text).filter(|line| line.tag.as_deref() == Some(tag))?;
+    Some(line.message.trim_end().to_owned())
+}
+
+/// `CORRUPT HEAP: Bad head at 0x3ffeb398. Expected 0xabba1234 got 0x3ffe4364`, `CORRUPT HEAP: Block 0x3ffe64d8 is
+/// outside heap`
 fn corrupt_heap(text: &str, rest: &str) -> Option<Said> {
-    let (cause, at) = rest.split_once(" at ")?;
-    let (at, _) = hex(at)?;
+    let address = rest.find("0x").map(|start| &rest[start..]);
+    let address = address.and_then(hex).map(|(at, _)| at);
+    let cause = rest.split_once(" at 0x").map_or(rest, |(cause, _)| cause);
     announced(Announcement {
         message: Some(shortened(text, MAX_TEXT)),
-        fault_address: Some(at),
+        fault_address: address,
         ..Announcement::new(Kind::HeapCorruption, &shortened(cause, MAX_TEXT))
     })
 }
 
-/// `assert failed: FUNCTION FILE:LINE (EXPRESSION)`, without the function where it is not known, with an address
-/// where texts were left out; newlib's `assertion "EXPRESSION" failed: file "FILE", line LINE, function: FUNCTION`.
-fn assertion(text: &str) -> Option<Said> {
-    let mut announcement = Announcement::new(Kind::Assert, "assert failed");
-    if let Some(rest) = text
-        .strip_prefix("assert failed at PC ")
-        .or_else(|| text.strip_prefix("assert failed: 0x"))
-    {
-        announcement.pc = hex(rest).or_else(|| bare_hex(rest)).map(|(pc, _)| pc);
-        announcement.pc?;
-        return announced(announcement);
+/// What follows a memory protection fault or a cache error: the address where there is one, and the reason.
+fn refused(text: &str) -> Option<Said> {
+    if let Some(rest) = text.trim_start().strip_prefix("faulting address: ") {
+        let at = Some(only_hex(rest)?);
+        return Some(Said::Refused { at, what: None });
     }
-    let (function, file, line, expression) =
-        if let Some(rest) = text.strip_prefix("assert failed: ") {
-            let (place, expression) = rest.split_once(" (")?;
-            let (place, line) = place.rsplit_once(':')?;
-            let (function, file) = match place.rsplit_once(' ') {
-                Some((function, file)) => (Some(function), file),
-                None => (None, place),
-            };
-            (
-                function,
-                file,
-                line.parse().ok()?,
-                expression.strip_suffix(')')?,
-            )
-        } else {
-            let rest = text.strip_prefix("assertion \"")?;
-            let (expression, rest) = rest.split_once("\" failed: file \"")?;
-            let (file, rest) = rest.split_once("\", line ")?;
-            let (line, rest) = decimal(rest)?;
-            let function = rest.strip_prefix(", function: ").map(str::trim_end);
-            (function, file, line, expression)
-        };
-    announcement.message = Some(shortened(expression, MAX_TEXT));
-    announcement.source = Some(Source {
-        file: shortened(file, MAX_TEXT),
-        line,
-        column: None,
-        function: function.map(|function| shortened(function, MAX_TEXT)),
-    });
-    announced(announcement)
+    let words = [
+        " operation at address 0x",
+        " error occurred while accessing the address 0x",
+        " parameter configuration error, the error address and size is 0x",
+    ];
+    let found = words.iter().find_map(|words| text.split_once(words));
+    let at = match found {
+        Some((_, rest)) => Some(bare_hex(rest)?.0),
+        None => None,
+    };
+    let is_reason = matches!(
+        text,
+        "dbus tried to write cache"
+            | "dbus authentication failed"
+            | "ibus authentication failed"
+            | "ibus tried to write cache"
+            | "MMU entry fault"
+            | "MMU entry fault error"
+            | "preload configurations fault"
+            | "sync configurations fault"
+    ) || text.starts_with("access to cache while ")
+        || text.starts_with("Cached memory region accessed while ")
+        || text.starts_with("Dbus write to cache rejected")
+        || text.starts_with("Write back error occurred");
+    (at.is_some() || is_reason).then(|| Said::Refused {
+        at,
+        what: Some(shortened(text, MAX_TEXT)),
+    })
 }
 
 fn dump(text: &str) -> Option<Said> {
@@ -168,6 +175,7 @@ fn dump(text: &str) -> Option<Said> {
     }
     match text {
         "Rebooting..." | "CPU halted." | "Entering gdb stub now." => return Some(Said::Rebooting),
+        _ if text.starts_with("Setting breakpoint at 0x") => return Some(Said::Rebooting),
         _ if text.starts_with("Please enable CONFIG_ESP_SYSTEM_USE_FRAME_POINTER") => {
             return Some(Said::NoBacktrace);
         }
@@ -184,7 +192,7 @@ fn dump(text: &str) -> Option<Said> {
 }
 
 /// `0x40089767:0x3ffc2320 …`; a space may be missing between two entries, and digits may be upper case.
-fn backtrace(rest: &str) -> Option<Said> {
+pub(crate) fn backtrace(rest: &str) -> Option<Said> {
     let mut rest = rest.trim_start();
     let mut entries = Vec::new();
     while let Some((pc, after)) = hex(rest) {
@@ -264,9 +272,27 @@ fn error_check(text: &str) -> Option<Said> {
 }
 
 fn task_wdt(text: &str) -> Option<Said> {
-    let line = LogLine::parse(text).filter(|line| line.tag.as_deref() == Some("task_wdt"))?;
-    let message = line.message.trim_end();
-    let said = if message.starts_with("Task watchdog got triggered") {
+    // ESP-IDF before 3.1 and that for the ESP8266 did not log it.
+    let message = match early(text, "task_wdt") {
+        Some(message) => message,
+        None if text.starts_with("Task watchdog got triggered.") => text.to_owned(),
+        None => {
+            let listed = text.starts_with(" - ") && text.ends_with(')');
+            let runs = text.strip_prefix("CPU ").and_then(decimal);
+            let runs = runs.is_some_and(|(_, rest)| rest.starts_with(": "));
+            let is_of_it = listed || runs || text == "Aborting.";
+            return is_of_it.then(|| Said::TaskWdt(of_task_wdt(text)));
+        }
+    };
+    Some(Said::TaskWdt(of_task_wdt(&message)))
+}
+
+fn of_task_wdt(message: &str) -> TaskWdt {
+    let core_and = |rest: &str| {
+        let (core, rest) = decimal(rest)?;
+        Some((core, rest.to_owned()))
+    };
+    if message.starts_with("Task watchdog got triggered") {
         TaskWdt::Triggered
     } else if let Some(rest) = message.trim_start().strip_prefix("- ") {
         let (task, rest) = rest.rsplit_once(" (CPU ").unwrap_or((rest, ""));
@@ -274,18 +300,19 @@ fn task_wdt(text: &str) -> Option<Said> {
             task: shortened(task, MAX_TEXT),
             core: decimal(rest).map(|(core, _)| core),
         }
-    } else if let Some(rest) = message.strip_prefix("CPU ") {
-        let (core, rest) = decimal(rest)?;
-        TaskWdt::Running {
-            core,
-            task: shortened(rest.strip_prefix(": ")?, MAX_TEXT),
+    } else if let Some((core, rest)) = message.strip_prefix("CPU ").and_then(core_and) {
+        match rest.strip_prefix(": ") {
+            Some(task) => TaskWdt::Running {
+                core,
+                task: shortened(task, MAX_TEXT),
+            },
+            None => TaskWdt::Other,
         }
     } else if message.starts_with("Aborting.") {
         TaskWdt::Aborting
-    } else if let Some(rest) = message.strip_prefix("Print CPU ") {
-        TaskWdt::PrintsCore(decimal(rest)?.0)
+    } else if let Some((core, _)) = message.strip_prefix("Print CPU ").and_then(core_and) {
+        TaskWdt::PrintsCore(core)
     } else {
         TaskWdt::Other
-    };
-    Some(Said::TaskWdt(said))
+    }
 }

@@ -61,12 +61,14 @@ pub(super) fn said(text: &str) -> Option<Said> {
     let looks_like_one = found.values.len() >= 2
         || (found.damaged && first_word.is_some())
         || (found.values.len() == 1 && text.starts_with(found.values[0].0));
-    (looks_like_one || esp8266(text, &mut found)).then_some(Said::Registers(found))
+    (looks_like_one || pairs(text, &mut found)).then_some(Said::Registers(found))
 }
 
-/// `epc1=0x4020104f epc2=0x00000000 epc3=0x00000000 excvaddr=0x00000008 depc=0x00000000`
-fn esp8266(text: &str, found: &mut Registers) -> bool {
-    if !text.starts_with("epc1=0x") {
+/// `epc1=0x4020104f epc2=0x00000000 epc3=0x00000000 excvaddr=0x00000008 depc=0x00000000` of an ESP8266,
+/// `PC=0x420060b3       PS=0x00060015` of esp-backtrace on Xtensa.
+fn pairs(text: &str, found: &mut Registers) -> bool {
+    let name = text.split_once("=0x").map_or("", |(name, _)| name);
+    if known(name).is_none() {
         return false;
     }
     for word in text.split([' ', ',']) {
@@ -78,4 +80,18 @@ fn esp8266(text: &str, found: &mut Registers) -> bool {
         }
     }
     !found.values.is_empty()
+}
+
+/// `Context { PC: 1074098020, PS: 394784, A0: 2182227078, … }` of esp-hal on Xtensa.
+pub(super) fn context(text: &str) -> Option<Said> {
+    let mut found = Registers::default();
+    for pair in text.strip_prefix("Context { ")?.split(['}', ',']) {
+        if let Some((name, value)) = pair.split_once(": ")
+            && let Some(name) = known(name.trim())
+            && let Ok(value) = value.trim().parse()
+        {
+            found.values.push((name, value));
+        }
+    }
+    (!found.values.is_empty()).then_some(Said::Registers(found))
 }

@@ -1,10 +1,11 @@
 //! Rust programs: esp-backtrace, esp-hal's exception handler, std on ESP-IDF.
 
-use super::Said;
+use super::{Said, registers};
 use crate::crash::{MAX_STACK, MAX_TEXT, Source};
 use crate::text::{bare_hex, hex, only_hex, shortened};
 
 pub(super) fn said(text: &str) -> Option<Said> {
+    let text = undressed(text);
     if text.starts_with("====") && matches!(text.trim_matches('='), " PANIC " | " EXCEPTION ") {
         return Some(Said::RustBanner);
     }
@@ -24,13 +25,49 @@ pub(super) fn said(text: &str) -> Option<Said> {
             message: None,
         });
     }
+    if text == "!! A panic occured at an unknown location:" {
+        return Some(Said::RustPanic {
+            thread: None,
+            source: None,
+            message: None,
+        });
+    }
     if let Some(rest) = text.strip_prefix("STACKDUMP: ") {
         return stack_dump(rest);
+    }
+    if let Some(context) = registers::context(text) {
+        return Some(context);
     }
     if let Some(address) = text.strip_prefix("0x").and_then(|_| only_hex(text)) {
         return Some(Said::Address(address));
     }
-    panic(text).or_else(|| exception(text))
+    panic(text)
+        .or_else(|| exception(text))
+        .or_else(|| watched(text))
+}
+
+/// The text without what a reader of defmt puts around it: `22.618 [ERROR] ` before, ` (crate path:line)` behind.
+fn undressed(text: &str) -> &str {
+    let is_stamp = |stamp: &str| {
+        stamp
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let text = match text.split_once("[ERROR] ") {
+        Some((stamp, rest)) if is_stamp(stamp.trim_end()) => rest,
+        _ => text,
+    };
+    match text
+        .strip_suffix(')')
+        .and_then(|rest| rest.rsplit_once(" ("))
+    {
+        Some((before, place))
+            if place.contains(".rs:") && place.ends_with(|last: char| last.is_ascii_digit()) =>
+        {
+            before.trim_end()
+        }
+        _ => text,
+    }
 }
 
 /// `thread 'main' panicked at src/main.rs:27:9:`, `thread 'main' panicked at 'message', src/main.rs:27:9` before
@@ -77,18 +114,7 @@ fn source(place: &str) -> Option<Source> {
 /// `[ProCpu] Exception 'Load access fault (5)' mepc=0x42001a3e, mtval=0x00000010`; on Xtensa `Exception occurred on
 /// ProCpu 'LoadProhibited'`.
 fn exception(text: &str) -> Option<Said> {
-    let core = |word: &str| match word {
-        "ProCpu" => Some(0),
-        "AppCpu" => Some(1),
-        _ => None,
-    };
-    let (cpu, rest) = match text
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("] "))
-    {
-        Some((cpu, rest)) => (core(cpu), rest),
-        None => (None, text),
-    };
+    let (cpu, rest) = on_core(text);
     let rest = rest.strip_prefix("Exception ")?;
     let (before, rest) = rest.split_once('\'')?;
     if !matches!(
@@ -98,6 +124,7 @@ fn exception(text: &str) -> Option<Said> {
         return None;
     }
     let cpu = cpu.or_else(|| core(before.rsplit(' ').nth(1)?));
+    let is_old_form = cpu.is_some() || !before.is_empty();
     let (cause, rest) = rest.split_once('\'')?;
     let cause = match cause.rsplit_once(" (") {
         Some((name, number))
@@ -114,11 +141,53 @@ fn exception(text: &str) -> Option<Said> {
             .and_then(|(_, value)| hex(value))
             .map(|(value, _)| value)
     };
-    Some(Said::RustException {
+    let pc = value("mepc=").or_else(|| value("pc="));
+    (is_old_form || pc.is_some()).then(|| Said::RustException {
         core: cpu,
         cause: shortened(cause, MAX_TEXT),
-        pc: value("mepc=").or_else(|| value("pc=")),
+        pc,
         address: value("mtval=").or_else(|| value("excvaddr=")),
+    })
+}
+
+fn core(word: &str) -> Option<u32> {
+    match word {
+        "ProCpu" => Some(0),
+        "AppCpu" => Some(1),
+        _ => None,
+    }
+}
+
+/// `[ProCpu] …`
+fn on_core(text: &str) -> (Option<u32>, &str) {
+    let named = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    named.map_or((None, text), |(cpu, rest)| (core(cpu), rest))
+}
+
+/// Other ends that esp-hal watches for: `[ProCpu] Stack overflow detected at 0x42001a3e, possibly called by …`,
+/// `Detected a write to the stack guard value on ProCpu`, `Breakpoint on ProCpu`.
+fn watched(text: &str) -> Option<Said> {
+    let (cpu, text) = on_core(text);
+    let is_one = [
+        "Stack overflow detected",
+        "Detected a write to ",
+        "Breakpoint",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start));
+    let (cause, rest) = text
+        .split_once(" at 0x")
+        .or_else(|| text.split_once(" on "))
+        .filter(|_| is_one)?;
+    let pc = bare_hex(rest).map(|(pc, _)| pc);
+    let core = cpu.or_else(|| core(rest));
+    (pc.is_some() || core.is_some()).then(|| Said::RustException {
+        core,
+        cause: cause.to_owned(),
+        pc,
+        address: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Registers, backtraces and stacks, each to the core that they are of.
 
 use super::open::Open;
-use crate::crash::{Backtrace, Dump, Kind, MAX_OTHERS};
+use crate::crash::{Backtrace, Dump, MAX_OTHERS};
 use crate::said::Registers;
 
 impl Open {
@@ -59,8 +59,7 @@ impl Open {
     }
 
     pub(super) fn backtrace(&mut self, entries: Vec<(u32, Option<u32>)>, corrupted: bool) {
-        let is_rust = matches!(self.crash.kind, Kind::RustPanic | Kind::RustException);
-        if self.crash.nested > 0 || (entries.is_empty() && !corrupted && !is_rust) {
+        if self.crash.nested > 0 || (entries.is_empty() && !corrupted && !self.is_rust) {
             return;
         }
         if self.dump_mut().backtrace.is_some() {
@@ -71,8 +70,29 @@ impl Open {
             dump.backtrace = Some(Backtrace {
                 entries,
                 corrupted,
-                incomplete: false,
+                ..Backtrace::default()
             });
         }
+    }
+
+    /// An address on a line of its own.
+    pub(super) fn address(&mut self, address: u32) {
+        // esp-backtrace before 0.15 put no `Backtrace:` before those of an exception.
+        let is_bare = self.is_rust && self.is_certain_with_dump;
+        let dump = self.dump_mut();
+        if is_bare {
+            dump.backtrace.get_or_insert_default();
+        }
+        if let Some(backtrace) = &mut dump.backtrace {
+            backtrace.add_bare(address);
+        }
+        self.is_certain |= is_bare;
+    }
+
+    /// A return address, after the PC itself.
+    pub(super) fn returns_to(&mut self, address: u32) {
+        let backtrace = self.dump_mut().backtrace.get_or_insert_default();
+        backtrace.is_raw = true;
+        backtrace.add_bare(address);
     }
 }

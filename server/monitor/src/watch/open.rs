@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::fault::{fault, kind_of};
 use super::{Said, TaskWdt};
-use crate::crash::{Crash, Kind, MAX_BACKTRACE, MAX_OTHERS, MAX_TEXT, Severity, Source};
-use crate::said::{Announcement, xtensa_cause};
-use crate::text::shortened;
+use crate::crash::{Crash, Kind, MAX_OTHERS, Severity, Source};
+use crate::said::{Announcement, Remembered, Report, backtrace, xtensa_cause};
+
+/// What is said of a crash that a program has kept.
+pub(super) const KEPT: &str = "kept by the program, which tells it after the reset";
 
 /// The text if the first line of a panic was lost.
 const UNKNOWN: &str = "unknown (the first line of the panic is missing)";
@@ -18,9 +20,11 @@ pub(super) struct Open {
     /// Lines in between that are not its own.
     pub(super) other_lines: u32,
     /// A dump alone may be a program's own `esp_backtrace_print()`: only what follows makes it a crash.
-    is_certain: bool,
+    pub(super) is_certain: bool,
+    /// A dump that follows is the panic handler's, although the first line alone is not certain.
+    pub(super) is_certain_with_dump: bool,
     /// The panic handler has spoken (`Guru Meditation`, `abort()`): another first line is a panic inside it.
-    is_panic: bool,
+    pub(super) is_panic: bool,
     has_ended: bool,
     is_complete: bool,
     /// The task watchdog will abort.
@@ -30,18 +34,24 @@ pub(super) struct Open {
     pub(super) prints_core: Option<u32>,
     /// Which dump the next registers belong to: 0, or one more than the index in `other_cores`.
     pub(super) dump: usize,
-    /// The next line is the message of a Rust panic.
-    wants_message: bool,
+    /// The next line is the message of a panic.
+    pub(super) wants_message: bool,
     in_esp8266_stack: bool,
+    /// esp-backtrace prints a backtrace's addresses a line each.
+    pub(super) is_rust: bool,
+    /// The program has kept it, and told it after the reset.
+    pub(super) is_kept: bool,
+    /// The line before was this backtrace; a terminal may have broken it.
+    broken: Option<String>,
 }
 
 impl Open {
-    /// The crash that a line begins.
-    pub(super) fn begin(said: Said, at: Duration) -> Option<Self> {
-        let open = |kind, cause: &str| Self {
+    fn new(kind: Kind, cause: &str, at: Duration) -> Self {
+        Self {
             crash: Crash::new(kind, cause, at),
             other_lines: 0,
             is_certain: true,
+            is_certain_with_dump: false,
             is_panic: false,
             has_ended: false,
             is_complete: false,
@@ -51,11 +61,15 @@ impl Open {
             dump: 0,
             wants_message: false,
             in_esp8266_stack: false,
-        };
-        let headless = || Self {
-            is_certain: false,
-            ..open(Kind::Fault, UNKNOWN)
-        };
+            is_rust: false,
+            is_kept: false,
+            broken: None,
+        }
+    }
+
+    /// The crash that a line begins.
+    pub(super) fn begin(said: Said, at: Duration) -> Option<Self> {
+        let open = |kind, cause: &str| Self::new(kind, cause, at);
         Some(match said {
             Said::Guru { core, reason } => {
                 let mut new = open(kind_of(&reason), &reason);
@@ -90,6 +104,13 @@ impl Open {
                 new.rust_panic(said);
                 new
             }
+            Said::RustException { .. } => {
+                let mut new = open(Kind::RustPanic, "panic");
+                new.is_certain = false;
+                new.is_certain_with_dump = true;
+                new.is_rust = true;
+                new.heard(said)
+            }
             Said::Esp8266Exception { old, number } => {
                 let word = if old { "Fatal exception" } else { "Exception" };
                 let name = xtensa_cause(number)
@@ -97,33 +118,41 @@ impl Open {
                     .unwrap_or_default();
                 open(Kind::Fault, &format!("{word} ({number}){name}"))
             }
-            Said::DumpOf(_) => {
-                let mut new = headless();
-                new.hear(said);
+            Said::PanicInPanic => {
+                let mut new = open(Kind::Fault, "a panic in the panic handler, which gave up");
+                new.is_panic = true;
+                new.is_complete = true;
                 new
             }
-            Said::Registers(ref registers)
-                if registers
-                    .values
-                    .iter()
-                    .any(|(name, _)| matches!(*name, "PC" | "MEPC")) =>
-            {
-                let mut new = headless();
-                new.hear(said);
+            Said::Zephyr(ref zephyr) => {
+                let mut new = open(Kind::Fault, "FATAL EXCEPTION");
+                new.is_certain = zephyr.begins();
+                new.heard(said)
+            }
+            Said::Remembered(Remembered::Begins) | Said::CrashReport(Report::Begins) => {
+                let mut new = open(Kind::Fault, "crash before the last reset");
+                new.is_kept = true;
+                new.crash.message = Some(KEPT.to_owned());
                 new
             }
-            Said::Backtrace { ref entries, .. } if !entries.is_empty() => {
-                let mut new = headless();
-                new.hear(said);
-                new
+            said if begins_dump(&said) => {
+                let mut new = open(Kind::Fault, UNKNOWN);
+                new.is_certain = false;
+                new.heard(said)
             }
             _ => return None,
         })
     }
 
+    fn heard(mut self, said: Said) -> Self {
+        self.hear(said);
+        self
+    }
+
     /// Takes a line that belongs to this crash; gives back one that begins another.
     pub(super) fn hear(&mut self, said: Said) -> Option<Said> {
         self.wants_message &= matches!(said, Said::RustException { .. });
+        self.broken = None;
         match said {
             Said::Guru { core, .. } => {
                 if self.is_panic {
@@ -144,34 +173,41 @@ impl Open {
                 self.is_panic = true;
             }
             Said::Announced(ref announcement) => {
-                // A damaged heap is found by an assertion; the damage is the news.
-                let follows =
-                    self.crash.kind == Kind::HeapCorruption && announcement.kind == Kind::Assert;
-                if !follows || self.crash.dump.has_trace() {
+                // A damaged heap is found by an assertion, and in several places at once; the damage is the news.
+                let is_heap = self.crash.kind == Kind::HeapCorruption;
+                let is_panic = announcement.kind == Kind::Assert;
+                let is_more = announcement.kind == Kind::HeapCorruption && self.other_lines == 0;
+                if !is_heap || !(is_panic || is_more) || self.crash.dump.has_trace() {
                     return Some(said);
                 }
-                self.is_panic = true;
+                self.is_panic |= is_panic;
             }
+            Said::Esp8266Exception { .. } if self.is_announced_esp8266() => {}
             Said::TaskWdt(TaskWdt::Triggered)
-            | Said::RustBanner
+            | Said::Remembered(Remembered::Begins)
+            | Said::CrashReport(Report::Begins)
             | Said::Esp8266Exception { .. } => return Some(said),
             Said::TaskWdt(said) => self.task_wdt(said),
-            Said::RustPanic { .. } => {
-                if self.is_certain || self.crash.kind != Kind::RustPanic {
-                    return Some(said);
-                }
-                self.is_certain = true;
-                self.rust_panic(said);
+            Said::PanicInPanic if !self.is_panic => return Some(said),
+            Said::PanicInPanic => self.is_complete = true,
+            Said::RustBanner | Said::RustPanic { .. } | Said::RustException { .. } => {
+                return self.rust(said);
             }
-            Said::RustException {
-                core,
-                cause,
-                pc,
-                address,
-            } => self.rust_exception(core, cause, pc, address),
+            Said::Zephyr(said) => return self.zephyr(said).map(Said::Zephyr),
+            Said::Remembered(said) => self.remembered(said),
+            Said::CrashReport(said) => self.crash_report(said),
             said => self.detail(said),
         }
         None
+    }
+
+    /// The Arduino core says what it was before it prints the exception by which it has ended.
+    fn is_announced_esp8266(&self) -> bool {
+        let is_one = matches!(
+            self.crash.kind,
+            Kind::StackOverflow | Kind::StackSmashing | Kind::Watchdog | Kind::DoubleException
+        );
+        is_one && !self.is_panic && self.crash.dump.is_empty()
     }
 
     /// Another first line may belong to this crash: it was only announced.
@@ -189,7 +225,8 @@ impl Open {
                     Some(task) => {
                         crash.kind = Kind::StackOverflow;
                         "Stack canary watchpoint triggered".clone_into(&mut crash.cause);
-                        crash.task = Some(task.trim_end_matches(')').to_owned());
+                        let task = task.split(')').next().filter(|task| !task.is_empty());
+                        crash.task = task.map(str::to_owned);
                     }
                     None => crash.cause = format!("{}: {reason}", crash.cause),
                 }
@@ -198,7 +235,12 @@ impl Open {
                 crash.task = Some(task);
                 crash.named_pc = Some(at);
             }
-            Said::FaultingAddress(address) => crash.fault_address = Some(address),
+            Said::Refused { at, what } => {
+                if matches!(crash.kind, Kind::MemProt | Kind::CacheError) {
+                    crash.fault_address = crash.fault_address.or(at);
+                    crash.message = crash.message.take().or(what);
+                }
+            }
             Said::CheckedAt { file, line } if crash.kind == Kind::ErrorCheck => {
                 let source = crash.source.get_or_insert_default();
                 source.file = file;
@@ -211,26 +253,26 @@ impl Open {
                 crash.message = Some(expression);
             }
             Said::What(what) if crash.kind == Kind::CxxTerminate => crash.message = Some(what),
-            Said::DumpOf(core) => self.dump_of(core),
+            Said::DumpOf(core) => {
+                self.is_certain |= self.is_certain_with_dump;
+                self.dump_of(core);
+            }
             Said::InInterrupt => self.dump_mut().in_interrupt = true,
-            Said::Registers(registers) => self.registers(registers),
-            Said::Backtrace { entries, corrupted } => self.backtrace(entries, corrupted),
+            Said::Registers(registers) => {
+                self.is_certain |= self.is_certain_with_dump && self.is_rust;
+                self.registers(registers);
+            }
+            Said::Backtrace { entries, corrupted } => {
+                self.is_certain |= self.is_certain_with_dump && !entries.is_empty();
+                self.backtrace(entries, corrupted);
+            }
             Said::BacktraceCutShort => {
                 if let Some(backtrace) = &mut self.dump_mut().backtrace {
                     backtrace.incomplete = true;
                 }
             }
-            Said::Address(address) => {
-                if let Some(backtrace) = &mut self.dump_mut().backtrace
-                    && backtrace
-                        .entries
-                        .iter()
-                        .all(|(_, stack_pointer)| stack_pointer.is_none())
-                    && backtrace.entries.len() < MAX_BACKTRACE
-                {
-                    backtrace.entries.push((address, None));
-                }
-            }
+            Said::Address(address) => self.address(address),
+            Said::Return(address) => self.returns_to(address),
             Said::StackMemory => self.is_certain = true,
             Said::StackWords { base, words } if self.takes_stack() => {
                 self.dump_mut().stack.add(base, &words);
@@ -263,6 +305,7 @@ impl Open {
             crash.severity = Severity::Error;
         }
         self.is_complete = crash.kind == Kind::Brownout;
+        self.wants_message = crash.kind == Kind::Abort && crash.cause == "panic";
     }
 
     fn task_wdt(&mut self, said: TaskWdt) {
@@ -292,57 +335,43 @@ impl Open {
         }
     }
 
-    fn rust_panic(&mut self, said: Said) {
-        if let Said::RustPanic {
-            thread,
-            source,
-            message,
-        } = said
-        {
-            self.crash.task = thread;
-            self.crash.source = source;
-            match message {
-                Some(message) => self.crash.cause = message,
-                None => self.wants_message = true,
-            }
-        }
-    }
-
-    /// esp-hal panics in its own handler: that place is not the fault's.
-    fn rust_exception(
-        &mut self,
-        core: Option<u32>,
-        cause: String,
-        pc: Option<u32>,
-        address: Option<u32>,
-    ) {
-        if self.crash.kind != Kind::RustPanic {
-            return;
-        }
-        self.is_certain = true;
-        self.wants_message = false;
-        self.crash.kind = Kind::RustException;
-        self.crash.cause = cause;
-        self.crash.core = core;
-        self.crash.source = None;
-        self.crash.fault_address = address;
-        if let Some(pc) = pc {
-            self.crash.dump.registers.push(("MEPC", pc));
-        }
-    }
-
-    /// Takes the message of a Rust panic.
-    pub(super) fn takes_text(&mut self, text: &str) -> bool {
-        if std::mem::take(&mut self.wants_message) {
-            self.crash.cause = shortened(text.trim(), MAX_TEXT);
-            return true;
-        }
-        false
-    }
-
-    /// The task watchdog only reports: the program's next words end it.
+    /// The task watchdog only reports, and what a program has kept is one log line after another: the program's next
+    /// words end it.
     pub(super) fn ends_with_other_text(&self) -> bool {
-        self.crash.kind == Kind::TaskWdt && !self.aborts && !self.crash.dump.is_empty()
+        let is_report = self.crash.kind == Kind::TaskWdt && !self.aborts || self.is_kept;
+        is_report && !self.crash.dump.is_empty()
+    }
+
+    /// Notes the text of a backtrace, and takes the rest of one that a terminal has broken.
+    pub(super) fn takes_rest_of_backtrace(&mut self, text: &str) -> bool {
+        let is_rest = |text: &str| {
+            let is_it =
+                |c: char| c.is_ascii_hexdigit() || matches!(c, 'x' | ':' | ' ' | '|' | '<' | '-');
+            let text = text.strip_suffix("|<-CORRUPTED").unwrap_or(text);
+            !text.is_empty() && text.chars().all(is_it)
+        };
+        let Some(before) = self.broken.take().filter(|_| is_rest(text.trim_end())) else {
+            return false;
+        };
+        let whole = before + text.trim_end();
+        if let Some(Said::Backtrace { entries, corrupted }) = backtrace(&whole)
+            && let Some(known) = &mut self.dump_mut().backtrace
+            && entries.starts_with(&known.entries[..known.entries.len().saturating_sub(1)])
+        {
+            known.entries = entries;
+            known.corrupted = corrupted;
+        }
+        self.broken = Some(whole);
+        true
+    }
+
+    /// The line that was heard is a backtrace.
+    pub(super) fn may_be_broken(&mut self, text: &str) {
+        const LONGEST: usize = 16 * 1024;
+        let rest = text
+            .strip_prefix("Backtrace:")
+            .filter(|rest| rest.len() < LONGEST);
+        self.broken = rest.map(str::to_owned);
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -399,5 +428,18 @@ impl Open {
             crash.fault_address = address;
         }
         Some(self.crash)
+    }
+}
+
+/// The first line of a panic may be lost.
+fn begins_dump(said: &Said) -> bool {
+    match said {
+        Said::DumpOf(_) => true,
+        Said::Registers(registers) => {
+            let mut names = registers.values.iter().map(|(name, _)| *name);
+            names.any(|name| matches!(name, "PC" | "MEPC"))
+        }
+        Said::Backtrace { entries, .. } => !entries.is_empty(),
+        _ => false,
     }
 }

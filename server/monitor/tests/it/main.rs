@@ -5,4 +5,5 @@
 mod cases;
 mod damage;
 mod fixtures;
+mod forms;
 mod texts;
