@@ -120,6 +120,14 @@ impl Link for Lent {
         self.link.as_ref().and_then(|link| link.descriptor())
     }
 
+    fn share(&mut self) -> bool {
+        self.link.as_mut().is_some_and(|link| link.share())
+    }
+
+    fn own(&mut self) -> io::Result<()> {
+        self.link()?.own()
+    }
+
     fn keep_real_time(&mut self) {
         if let Some(link) = &mut self.link {
             link.keep_real_time();

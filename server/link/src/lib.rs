@@ -154,6 +154,20 @@ pub trait Link: Send {
         None
     }
 
+    /// Lets another program open the port for a while, beside this link, which is not to be used meanwhile: what the
+    /// board prints when that program is done is not lost. `false`: it cannot be shared, and is to be closed.
+    fn share(&mut self) -> bool {
+        false
+    }
+
+    /// Takes the port back for this link alone, at its own rate.
+    ///
+    /// # Errors
+    /// The other program still has it, or the port is gone: close it.
+    fn own(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Lets time pass as it does outside from now on, for somebody who watches: that of a simulated
     /// board may have run ahead.
     fn keep_real_time(&mut self) {}

@@ -76,20 +76,17 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
-        if request.carrier() == Backend::Esptool {
-            // It opens the port itself.
+        if request.carrier() == Backend::Esptool && PortName::of(&request.port).is_sim() {
             drop(lent.and_then(Slot::take));
-            if PortName::of(&request.port).is_sim() {
-                // esptool knows devices only. The board goes when this returns.
-                let mut board = None;
-                let mut serve = || {
-                    let server = port::serve(&request.port, self.state_dir())?;
-                    let address = server.address().to_owned();
-                    board = Some(server);
-                    Ok(address)
-                };
-                return deploy::deploy_served(request, &mut serve, events, cancel);
-            }
+            // esptool knows devices only. The board goes when this returns.
+            let mut board = None;
+            let mut serve = || {
+                let server = port::serve(&request.port, self.state_dir())?;
+                let address = server.address().to_owned();
+                board = Some(server);
+                Ok(address)
+            };
+            return deploy::deploy_served(request, &mut serve, events, cancel);
         }
         let state_dir = self.state_dir();
         let images_dir = state_dir.filter(|_| request.keep_images);
@@ -106,9 +103,7 @@ impl Boards for LocalBoards {
             Mode::Plan => format!("planning a deploy of {root}"),
         };
         let holding = self.holding(&request.port, doing);
-        if request.carrier() == Backend::Esptool {
-            holding.note_for_child();
-        }
+        let child = (request.carrier() == Backend::Esptool).then(|| Child::new(&holding, lent));
         let mut tracker = Tracker::of(&request);
         let mut tenths = 0;
         let mut hear = |event: Event| {
@@ -122,6 +117,7 @@ impl Boards for LocalBoards {
             events(event);
         };
         let report = deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel);
+        drop(child);
         // No monitor of this process goes on with it: it goes back as it is, open.
         if report.error.is_some() && holding.is_turn() {
             drop(lent.and_then(Slot::take));
@@ -174,6 +170,35 @@ impl LocalBoards {
 
     pub(crate) fn holding(&self, port: &str, doing: String) -> Holding<'_> {
         Holding::new(self.state_dir(), port, doing)
+    }
+}
+
+/// A program of its own that opens the port for a job. A monitor's link waits beside it, open, and is its own again
+/// when this is dropped.
+struct Child<'l>(&'l Slot);
+
+impl<'l> Child<'l> {
+    fn new(holding: &'l Holding<'_>, lent: Option<&'l Slot>) -> Self {
+        let slot = lent.unwrap_or_else(|| holding.left());
+        let link = lent.and_then(Slot::take).or_else(|| holding.ask());
+        holding.note_for_child();
+        if let Some(mut link) = link
+            && link.share()
+        {
+            slot.put(link);
+        }
+        Self(slot)
+    }
+}
+
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        if let Some(mut link) = self.0.take() {
+            match link.own() {
+                Ok(()) => self.0.put(link),
+                Err(error) => tracing::debug!(%error, "the monitor opens the port itself"),
+            }
+        }
     }
 }
 

@@ -83,12 +83,7 @@ impl<'d> Holding<'d> {
         // After an error it is opened anew.
         drop(self.left.take());
         let mut opened = port::open(&self.port, self.state_dir);
-        if self.asks
-            && matches!(opened, Err(OpenError::Busy { .. }))
-            && let Some(socket) = self.socket()
-            && let Some(turn) = giving_way::ask(&socket, &self.note.doing)
-        {
-            *self.turn.borrow_mut() = Some(turn);
+        if matches!(opened, Err(OpenError::Busy { .. })) && self.is_given() {
             opened = port::open(&self.port, self.state_dir);
         }
         match opened {
@@ -108,6 +103,27 @@ impl<'d> Holding<'d> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks a monitor of another process for the port; whether it has given it.
+    fn is_given(&self) -> bool {
+        let socket = self.socket().filter(|_| self.asks);
+        let turn = socket.and_then(|socket| giving_way::ask(&socket, &self.note.doing));
+        let is_given = turn.is_some();
+        if is_given {
+            *self.turn.borrow_mut() = turn;
+        }
+        is_given
+    }
+
+    /// The port, if a monitor of another process has it, and gives it.
+    pub(crate) fn ask(&self) -> Option<Box<dyn Link>> {
+        self.is_given().then(|| self.open().ok()).flatten()
+    }
+
+    /// Where the port is during a turn when nobody uses it.
+    pub(crate) fn left(&self) -> &Slot {
+        &self.left
     }
 
     /// The same for who shows it to a person at once.

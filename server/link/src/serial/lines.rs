@@ -46,6 +46,22 @@ pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {
     Ok(tcsetattr(fd, OptionalActions::Now, &settings)?)
 }
 
+/// Lets others open the port, too; pyserial wants the lock for itself.
+#[cfg(unix)]
+pub(super) fn share(port: &Native) -> io::Result<()> {
+    let fd = unix::descriptor(port);
+    rustix::fs::flock(fd, rustix::fs::FlockOperation::Unlock)?;
+    Ok(rustix::termios::ioctl_tiocnxcl(fd)?)
+}
+
+/// Keeps others out again, if no other has the lock.
+#[cfg(unix)]
+pub(super) fn own(port: &Native) -> io::Result<()> {
+    let fd = unix::descriptor(port);
+    rustix::fs::flock(fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    Ok(rustix::termios::ioctl_tiocexcl(fd)?)
+}
+
 #[cfg(unix)]
 pub(super) use unix::{adopt, descriptor};
 

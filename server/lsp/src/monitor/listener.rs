@@ -36,6 +36,8 @@ pub(crate) struct Listener<'a> {
     asked: Option<(Turn, String, Instant)>,
     /// A job of another process that has the port.
     turn: Option<Turn>,
+    /// The port meanwhile, if it can be shared: a job that is killed leaves it open.
+    kept: Option<Box<dyn Link>>,
     /// `None`: it is lent, or could not be opened again.
     link: Option<Box<dyn Link>>,
     is_gone: bool,
@@ -98,6 +100,7 @@ impl<'a> Listener<'a> {
             next_offer: Instant::now(),
             asked: None,
             turn: None,
+            kept: None,
             link: None,
             is_gone: true,
             next_look: Instant::now(),
@@ -117,7 +120,9 @@ impl<'a> Listener<'a> {
                 std::thread::sleep(READ_PATIENCE);
                 return Heard::Away;
             }
+            let kept = self.kept.take();
             let link = self.holding.back(turn, self.rate.baud);
+            let link = link.or_else(|| kept.and_then(own));
             let is_back = link.is_some();
             self.take_back(link);
             if is_back {
@@ -165,8 +170,9 @@ impl<'a> Listener<'a> {
     }
 
     fn give(&mut self, mut turn: Turn, doing: String) -> Heard {
-        // The port is closed before anybody hears that it is.
-        self.link = None;
+        // The other one can open the port before it hears that.
+        let link = self.link.take();
+        self.kept = link.and_then(|mut link| link.share().then_some(link));
         self.is_gone = true;
         if let Err(error) = turn.give() {
             tracing::debug!(%error, "who asked for the port is gone");
@@ -278,6 +284,11 @@ impl<'a> Listener<'a> {
     pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
     }
+}
+
+/// A link that was shared, for this process alone; none where another has the port still.
+fn own(mut link: Box<dyn Link>) -> Option<Box<dyn Link>> {
+    link.own().ok().map(|()| link)
 }
 
 /// Resets the board at the other end, which then runs its firmware.

@@ -274,6 +274,8 @@ impl Listening<'_> {
         let is_here = link.is_some();
         self.listener.take_back(link);
         if is_here {
+            let name = self.listener.name();
+            self.screen.note(&format!("{name} is back"));
             self.publish(State::Open);
         }
     }

@@ -8,6 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use super::harness::{Builder, Client, LONG};
@@ -103,6 +105,49 @@ async fn a_write_by_esptool_shows_progress_and_is_cancelled() {
     }
     let words = std::fs::read_to_string(state.path().join("esptool.words")).unwrap();
     assert!(words.contains("--port /dev/none --baud 9600 "), "{words}");
+    client.leave().await;
+}
+
+/// The monitor's port is lent to a program that wants it for itself, and was never closed.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_monitor_hears_what_comes_at_once_after_a_job_of_esptool() {
+    let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&board).unwrap();
+    unlockpt(&board).unwrap();
+    let port = ptsname(&board, Vec::new()).unwrap().into_string().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let exclusive = format!(
+        "#!/bin/sh\ncase \"$*\" in *version) ;; *) flock -n -x {port} true || exit 3 ;; esac"
+    );
+    let program = script(state.path(), &SCRIPT.replace("#!/bin/sh", &exclusive));
+    let settings = json!({"backend": "esptool", "esptool": {"path": program}});
+    let options = json!({"settings": settings, "workspaceTrusted": true});
+    let boards = LocalBoards {
+        state_dir: Some(state.path().to_owned()),
+    };
+    let builder = Builder::new(Arc::new(boards)).with_options(&options);
+    let mut client = builder.start().await;
+    let id = client
+        .command("monitor.start", &json!({"port": port}))
+        .await;
+    assert_eq!(client.answer(id).await["result"]["error"], Value::Null);
+    client.message("window/logMessage").await;
+    let id = client.command("deploy", &json!({"port": port})).await;
+    while !state.path().join("esptool.words").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.notify("$/cancelRequest", &json!({"id": id})).await;
+    assert_eq!(client.outcome(id).await["outcome"], "cancelled");
+    rustix::io::write(&board, b"boot\n").unwrap();
+    let read = json!({"port": port, "since": 0, "until": "^boot$", "timeoutMs": 20_000});
+    let id = client.command("monitor.read", &read).await;
+    let read = client.answer(id).await["result"].clone();
+    assert_eq!(read["reason"], "matched", "{read}");
+    // Neither gone nor back.
+    assert_eq!(read["entries"].as_array().unwrap().len(), 1, "{read}");
+    let id = client.command("monitor.stop", &json!({"port": port})).await;
+    assert_eq!(client.answer(id).await["result"], json!({"stopped": 1}));
     client.leave().await;
 }
 

@@ -81,7 +81,15 @@ async fn a_deploy_borrows_the_link_and_no_byte_of_the_boot_is_lost() {
         let expected = if n == 1 { "fullFlash" } else { "verifySkip" };
         assert_eq!(outcome["outcome"], expected, "{outcome}");
         let shown = told_until(&mut client, "ready\n").await;
-        assert!(shown.contains("is used by the deploy of espidf:build\nets Jul 29 2019"));
+        let (before, boot) = shown.split_once("ets Jul 29 2019").unwrap();
+        assert!(
+            before.contains("is used by the deploy of espidf:build\n"),
+            "{shown}"
+        );
+        assert!(
+            before.ends_with(" is back\n") && boot.contains("entry 0x"),
+            "{shown}"
+        );
         assert_eq!(shown.matches("rst:").count(), 1, "one reset: {shown}");
         assert!(
             shown.contains("E (400) app: \u{1b}[31mno network\u{1b}[0m"),
