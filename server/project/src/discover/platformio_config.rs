@@ -43,9 +43,10 @@ const MAX_NESTING: usize = 32;
 const MAX_REPLACEMENTS: usize = 10_000;
 /// Bytes that `${…}` are replaced by for one option, at most.
 const MAX_REPLACED: usize = 1 << 20;
-/// Options and bytes looked at for all values together, at most. The largest project that was seen
-/// (three hundred environments) takes a twelfth; one value of [`MAX_REPLACED`] takes twice its bytes.
-const MAX_STEPS: usize = 2_500_000;
+/// Options and bytes looked at for all values together, at most. The largest project that was seen (three hundred
+/// environments that build their flags out of each other's) takes half; one value of [`MAX_REPLACED`] takes twice
+/// its bytes.
+const MAX_STEPS: usize = 20_000_000;
 /// Environments that are looked at; three times as many as of any project that was seen.
 const MAX_ENVS: usize = 1000;
 /// Lines of all files together, at most.
@@ -255,6 +256,15 @@ impl ProjectConfig<'_> {
     /// As [`Self::get`].
     pub fn text(&self, section: &str, option: &str) -> Result<Option<String>, ConfigProblem> {
         Ok(self.get(section, option)?.map(|value| value.to_text()))
+    }
+
+    /// The platform of an environment, which may begin on a line of its own; empty where it names none.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn platform(&self, section: &str) -> Result<String, ConfigProblem> {
+        let text = self.text(section, "platform")?.unwrap_or_default();
+        Ok(text.trim().to_owned())
     }
 
     /// An option as a list.

@@ -142,7 +142,8 @@ impl ProjectConfig<'_> {
         Inherited { order, by_key }
     }
 
-    /// The first place that has an option, by its name of today or an older one.
+    /// The first place that has an option, by its name of today or an older one. Letters of either case are
+    /// the same there, also where `${section.Name}` asks.
     pub(super) fn hit(
         &self,
         places: &Inherited,
@@ -156,9 +157,10 @@ impl ProjectConfig<'_> {
             let mut alike = alike.map(|it| it.1);
             alike.find(|n| self.ini.names(places.order[*n]).1 == wanted)
         };
+        let option = option.to_lowercase();
         let other_names = facts.into_iter();
         let other_names = other_names.flat_map(|it| it.old_names.iter().copied().chain([it.name]));
-        let first = other_names.chain([option]).filter_map(first).min()?;
+        let first = other_names.chain([&*option]).filter_map(first).min()?;
         Some(self.ini.names(places.order[first]))
     }
 }

@@ -109,6 +109,38 @@ fn chain(name: &str, sections: usize, options: usize, end: &str) -> String {
     (0..sections).map(section).collect()
 }
 
+#[test]
+fn letters_of_either_case_name_the_same_option() {
+    let environment = empty();
+    let (_dir, config) = load(
+        "[common]\nDefault_UsermodsV4 = a\nBUILD_FLAGS = -DX\n[env:x]\n\
+         custom = ${common.default_usermodsV4} ${common.Build_Flags} ${this.Board}\nboard = b\n",
+        &environment,
+    );
+    let custom = config.text("env:x", "custom").unwrap();
+    assert_eq!(custom.as_deref(), Some("a -DX b"));
+    assert!(config.origin("common", "default_usermodsV4").is_some());
+}
+
+/// As firmware for hundreds of boards has it: each environment repeats the flags of its family, which are long.
+#[test]
+fn hundreds_of_environments_may_build_their_flags_of_long_ones() {
+    let environment = empty();
+    let flags = "-DNAME=value ".repeat(600);
+    let envs = (0..400).map(|n| {
+        format!("[env:e{n}]\nbuild_flags = ${{family.flags}} -D{n}\nbuild_src_filter = ${{this.build_flags}}\n")
+    });
+    let text = format!("[base]\nflags = {flags}\n[family]\nflags = ${{base.flags}}\n")
+        + &envs.collect::<String>();
+    let (_dir, config) = load(&text, &environment);
+    for n in 0..400 {
+        let text = config
+            .text(&format!("env:e{n}"), "build_src_filter")
+            .unwrap();
+        assert!(text.unwrap().ends_with(&format!(" -D{n}")));
+    }
+}
+
 /// What is kept of a section leads to what going through it again leads to.
 #[test]
 fn many_may_extend_one_long_chain() {
