@@ -6,6 +6,7 @@
 
 mod board;
 mod domains;
+mod flow;
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +62,7 @@ struct Runner {
 impl Runner {
     fn parse(text: &str) -> Self {
         let mut runner = Self::default();
-        for line in text.lines() {
+        for line in flow::unfolded(text).lines() {
             let line = line.trim();
             let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
             if let Some(file) = line.strip_prefix("bin_file:") {

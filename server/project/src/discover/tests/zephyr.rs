@@ -213,3 +213,34 @@ fn the_sources_of_zephyr_are_no_projects() {
     assert_eq!(names(&found), ["zephyr:app/build"]);
     assert_eq!(found.passed, []);
 }
+
+#[test]
+fn domains_in_flow_style_are_read_over_several_lines() {
+    for domains in [
+        "default: app\ndomains: [ # all\n  {\n    name: app, build_dir: /x/app },\n  { name: mcuboot,\n    \
+         build_dir: /x/mcuboot }\n]\nflash_order: [\n  mcuboot,\n  app,\n]\n",
+        "{\"default\": \"app\",\n \"build_dir\": \"/x\",\n \"domains\": [{\"name\": \"app\", \"build_dir\": \
+         \"/x/app\"},\n {\"name\": \"mcuboot\", \"build_dir\": \"/x/mcuboot\"}],\n \"flash_order\": [\"mcuboot\", \
+         \"app\"]}\n",
+    ] {
+        let files = Files::new(&[("build/domains.yaml", domains)]);
+        for (domain, address) in [("app", "0x20000"), ("mcuboot", "0x0")] {
+            let runners = RUNNERS.replace("0x20000", address);
+            files.write(
+                &format!("build/{domain}/zephyr/runners.yaml"),
+                runners.as_bytes(),
+            );
+            files.write(&format!("build/{domain}/zephyr/zephyr.bin"), b"x");
+        }
+        let found = files.found_in("");
+        assert_eq!(names(&found), ["zephyr:build"], "{domains}");
+        assert_eq!(
+            files.regions(&found.targets[0]),
+            [
+                "0x0 bootloader build/mcuboot/zephyr/zephyr.bin",
+                "0x20000 firmware build/app/zephyr/zephyr.bin"
+            ],
+            "{domains}"
+        );
+    }
+}

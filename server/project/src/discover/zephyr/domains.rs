@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::look::Look;
 use super::super::{Discovery, here, local_path, read_start};
+use super::flow::unfolded;
 use crate::input_error::InputError;
 
 /// The list of a build's domains. Other tools have files of that name.
@@ -46,7 +47,7 @@ impl Domains {
 /// Whether sysbuild's list is in a directory.
 pub(in crate::discover) fn has_domains(dir: &Path) -> bool {
     let start = read_start(&dir.join(DOMAINS), START_BYTES).unwrap_or_default();
-    let text = String::from_utf8_lossy(&start);
+    let text = unfolded(&String::from_utf8_lossy(&start));
     text.lines().any(|line| {
         let line = line.trim_start_matches(|it: char| it == '-' || it.is_whitespace());
         line.starts_with("build_dir:")
@@ -56,7 +57,8 @@ pub(in crate::discover) fn has_domains(dir: &Path) -> bool {
 /// A build without sysbuild is one domain without a name.
 pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains {
     let file = dir.join(DOMAINS);
-    let Some(text) = look.lines(&file).filter(|_| has_domains(dir)) else {
+    let text = look.lines(&file).filter(|_| has_domains(dir));
+    let Some(text) = text.map(|text| unfolded(&text)) else {
         return Domains {
             all: vec![(String::new(), dir.to_owned())],
             default: None,
@@ -75,17 +77,12 @@ pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains 
             .map_or((body, false), |item| (item.trim_start(), true));
         let pair = body
             .split_once(':')
-            .map(|(key, value)| (key.trim(), scalar(value)));
+            .map(|(key, value)| (key.trim().trim_matches(['"', '\'']), scalar(value)));
         if !is_item && !line.starts_with([' ', '\t']) {
             let Some((key, value)) = pair else { continue };
             match key {
                 "build_dir" => there = Some(value),
                 "default" => default = Some(value),
-                // The one-line form.
-                "flash_order" if value.starts_with('[') => {
-                    let names = value.trim_matches(['[', ']']).split(',').map(scalar);
-                    order.extend(names.filter(|name| !name.is_empty()));
-                }
                 _ => section = key,
             }
             continue;
