@@ -108,7 +108,10 @@ impl EspflashSettings {
         self.baud = table.get("baudrate").and_then(number);
         let idf = table.get("idf_format_args").or_else(|| table.get("idf"));
         let idf = |key: &str| idf.and_then(|idf| idf.get(key));
-        let file = |key: &str| idf(key).and_then(Value::as_str).map(|path| dir.join(path));
+        let file = |key: &str| {
+            let named = idf(key).or_else(|| table.get(key))?;
+            Some(dir.join(named.as_str()?))
+        };
         self.bootloader = file("bootloader");
         self.partition_table = file("partition_table");
         self.partition_table_offset = idf("partition_table_offset").and_then(number);
@@ -196,6 +199,9 @@ fn megahertz(text: &str) -> String {
     format!("{digits}m")
 }
 
+/// What espflash 3 had beside the tables, where most projects have it still; espflash 4 wants it in one.
+const OLDER: [&str; 2] = ["bootloader", "partition_table"];
+
 fn misplaced(table: &Table) -> Option<(&'static str, &'static str)> {
     for (keys, places) in PLACES {
         for key in *keys {
@@ -205,7 +211,8 @@ fn misplaced(table: &Table) -> Option<(&'static str, &'static str)> {
                     .is_some_and(|inner| inner.contains_key(*key));
                 is_inside && !places.contains(&name.as_str())
             });
-            if table.contains_key(*key) || in_other_table {
+            let is_misplaced = table.contains_key(*key) && !OLDER.contains(key);
+            if is_misplaced || in_other_table {
                 return Some((key, places[0]));
             }
         }
@@ -279,6 +286,17 @@ mod tests {
         );
         assert_eq!(settings.port.as_deref(), Some("COM4"));
         assert_eq!(settings.monitor_baud, Some(460_800));
+    }
+
+    #[test]
+    fn what_espflash_3_had_beside_the_tables_counts() {
+        let settings =
+            read("partition_table = \"p.csv\"\nbootloader = \"b.bin\"\n[flash]\nsize = \"8MB\"\n");
+        let settings = settings.unwrap();
+        let names = [&settings.partition_table, &settings.bootloader];
+        let names = names.map(|path| path.as_ref().unwrap().file_name().unwrap().to_owned());
+        assert_eq!(names, ["p.csv", "b.bin"]);
+        assert_eq!(settings.flash.size, Setting::Set("8MB".to_owned()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The boot loader and the table that esp-idf-sys built. It leaves them beside the ELF file; before its version 0.34
-//! only in the directory of its own build, of which there may be several.
+//! only in the directory of its own build, of which there may be several. With its feature `pio` PlatformIO builds
+//! them there, in either version.
 
 use std::path::{Path, PathBuf};
 
@@ -33,12 +34,17 @@ impl Made {
         let beside = made(profile_dir.join("bootloader.bin"), profile_dir.join(TABLE));
         let own = |name: &str| name.starts_with("esp-idf-sys-");
         let builds = look.subdirectories(&profile_dir.join("build"), own);
-        let builds = builds.into_iter().map(|dir| {
-            let dir = dir.join("out/build");
-            made(
-                dir.join("bootloader/bootloader.bin"),
-                dir.join("partition_table").join(TABLE),
-            )
+        let builds = builds.into_iter().flat_map(|dir| {
+            let native = dir.join("out/build");
+            let native = made(
+                native.join("bootloader/bootloader.bin"),
+                native.join("partition_table").join(TABLE),
+            );
+            let of_pio = look.subdirectories(&dir.join("out/esp-idf/.pio/build"), |_| true);
+            let of_pio = of_pio
+                .into_iter()
+                .map(|dir| made(dir.join("bootloader.bin"), dir.join("partitions.bin")));
+            std::iter::once(native).chain(of_pio.collect::<Vec<_>>())
         });
         let mut builds: Vec<_> = builds.filter(|made| made.count() > 0).collect();
         builds.sort_by_key(|made| (made.count(), made.built()));

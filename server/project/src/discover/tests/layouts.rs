@@ -161,13 +161,36 @@ fn esp_idf_sys_has_built_the_boot_loader_and_the_table() {
         ("riscv32imc-esp-espidf", Chip::Esp32C3),
         ("riscv32imac-esp-espidf", Chip::Esp32C6),
     ] {
-        for (package, manifest, target_dir, place, is_beside) in [
-            ("Cargo.toml", std, "target", "release/fw", true),
-            ("Cargo.toml", std, "target", "release/fw", false),
-            ("Cargo.toml", std, "target", "debug/examples/x", false),
-            ("Cargo.toml", std, "out", "release/fw", false),
-            ("fw/Cargo.toml", std, "target", "my-profile/fw", true),
-            ("Cargo.toml", &*bare, "target", "release/fw", true),
+        const OF_PIO: [&str; 2] = [
+            "esp-idf/.pio/build/release/bootloader.bin",
+            "esp-idf/.pio/build/release/partitions.bin",
+        ];
+        const NATIVE: [&str; 2] = [
+            "build/bootloader/bootloader.bin",
+            "build/partition_table/partition-table.bin",
+        ];
+        for (package, manifest, target_dir, place, within, is_beside) in [
+            ("Cargo.toml", std, "target", "release/fw", NATIVE, true),
+            ("Cargo.toml", std, "target", "release/fw", NATIVE, false),
+            ("Cargo.toml", std, "target", "release/fw", OF_PIO, false),
+            (
+                "Cargo.toml",
+                std,
+                "target",
+                "debug/examples/x",
+                NATIVE,
+                false,
+            ),
+            ("Cargo.toml", std, "out", "release/fw", NATIVE, false),
+            (
+                "fw/Cargo.toml",
+                std,
+                "target",
+                "my-profile/fw",
+                NATIVE,
+                true,
+            ),
+            ("Cargo.toml", &*bare, "target", "release/fw", NATIVE, true),
         ] {
             let files = Files::new(&[("Cargo.toml", workspace), (package, manifest)]);
             if target_dir == "out" {
@@ -192,15 +215,9 @@ fn esp_idf_sys_has_built_the_boot_loader_and_the_table() {
             ] {
                 files.write(&format!("{out}/{file}"), text.as_bytes());
             }
-            files.image(&format!("{out}/build/bootloader/bootloader.bin"), chip);
-            files.table(
-                &format!("{out}/build/partition_table/partition-table.bin"),
-                ROWS,
-            );
-            let mut expected = [
-                format!("{out}/build/bootloader/bootloader.bin"),
-                format!("{out}/build/partition_table/partition-table.bin"),
-            ];
+            let mut expected = within.map(|file| format!("{out}/{file}"));
+            files.image(&expected[0], chip);
+            files.table(&expected[1], ROWS);
             if is_beside {
                 expected =
                     ["bootloader", "partition-table"].map(|it| format!("{profile}/{it}.bin"));
