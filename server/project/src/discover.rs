@@ -82,6 +82,8 @@ pub struct Discovery {
     foreign_places: Vec<PathBuf>,
     /// The one of them that its tool would choose (`default_envs`).
     default_foreign: Option<String>,
+    /// Directories below that hold a part of the project's own configuration, and are no projects.
+    parts: Vec<PathBuf>,
     /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
     /// project below one with targets of its own.
     not_default: Vec<String>,
@@ -162,8 +164,9 @@ const MAX_UNBUILT_BELOW: usize = 20;
 pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let look = Look::default();
-    let survey = Survey::of(&root);
+    let mut survey = Survey::of(&root);
     let mut found = of_project(&root, &survey, environment, &look);
+    survey.projects.retain(|dir| !found.parts.contains(dir));
     // What the usual places hold was found; the rest is looked for below them.
     let (all, below) = (found.targets.len(), found.unbuilt.len());
     // What the project itself built is meant where nothing is named.

@@ -187,7 +187,7 @@ fn of_env(
     found.file = root.join(FILE_NAME);
     found.is_arduino = is_arduino;
     // pioarduino looks the slot up in the table; the other platform does not.
-    let platform = config.text(&section, "platform")?.unwrap_or_default();
+    let platform = config.platform(&section)?;
     let is_fixed = is_arduino && !looks_slot_up(config, &platform)?;
     // What is no offset is told where it is written.
     let offset = |path: &str| board.offset(path).ok().flatten();
@@ -197,7 +197,8 @@ fn of_env(
     found.table = table.map(|name| root.join(name)).or(found.table);
     found.chip = board.chip()?.or(found.chip);
     let size = board.value("upload.flash_size")?;
-    found.flash_bytes = size.as_deref().and_then(flash_bytes).or(found.flash_bytes);
+    // The header has the board's size, whatever sdkconfig says.
+    found.flash_bytes = size.as_deref().and_then(flash_bytes);
     found.table_offset = offset("upload.partition_table_offset").or(found.table_offset);
     Ok(found)
 }
@@ -307,5 +308,14 @@ mod tests {
         assert!(found[0].is_arduino && !found[1].is_arduino);
         assert_eq!(found[0].flash_bytes, Some(8 << 20));
         assert_eq!(found[1].chip, Some(Chip::Esp32C3));
+    }
+
+    /// The platform puts the board's size into the header, and tells that sdkconfig has another.
+    #[test]
+    fn sdkconfig_says_nothing_of_the_header_with_platformio() {
+        let ini = "[env:a]\nplatform = espressif32\nframework = espidf\n";
+        let size = "CONFIG_ESPTOOLPY_FLASHSIZE=\"2MB\"\n";
+        let dir = project(&[("platformio.ini", ini), ("sdkconfig.a", size)]);
+        assert_eq!(read(&dir)[0].flash_bytes, None);
     }
 }

@@ -61,6 +61,8 @@ pub(super) fn find(
         Ok(config) => config,
         Err(problem) => return found.problems.push(problem.into()),
     };
+    let below = config.files().skip(1).filter_map(own_directory);
+    found.parts.extend(below);
     let problems = config.problems();
     found
         .problems
@@ -86,6 +88,12 @@ pub(super) fn find(
         }
     }
     found.problems.extend(config.look().problems(root));
+}
+
+/// The directory of a file of `extra_configs` that is called like a project's, where nothing was built on its own.
+fn own_directory(file: &Path) -> Option<PathBuf> {
+    let dir = file.parent().filter(|_| file.ends_with(FILE_NAME))?;
+    (!dir.join(".pio").is_dir()).then(|| dir.to_owned())
 }
 
 impl From<ConfigProblem> for InputError {
@@ -119,7 +127,7 @@ impl Project<'_> {
         let idedata = IdeData::read(&dir, root, &framework, look);
         let app = idedata.as_ref().and_then(|data| data.app.clone());
         let Program { path: app, remark } = program(&dir, app, look);
-        let platform = config.text(&section, "platform")?.unwrap_or_default();
+        let platform = config.platform(&section)?;
         let avr = avr::board(config, env)?;
         let usb = usb::board(config, env)?;
         let app = avr.map_or(app, |_| dir.join(avr::PROGRAM));
@@ -137,7 +145,7 @@ impl Project<'_> {
         };
         if is_foreign {
             let what_for = match &*platform {
-                "" => "no platform".to_owned(),
+                "" => "no platform that it names".to_owned(),
                 platform => avr::named_with_board(config, env, platform)?,
             };
             found.pass_foreign(&root.join(FILE_NAME), &format!("env:{env}"), &what_for);

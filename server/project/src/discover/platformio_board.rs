@@ -191,7 +191,7 @@ fn board_file(
         return Ok(Value::Null);
     }
     let file = format!("{board}.json");
-    let platform = config.text(section, "platform")?.unwrap_or_default();
+    let platform = config.platform(section)?;
     let platform = config.platform_dir(&platform)?;
     let mut dirs = vec![
         config.dir("boards_dir")?,

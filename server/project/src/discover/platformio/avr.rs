@@ -81,7 +81,7 @@ pub(in crate::discover) fn board(
     env: &str,
 ) -> Result<Option<AvrBoard>, ConfigProblem> {
     let section = format!("env:{env}");
-    if !is_avr(&config.text(&section, "platform")?.unwrap_or_default()) {
+    if !is_avr(&config.platform(&section)?) {
         return Ok(None);
     }
     let board = Board::of_env(config, env)?;

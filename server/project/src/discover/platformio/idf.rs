@@ -34,6 +34,8 @@ pub(super) struct Idf {
     sdkconfig: SdkConfig,
     /// The files that it was read from; a later one counts.
     files: Vec<PathBuf>,
+    /// `CMakeLists.txt` does not leave it clear which files are the defaults.
+    has_unknown_defaults: bool,
 }
 
 impl Idf {
@@ -63,7 +65,9 @@ impl Idf {
             Some(PathBuf::from(name))
         };
         let mut files = Vec::new();
-        for file in defaults(root, board, env.environment, look)? {
+        let defaults = defaults(root, board, env.environment, look)?;
+        let has_unknown_defaults = defaults.is_empty();
+        for file in defaults {
             let of_chip = of_chip(&file);
             files.push(file);
             files.extend(of_chip);
@@ -75,6 +79,7 @@ impl Idf {
             built: built.unwrap_or_default(),
             sdkconfig: SdkConfig::read_all(&files, look),
             files,
+            has_unknown_defaults,
         })
     }
 
@@ -136,7 +141,15 @@ impl Idf {
             file.cloned().unwrap_or_default()
         };
         let mut found = contradictions::of_settings(&built, &file_of, &self.sdkconfig, &remedy);
-        let named = self.files.last().filter(|path| !path.is_file());
+        let own = self.files.last();
+        let named = own.filter(|path| !path.is_file());
+        if self.has_unknown_defaults && named.is_some() && built.table_offset.is_none() {
+            found.push(
+                "CMakeLists.txt sets SDKCONFIG_DEFAULTS in a way that is not known before it runs, and no \
+                 sdkconfig is here: none of the defaults was read"
+                    .to_owned(),
+            );
+        }
         let named = named.map(|path| {
             let path = path.display().to_string();
             let too_long = path.char_indices().nth(MAX_TOLD);

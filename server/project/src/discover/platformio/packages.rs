@@ -47,7 +47,7 @@ pub(super) fn installed(
         }
         asked = Some(Wanted::named(name, wanted));
     }
-    let platform = config.text(section, "platform")?.unwrap_or_default();
+    let platform = config.platform(section)?;
     let described = || {
         let dir = config.platform_dir(&platform).ok()??;
         let text = config.text_once(&dir.join("platform.json"))?;

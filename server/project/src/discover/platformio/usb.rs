@@ -23,8 +23,7 @@ pub(in crate::discover) fn board(
     config: &ProjectConfig<'_>,
     env: &str,
 ) -> Result<Option<UsbBoard>, ConfigProblem> {
-    let platform = config.text(&format!("env:{env}"), "platform")?;
-    let platform = platform.unwrap_or_default().to_lowercase();
+    let platform = config.platform(&format!("env:{env}"))?.to_lowercase();
     let board = Board::of_env(config, env)?;
     if platform.contains("teensy") {
         return Ok(Teensy::named(board.name()).map(UsbBoard::Teensy));

@@ -42,6 +42,42 @@ fn regions(files: &Files) -> Vec<String> {
 }
 
 #[test]
+fn a_part_of_the_configuration_is_no_project_of_its_own() {
+    let ini = "[platformio]\nextra_configs = variants/*/*/platformio.ini\n[base]\nplatform =\n  # a comment\n  \
+               espressif32\n[env:n]\nplatform =\n  platformio/nordicnrf52\n";
+    let part = "[env:x]\nextends = base\nbuild_flags = ${base.build_flags} -DX\n";
+    let files = Files::new(&[
+        ("platformio.ini", ini),
+        (
+            "variants/esp32/x/platformio.ini",
+            &part.replace("${base.build_flags}", ""),
+        ),
+        (
+            "variants/esp32/y/platformio.ini",
+            &part
+                .replace("env:x", "env:y")
+                .replace("${base.build_flags}", ""),
+        ),
+        (
+            "examples/own/platformio.ini",
+            "[env:z]\nplatform = espressif32\n",
+        ),
+    ]);
+    files.image("variants/esp32/y/.pio/build/y/firmware.bin", Chip::Esp32);
+    let found = files.found_in("");
+    let unbuilt: Vec<_> = found.unbuilt.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(unbuilt, ["platformio:x", "platformio:y"]);
+    // What was built there was built from there.
+    let own = found
+        .passed
+        .iter()
+        .filter(|passed| passed.place.starts_with(files.root().join("variants")));
+    let own: Vec<_> = own.map(|passed| passed.why.as_str()).collect();
+    assert!(!own.iter().any(|why| why.contains("env:x")), "{own:?}");
+    assert_eq!(found.foreign, ["env:n is for platformio/nordicnrf52"]);
+}
+
+#[test]
 fn a_boot_loader_of_the_variant_is_flashed_in_place_of_the_builds() {
     let own = "variants/me/x.bin";
     for (lines, place) in [

@@ -117,7 +117,11 @@ fn what_the_build_decided_is_read_wherever_it_is_written() {
         files.write("b.defaults", sdkconfig.as_bytes());
         let usual = "CONFIG_PARTITION_TABLE_OFFSET=0xc000\n";
         files.write("sdkconfig.defaults", usual.as_bytes());
-        assert_eq!(only(&files).table_offset, expected, "{set}");
+        let target = only(&files);
+        assert_eq!(target.table_offset, expected, "{set}");
+        let is_told = |remark: &String| remark.contains("none of the defaults was read");
+        let is_unknown = set.contains("${X}");
+        assert_eq!(target.remarks.iter().any(is_told), is_unknown, "{set}");
     }
     // Over several lines, and a directory that a variable names.
     let files = project(IDF);
