@@ -205,7 +205,7 @@ impl<'v> Project<'v> {
     /// Whether an environment is for the chips that can be deployed to.
     fn is_for_esp32(&self, env: &str) -> bool {
         let section = format!("env:{env}");
-        let platform = self.text(&section, "platform").unwrap_or_default();
+        let platform = self.config.platform(&section).unwrap_or_default();
         let target = format!("platformio:{env}");
         let mut builds = self.view.facts.builds.iter();
         platform.contains("espressif32") || builds.any(|build| build.target.name == target)

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use fbuild_project::discover::ini::{OptionText, SectionText};
-use fbuild_project::discover::platformio_config::{ProjectConfig, UPLOAD_PROTOCOLS};
+use fbuild_project::discover::platformio_config::{ProjectConfig, UPLOAD_PROTOCOLS, references};
 
 use super::{Project, keys, replace};
 use crate::{Diagnostic, Severity};
@@ -89,6 +89,9 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         .flat_map(|(_, option)| project.items(option))
         .map(|(item, _)| item)
         .collect();
+    let texts = project.config.texts().iter();
+    let used = texts.flat_map(|file| references(&file.text));
+    let used: HashSet<String> = used.map(|it| it.name.to_lowercase()).collect();
     let mut new = Vec::new();
     for (section, option) in project.options() {
         let is_env = section.name == "env" || section.name.starts_with("env:");
@@ -98,7 +101,7 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         } else if let Some(path) = option.name.strip_prefix("board_") {
             of_board(project, path)
         } else if is_base {
-            of_base(project, section, option)
+            of_base(project, section, option, &used)
         } else {
             None
         };
@@ -109,7 +112,8 @@ pub(super) fn check(project: &Project<'_>, found: &mut Vec<Diagnostic>) {
         };
         if is_of_board && meant.is_none() && !option.name.contains('.') && is_for_esp32() {
             let message = format!(
-                "Nothing reads '{}': options of a board begin with board_build. or board_upload.",
+                "Neither PlatformIO nor its platforms for ESP32 read '{}'; a script or a library may. Options of a \
+                 board begin with board_build. or board_upload.",
                 option.name
             );
             let (severity, code) = (Severity::Information, "misspelt-option");
@@ -164,14 +168,19 @@ fn of_board(project: &Project<'_>, path: &str) -> Option<String> {
 }
 
 /// The option of environments that was meant in a section that they extend.
-fn of_base(project: &Project<'_>, section: &SectionText, option: &OptionText) -> Option<String> {
+fn of_base(
+    project: &Project<'_>,
+    section: &SectionText,
+    option: &OptionText,
+    used: &HashSet<String>,
+) -> Option<String> {
     const ENV: &str = "env";
+    // PlatformIO 6 has options of its own for what it held.
+    const GONE: &str = "monitor_flags";
     let name = &*option.name;
-    let is_used = project
-        .view
-        .text
-        .contains(&format!("${{{}.{name}}}", section.name));
-    if ProjectConfig::is_known(ENV, name) || is_used {
+    let section = section.name.to_lowercase();
+    let is_used = [&*section, "this"].map(|from| used.contains(&format!("{from}.{name}")));
+    if ProjectConfig::is_known(ENV, name) || is_used.contains(&true) || name == GONE {
         return None;
     }
     let meant = project.closest(name, ProjectConfig::known_options(ENV))?;

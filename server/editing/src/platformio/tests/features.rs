@@ -208,3 +208,20 @@ fn sections_are_symbols_with_their_options() {
         "lib_deps =\n\ta\n\tb"
     );
 }
+
+#[test]
+fn what_is_referred_to_in_either_case_is_read() {
+    for (reference, is_told) in [
+        ("${Base.Board_}", true),
+        ("${base.Boards}", false),
+        ("${this.boards}", false),
+    ] {
+        let text = format!("[base]\nBoards = x\n[env:a]\nextends = base\nboard = {reference}\n");
+        let told = check(&text).iter().any(|it| it.0 == "misspelt-option");
+        assert_eq!(told, is_told, "{reference}");
+        let is_unknown = check(&text).iter().any(|it| it.0 == "unresolved");
+        assert_eq!(is_unknown, is_told, "{reference}");
+    }
+    let text = "[base]\nmonitor_flags = --echo\n[env:a]\nextends = base\n";
+    assert_eq!(check(text), []);
+}
