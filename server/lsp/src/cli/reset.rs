@@ -1,6 +1,7 @@
 //! `reset`.
 
 use clap::Args;
+use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
 use fbuild_deploy::request::Mode;
 use fbuild_project::discover::Environment;
@@ -45,6 +46,16 @@ fn reset_board(order: &Order, boards: &LocalBoards, terminal: Terminal) -> Resul
     let holding = boards.holding(&chosen.name, "resetting the board".to_owned());
     let mut link = holding.link()?;
     let name = link.name().to_owned();
-    listener::reset_board(&mut *link, target.as_ref().and_then(Target::device))?;
-    Ok(name)
+    let device = target.as_ref().and_then(Target::device);
+    listener::reset_board(&mut *link, device)?;
+    // What is behind an adapter is not known; another family of boards has another line.
+    Ok(match device {
+        Some(Device::Avr(part)) => {
+            format!(
+                "{name} by the line of an {}, which the project is for",
+                part.name
+            )
+        }
+        _ => name,
+    })
 }

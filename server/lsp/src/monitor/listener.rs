@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
-use fbuild_link::{ESPRESSIF_VID, LinesReach, Link, UsbId};
+use fbuild_link::{ESPRESSIF_VID, LinesReach, Link};
 use fbuild_loader::reset;
 
 use crate::giving_way::{Offer, Turn, TurnNews};
 use crate::holding::Holding;
 use crate::monitor::rate::{Rate, USUAL_BAUD};
+use crate::port::is_adapter;
 
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
@@ -295,8 +296,16 @@ fn own(mut link: Box<dyn Link>) -> Option<Box<dyn Link>> {
 pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result<(), Failure> {
     let name = link.name().to_owned();
     // Another board than the project's may be at the port that was named.
-    let is_espressif = |usb: &UsbId| usb.vid == ESPRESSIF_VID;
-    let done = match device.filter(|_| !link.usb_id().is_some_and(is_espressif)) {
+    let is_another = |device: &Device| {
+        let usb = link.usb_id();
+        usb.is_some_and(|usb| match device {
+            Device::Avr(_) => usb.vid == ESPRESSIF_VID,
+            // These are on USB themselves, without an adapter between.
+            Device::Teensy(_) | Device::Rp2(_) => usb.vid == ESPRESSIF_VID || is_adapter(usb),
+            Device::Esp(_) => false,
+        })
+    };
+    let done = match device.filter(|device| !is_another(device)) {
         // Its boot loader starts the program.
         Some(Device::Avr(_)) => reset::start_avr_loader(link),
         Some(Device::Esp(_)) | None => reset::start_firmware(link),
@@ -331,6 +340,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use fbuild_chip::avr::AvrBoard as Facts;
+    use fbuild_link::UsbId;
     use fbuild_link::memory::{MemoryLink, Time};
     use fbuild_sim::Timing;
     use fbuild_sim::avr::AvrBoard;
@@ -359,6 +369,17 @@ mod tests {
         ] {
             reset_board(&mut link, Some(device)).unwrap();
             assert_eq!(board.lock().unwrap().stats().resets, 1);
+        }
+        // No board that is on USB itself has an adapter's id.
+        let teensy = Device::Teensy(fbuild_chip::usb::Teensy::named("teensy41").unwrap());
+        for (vid, is_reset) in [(0x10C4, true), (0x16C0, false)] {
+            let usb = UsbId {
+                vid,
+                ..UsbId::default()
+            };
+            link = link.with_usb_id(usb);
+            let done = reset_board(&mut link, Some(teensy));
+            assert_eq!(done.is_ok(), is_reset, "{vid:#x}");
         }
     }
 }
