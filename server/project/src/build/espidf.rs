@@ -38,20 +38,7 @@ pub(super) fn command(recipe: &Recipe, machine: &Machine<'_>) -> Result<Command,
             path: Vec::new(),
         });
     }
-    let mut found = installations(machine);
-    found.retain(|it| machine.files.is_file(&idf_py(machine, &it.path)));
-    let made_by = configured_by(recipe, machine);
-    let position = |is_meant: &dyn Fn(&Installation) -> bool| found.iter().position(is_meant);
-    let active = machine.variable("IDF_PATH");
-    let is_at = |path: &Option<String>, it: &Installation| {
-        path.as_ref()
-            .is_some_and(|path| machine.is_same(path, &it.path))
-    };
-    let chosen = position(&|it| is_at(&made_by, it))
-        .or_else(|| position(&|it| is_at(&active, it)))
-        .or_else(|| position(&|it| it.is_selected))
-        .or_else(|| found.len().checked_sub(1));
-    let Some(chosen) = chosen.map(|at| found.swap_remove(at)) else {
+    let Some(chosen) = chosen(recipe, machine) else {
         return Err(missing(LOOKED.to_owned()));
     };
     let tools = chosen.tools.clone().or_else(|| usual_tools(machine));
@@ -86,6 +73,40 @@ pub(super) fn command(recipe: &Recipe, machine: &Machine<'_>) -> Result<Command,
         variables,
         path,
     })
+}
+
+/// The installation that builds it.
+fn chosen(recipe: &Recipe, machine: &Machine<'_>) -> Option<Installation> {
+    let mut found = installations(machine);
+    found.retain(|it| machine.files.is_file(&idf_py(machine, &it.path)));
+    let made_by = configured_by(recipe, machine);
+    let position = |is_meant: &dyn Fn(&Installation) -> bool| found.iter().position(is_meant);
+    let active = machine.variable("IDF_PATH");
+    let is_at = |path: &Option<String>, it: &Installation| {
+        path.as_ref()
+            .is_some_and(|path| machine.is_same(path, &it.path))
+    };
+    let at = position(&|it| is_at(&made_by, it))
+        .or_else(|| position(&|it| is_at(&active, it)))
+        .or_else(|| position(&|it| it.is_selected))
+        .or_else(|| found.len().checked_sub(1))?;
+    Some(found.swap_remove(at))
+}
+
+/// Whether the idf.py that builds it takes CMake's presets, which no other version knows and from 6.0 on each build
+/// has: the first one, if none is named. (`core_ext.py`, `initialize_cmake_presets`)
+pub(crate) fn takes_presets(recipe: &Recipe, machine: &Machine<'_>) -> bool {
+    let active = || {
+        let path = machine.variable("IDF_PATH");
+        let set = machine.variable("ESP_IDF_VERSION");
+        set.or_else(|| version(machine, &path?))
+    };
+    let version = match machine.on_path(&["idf.py"]) {
+        Some(_) => active(),
+        None => chosen(recipe, machine).and_then(|it| version(machine, &it.path)),
+    };
+    let major = version.and_then(|it| it.split('.').next()?.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 6)
 }
 
 fn idf_py(machine: &Machine<'_>, path: &str) -> String {

@@ -14,12 +14,14 @@ use serde_json::Value;
 use super::cmake::CMakeLists;
 use super::environment::Environment;
 use super::flasher_args::{self, FlasherArgs, Placed};
+use super::named::Configured;
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{
     Discovery, Look, Unbuilt, all_here, ending_like, image_chip, local_path, read_table, regions,
     relative_name,
 };
+use crate::build::{self, Machine, Recipe};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
@@ -111,6 +113,59 @@ pub(super) fn build_words(dir: &str) -> Vec<&str> {
     match dir {
         "build" | "" => vec!["build"],
         dir => vec!["-B", dir, "build"],
+    }
+}
+
+/// What follows `idf.py` where a preset of CMake's names this directory and idf.py takes presets. It would take the
+/// first one, and its variables, for the build of another; and macros in the name of a directory it leaves as they are.
+fn preset_words(it: &Configured, root: &Path, environment: &Environment) -> Option<Vec<String>> {
+    let place = relative_name(root, &it.dir);
+    let words = ["--preset", it.preset.as_ref()?, "-B", &place, "build"];
+    let recipe = Recipe {
+        tool: Tool::EspIdf,
+        directory: root.display().to_string(),
+        arguments: words.map(str::to_owned).to_vec(),
+    };
+    build::takes_presets(&recipe, &Machine::this(environment)).then_some(recipe.arguments)
+}
+
+/// How what presets name is built; those of one directory are not told apart.
+pub(super) fn presets(
+    root: &Path,
+    configured: &[Configured],
+    environment: &Environment,
+) -> Vec<(PathBuf, Vec<String>)> {
+    let is_alone = |it: &&Configured| {
+        let mut same = configured.iter().filter(|other| other.dir == it.dir);
+        same.nth(1).is_none()
+    };
+    let words = |it: &Configured| Some((it.dir.clone(), preset_words(it, root, environment)?));
+    configured
+        .iter()
+        .filter(is_alone)
+        .filter_map(words)
+        .collect()
+}
+
+/// Builds what was found in the directories of presets as they say.
+pub(super) fn build_by_presets(
+    root: &Path,
+    configured: &[Configured],
+    environment: &Environment,
+    found: &mut Discovery,
+) {
+    for (dir, words) in presets(root, configured, environment) {
+        let is_its =
+            |tool: Tool, place: &Path| tool == Tool::EspIdf && place.parent() == Some(&dir);
+        let targets = found.targets.iter_mut();
+        for target in targets.filter(|it| is_its(it.tool, &it.found_in) && !it.build.is_empty()) {
+            target.build.clone_from(&words);
+        }
+        let unbuilt = found.unbuilt.iter_mut();
+        for it in unbuilt.filter(|it| is_its(it.recipe.tool, &it.looked_for)) {
+            it.recipe.arguments.clone_from(&words);
+            it.build_hint = it.recipe.line();
+        }
     }
 }
 

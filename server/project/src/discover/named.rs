@@ -59,6 +59,8 @@ pub(super) struct Configured {
     pub(super) dir: PathBuf,
     /// The file that it is in.
     pub(super) by: PathBuf,
+    /// The preset's name, if idf.py knows it.
+    pub(super) preset: Option<String>,
     /// What else it gives to CMake: `NAME=VALUE`; `None` where that is not known here.
     pub(super) variables: Option<Vec<String>>,
 }
@@ -161,6 +163,7 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
         found.configured.push(Configured {
             dir,
             by: preset.file,
+            preset: preset.name,
             variables: preset.variables,
         });
     }

@@ -68,15 +68,22 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
         configured.push(Configured {
             dir: set.map_or_else(|| root.join("build"), |named| named.dir),
             by: root.join("CMakeLists.txt"),
+            preset: None,
             variables: Some(Vec::new()),
         });
     }
+    let none = Vec::new();
+    let presets = super::espidf::presets(root, &configured, environment);
     for (at, it) in configured.iter().enumerate() {
+        let preset = presets.iter().find(|(dir, _)| *dir == it.dir);
         let place = super::relative_name(root, &it.dir);
         let name = format!("espidf:{place}");
         let others = configured.iter().filter(|other| other.dir == it.dir);
         let mut others = others.filter(|other| other.variables != it.variables);
-        let Some(variables) = it.variables.as_ref().filter(|_| others.next().is_none()) else {
+        // CMake itself reads what is not known here.
+        let unknown = preset.map(|_| &none);
+        let known = it.variables.as_ref().or(unknown);
+        let Some(variables) = known.filter(|_| others.next().is_none()) else {
             let why =
                 "is configured by what is not known here, or in several ways; build it as they say";
             found.pass(&it.by, format!("{name} {why}"));
@@ -99,6 +106,9 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
         let definitions = variables.iter().flat_map(|variable| ["-D", variable]);
         let before_build = words.len() - 1;
         words.splice(before_build..before_build, definitions);
+        if let Some((_, own)) = preset {
+            words = own.iter().map(String::as_str).collect();
+        }
         let looked_for = it.dir.join("flasher_args.json");
         let unbuilt = Unbuilt::new(name, looked_for, Tool::EspIdf, root, &words);
         found.unbuilt.push(unbuilt);

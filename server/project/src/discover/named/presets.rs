@@ -29,6 +29,8 @@ pub(super) struct Chosen {
     pub(super) directory: String,
     /// The file that names it.
     pub(super) file: PathBuf,
+    /// Its name, if idf.py knows it: that looks into no included file.
+    pub(super) name: Option<String>,
     /// What it gives to CMake: `NAME=VALUE`; `None` where that is not known here.
     pub(super) variables: Option<Vec<String>>,
 }
@@ -68,6 +70,8 @@ impl Presets {
                 folders: &[],
             };
             let text = of.json.get("binaryDir")?.as_str()?;
+            let own = ["CMakePresets.json", "CMakeUserPresets.json"];
+            let is_own = own.iter().any(|name| preset.file == root.join(name));
             // One that is null is not set, whatever is inherited.
             let mut set = BTreeMap::new();
             let variables = line
@@ -91,6 +95,7 @@ impl Presets {
             Some(Chosen {
                 directory: expand(text, &scope, environment)?,
                 file: of.file.clone(),
+                name: is_own.then(|| scope.preset.to_owned()),
                 variables: variables.filter(|_| !line.iter().copied().any(|of| is_more(&of))),
             })
         };

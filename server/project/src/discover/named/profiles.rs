@@ -54,6 +54,7 @@ pub(super) fn read(
         Some(Configured {
             dir: place(root, &dir),
             by: file.to_owned(),
+            preset: None,
             variables: variables(),
         })
     };

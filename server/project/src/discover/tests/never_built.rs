@@ -1,7 +1,7 @@
 //! Projects that nothing was built of.
 
 use super::files::{Files, names};
-use crate::discover::Discovery;
+use crate::discover::{Discovery, Environment, discover};
 
 const ESP_IDF: &str = "cmake_minimum_required(VERSION 3.16)\ninclude($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(kiln)\n";
 const ZEPHYR: &str = "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n";
@@ -113,6 +113,59 @@ fn presets_and_profiles_name_several_builds() {
             "espidf:out/one: idf.py -B out/one -D IDF_TARGET=esp32c3 -D 'SDKCONFIG_DEFAULTS=a;b' build",
         ]
     );
+}
+
+/// From version 6 on, idf.py takes a preset by its name, else the first one's variables for every build; macros in the
+/// name of a directory it does not read.
+#[test]
+fn presets_are_named_to_an_idf_py_that_takes_them() {
+    let presets = r#"{"version": 3, "include": ["more.json"], "configurePresets": [
+        {"name": "dev", "binaryDir": "build/dev", "cacheVariables": {"SDKCONFIG": "a"}},
+        {"name": "prod", "binaryDir": "${sourceDir}/build/prod", "environment": {"X": "y"}},
+        {"name": "made", "binaryDir": "build/made"}]}"#;
+    let more = r#"{"configurePresets": [{"name": "other", "binaryDir": "build/other"}]}"#;
+    let files = Files::new(&[
+        ("idf/tools/idf.py", ""),
+        ("idf/version.txt", "v6.0.1\n"),
+        ("k/CMakeLists.txt", ESP_IDF),
+        ("k/CMakePresets.json", presets),
+        ("k/more.json", more),
+    ]);
+    let found = |variables: &[(&str, &str)]| {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), files.text(value)));
+        discover(&files.root().join("k"), &Environment::from_pairs(variables))
+    };
+    let v6 = [("IDF_PATH", "@/idf")];
+    assert_eq!(
+        unbuilt(&found(&v6)),
+        [
+            "espidf:build/dev: idf.py --preset dev -B build/dev build",
+            "espidf:build/prod: idf.py --preset prod -B build/prod build",
+            "espidf:build/made: idf.py --preset made -B build/made build",
+            "espidf:build/other: idf.py -B build/other build",
+        ]
+    );
+    // Whoever ran export.sh has another one.
+    let v5 = [
+        ("IDF_PATH", "@/idf"),
+        ("PATH", "@/idf/tools"),
+        ("ESP_IDF_VERSION", "5.5"),
+    ];
+    let older = unbuilt(&found(&v5));
+    assert_eq!(
+        older[0],
+        "espidf:build/dev: idf.py -B build/dev -D SDKCONFIG=a build"
+    );
+    assert_eq!(older.len(), 3, "{older:?}");
+    // A build that is there is built again by its preset.
+    files.write(
+        "k/build/made/flasher_args.json",
+        br#"{"flash_files": {"0x10000": "app.bin"}}"#,
+    );
+    let command = |variables| found(variables).targets[0].build_command();
+    assert_eq!(command(&v6), "idf.py --preset made -B build/made build");
+    assert_eq!(command(&v5), "idf.py -B build/made build");
 }
 
 /// What nobody here can tell is not built as if nothing were missing.
