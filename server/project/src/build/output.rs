@@ -1,17 +1,27 @@
 //! What a build prints: errors and warnings with their places, and how far it is.
 //!
-//! Pure: lines in, values out. It reads what GCC, Clang, GNU ld, CMake, Kconfig and rustc print, alone
-//! or in the output of make, ninja, idf.py, west, PlatformIO, arduino-cli and cargo.
+//! Pure: lines in, values out. It reads what GCC, Clang, GNU as and ld, lld, CMake, Kconfig, devicetree, Python
+//! and rustc print in English, alone or in the output of make, ninja, idf.py, west, PlatformIO, arduino-cli and
+//! cargo.
 
+mod lines;
+mod running;
 mod rustc;
 mod span;
 
+use lines::{
+    begun_by_level, cmake, entered, included_from, indentation, is_scope, panicked, place_of,
+    progress, required, source_of, underlined, without_escapes,
+};
+use running::Running;
 pub use span::columns;
 
 /// Findings that are kept.
 const MAX_FINDINGS: usize = 500;
 /// Places that are kept besides a finding's own.
 const MAX_RELATED: usize = 20;
+/// What is said of a place that includes another.
+const INCLUDED: &str = "included from here";
 /// Bytes of a finding's text.
 const MAX_MESSAGE: usize = 4096;
 
@@ -77,15 +87,6 @@ pub struct Heard {
     pub progress: Option<Progress>,
 }
 
-/// CMake's message goes on until a line that is not indented.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Cmake {
-    #[default]
-    Over,
-    Message,
-    Stack,
-}
-
 /// Reads a build's output.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -94,15 +95,29 @@ pub struct Output {
     n_taken: usize,
     /// The next line may belong to the last one.
     is_open: bool,
-    directory: Option<String>,
+    /// Those that make or ninja work in, the inner last, and all that they ever did.
+    directories: Vec<String>,
+    entered: Vec<String>,
     /// `In file included from`, innermost first, and the file that it is about once that is known.
     included: (Vec<Place>, Option<String>),
+    /// Whether the last line was of that kind: Clang begins each so, and the outermost comes first.
+    was_included: bool,
+    /// `required from here`, innermost first, of what comes next.
+    required: Vec<(Place, String)>,
     /// Whether the lines of source that follow are the last finding's own.
     is_own: bool,
     /// The last line of source.
     source_line: Option<String>,
-    cmake: Cmake,
+    running: Running,
     rustc: rustc::Text,
+    /// What lld misses.
+    symbol: Option<String>,
+    /// The first error that names no line.
+    placeless: Option<String>,
+    /// Lines until what a step of ninja's that failed has printed: its command comes first.
+    until_failed: usize,
+    /// The first line of that.
+    failed: Option<String>,
 }
 
 impl Output {
@@ -113,6 +128,9 @@ impl Output {
             && let Some(message) = rustc::message(&line)
         {
             self.is_open = false;
+            for line in message.notes.lines() {
+                self.read(line);
+            }
             self.found
                 .extend(message.finding.filter(|_| self.has_room()));
             return Heard {
@@ -135,6 +153,9 @@ impl Output {
     /// What was found since this was last asked for, each once. Before the output is over, what may not be all
     /// of a finding is kept back.
     pub fn findings(&mut self, is_over: bool) -> Vec<Finding> {
+        if is_over {
+            self.stop();
+        }
         let is_kept_back = self.is_open && !is_over;
         let end = self.found.len() - usize::from(is_kept_back);
         let from = std::mem::replace(&mut self.n_taken, end);
@@ -151,35 +172,65 @@ impl Output {
         new
     }
 
+    /// Why the build failed, where no finding says it: an error that names no line, else how what failed began.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.placeless.as_deref().or(self.failed.as_deref())
+    }
+
+    /// The directories that make or ninja said they work in.
+    #[must_use]
+    pub fn entered(&self) -> &[String] {
+        &self.entered
+    }
+
     fn has_room(&self) -> bool {
         self.found.len() < MAX_FINDINGS
     }
 
     fn read(&mut self, line: &str) {
-        if self.cmake != Cmake::Over && self.cmake_goes_on(line) {
+        if self.goes_on(line) {
             return;
         }
+        self.note_reason(line);
         let is_begun = std::mem::take(&mut self.is_open);
+        let was_included = std::mem::take(&mut self.was_included);
         if let Some(directory) = entered(line) {
-            self.directory = Some(directory.to_owned());
+            if self.directories.len() < MAX_RELATED {
+                self.directories.push(directory.to_owned());
+            }
+            if self.entered.len() < MAX_RELATED && !self.entered.iter().any(|it| it == directory) {
+                self.entered.push(directory.to_owned());
+            }
+        } else if line.contains(": Leaving directory ") {
+            self.directories.pop();
         } else if let Some(finding) = self.rustc.hear(line) {
             self.add(finding);
         } else if let Some(place) = included_from(line) {
-            if line.starts_with("In file") {
-                self.included = (Vec::new(), None);
+            let chain = &mut self.included.0;
+            if line.trim_start().starts_with("In file") && !was_included {
+                self.included = (vec![place], None);
+            } else if chain.len() < MAX_RELATED {
+                let is_inner = line.trim_start().starts_with("In file");
+                chain.insert(if is_inner { 0 } else { chain.len() }, place);
             }
-            if self.included.0.len() < MAX_RELATED {
-                self.included.0.push(place);
-            }
+            (self.is_open, self.was_included, self.is_own) = (is_begun, true, false);
         } else if self.source(line) {
             self.is_open = is_begun;
+        } else if let Some((place, why)) = required(line) {
+            // The outermost is what a person wrote.
+            self.required.truncate(MAX_RELATED - 1);
+            self.required.push((place, why.to_owned()));
+            (self.is_open, self.is_own) = (is_begun, false);
         } else {
-            self.message(line);
+            self.message(line, is_begun);
+            // Before version 9, GCC showed lines of source without their numbers.
+            self.is_open |= is_begun && (line.starts_with(' ') || is_scope(line));
         }
     }
 
     fn add(&mut self, mut finding: Finding) {
-        finding.directory.clone_from(&self.directory);
+        finding.directory = self.directories.last().cloned();
         self.is_own = self.has_room();
         self.is_open = self.is_own;
         self.source_line = None;
@@ -190,75 +241,151 @@ impl Output {
     }
 
     /// `main.c:3:5: error: …`, and what has the same form.
-    fn message(&mut self, line: &str) {
-        let kinds = [
+    fn message(&mut self, line: &str, is_begun: bool) {
+        const KINDS: [(&str, Option<Severity>); 11] = [
             (": fatal error: ", Some(Severity::Error)),
             (": error: ", Some(Severity::Error)),
+            (": internal compiler error: ", Some(Severity::Error)),
+            (": sorry, unimplemented: ", Some(Severity::Error)),
             (": warning: ", Some(Severity::Warning)),
             (": note: ", None),
+            // GNU as, dtc, make.
+            (": Error: ", Some(Severity::Error)),
+            (": ERROR ", Some(Severity::Error)),
+            (": Warning: ", Some(Severity::Warning)),
+            (": Warning ", Some(Severity::Warning)),
+            (": *** ", Some(Severity::Error)),
         ];
         let parts = |(mark, kind): &(&'static str, _)| {
-            let (place, message) = line.split_once(*mark)?;
-            Some((place_of(place)?, *kind, message))
+            let at = line.find(mark)?;
+            Some((at, place_of(&line[..at])?, *kind, &line[at + mark.len()..]))
         };
-        if let Some((place, kind, message)) = kinds.iter().find_map(parts) {
-            return self.compiler_says(place, kind, message);
+        let found = KINDS.iter().filter_map(parts).min_by_key(|it| it.0);
+        if let Some((_, place, kind, message)) = found {
+            return self.compiler_says(place, kind, message, is_begun);
         }
         if let Some((severity, place)) = cmake(line) {
             self.add(finding(severity, place, "", "cmake"));
-            self.cmake = Cmake::Message;
+            self.running = Running::Cmake(indentation(line));
             return;
         }
-        if let Some((_, rest)) = line.split_once("KconfigError: ")
+        if let Some((severity, place, message)) = begun_by_level(line) {
+            let source = source_of(&place.file);
+            return self.add(finding(severity, place, message, source));
+        }
+        if let Some((who, rest)) = line.split_once(": ")
+            && who.ends_with("KconfigError")
             && let Some((place, message)) = rest.split_once(": ")
             && let Some(place) = place_of(place)
         {
             return self.add(finding(Severity::Error, place, message, "kconfig"));
         }
-        for mark in [": undefined reference to ", ": multiple definition of "] {
-            if let Some((before, _)) = line.split_once(mark) {
-                // The linker's own name comes first where no function is named.
-                let before = before.rsplit_once("ld: ").map_or(before, |(_, rest)| rest);
-                if let Some(place) = place_of(before) {
-                    let message = line[line.find(mark).map_or(0, |at| at + 2)..].to_owned();
-                    self.add(finding(Severity::Error, place, &message, "ld"));
-                }
-                return;
-            }
+        if let Some(place) = panicked(line) {
+            self.add(finding(Severity::Error, place, "", "rust"));
+            self.running = Running::Line;
+            return;
+        }
+        if let Some(rest) = line.strip_prefix("devicetree error: ")
+            && let Some((place, rest)) = rest.split_once(" (column ")
+            && let Some((column, message)) = rest.split_once("): ")
+            && let Some(mut place) = place_of(place)
+        {
+            place.column = column.parse().unwrap_or_default();
+            return self.add(finding(Severity::Error, place, message, "devicetree"));
+        }
+        if let Some(symbol) = line.strip_prefix("warning: ")
+            && let Some((name, rest)) = symbol.split_once(" (defined at ")
+            && let Some(end) = rest.find([',', ')'])
+            && let Some(place) = place_of(&rest[..end])
+        {
+            let message = format!("{name}{}", rest.split_once(')').map_or("", |it| it.1));
+            self.add(finding(Severity::Warning, place, &message, "kconfig"));
+            self.running = Running::Paragraph;
+            return;
+        }
+        if line.starts_with("Traceback (most recent call last)") {
+            self.running = Running::Calls(Vec::new(), None);
+        } else if line.ends_with(':')
+            && line
+                .split_once(": ")
+                .is_some_and(|it| it.0.ends_with("Error"))
+        {
+            // SCons says it before the calls.
+            self.running = Running::Calls(Vec::new(), Some(line.trim_end_matches(':').to_owned()));
+        } else {
+            self.linker_says(line);
         }
     }
 
-    fn compiler_says(&mut self, place: Place, kind: Option<Severity>, message: &str) {
+    fn linker_says(&mut self, line: &str) {
+        for mark in [": undefined reference to ", ": multiple definition of "] {
+            if let Some(at) = line.find(mark) {
+                let Some(place) = place_of(&line[..at]) else {
+                    return;
+                };
+                let (message, first) = line[at + 2..]
+                    .split_once("; ")
+                    .unwrap_or((&line[at + 2..], ""));
+                let mut found = finding(Severity::Error, place, message, "ld");
+                let first = first
+                    .strip_suffix(": first defined here")
+                    .and_then(place_of);
+                found
+                    .related
+                    .extend(first.map(|it| (it, "first defined here".to_owned())));
+                return self.add(found);
+            }
+        }
+        // lld's: `>>> referenced by main.rs:12 (src/main.rs:12)`.
+        if let Some((_, symbol)) = line.split_once(": error: undefined symbol: ") {
+            self.symbol = Some(format!("undefined symbol: {symbol}"));
+        } else if let Some((_, by)) = line.split_once(">>> referenced by ")
+            && let Some((_, place)) = by.rsplit_once(" (")
+            && let Some(place) = place_of(place.trim_end_matches(')'))
+            && let Some(symbol) = self.symbol.clone()
+        {
+            self.add(finding(Severity::Error, place, &symbol, "ld"));
+        }
+    }
+
+    fn compiler_says(
+        &mut self,
+        place: Place,
+        kind: Option<Severity>,
+        message: &str,
+        is_begun: bool,
+    ) {
+        let (chain, about) = &mut self.included;
+        let is_about = about.get_or_insert_with(|| place.file.clone()) == &place.file;
+        let required = std::mem::take(&mut self.required);
         let Some(severity) = kind else {
             self.is_own = false;
-            self.is_open = self.n_taken < self.found.len();
-            if let Some(last) = self.found.last_mut()
+            self.is_open = is_begun && self.n_taken < self.found.len();
+            let mut message = message.trim_start().to_owned();
+            truncate(&mut message);
+            // A pragma's message is a note about nothing.
+            let is_about_last = self.is_open && !message.contains("#pragma message");
+            if let Some(last) = self.found.last_mut().filter(|_| is_about_last)
                 && last.related.len() < MAX_RELATED
             {
-                let mut message = message.to_owned();
-                truncate(&mut message);
                 last.related.push((place, message));
             }
             return;
         };
-        let mut found = finding(severity, place, message, "gcc");
-        if let Some(at) = message.rfind(" [-W").filter(|_| message.ends_with(']')) {
+        let source = source_of(&place.file);
+        let mut found = finding(severity, place, message, source);
+        if let Some(at) = message.rfind(" [-").filter(|_| message.ends_with(']')) {
             message[..at].clone_into(&mut found.message);
             found.code = Some(message[at + 2..message.len() - 1].to_owned());
         }
-        let (chain, about) = &mut self.included;
-        if about.get_or_insert_with(|| found.place.file.clone()) == &found.place.file {
-            let related = chain
-                .iter()
-                .map(|it| (it.clone(), "included from here".to_owned()));
-            found.related = related.collect();
+        found.related = required;
+        if is_about {
+            let chain = chain.iter();
+            found
+                .related
+                .extend(chain.map(|it| (it.clone(), INCLUDED.to_owned())));
         }
-        if ["sdkconfig", "Kconfig"]
-            .iter()
-            .any(|name| found.place.file.contains(name))
-        {
-            found.source = "kconfig";
-        }
+        found.related.truncate(MAX_RELATED);
         self.add(found);
     }
 
@@ -284,40 +411,21 @@ impl Output {
         }
         true
     }
+}
 
-    /// The indented lines after `CMake Error at`. Whether this line is one of them.
-    fn cmake_goes_on(&mut self, line: &str) -> bool {
-        let is_stack = line.starts_with("Call Stack");
-        if !line.is_empty() && !line.starts_with("  ") && !is_stack {
-            self.cmake = Cmake::Over;
-            return false;
-        }
-        if is_stack {
-            self.cmake = Cmake::Stack;
-        }
-        let Some(last) = self.found.last_mut() else {
-            return true;
-        };
-        let text = line.trim();
-        if self.cmake == Cmake::Message {
-            let gap = if last.message.is_empty() || text.is_empty() {
-                ""
-            } else {
-                "\n"
-            };
-            last.message.push_str(gap);
-            last.message.push_str(text);
-            truncate(&mut last.message);
-        } else if let Some((place, function)) = text.split_once(" (")
-            && let Some(place) = place_of(place)
-            && last.related.len() < MAX_RELATED
-        {
-            let function = function.trim_end_matches(')');
-            last.related
-                .push((place, format!("called from here, in {function}")));
-        }
-        true
-    }
+/// Whether a related place is where a person wrote what became wrong elsewhere.
+#[must_use]
+pub fn leads_there(why: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "in expansion of ",
+        "expanded from ",
+        "required ",
+        "recursively required ",
+        "in instantiation of ",
+        "in 'constexpr' expansion",
+        "called from here",
+    ];
+    WORDS.iter().any(|word| why.starts_with(word))
 }
 
 fn finding(severity: Severity, place: Place, message: &str, source: &'static str) -> Finding {
@@ -337,103 +445,6 @@ fn finding(severity: Severity, place: Place, message: &str, source: &'static str
 fn truncate(text: &mut String) {
     let end = text.floor_char_boundary(MAX_MESSAGE.min(text.len()));
     text.truncate(end);
-}
-
-/// `FILE:LINE:COLUMN` or `FILE:LINE`; a file of Windows may begin with `C:`.
-fn place_of(text: &str) -> Option<Place> {
-    let text = text.trim();
-    let (rest, last) = text.rsplit_once(':')?;
-    let last: u32 = last.parse().ok()?;
-    let with_column = rest
-        .rsplit_once(':')
-        .and_then(|(file, line)| Some((file, line.parse().ok()?, last)));
-    let (file, line, column) = with_column.unwrap_or((rest, last, 0));
-    (!file.is_empty() && line > 0).then(|| Place {
-        file: file.to_owned(),
-        line,
-        column,
-    })
-}
-
-fn included_from(line: &str) -> Option<Place> {
-    let rest = line.strip_prefix("In file included from ");
-    let rest = rest.or_else(|| line.trim_start().strip_prefix("from "))?;
-    place_of(rest.trim_end_matches([',', ':']))
-}
-
-/// `ninja: Entering directory 'build'`, `make[1]: Entering directory '/p'`.
-fn entered(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once(": Entering directory ")?;
-    Some(rest.trim().trim_matches(['`', '\'', '"']))
-}
-
-/// `CMake Error at main/CMakeLists.txt:3 (idf_component_register):`
-fn cmake(line: &str) -> Option<(Severity, Place)> {
-    let rest = line.strip_prefix("CMake ")?;
-    let severity = match rest.split_once(' ')?.0 {
-        "Error" => Severity::Error,
-        "Warning" | "Deprecation" => Severity::Warning,
-        _ => return None,
-    };
-    let (_, rest) = rest.split_once(" at ")?;
-    let place = rest
-        .split_once(" (")
-        .map_or(rest.trim_end_matches(':'), |it| it.0);
-    Some((severity, place_of(place)?))
-}
-
-/// What `^~~~` is under, in characters.
-fn underlined(text: &str) -> Option<std::ops::Range<usize>> {
-    let chars: Vec<char> = text.chars().collect();
-    let caret = chars.iter().position(|c| *c == '^')?;
-    let is_mark = |c: &&char| matches!(c, '^' | '~');
-    let before = chars[..caret].iter().rev().take_while(is_mark).count();
-    let after = chars[caret..].iter().take_while(is_mark).count();
-    Some(caret - before..caret + after)
-}
-
-/// ninja's `[12/340] …`, make's `[ 43%] …`, and cargo's bar.
-fn progress(line: &str) -> Option<Progress> {
-    let line = line.trim_start();
-    let made = |done: &str, total: &str, what: &str| {
-        let (done, total) = (done.trim().parse().ok()?, total.trim().parse().ok()?);
-        (done <= total && total > 0).then(|| Progress {
-            done,
-            total,
-            what: what.trim().to_owned(),
-        })
-    };
-    if let Some(rest) = line.strip_prefix("Building [") {
-        let (_, rest) = rest.split_once("] ")?;
-        let (count, what) = rest.split_once(':').unwrap_or((rest, ""));
-        let (done, total) = count.split_once('/')?;
-        return made(done, total, what);
-    }
-    let (count, what) = line.strip_prefix('[')?.split_once(']')?;
-    match count.split_once('/') {
-        Some((done, total)) => made(done, total, what),
-        None => made(count.strip_suffix('%')?, "100", what),
-    }
-}
-
-/// A line without colours and the like.
-fn without_escapes(line: &str) -> String {
-    let mut plain = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c != '\x1b' {
-            plain.push(c);
-        } else if chars.next() == Some('[') {
-            // Up to the letter that ends it.
-            for c in chars.by_ref() {
-                if ('@'..='~').contains(&c) {
-                    break;
-                }
-            }
-        }
-    }
-    plain.truncate(plain.trim_end().len());
-    plain
 }
 
 #[cfg(test)]

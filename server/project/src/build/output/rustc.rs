@@ -10,6 +10,8 @@ const MAX_EXPANSIONS: usize = 16;
 /// A line of `--message-format=json`.
 pub(super) struct Message {
     pub(super) finding: Option<Finding>,
+    /// Of a message that names no line: what it says, the linker's words for instance.
+    pub(super) notes: String,
     /// What a person is to see.
     pub(super) rendered: Option<String>,
 }
@@ -22,10 +24,24 @@ pub(super) fn message(line: &str) -> Option<Message> {
         .get("message")
         .filter(|_| reason == "compiler-message");
     let rendered = message.and_then(|it| it.get("rendered")?.as_str());
+    let finding = message.and_then(of_json);
+    let notes = message.filter(|_| finding.is_none()).map(notes);
     Some(Message {
-        finding: message.and_then(of_json),
+        finding,
+        notes: notes.unwrap_or_default(),
         rendered: rendered.map(|text| text.trim_end().to_owned()),
     })
+}
+
+/// A message and those below it, a line each or more.
+fn notes(message: &Value) -> String {
+    let said = |value: &Value| Some(value.get("message")?.as_str()?.to_owned());
+    let level = message.get("level").and_then(Value::as_str);
+    let first = said(message).map(|said| format!("{}: {said}", level.unwrap_or_default()));
+    let children = message.get("children").and_then(Value::as_array);
+    let children = children.into_iter().flatten().filter_map(said);
+    let all: Vec<String> = first.into_iter().chain(children).collect();
+    all.join("\n")
 }
 
 fn of_json(message: &Value) -> Option<Finding> {

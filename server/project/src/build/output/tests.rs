@@ -1,5 +1,7 @@
 //! Outputs as compilers and tools print them, shortened.
 
+mod kinds;
+
 use super::*;
 
 /// `severity file:line:column code source "message" <- related` of each finding.
