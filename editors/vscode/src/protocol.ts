@@ -174,6 +174,8 @@ export interface LinePlace {
 export interface MonitorNews {
   port: string;
   state: "open" | "lent" | "given" | "gone" | "ended";
+  /** The one that has the port, or had it last. */
+  job: number | null;
   text: string;
 }
 

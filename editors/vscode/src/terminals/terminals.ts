@@ -22,8 +22,9 @@ interface Shown {
   /** Whose places its lines name. */
   of: { port: string } | { directory: string };
   state?: MonitorNews["state"];
-  /** The one that builds. */
+  /** The one that built last, and whether it does so now. */
   job: number | undefined;
+  isBuilding: boolean;
 }
 
 export class Terminals implements vscode.Disposable {
@@ -38,18 +39,17 @@ export class Terminals implements vscode.Disposable {
   }
 
   /** Shows news of a board, in a terminal that opens without taking the focus. */
-  hear = ({ port, state, text }: MonitorNews): void => {
+  hear = ({ port, state, job, text }: MonitorNews): void => {
     let board = this.shown.get(port);
     if (!board) {
       if (state === "ended" || this.closing.has(port)) return;
       board = this.openMonitor(port);
       board.terminal.show(true);
     }
-    // The build that is in front has been deployed.
+    // What this job has built is in front, and runs now.
     const front = this.find(vscode.window.activeTerminal);
-    if (state === "open" && board.state === "lent" && front && "directory" in front.of) {
-      board.terminal.show(true);
-    }
+    const isBuilt = front && "directory" in front.of && front.job === job;
+    if (state === "open" && board.state === "lent" && isBuilt) board.terminal.show(true);
     board.state = state;
     board.screen.write(text);
   };
@@ -59,7 +59,8 @@ export class Terminals implements vscode.Disposable {
     const begins = state === "begun";
     const build = this.shown.get(directory) ?? (begins ? this.openBuild(directory) : undefined);
     if (!build) return;
-    build.job = state === "ended" ? undefined : job;
+    build.job = job;
+    build.isBuilding = state !== "ended";
     if (begins) build.terminal.show(true);
     build.screen.write(begins ? CLEAR + text : text);
   };
@@ -101,7 +102,7 @@ export class Terminals implements vscode.Disposable {
   private openBuild(directory: string): Shown {
     const cancel = () => this.ask(Command.cancel, { job: build.job });
     const screen = new Screen(
-      (keys) => keys === CTRL_C && build.job !== undefined && void cancel(),
+      (keys) => keys === CTRL_C && build.isBuilding && void cancel(),
       () => this.shown.delete(directory),
     );
     const name = `Build: ${path.basename(directory)}`;
@@ -112,7 +113,7 @@ export class Terminals implements vscode.Disposable {
   private open(key: string, name: string, icon: string, pty: Screen, of: Shown["of"]): Shown {
     const iconPath = new vscode.ThemeIcon(icon);
     const terminal = vscode.window.createTerminal({ name: label(name), pty, iconPath });
-    const shown: Shown = { screen: pty, terminal, of, job: undefined };
+    const shown: Shown = { screen: pty, terminal, of, job: undefined, isBuilding: false };
     this.shown.set(key, shown);
     return shown;
   }

@@ -202,12 +202,13 @@ impl Jobs {
         listed.collect()
     }
 
-    /// What the job does that uses a port.
-    pub(crate) fn on_port(&self, port: &str) -> Option<String> {
+    /// The number of the job that uses a port, and what it does.
+    pub(crate) fn on_port(&self, port: &str) -> Option<(u64, String)> {
         let port = Some(PortName::of(port).identity());
         let table = self.table.lock();
-        let found = table.entries.values().find(|entry| entry.port == port);
-        found.map(|entry| entry.what.clone())
+        let mut entries = table.entries.iter();
+        let (number, entry) = entries.find(|(_, entry)| entry.port == port)?;
+        Some((*number, entry.what.clone()))
     }
 
     /// Asks every job to stop and lets no other begin.

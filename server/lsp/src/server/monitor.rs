@@ -145,8 +145,8 @@ fn thread(
         is_lent: false,
         elf_sha256: None,
     };
-    if let Some(job) = job {
-        listening.is_lent(&job);
+    if let Some((_, what)) = job {
+        listening.is_lent(&what);
     } else if start.resets
         && let Err(failure) = listening.listener.reset()
     {
@@ -250,6 +250,10 @@ impl Listening<'_> {
 
     fn is_lent(&mut self, what: &str) {
         self.is_lent = true;
+        let job = self.desk.jobs.on_port(&self.seat.monitor.port);
+        self.seat
+            .monitor
+            .note(|record| record.job = job.map(|it| it.0));
         let what = format!("is used by the {what}");
         self.port_is(State::Lent, &what);
     }

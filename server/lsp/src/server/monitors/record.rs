@@ -44,6 +44,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) state: State,
+    /// The job that has the port, or had it last.
+    pub(crate) job: Option<u64>,
     /// The beginning of a line that has not ended, without colours.
     pub(crate) begun: String,
     entries: VecDeque<Entry>,
@@ -67,6 +69,8 @@ struct Screen {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct News {
     pub(crate) state: State,
+    /// The job that has the port, or had it last.
+    pub(crate) job: Option<u64>,
     pub(crate) text: String,
     pub(crate) dropped_lines: u64,
 }
@@ -155,6 +159,7 @@ impl Record {
         };
         Some(News {
             state: self.state,
+            job: self.job,
             text,
             dropped_lines,
         })
