@@ -78,7 +78,8 @@ pub(crate) struct Build {
     /// Where the compiler runs, if that is another place.
     pub(crate) inner: Option<PathBuf>,
     how: How,
-    is_cargo: bool,
+    /// Whose command it is, if nobody set another.
+    tool: Option<Tool>,
 }
 
 #[derive(Debug, Clone)]
@@ -166,24 +167,34 @@ impl Build {
                 .and_then(Recipe::build_directory)
                 .map(|place| subject.root.join(place)),
             how,
-            is_cargo: set.is_none() && recipe.is_some_and(|it| it.tool == Tool::Cargo),
+            tool: recipe.filter(|_| set.is_none()).map(|it| it.tool),
         })
     }
 
-    /// The same, saying what is wrong and how far it is in a form for programs.
-    pub(crate) fn with_messages(mut self) -> Self {
-        if let How::Program(command) = &mut self.how
-            && self.is_cargo
-        {
+    /// The same, saying what is wrong and how far it is in a form for programs; in colours, as in a terminal, where
+    /// its tool can be told so. (idf.py removes them where it prints into a pipe, and compilers have none there.)
+    pub(crate) fn with_messages(mut self, has_colours: bool) -> Self {
+        let How::Program(command) = &mut self.how else {
+            return self;
+        };
+        let mut variables = Vec::new();
+        if self.tool == Some(Tool::Cargo) {
             let words = ["--message-format", "json-diagnostic-rendered-ansi"];
             command.arguments.extend(words.map(str::to_owned));
-            let bar = [
+            variables.extend([
                 ("CARGO_TERM_PROGRESS_WHEN", "always"),
                 ("CARGO_TERM_PROGRESS_WIDTH", "80"),
-            ];
-            let bar = bar.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            command.variables.extend(bar);
+            ]);
         }
+        match self.tool.filter(|_| has_colours) {
+            Some(Tool::Cargo) => variables.push(("CARGO_TERM_COLOR", "always")),
+            Some(Tool::PlatformIo) => variables.push(("PLATFORMIO_FORCE_ANSI", "true")),
+            _ => {}
+        }
+        let variables = variables.into_iter();
+        command
+            .variables
+            .extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         self
     }
 

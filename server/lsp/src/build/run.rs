@@ -18,8 +18,7 @@ const POLL: Duration = Duration::from_millis(20);
 const FLUSH: Duration = Duration::from_millis(100);
 /// Once the child has ended, how long its pipes are read; a daemon that it started may keep them.
 const REST: Duration = Duration::from_millis(300);
-/// Longest line that is passed on.
-/// A compiler's message in JSON is one line.
+/// Longest line that is passed on: a compiler's message in JSON is one line.
 const LINE_MAX: u64 = 64 << 10;
 /// Lines under way; more make the child wait.
 const LINES_MAX: usize = 256;
@@ -30,17 +29,18 @@ pub(super) fn run(
     cancel: &CancelToken,
     hear: &mut dyn FnMut(&[String]),
 ) -> Option<std::io::Result<ExitStatus>> {
-    let mut group = match Group::start(&mut prepared(build)) {
-        Ok(group) => group,
+    let started = std::io::pipe().and_then(|(output, into)| {
+        let mut child = prepared(build);
+        // One pipe for both: what was printed first is read first, as in a terminal.
+        child.stdout(into.try_clone()?).stderr(into);
+        Ok((Group::start(&mut child)?, output))
+    });
+    let (mut group, output) = match started {
+        Ok(started) => started,
         Err(error) => return Some(Err(error)),
     };
     let (sender, lines) = sync_channel(LINES_MAX);
-    if let Some(pipe) = group.child.stdout.take() {
-        read(pipe, sender.clone());
-    }
-    if let Some(pipe) = group.child.stderr.take() {
-        read(pipe, sender);
-    }
+    read(output, sender);
     follow(cancel, &mut group, &lines, hear)
 }
 
@@ -70,8 +70,8 @@ fn prepared(build: &Build) -> Command {
         .current_dir(&build.directory)
         // Standard input and output of this process are the protocol's.
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        // What is wrong is read in English, whatever the person's language is; how texts are encoded stays.
+        .env("LANGUAGE", "en");
     child
 }
 

@@ -131,7 +131,7 @@ pub(crate) async fn run(
         "fbuild.server.monitor.reset" => monitor::reset(monitors, call).await,
         "fbuild.server.monitor.read" => monitor::read(monitors, call).await,
         "fbuild.server.monitor.list" => monitor::list(monitors),
-        "fbuild.server.monitor.places" => monitor::places(monitors, call).await,
+        "fbuild.server.monitor.places" => monitor::places(desk, monitors, call).await,
         "fbuild.server.monitor.showCrash" => crash::show(desk, call).await,
         "fbuild.server.monitor.dismiss" => crash::dismiss(&desk.crashes, &desk.documents, call),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),

@@ -19,6 +19,7 @@ use lsp_types::{
     WorkDoneProgressReport,
 };
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::tower::client::Client;
 use super::uri;
@@ -172,6 +173,20 @@ impl Editor {
     pub(crate) async fn log_as(&self, kind: MessageType, text: &str) {
         let text = plain::lines(text);
         self.bounded(self.client.log(kind, &text)).await;
+    }
+
+    /// What a build prints: for clients that asked for news of it, else for their log. `Some`: the client has not taken
+    /// it in time; once this ends, it has.
+    pub(crate) async fn build(&self, printed: Result<Value, String>) -> Option<JoinHandle<()>> {
+        let client = self.client.clone();
+        let mut sending = tokio::spawn(async move {
+            match printed {
+                Ok(news) => client.notify::<custom::Build>(news).await,
+                Err(text) => client.log(MessageType::LOG, &plain::lines(&text)).await,
+            }
+        });
+        let sent = tokio::time::timeout(self.patience, &mut sending).await;
+        sent.is_err().then_some(sending)
     }
 
     /// Asks the client for a place to show progress. `false`: it refused or did not answer.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use fbuild_editing::text::{Encoding, Text};
-use fbuild_project::build::output::{Finding, Place, Severity, columns};
+use fbuild_project::build::output::{Finding, Place, Severity, columns, leads_there};
 use fbuild_project::file::{self, TEXT_LIMIT};
 use fbuild_project::plain;
 use lsp_types::{
@@ -25,34 +25,91 @@ const MAX_FILES: usize = 100;
 
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    /// By the directory that is built in, then by URI.
-    by_build: Locked<BTreeMap<PathBuf, ByDocument>>,
+    /// By the directory that is built in.
+    by_build: Locked<BTreeMap<PathBuf, OfBuild>>,
+}
+
+#[derive(Debug, Default)]
+struct OfBuild {
+    found: ByDocument,
+    /// Where its tools worked, the last one first: what they name is named from there.
+    places: Vec<PathBuf>,
 }
 
 impl Problems {
     /// What builds found in a document.
     pub(crate) fn of(&self, uri: &str) -> Vec<Diagnostic> {
         let all = self.by_build.lock();
-        let found = all.values().filter_map(|found| found.get(uri));
+        let found = all.values().filter_map(|it| it.found.get(uri));
         found.flatten().cloned().collect()
     }
 
     /// Forgets what the last build in this directory found; the documents that it matters to.
     pub(crate) fn clear(&self, build: &Path) -> HashSet<String> {
         let before = self.by_build.lock().remove(build);
-        before.into_iter().flat_map(HashMap::into_keys).collect()
+        let found = before.map(|it| it.found);
+        found.into_iter().flat_map(HashMap::into_keys).collect()
     }
 
     /// Adds what a build in this directory has found; the documents that it matters to.
     pub(crate) fn add(&self, build: &Path, found: ByDocument) -> HashSet<String> {
         let mut all = self.by_build.lock();
-        let known = all.entry(build.to_owned()).or_default();
+        let known = &mut all.entry(build.to_owned()).or_default().found;
         let mut touched = HashSet::new();
         for (uri, more) in found {
-            known.entry(uri.clone()).or_default().extend(more);
+            let known = known.entry(uri.clone()).or_default();
+            // A file may be named in several ways, and be compiled for several programs.
+            for it in more {
+                let is_same =
+                    |other: &Diagnostic| (other.range, &other.message) == (it.range, &it.message);
+                if !known.iter().any(is_same) {
+                    known.push(it);
+                }
+            }
             touched.insert(uri);
         }
         touched
+    }
+
+    /// Remembers where the tools of a build in this directory worked.
+    pub(crate) fn worked_in<'p>(&self, build: &Path, places: impl Iterator<Item = &'p Path>) {
+        let mut places: Vec<_> = places.map(|place| build.join(place)).collect();
+        places.reverse();
+        self.by_build
+            .lock()
+            .entry(build.to_owned())
+            .or_default()
+            .places = places;
+    }
+
+    /// The file that a line of that build's output names.
+    pub(crate) fn file(&self, build: &Path, named: &str) -> Option<PathBuf> {
+        let places = self.by_build.lock().get(build).map(|it| it.places.clone());
+        let mut places = places.unwrap_or_default();
+        places.push(build.to_owned());
+        let mut paths = places.iter().map(|place| place.join(named));
+        paths.find(|path| path.is_file()).map(|path| tidy(&path))
+    }
+
+    /// Where on that line of the file (from 0) what such a line says is shown.
+    pub(crate) fn character(
+        &self,
+        build: &Path,
+        file: &Path,
+        line: u32,
+        said: &str,
+    ) -> Option<u32> {
+        let uri: Url = uri::of(file)?;
+        let all = self.by_build.lock();
+        let shown = all.get(build)?.found.get(uri.as_str())?.iter();
+        let is_it = |it: &&Diagnostic| {
+            let first = it.message.lines().next().unwrap_or_default();
+            it.range.start.line == line && said.contains(first)
+        };
+        shown
+            .filter(is_it)
+            .map(|it| it.range.start.character)
+            .next()
     }
 }
 
@@ -83,20 +140,27 @@ impl Scene<'_> {
         shown
     }
 
-    /// Where it is shown, and how. A warning about somebody else's file is left out; an error there is
-    /// shown on the line of the workspace that leads to it.
+    /// Where it is shown, and how. What is wrong in somebody else's file is shown on the line of the workspace
+    /// that leads to it. Where none does, a warning is left out, as is a tool's own script that fails.
     fn diagnostic(&self, mut found: Finding, texts: &mut Texts) -> Option<(PathBuf, Diagnostic)> {
         let directory = found.directory.clone();
         let resolve = |place: &Place| self.resolve(place, directory.as_deref());
         let mut path = resolve(&found.place)?;
         if !self.is_inside(&path) {
-            if found.severity == Severity::Warning {
+            let inside = |(_, (place, why)): &(usize, &(Place, String))| {
+                resolve(place).is_some_and(|path| self.is_inside(&path))
+                    && (leads_there(why) || found.severity == Severity::Error)
+            };
+            // What was written there says more than where a header was included.
+            let near = |(at, (_, why)): &(usize, &(Place, String))| (!leads_there(why), *at);
+            let related = found.related.iter().enumerate().filter(inside);
+            let nearest = related.min_by_key(near).map(|(at, _)| at);
+            if nearest.is_none()
+                && (found.severity == Severity::Warning || found.source == "python")
+            {
                 return None;
             }
-            let inside = |(place, _): &(Place, String)| {
-                resolve(place).is_some_and(|path| self.is_inside(&path))
-            };
-            if let Some(at) = found.related.iter().position(inside) {
+            if let Some(at) = nearest {
                 let (place, _) = found.related.remove(at);
                 let message = found.message.clone();
                 let outer = std::mem::replace(&mut found.place, place);

@@ -1,6 +1,6 @@
 //! `fbuild.server.monitor.*`: what a board prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::crashes::place::Scene;
+use crate::server::desk::Desk;
 use crate::server::job::monitor::Listen;
 use crate::server::monitors::named::What;
 use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
@@ -137,21 +138,31 @@ pub(super) async fn reset(monitors: &Monitors, call: Call<'_>) -> Answer {
     order(monitors, call, Order::Reset).await
 }
 
+const PLACES_MAX: usize = 100;
+
 /// Where what a line names is in the sources, or addresses.
-pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
-    const PLACES_MAX: usize = 100;
+pub(super) async fn places(desk: &Arc<Desk>, monitors: &Monitors, mut call: Call<'_>) -> Answer {
     let line: Option<String> = call.get("line")?;
     let addresses: Vec<String> = call.get("addresses")?.unwrap_or_default();
-    let mut sought = named::named(&line.unwrap_or_else(|| addresses.join(" ")));
-    sought.truncate(PLACES_MAX);
+    let line = line.unwrap_or_else(|| addresses.join(" "));
     let directory: Option<PathBuf> = call.get("directory")?;
     let mut port = call.port().await?;
-    let meant = match &directory {
-        // Of a build's output.
-        Some(_) => Err(no_monitor("a build is no monitor".to_owned())),
-        None => meant(monitors, &mut port),
+    let scene = Scene {
+        folders: directory
+            .iter()
+            .cloned()
+            .chain(call.session.folders())
+            .collect(),
+        encoding: Encoding::default(),
     };
-    let places = match meant {
+    if let Some(directory) = directory {
+        let desk = desk.clone();
+        let places = blocking(move || places_of_build(&desk, &scene, &directory, &line)).await?;
+        return to_value(json!({ "port": port, "places": places, "error": null }));
+    }
+    let mut sought = named::named(&line);
+    sought.truncate(PLACES_MAX);
+    let places = match meant(monitors, &mut port) {
         Ok(monitor) => {
             let (sender, answer) = oneshot::channel();
             monitor.order(Order::Places(sought, sender));
@@ -159,13 +170,6 @@ pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
         }
         // To find a line of a source takes no monitor, and its terminal may still be open.
         Err(_) if sought.iter().any(|it| matches!(it.what, What::Place(_))) => {
-            let scene = Scene {
-                folders: directory
-                    .into_iter()
-                    .chain(call.session.folders())
-                    .collect(),
-                encoding: Encoding::default(),
-            };
             Ok(blocking(move || named::places(&scene, &sought, |_| Vec::new())).await?)
         }
         Err(failure) => Err(failure),
@@ -173,6 +177,27 @@ pub(super) async fn places(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     let error = places.as_ref().err().map(Problem::from);
     let places = places.unwrap_or_default();
     to_value(json!({ "port": port, "places": places, "error": to_value(error)? }))
+}
+
+/// Of a line of a build's output: files as its tools name them, from where they worked, and the column as the
+/// editor counts it where the build's error is shown there.
+fn places_of_build(desk: &Desk, scene: &Scene, directory: &Path, line: &str) -> Vec<Value> {
+    let file = |named: &str| desk.problems.file(directory, named);
+    let mut sought = named::named_by_build(line, |named| file(named).is_some());
+    sought.truncate(PLACES_MAX);
+    for one in &mut sought {
+        let What::Place(place) = &mut one.what else {
+            continue;
+        };
+        let Some(path) = file(&place.file) else {
+            continue;
+        };
+        let number = place.line.unwrap_or(1).saturating_sub(1);
+        let shown = desk.problems.character(directory, &path, number, line);
+        place.column = shown.map(|it| it + 1).or(place.column);
+        place.file = path.display().to_string();
+    }
+    named::places(scene, &sought, |_| Vec::new())
 }
 
 async fn order(

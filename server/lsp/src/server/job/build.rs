@@ -1,6 +1,7 @@
 //! A build: as work of its own, and as the first part of a deploy.
 
-use std::path::PathBuf;
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
@@ -8,8 +9,8 @@ use fbuild_monitor::text::without_colours;
 use fbuild_project::build::output::{Finding, Output, Progress, Severity};
 use fbuild_project::discover::Environment;
 use fbuild_project::plain;
-use lsp_types::MessageType;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::Work;
 use super::stand::{self, Stand};
@@ -20,7 +21,6 @@ use crate::plain::Line;
 use crate::progress::{BUILD_PERCENT, Step};
 use crate::server::builds::Running;
 use crate::server::desk::Desk;
-use crate::server::editor::custom;
 use crate::server::jobs::Ended;
 use crate::server::problems::Scene;
 use crate::server::settings::Settings;
@@ -200,7 +200,12 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         "building",
         format!("building {}: {}", build.name, build.line),
     );
-    let printed = Printed { stand, build };
+    let printed = Printed {
+        stand,
+        build,
+        late: RefCell::default(),
+        n_missed: Cell::new(0),
+    };
     printed.tell("begun", &format!("--- {}\n", plain::line(&build.line)));
     let mut problems = Found::nothing(stand, build);
     let mut output = Output::default();
@@ -222,12 +227,17 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
             shown.extend(heard.shown);
         }
         printed.show(&shown.join("\n"));
+        problems.worked_in(output.entered());
         problems.publish(output.findings(false));
     };
-    let mut result = build.clone().with_messages().run(stand.cancel(), &mut hear);
+    let mut result = build
+        .clone()
+        .with_messages(printed.wants_news())
+        .run(stand.cancel(), &mut hear);
     problems.publish(output.findings(true));
     if let Err(Stop::Failed(failure)) = &mut result {
-        Build::explain(failure, problems.first_error());
+        let reason = || output.reason().map(str::to_owned);
+        Build::explain(failure, problems.first_error().or_else(reason));
     }
     printed.tell("ended", &ending(&build.line, &result));
     if let Err(Stop::Failed(_)) = result {
@@ -244,6 +254,10 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
 struct Printed<'s> {
     stand: &'s Stand<'s>,
     build: &'s Build,
+    /// What the client has not taken yet. The build does not wait for that.
+    late: RefCell<Option<JoinHandle<()>>>,
+    /// Lines that were not sent since.
+    n_missed: Cell<usize>,
 }
 
 impl Printed<'_> {
@@ -252,9 +266,7 @@ impl Printed<'_> {
             return;
         }
         if !self.wants_news() {
-            let editor = &self.stand.desk.editor;
-            let text = without_colours(text);
-            return self.stand.send(editor.log_as(MessageType::LOG, &text));
+            return self.send("running", &without_colours(text));
         }
         let lines = text
             .lines()
@@ -264,12 +276,38 @@ impl Printed<'_> {
 
     fn tell(&self, state: &str, text: &str) {
         if self.wants_news() {
-            let directory = &self.build.directory;
-            let job = self.stand.job();
-            let news = json!({"job": job, "directory": directory, "state": state, "text": text});
-            let editor = &self.stand.desk.editor;
-            self.stand.send(editor.notify::<custom::Build>(news));
+            self.send(state, text);
         }
+    }
+
+    /// Sends it, after a word about what was not sent because the client did not read.
+    fn send(&self, state: &str, text: &str) {
+        let mut late = self.late.borrow_mut();
+        if let Some(task) = late.as_mut().filter(|_| state == "ended") {
+            let taken = async { tokio::time::timeout(TELLING_MAX, task).await };
+            let _ = self.stand.send(taken);
+        }
+        if late.as_ref().is_some_and(|task| !task.is_finished()) {
+            self.n_missed
+                .set(self.n_missed.get() + text.lines().count());
+            return;
+        }
+        let text = match self.n_missed.take() {
+            0 => text.to_owned(),
+            n => format!(
+                "--- {n} lines were not shown: they came faster than they were read\n{text}"
+            ),
+        };
+        let news = || {
+            let (job, directory) = (self.stand.job(), &self.build.directory);
+            json!({"job": job, "directory": directory, "state": state, "text": text})
+        };
+        let printed = if self.wants_news() {
+            Ok(news())
+        } else {
+            Err(text)
+        };
+        *late = self.stand.send(self.stand.desk.editor.build(printed));
     }
 
     fn wants_news(&self) -> bool {
@@ -322,6 +360,13 @@ impl<'s> Found<'s> {
             first: None,
             n_errors: 0,
         }
+    }
+
+    /// Where its tools worked.
+    fn worked_in(&self, directories: &[String]) {
+        let directories = directories.iter().map(Path::new);
+        let all = self.build.inner.as_deref().into_iter().chain(directories);
+        self.desk.problems.worked_in(&self.build.directory, all);
     }
 
     /// Shows it on the lines that the build names.

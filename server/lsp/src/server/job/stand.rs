@@ -109,8 +109,8 @@ impl<'j> Stand<'j> {
     }
 
     /// Runs something that sends to the client, bounded by the client's patience.
-    pub(crate) fn send(&self, sending: impl Future<Output = ()>) {
-        self.desk.runtime.block_on(sending);
+    pub(crate) fn send<T>(&self, sending: impl Future<Output = T>) -> T {
+        self.desk.runtime.block_on(sending)
     }
 
     /// Settings for a job in these folders, once the client told them.

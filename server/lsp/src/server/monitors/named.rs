@@ -26,7 +26,7 @@ pub(crate) enum What {
 }
 
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-    let place = r#"((?:[A-Za-z]:)?[^\s:()"'<>|]+\.(?:c|cc|cpp|cxx|h|hh|hpp|ino|rs|s|S|ld|x|txt|cmake|toml)):(\d{1,7})(?::(\d{1,5}))?"#;
+    let place = r#"((?:[A-Za-z]:)?[^\s:()"'<>|]+\.(?:c|cc|cpp|cxx|h|hh|hpp|ino|rs|s|S|ld|x|txt|cmake|toml|conf|defaults|projbuild|dts|dtsi|overlay|csv|ini|py|mk)|(?:[^\s:()"'<>|]*[/\\])?(?:Kconfig|Makefile)):(\d{1,7})(?::(\d{1,5}))?"#;
     // Where the chips have code.
     let address = r"(?-u:\b)0x([45][0-9a-fA-F]{7})(?-u:\b)";
     Regex::new(&format!("{place}|{address}")).expect("a valid pattern")
@@ -63,6 +63,34 @@ fn is_on_network(file: &str) -> bool {
     let is_separator = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
     let bytes = file.as_bytes();
     is_separator(bytes.first()) && is_separator(bytes.get(1))
+}
+
+/// The same of a line that a build has printed, where files are named with spaces, too: what `is_file` counts from
+/// as far left as it can.
+pub(crate) fn named_by_build(line: &str, is_file: impl Fn(&str) -> bool) -> Vec<Named> {
+    const WORDS_MAX: usize = 12;
+    let mut found = named(line);
+    let units: Vec<u16> = line.encode_utf16().collect();
+    for one in &mut found {
+        let What::Place(place) = &mut one.what else {
+            continue;
+        };
+        let before = String::from_utf16_lossy(&units[..one.start]);
+        let starts = before
+            .char_indices()
+            .rev()
+            .filter(|(_, c)| matches!(c, ' ' | '\'' | '"'));
+        let starts = starts.map(|(at, _)| at + 1).take(WORDS_MAX).chain([0]);
+        let longer = starts.map(|at| (before[at..].to_owned() + &place.file, at));
+        let is_there = |(file, _): &(String, usize)| !is_on_network(file) && is_file(file);
+        if let Some((file, at)) = longer.filter(is_there).last() {
+            let start = before[..at].encode_utf16().count();
+            one.length += one.start - start;
+            (one.start, place.file) = (start, file);
+        }
+    }
+    found.retain(|one| matches!(one.what, What::Place(_)));
+    found
 }
 
 /// Where in the sources that is; `at` knows addresses.

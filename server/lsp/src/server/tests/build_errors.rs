@@ -205,3 +205,70 @@ async fn an_error_outside_the_workspace_is_shown_where_it_is_included() {
         .await;
     client.leave().await;
 }
+
+/// What a macro of somebody else's makes of this project's line is wrong there, and not where it is included.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_in_a_macro_is_shown_where_it_is_used() {
+    let other = tempfile::tempdir().unwrap();
+    let header = other.path().join("their.h");
+    std::fs::write(&header, "x\n").unwrap();
+    let header = header.display();
+    let kind = |kind: &str, text: &str| {
+        format!(
+            "echo 'In file included from main/main.c:1:'; echo '{header}:1:1: {kind}: {text}'; \
+             echo 'main/main.c:3:5: note: in expansion of macro LOG'; "
+        )
+    };
+    let line = kind("error", "theirs") + &kind("warning", "careful") + "exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    write(
+        &client,
+        "main/main.c",
+        "#include <their.h>\nvoid f(void) {\n    LOG;\n}\n",
+    );
+    let id = client.command("build", &json!({})).await;
+    let mut found = json!([]);
+    while found.as_array().unwrap().len() < 2 {
+        found = published(&mut client, "main/main.c").await;
+    }
+    let shown = found.as_array().unwrap().iter();
+    let shown = shown.map(|it| (it["range"]["start"]["line"].clone(), it["severity"].clone()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [(json!(2), json!(1)), (json!(2), json!(2))],
+        "{found}"
+    );
+    let uri = file_uri(&other.path().join("their.h"));
+    assert_eq!(found[0]["relatedInformation"][0]["location"]["uri"], uri);
+    client
+        .outcome_after_output(id, &["In file included from main/main.c:1:"])
+        .await;
+    client.leave().await;
+}
+
+/// Two programs are made of one file, which they name in their own ways; what fails names no line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_is_shown_once_and_what_names_no_line_is_said() {
+    let line = "echo $PWD/main/main.c:1:1: error: nope; echo main/main.c:1:1: error: nope; exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    write(&client, "main/main.c", "\n");
+    let id = client.command("build", &json!({})).await;
+    let found = published(&mut client, "main/main.c").await;
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    client.outcome_after_output(id, &[]).await;
+    client.message("window/logMessage").await;
+    client.leave().await;
+
+    let line =
+        "echo \"ld: region 'iram0_0_seg' overflowed by 84 bytes\"; echo a; echo b; echo c; exit 1";
+    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+    let id = client.command("build", &json!({})).await;
+    let failed = client.outcome_after_output(id, &[]).await;
+    client.message("window/logMessage").await;
+    let what = failed["error"]["message"].as_str().unwrap();
+    assert!(
+        what.ends_with("; region 'iram0_0_seg' overflowed by 84 bytes"),
+        "{what}"
+    );
+    client.leave().await;
+}

@@ -169,6 +169,82 @@ async fn what_a_build_prints_is_news_for_who_asks_for_it() {
     client.leave().await;
 }
 
+/// Who does not read is told how much was not waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_did_not_read_is_counted() {
+    let command = "yes \"$(printf '%01000d' 7)\" | head -n 20000; touch printed; \
+                   while test ! -e read; do sleep 0.02; done; echo last";
+    let options = json!({
+        "workspaceTrusted": true, "settings": {"buildBeforeDeploy": command}, "notifications": ["build"],
+    });
+    let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+    let builder = builder.with_patience(Duration::from_millis(50));
+    let mut client = builder.start().await;
+    let id = client.command("build", &json!({})).await;
+    let begun = client.message("fbuild/build").await;
+    let mut all = begun["params"]["text"].as_str().unwrap().to_owned();
+    let reading = client.reading.clone().lock_owned().await;
+    let printed = client.folder.path().join("printed");
+    while !printed.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(reading);
+    write(&client, "read", "");
+    while !all.contains("--- built") {
+        let news = client.message("fbuild/build").await;
+        all += news["params"]["text"].as_str().unwrap();
+    }
+    let told = all
+        .lines()
+        .find(|line| line.starts_with("--- ") && line.contains("not shown"));
+    let n_missed: usize = told.unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let n_shown = all.lines().filter(|line| line.starts_with("0000")).count();
+    assert_eq!(n_shown + n_missed, 20_000, "{told:?}");
+    assert_eq!(client.outcome(id).await["outcome"], "built");
+    client.leave().await;
+}
+
+/// Files are named from where ninja works, also with spaces; the link leads to where the error is shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_of_a_build_are_as_its_tools_name_files() {
+    let error = "../my main/a b.c:1:17: error: oops";
+    let command = format!(
+        "echo \"ninja: Entering directory 'out'\"; echo '{error}'; echo '    1 |                 oops;'; \
+         echo '      |                 ^~~~'; exit 1"
+    );
+    let mut client = start(&json!({"buildBeforeDeploy": command})).await;
+    write(&client, "my main/a b.c", "\t\toops;\n");
+    write(&client, "out/a.c", "");
+    write(&client, "a.c", "");
+    let id = client.command("build", &json!({})).await;
+    let failed = client
+        .outcome_after_output(id, &["ninja: Entering directory 'out'"])
+        .await;
+    assert_eq!(failed["outcome"], "failed", "{failed}");
+    client.message("textDocument/publishDiagnostics").await;
+    let directory = client.folder.path().to_owned();
+    for (line, file, column, start) in [
+        (error, "my main/a b.c", 2, 0),
+        ("see a.c:1:4", "out/a.c", 3, 4),
+        ("'my main/a b.c:1: x", "my main/a b.c", 0, 1),
+    ] {
+        let asked = json!({"directory": directory, "line": line});
+        let id = client.command("monitor.places", &asked).await;
+        let found = client.answer(id).await["result"]["places"].clone();
+        assert_eq!(
+            found[0]["uri"],
+            file_uri(&directory.join(file)),
+            "{line}: {found}"
+        );
+        assert_eq!(
+            (&found[0]["column"], &found[0]["start"]),
+            (&json!(column), &json!(start))
+        );
+        assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    }
+    client.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_by_itself() {
     let command = json!({"buildBeforeDeploy": ["sh", "-c", "echo ${target}; test ! -e broken"]});

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -155,12 +156,14 @@ impl Builder {
             ending,
         ));
         let (sender, incoming) = unbounded_channel();
-        tokio::spawn(read_messages(from_server, sender));
+        let reading = Arc::new(Mutex::new(()));
+        tokio::spawn(read_messages(from_server, sender, reading.clone()));
         Client {
             folder,
             capabilities: Value::Null,
             to_server: Some(to_server),
             incoming,
+            reading,
             unread: VecDeque::new(),
             server: Some(server),
             last_id: 0,
@@ -193,9 +196,14 @@ pub(super) fn file_uri(path: &Path) -> String {
     lsp_types::Url::from_file_path(path).unwrap().to_string()
 }
 
-async fn read_messages(from_server: DuplexStream, sender: UnboundedSender<Value>) {
+async fn read_messages(
+    from_server: DuplexStream,
+    sender: UnboundedSender<Value>,
+    reading: Arc<Mutex<()>>,
+) {
     let mut reader = BufReader::new(from_server);
     loop {
+        drop(reading.lock().await);
         let mut len_bytes = 0;
         loop {
             let mut line = String::new();
@@ -221,6 +229,8 @@ pub(super) struct Client {
     pub(super) capabilities: Value,
     to_server: Option<DuplexStream>,
     incoming: UnboundedReceiver<Value>,
+    /// Who holds this keeps the client from reading.
+    pub(super) reading: Arc<Mutex<()>>,
     unread: VecDeque<Value>,
     server: Option<JoinHandle<u8>>,
     last_id: i64,
