@@ -8,8 +8,8 @@ use crate::remedy::{Remedy, Way};
 use crate::target::{Target, Tool};
 
 /// What to do with a build for something else.
-const ELSEWHERE: &str = "Deploy it with the tool that built it; only chips of the ESP32 family and AVR \
-                         boards with a serial boot loader (STK500) are deployed to here.";
+const ELSEWHERE: &str = "Deploy it with the tool that built it. fbuild-lsp deploys to chips of the ESP32 family, \
+                         ESP8266, AVR boards with a serial boot loader (STK500), Teensy, RP2040 and RP2350.";
 
 impl Discovery {
     /// Whether there is no project: nothing that is built, could be, or is broken.
