@@ -69,7 +69,6 @@ pub struct Deployed {
 
 impl Board {
     /// How people call it.
-    #[must_use]
     pub fn name(&self) -> String {
         match &self.mac {
             Some(mac) => format!("{mac} on {}", self.port),
@@ -106,7 +105,6 @@ pub struct Image {
 
 impl Facts {
     /// The build that a command without a target's name would use; else the only one.
-    #[must_use]
     pub fn default_build(&self) -> Option<&Build> {
         let named = |name: &String| self.builds.iter().find(|build| build.target.name == *name);
         let only = || self.builds.first().filter(|_| self.builds.len() == 1);
@@ -136,7 +134,6 @@ impl Facts {
     }
 
     /// Whether the project makes a partition table from `path`.
-    #[must_use]
     pub fn is_table(&self, path: &Path) -> bool {
         self.configurations_of(path).next().is_some() || self.builds_of(path).next().is_some()
     }

@@ -58,7 +58,6 @@ pub trait Format: Sync {
 }
 
 /// Whether two spans share a byte or an end.
-#[must_use]
 pub fn touches(a: &Span, b: &Span) -> bool {
     a.start <= b.end && b.start <= a.end
 }

@@ -22,7 +22,6 @@ pub enum Kind {
 
 impl Kind {
     /// `None`: no help for it, whatever the project says.
-    #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let extension = Path::new(&name).extension().and_then(|e| e.to_str());
@@ -59,7 +58,6 @@ impl Kind {
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// All that is reported of a text that is too long.
-#[must_use]
 pub fn too_long(kind: Kind) -> Diagnostic {
     let message = format!(
         "This is longer than {}, and is not checked. Once it is shorter, open it again.",
@@ -69,7 +67,6 @@ pub fn too_long(kind: Kind) -> Diagnostic {
 }
 
 /// The format of a document; `None` if it is none that there is help for.
-#[must_use]
 pub fn of(view: View<'_>) -> Option<&'static dyn Format> {
     match Kind::of(view.path)? {
         Kind::Partitions => Some(&partitions::Partitions),

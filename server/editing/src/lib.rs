@@ -105,7 +105,6 @@ pub struct Edit {
 }
 
 /// A text after some edits; `None` if they overlap or do not fit.
-#[must_use]
 pub fn applied(text: &str, edits: &[Edit]) -> Option<String> {
     let mut edits: Vec<&Edit> = edits.iter().collect();
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));

@@ -82,7 +82,6 @@ impl Files for ProjectFiles {
 
 impl ProjectFiles {
     /// Whether `extra_configs` names a file.
-    #[must_use]
     pub fn is_extra_config(&self, path: &Path) -> bool {
         self.patterns
             .values()
@@ -95,7 +94,6 @@ impl ProjectFiles {
 impl Judged {
     /// What a deploy of the build would be refused for, in words, and how much that matters: a file
     /// is wrong for every board, while another board may be plugged in by now.
-    #[must_use]
     pub fn refusal_text(&self) -> Option<(&Refusal, Severity, String)> {
         let text = |what: &str, refusal: &Refusal| {
             format!(
@@ -116,7 +114,6 @@ impl Judged {
     }
 
     /// What is newer than the firmware, in words; `None` if nothing is.
-    #[must_use]
     pub fn stale_text(&self, root: &Path) -> Option<String> {
         let first = self.stale.first()?;
         let name = first.strip_prefix(root).unwrap_or(first).display();

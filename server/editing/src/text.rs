@@ -31,13 +31,11 @@ pub struct Text {
 }
 
 impl Text {
-    #[must_use]
     pub fn new(content: String) -> Self {
         let starts = line_starts(&content);
         Self { content, starts }
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.content
     }
@@ -49,7 +47,6 @@ impl Text {
     }
 
     /// The place of a byte offset. One inside a character or past the end is moved back.
-    #[must_use]
     pub fn place(&self, offset: usize, encoding: Encoding) -> Place {
         let offset = self.content.floor_char_boundary(offset);
         let line = self.starts.partition_point(|start| *start <= offset) - 1;
@@ -66,7 +63,6 @@ impl Text {
 
     /// The byte offset of a place. A column past the end of its line means the line's end, a line
     /// past the end of the text the text's end (LSP 3.17), a column inside a character its start.
-    #[must_use]
     pub fn offset(&self, place: Place, encoding: Encoding) -> usize {
         let Some(line) = usize::try_from(place.line)
             .ok()
@@ -97,7 +93,6 @@ impl Text {
     }
 
     /// The bytes between two places; `None` if the second comes before the first.
-    #[must_use]
     pub fn range(&self, from: Place, to: Place, encoding: Encoding) -> Option<Range<usize>> {
         let range = self.offset(from, encoding)..self.offset(to, encoding);
         (range.start <= range.end).then_some(range)

@@ -55,7 +55,6 @@ impl std::fmt::Display for Reset {
 
 impl Reset {
     /// A watchdog did it.
-    #[must_use]
     pub fn is_watchdog(&self) -> bool {
         match &self.name {
             Some(name) => name.contains("WDT") && !self.is_brownout(),
@@ -64,14 +63,12 @@ impl Reset {
     }
 
     /// The core could not go on, or the chip could not trust its supply: nothing was printed.
-    #[must_use]
     pub fn is_lockup(&self) -> bool {
         let name = self.name.as_deref().unwrap_or_default();
         name.contains("LOCKUP") || name.contains("GLITCH")
     }
 
     /// The supply voltage fell.
-    #[must_use]
     pub fn is_brownout(&self) -> bool {
         self.name
             .as_ref()
@@ -81,7 +78,6 @@ impl Reset {
 
 impl BootFact {
     /// Reads a line without colours and stamps.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("ESP-ROM:") {

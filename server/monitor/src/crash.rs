@@ -253,7 +253,6 @@ impl Stack {
     }
 
     /// The word at an address, where it was printed.
-    #[must_use]
     pub fn word(&self, address: u32) -> Option<u32> {
         self.words.get(&address).copied()
     }
@@ -264,7 +263,6 @@ impl Stack {
     }
 
     /// Where it begins, and after its end.
-    #[must_use]
     pub fn bounds(&self) -> Option<(u32, u32)> {
         let first = self.words.keys().next()?;
         let last = self.words.keys().next_back()?;
@@ -272,7 +270,6 @@ impl Stack {
     }
 
     /// Whether any was printed.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.to_stack_start.is_none()
     }
@@ -280,14 +277,12 @@ impl Stack {
 
 impl Dump {
     /// A register's value.
-    #[must_use]
     pub fn register(&self, name: &str) -> Option<u32> {
         let found = self.registers.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| *value)
     }
 
     /// The program counter, where it is certain: `PC` on Xtensa, `MEPC` on RISC-V, `EPC1` on the ESP8266.
-    #[must_use]
     pub fn pc(&self) -> Option<u32> {
         if self.registers_damaged {
             return None;
@@ -299,7 +294,6 @@ impl Dump {
     }
 
     /// Registers of a RISC-V core.
-    #[must_use]
     pub fn is_riscv(&self) -> bool {
         self.register("MEPC").is_some()
     }
@@ -307,7 +301,6 @@ impl Dump {
     /// What an entry of its backtrace is. Return addresses as they are come from Zephyr, from ESPHome on RISC-V and from
     /// ESP-IDF for the ESP8266; the first entry is the PC itself there. (Where a backtrace has adjusted addresses, it
     /// begins with another, or A0 holds the bits of a windowed call.)
-    #[must_use]
     pub fn backtrace_meaning(&self, pc: u32) -> Meaning {
         let Some(backtrace) = &self.backtrace else {
             return Meaning::Call;
@@ -371,14 +364,12 @@ impl Meaning {
 
 impl Crash {
     /// Whether `elf_sha256` tells one build from another.
-    #[must_use]
     pub fn names_its_build(&self) -> bool {
         let sha = self.elf_sha256.as_deref().unwrap_or_default();
         sha.bytes().any(|digit| digit != b'0')
     }
 
     /// The addresses that it prints and that may be code, in the order of the text, each once for each meaning.
-    #[must_use]
     pub fn addresses(&self) -> Vec<Printed> {
         let mut found = Vec::new();
         let mut add = |address: Option<u32>, meaning| {
@@ -416,7 +407,6 @@ impl Crash {
     }
 
     /// Whether another one is the same, come again. Two brown-outs are two, since nothing tells one from another.
-    #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let place = |crash: &Self| {
             (

@@ -72,7 +72,6 @@ pub enum Choice<'a> {
 
 impl Elf {
     /// A file that has been read.
-    #[must_use]
     pub fn new(name: String, bytes: Vec<u8>) -> Self {
         Self {
             name,
@@ -107,7 +106,6 @@ impl Elf {
 }
 
 /// Chooses among candidates; the most likely one comes first.
-#[must_use]
 pub fn choose<'a>(crash: &Crash, candidates: &'a [Elf]) -> Choice<'a> {
     let Some(first) = candidates.first() else {
         return Choice::None;
@@ -203,7 +201,6 @@ impl Program {
     }
 
     /// Whether the program has an instruction there.
-    #[must_use]
     pub fn is_code(&self, address: u32) -> bool {
         self.code_from(address).is_some()
     }

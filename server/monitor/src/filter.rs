@@ -58,7 +58,6 @@ impl Filter {
     }
 
     /// Whether a line is shown. Lines that are not log lines are shown unless `*` is `N` or missing.
-    #[must_use]
     pub fn shows(&self, text: &str) -> bool {
         if !self.is_given {
             return true;

@@ -66,7 +66,6 @@ impl Lines {
     }
 
     /// What has come and is not a line yet: a prompt, for a view that shows it.
-    #[must_use]
     pub fn pending(&self) -> Option<(Duration, String)> {
         let text = || String::from_utf8_lossy(&self.pending).into_owned();
         (!self.pending.is_empty()).then(|| (self.since, text()))

@@ -19,7 +19,6 @@ pub enum Level {
 
 impl Level {
     /// By the letter that ESP-IDF and the Arduino core print.
-    #[must_use]
     pub fn from_letter(letter: &str) -> Option<Self> {
         Some(match letter {
             "E" => Self::Error,
@@ -69,7 +68,6 @@ pub struct LogLine {
 impl LogLine {
     /// Reads a line of ESP-IDF (`I (312) wifi: text`), Arduino (`[   412][I][Wire.cpp:513] text`), ESPHome
     /// (`[C][api:025]: text`), Zephyr (`<wrn> wifi: text`) or esp-println (`INFO - text`).
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = without_colours(text);
         let text = without_stamp(&plain);

@@ -27,7 +27,6 @@ struct Function {
 
 /// The function of a boot ROM that an address lies in. Where the board has not said which ROM it has, every ROM of the
 /// chip has to agree; without a chip there is no name.
-#[must_use]
 pub fn function(rom: &RomId, address: u32) -> Option<&'static str> {
     let of_chip = || {
         PACKED

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 /// The text without ANSI escape sequences: colours, cursor movements, titles.
-#[must_use]
 pub fn without_colours(text: &str) -> Cow<'_, str> {
     if text.contains('\x1b') {
         Cow::Owned(filtered(text, false))
@@ -14,7 +13,6 @@ pub fn without_colours(text: &str) -> Cow<'_, str> {
 
 /// The text as it may be shown in a terminal: colours at most, no other escape sequence and no control character but the
 /// tabulator. Whatever a board prints moves no cursor and sets no title.
-#[must_use]
 pub fn for_terminal(text: &str, with_colours: bool) -> String {
     let mut text = filtered(text, with_colours);
     let is_shown = |character: char| !character.is_control() || matches!(character, '\t' | '\x1b');
@@ -72,7 +70,6 @@ fn filtered(text: &str, with_colours: bool) -> String {
 /// The text without a time stamp that another monitor has put in front: `[09:34:21]` (ESPHome, tio),
 /// `09:34:21.123 > ` (PlatformIO), `09:34:21.123 -> ` (Arduino), `2026-01-31 09:34:21 ` (idf_monitor).
 /// A text that is a stamp and nothing else becomes empty.
-#[must_use]
 pub fn without_stamp(text: &str) -> &str {
     if let Some(rest) = text.strip_prefix('[')
         && let Some((inside, after)) = rest.split_once(']')

@@ -73,7 +73,6 @@ pub struct Blame {
 }
 
 /// Says what a crash's addresses mean in the chosen ELF file. Nothing is reported for another build.
-#[must_use]
 pub fn trace(crash: &Crash, choice: &Choice<'_>) -> Trace {
     let mut trace = Trace {
         build: Build::Unknown(None),
@@ -128,7 +127,6 @@ pub fn trace(crash: &Crash, choice: &Choice<'_>) -> Trace {
 
 /// The functions at an address that a board prints by the way, innermost first. Nothing is said by another build than
 /// the one that the board has named, if it has.
-#[must_use]
 pub fn at(address: u32, elf_sha256: Option<&str>, candidates: &[Elf]) -> Vec<Frame> {
     let is_it = |elf: &&Elf| elf_sha256.is_none_or(|named| elf.sha256().starts_with(named));
     let program = candidates.iter().find(is_it).map(Elf::program);

@@ -111,7 +111,6 @@ impl Watch {
     }
 
     /// Whether the lines of a crash are coming: what it is, is not known in full yet.
-    #[must_use]
     pub fn is_in_crash(&self) -> bool {
         self.open.is_some()
     }
@@ -370,7 +369,6 @@ impl Crash {
     }
 
     /// Whether this one is a repetition of another, with a higher count, and is to be shown in its place.
-    #[must_use]
     pub fn replaces(&self, other: &Self) -> bool {
         self.repeats > other.repeats && self.is_same(other)
     }

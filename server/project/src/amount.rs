@@ -4,7 +4,6 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// A size that is on its own, as short as it can be said: `4 MiB`, `1.5 MiB`, `24 KiB`, `100 bytes`.
-#[must_use]
 pub fn amount(bytes: u64) -> String {
     match bytes {
         0 => "0 bytes".to_owned(),
@@ -18,7 +17,6 @@ pub fn amount(bytes: u64) -> String {
 }
 
 /// One of several sizes that are compared, which is easier in one unit: `1536 KiB`, `1460.3 KiB`.
-#[must_use]
 pub fn amount_in_kib(bytes: u64) -> String {
     if bytes.is_multiple_of(KIB) {
         format!("{} KiB", bytes / KIB)

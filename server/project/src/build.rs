@@ -68,7 +68,6 @@ impl Tool {
 
 impl Target {
     /// How it is built; `None` for files that no tool is known of, and for a build without its project.
-    #[must_use]
     pub fn recipe(&self) -> Option<Recipe> {
         (!self.build.is_empty()).then(|| Recipe {
             tool: self.tool,
@@ -78,7 +77,6 @@ impl Target {
     }
 
     /// The command that builds it, as a person would type it.
-    #[must_use]
     pub fn build_command(&self) -> String {
         self.recipe().map_or_else(String::new, |it| it.line())
     }
@@ -86,13 +84,11 @@ impl Target {
 
 impl Recipe {
     /// The command as a person types it.
-    #[must_use]
     pub fn line(&self) -> String {
         line(std::iter::once(self.tool.program()).chain(self.arguments.iter().map(String::as_str)))
     }
 
     /// Where the compiler runs, as far as the command says it.
-    #[must_use]
     pub fn build_directory(&self) -> Option<&str> {
         let named = |option: &str| {
             let mut words = self.arguments.iter();

@@ -160,7 +160,6 @@ const MAX_PASSED: usize = 200;
 const MAX_UNBUILT_BELOW: usize = 20;
 
 /// Find the targets of the workspace `root`.
-#[must_use]
 pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let look = Look::default();

@@ -6,7 +6,6 @@ use espflash::image_format::Metadata;
 use fbuild_chip::Chip;
 
 /// The chip that esp-hal wrote into the ELF file.
-#[must_use]
 pub fn elf_chip(elf: &[u8]) -> Option<Chip> {
     // The crate is not trusted with damaged files: it may panic.
     let name = catch_unwind(|| {

@@ -163,13 +163,11 @@ impl EspImage {
     }
 
     /// Length with everything that belongs to it.
-    #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.hashed_bytes + if self.has_hash { HASH_BYTES } else { 0 }
     }
 
     /// The chip it is for; `None` for an id that is not in the table of chips.
-    #[must_use]
     pub fn chip(&self) -> Option<Chip> {
         self.made_for.known()
     }
@@ -248,7 +246,6 @@ fn chip_of(header: &[u8]) -> ImageChip {
 }
 
 /// The chip of something that begins like an image, valid or not.
-#[must_use]
 pub fn peek_chip(start: &[u8]) -> Option<ImageChip> {
     let header = start.get(..HEADER_BYTES)?;
     (header[0] == MAGIC).then(|| chip_of(header))

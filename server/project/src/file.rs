@@ -58,7 +58,6 @@ pub enum ReadError {
 
 impl ReadError {
     /// What to do about it.
-    #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound | Self::NotRegular(_) => "Check the path.",

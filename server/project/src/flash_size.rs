@@ -36,7 +36,6 @@ const SIZES_8266: &[(&str, u8, u32)] = &[
 ];
 
 /// Names of the flash sizes that a chip's header can hold.
-#[must_use]
 pub fn header_sizes(chip: Chip) -> Vec<&'static str> {
     match chip {
         Chip::Esp8266 => SIZES_8266.iter().map(|(name, ..)| *name).collect(),
@@ -45,7 +44,6 @@ pub fn header_sizes(chip: Chip) -> Vec<&'static str> {
 }
 
 /// What a chip's header says for a flash size: the upper half of byte 3.
-#[must_use]
 pub fn header_nibble(chip: Chip, name: &str) -> Option<u8> {
     let is_it = |known: &str| known.eq_ignore_ascii_case(name);
     if chip == Chip::Esp8266 {
@@ -57,7 +55,6 @@ pub fn header_nibble(chip: Chip, name: &str) -> Option<u8> {
 }
 
 /// Size of a flash in bytes, from its name in build tools (`4MB`).
-#[must_use]
 pub fn size_bytes(name: &str) -> Option<u32> {
     let nibble = SIZES
         .iter()
@@ -66,7 +63,6 @@ pub fn size_bytes(name: &str) -> Option<u32> {
 }
 
 /// The name of a flash size, for the sizes that a chip's header can hold.
-#[must_use]
 pub fn size_name_for(chip: Chip, bytes: u32) -> Option<&'static str> {
     if chip != Chip::Esp8266 {
         return size_name(bytes);
@@ -76,7 +72,6 @@ pub fn size_name_for(chip: Chip, bytes: u32) -> Option<&'static str> {
 }
 
 /// The same for the ESP32 family.
-#[must_use]
 pub fn size_name(bytes: u32) -> Option<&'static str> {
     SIZES
         .iter()
@@ -86,7 +81,6 @@ pub fn size_name(bytes: u32) -> Option<&'static str> {
 
 /// The flash size that a boot loader's header says; `None` for what is not an image, and for the values
 /// that mean no size.
-#[must_use]
 pub fn header_flash_size(start: &[u8]) -> Option<u32> {
     if start.first() != Some(&MAGIC) {
         return None;
@@ -132,7 +126,6 @@ pub enum Conflict {
 }
 
 /// Everything that disagrees.
-#[must_use]
 pub fn conflicts(sizes: &Sizes<'_>) -> Vec<Conflict> {
     let Some(header) = sizes.header else {
         return Vec::new();
@@ -153,13 +146,11 @@ pub fn conflicts(sizes: &Sizes<'_>) -> Vec<Conflict> {
 
 impl Conflict {
     /// Whether it keeps every firmware from starting.
-    #[must_use]
     pub fn is_certain(&self) -> bool {
         matches!(self, Self::Table { .. })
     }
 
     /// What follows from it. `header` says whose header it is, at the beginning of the sentence.
-    #[must_use]
     pub fn text(&self, header_of: &str) -> String {
         match self {
             Self::Table {
@@ -181,7 +172,6 @@ impl Conflict {
     }
 
     /// The refusal, where it is certain. `tool` made the build; `board` has so much flash.
-    #[must_use]
     pub fn refusal(&self, header_of: &str, tool: Tool, board: Option<u32>) -> Option<InputError> {
         let Self::Table { end, .. } = self else {
             return None;

@@ -28,7 +28,6 @@ impl std::error::Error for InputError {}
 
 impl InputError {
     /// `code` has its row in docs/troubleshooting.md.
-    #[must_use]
     pub fn new(code: &'static str, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self {
             code,
@@ -48,38 +47,32 @@ impl InputError {
     }
 
     /// Stable code of the cause, for programs.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
     /// The file that is to blame, where it is one.
-    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn remedy(&self) -> &Remedy {
         &self.remedy
     }
 
     /// Somebody cancelled before everything was read.
-    #[must_use]
     pub fn cancelled() -> Self {
         Self::new("cancelled", "cancelled", "")
     }
 
     /// Whether it is the answer to a cancellation.
-    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.code == Self::cancelled().code
     }
 
     /// A region's file that could not be read, told apart into missing and everything else; `remedy` is
     /// what to do where it is missing: build, usually.
-    #[must_use]
     pub fn unread(region: &str, path: &Path, why: &ReadError, remedy: impl Into<Remedy>) -> Self {
         match why {
             ReadError::NotFound => {
@@ -92,21 +85,18 @@ impl InputError {
     }
 
     /// Something is there and is not read.
-    #[must_use]
     pub fn unreadable(path: &Path, why: &ReadError) -> Self {
         let what = format!("{} {why}", path.display());
         Self::new("file-unreadable", what, why.remedy()).in_file(path)
     }
 
     /// A region's file has no bytes.
-    #[must_use]
     pub fn empty(region: &str, path: &Path, remedy: impl Into<Remedy>) -> Self {
         let what = format!("{region}: the file {} is empty", path.display());
         Self::new("file-empty", what, remedy).in_file(path)
     }
 
     /// A configuration file that people write does not parse; `line` from 1, where it is known.
-    #[must_use]
     pub fn config(path: &Path, line: Option<usize>, why: &str) -> Self {
         let line = line.map(|n| format!(", line {n}")).unwrap_or_default();
         let what = format!("{}{line}: {why}", path.display());
@@ -114,7 +104,6 @@ impl InputError {
     }
 
     /// A project, or a file of it, asks for more than is looked at.
-    #[must_use]
     pub fn too_much(path: &Path, what: &str) -> Self {
         Self::new(
             "too-much",
@@ -126,7 +115,6 @@ impl InputError {
 
     /// Two parts of the request are for different chips; `expected_by` says whose, with the verb: `the
     /// board is`, `the build is for`.
-    #[must_use]
     pub fn chip_mismatch(
         region: &str,
         path: &Path,
@@ -146,7 +134,6 @@ impl InputError {
     }
 
     /// An app of `len_bytes` does not fit into its partition at `offset`, which has `partition_bytes`.
-    #[must_use]
     pub fn app_exceeds_partition(
         region: &str,
         path: &Path,
@@ -171,7 +158,6 @@ impl InputError {
     }
 
     /// The same for another region.
-    #[must_use]
     pub fn region_exceeds_partition(
         region: &str,
         path: &Path,
@@ -194,7 +180,6 @@ impl InputError {
     }
 
     /// The boot loader does not go where the chip looks for it.
-    #[must_use]
     pub fn bootloader_misplaced(
         region: &str,
         path: &Path,
@@ -214,7 +199,6 @@ impl InputError {
     }
 
     /// The binary partition table makes no sense.
-    #[must_use]
     pub fn table_unreadable(
         region: &str,
         path: &Path,
@@ -229,7 +213,6 @@ impl InputError {
     }
 
     /// A flash mode, frequency or size, as `what` says, that the chip does not have.
-    #[must_use]
     pub fn flash_setting(what: &str, value: &str, chip: &str, possible: &[String]) -> Self {
         Self::new(
             "flash-setting",
@@ -242,7 +225,6 @@ impl InputError {
     }
 
     /// Something that has to be there for a start is not.
-    #[must_use]
     pub fn not_bootable(what: impl Into<String>, remedy: &str) -> Self {
         Self::new("not-bootable", what, remedy)
     }

@@ -26,7 +26,6 @@ pub struct Entry {
 
 impl Entry {
     /// Read an entry.
-    #[must_use]
     pub fn parse(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let word = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
@@ -39,14 +38,12 @@ impl Entry {
     }
 
     /// Whether something is there that is not an entry.
-    #[must_use]
     pub fn is_damaged(&self) -> bool {
         let is_blank = (self.seq, self.state, self.crc) == (u32::MAX, u32::MAX, u32::MAX);
         !is_blank && self.crc != crc_of(self.seq)
     }
 
     /// Whether the boot loader takes it into account.
-    #[must_use]
     pub fn is_valid(&self) -> bool {
         self.seq != u32::MAX
             && self.state != STATE_INVALID
@@ -73,7 +70,6 @@ fn crc_of(seq: u32) -> u32 {
 }
 
 /// The entries of an otadata partition that are there at all.
-#[must_use]
 pub fn entries(otadata: &[u8]) -> Vec<Entry> {
     [0, SECOND_ENTRY]
         .into_iter()
@@ -84,7 +80,6 @@ pub fn entries(otadata: &[u8]) -> Vec<Entry> {
 
 /// The app that the boot loader starts, given the board's table and the contents of its otadata
 /// partition. `None` if the table has no app partition that could boot.
-#[must_use]
 pub fn selected_slot<'t>(table: &'t PartitionTable, otadata: &[u8]) -> Option<&'t Partition> {
     let slots = table.ota_slots();
     let newest = entries(otadata)

@@ -54,50 +54,42 @@ pub struct Partition {
 
 impl Partition {
     /// Whether it holds an app (a TEE counts as one).
-    #[must_use]
     pub fn is_app(&self) -> bool {
         self.kind == TYPE_APP
     }
 
     /// Whether it is the factory app.
-    #[must_use]
     pub fn is_factory(&self) -> bool {
         self.kind == TYPE_APP && self.subtype == APP_FACTORY
     }
 
     /// Number of the OTA slot, if it is one.
-    #[must_use]
     pub fn ota_slot(&self) -> Option<u8> {
         (self.kind == TYPE_APP && (APP_OTA_MIN..=APP_OTA_MAX).contains(&self.subtype))
             .then(|| self.subtype - APP_OTA_MIN)
     }
 
     /// Whether it says which OTA slot boots.
-    #[must_use]
     pub fn is_otadata(&self) -> bool {
         self.kind == TYPE_DATA && self.subtype == DATA_OTA
     }
 
     /// Whether it holds a file system that an update over the air may replace.
-    #[must_use]
     pub fn is_spiffs_or_littlefs(&self) -> bool {
         self.kind == TYPE_DATA && matches!(self.subtype, DATA_SPIFFS | DATA_LITTLEFS)
     }
 
     /// Whether it names the boot loader or the table itself, as tables may since ESP-IDF 5.4.
-    #[must_use]
     pub fn is_part_of_start(&self) -> bool {
         matches!(self.kind, TYPE_BOOTLOADER | TYPE_PARTITION_TABLE)
     }
 
     /// First byte after it.
-    #[must_use]
     pub fn end(&self) -> u64 {
         u64::from(self.offset) + u64::from(self.size)
     }
 
     /// Whether `offset` lies in it.
-    #[must_use]
     pub fn contains(&self, offset: u32) -> bool {
         self.offset <= offset && u64::from(offset) < self.end()
     }
@@ -208,7 +200,6 @@ impl PartitionTable {
 
     /// The binary form, as `gen_esp32part.py` writes it. More than 94 rows (95 without MD5) make it
     /// longer than a table may be; [`csv::compile`] refuses them.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.partitions.iter().flat_map(Partition::row).collect();
         if self.has_md5 {
@@ -221,13 +212,11 @@ impl PartitionTable {
     }
 
     /// The partition that `offset` lies in.
-    #[must_use]
     pub fn at(&self, offset: u32) -> Option<&Partition> {
         self.partitions.iter().find(|p| p.contains(offset))
     }
 
     /// The app partition that begins at `offset`.
-    #[must_use]
     pub fn app_at(&self, offset: u32) -> Option<&Partition> {
         self.apps().find(|p| p.offset == offset)
     }
@@ -238,19 +227,16 @@ impl PartitionTable {
     }
 
     /// The partition that says which OTA slot boots.
-    #[must_use]
     pub fn otadata(&self) -> Option<&Partition> {
         self.partitions.iter().find(|p| p.is_otadata())
     }
 
     /// The factory app.
-    #[must_use]
     pub fn factory(&self) -> Option<&Partition> {
         self.partitions.iter().find(|p| p.is_factory())
     }
 
     /// OTA slots, by number.
-    #[must_use]
     pub fn ota_slots(&self) -> Vec<&Partition> {
         let mut slots: Vec<_> = self
             .partitions
@@ -263,13 +249,11 @@ impl PartitionTable {
 
     /// The app that a board with empty otadata boots: factory, else the first OTA slot. This is
     /// also where ESP-IDF puts a freshly built app.
-    #[must_use]
     pub fn boot_default(&self) -> Option<&Partition> {
         self.factory().or_else(|| self.ota_slots().first().copied())
     }
 
     /// One line about the first row in which `self` (from the CSV) and `built` differ.
-    #[must_use]
     pub fn first_difference(&self, built: &Self) -> Option<String> {
         let rows = self.partitions.len().max(built.partitions.len());
         (0..rows).find_map(|index| {

@@ -8,13 +8,11 @@ pub struct Password(String);
 
 impl Password {
     /// `None`, if it is empty.
-    #[must_use]
     pub fn new(password: impl Into<String>) -> Option<Self> {
         Some(Self(password.into())).filter(|password| !password.0.is_empty())
     }
 
     /// For who proves that it is known.
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }

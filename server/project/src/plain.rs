@@ -42,26 +42,22 @@ pub fn shown(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// One line of text.
-#[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     shown(text, |_| false)
 }
 
 /// Lines of text that this program put together, or that a compiler printed.
-#[must_use]
 pub fn lines(text: &str) -> Cow<'_, str> {
     shown(text, |c| matches!(c, '\n' | '\t'))
 }
 
 /// A message for a client to show. VS Code makes a link of `[label](address)` in it, which runs a
 /// command where the address is one, and takes a space between the two for plain text.
-#[must_use]
 pub fn message(text: &str) -> String {
     line(text).replace("](", "] (")
 }
 
 /// Text in Markdown that is shown as it is: no format, link, address, image or HTML comes of it.
-#[must_use]
 pub fn markdown(text: &str) -> String {
     let text = line(text);
     let mut out = String::with_capacity(text.len() + 16);
@@ -91,7 +87,6 @@ pub fn markdown(text: &str) -> String {
 }
 
 /// Text as code in Markdown, outside of tables.
-#[must_use]
 pub fn code(text: &str) -> String {
     let text = line(text);
     let runs = text.split(|c| c != '`').map(str::len);
@@ -107,7 +102,6 @@ pub fn code(text: &str) -> String {
 }
 
 /// Text as code in a table of Markdown, if no character of it could end the cell or the code.
-#[must_use]
 pub fn cell(text: &str) -> String {
     if text.contains(['`', '|', '\\']) {
         markdown(text)

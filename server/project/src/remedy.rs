@@ -63,7 +63,6 @@ impl fmt::Display for Way {
 
 impl Remedy {
     /// Whether nothing can be done.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -102,7 +101,6 @@ impl Remedy {
     }
 
     /// As one text, each way in the words of a front end.
-    #[must_use]
     pub fn worded(&self, word: impl Fn(&Way) -> String) -> String {
         let parts = self.0.iter().map(|part| match part {
             Part::Words(words) => words.clone(),

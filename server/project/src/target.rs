@@ -90,7 +90,6 @@ pub enum Source {
 
 impl Source {
     /// The file that a person would look at.
-    #[must_use]
     pub fn path(&self) -> &Path {
         match self {
             Self::File(path) => path,
@@ -149,7 +148,6 @@ pub struct Console {
 
 impl Console {
     /// Whether `PlatformIO`'s monitor would run this filter.
-    #[must_use]
     pub fn has_filter(&self, name: &str) -> bool {
         self.filters.iter().any(|filter| filter == name)
     }
@@ -242,7 +240,6 @@ impl Target {
     }
 
     /// What the build is for, where that is known.
-    #[must_use]
     pub fn device(&self) -> Option<Device> {
         let avr = self.avr.map(|board| Device::Avr(board.part));
         let usb = self.usb.and_then(|board| match board {
@@ -253,13 +250,11 @@ impl Target {
     }
 
     /// The region of this name.
-    #[must_use]
     pub fn region(&self, name: &str) -> Option<&Region> {
         self.regions.iter().find(|region| region.name == name)
     }
 
     /// The region of the app, if there is one: `firmware`, else the first of its kind.
-    #[must_use]
     pub fn firmware(&self) -> Option<&Region> {
         self.region("firmware").or_else(|| {
             self.regions
@@ -286,7 +281,6 @@ impl Target {
     }
 
     /// What to do about a file that is missing or damaged.
-    #[must_use]
     pub fn build_remedy(&self) -> Remedy {
         if self.tool == Tool::Files {
             return "Check the file's path and how it was made.".into();

@@ -109,7 +109,6 @@ impl<'b> Block<'b> {
 const ELF: &[u8] = b"\x7fELF\x01\x01";
 
 /// Whether it is an ELF file, which [`of_elf`] makes a UF2 file of.
-#[must_use]
 pub fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(&ELF[..4])
 }

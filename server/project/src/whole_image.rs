@@ -10,7 +10,6 @@ pub const TABLE_WITHIN: usize = 1 << 20;
 /// Where the table is in an image of the whole flash that has none at `usual`. `bytes` begin with
 /// the boot loader, and go to `place`. The first that is found: after the boot loader, and before
 /// all that it names.
-#[must_use]
 pub fn table_in(bytes: &[u8], place: u32, usual: u32) -> Option<u32> {
     let boot_loader = EspImage::parse(bytes).ok()?;
     let offset = |at: usize| place + at as u32;

@@ -59,7 +59,6 @@ pub struct Machine<'m> {
 
 impl<'m> Machine<'m> {
     /// This one.
-    #[must_use]
     pub fn this(environment: &'m Environment) -> Self {
         Self {
             environment,

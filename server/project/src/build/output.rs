@@ -173,13 +173,11 @@ impl Output {
     }
 
     /// Why the build failed, where no finding says it: an error that names no line, else how what failed began.
-    #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.placeless.as_deref().or(self.failed.as_deref())
     }
 
     /// The directories that make or ninja said they work in.
-    #[must_use]
     pub fn entered(&self) -> &[String] {
         &self.entered
     }
@@ -414,7 +412,6 @@ impl Output {
 }
 
 /// Whether a related place is where a person wrote what became wrong elsewhere.
-#[must_use]
 pub fn leads_there(why: &str) -> bool {
     const WORDS: [&str; 7] = [
         "in expansion of ",

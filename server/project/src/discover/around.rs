@@ -22,7 +22,6 @@ const SIGNS: [&str; 9] = [
 
 /// The nearest directory, from `inner` outwards as far as `goes_on` says, that looks like a project. A
 /// member of a workspace of cargo's belongs to the workspace.
-#[must_use]
 pub fn project_around(inner: &Path, goes_on: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let mut around: Vec<&Path> = inner.ancestors().take_while(|dir| goes_on(dir)).collect();
     let is_others = |dir: &&Path| {

@@ -13,7 +13,6 @@ const ELSEWHERE: &str = "Deploy it with the tool that built it. fbuild-lsp deplo
 
 impl Discovery {
     /// Whether there is no project: nothing that is built, could be, or is broken.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty() && self.unbuilt.is_empty() && self.problems.is_empty()
     }
@@ -124,7 +123,6 @@ impl Discovery {
 
     /// What can be built and is not: the one of this name; without a name the only one, where there is
     /// no target that could be meant instead.
-    #[must_use]
     pub fn unbuilt(&self, name: Option<&str>) -> Option<&Unbuilt> {
         let Some(name) = name else {
             let mut targets = self.targets.iter();

@@ -51,7 +51,6 @@ pub struct Configuration {
 }
 
 /// Every configuration of the project in `root`. Files that are missing or damaged say nothing.
-#[must_use]
 pub fn configurations(root: &Path, environment: &Environment) -> Vec<Configuration> {
     let look = Look::default();
     if root.join(FILE_NAME).is_file() {
@@ -136,7 +135,6 @@ fn version_of(sdkconfig: &Path) -> Option<IdfVersion> {
 }
 
 /// `4MB` in bytes.
-#[must_use]
 pub fn flash_bytes(text: &str) -> Option<u32> {
     let text = text.trim();
     let digits = |unit| text.strip_suffix(unit).map(str::trim);

@@ -15,7 +15,6 @@ pub struct Environment {
 
 impl Environment {
     /// The variables of this process. Those that are not Unicode are left out.
-    #[must_use]
     pub fn from_process() -> Self {
         let unicode = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -24,7 +23,6 @@ impl Environment {
     }
 
     /// These variables and no others.
-    #[must_use]
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             variables: pairs.into_iter().collect(),
@@ -32,19 +30,16 @@ impl Environment {
     }
 
     /// All of them.
-    #[must_use]
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
 
     /// The value of a variable.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
     /// A variable that names a directory, if it is set and not empty.
-    #[must_use]
     pub fn dir(&self, name: &str) -> Option<PathBuf> {
         self.get(name)
             .filter(|value| !value.is_empty())
@@ -78,7 +73,6 @@ impl Environment {
     }
 
     /// The user's home directory.
-    #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.dir("HOME").or_else(|| self.dir("USERPROFILE"))
     }

@@ -61,7 +61,6 @@ pub struct FileEntry {
 
 impl FileEntry {
     /// Its offset, if it is one.
-    #[must_use]
     pub fn offset_bytes(&self) -> Option<u32> {
         parse_offset(&self.offset.value)
     }
@@ -82,7 +81,6 @@ pub struct Named {
 
 impl FlasherArgs {
     /// Reads a text, whatever it is.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let (root, faults) = json_text::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
         let mut found = Self {

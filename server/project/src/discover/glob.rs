@@ -18,13 +18,11 @@ const MAX_SETS: usize = 16;
 pub struct TooWide;
 
 /// Whether a text has characters that make it a pattern.
-#[must_use]
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
 /// Whether the whole of `name` matches `pattern`; case counts.
-#[must_use]
 pub fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();

@@ -111,7 +111,6 @@ pub enum IniError {
 
 impl IniError {
     /// The line that it is in.
-    #[must_use]
     pub fn line(&self) -> usize {
         match self {
             Self::DuplicateSection { line, .. }

@@ -64,7 +64,6 @@ pub struct JsonFault {
 
 impl Node {
     /// The members of an object; nothing for other values.
-    #[must_use]
     pub fn members(&self) -> &[Member] {
         match &self.value {
             JsonValue::Object(members) => members,
@@ -73,13 +72,11 @@ impl Node {
     }
 
     /// The last member of this name.
-    #[must_use]
     pub fn get(&self, key: &str) -> Option<&Member> {
         self.members().iter().rev().find(|member| member.key == key)
     }
 
     /// A text.
-    #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             JsonValue::Text(text) => Some(text),
@@ -89,7 +86,6 @@ impl Node {
 }
 
 /// Reads a text.
-#[must_use]
 pub(super) fn parse(text: &str) -> (Node, Vec<JsonFault>) {
     let mut reader = Reader {
         text,

@@ -46,7 +46,6 @@ pub(super) fn without_dots(path: &Path) -> PathBuf {
 /// A file that a build names by an absolute path. Those into the build directory are wrong after a
 /// move, or after a build in a container or on another system: then it is the file in this build
 /// directory whose path ends like the one that is named, the longest end first.
-#[must_use]
 pub fn here(path: &Path, build_dir: &Path) -> PathBuf {
     if path.exists() {
         return path.to_owned();

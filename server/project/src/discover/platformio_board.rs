@@ -210,7 +210,6 @@ fn board_file(
 
 impl ProjectConfig<'_> {
     /// Names of the boards that have a file: the project's own, and those of installed platforms.
-    #[must_use]
     pub fn board_names(&self) -> BTreeSet<String> {
         let places = [
             ("boards_dir", "*.json"),

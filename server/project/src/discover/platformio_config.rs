@@ -110,7 +110,6 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     /// What is wrong with it, in words: without a word out of a file that is not the project's.
-    #[must_use]
     pub fn what_is_wrong(&self, error: &IniError) -> String {
         if self.is_outside {
             "this is not a PlatformIO configuration".to_owned()
@@ -154,13 +153,11 @@ impl ProjectConfig<'_> {
     }
 
     /// What is wrong with the files themselves, the first of each file.
-    #[must_use]
     pub fn faults(&self) -> &[ConfigProblem] {
         &self.faults
     }
 
     /// The files that were read: `platformio.ini` first.
-    #[must_use]
     pub fn texts(&self) -> &[ConfigFile] {
         &self.files
     }

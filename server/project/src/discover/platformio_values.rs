@@ -16,7 +16,6 @@ pub enum BoardValue {
 
 impl BoardValue {
     /// What the option at `path` is, if it is a number.
-    #[must_use]
     pub fn of(path: &str) -> Option<Self> {
         Some(match path {
             "upload.offset_address"

@@ -47,7 +47,6 @@ pub struct Entry {
 
 impl SdkConfigText {
     /// Reads a text, whatever it is.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut found = Self::default();
         let mut at = 0;
@@ -71,13 +70,11 @@ impl SdkConfigText {
     }
 
     /// The entry that counts for an option.
-    #[must_use]
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.name == name)
     }
 
     /// What the lines say together.
-    #[must_use]
     pub fn config(&self) -> SdkConfig {
         let mut values = BTreeMap::new();
         for entry in &self.entries {
@@ -145,13 +142,11 @@ impl SdkConfig {
     }
 
     /// Read a text.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         SdkConfigText::parse(text).config()
     }
 
     /// The value of an option; `None` where it is empty or not there.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values
             .get(name)
@@ -160,13 +155,11 @@ impl SdkConfig {
     }
 
     /// Whether an option is `y`.
-    #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.get(name) == Some("y")
     }
 
     /// Baud rate of the monitor, or of the console, and the option that says so.
-    #[must_use]
     pub fn console_baud(&self) -> Option<(u32, &'static str)> {
         [
             "CONFIG_ESPTOOLPY_MONITOR_BAUD",
@@ -180,14 +173,12 @@ impl SdkConfig {
     }
 
     /// The value of a hexadecimal option, which needs no `0x`.
-    #[must_use]
     pub fn hex(&self, name: &str) -> Option<u32> {
         self.get(name).and_then(parse_hex)
     }
 }
 
 /// A hexadecimal number as Kconfig reads it. A comment may follow.
-#[must_use]
 pub fn parse_hex(text: &str) -> Option<u32> {
     let text = text.split(" #").next().unwrap_or_default().trim();
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));

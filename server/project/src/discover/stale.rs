@@ -31,7 +31,6 @@ const SOURCE_EXTENSIONS: &[&str] = &[
 impl Target {
     /// The inputs that are newer than the firmware, in alphabetical order. Empty where the firmware
     /// is not there.
-    #[must_use]
     pub fn stale_inputs(&self) -> Vec<PathBuf> {
         let built = self.firmware();
         let built = built.and_then(|region| modified(region.source.path()));
@@ -39,7 +38,6 @@ impl Target {
     }
 
     /// The inputs that were changed after this time, in alphabetical order.
-    #[must_use]
     pub fn inputs_newer_than(&self, built: SystemTime) -> Vec<PathBuf> {
         let mut stale = Vec::new();
         let mut budget = MAX_FILES;

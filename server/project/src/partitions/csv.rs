@@ -100,7 +100,6 @@ pub struct Reading {
 }
 
 /// Reads any text.
-#[must_use]
 pub fn read(text: &str, options: &Options) -> Reading {
     let mut reading = read_as_written(text, options);
     decimal_offsets(text, &mut reading, options);

@@ -35,7 +35,6 @@ pub enum Fate {
 ///
 /// A partition that only gets another name, or grows, keeps what is in it. Otadata is left out: which
 /// slot boots is settled anew with every deploy.
-#[must_use]
 pub fn losses(old: &PartitionTable, new: &PartitionTable) -> Vec<Loss> {
     let data = old.partitions.iter().filter(|it| holds_data(it));
     data.filter_map(|partition| {
@@ -91,7 +90,6 @@ impl fmt::Display for Loss {
 }
 
 /// Losses in one sentence.
-#[must_use]
 pub fn losses_text(losses: &[Loss]) -> String {
     let each: Vec<String> = losses.iter().map(Loss::to_string).collect();
     format!(

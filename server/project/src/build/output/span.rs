@@ -7,7 +7,6 @@ const TAB: usize = 8;
 
 /// What of the line is meant, in bytes. What was underlined counts before what was numbered: how
 /// columns are counted differs from version to version.
-#[must_use]
 pub fn columns(line: &str, finding: &Finding) -> std::ops::Range<usize> {
     let numbered = (finding.place.column as usize).checked_sub(1);
     let end = finding.end.filter(|(line, _)| *line == finding.place.line);

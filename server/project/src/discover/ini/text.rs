@@ -67,7 +67,6 @@ struct Lines {
 
 impl OptionText {
     /// The value: its lines without empty ones at the end.
-    #[must_use]
     pub fn value(&self, text: &str) -> String {
         let mut value = String::new();
         for (n, line) in self.lines.iter().enumerate() {
@@ -81,14 +80,12 @@ impl OptionText {
     }
 
     /// The place in the text of a part of [`Self::value`].
-    #[must_use]
     pub fn place(&self, part: Span) -> Span {
         let mut lines = Lines::default();
         self.offset(part.start, false, &mut lines)..self.offset(part.end, true, &mut lines)
     }
 
     /// The places of several parts, of which none begins before the one ahead of it ends.
-    #[must_use]
     pub fn places(&self, parts: &[Span]) -> Vec<Span> {
         let mut lines = Lines::default();
         let place = |part: &Span| {
@@ -112,7 +109,6 @@ impl OptionText {
     }
 
     /// From the first to the last character of the value; empty after the sign where there is none.
-    #[must_use]
     pub fn value_span(&self) -> Span {
         let filled = || self.lines.iter().filter(|line| !line.is_empty());
         let empty = || self.lines.first().map_or(self.span.end, |line| line.start);
@@ -124,7 +120,6 @@ impl OptionText {
 
 impl IniText {
     /// Reads a text.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut reader = Reader::default();
         let mut at = 0;
@@ -142,7 +137,6 @@ impl IniText {
 
     /// The fault that Python stops at: the first, but lines that cannot be read only come up at the
     /// end.
-    #[must_use]
     pub fn fatal(&self) -> Option<&IniFault> {
         let at_end = |fault: &&IniFault| matches!(fault.error, IniError::Parsing { .. });
         let mut faults = self.faults.iter();
@@ -153,7 +147,6 @@ impl IniText {
     }
 
     /// The section that a place lies in: from its header to the next one.
-    #[must_use]
     pub fn section_at(&self, at: usize) -> Option<&SectionText> {
         let mut sections = self.sections.iter().rev();
         sections.find(|section| section.header.start <= at)

@@ -64,7 +64,6 @@ impl<'e> ProjectConfig<'e> {
 
     /// Read it as far as it can be understood. What is wrong with the files is in
     /// [`Self::faults`]; of what is listed twice, the last counts.
-    #[must_use]
     pub fn read(project: &Path, environment: &'e Environment, files: &dyn Files) -> Self {
         let mut config = Self {
             project: std::path::absolute(project).unwrap_or_else(|_| project.to_owned()),

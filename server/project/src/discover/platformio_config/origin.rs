@@ -23,7 +23,6 @@ pub enum Origin<'c> {
 
 impl ProjectConfig<'_> {
     /// Where the value of an option comes from; `None` where it has none.
-    #[must_use]
     pub fn origin(&self, section: &str, option: &str) -> Option<Origin<'_>> {
         let facts = options::facts(section, option);
         if let Some(variable) = facts.and_then(|facts| self.variable_of(facts)) {
@@ -53,13 +52,11 @@ impl ProjectConfig<'_> {
     }
 
     /// Whether PlatformIO takes notice of an option in a section.
-    #[must_use]
     pub fn is_known(section: &str, option: &str) -> bool {
         options::is_known(section, option)
     }
 
     /// The name that replaced an old one in sections like this.
-    #[must_use]
     pub fn renamed(section: &str, option: &str) -> Option<&'static str> {
         let facts = options::facts(section, option)?;
         facts.old_names.contains(&option).then_some(facts.name)
@@ -71,7 +68,6 @@ impl ProjectConfig<'_> {
     }
 
     /// The words that an option takes, where it takes only certain ones.
-    #[must_use]
     pub fn choices(section: &str, option: &str) -> &'static [&'static str] {
         match options::facts(section, option).map(|facts| facts.kind) {
             Some(Kind::Choice(words)) => words,
@@ -82,13 +78,11 @@ impl ProjectConfig<'_> {
     }
 
     /// Whether there is a section of this name.
-    #[must_use]
     pub fn has_section(&self, name: &str) -> bool {
         self.ini.has_section(name)
     }
 
     /// The directory of the project.
-    #[must_use]
     pub fn project(&self) -> &Path {
         &self.project
     }

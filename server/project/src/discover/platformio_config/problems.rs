@@ -4,7 +4,6 @@ use super::{ConfigProblem, ProblemKind, ProjectConfig, is_env_name};
 
 impl ProjectConfig<'_> {
     /// What makes the file unusable although it reads well.
-    #[must_use]
     pub fn problems(&self) -> Vec<ConfigProblem> {
         let mut problems = Vec::new();
         let known: Vec<_> = self.envs().collect();

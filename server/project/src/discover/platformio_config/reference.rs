@@ -21,7 +21,6 @@ pub struct Reference<'v> {
 
 impl Reference<'_> {
     /// The section and the option that it names; `None` for a variable of the build.
-    #[must_use]
     pub fn parts(&self) -> Option<(&str, &str)> {
         split(self.name)
     }

@@ -19,7 +19,6 @@ pub enum Value {
 
 impl Value {
     /// As text, lists with one item a line.
-    #[must_use]
     pub fn to_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -109,7 +108,6 @@ pub(super) fn split_list(text: &str) -> Vec<String> {
 }
 
 /// Where the items of a list are in its text.
-#[must_use]
 pub fn list_items(text: &str) -> Vec<Span> {
     let separator = if text.contains('\n') { "\n" } else { ", " };
     let mut at = 0;

@@ -173,7 +173,6 @@ pub struct ExtraSubtype {
 
 impl ExtraSubtype {
     /// `app, my_app, 0x40`, as the build writes it.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split(',').map(str::trim);
         let (kind, name, value) = (fields.next()?, fields.next()?, fields.next()?);
@@ -187,7 +186,6 @@ impl ExtraSubtype {
 }
 
 /// The name of a type, for people.
-#[must_use]
 pub fn type_name(kind: u8) -> String {
     let known = TYPES.iter().find(|known| known.value == kind);
     known.map_or_else(|| format!("{kind:#x}"), |known| known.name.to_owned())

@@ -58,32 +58,27 @@ pub(super) enum Written {
 
 impl Row {
     /// The cell of a column, if the row goes that far.
-    #[must_use]
     pub fn cell(&self, column: Column) -> Option<&Cell> {
         self.cells.get(column as usize)
     }
 
     /// What is in a column; nothing where the row ends before it.
-    #[must_use]
     pub fn text(&self, column: Column) -> &str {
         self.cell(column).map_or("", |cell| &cell.text)
     }
 
     /// Where a column is: an empty place at the row's end if the row ends before it.
-    #[must_use]
     pub fn place(&self, column: Column) -> Range<usize> {
         self.cell(column)
             .map_or(self.span.end..self.span.end, |cell| cell.span.clone())
     }
 
     /// First byte after it.
-    #[must_use]
     pub fn end(&self) -> Option<u64> {
         Some(u64::from(self.offset?) + u64::from(self.size?))
     }
 
     /// The partition that it describes, if all of it is known.
-    #[must_use]
     pub fn partition(&self) -> Option<Partition> {
         Some(Partition {
             label: self.name.clone(),
@@ -96,13 +91,11 @@ impl Row {
     }
 
     /// Rows that describe what the build places anyway; they take no part in filling blanks.
-    #[must_use]
     pub fn is_fixed(&self) -> bool {
         matches!(self.kind, Some(BOOTLOADER | PARTITION_TABLE)) && self.subtype == Some(0)
     }
 
     /// Whether the cell of an offset or a size counts; of some rows the build knows better.
-    #[must_use]
     pub fn is_read(&self, column: Column) -> bool {
         match (self.kind, self.subtype) {
             (Some(BOOTLOADER | PARTITION_TABLE), Some(names::OTA)) => column == Column::Offset,

@@ -18,7 +18,6 @@ pub struct Rules<'o> {
 
 impl<'o> Rules<'o> {
     /// The rules that a table is read by.
-    #[must_use]
     pub fn of(options: &'o Options) -> Self {
         Self {
             version: options.version,
@@ -48,13 +47,11 @@ impl<'o> Rules<'o> {
     }
 
     /// Names of types.
-    #[must_use]
     pub fn types(&self) -> Vec<Name> {
         self.names(TYPES.iter())
     }
 
     /// Names of subtypes of a type.
-    #[must_use]
     pub fn subtypes(&self, kind: u8) -> Vec<Name> {
         let mut names = self.names(SUBTYPES.iter().filter(|known| known.kind == kind));
         if kind == APP {

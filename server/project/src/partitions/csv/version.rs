@@ -13,7 +13,6 @@ pub struct IdfVersion {
 
 impl IdfVersion {
     /// The first release of a series.
-    #[must_use]
     pub const fn new(major: u16, minor: u16) -> Self {
         Self {
             major,
@@ -23,7 +22,6 @@ impl IdfVersion {
     }
 
     /// The first version in a text: `v5.3.1`, `5.3`, `v5.1-dev-1234`.
-    #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         text.split(|c: char| !c.is_ascii_digit() && c != '.')
