@@ -6,7 +6,8 @@
  *   node scripts/package.ts TARGET     for another one; Rust needs to have its tool chain
  *   node scripts/package.ts --list     the targets, one a line
  *
- * FBUILD_LSP_PATH names a server that is built already.
+ * FBUILD_LSP_PATH names a server that is built already, FBUILD_REPOSITORY the address of the repository
+ * for the extension's page.
  */
 
 import { execFileSync } from "node:child_process";
@@ -19,6 +20,7 @@ import { here, targets } from "./targets.ts";
 
 const extension = path.dirname(import.meta.dirname);
 const repository = path.resolve(extension, "../..");
+const address = process.env["FBUILD_REPOSITORY"];
 /** What goes into the .vsix is here; nothing else is. */
 const staging = path.join(extension, ".package");
 
@@ -47,10 +49,24 @@ function main(argument: string | undefined): void {
   stage(target);
   const vsix = path.join(extension, `dist/fbuild-lsp-${target.vscode}.vsix`);
   const vsce = path.join(extension, "node_modules/@vscode/vsce/vsce");
-  // Everything is bundled, and the pictures are inside.
-  const flags = ["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links"];
+  // Everything is bundled.
+  const flags = ["--no-dependencies", ...(address ? links(address) : LINKS_INSIDE)];
   run("node", [vsce, "package", "--target", target.vscode, "-o", vsix, ...flags], staging);
   console.log(vsix);
+}
+
+/** Of an extension without an address the pictures are inside. */
+const LINKS_INSIDE = ["--allow-missing-repository", "--no-rewrite-relative-links"];
+
+/** On a page in a marketplace nothing is beside it: pictures and links are those of the release's tag. */
+function links(address: string): string[] {
+  const { version } = JSON.parse(manifest()) as { version: string };
+  const at = (what: string) => `${address}/${what}/v${version}/editors/vscode`;
+  return ["--baseContentUrl", at("blob"), "--baseImagesUrl", at("raw")];
+}
+
+function manifest(): string {
+  return fs.readFileSync(path.join(extension, "package.json"), "utf8");
 }
 
 function stage(target: Target): void {
@@ -58,6 +74,11 @@ function stage(target: Target): void {
   fs.mkdirSync(path.join(staging, "server"), { recursive: true });
   for (const name of SHIPPED) {
     fs.cpSync(path.join(extension, name), path.join(staging, name), { recursive: true });
+  }
+  if (address) {
+    const named = { type: "git", url: address, directory: "editors/vscode" };
+    const text = JSON.stringify({ ...(JSON.parse(manifest()) as object), repository: named });
+    fs.writeFileSync(path.join(staging, "package.json"), text);
   }
   fs.copyFileSync(path.join(repository, "CHANGELOG.md"), path.join(staging, "CHANGELOG.md"));
   const licences = ["LICENSE-MIT", "LICENSE-APACHE"].map((name) =>

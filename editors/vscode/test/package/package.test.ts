@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 
@@ -47,4 +48,29 @@ test("the notices name everything that others wrote, with its licence", () => {
   assert.match(notices, /^vscode-languageclient \d\S* \(MIT\)$/m);
   assert.match(notices, /esp-flasher-stub \d\S*/);
   assert.match(notices, /^tokio(, |:)/m, "the text of a crate's licence, under its name");
+});
+
+test("a release names its repository, and its page has the pictures from there", () => {
+  const vsix = process.env["FBUILD_VSIX"] ?? "";
+  const kept = `${vsix}.kept`;
+  fs.renameSync(vsix, kept);
+  try {
+    const address = "https://example.com/owner/name";
+    const script = path.join(repository, "editors/vscode/scripts/package.ts");
+    // Any file will do for the server.
+    const env = { ...process.env, FBUILD_REPOSITORY: address, FBUILD_LSP_PATH: script };
+    execFileSync(process.execPath, [script], { env, stdio: "pipe" });
+    const manifest = JSON.parse(run("python3", "-c", PRINT, vsix, "extension/package.json")) as {
+      version: string;
+      repository: unknown;
+    };
+    const named = { type: "git", url: address, directory: "editors/vscode" };
+    assert.deepEqual(manifest.repository, named);
+    const page = run("python3", "-c", PRINT, vsix, "extension/readme.md");
+    const pictures = `${address}/raw/v${manifest.version}/editors/vscode/images/`;
+    const found = [...page.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map((match) => match[1] ?? "");
+    assert.ok(found.length >= 4 && found.every((one) => one.startsWith(pictures)), found.join());
+  } finally {
+    fs.renameSync(kept, vsix);
+  }
 });

@@ -24,3 +24,9 @@ test("each program is made", () => {
   const rows = [...workflow.matchAll(/^ *- \{ target: (\S+), system: \S+ \}$/gm)];
   assert.deepEqual(new Set(rows.map(([, rust]) => rust)), new Set(targets.map(({ rust }) => rust)));
 });
+
+test("the extension names its repository", () => {
+  const line = "FBUILD_REPOSITORY=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY";
+  const [before, after] = workflow.split(line);
+  assert.ok(before && after?.includes("npm run package"));
+});
