@@ -81,7 +81,11 @@ impl Way {
 
 /// Who takes part in a scenario on a link.
 pub(crate) fn contestants(link: &Link, scenario: Scenario) -> Vec<Contestant> {
-    let suited = Way::NAMED.iter().filter(|(way, _)| way.suits(scenario));
+    // espflash opens serial ports of this machine only.
+    let reaches = |way| !link.is_remote || way != Way::EspflashWriteBin;
+    let suited = Way::NAMED
+        .iter()
+        .filter(|&&(way, _)| way.suits(scenario) && reaches(way));
     match link.rates {
         Rates::Fixed(baud) => suited
             .map(|&(way, name)| Contestant {

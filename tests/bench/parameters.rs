@@ -25,9 +25,21 @@ pub(crate) struct Link {
     pub(crate) runs: usize,
     /// Whether it is not measured with every chip: what bits do on a slow wire is the same for all.
     few_chips: bool,
-    /// Whether it is so slow that only deploys by a program that remembers the last one are measured.
-    only_remembered: bool,
+    /// What is measured on it.
+    carries: Carries,
+    /// Whether a server serves it over the network (RFC 2217).
+    pub(crate) is_remote: bool,
     timing: LinkTiming,
+}
+
+/// Which scenarios are measured on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    All,
+    /// It is so slow that only deploys by a program that remembers the last one are measured.
+    Remembered,
+    /// What is done all day: nothing changed, a string, a line of code.
+    Daily,
 }
 
 /// Which baud rate the contestants are told to use.
@@ -68,7 +80,7 @@ const NETWORK: LinkTiming = LinkTiming {
 };
 
 /// The links, the main one first.
-pub(crate) const LINKS: [Link; 6] = [
+pub(crate) const LINKS: [Link; 7] = [
     Link {
         name: "cp2102n-921600",
         about: "CP2102N-class bridge, everybody at 921600 baud",
@@ -76,7 +88,8 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::Fixed(921_600),
         runs: 5,
         few_chips: false,
-        only_remembered: false,
+        carries: Carries::All,
+        is_remote: false,
         timing: CP2102N,
     },
     Link {
@@ -86,7 +99,8 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::OutOfTheBox,
         runs: 5,
         few_chips: false,
-        only_remembered: false,
+        carries: Carries::All,
+        is_remote: false,
         timing: CP2102N,
     },
     Link {
@@ -96,7 +110,8 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::Fixed(460_800),
         runs: 3,
         few_chips: true,
-        only_remembered: false,
+        carries: Carries::All,
+        is_remote: false,
         timing: CP2102N,
     },
     Link {
@@ -106,7 +121,8 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::Fixed(115_200),
         runs: 1,
         few_chips: true,
-        only_remembered: false,
+        carries: Carries::All,
+        is_remote: false,
         timing: CP2102N,
     },
     Link {
@@ -117,7 +133,8 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::Fixed(115_200),
         runs: 5,
         few_chips: false,
-        only_remembered: false,
+        carries: Carries::All,
+        is_remote: false,
         timing: USB_SERIAL_JTAG,
     },
     Link {
@@ -128,8 +145,20 @@ pub(crate) const LINKS: [Link; 6] = [
         rates: Rates::Fixed(115_200),
         runs: 1,
         few_chips: true,
-        only_remembered: true,
+        carries: Carries::Remembered,
+        is_remote: false,
         timing: NETWORK,
+    },
+    Link {
+        name: "rfc2217-460800",
+        about: "CP2102N-class bridge of an RFC 2217 server on the same machine, everybody at 460800 baud",
+        connection: Connection::Bridge,
+        rates: Rates::Fixed(460_800),
+        runs: 1,
+        few_chips: true,
+        carries: Carries::Daily,
+        is_remote: true,
+        timing: CP2102N,
     },
 ];
 
@@ -249,7 +278,14 @@ impl Link {
 
     /// Whether a scenario is measured on it.
     pub(crate) fn carries(&self, scenario: Scenario) -> bool {
-        scenario.remembers() || !self.only_remembered
+        match self.carries {
+            Carries::All => true,
+            Carries::Remembered => scenario.remembers(),
+            Carries::Daily => matches!(
+                scenario,
+                Scenario::Same | Scenario::String | Scenario::Relink
+            ),
+        }
     }
 
     /// Whether it is measured with this chip if nobody names chips.
@@ -278,6 +314,6 @@ mod tests {
     #[test]
     fn an_esp32_has_no_usb() {
         let suited = |chip| LINKS.iter().filter(|link| link.suits(chip)).count();
-        assert_eq!((suited(Chip::Esp32), suited(Chip::Esp32S3)), (5, 6));
+        assert_eq!((suited(Chip::Esp32), suited(Chip::Esp32S3)), (6, 7));
     }
 }

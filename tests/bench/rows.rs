@@ -39,11 +39,12 @@ pub(crate) enum Against {
 const WHERE_THE_WIRE_COUNTS: &[(&str, f64)] = &[
     ("cp2102n-115200", 8.0),
     ("cp2102n-460800", 2.5),
+    ("rfc2217-460800", 2.5),
     ("cp2102n-921600", 1.4),
 ];
 
 /// The rows, in order.
-pub(crate) const ROWS: [Row; 15] = [
+pub(crate) const ROWS: [Row; 16] = [
     Row {
         number: 1,
         about: "nothing changed",
@@ -178,6 +179,15 @@ pub(crate) const ROWS: [Row; 15] = [
         factor: 1.0,
         factors: &[],
         of_limit: Some(1.25),
+    },
+    Row {
+        number: 12,
+        about: "as 3, and we deployed what the peer has the files of",
+        scenario: Scenario::StringKnown,
+        against: Against::Diff,
+        factor: 1.5,
+        factors: &[],
+        of_limit: None,
     },
 ];
 

@@ -138,8 +138,15 @@ impl Bench<'_> {
         self.remember()?;
         let load = load();
         timeline::take();
-        let server = serve_on_pty(board)?;
-        let port = server.address().to_owned();
+        let (server, port) = if self.link.is_remote {
+            let server = serve::rfc2217(board, "127.0.0.1:0")?;
+            let port = format!("rfc2217://{}", server.address());
+            (server, port)
+        } else {
+            let server = serve_on_pty(board)?;
+            let port = server.address().to_owned();
+            (server, port)
+        };
         // The board's thread is up.
         std::thread::sleep(Duration::from_millis(20));
         let began = Instant::now();
