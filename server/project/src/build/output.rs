@@ -10,8 +10,8 @@ mod rustc;
 mod span;
 
 use lines::{
-    begun_by_level, cmake, entered, included_from, indentation, is_scope, panicked, place_of,
-    progress, required, source_of, underlined, without_escapes,
+    Speaker, begun_by_level, cmake, compiler_message, entered, included_from, indentation,
+    is_scope, panicked, place_of, progress, required, source_of, underlined, without_escapes,
 };
 use running::Running;
 pub use span::columns;
@@ -112,8 +112,8 @@ pub struct Output {
     rustc: rustc::Text,
     /// What lld misses.
     symbol: Option<String>,
-    /// The first error that names no line.
-    placeless: Option<String>,
+    /// The error that names no line and says most.
+    placeless: Option<(Speaker, String)>,
     /// Lines until what a step of ninja's that failed has printed: its command comes first.
     until_failed: usize,
     /// The first line of that.
@@ -174,7 +174,14 @@ impl Output {
 
     /// Why the build failed, where no finding says it: an error that names no line, else how what failed began.
     pub fn reason(&self) -> Option<&str> {
-        self.placeless.as_deref().or(self.failed.as_deref())
+        let is_error = |it: &Finding| it.severity == Severity::Error;
+        let begun = || {
+            self.failed
+                .as_deref()
+                .filter(|_| !self.found.iter().any(is_error))
+        };
+        let said = self.placeless.as_ref();
+        said.map(|(_, text)| text.as_str()).or_else(begun)
     }
 
     /// The directories that make or ninja said they work in.
@@ -240,26 +247,7 @@ impl Output {
 
     /// `main.c:3:5: error: …`, and what has the same form.
     fn message(&mut self, line: &str, is_begun: bool) {
-        const KINDS: [(&str, Option<Severity>); 11] = [
-            (": fatal error: ", Some(Severity::Error)),
-            (": error: ", Some(Severity::Error)),
-            (": internal compiler error: ", Some(Severity::Error)),
-            (": sorry, unimplemented: ", Some(Severity::Error)),
-            (": warning: ", Some(Severity::Warning)),
-            (": note: ", None),
-            // GNU as, dtc, make.
-            (": Error: ", Some(Severity::Error)),
-            (": ERROR ", Some(Severity::Error)),
-            (": Warning: ", Some(Severity::Warning)),
-            (": Warning ", Some(Severity::Warning)),
-            (": *** ", Some(Severity::Error)),
-        ];
-        let parts = |(mark, kind): &(&'static str, _)| {
-            let at = line.find(mark)?;
-            Some((at, place_of(&line[..at])?, *kind, &line[at + mark.len()..]))
-        };
-        let found = KINDS.iter().filter_map(parts).min_by_key(|it| it.0);
-        if let Some((_, place, kind, message)) = found {
+        if let Some((place, kind, message)) = compiler_message(line) {
             return self.compiler_says(place, kind, message, is_begun);
         }
         if let Some((severity, place)) = cmake(line) {
@@ -298,7 +286,7 @@ impl Output {
         {
             let message = format!("{name}{}", rest.split_once(')').map_or("", |it| it.1));
             self.add(finding(Severity::Warning, place, &message, "kconfig"));
-            self.running = Running::Paragraph;
+            self.running = Running::Paragraph(0);
             return;
         }
         if line.starts_with("Traceback (most recent call last)") {
@@ -413,13 +401,14 @@ impl Output {
 
 /// Whether a related place is where a person wrote what became wrong elsewhere.
 pub fn leads_there(why: &str) -> bool {
-    const WORDS: [&str; 7] = [
+    const WORDS: [&str; 8] = [
         "in expansion of ",
         "expanded from ",
         "required ",
         "recursively required ",
         "in instantiation of ",
         "in 'constexpr' expansion",
+        "in ‘constexpr’ expansion",
         "called from here",
     ];
     WORDS.iter().any(|word| why.starts_with(word))

@@ -26,8 +26,8 @@ pub(super) fn place_of(text: &str) -> Option<Place> {
     place(file, line, column)
 }
 
-/// What follows the name of who says it: `/opt/bin/ld.exe: `, `kconfiglib.KconfigError: `. The linker's may be
-/// followed by the object file.
+/// What follows the name of who says it: `/opt/bin/ld.exe: `, `kconfiglib.KconfigError: `, and whatever stands before
+/// a whole path. The linker's name may be followed by the object file.
 fn without_speaker(text: &str) -> &str {
     const OBJECTS: [&str; 4] = [".o:", ".obj:", ".o):", ".obj):"];
     let is_speaker = |who: &str| {
@@ -35,14 +35,47 @@ fn without_speaker(text: &str) -> &str {
         let name = name.strip_suffix(".exe").unwrap_or(name);
         name.ends_with("ld") || name.ends_with("Error") || matches!(name, "ERROR" | "WARNING")
     };
+    let is_absolute = |path: &str| {
+        let after_drive = path.get(1..).and_then(|it| it.strip_prefix(':'));
+        after_drive.unwrap_or(path).starts_with(['/', '\\'])
+    };
     let rest = text
         .split_once(": ")
-        .filter(|(who, _)| is_speaker(who))
+        .filter(|(who, rest)| is_speaker(who) || is_absolute(rest))
         .map_or(text, |(_, rest)| rest);
     let ends = OBJECTS
         .iter()
         .filter_map(|end| Some(rest.rfind(end)? + end.len()));
     ends.max().map_or(rest, |end| &rest[end..])
+}
+
+/// `main.c:3:5: error: …`, and what has the same form; a kind of `None` is a note.
+pub(super) fn compiler_message(line: &str) -> Option<(Place, Option<Severity>, &str)> {
+    const KINDS: [(&str, Option<Severity>); 11] = [
+        (": fatal error: ", Some(Severity::Error)),
+        (": error: ", Some(Severity::Error)),
+        (": internal compiler error: ", Some(Severity::Error)),
+        (": sorry, unimplemented: ", Some(Severity::Error)),
+        (": warning: ", Some(Severity::Warning)),
+        (": note: ", None),
+        // GNU as, make.
+        (": Error: ", Some(Severity::Error)),
+        (": Warning: ", Some(Severity::Warning)),
+        (": *** ", Some(Severity::Error)),
+        // dtc.
+        (": ERROR ", Some(Severity::Error)),
+        (": Warning ", Some(Severity::Warning)),
+    ];
+    let parts = |(mark, kind): &(&'static str, _)| {
+        let at = line.find(mark)?;
+        // A log's line begins with a time, which looks like a place.
+        let is_dtc = !mark.ends_with(": ") && !mark.ends_with("* ");
+        let last = line[..at].rsplit(':').next()?;
+        let place = place_of(&line[..at]).filter(|_| !is_dtc || last.contains('.'))?;
+        Some((at, place, *kind, &line[at + mark.len()..]))
+    };
+    let found = KINDS.iter().filter_map(parts).min_by_key(|it| it.0);
+    found.map(|(_, place, kind, message)| (place, kind, message))
 }
 
 /// What [`place_of`] a line leaves open: `In file included from a.h:2:`, `from b.h:3,`.
@@ -76,7 +109,7 @@ pub(super) fn is_scope(line: &str) -> bool {
 /// `ninja: Entering directory 'build'`, `make[1]: Entering directory '/p'`.
 pub(super) fn entered(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(": Entering directory ")?;
-    Some(rest.trim().trim_matches(['`', '\'', '"']))
+    Some(rest.trim().trim_matches(['`', '\'', '"', '‘', '’']))
 }
 
 /// `  File "/p/gen.py", line 12, in <module>`.
@@ -91,30 +124,61 @@ pub(super) fn python_frame(line: &str) -> Option<Place> {
     })
 }
 
+/// Who says an error that names no line, by how likely it is the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Speaker {
+    /// Whoever prints `Error: …`: the last one knows most.
+    Anybody,
+    /// What compiles and links: the first one is the cause.
+    Compiler,
+}
+
 /// An error that names no line of a source: what the linker, a program or a script says. What only says that
-/// another one failed is none.
-pub(super) fn placeless(line: &str) -> Option<&str> {
-    const ECHOES: [&str; 5] = [
+/// another one failed is none, nor is what fails no build.
+pub(super) fn placeless(line: &str) -> Option<(Speaker, &str)> {
+    const ECHOES: [&str; 8] = [
         "returned 1 exit status",
         "returned 2 exit status",
+        "returned non-zero exit status",
+        "with exit code ",
         "could not compile",
         "aborting due to",
         "being treated as errors",
+        "pip's dependency resolver does not",
+    ];
+    const COMPILERS: [&str; 9] = [
+        "ld", "lld", "gcc", "g++", "cc1", "cc1plus", "as", "collect2", "clang",
     ];
     let line = line.trim();
     let says = |mark: &str| {
         let (who, what) = line.split_once(mark)?;
-        (!who.contains(' ') && place_of(who).is_none()).then_some(what)
+        (!who.contains(' ') && place_of(who).is_none()).then_some((who, what))
+    };
+    let program = |mark: &str| {
+        let (who, what) = says(mark)?;
+        let name = who.rsplit(['/', '\\']).next().unwrap_or(who);
+        let name = name.strip_suffix(".exe").unwrap_or(name);
+        let name = name.rsplit('-').next().unwrap_or(name);
+        let is_compiler = COMPILERS.contains(&name) || name.starts_with("clang");
+        let speaker = if is_compiler {
+            Speaker::Compiler
+        } else {
+            Speaker::Anybody
+        };
+        Some((speaker, what))
     };
     let linker = || {
-        let what = says("ld: ").or_else(|| says("ld.exe: "))?;
-        let is_error = [
+        let (_, what) = says("ld: ").or_else(|| says("ld.exe: "))?;
+        let mut marks = [
             "overflowed by",
             "undefined reference",
             "multiple definition",
             "cannot find",
-        ];
-        is_error.iter().any(|it| what.contains(it)).then_some(what)
+        ]
+        .into_iter();
+        let at = marks.find_map(|mark| what.find(mark))?;
+        let is_placed = place_of(what[..at].trim_end().trim_end_matches(':')).is_some();
+        (!is_placed).then_some((Speaker::Compiler, what))
     };
     let bare = || {
         let (level, what) = line.split_once(": ")?;
@@ -123,21 +187,21 @@ pub(super) fn placeless(line: &str) -> Option<&str> {
             && level.len() > 5
             && (level.ends_with("Error") || level.ends_with("Exception"));
         if is_exception {
-            return Some(line);
+            return Some((Speaker::Anybody, line));
         }
         let is_error = matches!(level, "error" | "Error" | "ERROR" | "CMake Error")
             || matches!(
                 level,
                 "devicetree error" | "A fatal error occurred" | "Fatal Error"
             );
-        is_error.then_some(what)
+        is_error.then_some((Speaker::Anybody, what))
     };
-    let found = linker()
+    let (speaker, found) = linker()
         .or_else(bare)
-        .or_else(|| says(": fatal error: "))
-        .or_else(|| says(": error: "))?;
+        .or_else(|| program(": fatal error: "))
+        .or_else(|| program(": error: "))?;
     let is_echo = ECHOES.iter().any(|echo| found.contains(echo));
-    (!is_echo && !found.is_empty()).then_some(found)
+    (!is_echo && !found.is_empty()).then_some((speaker, found))
 }
 
 /// What `^~~~` is under, in characters.

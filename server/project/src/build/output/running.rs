@@ -1,11 +1,16 @@
 //! What goes on over several lines: CMake's messages, paragraphs, calls of a script; and why a build fails where no
 //! line of a source is named.
 
-use super::lines::{cmake, indentation, place_of, placeless, python_frame};
+use super::lines::{
+    Speaker, begun_by_level, cmake, compiler_message, entered, included_from, indentation,
+    panicked, place_of, placeless, progress, python_frame,
+};
 use super::{MAX_RELATED, Output, Place, Severity, finding, truncate};
 
 /// Calls of a script that are kept.
 const MAX_CALLS: usize = 100;
+/// Lines of a paragraph that are kept, where it does not end by itself.
+const MAX_PARAGRAPH: usize = 12;
 
 /// What goes on over several lines, until one that is not indented or, for a paragraph, is blank.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,7 +20,8 @@ pub(super) enum Running {
     /// CMake's message, indented by more than this.
     Cmake(usize),
     CmakeStack(usize),
-    Paragraph,
+    /// So many lines of it are there.
+    Paragraph(usize),
     Line,
     /// Python's calls, outermost first, and what it said before them.
     Calls(Vec<Place>, Option<String>),
@@ -52,7 +58,10 @@ impl Output {
                 }
                 return true;
             }
-            Running::Paragraph if !text.is_empty() => {
+            Running::Paragraph(n_lines)
+                if *n_lines < MAX_PARAGRAPH && !text.is_empty() && !stands_alone(line) =>
+            {
+                *n_lines += 1;
                 self.continue_message(text, " ");
                 return true;
             }
@@ -122,8 +131,13 @@ impl Output {
             truncate(&mut text);
             text
         };
-        if self.placeless.is_none() {
-            self.placeless = placeless(line).map(cut);
+        if let Some((speaker, text)) = placeless(line) {
+            let before = self.placeless.as_ref().map(|it| it.0);
+            if before < Some(speaker)
+                || before == Some(Speaker::Anybody) && speaker == Speaker::Anybody
+            {
+                self.placeless = Some((speaker, cut(text)));
+            }
         }
         if line.starts_with("FAILED: ") {
             self.until_failed = 2;
@@ -134,4 +148,18 @@ impl Output {
             }
         }
     }
+}
+
+/// Whether a line is something by itself, and so no part of a paragraph.
+fn stands_alone(line: &str) -> bool {
+    const BEGINNINGS: [&str; 5] = ["-- ", "FAILED: ", "warning: ", "Traceback (most", "ninja: "];
+    BEGINNINGS.iter().any(|begun| line.starts_with(begun))
+        || progress(line).is_some()
+        || cmake(line).is_some()
+        || begun_by_level(line).is_some()
+        || compiler_message(line).is_some()
+        || placeless(line).is_some()
+        || entered(line).is_some()
+        || panicked(line).is_some()
+        || line.starts_with("In file included ") && included_from(line).is_some()
 }

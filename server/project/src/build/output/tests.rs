@@ -1,5 +1,6 @@
 //! Outputs as compilers and tools print them, shortened.
 
+mod kconfig;
 mod kinds;
 
 use super::*;

@@ -1,9 +1,9 @@
 //! One text a kind of output, after the pattern of what the tools print.
 
 use super::read;
-use crate::build::output::Output;
+use crate::build::output::{Output, leads_there};
 
-fn reason(text: &str) -> Option<String> {
+pub(super) fn reason(text: &str) -> Option<String> {
     let mut output = Output::default();
     for line in text.lines() {
         output.hear(line);
@@ -12,7 +12,7 @@ fn reason(text: &str) -> Option<String> {
 }
 
 #[track_caller]
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     assert_eq!(read(text), expected, "{text}");
 }
 
@@ -118,6 +118,13 @@ fn what_looks_like_another_kind() {
         &["error /home/me/my: work/ma in.c:7:4 - gcc in a dir: with colons"],
     );
     check(
+        "Error while executing: /p/x.c:3:4: error: foo\nfailed: C:\\p\\y.c:5:6: error: bar",
+        &[
+            "error /p/x.c:3:4 - gcc foo",
+            "error C:\\p\\y.c:5:6 - gcc bar",
+        ],
+    );
+    check(
         "a.cpp:1:2: error: invalid conversion [-fpermissive]\na.c:2:1: error: unused [-Werror=unused]",
         &[
             "error a.cpp:1:2 -fpermissive gcc invalid conversion",
@@ -133,6 +140,8 @@ fn what_looks_like_another_kind() {
         "NOTE: user value 99 on the int symbol N (defined at Kconfig:5) ignored",
         "HINT: The component 'x' could not be found: main.c:3: nothing",
         "W (312) app: main.c:3: careful",
+        "2026-01-01 12:30:01: ERROR something",
+        "12:30:01: Warning something",
         "from here to there",
     ] {
         check(nothing, &[]);
@@ -242,6 +251,20 @@ fn reasons_without_a_line() {
             "Label 'led' appears on /a and on /b",
         ),
         (
+            "ERROR: pip's dependency resolver does not currently take into account\nError: could not find git\n\
+             /opt/ld: region 'dram0_0_seg' overflowed by 84 bytes\nerror: something",
+            "region 'dram0_0_seg' overflowed by 84 bytes",
+        ),
+        (
+            "Error: could not find git\nERROR: no component 'x'\nERROR: pip's dependency resolver does not work\n\
+             error: recipe `build` failed with exit code 1",
+            "no component 'x'",
+        ),
+        (
+            "ninja: error: loading failed\nxtensa-esp32-elf-gcc: fatal error: no input files",
+            "no input files",
+        ),
+        (
             "A fatal error occurred: Contents of segment are not all zero.",
             "Contents of segment are not all zero.",
         ),
@@ -258,56 +281,18 @@ fn reasons_without_a_line() {
     }
 }
 
+/// GCC quotes as the locale does.
 #[test]
-fn kconfig_and_devicetree() {
-    for (line, expected) in [
-        (
-            "kconfiglib.core.KconfigError: /p/main/Kconfig.projbuild:138: error: couldn't parse 'endmenu'",
-            "error /p/main/Kconfig.projbuild:138:0 - kconfig couldn't parse 'endmenu'",
-        ),
-        (
-            "ERROR: Kconfig:4: error: couldn't parse 'confg B': syntax error",
-            "error Kconfig:4:0 - kconfig couldn't parse 'confg B': syntax error",
-        ),
-        (
-            "WARNING: sdkconfig.defaults:3: 'maybe' is not a valid value for the bool symbol A.",
-            "warning sdkconfig.defaults:3:0 - kconfig 'maybe' is not a valid value for the bool symbol A.",
-        ),
-        (
-            "/p/prj.conf:3: warning: attempt to assign the value 'y' to the undefined symbol FOO",
-            "warning /p/prj.conf:3:0 - kconfig attempt to assign the value 'y' to the undefined symbol FOO",
-        ),
-        (
-            "devicetree error: C:\\p\\app.overlay:13 (column 1): parse error: undefined node label 'x'",
-            "error C:\\p\\app.overlay:13:1 - devicetree parse error: undefined node label 'x'",
-        ),
-        (
-            "Error: b.dts:5.1-2 syntax error",
-            "error b.dts:5:1 - devicetree syntax error",
-        ),
-        (
-            "c.dts:3.7-20: Warning (unit_address_vs_reg): /a@1: node has no reg",
-            "warning c.dts:3:7 - devicetree (unit_address_vs_reg): /a@1: node has no reg",
-        ),
-    ] {
-        check(line, &[expected]);
+fn who_wanted_a_constant_leads_there() {
+    for quoted in ["'constexpr'", "\u{2018}constexpr\u{2019}"] {
+        let text = format!("a.cpp:5:8:   in {quoted} expansion of 'f(1)'\nb.h:1:1: error: x");
+        let mut output = Output::default();
+        text.lines().for_each(|line| drop(output.hear(line)));
+        assert!(
+            leads_there(&output.findings(true)[0].related[0].1),
+            "{quoted}"
+        );
     }
-    let paragraph = "\
-warning: USE_RTT (defined at Kconfig:12) was assigned the value 'y' but got
-the value 'n'. Check these unsatisfied dependencies: HAS_RTT (=n).
-
-error: Aborting due to Kconfig warnings";
-    check(
-        paragraph,
-        &[
-            "warning Kconfig:12:0 - kconfig USE_RTT was assigned the value 'y' but got the value 'n'. \
-           Check these unsatisfied dependencies: HAS_RTT (=n).",
-        ],
-    );
-    assert_eq!(
-        reason(paragraph).as_deref(),
-        Some("Aborting due to Kconfig warnings")
-    );
 }
 
 #[test]
