@@ -52,6 +52,15 @@ fn projects() -> Vec<(&'static str, String, &'static str)> {
             "expands to more than 1 MiB",
         ),
         (
+            "build/domains.yaml",
+            format!(
+                "build_dir: /x\nflash_order:\n{}[{}]\n",
+                " ".repeat(900_000),
+                "a,".repeat(60_000)
+            ),
+            "more than 50000 entries",
+        ),
+        (
             "Cargo.toml",
             "[workspace]\nmembers = [\"/**\"]\n".to_owned(),
             "the member '/**' matches more files and directories",

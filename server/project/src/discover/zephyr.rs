@@ -62,7 +62,7 @@ struct Runner {
 impl Runner {
     fn parse(text: &str) -> Self {
         let mut runner = Self::default();
-        for line in flow::unfolded(text).lines() {
+        for line in text.lines() {
             let line = line.trim();
             let value = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
             if let Some(file) = line.strip_prefix("bin_file:") {
@@ -128,7 +128,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     let domains = domains::of(dir, look, discovery);
     for (domain, domain_dir) in domains.all.clone() {
         let path = domain_dir.join("zephyr/runners.yaml");
-        let Some(runner) = look.lines(&path).map(|text| Runner::parse(&text)) else {
+        let Some(runner) = flow::read(&path, look).map(|text| Runner::parse(&text)) else {
             discovery.pass(&path, "does not exist: not built");
             missing.push((domain, path));
             continue;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::look::Look;
 use super::super::{Discovery, here, local_path, read_start};
-use super::flow::unfolded;
+use super::flow;
 use crate::input_error::InputError;
 
 /// The list of a build's domains. Other tools have files of that name.
@@ -47,7 +47,7 @@ impl Domains {
 /// Whether sysbuild's list is in a directory.
 pub(in crate::discover) fn has_domains(dir: &Path) -> bool {
     let start = read_start(&dir.join(DOMAINS), START_BYTES).unwrap_or_default();
-    let text = unfolded(&String::from_utf8_lossy(&start));
+    let text = flow::unfolded(&String::from_utf8_lossy(&start));
     text.lines().any(|line| {
         let line = line.trim_start_matches(|it: char| it == '-' || it.is_whitespace());
         line.starts_with("build_dir:")
@@ -57,8 +57,7 @@ pub(in crate::discover) fn has_domains(dir: &Path) -> bool {
 /// A build without sysbuild is one domain without a name.
 pub(super) fn of(dir: &Path, look: &Look, discovery: &mut Discovery) -> Domains {
     let file = dir.join(DOMAINS);
-    let text = look.lines(&file).filter(|_| has_domains(dir));
-    let Some(text) = text.map(|text| unfolded(&text)) else {
+    let Some(text) = flow::read(&file, look).filter(|_| has_domains(dir)) else {
         return Domains {
             all: vec![(String::new(), dir.to_owned())],
             default: None,

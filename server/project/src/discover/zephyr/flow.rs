@@ -4,9 +4,23 @@
 //! Source: YAML 1.2.2, chapter 7.4.
 
 use std::fmt::Write as _;
+use std::path::Path;
+
+use super::super::look::Look;
 
 /// Collections within each other, at most.
 const MAX_DEPTH: usize = 16;
+/// How far the first entries are indented at most: each entry is given it anew, and only the left edge differs from the
+/// rest to a reader.
+const MAX_INDENT: usize = 4;
+
+/// A file's text with one entry a line, if there are no more of them than are read.
+pub(super) fn read(path: &Path, look: &Look) -> Option<String> {
+    let text = look.lines(path)?;
+    let entries = text.matches(',').count();
+    look.has_room(path, "entries", entries)
+        .then(|| unfolded(&text))
+}
 
 /// The same text with one entry a line. What is no flow collection stays as it is.
 pub(super) fn unfolded(text: &str) -> String {
@@ -30,7 +44,7 @@ pub(super) fn unfolded(text: &str) -> String {
             flow.push_str(next);
             is_closed = open.is_all_closed(next);
         }
-        let indent = head.len() - head.trim_start().len();
+        let indent = (head.len() - head.trim_start().len()).min(MAX_INDENT);
         let head = head.trim_end();
         if !head.is_empty() && head.trim_start() != "-" {
             out.push_str(head);
@@ -192,6 +206,17 @@ mod tests {
         #[test]
         fn any_text_is_read(text in "([-a: ,\\[\\]{}\"'#\nä]{0,60})") {
             unfolded(&text);
+        }
+
+        #[test]
+        fn what_is_written_grows_only_with_what_is_read(
+            indent in 0..5000_usize,
+            head in "(- |k: |)",
+            inner in "[\\[{]{0,18}",
+            entries in 0..2000_usize,
+        ) {
+            let text = format!("{}{head}[{inner}{}]\n", " ".repeat(indent), "a,".repeat(entries));
+            prop_assert!(unfolded(&text).len() <= 32 * text.len());
         }
     }
 }
