@@ -10,7 +10,7 @@ pub mod output;
 use crate::plain;
 use crate::target::{Target, Tool};
 
-pub(crate) use espidf::takes_presets;
+pub(crate) use espidf::{TakesPresets, made_by};
 pub use machine::{Disk, Files, Machine};
 
 /// How something is built.

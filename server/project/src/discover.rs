@@ -326,7 +326,7 @@ fn add_named(
             found.pass(&dir, format!("{what}; named by {}", by.display()));
         }
     }
-    espidf::build_by_presets(root, &named.configured, environment, found);
+    espidf::build_by_presets(root, &named.configured, environment, look, found);
     for unknown in named.unknown {
         found.pass(&unknown.place, unknown.why);
     }

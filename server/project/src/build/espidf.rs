@@ -5,6 +5,9 @@
 //! installers: `idf-env.json` (idf_tools.py), `esp_idf.json` (Windows installer, VS Code extension)
 //! and `eim_idf.json` (ESP-IDF Installation Manager).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::{Command, Machine, Missing, Recipe};
@@ -77,34 +80,78 @@ pub(super) fn command(recipe: &Recipe, machine: &Machine<'_>) -> Result<Command,
 
 /// The installation that builds it.
 fn chosen(recipe: &Recipe, machine: &Machine<'_>) -> Option<Installation> {
-    let mut found = installations(machine);
-    found.retain(|it| machine.files.is_file(&idf_py(machine, &it.path)));
+    let mut found = usable(machine);
     let made_by = configured_by(recipe, machine);
-    let position = |is_meant: &dyn Fn(&Installation) -> bool| found.iter().position(is_meant);
-    let active = machine.variable("IDF_PATH");
-    let is_at = |path: &Option<String>, it: &Installation| {
-        path.as_ref()
-            .is_some_and(|path| machine.is_same(path, &it.path))
-    };
-    let at = position(&|it| is_at(&made_by, it))
-        .or_else(|| position(&|it| is_at(&active, it)))
-        .or_else(|| position(&|it| it.is_selected))
-        .or_else(|| found.len().checked_sub(1))?;
+    let at = choice(&found, made_by.as_deref(), machine)?;
     Some(found.swap_remove(at))
 }
 
-/// Whether the idf.py that builds it takes CMake's presets, which no other version knows and from 6.0 on each build
-/// has: the first one, if none is named. (`core_ext.py`, `initialize_cmake_presets`)
-pub(crate) fn takes_presets(recipe: &Recipe, machine: &Machine<'_>) -> bool {
-    let active = || {
-        let path = machine.variable("IDF_PATH");
-        let set = machine.variable("ESP_IDF_VERSION");
-        set.or_else(|| version(machine, &path?))
+/// Those that can build.
+fn usable(machine: &Machine<'_>) -> Vec<Installation> {
+    let mut found = installations(machine);
+    found.retain(|it| machine.files.is_file(&idf_py(machine, &it.path)));
+    found
+}
+
+/// Which of them builds what that at `made_by` configured.
+fn choice(found: &[Installation], made_by: Option<&str>, machine: &Machine<'_>) -> Option<usize> {
+    let position = |is_meant: &dyn Fn(&Installation) -> bool| found.iter().position(is_meant);
+    let active = machine.variable("IDF_PATH");
+    let is_at = |path: Option<&str>, it: &Installation| {
+        path.is_some_and(|path| machine.is_same(path, &it.path))
     };
-    let version = match machine.on_path(&["idf.py"]) {
-        Some(_) => active(),
-        None => chosen(recipe, machine).and_then(|it| version(machine, &it.path)),
-    };
+    position(&|it| is_at(made_by, it))
+        .or_else(|| position(&|it| is_at(active.as_deref(), it)))
+        .or_else(|| position(&|it| it.is_selected))
+        .or_else(|| found.len().checked_sub(1))
+}
+
+/// Whether idf.py takes CMake's presets, which no other version knows and from 6.0 on each build has: the first one, if
+/// none is named. (`core_ext.py`, `initialize_cmake_presets`) What is on the machine is read once.
+#[derive(Debug)]
+pub(crate) struct TakesPresets {
+    /// That on PATH, if there is one.
+    on_path: Option<bool>,
+    found: Vec<Installation>,
+    /// By what configured a build.
+    known: RefCell<HashMap<Option<String>, bool>>,
+}
+
+impl TakesPresets {
+    pub(crate) fn on(machine: &Machine<'_>) -> Self {
+        let active = || {
+            let path = machine.variable("IDF_PATH");
+            let set = machine.variable("ESP_IDF_VERSION");
+            set.or_else(|| version(machine, &path?))
+        };
+        let on_path = machine.on_path(&["idf.py"]).map(|_| is_6(active()));
+        Self {
+            on_path,
+            found: on_path.map_or_else(|| usable(machine), |_| Vec::new()),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Whether the one that builds does; `made_by` says which configured the build, and is asked only if that counts.
+    pub(crate) fn of(
+        &self,
+        machine: &Machine<'_>,
+        made_by: impl FnOnce() -> Option<String>,
+    ) -> bool {
+        if let Some(takes) = self.on_path {
+            return takes;
+        }
+        let made_by = (self.found.len() > 1).then(made_by).flatten();
+        let takes = || {
+            let at = choice(&self.found, made_by.as_deref(), machine);
+            is_6(at.and_then(|at| version(machine, &self.found[at].path)))
+        };
+        let mut known = self.known.borrow_mut();
+        *known.entry(made_by.clone()).or_insert_with(takes)
+    }
+}
+
+fn is_6(version: Option<String>) -> bool {
     let major = version.and_then(|it| it.split('.').next()?.parse::<u32>().ok());
     major.is_some_and(|major| major >= 6)
 }
@@ -125,7 +172,11 @@ fn configured_by(recipe: &Recipe, machine: &Machine<'_>) -> Option<String> {
     let text = machine
         .files
         .text(&machine.join(&build, &["project_description.json"]))?;
-    let description: Value = serde_json::from_str(&text).ok()?;
+    made_by(&serde_json::from_str(&text).ok()?)
+}
+
+/// The copy of ESP-IDF that wrote a `project_description.json`.
+pub(crate) fn made_by(description: &Value) -> Option<String> {
     Some(description.get("idf_path")?.as_str()?.to_owned())
 }
 

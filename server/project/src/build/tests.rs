@@ -317,3 +317,46 @@ fn windows_has_its_installers_records() {
         "{no_python}"
     );
 }
+
+#[test]
+fn what_installers_recorded_is_read_once_for_all_presets() {
+    struct Counted(Values, std::cell::Cell<usize>);
+    impl Files for Counted {
+        fn is_file(&self, path: &str) -> bool {
+            self.0.is_file(path)
+        }
+        fn is_dir(&self, path: &str) -> bool {
+            self.0.is_dir(path)
+        }
+        fn text(&self, path: &str) -> Option<String> {
+            self.1.set(self.1.get() + 1);
+            self.0.text(path)
+        }
+        fn names(&self, dir: &str) -> Vec<String> {
+            self.0.names(dir)
+        }
+    }
+    let record = r#"{"idfInstalled": {"a": {"path": "/old"}, "b": {"path": "/new"}}}"#;
+    let files = Values::new(&[
+        ("/h/.espressif/idf-env.json", record),
+        ("/old/tools/idf.py", ""),
+        ("/old/version.txt", "v5.5"),
+        ("/new/tools/idf.py", ""),
+        ("/new/version.txt", "v6.0"),
+    ]);
+    let files = Counted(files, std::cell::Cell::default());
+    let machine = Machine {
+        environment: &environment(&[("HOME", "/h")]),
+        is_windows: false,
+        files: &files,
+    };
+    let takes = TakesPresets::on(&machine);
+    let of = |made_by: &str| takes.of(&machine, || Some(made_by.to_owned()));
+    assert_eq!([of("/old"), of("/new"), of("/gone")], [false, true, true]);
+    let read = files.1.get();
+    for _ in 0..500 {
+        of("/old");
+        of("/gone");
+    }
+    assert_eq!(files.1.get(), read);
+}

@@ -6,6 +6,7 @@
 pub(super) mod contradictions;
 mod moved;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use fbuild_chip::Chip;
@@ -21,7 +22,7 @@ use super::{
     Discovery, Look, Unbuilt, all_here, ending_like, image_chip, local_path, read_table, regions,
     relative_name,
 };
-use crate::build::{self, Machine, Recipe};
+use crate::build::{self, Machine};
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
@@ -118,15 +119,18 @@ pub(super) fn build_words(dir: &str) -> Vec<&str> {
 
 /// What follows `idf.py` where a preset of CMake's names this directory and idf.py takes presets. It would take the
 /// first one, and its variables, for the build of another; and macros in the name of a directory it leaves as they are.
-fn preset_words(it: &Configured, root: &Path, environment: &Environment) -> Option<Vec<String>> {
+fn preset_words(
+    it: &Configured,
+    root: &Path,
+    environment: &Environment,
+    look: &Look,
+) -> Option<Vec<String>> {
     let place = relative_name(root, &it.dir);
     let words = ["--preset", it.preset.as_ref()?, "-B", &place, "build"];
-    let recipe = Recipe {
-        tool: Tool::EspIdf,
-        directory: root.display().to_string(),
-        arguments: words.map(str::to_owned).to_vec(),
-    };
-    build::takes_presets(&recipe, &Machine::this(environment)).then_some(recipe.arguments)
+    let machine = Machine::this(environment);
+    let made_by = || build::made_by(&look.json(&it.dir.join(DESCRIPTION))?);
+    let takes = look.takes_presets(&machine).of(&machine, made_by);
+    takes.then(|| words.map(str::to_owned).to_vec())
 }
 
 /// How what presets name is built; those of one directory are not told apart.
@@ -134,17 +138,16 @@ pub(super) fn presets(
     root: &Path,
     configured: &[Configured],
     environment: &Environment,
+    look: &Look,
 ) -> Vec<(PathBuf, Vec<String>)> {
-    let is_alone = |it: &&Configured| {
-        let mut same = configured.iter().filter(|other| other.dir == it.dir);
-        same.nth(1).is_none()
-    };
-    let words = |it: &Configured| Some((it.dir.clone(), preset_words(it, root, environment)?));
-    configured
-        .iter()
-        .filter(is_alone)
-        .filter_map(words)
-        .collect()
+    let mut times: HashMap<&Path, usize> = HashMap::new();
+    for it in configured {
+        *times.entry(&it.dir).or_default() += 1;
+    }
+    let alone = configured.iter().filter(|it| times[&*it.dir] == 1);
+    let words =
+        |it: &Configured| Some((it.dir.clone(), preset_words(it, root, environment, look)?));
+    alone.filter_map(words).collect()
 }
 
 /// Builds what was found in the directories of presets as they say.
@@ -152,9 +155,10 @@ pub(super) fn build_by_presets(
     root: &Path,
     configured: &[Configured],
     environment: &Environment,
+    look: &Look,
     found: &mut Discovery,
 ) {
-    for (dir, words) in presets(root, configured, environment) {
+    for (dir, words) in presets(root, configured, environment, look) {
         let is_its =
             |tool: Tool, place: &Path| tool == Tool::EspIdf && place.parent() == Some(&dir);
         let targets = found.targets.iter_mut();

@@ -5,11 +5,12 @@
 //! The limits are far above any project that was seen, and together keep a look at whatever a
 //! stranger put into a folder below a fifth of a second and some 20 MiB.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::build::{Machine, TakesPresets};
 use crate::file::{self, ReadError, TEXT_LIMIT};
 use crate::input_error::InputError;
 
@@ -37,9 +38,15 @@ pub(crate) struct Look {
     elf_bytes: Cell<u64>,
     image_bytes: Cell<u64>,
     problems: RefCell<Vec<InputError>>,
+    takes_presets: OnceCell<TakesPresets>,
 }
 
 impl Look {
+    /// Which idf.py of this machine takes presets: the records of ESP-IDF's installers are read once.
+    pub(super) fn takes_presets(&self, machine: &Machine<'_>) -> &TakesPresets {
+        self.takes_presets.get_or_init(|| TakesPresets::on(machine))
+    }
+
     /// Counts something that is looked at. `false`: that is more than is looked at.
     pub(super) fn spend(&self, entries: usize) -> bool {
         self.entries.set(self.entries.get().saturating_add(entries));

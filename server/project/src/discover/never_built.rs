@@ -73,7 +73,7 @@ fn espidf(root: &Path, environment: &Environment, look: &Look, found: &mut Disco
         });
     }
     let none = Vec::new();
-    let presets = super::espidf::presets(root, &configured, environment);
+    let presets = super::espidf::presets(root, &configured, environment, look);
     for (at, it) in configured.iter().enumerate() {
         let preset = presets.iter().find(|(dir, _)| *dir == it.dir);
         let place = super::relative_name(root, &it.dir);

@@ -158,6 +158,22 @@ fn presets_are_named_to_an_idf_py_that_takes_them() {
         "espidf:build/dev: idf.py -B build/dev -D SDKCONFIG=a build"
     );
     assert_eq!(older.len(), 3, "{older:?}");
+    // Without idf.py on PATH, what configured a build counts for it, and the installers' records for the rest.
+    let record = r#"{"idfSelectedId": "new", "idfInstalled": {"new": {"path": "@/idf"}, "old": {"path": "@/old"}}}"#;
+    for (name, text) in [
+        ("old/tools/idf.py", ""),
+        ("old/version.txt", "v5.5\n"),
+        ("home/.espressif/idf-env.json", record),
+        (
+            "k/build/dev/project_description.json",
+            r#"{"idf_path": "@/old"}"#,
+        ),
+    ] {
+        files.write(name, files.text(text).as_bytes());
+    }
+    let recorded = unbuilt(&found(&[("HOME", "@/home"), ("USERPROFILE", "@/home")]));
+    assert_eq!(recorded[0], "espidf:build/dev: idf.py -B build/dev build");
+    std::fs::remove_dir_all(files.root().join("k/build/dev")).unwrap();
     // A build that is there is built again by its preset.
     files.write(
         "k/build/made/flasher_args.json",
