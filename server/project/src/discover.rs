@@ -82,7 +82,7 @@ pub struct Discovery {
     foreign_places: Vec<PathBuf>,
     /// The one of them that its tool would choose (`default_envs`).
     default_foreign: Option<String>,
-    /// Directories below that hold a part of the project's own configuration, and are no projects.
+    /// Directories below that hold a part of the project's own configuration, and are no projects of PlatformIO's.
     parts: Vec<PathBuf>,
     /// Names of targets that their own tool would not choose (`default_envs`), or that lie in a
     /// project below one with targets of its own.
@@ -165,7 +165,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let look = Look::default();
     let mut survey = Survey::of(&root);
     let mut found = of_project(&root, &survey, environment, &look);
-    survey.projects.retain(|dir| !found.parts.contains(dir));
+    survey.set_parts(std::mem::take(&mut found.parts));
     // What the usual places hold was found; the rest is looked for below them.
     let (all, below) = (found.targets.len(), found.unbuilt.len());
     // What the project itself built is meant where nothing is named.

@@ -54,7 +54,7 @@ pub(super) fn find(
     look: &Look,
     found: &mut Discovery,
 ) {
-    if !look.has(&root.join(FILE_NAME)) {
+    if survey.is_part(root) || !look.has(&root.join(FILE_NAME)) {
         return;
     }
     let config = match ProjectConfig::load(root, environment) {
@@ -90,7 +90,7 @@ pub(super) fn find(
     found.problems.extend(config.look().problems(root));
 }
 
-/// The directory of a file of `extra_configs` that is called like a project's, where nothing was built on its own.
+/// The directory of a file of `extra_configs` that is called like a project's, where it has no `.pio` of its own.
 fn own_directory(file: &Path) -> Option<PathBuf> {
     let dir = file.parent().filter(|_| file.ends_with(FILE_NAME))?;
     (!dir.join(".pio").is_dir()).then(|| dir.to_owned())

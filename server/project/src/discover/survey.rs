@@ -37,6 +37,10 @@ const IDF_SYS: &str = "esp-idf-sys-";
 pub(super) struct Survey {
     /// Directories below the workspace that look like projects.
     pub(super) projects: Vec<PathBuf>,
+    /// Those of them that another tool than PlatformIO may build.
+    of_others: Vec<PathBuf>,
+    /// Directories whose `platformio.ini` is a part of another project's configuration.
+    parts: Vec<PathBuf>,
     /// Directories that look like a build's, wherever they are.
     pub(super) builds: Vec<PathBuf>,
     /// Directories with a list of images and of where they go; the images may be elsewhere.
@@ -90,7 +94,11 @@ impl Survey {
             }
             match (names.is_project(&dir), level) {
                 (true, 0) => found.is_project = true,
-                (true, _) => found.projects.push(dir.clone()),
+                (true, _) => {
+                    found.projects.push(dir.clone());
+                    let is_others = names.has("CMakeLists.txt") || names.is_of_others(&dir);
+                    found.of_others.extend(is_others.then(|| dir.clone()));
+                }
                 (false, _) => {}
             }
             if names.files.iter().any(|name| may_be_list(name)) {
@@ -134,6 +142,19 @@ impl Survey {
             }
         }
         found
+    }
+
+    /// Leaves these directories to other tools than PlatformIO.
+    pub(super) fn set_parts(&mut self, parts: Vec<PathBuf>) {
+        let of_others = &self.of_others;
+        self.projects
+            .retain(|dir| !parts.contains(dir) || of_others.contains(dir));
+        self.parts = parts;
+    }
+
+    /// Whether a directory's `platformio.ini` is a part of another project's configuration.
+    pub(super) fn is_part(&self, dir: &Path) -> bool {
+        self.parts.iter().any(|part| part == dir)
     }
 
     /// The project around a build: the nearest one, or the workspace.
@@ -204,8 +225,11 @@ impl Names {
     }
 
     fn is_project(&self, dir: &Path) -> bool {
-        self.has("platformio.ini")
-            || self.has("prj.conf")
+        self.has("platformio.ini") || self.is_of_others(dir)
+    }
+
+    fn is_of_others(&self, dir: &Path) -> bool {
+        self.has("prj.conf")
             || self.has("Cargo.toml")
             || self.has("pico_sdk_import.cmake")
             || self.has_dir(".fbuild")

@@ -78,6 +78,33 @@ fn a_part_of_the_configuration_is_no_project_of_its_own() {
 }
 
 #[test]
+fn a_part_of_the_configuration_may_be_a_project_of_another_tool() {
+    let idf = "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(a)\n";
+    let files = Files::new(&[
+        (
+            "platformio.ini",
+            "[platformio]\nextra_configs = */platformio.ini\n",
+        ),
+        ("a/platformio.ini", "[env:a]\nplatform = espressif32\n"),
+        ("a/CMakeLists.txt", idf),
+        (
+            "a/build/flasher_args.json",
+            r#"{"flash_files": {"0x10000": "app.bin"}}"#,
+        ),
+        ("b/platformio.ini", "[env:b]\nplatform = espressif32\n"),
+        ("b/CMakeLists.txt", idf),
+    ]);
+    let found = files.found_in("");
+    let [built] = found.targets.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(built.name, "espidf:a/build");
+    assert_eq!(built.build_command(), "idf.py build");
+    let unbuilt: Vec<_> = found.unbuilt.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(unbuilt, ["platformio:a", "platformio:b"]);
+}
+
+#[test]
 fn a_boot_loader_of_the_variant_is_flashed_in_place_of_the_builds() {
     let own = "variants/me/x.bin";
     for (lines, place) in [
