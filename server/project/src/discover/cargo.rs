@@ -266,6 +266,7 @@ impl<'p> Project<'p> {
         target.profile = Some(profile);
         let (source, remark) = self.source(package, &settings, elf, profile_dir);
         target.remarks.extend(remark);
+        target.remarks.extend(settings.remarks());
         let of_boot_loader = || image_chip(source.bootloader.as_ref()?);
         target.chip = target.chip.or_else(of_boot_loader);
         let layout = Layout::of(&source);

@@ -52,6 +52,8 @@ pub(super) struct EspflashSettings {
     pub(super) partition_table_offset: Option<u32>,
     pub(super) target_app_partition: Option<String>,
     pub(super) flash: FlashParams,
+    /// Files that are named where only espflash 3 looks: key, file, and what names it.
+    older: Vec<(&'static str, PathBuf, PathBuf)>,
 }
 
 impl EspflashSettings {
@@ -114,6 +116,9 @@ impl EspflashSettings {
         };
         self.bootloader = file("bootloader");
         self.partition_table = file("partition_table");
+        let older = OLDER.iter().filter(|key| idf(key).is_none());
+        let older = older.filter_map(|key| Some((*key, file(key)?, path.to_owned())));
+        self.older = older.collect();
         self.partition_table_offset = idf("partition_table_offset").and_then(number);
         self.target_app_partition = idf("target_app_partition")
             .and_then(Value::as_str)
@@ -129,6 +134,21 @@ impl EspflashSettings {
             self.flash.size = Setting::Set(size.to_owned());
         }
         Ok(())
+    }
+
+    /// What is deployed and a newer espflash does not read.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        let used = [&self.bootloader, &self.partition_table];
+        let older = self.older.iter();
+        let older = older.filter(move |(_, file, _)| used.contains(&&Some(file.clone())));
+        older.map(|(key, file, by)| {
+            format!(
+                "{key} = {} is deployed; espflash 4 reads it only in [{}] of {}",
+                file.display(),
+                PLACES[0].1[0],
+                by.display()
+            )
+        })
     }
 
     /// Options of a cargo runner: `espflash flash --monitor --chip esp32c3`. Files are relative to
@@ -296,6 +316,16 @@ mod tests {
         let names = [&settings.partition_table, &settings.bootloader];
         let names = names.map(|path| path.as_ref().unwrap().file_name().unwrap().to_owned());
         assert_eq!(names, ["p.csv", "b.bin"]);
+        let remarks = |settings: &EspflashSettings| settings.remarks().collect::<Vec<_>>();
+        assert_eq!(remarks(&settings).len(), 2);
+        let told = remarks(&settings).concat();
+        assert!(told.contains("only in [idf_format_args]"), "{told}");
+        // What is named elsewhere, too, is the same for both.
+        let mut other = settings.clone();
+        other.apply_runner(Path::new("/p"), &runner("espflash flash -T t.csv"));
+        assert_eq!(remarks(&other).len(), 1);
+        let both = "partition_table = \"p.csv\"\n[idf_format_args]\npartition_table = \"p.csv\"\n";
+        assert!(remarks(&read(both).unwrap()).is_empty());
         assert_eq!(settings.flash.size, Setting::Set("8MB".to_owned()));
     }
 
