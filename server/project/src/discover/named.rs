@@ -43,6 +43,8 @@ const FILE_KEYS: [&str; 1] = ["compileCommands"];
 /// Places that are taken from all files together, and files that presets include.
 const MAX_PLACES: usize = 200;
 const MAX_INCLUDED: usize = 20;
+/// What a text with variables may become: no system has longer paths, and many presets may inherit one.
+const MAX_EXPANDED_BYTES: usize = 4 << 10;
 
 /// A directory that is named, and the file that names it.
 #[derive(Debug, PartialEq, Eq)]
@@ -285,8 +287,14 @@ fn expand(text: &str, scope: &Scope<'_>, environment: &Environment) -> Option<St
             _ => return None,
         };
         out.push_str(&value);
+        if out.len() > MAX_EXPANDED_BYTES {
+            return None;
+        }
     }
     out.push_str(rest);
+    if out.len() > MAX_EXPANDED_BYTES {
+        return None;
+    }
     if let Some(below) = out.strip_prefix("~/") {
         return Some(environment.home()?.join(below).display().to_string());
     }

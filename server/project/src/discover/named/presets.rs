@@ -16,6 +16,8 @@ const MAX_INHERITED: usize = 20;
 const MAX_PRESETS: usize = 500;
 /// Variables that one sets.
 const MAX_VARIABLES: usize = 100;
+/// What they are together: many presets may inherit them, and each has them anew.
+const MAX_VARIABLES_BYTES: usize = 8 << 10;
 
 /// A preset and the file that it is in.
 struct Preset {
@@ -91,7 +93,9 @@ impl Presets {
                     .iter()
                     .any(|key| of.json.get(key).is_some())
             };
-            let variables = variables.collect::<Option<_>>();
+            let variables: Option<Vec<String>> = variables.collect();
+            let len_bytes = |all: &[String]| all.iter().map(String::len).sum::<usize>();
+            let variables = variables.filter(|all| len_bytes(all) <= MAX_VARIABLES_BYTES);
             Some(Chosen {
                 directory: expand(text, &scope, environment)?,
                 file: of.file.clone(),
@@ -135,11 +139,14 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// `inherits`: a name or several.
+/// `inherits`: a name or several, of which no more than count are looked for.
 fn parents(preset: &Value) -> Vec<&str> {
     match preset.get("inherits") {
         Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        Some(Value::Array(names)) => {
+            let names = names.iter().filter_map(Value::as_str);
+            names.take(MAX_INHERITED).collect()
+        }
         _ => Vec::new(),
     }
 }

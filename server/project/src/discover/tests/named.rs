@@ -3,6 +3,8 @@
 use fbuild_chip::Chip;
 
 use super::files::{Files, names};
+use crate::discover::named::directories;
+use crate::discover::{Environment, Look};
 
 const FLASHER_ARGS: &str = r#"{"flash_files": {"0x10000": "app.bin"}}"#;
 
@@ -135,4 +137,27 @@ fn a_place_that_is_the_same_for_all_folders_belongs_to_the_one_that_it_is_in() {
     assert_eq!(super::files::names(&found), ["espidf:fw/out/a/b/c"]);
     let told = found.passed.iter().filter(|it| it.why.contains("nobody"));
     assert_eq!(told.count(), 1, "{:?}", found.passed);
+}
+
+/// Presets that inherit something large are not as much each.
+#[test]
+fn what_many_presets_inherit_takes_no_memory_and_no_time_of_each() {
+    let long = "x".repeat(500_000);
+    let names = vec!["\"none\""; 40_000].join(",");
+    let each = (0..400).map(|n| format!(r#"{{"name": "p{n}", "inherits": "base"}}"#));
+    let each = each.collect::<Vec<_>>().join(",");
+    for base in [
+        format!(r#""binaryDir": "build/{long}""#),
+        format!(r#""binaryDir": "build", "cacheVariables": {{"A": "{long}"}}"#),
+        format!(r#""binaryDir": "$env{{A}}$env{{A}}", "environment": {{"A": "{long}"}}"#),
+        format!(r#""binaryDir": "build", "inherits": [{names}]"#),
+    ] {
+        let presets = format!(
+            r#"{{"configurePresets": [{{"name": "base", "hidden": true, {base}}}, {each}]}}"#
+        );
+        let files = Files::new(&[("CMakePresets.json", &presets)]);
+        let found = directories(files.root(), &Environment::default(), &Look::default());
+        let len_bytes = format!("{:?}", found.configured).len();
+        assert!(len_bytes < 1 << 20, "{len_bytes} bytes of {}", &base[..40]);
+    }
 }
