@@ -169,6 +169,11 @@ fn memory_is_bounded() {
     }
     text += "====================== PANIC ======================\npanicked at a.rs:1:1:\nx\nBacktrace:\n";
     text += &"0x42010f02\n".repeat(3000);
+    text += "Guru Meditation Error: Core  0 panic'ed (Unhandled debug exception).\n";
+    text +=
+        &format!("Debug exception reason: {long:.100}\nDebug exception reason: b\n").repeat(100);
+    text += "[E][esp32.crash:332]: *** CRASH DETECTED ON PREVIOUS BOOT ***\n";
+    text += &"[E][esp32.crash:340]:   PC:  0x400D1F3A  (fault location)\n".repeat(100);
     let mut crashes = 0;
     for event in events(&lines(&[text.as_bytes()])) {
         if let Event::Crash(crash) = event {
@@ -186,6 +191,7 @@ fn memory_is_bounded() {
                     .as_ref()
                     .is_none_or(|source| source.file.len() <= MAX_TEXT)
             );
+            assert!(crash.cause.len() <= MAX_TEXT);
             assert!(crash.starved.len() <= MAX_OTHERS && crash.other_cores.len() <= MAX_OTHERS);
             assert!(crash.starved.iter().all(|task| task.len() <= MAX_TEXT));
             assert!(dumps().all(|dump| dump.stack.words().count() * 4 <= MAX_STACK));
@@ -195,5 +201,5 @@ fn memory_is_bounded() {
             assert!(dumps().all(|dump| entries(dump) <= MAX_BACKTRACE));
         }
     }
-    assert_eq!(crashes, 4);
+    assert_eq!(crashes, 6);
 }

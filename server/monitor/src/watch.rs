@@ -1,5 +1,6 @@
 //! Recognises crashes and boots in the lines of a board.
 
+mod broken;
 mod dumps;
 mod fault;
 mod kept;
@@ -98,13 +99,12 @@ impl Watch {
         {
             return events;
         }
-        let is_backtrace =
-            matches!(&said, Some(Said::Backtrace { entries, .. }) if !entries.is_empty());
-        match said {
+        let is_its = |said: &Said| self.open.as_ref().is_none_or(|open| open.is_its(said));
+        match said.filter(is_its) {
             Some(said) => self.hear(said, at, is_glued, &mut events),
             None => self.other(text, &mut events),
         }
-        if let Some(open) = self.open.as_mut().filter(|_| is_backtrace) {
+        if let Some(open) = &mut self.open {
             open.may_be_broken(text);
         }
         events

@@ -1,8 +1,9 @@
 //! Registers, backtraces and stacks, each to the core that they are of.
 
+use super::broken::Broken;
 use super::open::Open;
 use crate::crash::{Backtrace, Dump, MAX_OTHERS};
-use crate::said::Registers;
+use crate::said::{Registers, Said, backtrace};
 
 impl Open {
     /// What the lines that come now are about.
@@ -65,6 +66,7 @@ impl Open {
         if self.dump_mut().backtrace.is_some() {
             self.next_dump(self.prints_core);
         }
+        let has_entries = !entries.is_empty();
         let dump = self.dump_mut();
         if dump.backtrace.is_none() {
             dump.backtrace = Some(Backtrace {
@@ -72,7 +74,46 @@ impl Open {
                 corrupted,
                 ..Backtrace::default()
             });
+            self.broken = has_entries.then(Broken::default);
         }
+    }
+
+    /// The line that was heard was this; where it was a backtrace that was taken, it may go on.
+    pub(super) fn may_be_broken(&mut self, text: &str) {
+        let rest = text.strip_prefix("Backtrace:");
+        let broken = self.broken.take();
+        self.broken = broken.zip(rest).and_then(|(new, rest)| new.with(rest));
+    }
+
+    /// Takes the rest of a backtrace that a terminal has broken: a line that adds an entry, or completes the last.
+    pub(super) fn takes_rest_of_backtrace(&mut self, text: &str) -> bool {
+        let text = text.trim_end();
+        let is_of_it = |c: char| c.is_ascii_hexdigit() || matches!(c, 'x' | ':' | ' ');
+        let entries = text.trim_end_matches(|c| "|<-CORRUPTED".contains(c));
+        let is_rest = !text.is_empty() && entries.chars().all(is_of_it);
+        let Some(broken) = self.broken.take().filter(|_| is_rest) else {
+            return false;
+        };
+        let Some(whole) = broken.with(text) else {
+            return false;
+        };
+        let Some(known) = &mut self.dump_mut().backtrace else {
+            return false;
+        };
+        let Some(Said::Backtrace { entries, corrupted }) = backtrace(&whole.text) else {
+            return false;
+        };
+        let pc = |(pc, _): &(u32, Option<u32>)| *pc;
+        let goes_on = entries.iter().map(pc).take(known.entries.len());
+        if !goes_on.eq(known.entries.iter().map(pc))
+            || (known.entries == entries && known.corrupted == corrupted)
+        {
+            return false;
+        }
+        known.entries = entries;
+        known.corrupted = corrupted;
+        self.broken = Some(whole);
+        true
     }
 
     /// An address on a line of its own.

@@ -3,7 +3,7 @@
 use super::fault::kind_of;
 use super::open::{KEPT, Open};
 use crate::crash::{Crash, Kind};
-use crate::said::{Remembered, Report};
+use crate::said::{Registers, Remembered, Report};
 
 impl Open {
     pub(super) fn remembered(&mut self, said: Remembered) {
@@ -29,7 +29,10 @@ impl Open {
                 };
             }
             Remembered::Core(core) => crash.core = Some(core),
-            Remembered::Pc(pc) => crash.dump.registers.push(("PC", pc)),
+            Remembered::Pc(pc) => self.registers(Registers {
+                values: vec![("PC", pc)],
+                damaged: false,
+            }),
             Remembered::Frame(address) => self.returns_to(address),
         }
     }

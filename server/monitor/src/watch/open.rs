@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::broken::Broken;
 use super::fault::{fault, kind_of};
 use super::{Said, TaskWdt};
-use crate::crash::{Crash, Kind, MAX_OTHERS, Severity, Source};
-use crate::said::{Announcement, Remembered, Report, backtrace, xtensa_cause};
+use crate::crash::{Crash, Kind, MAX_OTHERS, MAX_TEXT, Severity, Source};
+use crate::said::{Announcement, Remembered, Report, xtensa_cause};
+use crate::text::shortened;
 
 /// What is said of a crash that a program has kept.
 pub(super) const KEPT: &str = "kept by the program, which tells it after the reset";
@@ -41,8 +43,8 @@ pub(super) struct Open {
     pub(super) is_rust: bool,
     /// The program has kept it, and told it after the reset.
     pub(super) is_kept: bool,
-    /// The line before was this backtrace; a terminal may have broken it.
-    broken: Option<String>,
+    /// The line before was a backtrace that was taken; a terminal may have broken it.
+    pub(super) broken: Option<Broken>,
 }
 
 impl Open {
@@ -149,6 +151,22 @@ impl Open {
         self
     }
 
+    /// Whether a line may be of this crash, or begins another. A log has words of its own that look like details.
+    pub(super) fn is_its(&self, said: &Said) -> bool {
+        match said {
+            Said::Address(_) => self.is_rust,
+            Said::CheckedAt { .. } | Said::CheckedIn(_) | Said::Checked(_) => {
+                self.crash.kind == Kind::ErrorCheck
+            }
+            Said::What(_) => self.crash.kind == Kind::CxxTerminate,
+            Said::Refused { .. } => {
+                matches!(self.crash.kind, Kind::MemProt | Kind::CacheError)
+            }
+            Said::TaskWdt(said) => *said == TaskWdt::Triggered || self.crash.kind == Kind::TaskWdt,
+            _ => true,
+        }
+    }
+
     /// Takes a line that belongs to this crash; gives back one that begins another.
     pub(super) fn hear(&mut self, said: Said) -> Option<Said> {
         self.wants_message &= matches!(said, Said::RustException { .. });
@@ -228,7 +246,10 @@ impl Open {
                         let task = task.split(')').next().filter(|task| !task.is_empty());
                         crash.task = task.map(str::to_owned);
                     }
-                    None => crash.cause = format!("{}: {reason}", crash.cause),
+                    None if crash.cause.ends_with(&reason) => {}
+                    None => {
+                        crash.cause = shortened(&format!("{}: {reason}", crash.cause), MAX_TEXT);
+                    }
                 }
             }
             Said::DetectedIn { task, at } => {
@@ -236,23 +257,18 @@ impl Open {
                 crash.named_pc = Some(at);
             }
             Said::Refused { at, what } => {
-                if matches!(crash.kind, Kind::MemProt | Kind::CacheError) {
-                    crash.fault_address = crash.fault_address.or(at);
-                    crash.message = crash.message.take().or(what);
-                }
+                crash.fault_address = crash.fault_address.or(at);
+                crash.message = crash.message.take().or(what);
             }
-            Said::CheckedAt { file, line } if crash.kind == Kind::ErrorCheck => {
+            Said::CheckedAt { file, line } => {
                 let source = crash.source.get_or_insert_default();
                 source.file = file;
                 source.line = line;
             }
-            Said::CheckedIn(function) if crash.kind == Kind::ErrorCheck => {
+            Said::CheckedIn(function) => {
                 crash.source.get_or_insert_default().function = Some(function);
             }
-            Said::Checked(expression) if crash.kind == Kind::ErrorCheck => {
-                crash.message = Some(expression);
-            }
-            Said::What(what) if crash.kind == Kind::CxxTerminate => crash.message = Some(what),
+            Said::Checked(text) | Said::What(text) => crash.message = Some(text),
             Said::DumpOf(core) => {
                 self.is_certain |= self.is_certain_with_dump;
                 self.dump_of(core);
@@ -309,9 +325,6 @@ impl Open {
     }
 
     fn task_wdt(&mut self, said: TaskWdt) {
-        if self.crash.kind != Kind::TaskWdt {
-            return;
-        }
         match said {
             TaskWdt::Starved { task, core } => {
                 if self.crash.starved.len() < MAX_OTHERS {
@@ -340,38 +353,6 @@ impl Open {
     pub(super) fn ends_with_other_text(&self) -> bool {
         let is_report = self.crash.kind == Kind::TaskWdt && !self.aborts || self.is_kept;
         is_report && !self.crash.dump.is_empty()
-    }
-
-    /// Notes the text of a backtrace, and takes the rest of one that a terminal has broken.
-    pub(super) fn takes_rest_of_backtrace(&mut self, text: &str) -> bool {
-        let is_rest = |text: &str| {
-            let is_it =
-                |c: char| c.is_ascii_hexdigit() || matches!(c, 'x' | ':' | ' ' | '|' | '<' | '-');
-            let text = text.strip_suffix("|<-CORRUPTED").unwrap_or(text);
-            !text.is_empty() && text.chars().all(is_it)
-        };
-        let Some(before) = self.broken.take().filter(|_| is_rest(text.trim_end())) else {
-            return false;
-        };
-        let whole = before + text.trim_end();
-        if let Some(Said::Backtrace { entries, corrupted }) = backtrace(&whole)
-            && let Some(known) = &mut self.dump_mut().backtrace
-            && entries.starts_with(&known.entries[..known.entries.len().saturating_sub(1)])
-        {
-            known.entries = entries;
-            known.corrupted = corrupted;
-        }
-        self.broken = Some(whole);
-        true
-    }
-
-    /// The line that was heard is a backtrace.
-    pub(super) fn may_be_broken(&mut self, text: &str) {
-        const LONGEST: usize = 16 * 1024;
-        let rest = text
-            .strip_prefix("Backtrace:")
-            .filter(|rest| rest.len() < LONGEST);
-        self.broken = rest.map(str::to_owned);
     }
 
     pub(super) fn is_complete(&self) -> bool {

@@ -31,7 +31,7 @@ fn told(crash: &Crash) -> String {
     all.concat()
 }
 
-fn seen(text: &str) -> Vec<String> {
+pub(crate) fn seen(text: &str) -> Vec<String> {
     let crashes = watch(text.as_bytes(), 17).crashes;
     crashes.iter().map(told).collect()
 }
@@ -115,7 +115,7 @@ fn a_backtrace_that_a_terminal_has_broken() {
         expected,
         ["fault StoreProhibited, core 0: 400d1f37 400d2a4e 400d3b19"]
     );
-    for at in 30..whole.len() - 12 {
+    for at in 30..whole.len() {
         let (one, other) = whole.split_at(at);
         let crashes = watch(
             format!("{guru}{one}\n{other}\nRebooting...\n").as_bytes(),
@@ -413,42 +413,4 @@ WARNING Decoded 0x400d1f3a: setup()::{lambda()#1}::_FUN() at pump.yaml:89
             &["abort Out of memory"],
         ),
     ]);
-}
-
-#[test]
-fn words_of_healthy_logs() {
-    let log = "\
-I (12) crash: no crash on previous boot
-[I][esp32.crash:12]: *** CRASH DETECTED ON PREVIOUS BOOT *** is what it would say
-Exception occurred 'timeout', trying again
-Breakpoint on the list
-a0: 00000012
-ra: 12345678
-mcause: unknown
-[BOOT] ESP32-S3 reset=4 *** PANIC ***
-No Crash Data To Report
-  Hopefully all is well, but certain types of crashes can't be reported:
-W (99) task_wdt: Task watchdog is not initialised
-E (812) task_wdt: esp_task_wdt_reset(707): task not found
-CPU 0: 12 %
- - loopTask (CPU 1)
-Aborting.
-E (88) BOD: Brownout detector was set up
-ESP_ERROR_CHECK_WITHOUT_ABORT failed: esp_err_t 0x103 (ESP_ERR_INVALID_STATE) at 0x400d2a51
-<inf> os: Halting system in 5 s
-Current thread: 0x3ffc1b90 (main)
-** 12 stars **
-MMU entry fault
-Reboot was caused by a person
-Exception in thread \"main\" java.lang.NullPointerException
-\tat com.example.Main.main(Main.java:12)
-Traceback (most recent call last):
-  File \"x.py\", line 1, in <module>
-Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010
-Call trace:
-Kernel panic - not syncing: VFS: Unable to mount root fs
-CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0
-rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)
-";
-    assert_eq!(seen(log), [""; 0]);
 }

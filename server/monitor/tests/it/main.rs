@@ -6,4 +6,5 @@ mod cases;
 mod damage;
 mod fixtures;
 mod forms;
+mod healthy;
 mod texts;
