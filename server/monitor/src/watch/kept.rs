@@ -1,4 +1,4 @@
-//! Crashes that a program has kept, and tells after the reset.
+//! Crashes that a program has stored, and reports after the reset.
 
 use super::fault::kind_of;
 use super::open::{KEPT, Open};

@@ -10,7 +10,7 @@ use crate::said::{Announcement, Remembered, Report, xtensa_cause};
 use crate::text::shortened;
 
 /// What is said of a crash that a program has kept.
-pub(super) const KEPT: &str = "kept by the program, which tells it after the reset";
+pub(super) const KEPT: &str = "stored by the program, which reported it after the reset";
 
 /// The text if the first line of a panic was lost.
 const UNKNOWN: &str = "unknown (the first line of the panic is missing)";
