@@ -426,7 +426,7 @@ impl Crash {
 }
 
 /// Code of the ESP32 family, ROM and RAM included, lies here. Addresses elsewhere (0, 0xfffffffd) are not code.
-fn may_be_code(address: u32) -> bool {
+pub(crate) fn may_be_code(address: u32) -> bool {
     (0x4000_0000..0x5100_0000).contains(&address)
 }
 

@@ -24,6 +24,7 @@ pub(crate) use registers::Registers;
 pub(crate) use zephyr::Zephyr;
 
 use crate::crash::{Kind, Source};
+use crate::log::LogLine;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +191,8 @@ pub(crate) fn said(text: &str) -> Option<Said> {
         .or_else(|| registers::said(text))
 }
 
-/// Where a panic begins in the middle of a line: the program was not done with its own.
+/// Where a panic begins in the middle of a line: the program was not done with its own. A log line that quotes one ends
+/// a word before it.
 pub(crate) fn glued_panic(text: &str) -> Option<usize> {
     let starts = [
         "Guru Meditation Error: Core ",
@@ -198,7 +200,11 @@ pub(crate) fn glued_panic(text: &str) -> Option<usize> {
         PANIC_IN_PANIC,
     ];
     let found = starts.iter().filter_map(|start| text.find(start)).min();
-    found.filter(|at| *at > 0)
+    found.filter(|at| {
+        let before = &text[..*at];
+        let is_in_a_word = before.ends_with(char::is_alphanumeric);
+        !before.is_empty() && (is_in_a_word || LogLine::parse(before).is_none())
+    })
 }
 
 /// ESP-IDF gives up.

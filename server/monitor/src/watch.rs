@@ -20,6 +20,8 @@ use crate::text::{is_annotation, shortened, without_colours, without_stamp};
 /// A crash that nobody ends (a halted board with another core that still talks) is reported after so many lines
 /// that are not its own.
 const MAX_OTHER_LINES: u32 = 200;
+/// What only a dump makes a crash (a log may quote it) is forgotten after so many.
+const MAX_BEFORE_DUMP: u32 = 2;
 /// The same crash so often in a row is a loop of boots ...
 const LOOP: u32 = 3;
 /// ... where the next one comes within this time.
@@ -112,7 +114,7 @@ impl Watch {
 
     /// Whether the lines of a crash are coming: what it is, is not known in full yet.
     pub fn is_in_crash(&self) -> bool {
-        self.open.is_some()
+        self.open.as_ref().is_some_and(Open::is_likely)
     }
 
     /// The board has been silent for about a second: a crash whose lines have stopped coming is reported.
@@ -243,13 +245,13 @@ impl Watch {
                         self.boot.unexplained = None; // here it is
                     }
                     self.report_unexplained(events);
-                    if is_glued && !open.is_complete() {
+                    if is_glued && !open.is_complete {
                         open.is_certain = false;
                         open.is_certain_with_dump = true;
                     }
                     self.open = Some(open);
                 }
-                if self.open.as_ref().is_some_and(Open::is_complete) {
+                if self.open.as_ref().is_some_and(|open| open.is_complete) {
                     self.close(events);
                 }
             }
@@ -265,7 +267,12 @@ impl Watch {
             && !open.takes_text(text)
         {
             open.other_lines += 1;
-            if open.other_lines > MAX_OTHER_LINES || open.ends_with_other_text() {
+            let most = if open.waits_for_dump() {
+                MAX_BEFORE_DUMP
+            } else {
+                MAX_OTHER_LINES
+            };
+            if open.other_lines > most || open.ends_with_other_text() {
                 self.close(events);
             }
         }

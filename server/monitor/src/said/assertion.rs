@@ -2,7 +2,7 @@
 
 use super::{Announcement, Said};
 use crate::crash::{Kind, MAX_TEXT, Source};
-use crate::text::{bare_hex, decimal, hex, shortened};
+use crate::text::{bare_hex, decimal, shortened};
 
 /// What an assertion says of itself.
 #[derive(Default)]
@@ -20,8 +20,11 @@ pub(super) fn said(text: &str) -> Option<Said> {
         .strip_prefix("assert failed at PC ")
         .or_else(|| text.strip_prefix("assert failed: 0x"))
     {
-        announcement.pc = hex(rest).or_else(|| bare_hex(rest)).map(|(pc, _)| pc);
-        announcement.pc?;
+        let digits = rest.strip_prefix("0x").unwrap_or(rest);
+        let (pc, "") = bare_hex(digits).filter(|_| digits.len() == 8)? else {
+            return None;
+        };
+        announcement.pc = Some(pc);
         return Some(Said::Announced(announcement));
     }
     let failed = idf(text)

@@ -44,7 +44,9 @@ pub(super) fn said(text: &str) -> Option<Said> {
     // `Panic core_esp8266_main.cpp:137 __yield`
     if let Some(rest) = text.strip_prefix("Panic ") {
         let (place, function) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (file, line) = place.rsplit_once(':')?;
+        let (file, line) = place
+            .rsplit_once(':')
+            .filter(|(file, _)| file.contains('.'))?;
         let (function, expression) = match function.split_once(": Assertion '") {
             Some((function, rest)) => (function, rest.strip_suffix("' failed.")),
             None => (function, None),

@@ -20,6 +20,14 @@ pub(crate) struct Registers {
     pub(crate) damaged: bool,
 }
 
+impl Registers {
+    /// The program counter is among them.
+    pub(crate) fn has_pc(&self) -> bool {
+        let mut names = self.values.iter().map(|(name, _)| *name);
+        names.any(|name| matches!(name, "PC" | "MEPC"))
+    }
+}
+
 /// The name in our table, so that a register costs no text of its own.
 pub(super) fn known(name: &str) -> Option<&'static str> {
     NAMES
@@ -73,6 +81,7 @@ fn pairs(text: &str, found: &mut Registers) -> bool {
     }
     for word in text.split([' ', ',']) {
         if let Some((name, value)) = word.split_once('=')
+            && word.len() == name.len() + 11
             && let (Some(name), Some((value, ""))) =
                 (known(name), value.strip_prefix("0x").and_then(bare_hex))
         {

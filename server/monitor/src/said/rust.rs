@@ -141,7 +141,11 @@ fn exception(text: &str) -> Option<Said> {
             .and_then(|(_, value)| hex(value))
             .map(|(value, _)| value)
     };
-    let pc = value("mepc=").or_else(|| value("pc="));
+    let pc = [" mepc=", " pc="].iter();
+    let pc = pc
+        .copied()
+        .find(|name| rest.starts_with(name))
+        .and_then(value);
     (is_old_form || pc.is_some()).then(|| Said::RustException {
         core: cpu,
         cause: shortened(cause, MAX_TEXT),
@@ -171,9 +175,9 @@ fn on_core(text: &str) -> (Option<u32>, &str) {
 fn watched(text: &str) -> Option<Said> {
     let (cpu, text) = on_core(text);
     let is_one = [
-        "Stack overflow detected",
+        "Stack overflow detected at ",
         "Detected a write to ",
-        "Breakpoint",
+        "Breakpoint on ",
     ]
     .iter()
     .any(|start| text.starts_with(start));
@@ -183,7 +187,9 @@ fn watched(text: &str) -> Option<Said> {
         .filter(|_| is_one)?;
     let pc = bare_hex(rest).map(|(pc, _)| pc);
     let core = cpu.or_else(|| core(rest));
-    (pc.is_some() || core.is_some()).then(|| Said::RustException {
+    // gdb and tests say such things as well.
+    let is_of_esp_hal = core.is_some() || rest.contains(" possibly called by 0x");
+    is_of_esp_hal.then(|| Said::RustException {
         core,
         cause: cause.to_owned(),
         pc,

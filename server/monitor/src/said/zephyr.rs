@@ -27,6 +27,8 @@ pub(crate) enum Zephyr {
     },
     /// `Current thread: 0x3ffc1b90 (sysworkq)`
     Thread(Option<String>),
+    /// `Halting system`
+    Ends,
 }
 
 type Values = Vec<(&'static str, u32)>;
@@ -57,7 +59,7 @@ pub(super) fn said(text: &str) -> Option<Said> {
         return Some(Said::Zephyr(Zephyr::Thread(name)));
     }
     if matches!(text, "Halting system" | "Resetting system") || is_old_end(text) {
-        return Some(Said::Rebooting);
+        return Some(Said::Zephyr(Zephyr::Ends));
     }
     riscv(text)
 }
@@ -126,12 +128,10 @@ fn named_values(text: &str) -> Values {
 fn riscv(text: &str) -> Option<Said> {
     if let Some(rest) = text.strip_prefix("mcause: ") {
         let (cause, rest) = decimal(rest)?;
-        let words = rest
-            .strip_prefix(", ")
-            .map(|words| shortened(words, MAX_TEXT));
+        let words = shortened(rest.strip_prefix(", ")?, MAX_TEXT);
         return Some(Said::Zephyr(Zephyr::Cause {
             core: None,
-            words,
+            words: Some(words),
             registers: vec![("MCAUSE", cause)],
         }));
     }
@@ -148,9 +148,14 @@ fn riscv(text: &str) -> Option<Said> {
     while let Some(word) = words.next() {
         let name = word.strip_suffix(':')?;
         let name = if name == "s0" { "S0/FP" } else { name };
-        let (value, "") = bare_hex(words.next()?)? else {
+        let digits = words.next()?;
+        let (value, "") = bare_hex(digits)? else {
             return None;
         };
+        // Eight digits, but for this one. A sensor's lines have fewer.
+        if digits.len() != 8 && name != "mtval" {
+            return None;
+        }
         registers.push((known(name)?, value));
     }
     // The board writes them in small letters.

@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::open::Open;
-use crate::crash::{Backtrace, Dump, MAX_OTHERS};
+use crate::crash::{Backtrace, Dump, MAX_OTHERS, may_be_code};
 use crate::said::{Registers, Said, backtrace};
 
 impl Open {
@@ -16,6 +16,12 @@ impl Open {
             Some(index) => &mut self.crash.other_cores[index],
             None => &mut self.crash.dump,
         }
+    }
+
+    pub(super) fn current_dump(&self) -> &Dump {
+        let other = self.dump.checked_sub(1);
+        let other = other.and_then(|index| self.crash.other_cores.get(index));
+        other.unwrap_or(&self.crash.dump)
     }
 
     fn next_dump(&mut self, core: Option<u32>) {
@@ -43,8 +49,7 @@ impl Open {
         if self.crash.nested > 0 {
             return;
         }
-        let begins = |(name, _): &(&str, u32)| matches!(*name, "PC" | "MEPC");
-        if self.dump_mut().has_trace() && registers.values.iter().any(begins) {
+        if self.dump_mut().has_trace() && registers.has_pc() {
             self.next_dump(None); // its first line was lost
         }
         let dump = self.dump_mut();
@@ -119,7 +124,7 @@ impl Open {
     /// An address on a line of its own.
     pub(super) fn address(&mut self, address: u32) {
         // esp-backtrace before 0.15 put no `Backtrace:` before those of an exception.
-        let is_bare = self.is_rust && self.is_certain_with_dump;
+        let is_bare = self.is_rust && self.is_certain_with_dump && may_be_code(address);
         let dump = self.dump_mut();
         if is_bare {
             dump.backtrace.get_or_insert_default();

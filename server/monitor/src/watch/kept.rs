@@ -7,9 +7,6 @@ use crate::said::{Registers, Remembered, Report};
 
 impl Open {
     pub(super) fn remembered(&mut self, said: Remembered) {
-        if !self.is_kept {
-            return;
-        }
         let crash = &mut self.crash;
         match said {
             Remembered::Begins => {}
@@ -38,9 +35,6 @@ impl Open {
     }
 
     pub(super) fn crash_report(&mut self, said: Report) {
-        if !self.is_kept {
-            return;
-        }
         let crash = &mut self.crash;
         match said {
             Report::Begins => {}
@@ -50,7 +44,10 @@ impl Open {
             }
             Report::Cause(cause) => crash.cause = cause,
             Report::Accessed(address) => crash.fault_address = Some(address),
-            Report::Ends => self.end(),
+            Report::Ends => {
+                self.end();
+                self.is_complete = true;
+            }
         }
     }
 }

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use super::broken::Broken;
 use super::fault::{fault, kind_of};
-use super::{Said, TaskWdt};
+use super::{MAX_BEFORE_DUMP, Said, TaskWdt};
 use crate::crash::{Crash, Kind, MAX_OTHERS, MAX_TEXT, Severity, Source};
-use crate::said::{Announcement, Remembered, Report, xtensa_cause};
+use crate::said::{Announcement, Remembered, Report, Zephyr, xtensa_cause};
 use crate::text::shortened;
 
 /// What is said of a crash that a program has kept.
 pub(super) const KEPT: &str = "stored by the program, which reported it after the reset";
+
+/// The cause until Zephyr has named another.
+const ZEPHYR: &str = "FATAL EXCEPTION";
 
 /// The text if the first line of a panic was lost.
 const UNKNOWN: &str = "unknown (the first line of the panic is missing)";
@@ -28,7 +31,7 @@ pub(super) struct Open {
     /// The panic handler has spoken (`Guru Meditation`, `abort()`): another first line is a panic inside it.
     pub(super) is_panic: bool,
     has_ended: bool,
-    is_complete: bool,
+    pub(super) is_complete: bool,
     /// The task watchdog will abort.
     aborts: bool,
     /// Tasks that run, by core, when the task watchdog looks.
@@ -127,8 +130,9 @@ impl Open {
                 new
             }
             Said::Zephyr(ref zephyr) => {
-                let mut new = open(Kind::Fault, "FATAL EXCEPTION");
-                new.is_certain = zephyr.begins();
+                let mut new = open(Kind::Fault, ZEPHYR);
+                new.is_certain = zephyr.begins()?;
+                new.is_certain_with_dump = matches!(zephyr, Zephyr::Cause { .. });
                 new.heard(said)
             }
             Said::Remembered(Remembered::Begins) | Said::CrashReport(Report::Begins) => {
@@ -154,7 +158,24 @@ impl Open {
     /// Whether a line may be of this crash, or begins another. A log has words of its own that look like details.
     pub(super) fn is_its(&self, said: &Said) -> bool {
         match said {
-            Said::Address(_) => self.is_rust,
+            Said::Address(_) => self.is_rust && !self.wants_message,
+            Said::Registers(registers) => {
+                let dump = self.current_dump();
+                dump.has_trace() || registers.damaged || {
+                    let mut names = registers.values.iter().map(|(name, _)| *name);
+                    names.any(|name| dump.register(name).is_none())
+                }
+            }
+            Said::DebugReason(_)
+            | Said::DetectedIn { .. }
+            | Said::InInterrupt
+            | Said::StackWords { .. }
+            | Said::BacktraceCutShort
+            | Said::NoBacktrace
+            | Said::Esp8266Stack { .. } => !self.wants_message,
+            Said::Zephyr(said) => self.is_its_zephyr(said),
+            Said::Remembered(said) => *said == Remembered::Begins || self.is_kept,
+            Said::CrashReport(said) => *said == Report::Begins || self.is_kept,
             Said::CheckedAt { .. } | Said::CheckedIn(_) | Said::Checked(_) => {
                 self.crash.kind == Kind::ErrorCheck
             }
@@ -275,7 +296,8 @@ impl Open {
             }
             Said::InInterrupt => self.dump_mut().in_interrupt = true,
             Said::Registers(registers) => {
-                self.is_certain |= self.is_certain_with_dump && self.is_rust;
+                let has_pc = registers.has_pc();
+                self.is_certain |= self.is_certain_with_dump && self.is_rust && has_pc;
                 self.registers(registers);
             }
             Said::Backtrace { entries, corrupted } => {
@@ -355,8 +377,14 @@ impl Open {
         is_report && !self.crash.dump.is_empty()
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.is_complete
+    /// Only a dump makes a crash of it, and none has come yet.
+    pub(super) fn waits_for_dump(&self) -> bool {
+        self.is_certain_with_dump && !self.is_certain
+    }
+
+    /// Whether it is worth waiting for the rest. Not where it may be no crash at all: a program's own dump, or registers.
+    pub(super) fn is_likely(&self) -> bool {
+        self.is_certain || (self.other_lines <= MAX_BEFORE_DUMP && self.crash.cause != ZEPHYR)
     }
 
     pub(super) fn names_build(&mut self, sha: &str) {
@@ -416,10 +444,8 @@ impl Open {
 fn begins_dump(said: &Said) -> bool {
     match said {
         Said::DumpOf(_) => true,
-        Said::Registers(registers) => {
-            let mut names = registers.values.iter().map(|(name, _)| *name);
-            names.any(|name| matches!(name, "PC" | "MEPC"))
-        }
+        // One alone may be any program's word.
+        Said::Registers(registers) => registers.values.len() > 1 && registers.has_pc(),
         Said::Backtrace { entries, .. } => !entries.is_empty(),
         _ => false,
     }

@@ -5,25 +5,54 @@ use crate::crash::Kind;
 use crate::said::{Registers, Zephyr};
 
 impl Zephyr {
-    /// A register alone may be any program's word.
-    pub(super) fn begins(&self) -> bool {
-        !matches!(self, Self::Registers(_) | Self::Thread(_))
+    /// Whether a line begins a crash, and is certain by itself. RISC-V prints these two registers first; what it says of a
+    /// cause may be any program's word.
+    pub(super) fn begins(&self) -> Option<bool> {
+        match self {
+            Self::Exception { .. } | Self::Fatal { .. } => Some(true),
+            Self::Cause { core, .. } => Some(core.is_some()),
+            Self::Registers(values) => {
+                let has = |name| values.iter().any(|(other, _)| *other == name);
+                (has("A0") && has("T0")).then_some(false)
+            }
+            Self::Thread(_) | Self::Ends => None,
+        }
     }
 }
 
 impl Open {
+    /// Whether a line may be of this crash, or begins another.
+    pub(super) fn is_its_zephyr(&self, said: &Zephyr) -> bool {
+        match said {
+            Zephyr::Registers(_) => self.takes_zephyr(),
+            Zephyr::Thread(_) => self.is_panic,
+            Zephyr::Ends => {
+                let may_be = matches!(
+                    self.crash.kind,
+                    Kind::Fault
+                        | Kind::DoubleException
+                        | Kind::Assert
+                        | Kind::StackOverflow
+                        | Kind::Abort
+                );
+                may_be && self.is_certain && !self.wants_message
+            }
+            _ => true,
+        }
+    }
+
     /// Takes a line that belongs to this crash; gives back one that begins another.
     pub(super) fn zephyr(&mut self, said: Zephyr) -> Option<Zephyr> {
         match said {
             Zephyr::Registers(values) => {
-                if self.takes_zephyr() {
-                    self.zephyr_registers(values);
-                }
+                let is_dump = values.iter().any(|(name, _)| *name != "MTVAL");
+                self.is_certain |= self.is_certain_with_dump && is_dump;
+                self.zephyr_registers(values);
             }
-            Zephyr::Thread(name) => {
-                if self.is_panic {
-                    self.crash.task = self.crash.task.take().or(name);
-                }
+            Zephyr::Thread(name) => self.crash.task = self.crash.task.take().or(name),
+            Zephyr::Ends => {
+                self.end();
+                self.is_complete = true;
             }
             said if !self.takes_zephyr() => return Some(said),
             Zephyr::Exception { is_double } => {
@@ -38,7 +67,7 @@ impl Open {
                 words,
                 registers,
             } => {
-                self.is_certain = true;
+                self.is_certain |= core.is_some();
                 self.crash.core = self.crash.core.or(core);
                 if let Some(words) = words.filter(|_| self.crash.kind == Kind::Fault) {
                     self.crash.cause = words;
