@@ -1,11 +1,11 @@
 //! Builds: before a deploy, without being asked for, and by themselves.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
 use super::fake::FakeBoards;
-use super::harness::{Builder, Client, file_uri};
+use super::harness::{Builder, Client, LONG, file_uri};
 use super::stale::{change_at, make_stale};
 
 /// A trusted project with these settings.
@@ -185,7 +185,10 @@ async fn what_a_client_did_not_read_is_counted() {
     let mut all = begun["params"]["text"].as_str().unwrap().to_owned();
     let reading = client.reading.clone().lock_owned().await;
     let printed = client.folder.path().join("printed");
+    let since = Instant::now();
     while !printed.exists() {
+        // What nobody takes is waited for, piece by piece.
+        assert!(since.elapsed() < 10 * LONG, "it does not print");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     drop(reading);
@@ -351,7 +354,9 @@ async fn a_build_that_began_before_the_last_edit_is_not_shared() {
         .command("deploy", &json!({"port": "/dev/fake0"}))
         .await;
     let builds = client.folder.path().join("builds");
+    let since = Instant::now();
     while !builds.exists() {
+        assert!(since.elapsed() < LONG, "it does not build");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let changed = SystemTime::now() + Duration::from_secs(1);

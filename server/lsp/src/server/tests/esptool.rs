@@ -134,7 +134,9 @@ async fn a_monitor_hears_what_comes_at_once_after_a_job_of_esptool() {
     assert_eq!(client.answer(id).await["result"]["error"], Value::Null);
     client.message("window/logMessage").await;
     let id = client.command("deploy", &json!({"port": port})).await;
+    let since = Instant::now();
     while !state.path().join("esptool.words").exists() {
+        assert!(since.elapsed() < LONG, "it does not write");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     client.notify("$/cancelRequest", &json!({"id": id})).await;
