@@ -124,6 +124,10 @@ impl Link for Lent {
         self.link.as_mut().is_some_and(|link| link.share())
     }
 
+    fn is_there(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.is_there())
+    }
+
     fn own(&mut self) -> io::Result<()> {
         self.link()?.own()
     }

@@ -79,6 +79,12 @@ impl UsbId {
         self.vid == ESPRESSIF_VID && self.pid == USB_SERIAL_JTAG_PID
     }
 
+    /// An adapter between USB and a UART, which stays when the board behind it resets: Silicon Labs, WCH, FTDI,
+    /// Prolific. Source: the USB ID repository (usb.ids).
+    pub fn is_adapter(&self) -> bool {
+        [0x10C4, 0x1A86, 0x0403, 0x067B].contains(&self.vid)
+    }
+
     /// A Silicon Labs CP2102C, whose hardware flow control is always on. Source: esp-pylib,
     /// `HARDWARE_FLOW_CONTROL_VID_PIDS`.
     pub fn has_fixed_flow_control(&self) -> bool {
@@ -160,7 +166,13 @@ pub trait Link: Send {
         false
     }
 
-    /// Takes the port back for this link alone, at its own rate.
+    /// Whether a shared port is still there. Close one that is not: as long as somebody holds it, its device comes
+    /// back under another name.
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    /// Takes a shared port back for this link alone, at its own rate.
     ///
     /// # Errors
     /// The other program still has it, or the port is gone: close it.

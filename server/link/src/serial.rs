@@ -16,6 +16,11 @@ type Native = serialport::TTYPort;
 #[cfg(windows)]
 type Native = serialport::COMPort;
 
+#[cfg(unix)]
+type Shared = std::os::fd::OwnedFd;
+#[cfg(windows)]
+type Shared = std::convert::Infallible;
+
 /// The rate that every boot ROM starts with.
 const USUAL_BAUD: u32 = 115_200;
 /// Longest time that the operating system may take to accept bytes; esptool's figure.
@@ -65,13 +70,14 @@ pub fn list() -> Vec<PortInfo> {
 #[derive(Debug)]
 pub struct SerialLink {
     name: String,
-    /// `None` while it is looked for again.
+    /// `None` while it is looked for again, or shared.
     port: Option<Native>,
     baud: u32,
     usb_id: Option<UsbId>,
     opened: Instant,
-    /// Another program may use it now.
-    is_shared: bool,
+    /// The port while another program may use it. Closed as it is: serialport would make the other's free for all.
+    #[cfg_attr(windows, allow(dead_code))]
+    shared: Option<Shared>,
 }
 
 impl SerialLink {
@@ -95,7 +101,7 @@ impl SerialLink {
             baud,
             usb_id,
             opened: Instant::now(),
-            is_shared: false,
+            shared: None,
         })
     }
 
@@ -109,7 +115,7 @@ impl SerialLink {
             baud,
             usb_id: usb_id(name),
             opened: Instant::now(),
-            is_shared: false,
+            shared: None,
         };
         link.set_baud(baud).ok().map(|()| link)
     }
@@ -138,7 +144,7 @@ impl SerialLink {
 
 impl Drop for SerialLink {
     fn drop(&mut self) {
-        if let Some(port) = self.port.as_ref().filter(|_| !self.is_shared) {
+        if let Some(port) = &self.port {
             // What a stuck device has not taken, Linux would wait for up to 30 s (closing_wait).
             let _ = port.clear(ClearBuffer::Output);
         }
@@ -310,6 +316,7 @@ impl Link for SerialLink {
 
     fn close(&mut self) {
         self.port = None;
+        self.shared = None;
         self.baud = USUAL_BAUD;
     }
 
@@ -320,18 +327,26 @@ impl Link for SerialLink {
 
     #[cfg(unix)]
     fn share(&mut self) -> bool {
-        // The chip's own USB vanishes in a reset, and gets another name as long as somebody holds the old one.
-        let may_vanish = |usb: &UsbId| usb.vid == super::ESPRESSIF_VID;
-        let stays = !self.usb_id.as_ref().is_some_and(may_vanish);
-        let port = self.port.as_ref().filter(|_| stays);
-        self.is_shared = port.is_some_and(|port| lines::share(port).is_ok());
-        self.is_shared
+        // A board's own USB vanishes in a reset, and gets another name as long as somebody holds the old one.
+        if self.usb_id.as_ref().is_none_or(UsbId::is_adapter) {
+            self.shared = self.port.take().and_then(lines::share);
+        }
+        self.shared.is_some()
+    }
+
+    #[cfg(unix)]
+    fn is_there(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_none_or(|shared| rustix::io::ioctl_fionread(shared).is_ok())
     }
 
     #[cfg(unix)]
     fn own(&mut self) -> io::Result<()> {
-        lines::own(self.port()?)?;
-        self.is_shared = false;
+        let Some(shared) = &self.shared else {
+            return Ok(());
+        };
+        lines::lock(shared)?;
+        self.port = self.shared.take().and_then(lines::adopt);
         self.set_baud(self.baud)
     }
 

@@ -15,7 +15,7 @@ use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
 
-use crate::holding::Holding;
+use crate::holding::{Holding, own};
 use crate::port;
 use crate::progress::Tracker;
 
@@ -103,10 +103,14 @@ impl Boards for LocalBoards {
             Mode::Plan => format!("planning a deploy of {root}"),
         };
         let holding = self.holding(&request.port, doing);
-        let child = (request.carrier() == Backend::Esptool).then(|| Child::new(&holding, lent));
+        let is_esptool = request.carrier() == Backend::Esptool;
+        let mut child = None;
         let mut tracker = Tracker::of(&request);
         let mut tenths = 0;
         let mut hear = |event: Event| {
+            if is_esptool && matches!(event, Event::Connecting { .. }) {
+                child = Some(Child::new(&holding, lent));
+            }
             let step = tracker.hear(&event);
             let is_one = matches!(event, Event::Planned(_) | Event::Finished(_));
             // Whoever gave the port for this sees how far it is, in some lines.
@@ -175,29 +179,29 @@ impl LocalBoards {
 
 /// A program of its own that opens the port for a job. A monitor's link waits beside it, open, and is its own again
 /// when this is dropped.
-struct Child<'l>(&'l Slot);
+struct Child<'l>(Option<&'l Slot>);
 
 impl<'l> Child<'l> {
-    fn new(holding: &'l Holding<'_>, lent: Option<&'l Slot>) -> Self {
-        let slot = lent.unwrap_or_else(|| holding.left());
-        let link = lent.and_then(Slot::take).or_else(|| holding.ask());
-        holding.note_for_child();
-        if let Some(mut link) = link
-            && link.share()
-        {
-            slot.put(link);
+    fn new(holding: &Holding<'_>, lent: Option<&'l Slot>) -> Self {
+        match lent.and_then(|slot| Some((slot, slot.take()?))) {
+            Some((slot, mut link)) => {
+                holding.note_for_child();
+                if link.share() {
+                    slot.put(link);
+                }
+            }
+            None => holding.ask_for_child(),
         }
-        Self(slot)
+        Self(lent)
     }
 }
 
 impl Drop for Child<'_> {
     fn drop(&mut self) {
-        if let Some(mut link) = self.0.take() {
-            match link.own() {
-                Ok(()) => self.0.put(link),
-                Err(error) => tracing::debug!(%error, "the monitor opens the port itself"),
-            }
+        if let Some(slot) = self.0
+            && let Some(link) = slot.take().and_then(own)
+        {
+            slot.put(link);
         }
     }
 }
@@ -213,7 +217,8 @@ fn opening<'l>(
             return holding.open();
         };
         let is_first = std::mem::take(&mut is_first);
-        let link = match slot.take().filter(|_| is_first) {
+        // Another may have one that was shared.
+        let link = match slot.take().filter(|_| is_first).and_then(own) {
             Some(link) => link,
             None => holding.open()?,
         };

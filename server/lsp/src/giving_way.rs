@@ -198,6 +198,11 @@ mod unix {
             }
         }
 
+        /// Whether the port has come back open.
+        pub(crate) fn has_port(&self) -> bool {
+            self.port.is_some()
+        }
+
         /// The port after the turn, if it came back open.
         pub(crate) fn port(self, name: &str, baud: u32) -> Option<Box<dyn Link>> {
             let name = self.name.as_deref().unwrap_or(name);
@@ -320,6 +325,10 @@ mod other {
         }
 
         pub(crate) fn give_back(&self, _: &dyn Link) {}
+
+        pub(crate) fn has_port(&self) -> bool {
+            false
+        }
 
         pub(crate) fn port(self, _: &str, _: u32) -> Option<Box<dyn Link>> {
             None

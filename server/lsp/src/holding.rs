@@ -37,10 +37,10 @@ pub(crate) struct Holding<'d> {
     note: Note,
     /// It asks a monitor that holds the port to give way.
     asks: bool,
+    /// The port during its turn, when nobody uses it any more. It goes before the turn ends.
+    left: Slot,
     /// It has asked, and the port is its own until this is dropped.
     turn: RefCell<Option<Turn>>,
-    /// The port during its turn, when nobody uses it any more.
-    left: Slot,
 }
 
 impl<'d> Holding<'d> {
@@ -54,8 +54,8 @@ impl<'d> Holding<'d> {
                 doing,
             },
             asks: true,
-            turn: RefCell::new(None),
             left: Slot::default(),
+            turn: RefCell::new(None),
         }
     }
 
@@ -105,8 +105,11 @@ impl<'d> Holding<'d> {
         }
     }
 
-    /// Asks a monitor of another process for the port; whether it has given it.
+    /// Asks a monitor of another process for the port, once; whether it has given it.
     fn is_given(&self) -> bool {
+        if self.is_turn() {
+            return false;
+        }
         let socket = self.socket().filter(|_| self.asks);
         let turn = socket.and_then(|socket| giving_way::ask(&socket, &self.note.doing));
         let is_given = turn.is_some();
@@ -116,14 +119,14 @@ impl<'d> Holding<'d> {
         is_given
     }
 
-    /// The port, if a monitor of another process has it, and gives it.
-    pub(crate) fn ask(&self) -> Option<Box<dyn Link>> {
-        self.is_given().then(|| self.open().ok()).flatten()
-    }
-
-    /// Where the port is during a turn when nobody uses it.
-    pub(crate) fn left(&self) -> &Slot {
-        &self.left
+    /// Asks a monitor of another process, which may have the port, to give it to a program of its own that opens it
+    /// for this process.
+    pub(crate) fn ask_for_child(&self) {
+        if self.is_given() {
+            self.note();
+        } else {
+            self.note_for_child();
+        }
     }
 
     /// The same for who shows it to a person at once.
@@ -144,9 +147,18 @@ impl<'d> Holding<'d> {
         self.turn.borrow().is_some()
     }
 
-    /// The port after another's turn, if it came back open.
-    pub(crate) fn back(&self, turn: Turn, baud: u32) -> Option<Box<dyn Link>> {
-        let link = turn.port(&self.port, baud)?;
+    /// The port after another's turn, if it came back open, or was shared and is free.
+    pub(crate) fn back(
+        &self,
+        turn: Turn,
+        kept: Option<Box<dyn Link>>,
+        baud: u32,
+    ) -> Option<Box<dyn Link>> {
+        let link = if turn.has_port() {
+            turn.port(&self.port, baud)?
+        } else {
+            own(kept?)?
+        };
         self.note();
         Some(link)
     }
@@ -199,6 +211,17 @@ impl Drop for Holding<'_> {
         }
         if let (Some(turn), Some(link)) = (self.turn.get_mut(), self.left.take()) {
             turn.give_back(&*link);
+        }
+    }
+}
+
+/// A link that was shared, for this process alone; none where another has the port still.
+pub(crate) fn own(mut link: Box<dyn Link>) -> Option<Box<dyn Link>> {
+    match link.own() {
+        Ok(()) => Some(link),
+        Err(error) => {
+            tracing::debug!(%error, "the port has to be opened again");
+            None
         }
     }
 }

@@ -12,7 +12,7 @@ use fbuild_link::error::OpenError;
 use fbuild_link::memory::Time;
 use fbuild_link::port_name::PortName;
 use fbuild_link::serial::{self, PortInfo};
-use fbuild_link::{ESPRESSIF_VID, Link, UsbId};
+use fbuild_link::{ESPRESSIF_VID, Link};
 use fbuild_project::discover::glob;
 use fbuild_project::remedy::Way;
 use fbuild_project::target::Target;
@@ -32,12 +32,6 @@ const BOARD_VENDORS: [(u16, &str); 6] = [
     (0x2341, "Arduino"),
     (0x2A03, "Arduino"),
 ];
-
-/// Whether it is an adapter between USB and a UART, whatever board has it.
-pub(crate) fn is_adapter(usb: &UsbId) -> bool {
-    let mut known = BOARD_VENDORS.iter().filter(|(vid, _)| *vid == usb.vid);
-    known.any(|(_, name)| ["CP210x", "CH34x", "FTDI"].contains(name))
-}
 
 /// The adapter's usual name, if it is used on such boards.
 pub(crate) fn board_vendor(port: &PortInfo) -> Option<&'static str> {

@@ -356,3 +356,46 @@ fn anybody_in(folder: &Path) -> bool {
         processes.filter_map(|entry| std::fs::read_link(entry.ok()?.path().join("cwd")).ok());
     folders.any(|cwd| cwd.starts_with(folder))
 }
+
+/// Nothing but the end of its last user puts a board on a pty into download mode: a monitor does not keep it open.
+#[test]
+fn a_monitor_gives_a_board_on_a_pty_to_esptool() {
+    let Some(program) = newer() else { return };
+    let board = Simulated::new("accounted");
+    let state = board.folder.path().join("state");
+    let mut monitor = harness::command(&["monitor", "--port", &board.port])
+        .env("XDG_STATE_HOME", &state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let is_offered = || {
+        let mut kept = std::fs::read_dir(state.join("fbuild-lsp"))
+            .into_iter()
+            .flatten();
+        kept.any(|file| file.unwrap().path().extension() == Some("sock".as_ref()))
+    };
+    let begun = Instant::now();
+    while !is_offered() {
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "the monitor does not offer its port"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let example = example();
+    let deployed = harness::command(&["deploy", example.to_str().unwrap()])
+        .env("XDG_STATE_HOME", &state)
+        .args(["--port", &board.port, "--backend", "esptool", "--esptool"])
+        .arg(program)
+        .output()
+        .unwrap();
+    monitor.kill().unwrap();
+    let notes = monitor.wait_with_output().unwrap().stderr;
+    let notes = String::from_utf8(notes).unwrap();
+    let said = String::from_utf8(deployed.stderr).unwrap();
+    assert_eq!(deployed.status.code(), Some(0), "{said}");
+    board.assert_holds(&example);
+    assert!(notes.contains("is given to another fbuild-lsp"), "{notes}");
+}

@@ -46,20 +46,29 @@ pub(super) fn keep_when_closed(port: &Native) -> io::Result<()> {
     Ok(tcsetattr(fd, OptionalActions::Now, &settings)?)
 }
 
-/// Lets others open the port, too; pyserial wants the lock for itself.
+/// Lets others open the port, too; pyserial wants the lock for itself. `None`: a pty whose board is reset when it is
+/// closed, as a simulated one's says by its settings, is closed.
 #[cfg(unix)]
-pub(super) fn share(port: &Native) -> io::Result<()> {
-    let fd = unix::descriptor(port);
-    rustix::fs::flock(fd, rustix::fs::FlockOperation::Unlock)?;
-    Ok(rustix::termios::ioctl_tiocnxcl(fd)?)
+pub(super) fn share(port: Native) -> Option<std::os::fd::OwnedFd> {
+    use rustix::termios::{ControlModes, tcgetattr};
+    use serialport::SerialPort as _;
+    let mut port = port;
+    let has_lines = port.read_clear_to_send().is_ok();
+    let fd = unix::into_descriptor(port);
+    let settings = tcgetattr(&fd).ok()?;
+    if !has_lines && settings.control_modes.contains(ControlModes::HUPCL) {
+        return None;
+    }
+    rustix::fs::flock(&fd, rustix::fs::FlockOperation::Unlock).ok()?;
+    rustix::termios::ioctl_tiocnxcl(&fd).ok()?;
+    Some(fd)
 }
 
-/// Keeps others out again, if no other has the lock.
+/// Takes a port's lock, if no other has it.
 #[cfg(unix)]
-pub(super) fn own(port: &Native) -> io::Result<()> {
-    let fd = unix::descriptor(port);
-    rustix::fs::flock(fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-    Ok(rustix::termios::ioctl_tiocexcl(fd)?)
+pub(super) fn lock(port: &std::os::fd::OwnedFd) -> io::Result<()> {
+    let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    Ok(rustix::fs::flock(port, exclusive)?)
 }
 
 #[cfg(unix)]
@@ -101,7 +110,13 @@ mod unix {
         unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
     }
 
-    /// A port out of its descriptor, if it is a terminal's.
+    #[allow(unsafe_code)]
+    pub(super) fn into_descriptor(port: Native) -> OwnedFd {
+        // SAFETY: the descriptor is open, and `port` has given it up.
+        unsafe { OwnedFd::from_raw_fd(port.into_raw_fd()) }
+    }
+
+    /// A port out of its descriptor, for this process alone if nobody else has it, if it is a terminal's.
     #[allow(unsafe_code)]
     pub(in super::super) fn adopt(descriptor: OwnedFd) -> Option<Native> {
         let is_port = rustix::termios::isatty(&descriptor);

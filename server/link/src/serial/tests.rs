@@ -114,11 +114,26 @@ mod with_a_pty {
         assert_eq!(&buffer[..n], b"hello");
     }
 
+    /// Whether another process may open it, unless that is root's.
+    #[allow(unsafe_code)]
+    fn is_exclusive(port: &std::os::fd::OwnedFd) -> bool {
+        const TIOCGEXCL: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<i32>(b'T', 0x40);
+        // SAFETY: TIOCGEXCL writes exactly one C int.
+        let is_exclusive: i32 = unsafe {
+            rustix::ioctl::ioctl(port, rustix::ioctl::Getter::<TIOCGEXCL, i32>::new()).unwrap()
+        };
+        is_exclusive != 0
+    }
+
     #[test]
     fn a_shared_port_hears_what_comes_while_another_has_it() {
         let (master, path) = pty();
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let onlooker = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        let is_exclusive = || is_exclusive(&onlooker);
         let mut link = SerialLink::open(&path).unwrap();
         assert!(link.share());
+        assert!(!is_exclusive());
         let other = SerialLink::open(&path).unwrap();
         assert!(link.own().is_err(), "the other has it still");
         drop(other);
@@ -127,7 +142,54 @@ mod with_a_pty {
         let mut buffer = [0; 16];
         let n = link.read(&mut buffer, Duration::from_secs(10)).unwrap();
         assert_eq!(&buffer[..n], b"hello");
+        assert!(is_exclusive());
         assert!(SerialLink::open(&path).is_err(), "it is its own again");
+        // Closed while another has it: that one's stays closed to others.
+        assert!(link.share());
+        let _other = SerialLink::open(&path).unwrap();
+        drop(link);
+        assert!(is_exclusive());
+    }
+
+    #[test]
+    fn a_shared_port_whose_device_is_gone_is_known() {
+        let (master, path) = pty();
+        let mut link = SerialLink::open(&path).unwrap();
+        assert!(link.share() && link.is_there());
+        drop(master);
+        assert!(!link.is_there());
+        assert!(link.own().is_err());
+    }
+
+    #[test]
+    fn a_pty_whose_board_is_reset_when_it_is_closed_is_not_shared() {
+        use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+        let (master, path) = pty();
+        let mut settings = tcgetattr(&master).unwrap();
+        settings.control_modes.insert(ControlModes::HUPCL);
+        tcsetattr(&master, OptionalActions::Now, &settings).unwrap();
+        assert!(!SerialLink::open(&path).unwrap().share());
+    }
+
+    #[test]
+    fn only_a_port_that_stays_is_shared() {
+        let usb = |vid| UsbId {
+            vid,
+            ..UsbId::default()
+        };
+        for (vid, is_shared) in [
+            (0x10C4, true),
+            (0x067B, true),
+            (0x303A, false),
+            (0x16C0, false),
+            (0x2E8A, false),
+            (0x239A, false),
+        ] {
+            let (_master, path) = pty();
+            let mut link = SerialLink::open(&path).unwrap();
+            link.usb_id = Some(usb(vid));
+            assert_eq!(link.share(), is_shared, "{vid:#x}");
+        }
     }
 
     #[test]

@@ -12,7 +12,6 @@ use fbuild_loader::reset;
 use crate::giving_way::{Offer, Turn, TurnNews};
 use crate::holding::Holding;
 use crate::monitor::rate::{Rate, USUAL_BAUD};
-use crate::port::is_adapter;
 
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
@@ -115,6 +114,7 @@ impl<'a> Listener<'a> {
             let news = turn.news();
             if news != TurnNews::Over {
                 self.turn = Some(turn);
+                self.kept = self.kept.take().filter(|link| link.is_there());
                 if let TurnNews::Line(text) = news {
                     return Heard::Told(text);
                 }
@@ -122,8 +122,7 @@ impl<'a> Listener<'a> {
                 return Heard::Away;
             }
             let kept = self.kept.take();
-            let link = self.holding.back(turn, self.rate.baud);
-            let link = link.or_else(|| kept.and_then(own));
+            let link = self.holding.back(turn, kept, self.rate.baud);
             let is_back = link.is_some();
             self.take_back(link);
             if is_back {
@@ -287,11 +286,6 @@ impl<'a> Listener<'a> {
     }
 }
 
-/// A link that was shared, for this process alone; none where another has the port still.
-fn own(mut link: Box<dyn Link>) -> Option<Box<dyn Link>> {
-    link.own().ok().map(|()| link)
-}
-
 /// Resets the board at the other end, which then runs its firmware.
 pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result<(), Failure> {
     let name = link.name().to_owned();
@@ -301,7 +295,7 @@ pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result
         usb.is_some_and(|usb| match device {
             Device::Avr(_) => usb.vid == ESPRESSIF_VID,
             // These are on USB themselves, without an adapter between.
-            Device::Teensy(_) | Device::Rp2(_) => usb.vid == ESPRESSIF_VID || is_adapter(usb),
+            Device::Teensy(_) | Device::Rp2(_) => usb.vid == ESPRESSIF_VID || usb.is_adapter(),
             Device::Esp(_) => false,
         })
     };
@@ -469,6 +463,18 @@ mod with_a_pty {
         assert_eq!(&buffer[..7], b"rst:0x1");
         let other = Holding::of_monitor(Some(state_dir), &port, String::new()).link();
         assert_eq!(other.err().map(|failure| failure.code), Some("port-busy"));
+    }
+
+    #[test]
+    fn a_port_that_vanishes_while_another_has_it_is_closed() {
+        let (board, port) = pty();
+        let directory = tempfile::tempdir().unwrap();
+        let mut listener = monitor(directory.path(), &port, None);
+        let (_job, _link) = opened(job(directory.path(), &port), &mut listener);
+        assert!(listener.kept.is_some());
+        drop(board);
+        listener.read(&mut [0; 64]);
+        assert!(listener.kept.is_none());
     }
 
     #[test]

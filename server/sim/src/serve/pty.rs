@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{ControlModes, LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::pump::{self, Clock, End, Endpoint};
 use super::{Served, Server, Stopper, with_board};
@@ -49,6 +49,13 @@ pub fn serve<B: Served>(board: B, options: PtyOptions) -> io::Result<Server<B>> 
     unlockpt(&master)?;
     let path = ptsname(&master, Vec::new())?;
     let path = path.to_string_lossy().into_owned();
+    // Who would share the pty sees by it that closing does something to the board.
+    if options.reset_on_close
+        && let Ok(mut settings) = tcgetattr(&master)
+    {
+        settings.control_modes.insert(ControlModes::HUPCL);
+        let _ = tcsetattr(&master, OptionalActions::Now, &settings);
+    }
     fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
     Server::start(path, board, move |board, stopper| {
         serve_users(Master { fd: master }, &board, options, &stopper)

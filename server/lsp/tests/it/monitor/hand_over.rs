@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -209,6 +209,18 @@ case " $* " in
 esac
 "#;
 
+fn deploy_by_esptool(directory: &Path, esptool: &Path, port: &Path) -> Command {
+    let mut deploy = fbuild_lsp(directory);
+    deploy
+        .current_dir(directory)
+        .args(["deploy", "--backend", "esptool", "--esptool"])
+        .arg(esptool)
+        .arg("--port")
+        .arg(port)
+        .stderr(Stdio::piped());
+    deploy
+}
+
 /// However a job of another process ends that esptool does, the port comes back and was never closed.
 #[test]
 fn what_a_board_prints_when_a_job_of_esptool_ends_is_not_lost() {
@@ -223,6 +235,16 @@ fn what_a_board_prints_when_a_job_of_esptool_ends_is_not_lost() {
     let mut monitor = Piped::start(directory, &port, &["--until", "^end$"]);
     say(&mut board, b"begin\n");
     assert_eq!(monitor.line(), "begin\n");
+    // What needs no board is checked before the monitor is asked for the port.
+    let app = directory.join("build/app.bin");
+    let aside = directory.join("app.aside");
+    std::fs::rename(&app, &aside).unwrap();
+    let refused = deploy_by_esptool(directory, &esptool, &port)
+        .spawn()
+        .unwrap();
+    let refused = refused.wait_with_output().unwrap();
+    assert!(!refused.status.success());
+    std::fs::rename(&aside, &app).unwrap();
     let ends = [
         ("touch \"$0.written\"", 0),
         ("echo 'A fatal error occurred: no'; exit 2", 1),
@@ -233,13 +255,7 @@ fn what_a_board_prints_when_a_job_of_esptool_ends_is_not_lost() {
         for made in ["writes", "written"] {
             let _ = std::fs::remove_file(directory.join("esptool").with_extension(made));
         }
-        let mut deploy = fbuild_lsp(directory)
-            .current_dir(directory)
-            .args(["deploy", "--backend", "esptool", "--esptool"])
-            .arg(&esptool)
-            .arg("--port")
-            .arg(&port)
-            .stderr(Stdio::piped())
+        let mut deploy = deploy_by_esptool(directory, &esptool, &port)
             .spawn()
             .unwrap();
         if code == 137 {
