@@ -16,10 +16,14 @@ use super::{Build, How};
 const POLL: Duration = Duration::from_millis(20);
 /// Lines are passed on together, this often.
 const FLUSH: Duration = Duration::from_millis(100);
-/// Once the child has ended, how long its pipes are read; a daemon that it started may keep them.
+/// Once the child has ended, how long its pipes are read where they are silent; a daemon that it started may keep them.
 const REST: Duration = Duration::from_millis(300);
-/// Longest line that is passed on: a compiler's message in JSON is one line.
+/// The same where something is still to be read: who hears it may be slow.
+const REST_MAX: Duration = Duration::from_secs(30);
+/// Longest line that is passed on.
 const LINE_MAX: u64 = 64 << 10;
+/// Longest message of cargo's, which is one line with all that a linker said.
+const MESSAGE_MAX: u64 = 1 << 20;
 /// Lines under way; more make the child wait.
 const LINES_MAX: usize = 256;
 
@@ -113,6 +117,13 @@ fn read(pipe: impl Read + Send + 'static, lines: SyncSender<String>) {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
                 }
+                if line.starts_with(b"{\"reason\"") && !line.ends_with(b"\n") {
+                    // What is read of it counts even if there is no more.
+                    let _ = pipe
+                        .by_ref()
+                        .take(MESSAGE_MAX - LINE_MAX)
+                        .read_until(b'\n', &mut line);
+                }
                 // A bar is drawn over and over in one line.
                 let text = String::from_utf8_lossy(&line);
                 for text in text.trim_end().split('\r') {
@@ -141,9 +152,11 @@ fn follow(
             group.end();
             return None;
         }
+        let mut rest = REST;
         let is_over = match lines.recv_timeout(POLL) {
             Ok(line) => {
                 unsent.push(line);
+                rest = REST_MAX;
                 false
             }
             Err(RecvTimeoutError::Timeout) => false,
@@ -163,7 +176,7 @@ fn follow(
                 Err(error) => Some((Instant::now(), Err(error))),
             };
         }
-        if let Some((_, status)) = ended.take_if(|(when, _)| is_over || when.elapsed() > REST) {
+        if let Some((_, status)) = ended.take_if(|(when, _)| is_over || when.elapsed() > rest) {
             tell(&mut unsent, hear);
             return Some(status);
         }
@@ -196,6 +209,19 @@ mod tests {
         tell(&mut lines, &mut hear);
         assert!(lines.is_empty());
         assert_eq!(heard, [["", "compiling", ""].map(str::to_owned)]);
+    }
+
+    #[test]
+    fn a_message_of_cargo_stays_whole_where_other_lines_are_cut() {
+        let of = |begun: &str| format!("{begun}{}", "x".repeat(100 << 10));
+        let message = of("{\"reason\":");
+        let text = format!("{message}\n{}\nlast", of("plain"));
+        let (sender, lines) = sync_channel(LINES_MAX);
+        read(std::io::Cursor::new(text), sender);
+        let lines: Vec<String> = lines.iter().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0], message);
+        assert_eq!((lines[1].len(), lines[3].as_str()), (64 << 10, "last"));
     }
 
     #[test]

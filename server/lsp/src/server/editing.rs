@@ -12,7 +12,7 @@ mod gather;
 pub(super) mod projects;
 mod protocol;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ use fbuild_editing::facts::Facts;
 /// Looks at every document that changes, until the session ends.
 pub(crate) async fn follow(desk: Arc<Desk>) {
     let mut is_watching = false;
-    // What the client shows diagnostics of.
-    let mut shown: HashSet<String> = HashSet::new();
+    // What the client shows, and as of which version.
+    let mut shown: HashMap<String, (Vec<Diagnostic>, Option<i32>)> = HashMap::new();
     loop {
         desk.documents.changed.notified().await;
         let n_rechecks = desk.documents.n_rechecks();
@@ -56,14 +56,21 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
                 Some((found, version)) => (found, version),
                 None if !others.is_empty() => (Vec::new(), None),
                 None => {
-                    if shown.remove(&uri) {
+                    if shown.remove(&uri).is_some() {
                         desk.editor.diagnostics(url, vec![], None).await;
                     }
                     continue;
                 }
             };
             all.extend(others);
-            shown.insert(uri);
+            // What a build found while it was looked at is asked for once more.
+            let is_known = |before: &(Vec<Diagnostic>, _)| {
+                version.is_none() && *before == (all.clone(), version)
+            };
+            if shown.get(&uri).is_some_and(is_known) {
+                continue;
+            }
+            shown.insert(uri, (all.clone(), version));
             desk.editor.diagnostics(url, all, version).await;
         }
         desk.documents.told(n_rechecks);

@@ -64,9 +64,9 @@ impl Problems {
                     |other: &Diagnostic| (other.range, &other.message) == (it.range, &it.message);
                 if !known.iter().any(is_same) {
                     known.push(it);
+                    touched.insert(uri.clone());
                 }
             }
-            touched.insert(uri);
         }
         touched
     }
@@ -82,7 +82,7 @@ impl Problems {
             .places = places;
     }
 
-    /// The file that a line of that build's output names.
+    /// The file that a line of that build's output may name, from where its tools worked.
     pub(crate) fn file(&self, build: &Path, named: &str) -> Option<PathBuf> {
         let places = self.by_build.lock().get(build).map(|it| it.places.clone());
         let mut places = places.unwrap_or_default();
@@ -91,25 +91,32 @@ impl Problems {
         paths.find(|path| path.is_file()).map(|path| tidy(&path))
     }
 
-    /// Where on that line of the file (from 0) what such a line says is shown.
-    pub(crate) fn character(
+    /// The file that such a line names, and where on that line of the file (from 0) what it says is shown. Several
+    /// directories may have a file of that name: the one counts where this was found.
+    pub(crate) fn place(
         &self,
         build: &Path,
-        file: &Path,
+        named: &str,
         line: u32,
         said: &str,
-    ) -> Option<u32> {
-        let uri: Url = uri::of(file)?;
-        let all = self.by_build.lock();
-        let shown = all.get(build)?.found.get(uri.as_str())?.iter();
+    ) -> Option<(PathBuf, Option<u32>)> {
+        let usual = self.file(build, named);
+        let end = tidy(Path::new(named));
         let is_it = |it: &&Diagnostic| {
             let first = it.message.lines().next().unwrap_or_default();
             it.range.start.line == line && said.contains(first)
         };
-        shown
-            .filter(is_it)
-            .map(|it| it.range.start.character)
-            .next()
+        let all = self.by_build.lock();
+        let found = all.get(build).into_iter().flat_map(|it| &it.found);
+        let shown = found.filter_map(|(uri, found)| {
+            let path = uri::to_path(uri).filter(|path| path.ends_with(&end))?;
+            Some((path, found.iter().find(is_it)?.range.start.character))
+        });
+        let shown: BTreeMap<PathBuf, u32> = shown.collect();
+        let meant = usual.as_ref().and_then(|path| shown.get_key_value(path));
+        let meant = meant.or_else(|| shown.first_key_value());
+        let meant = meant.map(|(path, character)| (path.clone(), Some(*character)));
+        meant.or(usual.map(|path| (path, None)))
     }
 }
 
@@ -224,7 +231,7 @@ impl Scene<'_> {
     }
 
     /// The file that is meant: compilers name it from where they run.
-    fn resolve(&self, place: &Place, directory: Option<&str>) -> Option<PathBuf> {
+    pub(crate) fn resolve(&self, place: &Place, directory: Option<&str>) -> Option<PathBuf> {
         let named = Path::new(&place.file);
         let said = directory.map(|dir| self.root.join(dir));
         let places = [said.as_deref(), self.build, Some(self.root)];

@@ -189,11 +189,11 @@ fn places_of_build(desk: &Desk, scene: &Scene, directory: &Path, line: &str) -> 
         let What::Place(place) = &mut one.what else {
             continue;
         };
-        let Some(path) = file(&place.file) else {
+        let number = place.line.unwrap_or(1).saturating_sub(1);
+        let meant = desk.problems.place(directory, &place.file, number, line);
+        let Some((path, shown)) = meant else {
             continue;
         };
-        let number = place.line.unwrap_or(1).saturating_sub(1);
-        let shown = desk.problems.character(directory, &path, number, line);
         place.column = shown.map(|it| it + 1).or(place.column);
         place.file = path.display().to_string();
     }

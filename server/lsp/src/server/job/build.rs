@@ -237,7 +237,11 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     problems.publish(output.findings(true));
     if let Err(Stop::Failed(failure)) = &mut result {
         let reason = || output.reason().map(str::to_owned);
-        Build::explain(failure, problems.first_error().or_else(reason));
+        let Found {
+            here, elsewhere, ..
+        } = problems;
+        let first = here.words().or_else(reason);
+        Build::explain(failure, first.or_else(|| elsewhere.words()));
     }
     printed.tell("ended", &ending(&build.line, &result));
     if let Err(Stop::Failed(_)) = result {
@@ -283,13 +287,16 @@ impl Printed<'_> {
     /// Sends it, after a word about what was not sent because the client did not read.
     fn send(&self, state: &str, text: &str) {
         let mut late = self.late.borrow_mut();
-        if let Some(task) = late.as_mut().filter(|_| state == "ended") {
+        let is_last = state == "ended";
+        if let Some(task) = late.as_mut().filter(|_| is_last) {
             let taken = async { tokio::time::timeout(TELLING_MAX, task).await };
-            let _ = self.stand.send(taken);
+            let _ = self.stand.wait(taken);
         }
-        if late.as_ref().is_some_and(|task| !task.is_finished()) {
+        let busy = late.take_if(|task| !task.is_finished());
+        if busy.is_some() && !is_last {
             self.n_missed
                 .set(self.n_missed.get() + text.lines().count());
+            *late = busy;
             return;
         }
         let text = match self.n_missed.take() {
@@ -307,7 +314,16 @@ impl Printed<'_> {
         } else {
             Err(text)
         };
-        *late = self.stand.send(self.stand.desk.editor.build(printed));
+        let editor = self.stand.desk.editor.clone();
+        if let Some(before) = busy {
+            // However late it reads, it learns that the build is over.
+            self.stand.desk.runtime.spawn(async move {
+                let _ = before.await;
+                editor.build(printed).await;
+            });
+            return;
+        }
+        *late = self.stand.send(editor.build(printed));
     }
 
     fn wants_news(&self) -> bool {
@@ -344,8 +360,35 @@ fn counted(progress: &Progress) -> Step {
 struct Found<'s> {
     desk: &'s Desk,
     build: &'s Build,
+    /// Errors in files that are there.
+    here: Errors,
+    /// Others: what names them may be a log's line that looks like one.
+    elsewhere: Errors,
+}
+
+#[derive(Default)]
+struct Errors {
     first: Option<String>,
-    n_errors: usize,
+    n: usize,
+}
+
+impl Errors {
+    fn add(&mut self, error: &Finding) {
+        self.n += 1;
+        self.first.get_or_insert_with(|| {
+            let message = error.message.lines().next().unwrap_or_default();
+            format!("{}:{}: {message}", error.place.file, error.place.line)
+        });
+    }
+
+    /// The first one, and how many there are.
+    fn words(self) -> Option<String> {
+        let first = self.first?;
+        Some(match self.n {
+            1 => first,
+            n => format!("{first}, and {} more", n - 1),
+        })
+    }
 }
 
 impl<'s> Found<'s> {
@@ -357,8 +400,8 @@ impl<'s> Found<'s> {
         Self {
             desk,
             build,
-            first: None,
-            n_errors: 0,
+            here: Errors::default(),
+            elsewhere: Errors::default(),
         }
     }
 
@@ -374,13 +417,6 @@ impl<'s> Found<'s> {
         if found.is_empty() {
             return;
         }
-        for error in found.iter().filter(|it| it.severity == Severity::Error) {
-            self.n_errors += 1;
-            self.first.get_or_insert_with(|| {
-                let message = error.message.lines().next().unwrap_or_default();
-                format!("{}:{}: {message}", error.place.file, error.place.line)
-            });
-        }
         let desk = self.desk;
         let scene = Scene {
             root: &self.build.directory,
@@ -388,17 +424,14 @@ impl<'s> Found<'s> {
             folders: desk.session.folders(),
             encoding: desk.documents.encoding(),
         };
+        for error in found.iter().filter(|it| it.severity == Severity::Error) {
+            match scene.resolve(&error.place, error.directory.as_deref()) {
+                Some(_) => self.here.add(error),
+                None => self.elsewhere.add(error),
+            }
+        }
         let shown = scene.diagnostics(found);
         let touched = desk.problems.add(&self.build.directory, shown);
         desk.documents.recheck(touched);
-    }
-
-    /// The first error, in words.
-    fn first_error(self) -> Option<String> {
-        let first = self.first?;
-        Some(match self.n_errors {
-            1 => first,
-            n => format!("{first}, and {} more", n - 1),
-        })
     }
 }

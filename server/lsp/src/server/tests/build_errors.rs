@@ -259,16 +259,29 @@ async fn an_error_is_shown_once_and_what_names_no_line_is_said() {
     client.message("window/logMessage").await;
     client.leave().await;
 
-    let line =
-        "echo \"ld: region 'iram0_0_seg' overflowed by 84 bytes\"; echo a; echo b; echo c; exit 1";
-    let mut client = start(&json!({"buildBeforeDeploy": line})).await;
-    let id = client.command("build", &json!({})).await;
-    let failed = client.outcome_after_output(id, &[]).await;
-    client.message("window/logMessage").await;
-    let what = failed["error"]["message"].as_str().unwrap();
-    assert!(
-        what.ends_with("; region 'iram0_0_seg' overflowed by 84 bytes"),
-        "{what}"
-    );
-    client.leave().await;
+    let overflow = "echo \"ld: region 'iram0_0_seg' overflowed by 84 bytes\"";
+    for (line, expected) in [
+        (
+            overflow.to_owned(),
+            "region 'iram0_0_seg' overflowed by 84 bytes",
+        ),
+        // A time looks like a line of a file, of which there is none.
+        (
+            format!("echo '2026-01-01 12:30:01: error: began'; {overflow}"),
+            "region 'iram0_0_seg' overflowed by 84 bytes",
+        ),
+        (
+            "echo 'gone.c:3:1: error: lost'".to_owned(),
+            "gone.c:3: lost",
+        ),
+    ] {
+        let line = format!("{line}; echo a; echo b; echo c; exit 1");
+        let mut client = start(&json!({"buildBeforeDeploy": line})).await;
+        let id = client.command("build", &json!({})).await;
+        let failed = client.outcome_after_output(id, &[]).await;
+        client.message("window/logMessage").await;
+        let what = failed["error"]["message"].as_str().unwrap();
+        assert!(what.ends_with(&format!("; {expected}")), "{what}");
+        client.leave().await;
+    }
 }

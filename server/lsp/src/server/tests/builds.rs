@@ -169,6 +169,51 @@ async fn what_a_build_prints_is_news_for_who_asks_for_it() {
     client.leave().await;
 }
 
+/// Lines of the flood that are there, and those that are said not to be.
+fn shown_or_counted(all: &str) -> usize {
+    let counted = |line: &str| {
+        let (n, _) = line
+            .strip_prefix("--- ")?
+            .split_once(" lines were not shown")?;
+        n.parse::<usize>().ok()
+    };
+    let n_missed: usize = all.lines().filter_map(counted).sum();
+    assert!(n_missed > 0);
+    n_missed + all.lines().filter(|line| line.starts_with("0000")).count()
+}
+
+/// It learns that the build is over even if it reads nothing for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_again_after_long_is_told_of_the_end() {
+    let command = "yes \"$(printf '%01000d' 7)\" | head -n 20000; touch printed";
+    let options = json!({
+        "workspaceTrusted": true, "settings": {"buildBeforeDeploy": command}, "notifications": ["build"],
+    });
+    let builder = Builder::new(FakeBoards::quick()).with_options(&options);
+    let builder = builder.with_patience(Duration::from_millis(50));
+    let mut client = builder.start().await;
+    let reading = client.reading.clone().lock_owned().await;
+    let id = client.command("build", &json!({})).await;
+    while !client.folder.path().join("printed").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Longer than the outcome waits for it.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    drop(reading);
+    let mut all = String::new();
+    let last = loop {
+        let news = client.message("fbuild/build").await["params"].clone();
+        all += news["text"].as_str().unwrap();
+        if all.contains("--- built") {
+            break news;
+        }
+    };
+    assert_eq!(last["state"], "ended");
+    assert_eq!(shown_or_counted(&all), 20_000);
+    assert_eq!(client.outcome(id).await["outcome"], "built");
+    client.leave().await;
+}
+
 /// Who does not read is told how much was not waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_client_did_not_read_is_counted() {
@@ -197,12 +242,7 @@ async fn what_a_client_did_not_read_is_counted() {
         let news = client.message("fbuild/build").await;
         all += news["params"]["text"].as_str().unwrap();
     }
-    let told = all
-        .lines()
-        .find(|line| line.starts_with("--- ") && line.contains("not shown"));
-    let n_missed: usize = told.unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let n_shown = all.lines().filter(|line| line.starts_with("0000")).count();
-    assert_eq!(n_shown + n_missed, 20_000, "{told:?}");
+    assert_eq!(shown_or_counted(&all), 20_000);
     assert_eq!(client.outcome(id).await["outcome"], "built");
     client.leave().await;
 }
@@ -213,22 +253,30 @@ async fn links_of_a_build_are_as_its_tools_name_files() {
     let error = "../my main/a b.c:1:17: error: oops";
     let command = format!(
         "echo \"ninja: Entering directory 'out'\"; echo '{error}'; echo '    1 |                 oops;'; \
-         echo '      |                 ^~~~'; exit 1"
+         echo '      |                 ^~~~'; echo 'b.c:2:1: error: twice'; \
+         echo \"ninja: Entering directory 'other'\"; exit 1"
     );
     let mut client = start(&json!({"buildBeforeDeploy": command})).await;
     write(&client, "my main/a b.c", "\t\toops;\n");
     write(&client, "out/a.c", "");
     write(&client, "a.c", "");
+    for directory in ["out", "other"] {
+        write(&client, &format!("{directory}/b.c"), "\nx\n");
+    }
     let id = client.command("build", &json!({})).await;
     let failed = client
         .outcome_after_output(id, &["ninja: Entering directory 'out'"])
         .await;
     assert_eq!(failed["outcome"], "failed", "{failed}");
-    client.message("textDocument/publishDiagnostics").await;
+    for _of in ["a b.c", "b.c"] {
+        client.message("textDocument/publishDiagnostics").await;
+    }
     let directory = client.folder.path().to_owned();
     for (line, file, column, start) in [
         (error, "my main/a b.c", 2, 0),
         ("see a.c:1:4", "out/a.c", 3, 4),
+        // Both directories have one; the last does not count for what was said before it.
+        ("b.c:2:1: error: twice", "out/b.c", 0, 0),
         ("'my main/a b.c:1: x", "my main/a b.c", 0, 1),
     ] {
         let asked = json!({"directory": directory, "line": line});
