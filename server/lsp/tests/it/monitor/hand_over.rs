@@ -41,10 +41,17 @@ fn hand_overs_under_load_lose_nothing() {
     let saved = directory.path().join("board.log");
     let more = ["--until", "^end$", "--save", saved.to_str().unwrap()];
     let mut monitor = Piped::start(directory.path(), &port, &more);
-    let mut notes = monitor.child.stderr.take().unwrap();
-    let notes = std::thread::spawn(move || {
-        let mut text = String::new();
-        notes.read_to_string(&mut text).map(|_| text)
+    let said_of_jobs = monitor.child.stderr.take().unwrap();
+    let notes = Arc::new(Mutex::new(String::new()));
+    let noting = std::thread::spawn({
+        let notes = notes.clone();
+        move || {
+            for line in BufReader::new(said_of_jobs).lines() {
+                let mut notes = notes.lock().unwrap();
+                notes.push_str(&line.unwrap());
+                notes.push('\n');
+            }
+        }
     });
     // Who has the lock keeps the board silent. It says how many lines the board has said.
     let board = Arc::new(Mutex::new((board, 0)));
@@ -100,6 +107,12 @@ fn hand_overs_under_load_lose_nothing() {
                 .stderr(Stdio::null());
             let mut deploy = command.current_dir(directory.path()).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(u64::from(wait[1]) / 2));
+            // On a slow machine none of the others may have come so far.
+            let end = Instant::now() + LONG;
+            let is_given = || notes.lock().unwrap().contains("(deploying ");
+            while n + 2 >= times && !is_given() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             deploy.kill().unwrap();
             deploy.wait().unwrap();
         }
@@ -115,7 +128,8 @@ fn hand_overs_under_load_lose_nothing() {
     talker.join().unwrap();
     assert_eq!(heard.join().unwrap(), (said, None));
     assert_eq!(monitor.child.wait().unwrap().code(), Some(0));
-    let notes = notes.join().unwrap().unwrap();
+    noting.join().unwrap();
+    let notes = notes.lock().unwrap();
     let given = notes.matches("(resetting the board)").count();
     assert_eq!(given, times.div_ceil(2), "{notes}");
     assert!(notes.contains("(deploying "), "{notes}");
