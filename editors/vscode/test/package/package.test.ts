@@ -8,7 +8,8 @@ import { test } from "node:test";
 
 import { here } from "../../scripts/targets.ts";
 
-const repository = path.resolve(import.meta.dirname, "../../../..");
+const extension = path.resolve(import.meta.dirname, "../..");
+const repository = path.resolve(extension, "../..");
 const PRINT = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
 
 function run(program: string, ...args: string[]): string {
@@ -52,13 +53,14 @@ test("the notices name everything that others wrote, with its licence", () => {
 
 test("a release names its repository, and its page has the pictures from there", () => {
   const vsix = process.env["FBUILD_VSIX"] ?? "";
-  const kept = `${vsix}.kept`;
+  const [kept, server] = [`${vsix}.kept`, `${vsix}.server`];
   fs.renameSync(vsix, kept);
+  // What is packaged is tried later: with the same server.
+  fs.copyFileSync(path.join(extension, ".package/server", here()?.exe ?? ""), server);
   try {
     const address = "https://example.com/owner/name";
-    const script = path.join(repository, "editors/vscode/scripts/package.ts");
-    // Any file will do for the server.
-    const env = { ...process.env, FBUILD_REPOSITORY: address, FBUILD_LSP_PATH: script };
+    const script = path.join(extension, "scripts/package.ts");
+    const env = { ...process.env, FBUILD_REPOSITORY: address, FBUILD_LSP_PATH: server };
     execFileSync(process.execPath, [script], { env, stdio: "pipe" });
     const manifest = JSON.parse(run("python3", "-c", PRINT, vsix, "extension/package.json")) as {
       version: string;
@@ -72,5 +74,6 @@ test("a release names its repository, and its page has the pictures from there",
     assert.ok(found.length >= 4 && found.every((one) => one.startsWith(pictures)), found.join());
   } finally {
     fs.renameSync(kept, vsix);
+    fs.rmSync(server);
   }
 });
