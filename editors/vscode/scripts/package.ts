@@ -21,6 +21,9 @@ import { here, targets } from "./targets.ts";
 const extension = path.dirname(import.meta.dirname);
 const repository = path.resolve(extension, "../..");
 const address = process.env["FBUILD_REPOSITORY"];
+const manifest = JSON.parse(fs.readFileSync(path.join(extension, "package.json"), "utf8")) as {
+  version: string;
+};
 /** What goes into the .vsix is here; nothing else is. */
 const staging = path.join(extension, ".package");
 
@@ -60,13 +63,8 @@ const LINKS_INSIDE = ["--allow-missing-repository", "--no-rewrite-relative-links
 
 /** On a page in a marketplace nothing is beside it: pictures and links are those of the release's tag. */
 function links(address: string): string[] {
-  const { version } = JSON.parse(manifest()) as { version: string };
-  const at = (what: string) => `${address}/${what}/v${version}/editors/vscode`;
+  const at = (what: string) => `${address}/${what}/v${manifest.version}/editors/vscode`;
   return ["--baseContentUrl", at("blob"), "--baseImagesUrl", at("raw")];
-}
-
-function manifest(): string {
-  return fs.readFileSync(path.join(extension, "package.json"), "utf8");
 }
 
 function stage(target: Target): void {
@@ -77,7 +75,7 @@ function stage(target: Target): void {
   }
   if (address) {
     const named = { type: "git", url: address, directory: "editors/vscode" };
-    const text = JSON.stringify({ ...(JSON.parse(manifest()) as object), repository: named });
+    const text = JSON.stringify({ ...manifest, repository: named });
     fs.writeFileSync(path.join(staging, "package.json"), text);
   }
   fs.copyFileSync(path.join(repository, "CHANGELOG.md"), path.join(staging, "CHANGELOG.md"));

@@ -9,7 +9,9 @@ pub(crate) fn program_or_skip(name: &str) -> Option<PathBuf> {
     let mut places = std::env::split_paths(&path).map(|dir| dir.join(name));
     let found = places.find(|path| path.is_file());
     if found.is_none() {
-        skip(&format!("{name} is not installed (tests/run does it)"));
+        skip(&format!(
+            "{name} is not installed (tests/run has its package)"
+        ));
     }
     found
 }

@@ -64,10 +64,10 @@ pub(crate) async fn follow(desk: Arc<Desk>) {
             };
             all.extend(others);
             // What a build found while it was looked at is asked for once more.
-            let is_known = |before: &(Vec<Diagnostic>, _)| {
-                version.is_none() && *before == (all.clone(), version)
-            };
-            if shown.get(&uri).is_some_and(is_known) {
+            let is_known = shown
+                .get(&uri)
+                .is_some_and(|before| version.is_none() && before.1.is_none() && before.0 == all);
+            if is_known {
                 continue;
             }
             shown.insert(uri, (all.clone(), version));

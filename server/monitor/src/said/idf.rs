@@ -288,10 +288,6 @@ fn task_wdt(text: &str) -> Option<Said> {
 }
 
 fn of_task_wdt(message: &str) -> TaskWdt {
-    let core_and = |rest: &str| {
-        let (core, rest) = decimal(rest)?;
-        Some((core, rest.to_owned()))
-    };
     if message.starts_with("Task watchdog got triggered") {
         TaskWdt::Triggered
     } else if let Some(rest) = message.trim_start().strip_prefix("- ") {
@@ -300,7 +296,7 @@ fn of_task_wdt(message: &str) -> TaskWdt {
             task: shortened(task, MAX_TEXT),
             core: decimal(rest).map(|(core, _)| core),
         }
-    } else if let Some((core, rest)) = message.strip_prefix("CPU ").and_then(core_and) {
+    } else if let Some((core, rest)) = message.strip_prefix("CPU ").and_then(decimal) {
         match rest.strip_prefix(": ") {
             Some(task) => TaskWdt::Running {
                 core,
@@ -310,7 +306,7 @@ fn of_task_wdt(message: &str) -> TaskWdt {
         }
     } else if message.starts_with("Aborting.") {
         TaskWdt::Aborting
-    } else if let Some((core, _)) = message.strip_prefix("Print CPU ").and_then(core_and) {
+    } else if let Some((core, _)) = message.strip_prefix("Print CPU ").and_then(decimal) {
         TaskWdt::PrintsCore(core)
     } else {
         TaskWdt::Other

@@ -124,8 +124,8 @@ pub(super) fn python_frame(line: &str) -> Option<Place> {
     })
 }
 
-/// Who says an error that names no line, by how likely it is the cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Who says an error that names no line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Speaker {
     /// Whoever prints `Error: …`: the last one knows most.
     Anybody,
@@ -189,11 +189,16 @@ pub(super) fn placeless(line: &str) -> Option<(Speaker, &str)> {
         if is_exception {
             return Some((Speaker::Anybody, line));
         }
-        let is_error = matches!(level, "error" | "Error" | "ERROR" | "CMake Error")
-            || matches!(
-                level,
-                "devicetree error" | "A fatal error occurred" | "Fatal Error"
-            );
+        let is_error = matches!(
+            level,
+            "error"
+                | "Error"
+                | "ERROR"
+                | "CMake Error"
+                | "devicetree error"
+                | "A fatal error occurred"
+                | "Fatal Error"
+        );
         is_error.then_some((Speaker::Anybody, what))
     };
     let (speaker, found) = linker()

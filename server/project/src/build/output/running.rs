@@ -131,13 +131,11 @@ impl Output {
             truncate(&mut text);
             text
         };
-        if let Some((speaker, text)) = placeless(line) {
-            let before = self.placeless.as_ref().map(|it| it.0);
-            if before < Some(speaker)
-                || before == Some(Speaker::Anybody) && speaker == Speaker::Anybody
-            {
-                self.placeless = Some((speaker, cut(text)));
-            }
+        let known = self.placeless.as_ref().map(|it| it.0);
+        if known != Some(Speaker::Compiler)
+            && let Some((speaker, text)) = placeless(line)
+        {
+            self.placeless = Some((speaker, cut(text)));
         }
         if line.starts_with("FAILED: ") {
             self.until_failed = 2;
