@@ -10,6 +10,8 @@ use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::delta::Piece;
 use fbuild_loader::session::LoaderKind;
 
+use crate::search::{LONGEST_CHUNK, SECTORS_PER_BLOCK};
+
 /// Erasing a 4 KiB sector. Typical value of the Winbond W25Q32JV data sheet; parts on boards are of
 /// that class.
 const SECTOR_ERASE_S: f64 = 0.045;
@@ -60,8 +62,6 @@ const PLUGIN_UPLOAD_BYTES: f64 = 2_400.0;
 const PLUGIN_ROUND_TRIPS: f64 = 11.0;
 /// A piece's request and its answer, without its differences.
 const PIECE_OVERHEAD_BYTES: f64 = 66.0;
-/// Largest stretch hashed at once: a deploy is cancelled between two.
-const MAX_CHUNK_BYTES: u32 = 8 * BLOCK_LEN;
 
 /// Whether a loader of this kind takes compressed data.
 fn deflates(chip: Chip, kind: LoaderKind) -> bool {
@@ -266,10 +266,9 @@ impl Measured {
     pub fn chunk_sectors(&self) -> usize {
         let bytes = self.hash_exchange_s() / ROUND_TRIP_SHARE * self.hash_rate(self.kind);
         let blocks = (bytes / f64::from(BLOCK_LEN)).ceil().max(1.0);
-        let blocks = blocks.min(f64::from(MAX_CHUNK_BYTES / BLOCK_LEN));
-        #[allow(clippy::cast_sign_loss)] // between 1 and 8
+        #[allow(clippy::cast_sign_loss)] // at least 1
         let blocks = blocks as usize;
-        blocks * (BLOCK_LEN / SECTOR_LEN) as usize
+        (blocks * SECTORS_PER_BLOCK).min(LONGEST_CHUNK)
     }
 
     /// What the planner weighs.

@@ -32,6 +32,8 @@ impl Sector {
 
 /// Sectors per erase block.
 pub const SECTORS_PER_BLOCK: usize = (BLOCK_LEN / SECTOR_LEN) as usize;
+/// Sectors that one hash covers at most: a deploy is cancelled between two.
+pub(crate) const LONGEST_CHUNK: usize = 8 * SECTORS_PER_BLOCK;
 /// A block is split into fours and those into sectors: for a single difference this hashes a quarter
 /// more and asks half as often as going through the sectors would.
 const SECTORS_PER_SPLIT: usize = 4;
@@ -58,6 +60,8 @@ pub fn in_bytes(sectors: &Range<usize>) -> Range<usize> {
 pub struct Search {
     /// Sectors that one hash covers at first; a multiple of [`SECTORS_PER_BLOCK`].
     pub chunk_sectors: usize,
+    /// If the first block is as it should be, so is the rest: an app's has the hash of its build.
+    pub first_tells: bool,
     /// Look at a few sectors first, and do not search a region in which all of them differ.
     pub sample: bool,
     /// Differing sectors of a block from which on the whole block will be written anyway: no need to
@@ -122,30 +126,35 @@ impl Search {
                 state.expect = Expect::ManyDiffer;
             }
         }
-        for chunk in self.chunks(offset, n_sectors) {
-            if state.sectors[chunk.clone()].contains(&Sector::Unknown) {
-                state.chunk(chunk)?;
-            }
+        let blocks = aligned_chunks(offset, 0..n_sectors, SECTORS_PER_BLOCK);
+        let Some((first, rest)) = blocks.split_first() else {
+            return Ok(state.found());
+        };
+        state.search(first.clone())?;
+        let is_same = self.first_tells && state.count_differing(first.clone()) == 0;
+        let chunk_sectors = if is_same {
+            LONGEST_CHUNK
+        } else {
+            self.chunk_sectors
+        };
+        for chunk in chunks(rest, chunk_sectors) {
+            state.search(chunk)?;
         }
         Ok(state.found())
     }
+}
 
-    /// What is asked about at first. The first and the last block are on their own: build time and
-    /// checksum make them differ after every build, and nothing else should be hashed again for it.
-    fn chunks(&self, offset: u32, n_sectors: usize) -> Vec<Range<usize>> {
-        let blocks = aligned_chunks(offset, 0..n_sectors, SECTORS_PER_BLOCK);
-        let [first, middle @ .., last] = &blocks[..] else {
-            return blocks;
-        };
-        let per_chunk = (self.chunk_sectors / SECTORS_PER_BLOCK).max(1);
-        let joined = middle
-            .chunks(per_chunk)
-            .map(|part| part[0].start..part[part.len() - 1].end);
-        std::iter::once(first.clone())
-            .chain(joined)
-            .chain([last.clone()])
-            .collect()
-    }
+/// What is asked about after the first block. The last one is on its own, as the first: build time and
+/// checksum make them differ after every build, and nothing else should be hashed again for it.
+fn chunks(blocks: &[Range<usize>], chunk_sectors: usize) -> Vec<Range<usize>> {
+    let Some((last, middle)) = blocks.split_last() else {
+        return Vec::new();
+    };
+    let per_chunk = (chunk_sectors / SECTORS_PER_BLOCK).max(1);
+    let joined = middle
+        .chunks(per_chunk)
+        .map(|part| part[0].start..part[part.len() - 1].end);
+    joined.chain([last.clone()]).collect()
 }
 
 /// What the last block was like, which is what the next one will probably be like: an insertion
@@ -246,6 +255,14 @@ impl<E> State<'_, '_, E> {
                 self.sectors[range].fill(verdict);
             }
             at += blanks.max(1);
+        }
+        Ok(())
+    }
+
+    /// What is not known yet of a chunk.
+    fn search(&mut self, chunk: Range<usize>) -> Result<(), E> {
+        if self.sectors[chunk.clone()].contains(&Sector::Unknown) {
+            self.chunk(chunk)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use fbuild_loader::session::{Session, md5_of};
 use super::loader::unique;
 use crate::event::Phase;
 use crate::failure::DeployError;
+use crate::image::is_app;
 use crate::job::Job;
 use crate::job::survey::Survey;
 use crate::old_images::{OldImages, sector_digests};
@@ -65,6 +66,7 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
     let write_costs = job.survey.measured.write_costs();
     let search = Search {
         chunk_sectors: job.survey.measured.chunk_sectors(),
+        first_tells: is_app(&job.survey.regions[n].image.bytes),
         // A verify shows how much differs; a deploy wants to get on.
         sample: is_deploy,
         enough: write_costs.sectors_for_a_block().filter(|_| is_deploy),
@@ -94,6 +96,7 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
 pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<Plan, DeployError> {
     let search = Search {
         chunk_sectors: job.survey.measured.chunk_sectors(),
+        first_tells: false,
         sample: false,
         enough: None,
     };

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use fbuild_loader::session::md5_of;
 
-use super::{Hash, SECTORS_PER_BLOCK, Sector, State, aligned_chunks, in_bytes};
+use super::{Hash, LONGEST_CHUNK, SECTORS_PER_BLOCK, Sector, State, aligned_chunks, in_bytes};
 
 /// Sectors that are asked about to tell old images apart.
 const PROBES: usize = 3;
@@ -75,8 +75,14 @@ impl<E> State<'_, '_, E> {
                 self.assume(block);
                 continue;
             }
+            // Nobody knows yet how fast the loader is, nor whether the guess is right.
+            let most = if asked.len() < 2 {
+                chunk_sectors
+            } else {
+                LONGEST_CHUNK
+            };
             match asked.last_mut() {
-                Some(last) if last.end == block.start && last.len() < chunk_sectors => {
+                Some(last) if last.end == block.start && last.len() < most => {
                     last.end = block.end;
                 }
                 _ => asked.push(block),
@@ -130,6 +136,7 @@ mod tests {
 
     const DEPLOY: Search = Search {
         chunk_sectors: 2 * SECTORS_PER_BLOCK,
+        first_tells: false,
         sample: true,
         enough: Some(9),
     };

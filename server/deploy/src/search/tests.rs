@@ -21,6 +21,7 @@ fn search(offset: u32, board: &[u8], image: &[u8], sample: bool) -> Asked {
     let (mut hashes, mut hashed_sectors) = (0, 0);
     let search = Search {
         chunk_sectors: SECTORS_PER_BLOCK,
+        first_tells: false,
         sample,
         enough: None,
     };
@@ -135,6 +136,7 @@ fn behind_an_insertion_blocks_are_sampled_and_not_searched() {
     let mut hashed_sectors = 0;
     let search = Search {
         chunk_sectors: SECTORS_PER_BLOCK,
+        first_tells: false,
         sample: false,
         enough: Some(9),
     };
@@ -178,6 +180,7 @@ fn in_part_of_a_block_every_difference_is_found() {
     let board = flash(&board);
     let search = Search {
         chunk_sectors: SECTORS_PER_BLOCK,
+        first_tells: false,
         sample: true,
         enough: Some(9),
     };
@@ -198,6 +201,7 @@ fn a_blank_board_is_told_from_an_old_one() {
         let board = flash(&[held; 40]);
         let search = Search {
             chunk_sectors: SECTORS_PER_BLOCK,
+            first_tells: false,
             sample: true,
             enough: None,
         };
@@ -219,6 +223,7 @@ fn larger_chunks_are_split_into_blocks_before_sectors() {
     let board = flash(&board);
     let search = Search {
         chunk_sectors: 64,
+        first_tells: false,
         sample: false,
         enough: None,
     };
@@ -234,4 +239,34 @@ fn larger_chunks_are_split_into_blocks_before_sectors() {
     // differ: its fours, the sectors of one of them. The last block by fours, since its
     // neighbour differed.
     assert_eq!(hashed.len(), 1 + 1 + 1 + 4 + 4 + 4);
+}
+
+/// An app whose first block is right is the same build: round trips are all that smaller questions would add.
+#[test]
+fn where_the_first_block_tells_the_rest_is_asked_about_at_once() {
+    let image = flash(&[7; 160]);
+    let search = Search {
+        chunk_sectors: SECTORS_PER_BLOCK,
+        first_tells: true,
+        sample: false,
+        enough: None,
+    };
+    for differing in [vec![], vec![3], vec![90]] {
+        let mut board = vec![7; 160];
+        for &at in &differing {
+            board[at] = 9;
+        }
+        let board = flash(&board);
+        let mut hashes = 0;
+        let found = search
+            .run(0x1_0000, &image, None, &mut |range: Range<usize>| {
+                hashes += 1;
+                Ok::<_, ()>(md5_of(&board[in_bytes(&range)]))
+            })
+            .unwrap();
+        let found = (0..160).filter(|&at| found.sectors[at].is_to_be_written());
+        assert_eq!(found.collect::<Vec<_>>(), differing);
+        // The first block, the last one, and everything between.
+        assert!(!differing.is_empty() || hashes == 3, "{hashes}");
+    }
 }
