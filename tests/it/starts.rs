@@ -9,8 +9,8 @@ use fbuild_sim::Board;
 
 use crate::bench::{Bench, Deployed};
 use crate::firmware::{
-    APP_AT, Build, FACTORY, NVS, OTA_0, OTA_1, Row, TABLE_AT, image_of_sectors, noise, otadata,
-    sized, table,
+    APP_AT, Build, FACTORY, NVS, OTA_0, OTA_1, Row, SECTOR, TABLE_AT, image_of_sectors, noise,
+    otadata, sized, table,
 };
 
 const MB: u32 = 1 << 20;
@@ -277,7 +277,8 @@ fn the_table_of_an_image_of_the_whole_flash_is_found_where_it_is() {
         // What names a place before its own end is data that looks like a table.
         let early = [("nvs", 1, 2, table_at, 0x1000), FACTORY, LARGE];
         let no_table = Build::new(&[(at, bytes(4, &early))]);
-        assert_warned(&blank(chip, 8 * MB).deploy(&no_table.request()), &[]);
+        let warned = "covers 0x8000, where the boot loader looks";
+        assert_warned(&blank(chip, 8 * MB).deploy(&no_table.request()), &[warned]);
     }
     // As merging tools make them, from the flash's beginning.
     let padded = [
@@ -391,6 +392,35 @@ fn what_starts_without_a_table_is_left_alone() {
         "{:#?}",
         deployed.report
     );
+}
+
+/// Files that are put by offset over what a board starts.
+#[test]
+fn what_goes_over_the_table_or_into_an_apps_partition_is_said() {
+    let chip = Chip::Esp32;
+    let whole = build(chip, 4, &[NVS, FACTORY]);
+    let over = |at: u32, sectors: usize| {
+        let other = Build::new(&[(at, noise(7, sectors * SECTOR))]);
+        holding(chip, &whole, 4 * MB).deploy(&other.request())
+    };
+    let no_table =
+        "covers 0x8000, where the boot loader looks for the partition table, and has none there";
+    assert_warned(&over(TABLE_AT, 1), &[no_table]);
+    for at in [APP_AT, APP_AT + 0x1_0000] {
+        let words =
+            "the partition 'factory' (0x10000 to 0x110000), which is for an app, and is none";
+        assert_warned(&over(at, 2), &[words]);
+    }
+    // NVS, and what no partition is for.
+    for at in [0x9000, 0x20_0000] {
+        assert_warned(&over(at, 1), &[]);
+    }
+    // Boot loader and app in one file, and nothing where the table should be.
+    let mut merged = merged(chip, 4, &[NVS, FACTORY]);
+    let (at, _) = boot_loader(chip, 4);
+    merged[(TABLE_AT - at) as usize..][..SECTOR].fill(0xFF);
+    let merged = Build::new(&[(at, merged)]);
+    assert_warned(&blank(chip, 4 * MB).deploy(&merged.request()), &[no_table]);
 }
 
 /// An image of the whole flash that ends before otadata.

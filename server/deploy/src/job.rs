@@ -6,6 +6,7 @@ mod chain;
 pub(crate) mod cycles;
 pub(crate) mod journal;
 pub(crate) mod on_board;
+mod overwritten;
 mod predict;
 mod report;
 pub(crate) mod survey;

@@ -4,6 +4,11 @@
 //! files, also where they are from an older version. No link is followed and nothing is truncated on
 //! the way, so that nobody who could put something there can do harm elsewhere by it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "opened without waiting, and looked at afterwards"
+)]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -22,7 +27,8 @@ pub fn directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => return made,
     }
-    let found = fs::metadata(path)?;
+    // Nor is a link followed here.
+    let found = fs::symlink_metadata(path)?;
     if !found.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
@@ -192,6 +198,11 @@ mod tests {
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         assert_eq!(read(&path).unwrap(), b"1");
         assert!(!path.is_symlink());
+
+        let (elsewhere, images) = (dir.path().join("elsewhere"), dir.path().join("images"));
+        fs::create_dir(&elsewhere).unwrap();
+        symlink(&elsewhere, &images).unwrap();
+        directory(&images).unwrap_err();
     }
 
     #[test]

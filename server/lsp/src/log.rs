@@ -3,7 +3,6 @@
 //!
 //! Never standard output, which belongs to results and to the protocol.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -11,7 +10,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fbuild_project::plain;
+use fbuild_project::{file, plain};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -211,7 +210,7 @@ pub(crate) fn start(
     let file = match file {
         None => None,
         Some(path) => {
-            let file = File::options().create(true).append(true).open(path)?;
+            let file = file::append(path)?;
             // A named file is there to read what happened.
             let level = level.max(LevelFilter::DEBUG);
             let layer = tracing_subscriber::fmt::layer()

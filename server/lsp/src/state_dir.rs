@@ -38,10 +38,16 @@ pub(crate) fn of_this_process() -> Option<PathBuf> {
         System::Unix
     };
     let dir = state_dir(system, |name| std::env::var_os(name));
-    if dir.is_none() {
+    let Some(dir) = dir else {
         tracing::warn!("the environment names no home directory, so nothing is remembered");
+        return None;
+    };
+    if dir.is_symlink() {
+        let dir = dir.display();
+        tracing::warn!(%dir, "a link is not followed, so nothing is remembered: set XDG_STATE_HOME instead");
+        return None;
     }
-    dir
+    Some(dir)
 }
 
 #[cfg(all(test, unix))] // the paths are

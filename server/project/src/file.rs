@@ -6,6 +6,11 @@
 //! went wrong is a value that says so in words. `std::fs::read` and its relatives are disallowed
 //! elsewhere (`clippy.toml`).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is opened here is looked at before and after"
+)]
+
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -187,6 +192,36 @@ fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
         .map_err(|error| ReadError::of(&error))?;
     let metadata = regular(file.metadata())?;
     Ok((file, metadata))
+}
+
+/// Opens a file to append to, and makes it if there is none. A terminal will do as well; what nobody may ever read
+/// from, a FIFO, would let the caller wait for ever.
+///
+/// # Errors
+/// It is no file, or what the system says. Name another file.
+pub fn append(path: &Path) -> io::Result<File> {
+    if let Ok(metadata) = path.metadata() {
+        check_appendable(&metadata)?;
+    }
+    let mut options = options();
+    let file = options.read(false).append(true).create(true).open(path)?;
+    check_appendable(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn check_appendable(metadata: &Metadata) -> io::Result<()> {
+    let kind = metadata.file_type();
+    #[cfg(unix)]
+    let is_terminal = std::os::unix::fs::FileTypeExt::is_char_device(&kind);
+    #[cfg(not(unix))]
+    let is_terminal = false;
+    if kind.is_file() || is_terminal {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "it is {}, not a regular file",
+        name_of(kind)
+    )))
 }
 
 fn regular(metadata: io::Result<Metadata>) -> Result<Metadata, ReadError> {

@@ -21,7 +21,7 @@ use fbuild_project::partitions::{Partition, PartitionTable};
 use fbuild_project::target::{RegionKind, Tool};
 
 /// Begins every image.
-const IMAGE_MAGIC: [u8; 1] = [0xE9];
+pub(super) const IMAGE_MAGIC: [u8; 1] = [0xE9];
 
 /// A piece of the chain, and whether this deploy brings it or the board has it.
 struct Piece<T> {
@@ -43,6 +43,7 @@ impl Job<'_> {
             self.note_unseen(place, loaded.table_offset());
             return Ok(());
         }
+        self.note_overwritten(board, loaded, facts.chip)?;
         let boot_loader = self.boot_loader(board, loaded, facts)?;
         let (header_of, start) = &boot_loader.what;
         let apps = self.apps_brought(loaded);
@@ -112,7 +113,7 @@ impl Job<'_> {
         })
     }
 
-    fn images(&self) -> impl Iterator<Item = &Image> {
+    pub(super) fn images(&self) -> impl Iterator<Item = &Image> {
         self.survey.regions.iter().map(|region| &region.image)
     }
 

@@ -6,8 +6,8 @@
 mod report;
 mod tell;
 
-use std::fs::{File, OpenOptions};
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use fbuild_monitor::filter::Filter;
 use fbuild_monitor::line::{Line, LineEnd};
 use fbuild_monitor::text::without_colours;
 use fbuild_monitor::trace::Trace;
+use fbuild_project::file;
 use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
@@ -77,7 +78,7 @@ impl Start {
 pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Failure> {
     let is_followed = desk.session.capabilities().wants.monitor;
     let about = start.about.clone();
-    let log = about.log.as_ref().map(append_to).transpose()?;
+    let log = about.log.as_deref().map(append_to).transpose()?;
     let seat = match desk.monitors.enter(&start.port, about, is_followed) {
         Ok(seat) => seat,
         Err(NoSeat::Taken(other)) => return Ok(other),
@@ -412,9 +413,8 @@ impl Listening<'_> {
     }
 }
 
-fn append_to(path: &PathBuf) -> Result<File, Failure> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| {
+fn append_to(path: &Path) -> Result<File, Failure> {
+    file::append(path).map_err(|error| {
         Failure::of_input(
             "file-unwritable",
             format!("{} cannot be written: {error}", path.display()),

@@ -57,6 +57,14 @@ fn nothing_waits_and_nothing_is_reserved_for_what_is_no_file() {
     let circle = read(&place("circle"), IMAGE_LIMIT).unwrap_err();
     assert!(matches!(circle, ReadError::System(_)), "{circle:?}");
     assert!(read_start(&place("fifo"), 4).is_err());
+    for name in ["fifo", "socket", "."] {
+        let refused = append(&place(name)).map(|_| ());
+        assert!(refused.is_err(), "{name}");
+    }
+    let refused = append(&place("fifo")).unwrap_err();
+    assert_eq!(refused.to_string(), "it is a FIFO, not a regular file");
+    append(Path::new("/dev/null")).unwrap();
+    append(&place("new")).unwrap();
     assert_eq!(read_start(&place("sparse"), 4).unwrap(), [0; 4]);
 }
 

@@ -1,5 +1,10 @@
 //! The file that mirrors a flash chip.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "to read and to write: that waits for nobody"
+)]
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

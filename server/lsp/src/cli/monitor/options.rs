@@ -1,12 +1,13 @@
 //! What `monitor` and `deploy --monitor` are told.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use fbuild_monitor::filter::Filter;
+use fbuild_project::file;
 use fbuild_project::target::{Console, Target};
 use regex::Regex;
 
@@ -155,12 +156,8 @@ impl Options {
     }
 }
 
-fn append_to(path: &PathBuf) -> Result<File, String> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+fn append_to(path: &Path) -> Result<File, String> {
+    file::append(path).map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 
 /// A log file of this moment in the current directory.
