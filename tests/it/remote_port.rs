@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use fbuild_chip::Chip;
 use fbuild_sim::serve::{self, PtyOptions, Server};
+use fbuild_sim::timing::LinkTiming;
 use fbuild_sim::{Board, BoardBuilder, State, Timing};
 use serde_json::json;
 
@@ -128,12 +129,16 @@ impl Drop for Killed {
 }
 
 /// A board in no hurry to hash, as genuine ones are: it pays to start its stub.
-fn far_board() -> Board {
-    let timing = Timing {
+fn far_timing() -> Timing {
+    Timing {
         rom: Timing::cp2102n().rom,
         ..Timing::instant()
-    };
-    Board::builder(Chip::Esp32).timing(timing).build().unwrap()
+    }
+}
+
+fn far_board() -> Board {
+    let board = Board::builder(Chip::Esp32).timing(far_timing());
+    board.build().unwrap()
 }
 
 /// A program that serves the port of a simulated board.
@@ -144,13 +149,23 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// `command` gets the board's URL and a free number for its own port, and says when it listens.
+    /// In front of a board that has no control lines.
     fn start(command: impl Fn(&str, &str) -> Command, listens: &str) -> Self {
         let server = serve::tcp(far_board(), "127.0.0.1:0").unwrap();
+        Self::before(server, "socket", command, listens)
+    }
+
+    /// `command` gets the board's URL and a free number for its own port, and says when it listens.
+    fn before(
+        server: Server,
+        scheme: &str,
+        command: impl Fn(&str, &str) -> Command,
+        listens: &str,
+    ) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let number = free.local_addr().unwrap().port().to_string();
         drop(free);
-        let url = format!("socket://{}", server.address());
+        let url = format!("{scheme}://{}", server.address());
         let mut child = command(&url, &number)
             .stdout(Stdio::piped())
             .env("PYTHONUNBUFFERED", "1")
@@ -224,6 +239,49 @@ fn behind_esptools_own_server() {
         command
     };
     Foreign::start(command, "Waiting for connection").story();
+}
+
+/// The same in front of a board with control lines, as a network has them: a server behind a server. The one in front
+/// resets the board before each deploy, and a monitor hears the boot.
+#[test]
+fn behind_esptools_own_server_with_control_lines() {
+    let tool = harness::python_tool("venv-esptool-5.6.0", "esp_rfc2217_server");
+    let Some(tool) = tool else { return };
+    // Its usual sequence asks for a file descriptor, which a network port has not.
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("esptool.cfg");
+    let sequence = "D0|R1|W0.1|D1|R0|W0.05|D0";
+    let text = format!("[esptool]\ncustom_reset_sequence = {sequence}\n");
+    std::fs::write(&settings, text).unwrap();
+    let command = |url: &str, number: &str| {
+        let mut command = Command::new(&tool);
+        command.args(["-p", number, url]);
+        command.env("ESPTOOL_CFGFILE", &settings);
+        command
+    };
+    // An answer takes as long as its bits would, and there is something to win by differences.
+    let latency = Duration::from_millis(5);
+    let link = LinkTiming {
+        to_board: latency,
+        to_host: latency,
+        ..Timing::instant().link
+    };
+    let timing = Timing {
+        link,
+        ..far_timing()
+    };
+    let board = Board::builder(Chip::Esp32).timing(timing).build().unwrap();
+    let server = serve::rfc2217(board, "127.0.0.1:0").unwrap();
+    let foreign = Foreign::before(server, "rfc2217", command, "Waiting for connection");
+    foreign.story();
+    foreign.differences();
+    let [first, _] = projects(folder.path());
+    message(&deploy(&first, &foreign.port, &[]));
+    let mut arguments = vec!["monitor", first.to_str().unwrap(), "--port", &foreign.port];
+    arguments.extend(["--reset", "--until", "Hello", "--timeout", "60"]);
+    let heard = run(&arguments);
+    assert_eq!(heard.code, Some(0), "{}{}", heard.stdout, heard.stderr);
+    assert!(heard.stdout.contains("ets Jul 29 2019"), "{}", heard.stdout);
 }
 
 /// It answers every change of a line, and carries requests out before the data that came before them.

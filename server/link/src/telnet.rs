@@ -40,6 +40,9 @@ pub mod com {
     pub const SET_STOP_BITS: u8 = 4;
     /// Flow control and control lines, by the values below.
     pub const SET_CONTROL: u8 = 5;
+    /// From the server: the modem's lines, one bit each, and in the lower half which of them changed. A client may send
+    /// it to ask.
+    pub const NOTIFY_MODEM_STATE: u8 = 7;
     /// 1: what was received, 2: what is to be sent, 3: both.
     pub const PURGE: u8 = 12;
     /// From the server: nothing more is to be sent for now.

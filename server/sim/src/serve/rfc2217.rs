@@ -16,6 +16,8 @@ use fbuild_link::telnet::{self, Decoder, Piece, Verb, com, option};
 use super::pump::{self, Clock, Endpoint};
 use super::{Served, Server, tcp, with_board};
 
+/// The lines CD, DSR and CTS, none of which changed. Source: RFC 2217, section 3.
+const CARRIER_AND_READY: u8 = 0xB0;
 /// How long a board is held in a reset, and its boot pin after it.
 const HOLD: Duration = Duration::from_millis(20);
 
@@ -104,7 +106,17 @@ impl<B: Served> Port<'_, B> {
             (Verb::Do, false) => Verb::Wont,
             (Verb::Wont | Verb::Dont, _) => return Ok(()),
         };
-        self.client.write(&telnet::negotiation(answer, option))
+        self.client.write(&telnet::negotiation(answer, option))?;
+        if (verb, option) == (Verb::Will, option::COM_PORT) {
+            self.tell_modem_state()?;
+        }
+        Ok(())
+    }
+
+    /// As a server does unasked, and pySerial's client waits for: somebody is there.
+    fn tell_modem_state(&mut self) -> io::Result<()> {
+        let state = telnet::com_port(com::NOTIFY_MODEM_STATE + com::ANSWER, &[CARRIER_AND_READY]);
+        self.client.write(&state)
     }
 
     /// Does what the client asks for, and says so.
@@ -119,6 +131,7 @@ impl<B: Served> Port<'_, B> {
                 let answer = telnet::com_port(code + com::ANSWER, &self.baud.to_be_bytes());
                 return self.client.write(&answer);
             }
+            (com::NOTIFY_MODEM_STATE, _) => return self.tell_modem_state(),
             (com::SET_CONTROL, [com::DTR_OFF]) => self.is_in_loader = false,
             (com::SET_CONTROL, [com::DTR_ON]) if !self.is_in_loader => {
                 self.is_in_loader = true;
