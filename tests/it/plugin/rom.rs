@@ -121,8 +121,11 @@ fn folder() -> &'static Path {
 
 fn find_folder() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Crates for other systems may never have been downloaded.
+    let here = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["--filter-platform", &here])
         .current_dir(root())
         .output()
         .unwrap();
