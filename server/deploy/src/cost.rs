@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use fbuild_chip::flash::{BLOCK_LEN, SECTOR_LEN};
-use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::delta::Piece;
 use fbuild_loader::session::LoaderKind;
 
@@ -63,11 +62,6 @@ const PLUGIN_ROUND_TRIPS: f64 = 11.0;
 /// A piece's request and its answer, without its differences.
 const PIECE_OVERHEAD_BYTES: f64 = 66.0;
 
-/// Whether a loader of this kind takes compressed data.
-fn deflates(chip: Chip, kind: LoaderKind) -> bool {
-    kind == LoaderKind::Stub || chip.facts().rom_deflate == Deflate::Exact
-}
-
 /// Seconds of erasing: a ROM goes sector by sector, the stub takes whole blocks where it can.
 fn erase_s(kind: LoaderKind, offset: u32, plain_bytes: u64) -> f64 {
     let sectors = plain_bytes.div_ceil(u64::from(SECTOR_LEN)) as f64;
@@ -84,16 +78,29 @@ fn erase_s(kind: LoaderKind, offset: u32, plain_bytes: u64) -> f64 {
 /// What was measured, and what the link is.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
-    /// Chip on the other end.
-    pub chip: Chip,
     /// Loader that was measured.
     pub kind: LoaderKind,
+    /// Whether the chip's ROM takes compressed data; a stub does.
+    pub rom_deflates: bool,
     /// Rate at which bits go over the wire; `None` where none are clocked.
     pub baud: Option<u32>,
     /// One small request and its answer.
     pub round_trip: Duration,
     /// Bytes a second that the loader hashes, once it has hashed something.
     pub hash_bytes_per_s: Option<f64>,
+}
+
+/// Nothing was measured: the least that a loader can do, over a link that clocks no bits.
+impl Default for Measured {
+    fn default() -> Self {
+        Self {
+            kind: LoaderKind::Rom,
+            rom_deflates: false,
+            baud: None,
+            round_trip: Duration::ZERO,
+            hash_bytes_per_s: None,
+        }
+    }
 }
 
 impl Measured {
@@ -119,7 +126,7 @@ impl Measured {
 
     /// Whether this loader takes compressed data.
     pub fn deflates(&self) -> bool {
-        deflates(self.chip, self.kind)
+        self.rom_deflates || self.kind == LoaderKind::Stub
     }
 
     /// Bytes on the wire for plain bytes whose compression is not known yet.
@@ -157,7 +164,7 @@ impl Measured {
     fn write_s(&self, kind: LoaderKind, plain_bytes: u64) -> f64 {
         let erase = erase_s(kind, 0, plain_bytes);
         let plain = self.cycle_s(kind, erase, plain_bytes, plain_bytes);
-        if !deflates(self.chip, kind) {
+        if !self.rom_deflates && kind == LoaderKind::Rom {
             return plain;
         }
         let wire_bytes = self.usual_wire_bytes(plain_bytes);
@@ -326,14 +333,15 @@ impl PageCosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fbuild_chip::{Chip, Deflate};
 
     fn measured(chip: Chip, baud: u32, hash_bytes_per_s: f64) -> Measured {
         Measured {
-            chip,
-            kind: LoaderKind::Rom,
+            rom_deflates: chip.facts().rom_deflate == Deflate::Exact,
             baud: Some(baud),
             round_trip: Duration::from_millis(3),
             hash_bytes_per_s: Some(hash_bytes_per_s),
+            ..Measured::default()
         }
     }
 

@@ -41,6 +41,7 @@ use self::invite::Invitation;
 use self::place::Place;
 use self::push::Push;
 use crate::backend::Backend;
+use crate::cost::Measured;
 use crate::event::Phase;
 use crate::failure::{Air, DeployError};
 use crate::image::{BoardFacts, Image, LoadedImages};
@@ -192,9 +193,8 @@ impl Backend for Espota {
         for image in &images {
             choice::check_place(image, self.table.as_ref(), job.request.force)?;
         }
-        // As with the boot ROM that is assumed at first, nothing is compressed.
-        let earlier = Survey::default();
-        job.survey = Survey::new(images, earlier.measured, facts, &earlier);
+        // Of which nothing is compressed.
+        job.survey = Survey::new(images, Measured::default(), facts, &job.survey);
         Ok(())
     }
 

@@ -36,18 +36,8 @@ pub(crate) struct Job<'a> {
     pub(crate) survey: Survey,
     /// Only a part of the build was asked for.
     pub(crate) subset: bool,
-    pub(crate) in_place: InPlace,
     /// What says that the board holds a whole image, where it is not compared.
     pub(crate) confirmed: Option<&'static str>,
-}
-
-/// Whether an image may be changed in place. What failed once is not tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InPlace {
-    Allowed,
-    /// It is what the attempt failed at that has just ended.
-    Failed,
-    Off,
 }
 
 impl<'a> Job<'a> {
@@ -65,7 +55,6 @@ impl<'a> Job<'a> {
             journal: Journal::new(events),
             survey: Survey::default(),
             subset: request.regions.is_some(),
-            in_place: InPlace::Allowed,
             confirmed: None,
         };
         let result = run(&mut job);

@@ -7,7 +7,6 @@
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-mod ahead;
 mod avr;
 mod backend;
 pub mod cost;

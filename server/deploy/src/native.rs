@@ -1,6 +1,7 @@
 //! The backend that speaks the loader's own protocol.
 
 mod again;
+mod ahead;
 mod beside;
 mod climb;
 mod compare;
@@ -13,12 +14,16 @@ mod prove;
 mod twins;
 mod write;
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_loader::reset::After;
 use fbuild_loader::session::{Left, Session};
 
+use self::ahead::Ahead;
 pub use self::connect::{BoardInfo, board_info};
+use self::in_place::InPlace;
 use crate::backend::Backend;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
@@ -33,6 +38,9 @@ pub(crate) struct Native {
     session: Session,
     /// When the port was opened, by the link's clock.
     opened: Duration,
+    in_place: InPlace,
+    /// Threads that look for differences to what a region, by its name, probably holds.
+    ahead: HashMap<Arc<str>, Ahead>,
 }
 
 impl Native {
@@ -48,6 +56,8 @@ impl Native {
         Ok(Self {
             session,
             opened: opened.unwrap_or_default(),
+            in_place: InPlace::Allowed,
+            ahead: HashMap::new(),
         })
     }
 }
@@ -76,7 +86,7 @@ impl Backend for Native {
         let measured = connect::measured(&self.session);
         job.survey = Survey::new(images, measured, facts, &job.survey);
         loader::mark_unique(&mut job.survey.regions);
-        in_place::begin(job, &self.session);
+        in_place::begin(job, self);
         job.survey
             .prepare_flash(&mut self.session, facts, job.request)?;
         Ok(())
@@ -101,16 +111,16 @@ impl Backend for Native {
             .start_stub_if_it_pays(&mut self.session, 0, write_bytes)?;
         let wire_bytes = job.survey.measured.usual_wire_bytes(write_bytes);
         climb::climb(job, &mut self.session, wire_bytes)?;
-        in_place::consider(job, &self.session);
+        in_place::consider(job, self);
         Ok(())
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
-        write::write(job, &mut self.session, plan)
+        write::write(job, self, plan)
     }
 
     fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
-        prove::prove(job, &mut self.session, plan)
+        prove::prove(job, self, plan)
     }
 
     fn again(
@@ -119,13 +129,15 @@ impl Backend for Native {
         error: &DeployError,
         tried: u32,
     ) -> Option<Result<(), DeployError>> {
-        let again = again::again(job, &self.session, error, tried)?;
+        let again = again::again(job, self, error, tried)?;
         let reconnected = connect::reconnect(job.request, &mut self.session, again.limit);
         Some(reconnected.map_err(DeployError::from))
     }
 
     fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        let Self { session, opened } = self;
+        let Self {
+            session, opened, ..
+        } = self;
         if result.is_ok() && job.journal.has_written() {
             climb::remember_rate(job, &session);
         }

@@ -1,11 +1,8 @@
 //! One more backend: a board that is an array. It needs nothing but the trait.
 
-use std::time::Duration;
-
 use fbuild_chip::Chip;
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::cancel::CancelToken;
-use fbuild_loader::session::LoaderKind;
 
 use super::Backend;
 use crate::cost::Measured;
@@ -70,14 +67,7 @@ impl Backend for Array<'_> {
         images: Vec<Image>,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
-        let measured = Measured {
-            chip: CHIP,
-            kind: LoaderKind::Rom,
-            baud: None,
-            round_trip: Duration::ZERO,
-            hash_bytes_per_s: None,
-        };
-        job.survey = Survey::new(images, measured, facts, &job.survey);
+        job.survey = Survey::new(images, Measured::default(), facts, &job.survey);
         Ok(())
     }
 

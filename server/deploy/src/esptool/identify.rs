@@ -86,13 +86,12 @@ pub(super) fn identify(
 /// What is to be compared and written.
 pub(super) fn survey(job: &mut Job<'_>, images: Vec<Image>, facts: &BoardFacts) {
     let measured = Measured {
-        chip: facts.chip,
         kind: LoaderKind::Stub,
         baud: Some(baud(job.request)),
         round_trip: ROUND_TRIP,
-        hash_bytes_per_s: None,
+        ..Measured::default()
     };
-    job.survey = Survey::new(images, measured, facts, &Survey::default());
+    job.survey = Survey::new(images, measured, facts, &job.survey);
     if facts.security.secure_download {
         job.survey.take_flash_size_of(job.request);
     }

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use fbuild_chip::Chip;
 use fbuild_chip::flash::SECTOR_LEN;
-use fbuild_loader::session::LoaderKind;
+use fbuild_chip::security::BoardSecurity;
 
-use crate::ahead::Ahead;
 use crate::cost::{Measured, PageCosts};
 use crate::delta::Differences;
 use crate::image::{BoardFacts, Image, Standing};
@@ -50,8 +47,6 @@ pub(crate) struct Region {
     pub(crate) delta_bytes: u64,
     /// What the board holds instead, where that is known: an image that it was given before.
     pub(crate) old: Option<Vec<u8>>,
-    /// A thread that looks for differences to what it probably is.
-    pub(crate) ahead: Option<Ahead>,
     /// How that is changed in place, where it pays.
     pub(crate) differences: Option<Differences>,
     /// Sectors whose bytes occur nowhere else in the images: their digest answers one question only.
@@ -59,7 +54,7 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    pub(crate) fn new(image: Image, security: fbuild_chip::security::BoardSecurity) -> Self {
+    pub(crate) fn new(image: Image, security: BoardSecurity) -> Self {
         let encrypt = image.standing == Standing::Encrypted;
         let n_units = image.bytes.len().div_ceil(image.unit.len_bytes() as usize);
         Self {
@@ -76,7 +71,6 @@ impl Region {
             sent_bytes: 0,
             delta_bytes: 0,
             old: None,
-            ahead: None,
             differences: None,
             is_unique: Vec::new(),
             image,
@@ -112,8 +106,8 @@ impl Region {
     }
 }
 
-/// The regions, and the loader as it was measured.
-#[derive(Debug)]
+/// The regions, and the loader as it was measured: nothing at all until a board is known.
+#[derive(Debug, Default)]
 pub(crate) struct Survey {
     pub(crate) regions: Vec<Region>,
     pub(crate) measured: Measured,
@@ -127,26 +121,6 @@ pub(crate) struct Survey {
     pub(crate) table: Option<PartitionTable>,
 }
 
-impl Default for Survey {
-    fn default() -> Self {
-        let measured = Measured {
-            chip: Chip::Esp32,
-            kind: LoaderKind::Rom,
-            baud: None,
-            round_trip: Duration::ZERO,
-            hash_bytes_per_s: None,
-        };
-        Self {
-            regions: Vec::new(),
-            measured,
-            pages: None,
-            flash_size: None,
-            beside: BTreeMap::new(),
-            table: None,
-        }
-    }
-}
-
 impl Survey {
     /// A survey that knows nothing yet but what `earlier`, an attempt at the same deploy over a link
     /// that failed, has written.
@@ -156,13 +130,29 @@ impl Survey {
         facts: &BoardFacts,
         earlier: &Self,
     ) -> Self {
+        Self {
+            regions: earlier.continued(images, facts.security),
+            measured,
+            flash_size: facts.flash_size,
+            ..Self::default()
+        }
+    }
+
+    /// The same of a board that is written by pages.
+    pub(crate) fn of_pages(images: Vec<Image>, costs: PageCosts, earlier: &Self) -> Self {
+        Self {
+            regions: earlier.continued(images, BoardSecurity::default()),
+            pages: Some(costs),
+            ..Self::default()
+        }
+    }
+
+    /// These images as regions, with what this attempt has written of them.
+    fn continued(&self, images: Vec<Image>, security: BoardSecurity) -> Vec<Region> {
         let region = |image| {
-            let mut region = Region::new(image, facts.security);
-            if let Some(known) = earlier
-                .regions
-                .iter()
-                .find(|known| known.name == region.name)
-            {
+            let mut region = Region::new(image, security);
+            let mut known = self.regions.iter();
+            if let Some(known) = known.find(|known| known.name == region.name) {
                 region.touched = known.touched;
                 region.written.clone_from(&known.written);
                 region.sent_bytes = known.sent_bytes;
@@ -170,24 +160,7 @@ impl Survey {
             }
             region
         };
-        Self {
-            regions: images.into_iter().map(region).collect(),
-            measured,
-            pages: None,
-            flash_size: facts.flash_size,
-            beside: BTreeMap::new(),
-            table: None,
-        }
-    }
-
-    /// The same of an AVR board.
-    pub(crate) fn of_pages(images: Vec<Image>, costs: PageCosts, earlier: &Self) -> Self {
-        let facts = BoardFacts::new(Chip::Esp32);
-        let survey = Self::new(images, earlier.measured, &facts, earlier);
-        Self {
-            pages: Some(costs),
-            ..survey
-        }
+        images.into_iter().map(region).collect()
     }
 
     /// What the planner weighs.

@@ -4,9 +4,11 @@ use fbuild_link::LinesReach;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::Session;
 
+use super::Native;
 use super::connect::rate_memory;
+use super::in_place::InPlace;
 use crate::failure::DeployError;
-use crate::job::{InPlace, Job};
+use crate::job::Job;
 use crate::rates;
 use crate::request::Baud;
 
@@ -21,7 +23,7 @@ pub(super) struct Again {
 /// that is refused gets the same: its BEGIN may have arrived as another.
 pub(super) fn again(
     job: &mut Job<'_>,
-    session: &Session,
+    native: &mut Native,
     error: &DeployError,
     tried: u32,
 ) -> Option<Again> {
@@ -39,12 +41,13 @@ pub(super) fn again(
     }
     let was_written = job.journal.has_written();
     // Then it is written the ordinary way.
-    let another_way = job.in_place == InPlace::Failed;
+    let another_way = native.in_place == InPlace::Failed;
     if another_way {
-        job.in_place = InPlace::Off;
+        native.in_place = InPlace::Off;
     }
     let may_pass =
         loader.is_of_the_line() || was_written && matches!(loader, LoaderError::Refused { .. });
+    let session = &native.session;
     let limit = slower(job, session).filter(|_| loader.is_of_the_line());
     let same_helps = may_pass && tried == 0 && !matches!(loader, LoaderError::BaudRate { .. });
     let how = match limit {

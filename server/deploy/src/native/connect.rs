@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fbuild_chip::Chip;
+use fbuild_chip::{Chip, Deflate};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{ConnectOptions, FlashId, Security, Session};
@@ -124,8 +124,8 @@ pub(super) fn rate_memory(request: &Request, session: &Session) -> RateMemory {
 /// What a session shows of loader and link before anything was hashed.
 pub(super) fn measured(session: &Session) -> Measured {
     Measured {
-        chip: session.chip(),
         kind: session.kind(),
+        rom_deflates: session.chip().facts().rom_deflate == Deflate::Exact,
         baud: session.clocked_baud(),
         round_trip: session.round_trip(),
         hash_bytes_per_s: None,

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-use fbuild_chip::Chip;
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::delta::place;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session};
 use fbuild_project::target::RegionKind;
 
-use crate::ahead::Ahead;
+use super::Native;
+use super::ahead::Ahead;
 use crate::delta::{Change, Differences, differences, units};
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::image::{THREE_BYTE_END, is_app};
+use crate::job::Job;
 use crate::job::survey::Region;
-use crate::job::{InPlace, Job};
 use crate::old_images::OldImages;
 use crate::request::Mode;
 use crate::search::{SAMPLED_FROM, Sector};
@@ -23,34 +23,46 @@ use crate::search::{SAMPLED_FROM, Sector};
 /// Share of the ordinary way's time that differences may take: less gain is not worth their risk.
 const WORTH: f64 = 0.85;
 
+/// Whether an image may be changed in place. What failed once is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InPlace {
+    Allowed,
+    /// It is what the attempt failed at that has just ended.
+    Failed,
+    Off,
+}
+
 /// Begins to look for differences to what the board probably holds: that takes up to some tenths of a second.
-pub(super) fn begin(job: &mut Job<'_>, session: &Session) {
+pub(super) fn begin(job: &Job<'_>, native: &mut Native) {
+    native.ahead.clear();
     let dir = job.request.old_images.as_deref();
     let is_asked_for = matches!(job.request.mode, Mode::Auto | Mode::Plan);
     let is_on_a_wire = job.survey.measured.baud.is_some();
-    let Some(dir) =
-        dir.filter(|_| is_asked_for && is_on_a_wire && may_be_tried(job, session.chip()))
+    let Some(dir) = dir.filter(|_| is_asked_for && is_on_a_wire && may_be_tried(job, native))
     else {
         return;
     };
     let kept = OldImages::new(dir);
-    for region in &mut job.survey.regions {
+    for region in &job.survey.regions {
         if region.sectors.len() >= SAMPLED_FROM && may_be_changed(region) {
             let (offset, bytes) = (region.image.region.offset, &region.image.bytes);
-            region.ahead = Ahead::begin(&kept, offset, bytes);
+            let ahead = Ahead::begin(&kept, offset, bytes);
+            native
+                .ahead
+                .extend(ahead.map(|it| (region.name.clone(), it)));
         }
     }
 }
 
 /// Finds the differences of each region whose old image is known, where they pay.
-pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
-    if session.kind() != LoaderKind::Stub || !may_be_tried(job, session.chip()) {
+pub(super) fn consider(job: &mut Job<'_>, native: &mut Native) {
+    if native.session.kind() != LoaderKind::Stub || !may_be_tried(job, native) {
         return;
     }
     let known = job.survey.regions.iter();
     let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
     for n in 0..job.survey.regions.len() {
-        let ahead = job.survey.regions[n].ahead.take();
+        let ahead = native.ahead.remove(&job.survey.regions[n].name);
         let Some(old) = old_image(&mut job.survey.regions[n]) else {
             continue;
         };
@@ -86,14 +98,14 @@ pub(super) fn consider(job: &mut Job<'_>, session: &Session) {
 }
 
 /// Where it was seen to work, or a person wants it all the same, and what is read from flash is what was written.
-fn may_be_tried(job: &Job<'_>, chip: Chip) -> bool {
+fn may_be_tried(job: &Job<'_>, native: &Native) -> bool {
     let is_plain =
         job.journal.board.as_ref().is_some_and(|board| {
             !board.security.flash_encryption && !board.security.secure_download
         });
     job.request.delta
-        && job.in_place == InPlace::Allowed
-        && place::for_chip(chip)
+        && native.in_place == InPlace::Allowed
+        && place::for_chip(native.session.chip())
             .is_some_and(|place| place.was_seen || job.request.delta_on_any_chip)
         && is_plain
         && job.survey.flash_bytes() <= THREE_BYTE_END
@@ -121,13 +133,13 @@ fn seconds(job: &Job<'_>, known: &[Vec<Sector>], n: usize) -> f64 {
 /// Sends the differences.
 pub(super) fn write(
     job: &mut Job<'_>,
-    session: &mut Session,
+    native: &mut Native,
     n: usize,
     differences: &Differences,
 ) -> Result<(), DeployError> {
-    let result = send(job, session, n, differences);
+    let result = send(job, &mut native.session, n, differences);
     if result.is_err() {
-        job.in_place = InPlace::Failed;
+        native.in_place = InPlace::Failed;
     }
     Ok(result?)
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::{Session, md5_of};
 
+use super::Native;
 use super::compare::compare_again;
 use super::write::write;
 use crate::event::Phase;
@@ -26,17 +27,17 @@ use crate::search::in_bytes;
 /// is written once more; if that does not help either, the deploy fails and names the sectors.
 pub(super) fn prove(
     job: &mut Job<'_>,
-    session: &mut Session,
+    native: &mut Native,
     plan: &Plan,
 ) -> Result<(), DeployError> {
-    let Some(what) = what_is_wrong(job, session, plan)? else {
+    let Some(what) = what_is_wrong(job, &mut native.session, plan)? else {
         return Ok(());
     };
     job.journal.note(format!(
         "{what}; everything is compared again, and something else on the board may have been \
              overwritten"
     ));
-    let again = compare_again(job, session)?;
+    let again = compare_again(job, &mut native.session)?;
     if again.runs.is_empty() {
         return Ok(());
     }
@@ -46,8 +47,8 @@ pub(super) fn prove(
     } else {
         format!("{count} sectors did not read back as written; writing them again")
     });
-    write(job, session, &again)?;
-    let wrong = compare_again(job, session)?.runs;
+    write(job, native, &again)?;
+    let wrong = compare_again(job, &mut native.session)?.runs;
     let Some(first) = wrong.first() else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::session::{Session, WriteRun};
 
-use super::in_place;
+use super::{Native, in_place};
 use crate::cost::Measured;
 use crate::event::Phase;
 use crate::failure::DeployError;
@@ -26,13 +26,13 @@ const AHEAD: usize = 1;
 /// Erases and writes what the plan says, in its order.
 pub(super) fn write(
     job: &mut Job<'_>,
-    session: &mut Session,
+    native: &mut Native,
     plan: &Plan,
 ) -> Result<(), DeployError> {
     if plan.runs.is_empty() {
         return Ok(());
     }
-    job.survey.look_beside(session, plan)?;
+    job.survey.look_beside(&mut native.session, plan)?;
     let differences: Vec<_> = job
         .survey
         .regions
@@ -45,10 +45,10 @@ pub(super) fn write(
     };
     for runs in plan.runs.chunk_by(is_same_way) {
         match &differences[runs[0].region] {
-            Some(differences) => in_place::write(job, session, runs[0].region, differences)?,
+            Some(differences) => in_place::write(job, native, runs[0].region, differences)?,
             None => write_runs(
                 job,
-                session,
+                &mut native.session,
                 &Plan {
                     runs: runs.to_vec(),
                 },
