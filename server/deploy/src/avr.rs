@@ -24,7 +24,6 @@ use crate::event::{Board, Phase};
 use crate::failure::DeployError;
 use crate::image::Image;
 use crate::job::Job;
-use crate::job::survey::Survey;
 use crate::outcome;
 use crate::plan::Plan;
 use crate::request::{Baud, Open};
@@ -49,17 +48,17 @@ impl Avr {
         board: AvrBoard,
         open: &mut Open<'_>,
     ) -> Result<Self, DeployError> {
-        job.journal.connecting(&job.request.port);
+        job.connecting();
         let link = open()?;
         let opened = link.now();
-        if matches!(job.request.baud, Baud::Fixed(baud) if baud != board.baud) {
-            job.journal.note(format!(
+        if matches!(job.request().baud, Baud::Fixed(baud) if baud != board.baud) {
+            job.note(format!(
                 "a boot loader has one baud rate, this one's is {}: the one that was chosen is not used",
                 board.baud
             ));
         }
-        let mut loader = stk500::session(link, board, job.cancel.clone())?;
-        loader.begin(job.request.before)?;
+        let mut loader = stk500::session(link, board, job.cancel().clone())?;
+        loader.begin(job.request().before)?;
         Ok(Self {
             loader,
             board,
@@ -111,11 +110,8 @@ impl Backend for Avr {
     type Loaded = AvrImages;
 
     fn load(job: &mut Job<'_>) -> Result<AvrImages, DeployError> {
-        let loaded = images::load(job.request, job.cancel)?;
-        job.subset = loaded.is_subset;
-        for remark in &job.request.target.remarks {
-            job.journal.note(remark.clone());
-        }
+        let loaded = images::load(job.request(), job.cancel())?;
+        job.loaded(loaded.is_subset, &job.request().target.remarks);
         Ok(loaded)
     }
 
@@ -131,7 +127,7 @@ impl Backend for Avr {
         if signature != wanted.signature {
             return Err(loaded.for_another_part(wanted, signature).into());
         }
-        job.journal.connected(Board {
+        job.connected(Board {
             chip: Device::Avr(wanted),
             mac: None,
             revision: None,
@@ -154,7 +150,7 @@ impl Backend for Avr {
     ) -> Result<(), DeployError> {
         let Part { page_bytes, .. } = *self.board.part;
         let costs = PageCosts::new(page_bytes, self.board.baud, self.round_trip);
-        job.survey = Survey::of_pages(images, costs, &job.survey);
+        job.survey_mut().begin_pages(images, costs);
         Ok(())
     }
 
@@ -167,7 +163,7 @@ impl Backend for Avr {
         if !self.loader.erases_in_order() {
             return Ok(());
         }
-        for region in &mut job.survey.regions {
+        for region in &mut job.survey_mut().regions {
             let last = region
                 .sectors
                 .iter()
@@ -181,11 +177,11 @@ impl Backend for Avr {
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
-        let mut done = vec![0; job.survey.regions.len()];
+        let mut done = vec![0; job.survey().regions.len()];
         for (n, page) in pages_of(plan) {
-            let region = &mut job.survey.regions[n];
+            job.writing(n);
+            let region = &mut job.survey_mut().regions[n];
             region.touched = true;
-            job.journal.writing(region);
             let (memory, offset) = (memory_of(&region.image), region.sector_offset(page));
             let bytes = region.unit_bytes(page);
             let len_bytes = bytes.len() as u64;
@@ -194,24 +190,23 @@ impl Backend for Avr {
             region.sent_bytes += len_bytes;
             done[n] += u64::from(region.image.unit.len_bytes());
             let total_bytes = plan.sectors_of(n) as u64 * u64::from(region.image.unit.len_bytes());
-            job.journal
-                .progress(region, Phase::Write, done[n], total_bytes);
+            job.progress(n, Phase::Write, done[n], total_bytes);
         }
         if !plan.runs.is_empty() {
-            job.journal.written();
+            job.written();
         }
         Ok(())
     }
 
     fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
-        for n in 0..job.survey.regions.len() {
+        for n in 0..job.survey().regions.len() {
             let pages: Vec<usize> = pages_of(plan)
                 .filter(|(region, _)| *region == n)
                 .map(|(_, page)| page)
                 .collect();
             let wrong = compare::differing(job, &mut *self.loader, n, &pages, Some(Phase::Check))?;
             if !wrong.is_empty() {
-                let region = &job.survey.regions[n];
+                let region = &job.survey().regions[n];
                 return Err(DeployError::NotProved {
                     region: region.name.to_string(),
                     unit: region.image.unit,
@@ -246,11 +241,13 @@ impl Backend for Avr {
             _ => return None,
         };
         // Without a line to reset it, the boot loader is gone after an error.
-        if tried >= TRIES_AGAIN || job.cancel.is_cancelled() || job.request.before != Before::Reset
+        if tried >= TRIES_AGAIN
+            || job.cancel().is_cancelled()
+            || job.request().before != Before::Reset
         {
             return None;
         }
-        job.journal.note(format!("{what}; trying again"));
+        job.note(format!("{what}; trying again"));
         Some(self.loader.begin(Before::Reset).map_err(DeployError::from))
     }
 
@@ -260,9 +257,9 @@ impl Backend for Avr {
         result: Result<(), DeployError>,
     ) -> Result<(), DeployError> {
         let now = self.now();
-        job.journal.took(now.saturating_sub(self.opened));
-        if job.request.after == After::NoReset {
-            job.journal.note(
+        job.took(now.saturating_sub(self.opened));
+        if job.request().after == After::NoReset {
+            job.note(
                 "the boot loader of an AVR board does not stay: the program starts within some seconds"
                     .to_owned(),
             );

@@ -59,7 +59,7 @@ pub(crate) trait Backend {
     /// Reads all input that it can carry, and checks it, before anything else is done.
     fn load(job: &mut Job<'_>) -> Result<Self::Loaded, DeployError>;
 
-    /// Asks the board everything that decides what may be written, and tells the journal.
+    /// Asks the board everything that decides what may be written, and tells the job.
     fn identify(
         &mut self,
         job: &mut Job<'_>,
@@ -110,7 +110,7 @@ pub(crate) trait Backend {
     }
 
     /// Lets the firmware start where that was asked for, also after a failure: a board that was not
-    /// touched goes on with what it has. Tells the journal how long it all took.
+    /// touched goes on with what it has. Tells the job how long it all took.
     fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError>;
 }
 
@@ -146,12 +146,12 @@ impl Job<'_> {
         if let Some(board) = backend.on_board() {
             loaded.look(self, board, &facts)?;
         }
-        if self.request.mode == Mode::Verify {
+        if self.request().mode == Mode::Verify {
             return Ok(());
         }
         backend.prepare(self)?;
         let plan = self.publish_plan();
-        if self.request.mode == Mode::Plan {
+        if self.request().mode == Mode::Plan {
             return Ok(());
         }
         backend.write(self, &plan)?;

@@ -27,7 +27,7 @@ pub(crate) struct Change<'a> {
 }
 
 /// What to send, in this order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Differences {
     pub(crate) pieces: Vec<Piece>,
     /// Sectors that they make, in the order of the flash.

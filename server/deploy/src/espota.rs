@@ -46,7 +46,6 @@ use crate::event::Phase;
 use crate::failure::{Air, DeployError};
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
-use crate::job::survey::Survey;
 use crate::plan::Plan;
 use crate::request::Mode;
 
@@ -108,7 +107,7 @@ fn address(place: &Place, cancel: &CancelToken) -> io::Result<SocketAddr> {
 
 impl Espota {
     pub(crate) fn connect(job: &mut Job<'_>) -> Result<Self, DeployError> {
-        let port = job.request.port.clone();
+        let port = job.request().port.clone();
         let rest = match PortName::of(&port) {
             PortName::Espota(rest) => rest,
             _ => "",
@@ -118,14 +117,14 @@ impl Espota {
             why,
         })?;
         let mut lock = None;
-        let way = if job.request.mode == Mode::Plan {
+        let way = if job.request().mode == Mode::Plan {
             let note = "over the air nothing can be compared: a deploy sends all of it";
-            job.journal.note(note.to_owned());
+            job.note(note.to_owned());
             None
         } else {
-            job.journal.connecting(&port);
-            let device = address(&place, job.cancel);
-            if job.cancel.is_cancelled() {
+            job.connecting();
+            let device = address(&place, job.cancel());
+            if job.cancel().is_cancelled() {
                 return Err(LoaderError::Cancelled.into());
             }
             let failed = |source| OpenError::Other {
@@ -134,7 +133,7 @@ impl Espota {
             };
             let device = device.map_err(failed)?;
             // Before its host_port is bound, which who has the lock has bound, too.
-            if let Some(dir) = &job.request.air_locks {
+            if let Some(dir) = &job.request().air_locks {
                 let busy = |holders| OpenError::Busy {
                     port: port.clone(),
                     holders,
@@ -166,7 +165,7 @@ impl Backend for Espota {
     type Loaded = LoadedImages;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        let request = job.request;
+        let request = job.request();
         if request.mode == Mode::Verify {
             return Err(not_comparable().into());
         }
@@ -191,15 +190,15 @@ impl Backend for Espota {
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
         for image in &images {
-            choice::check_place(image, self.table.as_ref(), job.request.force)?;
+            choice::check_place(image, self.table.as_ref(), job.request().force)?;
         }
         // Of which nothing is compressed.
-        job.survey = Survey::new(images, Measured::default(), facts, &job.survey);
+        job.survey_mut().begin(images, Measured::default(), facts);
         Ok(())
     }
 
     fn write(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
-        let (Some(way), [region]) = (&self.way, &mut job.survey.regions[..]) else {
+        let (Some(way), [region]) = (&self.way, &job.survey().regions[..]) else {
             return Ok(());
         };
         let image = region.image.clone();
@@ -209,7 +208,7 @@ impl Backend for Espota {
             .listener
             .local_addr()
             .map_err(|source| OpenError::Other {
-                port: job.request.port.clone(),
+                port: job.request().port.clone(),
                 source,
             })?;
         let invitation = Invitation {
@@ -221,57 +220,56 @@ impl Backend for Espota {
                 bytes.len(),
                 auth::hex(&md5_of(bytes))
             ),
-            password: job.request.ota_password.as_ref().map(Password::reveal),
+            password: job.request().ota_password.as_ref().map(Password::reveal),
             timeout: self.timeout.unwrap_or(ANSWER_TIMEOUT),
-            cancel: job.cancel,
+            cancel: job.cancel(),
         };
         invitation.accepted()?;
         let timeout = self.timeout.unwrap_or(CONNECT_TIMEOUT);
-        let push = Push::accept(&way.listener, way.device.ip(), timeout, job.cancel)?;
+        let push = Push::accept(&way.listener, way.device.ip(), timeout, job.cancel())?;
         let push = self.push.insert(push);
-        let journal = &mut job.journal;
-        region.touched = true;
-        journal.in_the_air(if is_app {
+        job.survey_mut().regions[0].touched = true;
+        job.in_the_air(if is_app {
             Air::AppInPart
         } else {
             Air::FilesInPart
         });
         let total_bytes = bytes.len() as u64;
         let sent = push.send(bytes, &mut |sent| {
+            let region = &mut job.survey_mut().regions[0];
             let n_sectors = region.written.len() * sent / bytes.len().max(1);
             region.written[..n_sectors].fill(true);
             region.sent_bytes = sent as u64;
-            journal.progress(region, Phase::Write, sent as u64, total_bytes);
+            job.progress(0, Phase::Write, sent as u64, total_bytes);
         });
         if matches!(&sent, Err(DeployError::Ota(OtaError::EarlyOk { .. }))) {
-            journal.in_the_air(Air::Unconfirmed);
+            job.in_the_air(Air::Unconfirmed);
         }
         sent
     }
 
     fn prove(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
-        let (Some(push), [region]) = (&mut self.push, &job.survey.regions[..]) else {
+        let (Some(push), [region]) = (&mut self.push, &job.survey().regions[..]) else {
             return Ok(());
         };
         let total_bytes = u64::from(region.len_bytes);
-        job.journal.progress(region, Phase::Check, 0, total_bytes);
+        job.progress(0, Phase::Check, 0, total_bytes);
         let confirmed = push.confirmed(self.timeout.unwrap_or(CONFIRM_TIMEOUT));
         let has_refused = matches!(
             &confirmed,
             Err(DeployError::Ota(OtaError::Complaint { .. }))
         );
         if confirmed.is_err() && !has_refused {
-            job.journal.in_the_air(Air::Unconfirmed);
+            job.in_the_air(Air::Unconfirmed);
         }
         confirmed?;
-        job.confirmed = Some("confirmed by the device");
-        job.journal
-            .progress(region, Phase::Check, total_bytes, total_bytes);
+        job.confirmed("confirmed by the device");
+        job.progress(0, Phase::Check, total_bytes, total_bytes);
         Ok(())
     }
 
     fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        job.journal.took(self.began.elapsed());
+        job.took(self.began.elapsed());
         result
     }
 }

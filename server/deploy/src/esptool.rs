@@ -71,9 +71,9 @@ impl<'r> Esptool<'r> {
         job: &mut Job<'a>,
         reach: Reach<'r>,
     ) -> Result<Self, DeployError> {
-        check_name(&job.request.port)?;
-        let mut esptool = Self::find(job.request, job.cancel)?;
-        job.journal.connecting(&job.request.port);
+        check_name(&job.request().port)?;
+        let mut esptool = Self::find(job.request(), job.cancel())?;
+        job.connecting();
         match reach {
             Reach::Port(open) => esptool.open = Some(open),
             Reach::Served(serve) => {
@@ -94,7 +94,7 @@ impl<'r> Esptool<'r> {
         };
         let started = open().map(|mut link| reset::start_firmware(&mut *link));
         if !matches!(started, Ok(Ok(LinesReach::Board))) {
-            job.journal.note(
+            job.note(
                 "esptool left the board in its loader: press the board's reset button to start the \
                  firmware"
                     .to_owned(),
@@ -107,7 +107,7 @@ impl Backend for Esptool<'_> {
     type Loaded = LoadedImages;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request))
+        job.load(&Choice::as_asked(job.request()))
     }
 
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
@@ -121,7 +121,7 @@ impl Backend for Esptool<'_> {
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
         identify::survey(job, images, facts);
-        Ok(self.lay_out(&job.survey.regions)?)
+        Ok(self.lay_out(&job.survey().regions)?)
     }
 
     fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError> {
@@ -134,7 +134,7 @@ impl Backend for Esptool<'_> {
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         // Otadata may have been added.
-        self.lay_out(&job.survey.regions)?;
+        self.lay_out(&job.survey().regions)?;
         self.unproved = write::write(job, self, plan)?;
         Ok(())
     }
@@ -149,10 +149,10 @@ impl Backend for Esptool<'_> {
         job: &mut Job<'_>,
         result: Result<(), DeployError>,
     ) -> Result<(), DeployError> {
-        if self.is_in_loader && job.request.after == After::Reset {
+        if self.is_in_loader && job.request().after == After::Reset {
             self.start_firmware(job);
         }
-        job.journal.took(self.began.elapsed());
+        job.took(self.began.elapsed());
         let open = self.open.take();
         result.map_err(|error| match (error, open) {
             // esptool does not look for who holds it; the caller's way to open it does.

@@ -27,17 +27,23 @@ use crate::request::{Choice, Mode, Request};
 use crate::search::{SAMPLED_FROM, Sector};
 
 /// What a deploy knows.
+///
+/// Request and cancel token stay the same from beginning to end. The survey is empty until a board is
+/// known; an attempt that starts over begins another one, which goes on with what was written before.
+/// Once the board was touched the journal says so to the end, it calls the board proved only in
+/// [`Self::conclude`], and it ends once, with the report. `subset` is known when the input is loaded,
+/// `confirmed` when everything was written. Backends fill in the survey and tell the rest.
 pub(crate) struct Job<'a> {
-    pub(crate) request: &'a Request,
-    pub(crate) cancel: &'a CancelToken,
+    request: &'a Request,
+    cancel: &'a CancelToken,
     /// What it has told and done.
-    pub(crate) journal: Journal<'a>,
-    /// What is to be written, and what is known of the board. Empty until the board is known.
-    pub(crate) survey: Survey,
+    journal: Journal<'a>,
+    /// What is to be written, and what is known of the board.
+    survey: Survey,
     /// Only a part of the build was asked for.
-    pub(crate) subset: bool,
+    subset: bool,
     /// What says that the board holds a whole image, where it is not compared.
-    pub(crate) confirmed: Option<&'static str>,
+    confirmed: Option<&'static str>,
 }
 
 impl<'a> Job<'a> {
@@ -54,7 +60,7 @@ impl<'a> Job<'a> {
             cancel,
             journal: Journal::new(events),
             survey: Survey::default(),
-            subset: request.regions.is_some(),
+            subset: false,
             confirmed: None,
         };
         let result = run(&mut job);
@@ -63,15 +69,44 @@ impl<'a> Job<'a> {
         report
     }
 
+    pub(crate) fn request(&self) -> &'a Request {
+        self.request
+    }
+
+    pub(crate) fn cancel(&self) -> &'a CancelToken {
+        self.cancel
+    }
+
+    pub(crate) fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    pub(crate) fn survey_mut(&mut self) -> &mut Survey {
+        &mut self.survey
+    }
+
+    /// All input was read: what there is to say of it, and whether it is only a part of the build.
+    pub(crate) fn loaded<'n>(
+        &mut self,
+        is_subset: bool,
+        notes: impl IntoIterator<Item = &'n String>,
+    ) {
+        self.subset = is_subset;
+        notes.into_iter().for_each(|note| self.note(note.clone()));
+    }
+
+    /// The board, or who wrote to it, says that it holds the whole image.
+    pub(crate) fn confirmed(&mut self, by: &'static str) {
+        self.confirmed = Some(by);
+    }
+
     /// Reads all input and checks it, before anything else is done.
     pub(crate) fn load(&mut self, choice: &Choice) -> Result<LoadedImages, DeployError> {
         let regions = choice.regions.as_deref();
         let is_cancelled = || self.cancel.is_cancelled();
         let loaded = image::load_unless(&self.request.target, regions, &is_cancelled)?;
-        self.subset = loaded.is_subset();
-        for warning in loaded.warnings().iter().chain(&choice.note) {
-            self.journal.note(warning.clone());
-        }
+        let notes = loaded.warnings().iter().chain(&choice.note);
+        self.loaded(loaded.is_subset(), notes);
         Ok(loaded)
     }
 

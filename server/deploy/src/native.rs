@@ -29,7 +29,6 @@ use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::job::Job;
 use crate::job::on_board::OnBoard;
-use crate::job::survey::Survey;
 use crate::plan::Plan;
 use crate::request::{Choice, Open};
 
@@ -45,14 +44,14 @@ pub(crate) struct Native {
 
 impl Native {
     pub(crate) fn connect(job: &mut Job<'_>, open: &mut Open<'_>) -> Result<Self, DeployError> {
-        job.journal.connecting(&job.request.port);
+        job.connecting();
         let mut opened = None;
         let mut open = || {
             let link = open()?;
             opened.get_or_insert(link.now());
             Ok(link)
         };
-        let session = connect::connect(job.request, &mut open, job.cancel)?;
+        let session = connect::connect(job.request(), &mut open, job.cancel())?;
         Ok(Self {
             session,
             opened: opened.unwrap_or_default(),
@@ -66,7 +65,7 @@ impl Backend for Native {
     type Loaded = LoadedImages;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request))
+        job.load(&Choice::as_asked(job.request()))
     }
 
     fn identify(
@@ -84,17 +83,18 @@ impl Backend for Native {
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
         let measured = connect::measured(&self.session);
-        job.survey = Survey::new(images, measured, facts, &job.survey);
-        loader::mark_unique(&mut job.survey.regions);
+        job.survey_mut().begin(images, measured, facts);
+        loader::mark_unique(&mut job.survey_mut().regions);
         in_place::begin(job, self);
-        job.survey
-            .prepare_flash(&mut self.session, facts, job.request)?;
+        let request = job.request();
+        job.survey_mut()
+            .prepare_flash(&mut self.session, facts, request)?;
         Ok(())
     }
 
     fn compare(&mut self, job: &mut Job<'_>, loaded: &LoadedImages) -> Result<(), DeployError> {
-        job.survey.table = loaded.table().cloned().or_else(|| {
-            let images = job.survey.regions.iter().map(|region| &region.image);
+        job.survey_mut().table = loaded.table().cloned().or_else(|| {
+            let images = job.survey().regions.iter().map(|region| &region.image);
             brought_table(images, loaded.table_offset())
         });
         compare::compare(job, &mut self.session)
@@ -106,10 +106,10 @@ impl Backend for Native {
 
     /// The stub and a faster link, where they pay.
     fn prepare(&mut self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        let write_bytes = job.survey.bytes_to_write();
-        job.survey
+        let write_bytes = job.survey().bytes_to_write();
+        job.survey_mut()
             .start_stub_if_it_pays(&mut self.session, 0, write_bytes)?;
-        let wire_bytes = job.survey.measured.usual_wire_bytes(write_bytes);
+        let wire_bytes = job.survey().measured.usual_wire_bytes(write_bytes);
         climb::climb(job, &mut self.session, wire_bytes)?;
         in_place::consider(job, self);
         Ok(())
@@ -130,7 +130,7 @@ impl Backend for Native {
         tried: u32,
     ) -> Option<Result<(), DeployError>> {
         let again = again::again(job, self, error, tried)?;
-        let reconnected = connect::reconnect(job.request, &mut self.session, again.limit);
+        let reconnected = connect::reconnect(job.request(), &mut self.session, again.limit);
         Some(reconnected.map_err(DeployError::from))
     }
 
@@ -138,16 +138,15 @@ impl Backend for Native {
         let Self {
             session, opened, ..
         } = self;
-        if result.is_ok() && job.journal.has_written() {
+        if result.is_ok() && job.has_written() {
             climb::remember_rate(job, &session);
         }
-        job.journal
-            .took(session.link().now().saturating_sub(opened));
+        job.took(session.link().now().saturating_sub(opened));
         match result {
-            Ok(()) if job.request.after == After::Reset => {
+            Ok(()) if job.request().after == After::Reset => {
                 let name = session.link().name().to_owned();
                 if session.leave()? == Left::StillInLoader {
-                    job.journal.note(format!(
+                    job.note(format!(
                         "{name} has no control lines, and this chip cannot reset itself: press the \
                          board's reset button to start the firmware"
                     ));

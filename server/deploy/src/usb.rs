@@ -37,8 +37,7 @@ use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::image::Image;
 use crate::job::Job;
-use crate::job::journal::Journal;
-use crate::job::survey::{Region, Survey};
+use crate::job::survey::Region;
 use crate::plan::Plan;
 use crate::request::{Mode, Open};
 
@@ -77,11 +76,11 @@ impl Usb {
         open: &mut Open<'_>,
     ) -> Result<Self, DeployError> {
         let began = Instant::now();
-        let request = job.request;
+        let request = job.request();
         if request.mode == Mode::Plan {
             let note =
                 "a boot loader on USB cannot be compared with a build: a deploy writes all of it";
-            job.journal.note(note.to_owned());
+            job.note(note.to_owned());
             return Ok(Self::new(began, Way::Nowhere));
         }
         let place = PortName::of(&request.port);
@@ -95,10 +94,10 @@ impl Usb {
             return Err(not_for_usb(board, &how, Remedy::ChoosePort).into());
         }
         let program = match board {
-            UsbBoard::Teensy(_) => Some(Program::find(Tool::TeensyLoader, board, job.cancel)?),
+            UsbBoard::Teensy(_) => Some(Program::find(Tool::TeensyLoader, board, job.cancel())?),
             UsbBoard::Rp2(_) => None,
         };
-        job.journal.connecting(&request.port);
+        job.connecting();
         let is_port = place.is_device() && !is_volume;
         if is_port {
             touch(board, open)?;
@@ -129,14 +128,14 @@ fn any_way(job: &Job<'_>, chip: Rp2, timeout: Duration) -> Result<Way, DeployErr
     let since = Instant::now();
     let mut found = Volume::all();
     while found.is_empty() && since.elapsed() < timeout {
-        if job.cancel.is_cancelled() {
+        if job.cancel().is_cancelled() {
             return Err(LoaderError::Cancelled.into());
         }
         std::thread::sleep(POLL);
         found = Volume::all();
     }
     if found.is_empty() {
-        match Program::find(Tool::Picotool, UsbBoard::Rp2(Some(chip)), job.cancel) {
+        match Program::find(Tool::Picotool, UsbBoard::Rp2(Some(chip)), job.cancel()) {
             Err(DeployError::Usb(UsbError::Missing { .. })) => {}
             program => return program.map(Way::Program),
         }
@@ -145,35 +144,33 @@ fn any_way(job: &Job<'_>, chip: Rp2, timeout: Duration) -> Result<Way, DeployErr
 }
 
 /// Tells how far a program is on its way.
-struct Writing<'w, 'e> {
-    region: &'w mut Region,
-    journal: &'w mut Journal<'e>,
-}
+struct Writing<'w, 'e>(&'w mut Job<'e>);
 
 impl Writing<'_, '_> {
     /// From here on the board may hold something else than before.
     fn begins(&mut self) {
-        self.region.touched = true;
-        self.journal.begun();
+        self.region().touched = true;
+        self.0.begun();
     }
 
-    fn note(&mut self, text: String) {
-        self.journal.note(text);
+    /// There is one.
+    fn region(&mut self) -> &mut Region {
+        &mut self.0.survey_mut().regions[0]
     }
 
     /// So many of so many parts are done.
     fn reached(&mut self, phase: Phase, done: usize, total: usize) {
         self.begins();
         let (done, total) = (done.min(total) as u64, total.max(1) as u64);
-        let total_bytes = u64::from(self.region.len_bytes);
+        let region = self.region();
+        let total_bytes = u64::from(region.len_bytes);
         let done_bytes = total_bytes * done / total;
         if phase == Phase::Write {
-            let n_units = self.region.written.len() as u64 * done / total;
-            self.region.written[..n_units as usize].fill(true);
-            self.region.sent_bytes = done_bytes;
+            let n_units = region.written.len() as u64 * done / total;
+            region.written[..n_units as usize].fill(true);
+            region.sent_bytes = done_bytes;
         }
-        self.journal
-            .progress(self.region, phase, done_bytes, total_bytes);
+        self.0.progress(0, phase, done_bytes, total_bytes);
     }
 }
 
@@ -212,7 +209,7 @@ impl Backend for Usb {
     type Loaded = UsbImage;
 
     fn load(job: &mut Job<'_>) -> Result<UsbImage, DeployError> {
-        if job.request.mode == Mode::Verify {
+        if job.request().mode == Mode::Verify {
             return Err(InputError::new(
                 "not-verifiable",
                 "a boot loader on USB cannot be compared with a build",
@@ -220,10 +217,8 @@ impl Backend for Usb {
             )
             .into());
         }
-        let loaded = image::load(job.request, job.cancel)?;
-        for remark in &job.request.target.remarks {
-            job.journal.note(remark.clone());
-        }
+        let loaded = image::load(job.request(), job.cancel())?;
+        job.loaded(false, &job.request().target.remarks);
         Ok(loaded)
     }
 
@@ -260,33 +255,28 @@ impl Backend for Usb {
     ) -> Result<(), DeployError> {
         let unit_bytes = images.first().map_or(1, |image| image.unit.len_bytes());
         let costs = PageCosts::new(unit_bytes, BITS_PER_S, Duration::ZERO);
-        job.survey = Survey::of_pages(images, costs, &job.survey);
-        for region in &mut job.survey.regions {
+        job.survey_mut().begin_pages(images, costs);
+        for region in &mut job.survey_mut().regions {
             region.provable = false;
         }
         Ok(())
     }
 
     fn write(&mut self, job: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
-        let [region] = &mut job.survey.regions[..] else {
-            return Ok(());
-        };
-        let mut writing = Writing {
-            region,
-            journal: &mut job.journal,
-        };
-        job.confirmed = Some(match &self.way {
+        let mut writing = Writing(job);
+        let confirmed = match &self.way {
             Way::Nowhere | Way::AnyVolume { .. } => return Ok(()),
             Way::Program(program) => {
-                program.put(job.request, &self.file, job.cancel, &mut writing)?;
+                program.put(&self.file, &mut writing)?;
                 program.confirms()
             }
             Way::Volume(volume) => {
-                copy::copy(volume, &self.file, job.cancel, &mut writing)?;
+                copy::copy(volume, &self.file, &mut writing)?;
                 "the board has left its boot loader"
             }
-        });
+        };
         writing.reached(Phase::Write, 1, 1);
+        job.confirmed(confirmed);
         Ok(())
     }
 
@@ -295,7 +285,7 @@ impl Backend for Usb {
     }
 
     fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        job.journal.took(self.began.elapsed());
+        job.took(self.began.elapsed());
         result
     }
 }

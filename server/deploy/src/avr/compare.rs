@@ -16,31 +16,31 @@ const SAMPLES: [usize; 4] = [9, 3, 13, 6];
 
 /// Gives every region its verdict, page by page.
 pub(super) fn compare(job: &mut Job<'_>, loader: &mut dyn BootLoader) -> Result<(), DeployError> {
-    if job.request.mode == Mode::Full {
+    if job.request().mode == Mode::Full {
         return Ok(());
     }
-    for n in 0..job.survey.regions.len() {
-        let total = job.survey.regions[n].sectors.len();
-        let samples = if job.request.mode == Mode::Auto && total >= SAMPLED_FROM {
+    for n in 0..job.survey().regions.len() {
+        let total = job.survey().regions[n].sectors.len();
+        let samples = if job.request().mode == Mode::Auto && total >= SAMPLED_FROM {
             sample(job, n)
         } else {
             Vec::new()
         };
         let wrong = differing(job, loader, n, &samples, None)?;
         let is_new = !samples.is_empty() && wrong.len() == samples.len();
-        let region = &mut job.survey.regions[n];
+        let region = &mut job.survey_mut().regions[n];
         if is_new {
             region.sectors.fill(Sector::Assumed);
         } else {
             let all: Vec<usize> = (0..total).collect();
             let wrong = differing(job, loader, n, &all, Some(Phase::Verify))?;
-            let region = &mut job.survey.regions[n];
+            let region = &mut job.survey_mut().regions[n];
             region.sectors.fill(Sector::Match);
             for page in wrong {
                 region.sectors[page] = Sector::Differs;
             }
         }
-        let region = &mut job.survey.regions[n];
+        let region = &mut job.survey_mut().regions[n];
         region.searched = !is_new;
         let matches = region.sectors.iter().all(|page| *page == Sector::Match);
         // What an earlier attempt of this deploy wrote did differ.
@@ -55,7 +55,7 @@ pub(super) fn compare(job: &mut Job<'_>, loader: &mut dyn BootLoader) -> Result<
 
 /// Some pages whose bytes are not likely to be on a board that holds another program.
 fn sample(job: &Job<'_>, n: usize) -> Vec<usize> {
-    let region = &job.survey.regions[n];
+    let region = &job.survey().regions[n];
     let total = region.sectors.len();
     let pages = SAMPLES.iter().map(|sixteenth| total * sixteenth / 16);
     let is_blank = |page: &usize| region.unit_bytes(*page).iter().all(|byte| *byte == 0xFF);
@@ -70,14 +70,14 @@ pub(super) fn differing(
     pages: &[usize],
     phase: Option<Phase>,
 ) -> Result<Vec<usize>, DeployError> {
-    let region = &job.survey.regions[n];
-    let page_bytes = region.image.unit.len_bytes();
-    let memory = memory_of(&region.image);
     let mut wrong = Vec::new();
     let mut done_bytes = 0;
     // As many pages that follow each other as one request reads.
     let mut rest = pages;
     while let Some(&first) = rest.first() {
+        let region = &job.survey().regions[n];
+        let page_bytes = region.image.unit.len_bytes();
+        let memory = memory_of(&region.image);
         let most = (READ_LIMIT / page_bytes).max(1) as usize;
         let together = rest.iter().zip(first..).take(most);
         let count = together.take_while(|&(page, next)| *page == next).count();
@@ -93,7 +93,7 @@ pub(super) fn differing(
         done_bytes += count as u64 * u64::from(page_bytes);
         let total_bytes = pages.len() as u64 * u64::from(page_bytes);
         if let Some(phase) = phase {
-            job.journal.progress(region, phase, done_bytes, total_bytes);
+            job.progress(n, phase, done_bytes, total_bytes);
         }
     }
     Ok(wrong)

@@ -11,7 +11,6 @@ use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
 use crate::job::on_board::OnBoard;
-use crate::job::survey::Survey;
 use crate::outcome::{OutcomeKind, Report, Verdict};
 use crate::plan::Plan;
 use crate::request::{Choice, Mode, Request};
@@ -47,11 +46,11 @@ impl Backend for Array<'_> {
     type Loaded = LoadedImages;
 
     fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request))
+        job.load(&Choice::as_asked(job.request()))
     }
 
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
-        job.journal.connected(Board {
+        job.connected(Board {
             chip: CHIP.into(),
             mac: None,
             revision: None,
@@ -67,12 +66,12 @@ impl Backend for Array<'_> {
         images: Vec<Image>,
         facts: &BoardFacts,
     ) -> Result<(), DeployError> {
-        job.survey = Survey::new(images, Measured::default(), facts, &job.survey);
+        job.survey_mut().begin(images, Measured::default(), facts);
         Ok(())
     }
 
     fn compare(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
-        for region in &mut job.survey.regions {
+        for region in &mut job.survey_mut().regions {
             let at = region.image.region.offset as usize;
             for n in 0..region.sectors.len() {
                 let bytes = in_bytes(&(n..n + 1));
@@ -99,14 +98,14 @@ impl Backend for Array<'_> {
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         for run in &plan.runs {
-            let region = &mut job.survey.regions[run.region];
-            job.journal.writing(region);
+            job.writing(run.region);
+            let region = &mut job.survey_mut().regions[run.region];
             let bytes = &region.image.bytes[run.bytes()];
             self.0[region.sector_offset(run.sectors.start) as usize..][..bytes.len()]
                 .copy_from_slice(bytes);
             region.touched = true;
             region.written[run.sectors.clone()].fill(true);
-            job.journal.progress(region, Phase::Write, 1, 1);
+            job.progress(run.region, Phase::Write, 1, 1);
         }
         Ok(())
     }

@@ -22,11 +22,11 @@ pub(super) fn compare(
     esptool: &mut Esptool<'_>,
     loaded: &LoadedImages,
 ) -> Result<(), DeployError> {
-    if job.request.mode == Mode::Full {
+    if job.request().mode == Mode::Full {
         return Ok(());
     }
-    let asked: Vec<usize> = (0..job.survey.regions.len())
-        .filter(|&n| job.survey.regions[n].provable)
+    let asked: Vec<usize> = (0..job.survey().regions.len())
+        .filter(|&n| job.survey().regions[n].provable)
         .collect();
     if asked.is_empty() {
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) fn compare(
     let table = table_beside(job, loaded);
     let verdicts = ask(job, esptool, &asked, table, Phase::Verify)?;
     for (&n, verdict) in asked.iter().zip(verdicts) {
-        let region = &mut job.survey.regions[n];
+        let region = &mut job.survey_mut().regions[n];
         region.verdict = verdict;
         if verdict == Verdict::Match {
             region.sectors.fill(Sector::Match);
@@ -48,7 +48,7 @@ pub(super) fn compare(
 /// whether the board has it is found out in the same run.
 fn table_beside(job: &Job<'_>, loaded: &LoadedImages) -> Option<(u32, Vec<u8>)> {
     let has = |kind| {
-        let mut regions = job.survey.regions.iter();
+        let mut regions = job.survey().regions.iter();
         regions.any(|region| region.image.region.kind == kind)
     };
     let table = loaded.table().filter(|_| has(RegionKind::App));
@@ -64,12 +64,13 @@ fn ask(
     beside: Option<(u32, Vec<u8>)>,
     phase: Phase,
 ) -> Result<Vec<Verdict>, DeployError> {
-    let (regions, journal) = (&job.survey.regions, &mut job.journal);
+    let regions = &job.survey().regions;
     let mut files: Vec<Placed> = asked.iter().map(|&n| placed(&regions[n])).collect();
     let spans: Vec<Span> = asked.iter().map(|&n| span(&regions[n])).collect();
     if let Some((offset, bytes)) = &beside {
         files.push(esptool.put(*offset, bytes)?);
     }
+    let after = job.request().after;
     let mut at = None;
     let mut hear = |said: &Said| {
         let is_done = match said {
@@ -84,10 +85,10 @@ fn ask(
         if let Some(n) = at {
             let total_bytes = u64::from(spans[n].1);
             let done_bytes = if is_done { total_bytes } else { 0 };
-            journal.progress(&regions[asked[n]], phase, done_bytes, total_bytes);
+            job.progress(asked[n], phase, done_bytes, total_bytes);
         }
     };
-    let ran = esptool.run(job.request.after, Work::Verify(&files), &mut hear)?;
+    let ran = esptool.run(after, Work::Verify(&files), &mut hear)?;
     if ran.status.success() || is_mismatch(&ran.lines) {
         if let Some((offset, bytes)) = beside {
             let span = (offset, bytes.len() as u32);
@@ -97,14 +98,13 @@ fn ask(
         }
         return Ok(verdicts(&ran.lines, &spans));
     }
-    let error = fault(&ran.lines, &ran.how(), &job.request.port, "");
+    let error = fault(&ran.lines, &ran.how(), &job.request().port, "");
     let DeployError::Esptool(EsptoolError::Failed { .. }) = &error else {
         return Err(error);
     };
     // The board is there, and esptool cannot compare for a reason that is not known here: then
     // nothing is known of any region.
-    job.journal
-        .note(format!("the board could not be compared: {error}"));
+    job.note(format!("the board could not be compared: {error}"));
     Ok(vec![Verdict::Unknown; spans.len()])
 }
 
@@ -115,7 +115,7 @@ pub(super) fn prove(
     esptool: &mut Esptool<'_>,
     unproved: &[usize],
 ) -> Result<(), DeployError> {
-    let provable = |n: &&usize| job.survey.regions[**n].provable;
+    let provable = |n: &&usize| job.survey().regions[**n].provable;
     let asked: Vec<usize> = unproved.iter().filter(provable).copied().collect();
     if asked.is_empty() {
         return Ok(());
@@ -128,7 +128,7 @@ pub(super) fn prove(
     match wrong {
         None => Ok(()),
         Some((&n, _)) => {
-            let region = job.survey.regions[n].name.to_string();
+            let region = job.survey().regions[n].name.to_string();
             Err(EsptoolError::NotProved { region }.into())
         }
     }

@@ -18,7 +18,6 @@ use crate::event::Board;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image};
 use crate::job::Job;
-use crate::job::survey::Survey;
 use fbuild_chip::security::BoardSecurity;
 use fbuild_project::file::{self, STATE_LIMIT};
 
@@ -53,7 +52,7 @@ pub(super) fn identify(
     let ran = esptool.run(After::NoReset, Work::Identify, &mut hear)?;
     // In Secure Download Mode it says who is there, and fails then.
     if !ran.status.success() && !secure_download {
-        return Err(fault(&ran.lines, &ran.how(), &job.request.port, ""));
+        return Err(fault(&ran.lines, &ran.how(), &job.request().port, ""));
     }
     let id = name.unwrap_or_else(|| "esptool does not recognise it".to_owned());
     let chip: Chip = id.parse().map_err(|_| LoaderError::UnknownChip { id })?;
@@ -71,10 +70,9 @@ pub(super) fn identify(
         security(esptool, chip)?
     };
     if board.flash_size.is_none() && !secure_download {
-        job.journal
-            .note("esptool does not recognise the size of the flash chip".to_owned());
+        job.note("esptool does not recognise the size of the flash chip".to_owned());
     }
-    job.journal.connected(board.clone());
+    job.connected(board.clone());
     Ok(BoardFacts {
         revision: board.revision,
         flash_size: board.flash_size,
@@ -87,13 +85,14 @@ pub(super) fn identify(
 pub(super) fn survey(job: &mut Job<'_>, images: Vec<Image>, facts: &BoardFacts) {
     let measured = Measured {
         kind: LoaderKind::Stub,
-        baud: Some(baud(job.request)),
+        baud: Some(baud(job.request())),
         round_trip: ROUND_TRIP,
         ..Measured::default()
     };
-    job.survey = Survey::new(images, measured, facts, &job.survey);
+    job.survey_mut().begin(images, measured, facts);
     if facts.security.secure_download {
-        job.survey.take_flash_size_of(job.request);
+        let request = job.request();
+        job.survey_mut().take_flash_size_of(request);
     }
 }
 

@@ -9,7 +9,6 @@ use super::tool::{Esptool, placed, span};
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::job::Job;
-use crate::job::journal::Journal;
 use crate::job::survey::Region;
 use crate::plan::Plan;
 use fbuild_project::flash_size::size_name;
@@ -23,7 +22,7 @@ pub(super) fn write(
     let mut order: Vec<usize> = plan.runs.iter().map(|run| run.region).collect();
     order.dedup();
     let mut unproved = Vec::new();
-    let regions = &job.survey.regions;
+    let regions = &job.survey().regions;
     // One run encrypts everything or nothing.
     let groups: Vec<Vec<usize>> = order
         .chunk_by(|&a, &b| regions[a].encrypt == regions[b].encrypt)
@@ -32,14 +31,14 @@ pub(super) fn write(
     for (n, group) in groups.iter().enumerate() {
         let is_last = n + 1 == groups.len();
         let after = if is_last {
-            job.request.after
+            job.request().after
         } else {
             After::NoReset
         };
         unproved.extend(write_group(job, esptool, group, after)?);
     }
     if !order.is_empty() {
-        job.journal.written();
+        job.written();
     }
     Ok(unproved)
 }
@@ -52,26 +51,25 @@ fn write_group(
 ) -> Result<Vec<usize>, DeployError> {
     let files: Vec<Placed> = group
         .iter()
-        .map(|&n| placed(&job.survey.regions[n]))
+        .map(|&n| placed(&job.survey().regions[n]))
         .collect();
     // Without it the ROM refuses what follows the size that it takes for granted.
-    let size = esptool.secure_download.then(|| job.survey.flash_bytes());
+    let size = esptool.secure_download.then(|| job.survey().flash_bytes());
     let work = Work::Write {
         files: &files,
         flash_size: size.and_then(size_name),
-        encrypt: group.iter().any(|&n| job.survey.regions[n].encrypt),
-        force: job.request.force,
+        encrypt: group.iter().any(|&n| job.survey().regions[n].encrypt),
+        force: job.request().force,
     };
     let mut writing = Writing::new(group);
-    let (regions, journal) = (&mut job.survey.regions, &mut job.journal);
-    let mut hear = |said: &Said| writing.hear(said, regions, journal);
+    let mut hear = |said: &Said| writing.hear(said, job);
     let ran = esptool.run(after, work, &mut hear)?;
     if !ran.status.success() {
-        let region = &job.survey.regions[writing.now];
+        let region = &job.survey().regions[writing.now];
         return Err(fault(
             &ran.lines,
             &ran.how(),
-            &job.request.port,
+            &job.request().port,
             &region.name,
         ));
     }
@@ -99,12 +97,13 @@ impl<'g> Writing<'g> {
         }
     }
 
-    fn hear(&mut self, said: &Said, regions: &mut [Region], journal: &mut Journal<'_>) {
-        let mut tell = |region: &Region, phase, thousandths: u64| {
-            let total_bytes = region.image.bytes.len() as u64;
+    fn hear(&mut self, said: &Said, job: &mut Job<'_>) {
+        let tell = |job: &mut Job<'_>, n: usize, phase, thousandths: u64| {
+            let total_bytes = job.survey().regions[n].image.bytes.len() as u64;
             let done_bytes = total_bytes * thousandths / 1000;
-            journal.progress(region, phase, done_bytes, total_bytes);
+            job.progress(n, phase, done_bytes, total_bytes);
         };
+        let regions = &mut job.survey_mut().regions;
         match said {
             Said::Touching => {}
             Said::Writing {
@@ -117,7 +116,8 @@ impl<'g> Writing<'g> {
                 region.touched = true;
                 region.written[..n_sectors].fill(true);
                 // Its end is told by `Wrote`, once.
-                tell(region, Phase::Write, u64::from(*thousandths).min(999));
+                let thousandths = u64::from(*thousandths).min(999);
+                tell(job, self.now, Phase::Write, thousandths);
             }
             Said::Wrote {
                 offset,
@@ -132,9 +132,9 @@ impl<'g> Writing<'g> {
                     region.sent_bytes += u64::from(*sent_bytes);
                     region.touched = true;
                     region.written.fill(true);
-                    tell(region, Phase::Write, 1000);
-                    if region.provable {
-                        tell(region, Phase::Check, 0);
+                    tell(job, n, Phase::Write, 1000);
+                    if job.survey().regions[n].provable {
+                        tell(job, n, Phase::Check, 0);
                     }
                     self.now = self.after(n);
                 }
@@ -142,12 +142,12 @@ impl<'g> Writing<'g> {
             Said::Proved => {
                 if let Some(n) = self.written.take() {
                     self.unproved.retain(|&unproved| unproved != n);
-                    tell(&regions[n], Phase::Check, 1000);
+                    tell(job, n, Phase::Check, 1000);
                 }
             }
             _ => return,
         }
-        journal.writing(&regions[self.now]);
+        job.writing(self.now);
     }
 
     /// esptool writes in the order that it is given. The end of one region may be the beginning of

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::Job;
 use crate::event::{Board, Event, Phase};
 use crate::failure::{Air, BoardState};
-use crate::job::survey::Region;
 use crate::outcome::PlanSummary;
 use crate::outcome::Report;
 
@@ -12,10 +12,10 @@ use crate::outcome::Report;
 ///
 /// A board that was touched is never untouched again, nothing is noted twice, and after
 /// [`Self::finish`] nothing is told.
-pub(crate) struct Journal<'a> {
+pub(super) struct Journal<'a> {
     events: &'a mut dyn FnMut(Event),
     pub(super) state: BoardState,
-    pub(crate) board: Option<Board>,
+    pub(super) board: Option<Board>,
     pub(super) plan: Option<PlanSummary>,
     pub(super) warnings: Vec<String>,
     pub(super) elapsed: Duration,
@@ -33,41 +33,14 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// The port is about to be opened.
-    pub(crate) fn connecting(&mut self, port: &str) {
-        (self.events)(Event::Connecting { port: port.into() });
-    }
-
-    /// A board has answered.
-    pub(crate) fn connected(&mut self, board: Board) {
-        self.board = Some(board.clone());
-        (self.events)(Event::Connected(board));
-    }
-
     /// What will be written is known.
     pub(super) fn planned(&mut self, plan: PlanSummary) {
         self.plan = Some(plan.clone());
         (self.events)(Event::Planned(plan));
     }
 
-    /// So much of a phase of a region is done.
-    pub(crate) fn progress(
-        &mut self,
-        region: &Region,
-        phase: Phase,
-        done_bytes: u64,
-        total_bytes: u64,
-    ) {
-        (self.events)(Event::Progress {
-            region: region.name.clone(),
-            phase,
-            done_bytes,
-            total_bytes,
-        });
-    }
-
     /// Something that a person should know and that does not stop the deploy.
-    pub(crate) fn note(&mut self, text: String) {
+    pub(super) fn note(&mut self, text: String) {
         // A deploy that starts over finds the same again.
         if !self.warnings.contains(&text) {
             (self.events)(Event::Note(text.clone()));
@@ -75,47 +48,83 @@ impl<'a> Journal<'a> {
         }
     }
 
+    /// What was written, if anything was, is proved.
+    pub(super) fn proved(&mut self) {
+        if self.state != BoardState::Untouched {
+            self.state = BoardState::Proved;
+        }
+    }
+
+    pub(super) fn finish(self, report: Report) {
+        (self.events)(Event::Finished(Box::new(report)));
+    }
+}
+
+/// What a backend tells. Regions are those of the survey.
+impl Job<'_> {
+    /// The port is about to be opened.
+    pub(crate) fn connecting(&mut self) {
+        (self.journal.events)(Event::Connecting {
+            port: self.request.port.as_str().into(),
+        });
+    }
+
+    /// A board has answered.
+    pub(crate) fn connected(&mut self, board: Board) {
+        self.journal.board = Some(board.clone());
+        (self.journal.events)(Event::Connected(board));
+    }
+
+    /// So much of a phase of a region is done.
+    pub(crate) fn progress(&mut self, n: usize, phase: Phase, done_bytes: u64, total_bytes: u64) {
+        (self.journal.events)(Event::Progress {
+            region: self.survey.regions[n].name.clone(),
+            phase,
+            done_bytes,
+            total_bytes,
+        });
+    }
+
     /// Whether any byte of the board's flash may have been erased or written.
     pub(crate) fn has_written(&self) -> bool {
-        self.state != BoardState::Untouched
+        self.journal.state != BoardState::Untouched
     }
 
     /// Writing this region begins, or goes on.
-    pub(crate) fn writing(&mut self, region: &Region) {
-        self.state = BoardState::Writing {
-            region: region.name.to_string(),
+    pub(crate) fn writing(&mut self, n: usize) {
+        self.journal.state = BoardState::Writing {
+            region: self.survey.regions[n].name.to_string(),
         };
     }
 
     /// Writing a whole program begins, of which nothing can be compared.
     pub(crate) fn begun(&mut self) {
-        self.state = BoardState::Begun;
+        self.journal.state = BoardState::Begun;
     }
 
     /// An image goes over the air, and has come so far.
     pub(crate) fn in_the_air(&mut self, air: Air) {
-        self.state = BoardState::Sent(air);
+        self.journal.state = BoardState::Sent(air);
     }
 
     /// Everything was written.
     pub(crate) fn written(&mut self) {
-        self.state = BoardState::Written;
-    }
-
-    /// What was written, if anything was, is proved.
-    pub(super) fn proved(&mut self) {
-        if self.has_written() {
-            self.state = BoardState::Proved;
-        }
+        self.journal.state = BoardState::Written;
     }
 
     /// What the deploy took; by the link's clock, where there is one, which is also right for a simulated
     /// board with accounted time.
     pub(crate) fn took(&mut self, elapsed: Duration) {
-        self.elapsed = elapsed;
+        self.journal.elapsed = elapsed;
     }
 
-    pub(super) fn finish(self, report: Report) {
-        (self.events)(Event::Finished(Box::new(report)));
+    /// Something that a person should know and that does not stop the deploy.
+    pub(crate) fn note(&mut self, text: String) {
+        self.journal.note(text);
+    }
+
+    /// The board that has answered.
+    pub(crate) fn board(&self) -> Option<&Board> {
+        self.journal.board.as_ref()
     }
 }

@@ -21,7 +21,7 @@ use fbuild_project::target::Setting;
 const ASSUMED_FLASH_BYTES: u32 = 4 << 20;
 
 /// One region under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct Region {
     pub(crate) name: Arc<str>,
@@ -122,29 +122,24 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// A survey that knows nothing yet but what `earlier`, an attempt at the same deploy over a link
-    /// that failed, has written.
-    pub(crate) fn new(
-        images: Vec<Image>,
-        measured: Measured,
-        facts: &BoardFacts,
-        earlier: &Self,
-    ) -> Self {
-        Self {
-            regions: earlier.continued(images, facts.security),
+    /// Begins with these images: nothing is known yet but what an earlier attempt at the same deploy,
+    /// over a link that failed, has written.
+    pub(crate) fn begin(&mut self, images: Vec<Image>, measured: Measured, facts: &BoardFacts) {
+        *self = Self {
+            regions: self.continued(images, facts.security),
             measured,
             flash_size: facts.flash_size,
             ..Self::default()
-        }
+        };
     }
 
     /// The same of a board that is written by pages.
-    pub(crate) fn of_pages(images: Vec<Image>, costs: PageCosts, earlier: &Self) -> Self {
-        Self {
-            regions: earlier.continued(images, BoardSecurity::default()),
+    pub(crate) fn begin_pages(&mut self, images: Vec<Image>, costs: PageCosts) {
+        *self = Self {
+            regions: self.continued(images, BoardSecurity::default()),
             pages: Some(costs),
             ..Self::default()
-        }
+        };
     }
 
     /// These images as regions, with what this attempt has written of them.

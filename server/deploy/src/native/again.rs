@@ -30,16 +30,16 @@ pub(super) fn again(
     let DeployError::Loader(loader) = error else {
         return None;
     };
-    if job.cancel.is_cancelled() || matches!(loader, LoaderError::Link { .. }) {
+    if job.cancel().is_cancelled() || matches!(loader, LoaderError::Link { .. }) {
         return None;
     }
     if loader.may_have_erased() {
-        job.journal.note(format!(
+        job.note(format!(
             "{error}; if the request was damaged in transit, the whole flash may have been erased"
         ));
         return None;
     }
-    let was_written = job.journal.has_written();
+    let was_written = job.has_written();
     // Then it is written the ordinary way.
     let another_way = native.in_place == InPlace::Failed;
     if another_way {
@@ -52,7 +52,7 @@ pub(super) fn again(
     let same_helps = may_pass && tried == 0 && !matches!(loader, LoaderError::BaudRate { .. });
     let how = match limit {
         Some(baud) => {
-            rate_memory(job.request, session).failed(session.baud());
+            rate_memory(job.request(), session).failed(session.baud());
             Some(format!("trying again at {baud} baud"))
         }
         None if another_way => Some("writing whole sectors instead".to_owned()),
@@ -64,14 +64,14 @@ pub(super) fn again(
         .then_some("something else on the board may have been overwritten");
     let then: Vec<&str> = how.as_deref().into_iter().chain(also).collect();
     if !then.is_empty() {
-        job.journal.note(format!("{error}; {}", then.join("; ")));
+        job.note(format!("{error}; {}", then.join("; ")));
     }
     how.map(|_| Again { limit })
 }
 
 /// The next lower baud rate, where the deploy may choose it and the board can be reset to it.
 fn slower(job: &Job<'_>, session: &Session) -> Option<u32> {
-    let may_choose = job.request.baud == Baud::Auto
+    let may_choose = job.request().baud == Baud::Auto
         && session.lines() == LinesReach::Board
         && session.has_baud_rate();
     may_choose.then(|| rates::step_down(session.baud()))?

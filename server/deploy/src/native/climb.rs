@@ -21,14 +21,14 @@ pub(super) fn climb(
     session: &mut Session,
     wire_bytes: u64,
 ) -> Result<(), DeployError> {
-    if job.request.baud != Baud::Auto
+    if job.request().baud != Baud::Auto
         || session.kind() != LoaderKind::Stub
         || !session.has_baud_rate()
         || !session.can_climb()
     {
         return Ok(());
     }
-    let memory = rate_memory(job.request, session);
+    let memory = rate_memory(job.request(), session);
     let fails = memory.recall().fails;
     let start = session.baud();
     let mut top = start;
@@ -63,20 +63,20 @@ pub(super) fn climb(
         too_fast = Some(top);
         let lower = rates::step_down(top).map_or(start, |lower| lower.max(start));
         tracing::info!(top, lower, %error, "the link does not carry this rate");
-        reconnect(job.request, session, Some(start))?;
+        reconnect(job.request(), session, Some(start))?;
         session.attach_flash()?;
-        job.survey.start_stub(session)?;
+        job.survey_mut().start_stub(session)?;
         result = session.change_baud(lower);
         top = lower;
     }
-    job.survey.measured.baud = session.clocked_baud();
-    job.survey.measured.round_trip = session.round_trip();
+    job.survey_mut().measured.baud = session.clocked_baud();
+    job.survey_mut().measured.round_trip = session.round_trip();
     Ok(())
 }
 
 /// After a deploy that wrote something and was right: its rate carries full blocks.
 pub(super) fn remember_rate(job: &Job<'_>, session: &Session) {
-    if job.request.baud == Baud::Auto && session.has_baud_rate() {
-        rate_memory(job.request, session).ended_well(session.baud());
+    if job.request().baud == Baud::Auto && session.has_baud_rate() {
+        rate_memory(job.request(), session).ended_well(session.baud());
     }
 }

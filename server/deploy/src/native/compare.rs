@@ -1,6 +1,7 @@
 //! Ask the board what it holds.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
@@ -11,7 +12,6 @@ use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::image::is_app;
 use crate::job::Job;
-use crate::job::survey::Survey;
 use crate::old_images::{OldImages, sector_digests};
 use crate::outcome::Verdict;
 use crate::plan::Plan;
@@ -31,7 +31,7 @@ impl Guess {
     }
 
     /// Whether a digest that is right for these sectors may be the answer to another question, as in
-    /// [`Survey::hash_sectors`].
+    /// the survey's `hash_sectors`.
     fn may_be_elsewhere(&self, sectors: &Range<usize>, digest: [u8; 16]) -> bool {
         let is_unique = self.is_unique.get(sectors.clone());
         let held = self.bytes.get(in_bytes(sectors));
@@ -42,19 +42,19 @@ impl Guess {
 
 /// Gives every region that can be compared its verdict, sector by sector.
 pub(super) fn compare(job: &mut Job<'_>, session: &mut Session) -> Result<(), DeployError> {
-    if job.request.mode == Mode::Full {
+    if job.request().mode == Mode::Full {
         return Ok(());
     }
-    for n in 0..job.survey.regions.len() {
-        if !job.survey.regions[n].provable {
+    for n in 0..job.survey().regions.len() {
+        if !job.survey().regions[n].provable {
             continue;
         }
-        let left: u64 = job.survey.regions[n..]
+        let left: u64 = job.survey().regions[n..]
             .iter()
             .map(|region| region.image.bytes.len() as u64)
             .sum();
-        if job.survey.measured.hash_bytes_per_s.is_some() {
-            job.survey.start_stub_if_it_pays(session, left, 0)?;
+        if job.survey().measured.hash_bytes_per_s.is_some() {
+            job.survey_mut().start_stub_if_it_pays(session, left, 0)?;
         }
         compare_region(job, session, n)?;
     }
@@ -62,18 +62,18 @@ pub(super) fn compare(job: &mut Job<'_>, session: &mut Session) -> Result<(), De
 }
 
 fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<(), DeployError> {
-    let is_deploy = job.request.mode == Mode::Auto;
-    let write_costs = job.survey.measured.write_costs();
+    let is_deploy = job.request().mode == Mode::Auto;
+    let write_costs = job.survey().measured.write_costs();
     let search = Search {
-        chunk_sectors: job.survey.measured.chunk_sectors(),
-        first_tells: is_app(&job.survey.regions[n].image.bytes),
+        chunk_sectors: job.survey().measured.chunk_sectors(),
+        first_tells: is_app(&job.survey().regions[n].image.bytes),
         // A verify shows how much differs; a deploy wants to get on.
         sample: is_deploy,
         enough: write_costs.sectors_for_a_block().filter(|_| is_deploy),
     };
     let old = guess(job, session, n)?;
     let found = search_board(job, session, n, search, old.as_ref())?;
-    let region = &mut job.survey.regions[n];
+    let region = &mut job.survey_mut().regions[n];
     region.old = old.filter(|_| found.is_as_guessed).map(|old| old.bytes);
     region.looks_blank = found.looks_blank;
     region.sectors = found.sectors;
@@ -95,14 +95,14 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
 /// differs now.
 pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<Plan, DeployError> {
     let search = Search {
-        chunk_sectors: job.survey.measured.chunk_sectors(),
+        chunk_sectors: job.survey().measured.chunk_sectors(),
         first_tells: false,
         sample: false,
         enough: None,
     };
     let mut found = Vec::new();
-    for n in 0..job.survey.regions.len() {
-        let region = &job.survey.regions[n];
+    for n in 0..job.survey().regions.len() {
+        let region = &job.survey().regions[n];
         found.push(if region.provable {
             search_board(job, session, n, search, None)?.sectors
         } else {
@@ -114,8 +114,8 @@ pub(super) fn compare_again(job: &mut Job<'_>, session: &mut Session) -> Result<
 
 /// What the board held before, if that is remembered and a hash or two of the board agree.
 fn guess(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<Option<Guess>, DeployError> {
-    let region = &job.survey.regions[n];
-    let dir = job.request.old_images.as_deref();
+    let region = &job.survey().regions[n];
+    let dir = job.request().old_images.as_deref();
     let Some(dir) = dir.filter(|_| region.sectors.len() >= SAMPLED_FROM) else {
         return Ok(None);
     };
@@ -123,8 +123,8 @@ fn guess(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<Option<Gu
     let digests: Vec<&[[u8; 16]]> = old.iter().map(|old| old.digests.as_slice()).collect();
     let new = sector_digests(&region.image.bytes);
     let found = recognize(&digests, &new, &mut |sectors| {
-        let offset = job.survey.regions[n].sector_offset(sectors.start);
-        job.survey.hash(session, offset, SECTOR_LEN)
+        let offset = job.survey().regions[n].sector_offset(sectors.start);
+        job.survey_mut().hash(session, offset, SECTOR_LEN)
     })?;
     let guess = found.and_then(|at| Some(Guess::new(old[at].bytes()?, &old[at].digests)));
     Ok(guess)
@@ -137,27 +137,21 @@ fn search_board(
     search: Search,
     old: Option<&Guess>,
 ) -> Result<Found, DeployError> {
-    let Job {
-        survey, journal, ..
-    } = job;
-    // Taken out while the survey is borrowed for hashing.
-    let bytes = std::mem::take(&mut survey.regions[n].image.bytes);
-    let offset = survey.regions[n].image.region.offset;
+    let bytes = Arc::clone(&job.survey().regions[n].image.bytes);
+    let offset = job.survey().regions[n].image.region.offset;
     let total_bytes = bytes.len() as u64;
-    let mut progress = |survey: &Survey, done_bytes| {
-        journal.progress(&survey.regions[n], Phase::Verify, done_bytes, total_bytes);
-    };
     // Stretches are asked about in order: what lies before one is settled. Single sectors are
     // samples, or inside a block that differs.
     let mut settled = 0;
-    progress(survey, settled);
+    job.progress(n, Phase::Verify, settled, total_bytes);
     let guessed = old.map(|old| old.bytes.as_slice());
-    let result = search.run(offset, &bytes, guessed, &mut |range: Range<usize>| {
+    let found = search.run(offset, &bytes, guessed, &mut |range: Range<usize>| {
         let before = range.start as u64 * u64::from(SECTOR_LEN);
         if range.len() > 1 && before > settled {
             settled = before;
-            progress(survey, settled);
+            job.progress(n, Phase::Verify, settled, total_bytes);
         }
+        let survey = job.survey_mut();
         let was_measured = survey.measured.hash_bytes_per_s.is_some();
         let expected = &bytes[in_bytes(&range)];
         let mut digest = survey.hash_sectors(session, n, range.clone(), expected)?;
@@ -172,10 +166,7 @@ fn search_board(
             survey.start_stub_if_it_pays(session, total_bytes - hashed, 0)?;
         }
         Ok::<_, LoaderError>(digest)
-    });
-    if result.is_ok() {
-        progress(survey, total_bytes);
-    }
-    survey.regions[n].image.bytes = bytes;
-    Ok(result?)
+    })?;
+    job.progress(n, Phase::Verify, total_bytes, total_bytes);
+    Ok(found)
 }

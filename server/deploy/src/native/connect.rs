@@ -167,13 +167,13 @@ pub(super) fn identify(
         let id = session.flash_id()?;
         board.flash_size = id.len_bytes;
         if id.len_bytes.is_none() {
-            job.journal.note(format!(
+            job.note(format!(
                 "flash chip {:#08x} is not recognised; assuming 4 MiB",
                 id.jedec
             ));
         }
     }
-    job.journal.connected(board.clone());
+    job.connected(board.clone());
     Ok(BoardFacts {
         revision: board.revision,
         flash_size: board.flash_size,

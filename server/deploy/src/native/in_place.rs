@@ -35,15 +35,15 @@ pub(super) enum InPlace {
 /// Begins to look for differences to what the board probably holds: that takes up to some tenths of a second.
 pub(super) fn begin(job: &Job<'_>, native: &mut Native) {
     native.ahead.clear();
-    let dir = job.request.old_images.as_deref();
-    let is_asked_for = matches!(job.request.mode, Mode::Auto | Mode::Plan);
-    let is_on_a_wire = job.survey.measured.baud.is_some();
+    let dir = job.request().old_images.as_deref();
+    let is_asked_for = matches!(job.request().mode, Mode::Auto | Mode::Plan);
+    let is_on_a_wire = job.survey().measured.baud.is_some();
     let Some(dir) = dir.filter(|_| is_asked_for && is_on_a_wire && may_be_tried(job, native))
     else {
         return;
     };
     let kept = OldImages::new(dir);
-    for region in &job.survey.regions {
+    for region in &job.survey().regions {
         if region.sectors.len() >= SAMPLED_FROM && may_be_changed(region) {
             let (offset, bytes) = (region.image.region.offset, &region.image.bytes);
             let ahead = Ahead::begin(&kept, offset, bytes);
@@ -59,14 +59,14 @@ pub(super) fn consider(job: &mut Job<'_>, native: &mut Native) {
     if native.session.kind() != LoaderKind::Stub || !may_be_tried(job, native) {
         return;
     }
-    let known = job.survey.regions.iter();
+    let known = job.survey().regions.iter();
     let known: Vec<Vec<Sector>> = known.map(|region| region.sectors.clone()).collect();
-    for n in 0..job.survey.regions.len() {
-        let ahead = native.ahead.remove(&job.survey.regions[n].name);
-        let Some(old) = old_image(&mut job.survey.regions[n]) else {
+    for n in 0..job.survey().regions.len() {
+        let ahead = native.ahead.remove(&job.survey().regions[n].name);
+        let Some(old) = old_image(&mut job.survey_mut().regions[n]) else {
             continue;
         };
-        let region = &job.survey.regions[n];
+        let region = &job.survey().regions[n];
         let change = Change {
             offset: region.image.region.offset,
             old: &old,
@@ -79,7 +79,7 @@ pub(super) fn consider(job: &mut Job<'_>, native: &mut Native) {
         // Most of the time nothing is won: that is known before looking for differences.
         if units.is_empty()
             || job
-                .survey
+                .survey()
                 .measured
                 .in_place_s(&change.without_streams(&units))
                 > most_s
@@ -90,25 +90,24 @@ pub(super) fn consider(job: &mut Job<'_>, native: &mut Native) {
         let Some(found) = ahead.or_else(|| differences(&change, &units)) else {
             continue;
         };
-        job.survey.regions[n].differences = Some(found);
+        job.survey_mut().regions[n].differences = Some(found);
         if seconds(job, &known, n) > most_s {
-            job.survey.regions[n].differences = None;
+            job.survey_mut().regions[n].differences = None;
         }
     }
 }
 
 /// Where it was seen to work, or a person wants it all the same, and what is read from flash is what was written.
 fn may_be_tried(job: &Job<'_>, native: &Native) -> bool {
-    let is_plain =
-        job.journal.board.as_ref().is_some_and(|board| {
-            !board.security.flash_encryption && !board.security.secure_download
-        });
-    job.request.delta
+    let is_plain = job
+        .board()
+        .is_some_and(|board| !board.security.flash_encryption && !board.security.secure_download);
+    job.request().delta
         && native.in_place == InPlace::Allowed
         && place::for_chip(native.session.chip())
-            .is_some_and(|place| place.was_seen || job.request.delta_on_any_chip)
+            .is_some_and(|place| place.was_seen || job.request().delta_on_any_chip)
         && is_plain
-        && job.survey.flash_bytes() <= THREE_BYTE_END
+        && job.survey().flash_bytes() <= THREE_BYTE_END
 }
 
 /// What an app is to be made from, if that is known.
@@ -124,8 +123,8 @@ fn may_be_changed(region: &Region) -> bool {
 
 /// What a plan for this region is expected to take.
 fn seconds(job: &Job<'_>, known: &[Vec<Sector>], n: usize) -> f64 {
-    let summary = job.survey.summarize(&job.plan_for(known), false);
-    let name = &job.survey.regions[n].name;
+    let summary = job.survey().summarize(&job.plan_for(known), false);
+    let name = &job.survey().regions[n].name;
     let writes = summary.writes.iter().filter(|write| write.region == *name);
     writes.map(|write| write.predicted.as_secs_f64()).sum()
 }
@@ -150,25 +149,24 @@ fn send(
     n: usize,
     differences: &Differences,
 ) -> Result<(), LoaderError> {
-    let region = &mut job.survey.regions[n];
-    let Range { start: first, end } = region.range();
+    let Range { start: first, end } = job.survey().regions[n].range();
     session.bound_flash(end)?;
     let mut plugin = session.start_delta(first, end)?;
     let total_bytes = differences.made_bytes();
     let mut done_bytes = 0;
     for piece in &differences.pieces {
         // From here on the board is not what it was.
-        job.journal.writing(region);
-        region.touched = true;
+        job.writing(n);
+        job.survey_mut().regions[n].touched = true;
         plugin.send(piece)?;
+        let region = &mut job.survey_mut().regions[n];
         let start = ((piece.at - first) / SECTOR_LEN) as usize;
         let sectors = (piece.len_bytes / SECTOR_LEN) as usize;
         region.written[start..start + sectors].fill(true);
         region.sent_bytes += piece.stream.len() as u64;
         region.delta_bytes += piece.stream.len() as u64;
         done_bytes += u64::from(piece.len_bytes);
-        job.journal
-            .progress(region, Phase::Write, done_bytes, total_bytes);
+        job.progress(n, Phase::Write, done_bytes, total_bytes);
     }
     plugin.finish()
 }

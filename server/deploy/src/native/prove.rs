@@ -33,7 +33,7 @@ pub(super) fn prove(
     let Some(what) = what_is_wrong(job, &mut native.session, plan)? else {
         return Ok(());
     };
-    job.journal.note(format!(
+    job.note(format!(
         "{what}; everything is compared again, and something else on the board may have been \
              overwritten"
     ));
@@ -42,7 +42,7 @@ pub(super) fn prove(
         return Ok(());
     }
     let count = again.len_bytes() / u64::from(SECTOR_LEN);
-    job.journal.note(if count == 1 {
+    job.note(if count == 1 {
         "one sector did not read back as written; writing it again".to_owned()
     } else {
         format!("{count} sectors did not read back as written; writing them again")
@@ -52,7 +52,7 @@ pub(super) fn prove(
     let Some(first) = wrong.first() else {
         return Ok(());
     };
-    let region = &job.survey.regions[first.region];
+    let region = &job.survey().regions[first.region];
     let offsets = wrong
         .iter()
         .filter(|run| run.region == first.region)
@@ -72,16 +72,16 @@ fn what_is_wrong(
     session: &mut Session,
     plan: &Plan,
 ) -> Result<Option<String>, DeployError> {
-    for n in 0..job.survey.regions.len() {
-        if !job.survey.regions[n].provable {
+    for n in 0..job.survey().regions.len() {
+        if !job.survey().regions[n].provable {
             continue;
         }
-        let ranges = ranges_to_prove(&job.survey, n, plan);
+        let ranges = ranges_to_prove(job.survey(), n, plan);
         let total_bytes = bytes_of(&ranges);
         let mut done_bytes = 0;
         for range in ranges {
-            if !job.survey.holds(session, n, &range)? {
-                let region = &job.survey.regions[n];
+            if !job.survey_mut().holds(session, n, &range)? {
+                let region = &job.survey().regions[n];
                 return Ok(Some(format!(
                     "{} did not read back as written between {:#x} and {:#x}",
                     region.name,
@@ -90,12 +90,10 @@ fn what_is_wrong(
                 )));
             }
             done_bytes += bytes_of(std::slice::from_ref(&range));
-            let region = &job.survey.regions[n];
-            job.journal
-                .progress(region, Phase::Check, done_bytes, total_bytes);
+            job.progress(n, Phase::Check, done_bytes, total_bytes);
         }
     }
-    if let Some(offset) = job.survey.changed_beside(session)? {
+    if let Some(offset) = job.survey_mut().changed_beside(session)? {
         return Ok(Some(format!(
             "the sector at {offset:#x}, which no region of this deploy covers, changed while \
                  this deploy wrote"

@@ -32,9 +32,9 @@ pub(super) fn write(
     if plan.runs.is_empty() {
         return Ok(());
     }
-    job.survey.look_beside(&mut native.session, plan)?;
+    job.survey_mut().look_beside(&mut native.session, plan)?;
     let differences: Vec<_> = job
-        .survey
+        .survey_mut()
         .regions
         .iter_mut()
         .map(|region| region.differences.take())
@@ -55,22 +55,19 @@ pub(super) fn write(
             )?,
         }
     }
-    job.journal.written();
+    job.written();
     Ok(())
 }
 
 /// Erases and writes in begin/data cycles.
 fn write_runs(job: &mut Job<'_>, session: &mut Session, plan: &Plan) -> Result<(), DeployError> {
-    let pieces = pieces(&plan.runs, &job.survey.regions);
-    // The bytes are only read; everything that changes is kept apart while threads borrow them.
-    let (regions, measured) = (&job.survey.regions, job.survey.measured);
-    let mut sent = vec![0; regions.len()];
-    let mut taken = Vec::new();
-    let flash_bytes = job.survey.flash_bytes();
-    let journal = &mut job.journal;
+    let pieces = pieces(&plan.runs, &job.survey().regions);
+    // As they are before; the images' bytes are shared.
+    let (regions, measured) = (&job.survey().regions.clone(), job.survey().measured);
+    let flash_bytes = job.survey().flash_bytes();
     let deflate = session.can_inflate();
     let mut last_deflated = false;
-    let result = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(AHEAD);
         let to_compress = &pieces;
         scope.spawn(move || {
@@ -85,28 +82,17 @@ fn write_runs(job: &mut Job<'_>, session: &mut Session, plan: &Plan) -> Result<(
             plan,
             &mut |progress| {
                 last_deflated = progress.deflated;
-                sent[progress.region] += progress.sent_now;
-                taken.push(progress.taken);
-                let region = &regions[progress.region];
-                journal.writing(region);
-                journal.progress(
-                    region,
-                    Phase::Write,
-                    progress.done_bytes,
-                    progress.total_bytes,
-                );
+                let n = progress.taken.region;
+                let region = &mut job.survey_mut().regions[n];
+                region.sent_bytes += progress.sent_now;
+                region.touched = true;
+                region.written[progress.taken.sectors].fill(true);
+                job.writing(n);
+                let (done, total) = (progress.done_bytes, progress.total_bytes);
+                job.progress(n, Phase::Write, done, total);
             },
         )
-    });
-    for (n, region) in job.survey.regions.iter_mut().enumerate() {
-        region.sent_bytes += sent[n];
-    }
-    for run in taken {
-        let region = &mut job.survey.regions[run.region];
-        region.touched = true;
-        region.written[run.sectors].fill(true);
-    }
-    result?;
+    })?;
     session.finish_writing(last_deflated)?;
     Ok(())
 }
@@ -119,7 +105,6 @@ struct Piece {
 
 /// How far the writing is.
 struct Progress {
-    region: usize,
     /// What the loader took of the piece that is being written.
     taken: PlannedRun,
     done_bytes: u64,
@@ -186,7 +171,6 @@ fn write_pieces(
         };
         // From here on the board is not what it was, even if not one block gets through.
         on_progress(Progress {
-            region: n,
             taken: taken(0),
             done_bytes: before,
             total_bytes,
@@ -210,7 +194,6 @@ fn write_pieces(
         let mut sent_before = 0;
         session.write_run(run, &mut |plain_done, sent| {
             on_progress(Progress {
-                region: n,
                 taken: taken(plain_done),
                 done_bytes: before + plain_done,
                 total_bytes,

@@ -28,9 +28,9 @@ const NAME: &str = "firmware.uf2";
 pub(super) fn copy(
     volume: &Volume,
     bytes: &[u8],
-    cancel: &CancelToken,
     writing: &mut Writing<'_, '_>,
 ) -> Result<(), DeployError> {
+    let cancel = writing.0.cancel();
     let path = &volume.mount.path;
     let failed = |sent_bytes, why| UsbError::Copy {
         path: path.clone(),

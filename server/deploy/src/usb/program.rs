@@ -16,7 +16,6 @@ use super::image::blocks;
 use super::tool::{Fit, Said, Tool};
 use crate::failure::DeployError;
 use crate::program::{self, Candidate, RunError, on_path};
-use crate::request::Request;
 
 /// Where a program is looked for.
 const LOOKED: &str = "on PATH and among the packages of PlatformIO";
@@ -87,9 +86,7 @@ impl Program {
     /// Has it write this file to the board.
     pub(super) fn put(
         &self,
-        request: &Request,
         file: &[u8],
-        cancel: &CancelToken,
         writing: &mut Writing<'_, '_>,
     ) -> Result<(), DeployError> {
         let Self {
@@ -102,16 +99,17 @@ impl Program {
         let written = std::fs::write(folder.path().join(&name), file);
         written.map_err(|source| UsbError::Files { tool, source })?;
         let blocks = match board {
-            UsbBoard::Teensy(teensy) => blocks(teensy, &writing.region.image.bytes),
+            UsbBoard::Teensy(teensy) => blocks(teensy, &writing.region().image.bytes),
             UsbBoard::Rp2(_) => 1,
         };
+        let (request, cancel) = (writing.0.request(), writing.0.cancel());
         let words = tool.arguments(board, request.after, &name);
         let mut text = String::new();
         let mut hear = |bytes: &[u8]| {
             text.push_str(&String::from_utf8_lossy(bytes));
             match tool.said(&text, blocks) {
                 Said::Nothing => {}
-                Said::Waiting => writing.note(format!(
+                Said::Waiting => writing.0.note(format!(
                     "no {board} was in boot loader mode at first: press the button on it within {} s",
                     SILENCE.as_secs()
                 )),
