@@ -95,6 +95,12 @@ pub(crate) struct LoaderFacts {
 impl Loaded for AvrImages {
     type Facts = LoaderFacts;
 
+    fn load(job: &mut Job<'_>) -> Result<Self, DeployError> {
+        let loaded = images::load(job.request(), job.cancel())?;
+        job.loaded(loaded.is_subset, &job.request().target.remarks);
+        Ok(loaded)
+    }
+
     fn images(&self, _: &mut Job<'_>, loader: &LoaderFacts) -> Result<Vec<Image>, DeployError> {
         let needs_eeprom = |image: &&Image| memory_of(image) == Memory::Eeprom;
         if let Some(image) = self.images.iter().find(needs_eeprom)
@@ -108,12 +114,6 @@ impl Loaded for AvrImages {
 
 impl Backend for Avr {
     type Loaded = AvrImages;
-
-    fn load(job: &mut Job<'_>) -> Result<AvrImages, DeployError> {
-        let loaded = images::load(job.request(), job.cancel())?;
-        job.loaded(loaded.is_subset, &job.request().target.remarks);
-        Ok(loaded)
-    }
 
     fn identify(
         &mut self,
@@ -178,7 +178,7 @@ impl Backend for Avr {
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         let mut done = vec![0; job.survey().regions.len()];
-        for (n, page) in pages_of(plan) {
+        for (n, page) in plan.units() {
             job.writing(n);
             let region = &mut job.survey_mut().regions[n];
             region.touched = true;
@@ -200,21 +200,14 @@ impl Backend for Avr {
 
     fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
         for n in 0..job.survey().regions.len() {
-            let pages: Vec<usize> = pages_of(plan)
+            let pages: Vec<usize> = plan
+                .units()
                 .filter(|(region, _)| *region == n)
                 .map(|(_, page)| page)
                 .collect();
             let wrong = compare::differing(job, &mut *self.loader, n, &pages, Some(Phase::Check))?;
             if !wrong.is_empty() {
-                let region = &job.survey().regions[n];
-                return Err(DeployError::NotProved {
-                    region: region.name.to_string(),
-                    unit: region.image.unit,
-                    offsets: wrong
-                        .iter()
-                        .map(|page| region.sector_offset(*page))
-                        .collect(),
-                });
+                return Err(job.survey().regions[n].not_proved(wrong));
             }
         }
         Ok(())
@@ -280,10 +273,4 @@ fn no_eeprom(region: &str, loader: &str) -> InputError {
         ),
         "Deploy without this region, and write it with a programmer.",
     )
-}
-
-/// Regions and pages in the order of a plan.
-fn pages_of(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {
-    let runs = plan.runs.iter();
-    runs.flat_map(|run| run.sectors.clone().map(|page| (run.region, page)))
 }

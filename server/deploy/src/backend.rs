@@ -1,19 +1,24 @@
 //! One deploy from start to end, whichever backend carries it out. Start at [`Job::run`].
 
+use std::time::Instant;
+
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
 use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
-use crate::request::Mode;
+use crate::request::{Choice, Mode};
 
 /// How often a deploy starts over, from a SYNC and a new comparison, after an error on the link.
 const TRIES_AGAIN: u32 = 2;
 
 /// All input of a deploy, read and checked, for one family of boards.
-pub(crate) trait Loaded {
+pub(crate) trait Loaded: Sized {
     /// What decides what may be written to a board.
     type Facts;
+
+    /// Reads all of it, and checks it, before anything else is done.
+    fn load(job: &mut Job<'_>) -> Result<Self, DeployError>;
 
     /// The images as they are to be on this board. What may not go onto it is refused.
     fn images(&self, job: &mut Job<'_>, facts: &Self::Facts) -> Result<Vec<Image>, DeployError>;
@@ -32,6 +37,10 @@ pub(crate) trait Loaded {
 
 impl Loaded for LoadedImages {
     type Facts = BoardFacts;
+
+    fn load(job: &mut Job<'_>) -> Result<Self, DeployError> {
+        job.load(&Choice::as_asked(job.request()))
+    }
 
     fn images(&self, job: &mut Job<'_>, facts: &BoardFacts) -> Result<Vec<Image>, DeployError> {
         job.images_for(self, facts)
@@ -52,12 +61,14 @@ pub(crate) type Facts<B> = <<B as Backend>::Loaded as Loaded>::Facts;
 
 /// Who carries out the steps of a deploy: this program in the protocol of a loader, esptool, a device
 /// that takes its firmware over the air, or a boot loader on USB. It has the board from when it is made until it leaves.
-pub(crate) trait Backend {
+pub(crate) trait Backend: Sized {
     /// What it carries.
     type Loaded: Loaded;
 
-    /// Reads all input that it can carry, and checks it, before anything else is done.
-    fn load(job: &mut Job<'_>) -> Result<Self::Loaded, DeployError>;
+    /// Reads the input, of which it may not be able to carry all.
+    fn load(job: &mut Job<'_>) -> Result<Self::Loaded, DeployError> {
+        Self::Loaded::load(job)
+    }
 
     /// Asks the board everything that decides what may be written, and tells the job.
     fn identify(
@@ -110,8 +121,11 @@ pub(crate) trait Backend {
     }
 
     /// Lets the firmware start where that was asked for, also after a failure: a board that was not
-    /// touched goes on with what it has. Tells the job how long it all took.
-    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError>;
+    /// touched goes on with what it has.
+    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
+        let _ = job;
+        result
+    }
 }
 
 impl Job<'_> {
@@ -121,6 +135,7 @@ impl Job<'_> {
         connect: impl FnOnce(&mut Self) -> Result<B, DeployError>,
     ) -> Result<(), DeployError> {
         let loaded = B::load(self)?;
+        let began = Instant::now();
         let mut backend = connect(self)?;
         let mut result = self.run_on_board(&mut backend, &loaded);
         for tried in 0..TRIES_AGAIN {
@@ -131,6 +146,7 @@ impl Job<'_> {
             // The comparison finds what was written already.
             result = again.and_then(|()| self.run_on_board(&mut backend, &loaded));
         }
+        self.took(began.elapsed());
         backend.leave(self, result)
     }
 

@@ -23,7 +23,7 @@ mod said;
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fbuild_chip::Chip;
 use fbuild_link::error::OpenError;
@@ -61,7 +61,6 @@ const FILE_SYSTEM: u8 = 100;
 
 /// A device that takes firmware over the air.
 pub(crate) struct Espota {
-    began: Instant,
     timeout: Option<Duration>,
     /// `None`: nothing is to be sent.
     way: Option<Way>,
@@ -143,7 +142,6 @@ impl Espota {
             Some(Way::to(device, place.host_port).map_err(failed)?)
         };
         Ok(Self {
-            began: Instant::now(),
             timeout: place.timeout,
             way,
             table: None,
@@ -266,11 +264,6 @@ impl Backend for Espota {
         job.confirmed("confirmed by the device");
         job.progress(0, Phase::Check, total_bytes, total_bytes);
         Ok(())
-    }
-
-    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        job.took(self.began.elapsed());
-        result
     }
 }
 

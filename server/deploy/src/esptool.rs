@@ -42,7 +42,7 @@ use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
 use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
-use crate::request::{Choice, Open};
+use crate::request::Open;
 
 /// What pyserial says of such a name without a number is of no help.
 fn check_name(port: &str) -> Result<(), OpenError> {
@@ -106,10 +106,6 @@ impl<'r> Esptool<'r> {
 impl Backend for Esptool<'_> {
     type Loaded = LoadedImages;
 
-    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request()))
-    }
-
     fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
         identify::identify(job, self)
     }
@@ -152,7 +148,6 @@ impl Backend for Esptool<'_> {
         if self.is_in_loader && job.request().after == After::Reset {
             self.start_firmware(job);
         }
-        job.took(self.began.elapsed());
         let open = self.open.take();
         result.map_err(|error| match (error, open) {
             // esptool does not look for who holds it; the caller's way to open it does.

@@ -30,7 +30,7 @@ use crate::image::{BoardFacts, Image, LoadedImages, brought_table};
 use crate::job::Job;
 use crate::job::on_board::OnBoard;
 use crate::plan::Plan;
-use crate::request::{Choice, Open};
+use crate::request::Open;
 
 /// A board whose loader answers.
 pub(crate) struct Native {
@@ -63,10 +63,6 @@ impl Native {
 
 impl Backend for Native {
     type Loaded = LoadedImages;
-
-    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request()))
-    }
 
     fn identify(
         &mut self,

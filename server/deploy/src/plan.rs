@@ -61,6 +61,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Regions and sectors, in the order in which they are written.
+    pub fn units(&self) -> impl Iterator<Item = (usize, usize)> {
+        let runs = self.runs.iter();
+        runs.flat_map(|run| run.sectors.clone().map(|sector| (run.region, sector)))
+    }
+
     /// Sectors to be written, of one region.
     pub fn sectors_of(&self, region: usize) -> usize {
         self.runs

@@ -50,7 +50,6 @@ const BITS_PER_S: u32 = 1_000_000;
 
 /// A board that is deployed to by its boot loader on USB.
 pub(crate) struct Usb {
-    began: Instant,
     way: Way,
     /// What is given to it.
     file: Arc<Vec<u8>>,
@@ -75,13 +74,12 @@ impl Usb {
         board: UsbBoard,
         open: &mut Open<'_>,
     ) -> Result<Self, DeployError> {
-        let began = Instant::now();
         let request = job.request();
         if request.mode == Mode::Plan {
             let note =
                 "a boot loader on USB cannot be compared with a build: a deploy writes all of it";
             job.note(note.to_owned());
-            return Ok(Self::new(began, Way::Nowhere));
+            return Ok(Self::new(Way::Nowhere));
         }
         let place = PortName::of(&request.port);
         let is_volume = place.is_device() && Path::new(&request.port).is_dir();
@@ -113,12 +111,12 @@ impl Usb {
                 },
             },
         };
-        Ok(Self::new(began, way))
+        Ok(Self::new(way))
     }
 
-    fn new(began: Instant, way: Way) -> Self {
+    fn new(way: Way) -> Self {
         let file = Arc::default();
-        Self { began, way, file }
+        Self { way, file }
     }
 }
 
@@ -200,15 +198,7 @@ pub(crate) fn not_for_usb(board: UsbBoard, how: &str, remedy: Remedy) -> InputEr
 impl Loaded for UsbImage {
     type Facts = ();
 
-    fn images(&self, _: &mut Job<'_>, (): &()) -> Result<Vec<Image>, DeployError> {
-        Ok(vec![self.image.clone()])
-    }
-}
-
-impl Backend for Usb {
-    type Loaded = UsbImage;
-
-    fn load(job: &mut Job<'_>) -> Result<UsbImage, DeployError> {
+    fn load(job: &mut Job<'_>) -> Result<Self, DeployError> {
         if job.request().mode == Mode::Verify {
             return Err(InputError::new(
                 "not-verifiable",
@@ -221,6 +211,14 @@ impl Backend for Usb {
         job.loaded(false, &job.request().target.remarks);
         Ok(loaded)
     }
+
+    fn images(&self, _: &mut Job<'_>, (): &()) -> Result<Vec<Image>, DeployError> {
+        Ok(vec![self.image.clone()])
+    }
+}
+
+impl Backend for Usb {
+    type Loaded = UsbImage;
 
     /// Finds the board's volume.
     fn identify(&mut self, job: &mut Job<'_>, loaded: &UsbImage) -> Result<(), DeployError> {
@@ -282,10 +280,5 @@ impl Backend for Usb {
 
     fn prove(&mut self, _: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
         Ok(())
-    }
-
-    fn leave(self, job: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        job.took(self.began.elapsed());
-        result
     }
 }

@@ -6,7 +6,6 @@ use super::images::memory_of;
 use crate::event::Phase;
 use crate::failure::DeployError;
 use crate::job::Job;
-use crate::outcome::Verdict;
 use crate::request::Mode;
 use crate::search::{SAMPLED_FROM, Sector};
 
@@ -28,27 +27,17 @@ pub(super) fn compare(job: &mut Job<'_>, loader: &mut dyn BootLoader) -> Result<
         };
         let wrong = differing(job, loader, n, &samples, None)?;
         let is_new = !samples.is_empty() && wrong.len() == samples.len();
-        let region = &mut job.survey_mut().regions[n];
-        if is_new {
-            region.sectors.fill(Sector::Assumed);
+        let pages = if is_new {
+            vec![Sector::Assumed; total]
         } else {
             let all: Vec<usize> = (0..total).collect();
-            let wrong = differing(job, loader, n, &all, Some(Phase::Verify))?;
-            let region = &mut job.survey_mut().regions[n];
-            region.sectors.fill(Sector::Match);
-            for page in wrong {
-                region.sectors[page] = Sector::Differs;
+            let mut pages = vec![Sector::Match; total];
+            for page in differing(job, loader, n, &all, Some(Phase::Verify))? {
+                pages[page] = Sector::Differs;
             }
-        }
-        let region = &mut job.survey_mut().regions[n];
-        region.searched = !is_new;
-        let matches = region.sectors.iter().all(|page| *page == Sector::Match);
-        // What an earlier attempt of this deploy wrote did differ.
-        region.verdict = if matches && !region.touched {
-            Verdict::Match
-        } else {
-            Verdict::Differs
+            pages
         };
+        job.survey_mut().regions[n].compared(pages);
     }
     Ok(())
 }

@@ -6,58 +6,37 @@ use fbuild_loader::cancel::CancelToken;
 
 use super::Backend;
 use crate::cost::Measured;
-use crate::event::{Board, Event, Phase};
+use crate::event::{Event, Phase};
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};
 use crate::job::Job;
-use crate::job::on_board::OnBoard;
-use crate::outcome::{OutcomeKind, Report, Verdict};
+use crate::job::survey::Region;
+use crate::outcome::{OutcomeKind, Report};
 use crate::plan::Plan;
-use crate::request::{Choice, Mode, Request};
-use crate::search::{Sector, in_bytes};
-use fbuild_chip::security::BoardSecurity;
+use crate::request::{Mode, Request};
+use crate::search::Sector;
 use fbuild_project::target::Target;
 
-const CHIP: Chip = Chip::Esp32;
 /// Where the data goes.
 const AT: usize = 0x20_0000;
 
-struct Array<'f>(&'f mut [u8]);
+struct Array<'f> {
+    flash: &'f mut [u8],
+    /// A byte that is always 0.
+    worn: usize,
+}
 
-impl OnBoard for Array<'_> {
-    fn read(&mut self, offset: u32, len_bytes: u32) -> Result<Vec<u8>, DeployError> {
-        Ok(self.0[offset as usize..][..len_bytes as usize].to_vec())
-    }
-
-    fn holds(&mut self, offset: u32, bytes: &[u8]) -> Result<bool, DeployError> {
-        Ok(self.0[offset as usize..].starts_with(bytes))
-    }
-
-    fn are_blank(&mut self, stretches: &[(u32, u32)]) -> Result<Vec<bool>, DeployError> {
-        let is_blank = |&(offset, len_bytes): &(u32, u32)| {
-            let bytes = &self.0[offset as usize..][..len_bytes as usize];
-            bytes.iter().all(|byte| *byte == 0xFF)
-        };
-        Ok(stretches.iter().map(is_blank).collect())
+impl Array<'_> {
+    fn holds(&self, region: &Region, sector: usize) -> bool {
+        self.flash[region.sector_offset(sector) as usize..].starts_with(region.unit_bytes(sector))
     }
 }
 
 impl Backend for Array<'_> {
     type Loaded = LoadedImages;
 
-    fn load(job: &mut Job<'_>) -> Result<LoadedImages, DeployError> {
-        job.load(&Choice::as_asked(job.request()))
-    }
-
-    fn identify(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
-        job.connected(Board {
-            chip: CHIP.into(),
-            mac: None,
-            revision: None,
-            flash_size: None,
-            security: BoardSecurity::default(),
-        });
-        Ok(BoardFacts::new(CHIP))
+    fn identify(&mut self, _: &mut Job<'_>, _: &LoadedImages) -> Result<BoardFacts, DeployError> {
+        Ok(BoardFacts::new(Chip::Esp32))
     }
 
     fn survey(
@@ -72,54 +51,41 @@ impl Backend for Array<'_> {
 
     fn compare(&mut self, job: &mut Job<'_>, _: &LoadedImages) -> Result<(), DeployError> {
         for region in &mut job.survey_mut().regions {
-            let at = region.image.region.offset as usize;
-            for n in 0..region.sectors.len() {
-                let bytes = in_bytes(&(n..n + 1));
-                let matches = self.0[at..][bytes.clone()] == region.image.bytes[bytes];
-                region.sectors[n] = if matches {
+            let sectors = (0..region.sectors.len()).map(|sector| {
+                if self.holds(region, sector) {
                     Sector::Match
                 } else {
                     Sector::Differs
-                };
-            }
-            let differs = region.sectors.contains(&Sector::Differs);
-            region.verdict = if differs {
-                Verdict::Differs
-            } else {
-                Verdict::Match
-            };
+                }
+            });
+            region.compared(sectors.collect());
         }
         Ok(())
-    }
-
-    fn on_board(&mut self) -> Option<&mut dyn OnBoard> {
-        Some(self)
     }
 
     fn write(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
-        for run in &plan.runs {
-            job.writing(run.region);
-            let region = &mut job.survey_mut().regions[run.region];
-            let bytes = &region.image.bytes[run.bytes()];
-            self.0[region.sector_offset(run.sectors.start) as usize..][..bytes.len()]
-                .copy_from_slice(bytes);
+        for (n, sector) in plan.units() {
+            job.writing(n);
+            let region = &mut job.survey_mut().regions[n];
             region.touched = true;
-            region.written[run.sectors.clone()].fill(true);
-            job.progress(run.region, Phase::Write, 1, 1);
+            let at = region.sector_offset(sector) as usize;
+            self.flash[at..][..SECTOR_LEN as usize].copy_from_slice(region.unit_bytes(sector));
+            self.flash[self.worn] = 0;
+            region.written[sector] = true;
+            job.progress(n, Phase::Write, 1, 1);
         }
         Ok(())
     }
 
-    fn prove(&mut self, _: &mut Job<'_>, _: &Plan) -> Result<(), DeployError> {
-        Ok(())
-    }
-
-    fn leave(self, _: &mut Job<'_>, result: Result<(), DeployError>) -> Result<(), DeployError> {
-        result
+    fn prove(&mut self, job: &mut Job<'_>, plan: &Plan) -> Result<(), DeployError> {
+        let regions = &job.survey().regions;
+        let mut units = plan.units();
+        let wrong = units.find(|&(n, sector)| !self.holds(&regions[n], sector));
+        wrong.map_or(Ok(()), |(n, sector)| Err(regions[n].not_proved([sector])))
     }
 }
 
-fn deploy(flash: &mut [u8], mode: Mode) -> (Report, Vec<Event>) {
+fn deploy(flash: &mut [u8], worn: usize, mode: Mode) -> (Report, Vec<Event>) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data.bin");
     std::fs::write(&file, [0x5A; 3 * SECTOR_LEN as usize]).unwrap();
@@ -131,7 +97,7 @@ fn deploy(flash: &mut [u8], mode: Mode) -> (Report, Vec<Event>) {
     let mut hear = |event| events.push(event);
     let cancel = CancelToken::new();
     let report = Job::report_of(&request, &mut hear, &cancel, |job| {
-        job.run(|_| Ok(Array(flash)))
+        job.run(|_| Ok(Array { flash, worn }))
     });
     (report, events)
 }
@@ -139,7 +105,7 @@ fn deploy(flash: &mut [u8], mode: Mode) -> (Report, Vec<Event>) {
 #[test]
 fn a_backend_needs_its_steps_and_nothing_else() {
     let mut flash = vec![0xFF; 2 * AT];
-    let (report, events) = deploy(&mut flash, Mode::Auto);
+    let (report, events) = deploy(&mut flash, 0, Mode::Auto);
     assert_eq!(report.outcome, OutcomeKind::FullFlash, "{}", report.message);
     assert!(flash[AT..AT + 0x3000].iter().all(|byte| *byte == 0x5A));
     let planned = events
@@ -154,20 +120,24 @@ fn a_backend_needs_its_steps_and_nothing_else() {
         "{events:?}"
     );
 
-    let (report, _) = deploy(&mut flash, Mode::Auto);
+    let (report, _) = deploy(&mut flash, 0, Mode::Auto);
     assert_eq!(report.outcome, OutcomeKind::VerifySkip);
 
     flash[AT + 0x1000] = 0;
     let before = flash.clone();
-    let (report, _) = deploy(&mut flash, Mode::Verify);
+    let (report, _) = deploy(&mut flash, 0, Mode::Verify);
     assert_eq!(report.outcome, OutcomeKind::Failed);
-    let (report, _) = deploy(&mut flash, Mode::Plan);
+    let (report, _) = deploy(&mut flash, 0, Mode::Plan);
     assert_eq!(report.message, "would write data: 1 of 3 sectors");
     assert_eq!(flash, before);
-    let (report, _) = deploy(&mut flash, Mode::Auto);
+    let (report, _) = deploy(&mut flash, 0, Mode::Auto);
     assert_eq!(
         report.message,
         "deploy succeeded (selective flash: data; 1 of 3 sectors)"
     );
     assert_eq!(flash[AT + 0x1000], 0x5A);
+
+    flash[AT + 0x1000] = 0;
+    let (report, _) = deploy(&mut flash, AT + 0x1000, Mode::Auto);
+    assert_eq!(report.error.unwrap().code, "not-proved");
 }

@@ -1,7 +1,6 @@
 //! An esptool that works: finding it, and one run of it.
 
 use std::path::Path;
-use std::time::Instant;
 
 use fbuild_chip::Chip;
 use fbuild_loader::cancel::CancelToken;
@@ -48,7 +47,6 @@ pub(crate) struct Esptool<'j> {
     pub(super) is_in_loader: bool,
     /// Opens the port, where this program can, too.
     pub(super) open: Option<&'j mut Open<'j>>,
-    pub(super) began: Instant,
     /// Regions that it wrote and did not prove.
     pub(super) unproved: Vec<usize>,
 }
@@ -56,7 +54,6 @@ pub(crate) struct Esptool<'j> {
 impl<'j> Esptool<'j> {
     /// The first candidate that says a version that is known here.
     pub(super) fn find(request: &'j Request, cancel: &'j CancelToken) -> Result<Self, DeployError> {
-        let began = Instant::now();
         let folder = TempDir::with_prefix("fbuild-esptool-").map_err(EsptoolError::Files)?;
         let environment = Environment::from_process();
         let chosen = request.esptool.as_deref();
@@ -77,7 +74,6 @@ impl<'j> Esptool<'j> {
                         has_lines: true,
                         is_in_loader: false,
                         open: None,
-                        began,
                         unproved: Vec::new(),
                     });
                 }

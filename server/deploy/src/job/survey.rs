@@ -9,6 +9,7 @@ use fbuild_chip::security::BoardSecurity;
 
 use crate::cost::{Measured, PageCosts};
 use crate::delta::Differences;
+use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, Standing};
 use crate::outcome::Verdict;
 use crate::plan::WriteCosts;
@@ -74,6 +75,29 @@ impl Region {
             differences: None,
             is_unique: Vec::new(),
             image,
+        }
+    }
+
+    /// Takes what a comparison found of every sector.
+    pub(crate) fn compared(&mut self, sectors: Vec<Sector>) {
+        // What an earlier attempt of this deploy wrote did differ.
+        let is_same = !self.touched && sectors.iter().all(|sector| *sector == Sector::Match);
+        self.verdict = if is_same {
+            Verdict::Match
+        } else {
+            Verdict::Differs
+        };
+        self.searched = !sectors.contains(&Sector::Assumed);
+        self.sectors = sectors;
+    }
+
+    /// The error of a deploy after which these sectors hold something else.
+    pub(crate) fn not_proved(&self, sectors: impl IntoIterator<Item = usize>) -> DeployError {
+        let offsets = sectors.into_iter().map(|sector| self.sector_offset(sector));
+        DeployError::NotProved {
+            region: self.name.to_string(),
+            unit: self.image.unit,
+            offsets: offsets.collect(),
         }
     }
 

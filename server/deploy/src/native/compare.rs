@@ -13,7 +13,6 @@ use crate::failure::DeployError;
 use crate::image::is_app;
 use crate::job::Job;
 use crate::old_images::{OldImages, sector_digests};
-use crate::outcome::Verdict;
 use crate::plan::Plan;
 use crate::request::Mode;
 use crate::search::{Found, SAMPLED_FROM, Search, Sector, in_bytes, recognize};
@@ -76,18 +75,7 @@ fn compare_region(job: &mut Job<'_>, session: &mut Session, n: usize) -> Result<
     let region = &mut job.survey_mut().regions[n];
     region.old = old.filter(|_| found.is_as_guessed).map(|old| old.bytes);
     region.looks_blank = found.looks_blank;
-    region.sectors = found.sectors;
-    region.searched = !region.sectors.contains(&Sector::Assumed);
-    region.verdict = if region.sectors.iter().all(|&sector| sector == Sector::Match) {
-        // What an earlier attempt of this deploy wrote did differ.
-        if region.touched {
-            Verdict::Differs
-        } else {
-            Verdict::Match
-        }
-    } else {
-        Verdict::Differs
-    };
+    region.compared(found.sectors);
     Ok(())
 }
 

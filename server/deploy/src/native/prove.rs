@@ -52,18 +52,9 @@ pub(super) fn prove(
     let Some(first) = wrong.first() else {
         return Ok(());
     };
-    let region = &job.survey().regions[first.region];
-    let offsets = wrong
-        .iter()
-        .filter(|run| run.region == first.region)
-        .flat_map(|run| run.sectors.clone())
-        .map(|sector| region.sector_offset(sector))
-        .collect();
-    Err(DeployError::NotProved {
-        region: region.name.to_string(),
-        unit: region.image.unit,
-        offsets,
-    })
+    let same = wrong.iter().filter(|run| run.region == first.region);
+    let sectors = same.flat_map(|run| run.sectors.clone());
+    Err(job.survey().regions[first.region].not_proved(sectors))
 }
 
 /// What shows that the plan was not carried out as it was meant, if anything does.
