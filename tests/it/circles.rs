@@ -29,11 +29,45 @@ fn files(sources: &Path) -> BTreeMap<Module, String> {
         .collect()
 }
 
-/// The paths that begin at each `crate` and `super` of a text: `crate::a::{b, c::d}` is three.
-fn paths(text: &str) -> Vec<Vec<String>> {
+/// What the names that each file imports stand for.
+type Imports = BTreeMap<Module, BTreeMap<String, Module>>;
+
+fn imports(all: &BTreeMap<Module, String>) -> Imports {
+    let of_file = |(module, text): (&Module, &String)| {
+        let mut paths = Vec::new();
+        for (at, import) in text.match_indices("use ") {
+            let before = text[..at].lines().last().unwrap_or_default().trim();
+            if text[..at].ends_with('\n') || before.is_empty() || before.starts_with("pub") {
+                tree(&text[at + import.len()..], &mut Vec::new(), &mut paths);
+            }
+        }
+        let named = |path: &Vec<String>| (path[path.len() - 1].clone(), absolute(module, path));
+        (module.clone(), paths.iter().map(named).collect())
+    };
+    all.iter().map(of_file).collect()
+}
+
+/// The path of what is named so in a module, as if that were below it.
+fn absolute(module: &Module, path: &[String]) -> Module {
+    let mut full = module.clone();
+    for word in path {
+        match &**word {
+            "crate" => full.clear(),
+            "self" => {}
+            "super" => {
+                full.pop();
+            }
+            _ => full.push(word.clone()),
+        }
+    }
+    full
+}
+
+/// The paths that begin at each of these words in a text: `crate::a::{b, c::d}` is two.
+fn paths<'t>(text: &str, starts: impl Iterator<Item = &'t str>) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    for start in ["crate::", "super::"] {
-        for (at, _) in text.match_indices(start) {
+    for start in starts {
+        for (at, _) in text.match_indices(&format!("{start}::")) {
             let is_in_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
             // `super::super::` is found at its first word.
             if !is_in_word && !text[..at].ends_with("::") {
@@ -64,49 +98,56 @@ fn tree<'t>(mut text: &'t str, before: &mut Vec<String>, found: &mut Vec<Vec<Str
         before.push(word.to_owned());
         text = rest;
         let Some(rest) = text.strip_prefix("::") else {
-            found.push(before.clone());
+            // Another name for it is one word more.
+            let other = text.strip_prefix(" as ").map(|it| {
+                let end = it.find(|c: char| !c.is_alphanumeric() && c != '_');
+                it[..end.unwrap_or(it.len())].to_owned()
+            });
+            found.push(before.iter().cloned().chain(other).collect());
             break;
         };
         text = rest;
     }
     before.truncate(depth);
-    // `as name`, `*`, generics: up to where the next path of a tree begins, or the tree ends.
+    // `*`, generics: up to where the next path of a tree begins, or the tree ends.
     if depth > 0 {
         text = &text[text.find([',', '}']).unwrap_or(text.len())..];
     }
     text
 }
 
-/// The files that a module names, its own family aside.
-fn uses(module: &Module, text: &str, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
+/// The files that a module names, its own family aside, and those that have what it names from there.
+fn uses(module: &Module, text: &str, imports: &Imports) -> BTreeSet<Module> {
     let mut used = BTreeSet::new();
-    for path in paths(text) {
-        let mut full = module.clone();
-        for word in path {
-            match &*word {
-                "crate" => full.clear(),
-                "super" => {
-                    full.pop();
-                }
-                _ => full.push(word),
+    let names = imports[module].keys().map(String::as_str);
+    for path in paths(text, ["crate", "super"].into_iter().chain(names)) {
+        let mut full = absolute(module, &path);
+        // A name may stand for itself: another crate's.
+        for _ in 0..8 {
+            let file = (0..=full.len()).rev().map(|n| full[..n].to_vec());
+            let file = file.clone().find(|it| imports.contains_key(it)).unwrap();
+            let name = full.get(file.len());
+            let meant = name.and_then(|name| imports[&file].get(name));
+            let rest = full.iter().skip(file.len() + 1);
+            let next = meant.map(|meant| meant.iter().chain(rest).cloned().collect());
+            used.insert(file);
+            match next {
+                Some(next) => full = next,
+                None => break,
             }
         }
-        while !all.contains_key(&full) {
-            full.pop();
-        }
-        if !full.starts_with(module) && !module.starts_with(&full) {
-            used.insert(full);
-        }
     }
+    used.retain(|it| !it.starts_with(module) && !module.starts_with(it));
     used
 }
 
 /// Everything that can be reached from each file.
 fn circles(sources: &Path) -> Vec<String> {
     let all = files(sources);
+    let imports = imports(&all);
     let uses: BTreeMap<_, _> = all
         .iter()
-        .map(|(module, text)| (module, uses(module, text, &all)))
+        .map(|(module, text)| (module, uses(module, text, &imports)))
         .collect();
     let reach = |from: &Module| {
         let mut seen = BTreeSet::new();
@@ -157,5 +198,14 @@ fn a_circle_is_seen() {
     }
     assert_eq!(circles(sources.path()), [""; 0]);
     std::fs::write(sources.path().join("c.rs"), "use crate::a::below::X;\n").unwrap();
+    assert_eq!(circles(sources.path()), ["a/below", "c"]);
+    // By way of others, under another name.
+    for (name, text) in [
+        ("a.rs", "mod below;\npub(crate) use below::{X as Y};\n"),
+        ("b.rs", "pub(super) use crate::a;\n"),
+        ("c.rs", "use crate::b::a;\nfn f() -> a::Y {}\n"),
+    ] {
+        std::fs::write(sources.path().join(name), text).unwrap();
+    }
     assert_eq!(circles(sources.path()), ["a/below", "c"]);
 }

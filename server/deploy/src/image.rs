@@ -4,28 +4,25 @@
 //! the bytes that will be compared and written. Both sides of a comparison use those same bytes:
 //! a boot loader whose header is patched on the way differs from its file for ever.
 
-mod board;
+pub(crate) mod board;
 mod check;
 mod elf;
 mod layout;
-mod load;
+pub(crate) mod load;
 mod loaded;
 #[cfg(test)]
 mod made;
 mod patch;
-mod read;
+pub(crate) mod read;
 mod start;
 
 use std::sync::Arc;
 
 use crate::outcome::Unit;
 
-pub(crate) use board::THREE_BYTE_END;
 pub use board::{BoardFacts, Standing};
-pub(crate) use load::select;
 pub use load::{load, load_unless};
 pub use loaded::LoadedImages;
-pub(crate) use read::{not_empty, remedy};
 pub(crate) use start::{Found, START_BYTES, brought, brought_table, header_of, is_app};
 
 /// A region's bytes as they will be in flash: header patched, padded with FF.

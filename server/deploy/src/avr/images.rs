@@ -10,7 +10,9 @@ use fbuild_project::input_error::InputError;
 use fbuild_project::intel_hex::{self, Content};
 use fbuild_project::target::{Region, RegionKind, Target};
 
-use crate::image::{Image, Standing, not_empty, remedy, select};
+use crate::image::load::select;
+use crate::image::read::{not_empty, remedy};
+use crate::image::{Image, Standing};
 use crate::outcome::Unit;
 use crate::request::Request;
 

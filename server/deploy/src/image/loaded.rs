@@ -9,6 +9,7 @@ use fbuild_project::flash_size::size_bytes;
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{Partition, PartitionTable, csv};
 use fbuild_project::target::{Region, RegionKind, Setting, Source, Target};
+use fbuild_project::whole_image::table_in;
 
 use super::Image;
 use super::board::{
@@ -20,7 +21,7 @@ use super::elf::{Conditions, Part, convert};
 use super::layout::{self, Placed};
 use super::patch::patch_header;
 use super::read::{elf_source, part, read};
-use super::start::brought_table;
+use super::start::{brought, brought_table, check_start};
 
 /// Flash writes are padded to this with FF. Source: esptool 5.6.0 `write-flash`.
 const PADDING_BYTES: usize = 4;
@@ -90,8 +91,40 @@ impl LoadedImages {
             check_revision(image, made.flatten().as_ref().unwrap_or(parsed), board)?;
         }
         check_security(images, self.target.flash_encryption, board)?;
-        self.check_start(images, board)?;
+        check_start(&self.target, images, self.table_offset(), board)?;
         self.check_table_fits(images, board)
+    }
+
+    /// Finds the table within an image of the whole flash: nothing else says where it is.
+    pub(super) fn place_table(&mut self) {
+        let usual = self.table_offset();
+        let has_own = |region: &Region| region.kind == RegionKind::PartitionTable;
+        if self.target.regions.iter().any(has_own) {
+            return;
+        }
+        let chips = self
+            .chip
+            .map_or_else(|| Chip::ALL.to_vec(), |chip| vec![chip]);
+        let found = chips.iter().find_map(|chip| {
+            let place = chip.facts().bootloader_offset;
+            let (_, bytes) = brought(self.images.iter().map(|(image, _)| image), place)?;
+            table_in(bytes, place, usual)
+        });
+        if let Some(offset) = found {
+            self.target.table_offset = offset;
+        }
+    }
+
+    /// Whether this build can start on any board at all, as far as its files say.
+    ///
+    /// # Errors
+    /// No board could start this build; the error names the region and what to correct.
+    pub fn check_unseen(&self) -> Result<(), InputError> {
+        let Some(board) = self.chip.map(BoardFacts::new) else {
+            return Ok(());
+        };
+        let images = self.for_comparing(&board)?;
+        check_start(&self.target, &images, self.table_offset(), &board)
     }
 
     fn finish(

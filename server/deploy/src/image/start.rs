@@ -1,16 +1,16 @@
 //! Whether a board can start what is in its flash: what the boot ROM finds, and what follows
-//! from the images of a deploy alone. What needs a look at the board is in `deploy::chain`.
+//! from the images of a deploy alone. What needs a look at the board is in `job::chain`.
 
 use fbuild_chip::Chip;
 use fbuild_project::esp_image::{EspImage, ImageChip, peek_chip};
 use fbuild_project::flash_size::{Conflict, Sizes, conflicts, header_flash_size, size_bytes};
 use fbuild_project::input_error::InputError;
 use fbuild_project::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
-use fbuild_project::target::{Region, RegionKind, Setting};
+use fbuild_project::target::{RegionKind, Setting, Target};
 use fbuild_project::whole_image::table_in;
 
+use super::Image;
 use super::board::{BoardFacts, CONFIGURED, check_end};
-use super::{Image, LoadedImages};
 
 /// So much of what is at the boot loader's place is looked at: its header, and whether it is blank.
 pub(crate) const START_BYTES: u32 = 64;
@@ -97,82 +97,48 @@ pub(crate) fn header_of(image: &Image) -> String {
     )
 }
 
-impl LoadedImages {
-    /// Finds the table within an image of the whole flash: nothing else says where it is.
-    pub(super) fn place_table(&mut self) {
-        let usual = self.table_offset();
-        let has_own = |region: &Region| region.kind == RegionKind::PartitionTable;
-        if self.target.regions.iter().any(has_own) {
-            return;
-        }
-        let chips = self
-            .chip
-            .map_or_else(|| Chip::ALL.to_vec(), |chip| vec![chip]);
-        let found = chips.iter().find_map(|chip| {
-            let place = chip.facts().bootloader_offset;
-            let (_, bytes) = brought(self.images.iter().map(|(image, _)| image), place)?;
-            table_in(bytes, place, usual)
-        });
-        if let Some(offset) = found {
-            self.target.table_offset = offset;
-        }
-    }
-
-    /// Whether this build can start on any board at all, as far as its files say.
-    ///
-    /// # Errors
-    /// No board could start this build; the error names the region and what to correct.
-    pub fn check_unseen(&self) -> Result<(), InputError> {
-        let Some(board) = self.chip.map(BoardFacts::new) else {
-            return Ok(());
-        };
-        self.check_start(&self.for_comparing(&board)?, &board)
-    }
-
-    /// What these images alone say about whether the board will start.
-    pub(super) fn check_start(
-        &self,
-        images: &[Image],
-        board: &BoardFacts,
-    ) -> Result<(), InputError> {
-        let target = &self.target;
-        if let Setting::Set(name) = &target.flash.size
-            && let Some(bytes) = size_bytes(name)
-        {
-            images
-                .iter()
-                .try_for_each(|image| check_end(image, bytes, CONFIGURED))?;
-        }
-        // What is encrypted already cannot be told from what does not belong there.
-        if board.security.flash_encryption {
-            return Ok(());
-        }
-        let table_offset = self.table_offset();
+/// What these images alone say about whether the board will start.
+pub(super) fn check_start(
+    target: &Target,
+    images: &[Image],
+    table_offset: u32,
+    board: &BoardFacts,
+) -> Result<(), InputError> {
+    if let Setting::Set(name) = &target.flash.size
+        && let Some(bytes) = size_bytes(name)
+    {
         images
             .iter()
-            .try_for_each(|image| check_place(image, table_offset, board.chip))?;
-        let place = board.chip.facts().bootloader_offset;
-        let Some((image, bytes)) = brought(images, place) else {
-            return Ok(());
-        };
-        check_boot_loader(image, bytes, board.chip)?;
-        // The board's own size is put into the header; which one that is, is not known here.
-        if target.flash.size == Setting::Detect && board.flash_size.is_none() {
-            return Ok(());
-        }
-        let table = brought_table(images, table_offset);
-        let sizes = Sizes {
-            header: header_flash_size(bytes),
-            table: table.as_ref(),
-            board: None,
-        };
-        let refusal =
-            |conflict: Conflict| conflict.refusal(&header_of(image), target.tool, board.flash_size);
-        conflicts(&sizes)
-            .into_iter()
-            .find_map(refusal)
-            .map_or(Ok(()), Err)
+            .try_for_each(|image| check_end(image, bytes, CONFIGURED))?;
     }
+    // What is encrypted already cannot be told from what does not belong there.
+    if board.security.flash_encryption {
+        return Ok(());
+    }
+    images
+        .iter()
+        .try_for_each(|image| check_place(image, table_offset, board.chip))?;
+    let place = board.chip.facts().bootloader_offset;
+    let Some((image, bytes)) = brought(images, place) else {
+        return Ok(());
+    };
+    check_boot_loader(image, bytes, board.chip)?;
+    // The board's own size is put into the header; which one that is, is not known here.
+    if target.flash.size == Setting::Detect && board.flash_size.is_none() {
+        return Ok(());
+    }
+    let table = brought_table(images, table_offset);
+    let sizes = Sizes {
+        header: header_flash_size(bytes),
+        table: table.as_ref(),
+        board: None,
+    };
+    let refusal =
+        |conflict: Conflict| conflict.refusal(&header_of(image), target.tool, board.flash_size);
+    conflicts(&sizes)
+        .into_iter()
+        .find_map(refusal)
+        .map_or(Ok(()), Err)
 }
 
 /// An image at the place where other chips have their boot loader is one for them, or one that was

@@ -11,7 +11,7 @@ use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{Session, md5_of};
 
-use crate::image::THREE_BYTE_END;
+use crate::image::board::THREE_BYTE_END;
 use crate::job::cycles::pieces;
 use crate::job::survey::{Region, Survey};
 use crate::plan::{Plan, PlannedRun};

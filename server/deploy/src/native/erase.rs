@@ -10,7 +10,7 @@ use fbuild_loader::session::{ConnectOptions, Session};
 use super::connect::start_needed_stub;
 use crate::esptool::stub;
 use crate::failure::{BoardState, DeployError};
-use crate::image::THREE_BYTE_END;
+use crate::image::board::THREE_BYTE_END;
 use crate::job::on_board::OnBoard as _;
 use crate::outcome::Failure;
 use crate::request::Open;

@@ -8,7 +8,8 @@ use fbuild_chip::flash::SECTOR_LEN;
 use fbuild_loader::error::LoaderError;
 use fbuild_loader::session::{LoaderKind, Session, md5_of};
 
-use crate::image::{BoardFacts, THREE_BYTE_END};
+use crate::image::BoardFacts;
+use crate::image::board::THREE_BYTE_END;
 use crate::job::survey::{Region, Survey};
 use crate::old_images::sector_digests;
 use crate::request::Request;

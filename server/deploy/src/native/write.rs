@@ -9,7 +9,7 @@ use super::{Native, in_place};
 use crate::cost::Measured;
 use crate::event::Phase;
 use crate::failure::DeployError;
-use crate::image::THREE_BYTE_END;
+use crate::image::board::THREE_BYTE_END;
 use crate::job::Job;
 use crate::job::cycles::{compress, pays, pieces};
 use crate::job::survey::Region;

@@ -10,7 +10,9 @@ use fbuild_project::intel_hex;
 use fbuild_project::target::Region;
 use fbuild_project::uf2::{self, Uf2Error};
 
-use crate::image::{Image, Standing, not_empty, remedy, select};
+use crate::image::load::select;
+use crate::image::read::{not_empty, remedy};
+use crate::image::{Image, Standing};
 use crate::outcome::Unit;
 use crate::request::Request;
 
