@@ -1,4 +1,4 @@
-//! The walls of ARCHITECTURE.md, as far as they can be seen from the dependencies.
+//! The walls of ARCHITECTURE.md, as far as dependencies and words show them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -102,7 +102,7 @@ fn what_is_not_a_crates_subject_is_not_in_its_tree() {
     }
 }
 
-/// The program's own files that say `word`, without their unit tests.
+/// The program's own files that say `word`, comments and unit tests aside.
 fn files_with(word: &str) -> Vec<PathBuf> {
     let crates = std::fs::read_dir(root().join("server")).unwrap();
     let folders: Vec<PathBuf> = crates
@@ -112,7 +112,10 @@ fn files_with(word: &str) -> Vec<PathBuf> {
     assert!(folders.len() >= 4, "{folders:?}");
     let files = folders.iter().flat_map(|folder| programs(folder));
     let mut found: Vec<PathBuf> = files
-        .filter(|(_, program)| program.contains(word))
+        .filter(|(_, program)| {
+            let mut code = program.lines().map(|it| it.split("//").next().unwrap());
+            code.any(|code| code.contains(word))
+        })
         .map(|(path, _)| path.strip_prefix(root()).unwrap().to_owned())
         .collect();
     found.sort();
@@ -199,4 +202,46 @@ fn project_never_writes_or_runs() {
         "TcpStream",
     ];
     nobody_says(&["project"], &words);
+}
+
+/// A remedy is a value: who shows it says how it is done there.
+#[test]
+fn deploy_names_no_flag_and_no_editor() {
+    let flags = [
+        "--target",
+        "--regions",
+        "--backend",
+        "--keep-data",
+        "--log",
+        "--image",
+    ];
+    let settings = ["fbuild.esptool", "fbuild.backend", "fbuild.logLevel"];
+    let fronts = ["CommandLine", "Editor", "lsp_types", "tower_lsp", "clap"];
+    let words = [&flags[..], &settings, &fronts].concat();
+    nobody_says(&["deploy"], &words);
+}
+
+/// What goes through a link is the business of those at its ends.
+#[test]
+fn link_knows_no_protocol() {
+    let words = [
+        "slip", "packet", "Session", "stub", "Stub", "md5", "SYNC", "stk500", "Chip", "0xC0",
+    ];
+    nobody_says(&["link"], &words);
+}
+
+/// It asks for deploys.
+#[test]
+fn lsp_knows_no_wire_and_makes_no_plan() {
+    nobody_says(
+        &["lsp"],
+        &["slip::", "packet::", "stk500", "WriteCosts", "Surveyed"],
+    );
+}
+
+/// They serve whoever deploys, and whoever does not.
+#[test]
+fn loader_and_sim_know_nothing_of_a_deploy() {
+    let words = ["Target", "Verdict", "Plan", "fbuild_deploy", "platformio"];
+    nobody_says(&["chip", "link", "loader", "sim"], &words);
 }

@@ -1,7 +1,5 @@
 //! Facts about each supported chip, in one table: nothing else in the project knows an address. And what
-//! a place in flash is.
-//!
-//! Pure. Nothing here talks to a chip or reads a file, and nothing here knows how either is done.
+//! a place in flash is. Nothing here talks to a chip or reads a file, or knows how either is done.
 
 pub mod avr;
 mod facts;

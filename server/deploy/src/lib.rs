@@ -1,8 +1,9 @@
-//! Decide what should be on a board, and put it there.
+//! Decide what should be on a board, and put it there. This knows images, what a board holds, and the ways
+//! to write to it; it never hears of LSP, an editor or a command line, whose words a remedy leaves open.
 //!
 //! Read in this order: [`image`] is a target's bytes as they will be in flash (checked before any
 //! board is touched), [`plan`] the decision, [`deploy`] the whole story of one deploy, [`outcome`] what
-//! it says at the end. Nothing here knows of LSP, editors or command lines.
+//! it says at the end.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

@@ -1,8 +1,9 @@
-//! Help while editing the files that decide a deploy: what is wrong, and what would help.
+//! Help while editing the files that decide a deploy: what is wrong, and what would help. Nothing here
+//! hears of LSP, of a port or of a deploy going on, and nothing reads a disk: who calls it gathers the
+//! facts and speaks the protocol.
 //!
 //! Pure: a text and the [`facts`] around it in, values out; [`mod@format`] says what can be offered, and
-//! [`formats`] for which document. Nothing here hears of LSP, of a port or of a deploy going on, and nothing reads a disk:
-//! who calls it gathers the facts and speaks the protocol. Positions are byte offsets into the text, so
+//! [`formats`] for which document. Positions are byte offsets into the text, so
 //! that no part of this has to know how a client counts.
 
 // Tests read files of their own making.

@@ -1,5 +1,4 @@
 //! A link: a byte pipe to a board with two control lines, a baud rate and a clock.
-//!
 //! It knows how to open a port by its name ([`open`]), which ports there are ([`serial::list`]), and who
 //! holds one ([`holder`]). What the bytes mean it never hears of: no protocol, no chip, no project.
 

@@ -1,10 +1,10 @@
 //! Talk to the loader of an ESP32-family chip: its boot ROM, or the flasher stub in its RAM; and to the
-//! boot loader of an AVR board.
+//! boot loader of an AVR board. This knows what either is asked and answers; it never hears of a project, a
+//! region, a plan or an editor.
 //!
 //! Read in this order: [`slip`] and [`packet`] are the codec (bytes in, values out, no I/O),
 //! [`reset`] the dances on a link's control lines, [`session`] everything a host says to a loader.
 //! [`stk500`] is the same for AVR boards.
-//! Nothing here knows of projects, regions, plans or editors.
 
 pub mod boot_log;
 pub mod cancel;

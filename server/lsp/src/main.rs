@@ -1,4 +1,6 @@
-//! `fbuild-lsp`: a language server that puts firmware onto boards, and the same work from a shell.
+//! `fbuild-lsp`: a language server that puts firmware onto boards, and the same work from a shell. This
+//! knows people, editors and agents: what they ask for, and how they are told. It never hears of what goes
+//! over the wire to a board, or of how a plan is made.
 //!
 //! Read in this order: [`order`] is what a person asked for and what it resolves to, [`boards`] the
 //! way to the boards ([`holding`] tells others who has one, [`giving_way`] asks for it), [`progress`]

@@ -1,7 +1,8 @@
 //! What a board prints, and what it means: lines, log levels, boot facts, crashes, and the places in the
-//! sources that a crash's addresses stand for.
+//! sources that a crash's addresses stand for. Bytes and times go in, values come out: it never hears of a
+//! port, a file, a clock, a project or a deploy.
 //!
-//! Bytes and times go in, values come out: no port, no file, no clock. Read in this order:
+//! Read in this order:
 //!
 //! 1. [`mod@line`]: bytes, in whatever pieces they come, become lines with the time of their first byte.
 //! 2. [`log`] and [`filter`]: what a line says of itself, and which lines to show.

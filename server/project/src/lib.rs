@@ -1,9 +1,10 @@
 //! What a workspace holds and says: the targets of its build tools, their files, and what the files mean.
+//! Nothing here has a board or a port, and nothing writes or runs.
 //!
 //! Files of a workspace are read here, once, for deploying and for editing: [`discover`] finds the
 //! [`target`]s and reads the build tools' files, [`partitions`] tables in both forms, [`esp_image`] and
 //! [`elf`] what an image says of itself, [`mod@build`] which command builds a target, [`mod@file`] is the
-//! one way to read any of them. [`input_error`] says what is wrong with them. Nothing here has a board or a port, and nothing writes or runs.
+//! one way to read any of them. [`input_error`] says what is wrong with them.
 
 // Tests read files of their own making.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

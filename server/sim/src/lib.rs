@@ -1,4 +1,6 @@
 //! A simulated ESP32-family board: the device side of the loader protocol; and a small AVR board ([`avr`]).
+//! It knows what a board does with the bytes and lines that it gets, and when; it never hears of a project,
+//! a target or a deploy.
 //!
 //! [`board::Board`] is a state machine without threads or clocks of its own: bytes and control lines
 //! go in with the time, bytes come out stamped with the time at which they arrive. It runs in this
