@@ -13,6 +13,7 @@
 mod arguments;
 mod background;
 mod builds;
+mod choosing;
 mod commands;
 mod configuration;
 mod crashes;

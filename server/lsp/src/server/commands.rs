@@ -22,7 +22,6 @@ use fbuild_project::discover::{Environment, discover};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use self::targets::list_targets;
 use super::arguments::{BadArguments, Fields};
 use super::desk::Desk;
 use super::editor::Token;
@@ -118,10 +117,14 @@ pub(crate) async fn run(
         "fbuild.server.plan" => deploy::run(call, starter, Mode::Plan).await,
         "fbuild.server.build" => build::build(call, starter).await,
         "fbuild.server.cancel" => cancel::cancel(&desk.jobs, call).await,
-        "fbuild.server.targets" => targets::targets(desk, call).await,
-        "fbuild.server.selectTarget" => select::target(desk, call).await,
+        "fbuild.server.targets" => targets::targets(desk.choosing(), call).await,
+        "fbuild.server.selectTarget" => {
+            select::target(desk.choosing(), desk.targets_changed.clone(), call).await
+        }
         "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
-        "fbuild.server.selectPort" => select::port(desk, call).await,
+        "fbuild.server.selectPort" => {
+            select::port(desk.choosing(), desk.targets_changed.clone(), call).await
+        }
         "fbuild.server.boardInfo" => board::info(call, starter).await,
         "fbuild.server.eraseFlash" => board::erase(call, starter, Stretch::All).await,
         "fbuild.server.eraseRegion" => board::erase_region(call, starter).await,
@@ -131,12 +134,14 @@ pub(crate) async fn run(
         "fbuild.server.monitor.reset" => monitor::reset(monitors, call).await,
         "fbuild.server.monitor.read" => monitor::read(monitors, call).await,
         "fbuild.server.monitor.list" => monitor::list(monitors),
-        "fbuild.server.monitor.places" => monitor::places(desk, monitors, call).await,
-        "fbuild.server.monitor.showCrash" => crash::show(desk, call).await,
+        "fbuild.server.monitor.places" => monitor::places(&desk.problems, monitors, call).await,
+        "fbuild.server.monitor.showCrash" => crash::show(&desk.crashes, &desk.pages, call).await,
         "fbuild.server.monitor.dismiss" => crash::dismiss(&desk.crashes, &desk.documents, call),
         "fbuild.server.jobs" => lists::jobs(&desk.jobs),
         "fbuild.server.history" => lists::history(desk.history.clone()).await,
-        "fbuild.server.debugInfo" => debug_info::debug_info(desk).await,
+        "fbuild.server.debugInfo" => {
+            debug_info::debug_info(desk.choosing(), desk.jobs.clone()).await
+        }
         unknown => Err(CommandError::Unknown {
             name: unknown.to_owned(),
         }),

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::Patience;
 use super::builds::Builds;
+use super::choosing::Choosing;
 use super::configuration::Configuration;
 use super::crashes::Crashes;
 use super::documents::Documents;
@@ -14,6 +16,7 @@ use super::editor::Editor;
 use super::ending::Ending;
 use super::jobs::Jobs;
 use super::monitors::Monitors;
+use super::pages::Pages;
 use super::problems::Problems;
 use super::requests::Requests;
 use super::session::Session;
@@ -33,7 +36,7 @@ pub(crate) struct Desk {
     /// The way to the boards.
     pub(crate) boards: Arc<dyn Boards>,
     /// What the client said about itself.
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     /// Which documents are open, and the texts of those with help.
     pub(crate) documents: Documents,
     /// What is known around them.
@@ -43,21 +46,23 @@ pub(crate) struct Desk {
     /// Which builds run.
     pub(crate) builds: Arc<Builds>,
     /// What builds found wrong.
-    pub(crate) problems: Problems,
+    pub(crate) problems: Arc<Problems>,
     /// The user's settings.
-    pub(crate) configuration: Configuration,
+    pub(crate) configuration: Arc<Configuration>,
     /// What was chosen for which folder.
-    pub(crate) selections: Selections,
+    pub(crate) selections: Arc<Selections>,
     /// What was deployed to which board.
     pub(crate) history: Arc<History>,
     /// Raised when there may be other targets.
-    pub(crate) targets_changed: tokio::sync::Notify,
+    pub(crate) targets_changed: Arc<Notify>,
     /// What this program logs.
     pub(crate) log: Tap,
     /// For threads that have something to tell the client.
     pub(crate) runtime: Handle,
     /// The way to the client.
     pub(crate) editor: Editor,
+    /// What it is shown as a file.
+    pub(crate) pages: Pages,
     /// The end of the session.
     pub(crate) ending: Ending,
     pub(crate) patience: Patience,
@@ -73,26 +78,43 @@ impl Desk {
         ending: Ending,
     ) -> Self {
         let kept = |name: &str| boards.state_dir().map(|dir| dir.join(name));
+        let session = Arc::<Session>::default();
+        let editor = Editor::new(client, patience.client, patience.person);
         Self {
             jobs: Jobs::new(),
             monitors: Monitors::new(),
             requests: Arc::default(),
-            selections: Selections::new(kept("selections.json")),
+            selections: Arc::new(Selections::new(kept("selections.json"))),
             history: Arc::new(History::new(kept(History::FILE))),
+            pages: Pages {
+                crash: kept(Pages::CRASH),
+                session: session.clone(),
+                editor: editor.clone(),
+            },
             boards,
-            configuration: Configuration::default(),
-            targets_changed: tokio::sync::Notify::new(),
+            configuration: Arc::default(),
+            targets_changed: Arc::default(),
             log,
             runtime: Handle::current(),
-            session: Session::default(),
+            session,
             documents: Documents::default(),
             projects: Projects::default(),
             crashes: Crashes::default(),
             builds: Arc::default(),
-            problems: Problems::default(),
-            editor: Editor::new(client, patience.client, patience.person),
+            problems: Arc::default(),
+            editor,
             ending,
             patience,
+        }
+    }
+    /// What decides what a deploy takes.
+    pub(crate) fn choosing(&self) -> Choosing {
+        Choosing {
+            selections: self.selections.clone(),
+            configuration: self.configuration.clone(),
+            session: self.session.clone(),
+            boards: self.boards.clone(),
+            history: self.history.clone(),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::server::commands::list_targets;
 use crate::server::desk::Desk;
 use crate::server::editor::custom;
 
@@ -15,8 +14,8 @@ pub(super) async fn follow(desk: Arc<Desk>, is_watching: bool) {
     loop {
         // What a deploy would take is not told twice at the start: with the settings that count, once.
         desk.configuration.settled().await;
-        let (looking, folders) = (desk.clone(), desk.session.folders());
-        let found = tokio::task::spawn_blocking(move || list_targets(&looking, &folders));
+        let (choosing, folders) = (desk.choosing(), desk.session.folders());
+        let found = tokio::task::spawn_blocking(move || choosing.list_targets(&folders));
         let Ok(found) = found.await else { return };
         if let Ok(found) = serde_json::to_value(found)
             && found != told

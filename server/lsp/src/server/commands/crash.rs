@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::{Answer, BadArguments, Call};
 use crate::server::crashes::{self, Crashes};
-use crate::server::desk::Desk;
 use crate::server::documents::Documents;
-use crate::server::pages;
+use crate::server::pages::Pages;
 
 /// Which document and line are meant.
 fn spot(call: &mut Call<'_>) -> Result<(Option<String>, Option<u32>), BadArguments> {
@@ -18,13 +17,13 @@ fn spot(call: &mut Call<'_>) -> Result<(Option<String>, Option<u32>), BadArgumen
 }
 
 /// Shows what is known of a crash, and what the board had printed before it, as a file.
-pub(super) async fn show(desk: &Desk, mut call: Call<'_>) -> Answer {
+pub(super) async fn show(crashes: &Crashes, pages: &Pages, mut call: Call<'_>) -> Answer {
     let (document, line) = spot(&mut call)?;
     let copies = call.get("copy")?.unwrap_or(false);
-    let Some(text) = desk.crashes.page(document.as_deref(), line, copies) else {
+    let Some(text) = crashes.page(document.as_deref(), line, copies) else {
         return Ok(json!({"shown": false, "text": null}));
     };
-    let shown = !copies && pages::show_crash(desk, text.clone()).await;
+    let shown = !copies && pages.show_crash(text.clone()).await;
     Ok(json!({"shown": shown, "text": text}))
 }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::lists::{JobList, job_list};
 use super::{Answer, blocking, to_value};
 use crate::json::SelectionEntry;
-use crate::server::desk::Desk;
+use crate::server::choosing::Choosing;
+use crate::server::jobs::Jobs;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,26 +35,28 @@ struct Folder {
     settings: Value,
 }
 
-pub(super) async fn debug_info(desk: &Arc<Desk>) -> Answer {
+pub(super) async fn debug_info(known: Choosing, jobs: Arc<Jobs>) -> Answer {
     // Else a client's first question would be answered with settings that it has not told yet.
-    desk.configuration.settled().await;
-    let desk = desk.clone();
-    to_value(blocking(move || gather(&desk)).await?)
+    known.configuration.settled().await;
+    to_value(blocking(move || gather(&known, &jobs)).await?)
 }
 
-fn gather(desk: &Desk) -> DebugInfo {
-    let capabilities = desk.session.capabilities();
-    let folders = desk.session.folders().into_iter().map(|folder| Folder {
-        selection: SelectionEntry::new(&folder, &desk.selections.of(&folder), None),
-        settings: desk.configuration.settings(&[folder]).in_effect(),
+fn gather(known: &Choosing, jobs: &Jobs) -> DebugInfo {
+    let capabilities = known.session.capabilities();
+    let folders = known.session.folders().into_iter().map(|folder| Folder {
+        selection: SelectionEntry::new(&folder, &known.selections.of(&folder), None),
+        settings: known.configuration.settings(&[folder]).in_effect(),
     });
     let executable = std::env::current_exe().ok();
     DebugInfo {
         version: env!("CARGO_PKG_VERSION"),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         executable: executable.map(|path| path.display().to_string()),
-        state_dir: desk.boards.state_dir().map(|dir| dir.display().to_string()),
-        client: desk.session.client(),
+        state_dir: known
+            .boards
+            .state_dir()
+            .map(|dir| dir.display().to_string()),
+        client: known.session.client(),
         capabilities: json!({
             "workDoneProgress": capabilities.work_done_progress,
             "configuration": capabilities.configuration,
@@ -67,9 +70,9 @@ fn gather(desk: &Desk) -> DebugInfo {
             },
         }),
         folders: folders.collect(),
-        settings: desk.configuration.settings(&[]).in_effect(),
-        workspace_trusted: desk.configuration.is_trusted(),
-        jobs: job_list(&desk.jobs),
-        last_error: desk.jobs.last_error(),
+        settings: known.configuration.settings(&[]).in_effect(),
+        workspace_trusted: known.configuration.is_trusted(),
+        jobs: job_list(jobs),
+        last_error: jobs.last_error(),
     }
 }

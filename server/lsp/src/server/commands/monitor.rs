@@ -19,10 +19,10 @@ use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::crashes::place::Scene;
-use crate::server::desk::Desk;
 use crate::server::job::monitor::Listen;
 use crate::server::monitors::named::What;
 use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
+use crate::server::problems::Problems;
 use crate::server::uri;
 use crate::stop::Stop;
 
@@ -141,7 +141,11 @@ pub(super) async fn reset(monitors: &Monitors, call: Call<'_>) -> Answer {
 const PLACES_MAX: usize = 100;
 
 /// Where what a line names is in the sources, or addresses.
-pub(super) async fn places(desk: &Arc<Desk>, monitors: &Monitors, mut call: Call<'_>) -> Answer {
+pub(super) async fn places(
+    problems: &Arc<Problems>,
+    monitors: &Monitors,
+    mut call: Call<'_>,
+) -> Answer {
     let line: Option<String> = call.get("line")?;
     let addresses: Vec<String> = call.get("addresses")?.unwrap_or_default();
     let line = line.unwrap_or_else(|| addresses.join(" "));
@@ -156,8 +160,9 @@ pub(super) async fn places(desk: &Arc<Desk>, monitors: &Monitors, mut call: Call
         encoding: Encoding::default(),
     };
     if let Some(directory) = directory {
-        let desk = desk.clone();
-        let places = blocking(move || places_of_build(&desk, &scene, &directory, &line)).await?;
+        let problems = problems.clone();
+        let places =
+            blocking(move || places_of_build(&problems, &scene, &directory, &line)).await?;
         return to_value(json!({ "port": port, "places": places, "error": null }));
     }
     let mut sought = named::named(&line);
@@ -181,8 +186,8 @@ pub(super) async fn places(desk: &Arc<Desk>, monitors: &Monitors, mut call: Call
 
 /// Of a line of a build's output: files as its tools name them, from where they worked, and the column as the
 /// editor counts it where the build's error is shown there.
-fn places_of_build(desk: &Desk, scene: &Scene, directory: &Path, line: &str) -> Vec<Value> {
-    let file = |named: &str| desk.problems.file(directory, named);
+fn places_of_build(problems: &Problems, scene: &Scene, directory: &Path, line: &str) -> Vec<Value> {
+    let file = |named: &str| problems.file(directory, named);
     let mut sought = named::named_by_build(line, |named| file(named).is_some());
     sought.truncate(PLACES_MAX);
     for one in &mut sought {
@@ -190,7 +195,7 @@ fn places_of_build(desk: &Desk, scene: &Scene, directory: &Path, line: &str) -> 
             continue;
         };
         let number = place.line.unwrap_or(1).saturating_sub(1);
-        let meant = desk.problems.place(directory, &place.file, number, line);
+        let meant = problems.place(directory, &place.file, number, line);
         let Some((path, shown)) = meant else {
             continue;
         };

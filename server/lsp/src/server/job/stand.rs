@@ -14,12 +14,10 @@ use fbuild_project::target::Target;
 use crate::build::Build;
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;
-use crate::remember::selections::Selections;
 use crate::server::desk::Desk;
 use crate::server::editor::Answer;
 use crate::server::jobs::{self, View};
 use crate::server::monitors::{Loan, Monitors};
-use crate::server::session::Session;
 use crate::server::settings::Settings;
 use crate::stop::Stop;
 
@@ -233,7 +231,7 @@ impl<'j> Stand<'j> {
 
     /// The board that was chosen for a folder, or for the open folder that it is a part of.
     pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
-        board_of(&self.desk.selections, &self.desk.session, folder)
+        self.desk.choosing().board_of(folder)
     }
 
     /// Takes the directory of a build for this job, until it takes a port or ends.
@@ -318,14 +316,4 @@ impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         self.monitors.give_back(&self.port, self.slot.take());
     }
-}
-
-/// The board that was chosen for a folder, or for the open folder that it is a part of.
-pub(crate) fn board_of(
-    selections: &Selections,
-    session: &Session,
-    folder: &Path,
-) -> Option<port::Remembered> {
-    let own = selections.of(folder).board;
-    own.or_else(|| selections.of(&session.folder_of(folder)?).board)
 }

@@ -19,7 +19,6 @@ use crate::server::crashes::place::{Scene, Spot};
 use crate::server::desk::Desk;
 use crate::server::editor::{Answer, custom};
 use crate::server::monitors::named::{self, Named};
-use crate::server::pages;
 use crate::server::uri;
 
 /// Lines before a crash that are kept with it, and what of them.
@@ -159,7 +158,7 @@ impl Listening<'_> {
                 Some(alert) if capabilities.shows_documents => {
                     let show = ["Show the crash and the log before it".to_owned()];
                     if let Answer::Chosen(_) = desk.editor.ask(true, &alert, &show).await {
-                        pages::show_crash(&desk, format!("{log}\n\n{before}")).await;
+                        desk.pages.show_crash(format!("{log}\n\n{before}")).await;
                     }
                 }
                 Some(alert) => desk.editor.alert(&alert).await,
