@@ -20,7 +20,7 @@ use lsp_types::{Diagnostic, Registration, Url};
 use serde_json::json;
 
 pub(crate) use self::capabilities::{announce, encoding};
-pub(crate) use self::features::{actions, completions, hover, inlay_hints, lenses, symbols, tidy};
+pub(crate) use self::features::{Subject, actions};
 pub(crate) use self::gather::around;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
@@ -91,6 +91,16 @@ async fn check(desk: &Arc<Desk>, snapshot: &Snapshot) -> Option<(Vec<Diagnostic>
         desk.documents.release(&snapshot.uri);
     }
     Some((found?, i32::try_from(snapshot.version).ok()))
+}
+
+/// A document that is asked about. `None`: it is not open, or not in a format with help.
+pub(crate) async fn subject(desk: &Arc<Desk>, uri: &Url) -> Option<Subject> {
+    let snapshot = desk.documents.snapshot(uri.as_str())?;
+    if snapshot.is_too_long {
+        return None;
+    }
+    let facts = facts(desk, &snapshot.path).await;
+    Subject::new(snapshot, facts, desk.documents.encoding())
 }
 
 /// What is known around a document. Looks at the disk only if nothing is known yet; old facts are

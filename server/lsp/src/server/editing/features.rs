@@ -15,11 +15,11 @@ use lsp_types::{
     DocumentSymbol, Hover, InlayHint, Position, Range, TextEdit, Url,
 };
 
+use super::Snapshot;
 use super::protocol::Protocol;
-use super::{Desk, Snapshot};
 
 /// A document with help.
-struct Subject {
+pub(crate) struct Subject {
     snapshot: Snapshot,
     facts: Arc<Facts>,
     format: &'static dyn Format,
@@ -27,19 +27,14 @@ struct Subject {
 }
 
 impl Subject {
-    /// `None`: it is not open, or not in a format with help.
-    async fn of(desk: &Arc<Desk>, uri: &Url) -> Option<Self> {
-        let snapshot = desk.documents.snapshot(uri.as_str())?;
-        if snapshot.is_too_long {
-            return None;
-        }
-        let facts = super::facts(desk, &snapshot.path).await;
+    /// `None`: not in a format with help.
+    pub(super) fn new(snapshot: Snapshot, facts: Arc<Facts>, encoding: Encoding) -> Option<Self> {
         let format = formats::of(view(&snapshot, &facts))?;
         Some(Self {
             snapshot,
             facts,
             format,
-            encoding: desk.documents.encoding(),
+            encoding,
         })
     }
 
@@ -54,6 +49,72 @@ impl Subject {
     /// What the format says; a defect in it is logged and says nothing.
     fn ask<T: Default>(&self, ask: impl FnOnce(&dyn Format, View<'_>) -> T) -> T {
         guarded(&self.snapshot, || ask(self.format, self.view()))
+    }
+
+    fn actions(
+        &self,
+        uri: &Url,
+        range: Range,
+        context: &CodeActionContext,
+    ) -> Option<Vec<CodeAction>> {
+        let protocol = self.protocol();
+        let span = protocol.span(range)?;
+        let about = protocol.span(asked_about(range, context))?;
+        let found = self.ask(|format, view| format.diagnostics_with_fixes(view, about));
+        let mut actions = Vec::new();
+        for diagnostic in &found {
+            for (number, fix) in diagnostic.fixes.iter().enumerate() {
+                let is_preferred = number == 0;
+                actions.push(protocol.fix(fix, uri, Some((diagnostic, is_preferred))));
+            }
+        }
+        let others = self.ask(|format, view| format.actions(view, span.clone()));
+        actions.extend(others.iter().map(|fix| protocol.fix(fix, uri, None)));
+        Some(actions)
+    }
+
+    pub(crate) fn hover(&self, at: Position) -> Option<Hover> {
+        let protocol = self.protocol();
+        let at = protocol.offset(at);
+        let hover = self.ask(|format, view| format.hover(view, at))?;
+        Some(protocol.hover(&hover))
+    }
+
+    pub(crate) fn completions(&self, at: Position) -> Vec<CompletionItem> {
+        let protocol = self.protocol();
+        let at = protocol.offset(at);
+        let found = self.ask(|format, view| format.completions(view, at));
+        let numbered = found.iter().enumerate();
+        let item = |(n, item)| protocol.completion(n, item);
+        numbered.map(item).collect()
+    }
+
+    pub(crate) fn inlay_hints(&self, range: Range) -> Option<Vec<InlayHint>> {
+        let protocol = self.protocol();
+        let span = protocol.span(range)?;
+        let found = self.ask(|format, view| format.inlay_hints(view));
+        let inside = found
+            .iter()
+            .filter(|hint| span.start <= hint.at && hint.at <= span.end);
+        Some(inside.map(|hint| protocol.inlay_hint(hint)).collect())
+    }
+
+    pub(crate) fn lenses(&self) -> Vec<CodeLens> {
+        let protocol = self.protocol();
+        let found = self.ask(|format, view| format.lenses(view));
+        found.iter().map(|lens| protocol.lens(lens)).collect()
+    }
+
+    pub(crate) fn symbols(&self) -> Vec<DocumentSymbol> {
+        let protocol = self.protocol();
+        let found = self.ask(|format, view| format.symbols(view));
+        found.iter().map(|symbol| protocol.symbol(symbol)).collect()
+    }
+
+    pub(crate) fn tidy(&self) -> Vec<TextEdit> {
+        let protocol = self.protocol();
+        let found = self.ask(|format, view| format.tidy(view));
+        found.iter().map(|edit| protocol.edit(edit)).collect()
     }
 }
 
@@ -91,58 +152,6 @@ pub(super) fn diagnostics(
     Some(found.iter().map(|d| protocol.diagnostic(d, &uri)).collect())
 }
 
-/// Fixes of the diagnostics that touch `range`, then what else can be done there.
-pub(crate) async fn actions(
-    desk: &Arc<Desk>,
-    uri: &Url,
-    range: Range,
-    context: &CodeActionContext,
-) -> Option<Vec<CodeActionOrCommand>> {
-    let mut actions = desk.crashes.actions(
-        uri.as_str(),
-        range,
-        desk.session.capabilities().wants.copies,
-    );
-    let helped = of_format(desk, uri, range, context).await;
-    let is_helped = helped.is_some() || !actions.is_empty();
-    actions.extend(helped.unwrap_or_default());
-    let wanted = |kind: &str| match &context.only {
-        None => true,
-        Some(only) => only.iter().any(|only| kind.starts_with(only.as_str())),
-    };
-    actions.retain(|action| {
-        action
-            .kind
-            .as_ref()
-            .is_none_or(|kind| wanted(kind.as_str()))
-    });
-    let actions = actions.into_iter().map(CodeActionOrCommand::CodeAction);
-    is_helped.then(|| actions.collect())
-}
-
-async fn of_format(
-    desk: &Arc<Desk>,
-    uri: &Url,
-    range: Range,
-    context: &CodeActionContext,
-) -> Option<Vec<CodeAction>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let span = protocol.span(range)?;
-    let about = protocol.span(asked_about(range, context))?;
-    let found = subject.ask(|format, view| format.diagnostics_with_fixes(view, about));
-    let mut actions = Vec::new();
-    for diagnostic in &found {
-        for (number, fix) in diagnostic.fixes.iter().enumerate() {
-            let is_preferred = number == 0;
-            actions.push(protocol.fix(fix, uri, Some((diagnostic, is_preferred))));
-        }
-    }
-    let others = subject.ask(|format, view| format.actions(view, span.clone()));
-    actions.extend(others.iter().map(|fix| protocol.fix(fix, uri, None)));
-    Some(actions)
-}
-
 /// The range, and the diagnostics on its lines that the client names: Neovim names all of the line
 /// that the cursor is in, wherever in it that is.
 fn asked_about(range: Range, context: &CodeActionContext) -> Range {
@@ -158,66 +167,27 @@ fn asked_about(range: Range, context: &CodeActionContext) -> Range {
     })
 }
 
-pub(crate) async fn hover(desk: &Arc<Desk>, uri: &Url, at: Position) -> Option<Hover> {
-    if let Some(crash) = desk.crashes.hover(uri.as_str(), at) {
-        return Some(crash);
-    }
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let at = protocol.offset(at);
-    let hover = subject.ask(|format, view| format.hover(view, at))?;
-    Some(protocol.hover(&hover))
-}
-
-pub(crate) async fn completions(
-    desk: &Arc<Desk>,
-    uri: &Url,
-    at: Position,
-) -> Option<Vec<CompletionItem>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let at = protocol.offset(at);
-    let found = subject.ask(|format, view| format.completions(view, at));
-    let numbered = found.iter().enumerate();
-    Some(
-        numbered
-            .map(|(n, item)| protocol.completion(n, item))
-            .collect(),
-    )
-}
-
-pub(crate) async fn inlay_hints(
-    desk: &Arc<Desk>,
+/// Those of crashes, then fixes of the diagnostics that touch `range`, then what else can be done there.
+pub(crate) fn actions(
+    subject: Option<&Subject>,
+    mut actions: Vec<CodeAction>,
     uri: &Url,
     range: Range,
-) -> Option<Vec<InlayHint>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let span = protocol.span(range)?;
-    let found = subject.ask(|format, view| format.inlay_hints(view));
-    let inside = found
-        .iter()
-        .filter(|hint| span.start <= hint.at && hint.at <= span.end);
-    Some(inside.map(|hint| protocol.inlay_hint(hint)).collect())
-}
-
-pub(crate) async fn lenses(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<CodeLens>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let found = subject.ask(|format, view| format.lenses(view));
-    Some(found.iter().map(|lens| protocol.lens(lens)).collect())
-}
-
-pub(crate) async fn symbols(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<DocumentSymbol>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let found = subject.ask(|format, view| format.symbols(view));
-    Some(found.iter().map(|symbol| protocol.symbol(symbol)).collect())
-}
-
-pub(crate) async fn tidy(desk: &Arc<Desk>, uri: &Url) -> Option<Vec<TextEdit>> {
-    let subject = Subject::of(desk, uri).await?;
-    let protocol = subject.protocol();
-    let found = subject.ask(|format, view| format.tidy(view));
-    Some(found.iter().map(|edit| protocol.edit(edit)).collect())
+    context: &CodeActionContext,
+) -> Option<Vec<CodeActionOrCommand>> {
+    let helped = subject.and_then(|subject| subject.actions(uri, range, context));
+    let is_helped = helped.is_some() || !actions.is_empty();
+    actions.extend(helped.unwrap_or_default());
+    let wanted = |kind: &str| match &context.only {
+        None => true,
+        Some(only) => only.iter().any(|only| kind.starts_with(only.as_str())),
+    };
+    actions.retain(|action| {
+        action
+            .kind
+            .as_ref()
+            .is_none_or(|kind| wanted(kind.as_str()))
+    });
+    let actions = actions.into_iter().map(CodeActionOrCommand::CodeAction);
+    is_helped.then(|| actions.collect())
 }

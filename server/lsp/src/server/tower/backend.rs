@@ -90,38 +90,53 @@ impl LanguageServer for Backend {
 
     async fn hover(&self, params: HoverParams) -> Result<Option<Hover>> {
         let at = params.text_document_position_params;
-        Ok(editing::hover(&self.desk, &at.text_document.uri, at.position).await)
+        let uri = &at.text_document.uri;
+        if let Some(crash) = self.desk.crashes.hover(uri.as_str(), at.position) {
+            return Ok(Some(crash));
+        }
+        let subject = editing::subject(&self.desk, uri).await;
+        Ok(subject.and_then(|subject| subject.hover(at.position)))
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         let at = params.text_document_position;
-        let found = editing::completions(&self.desk, &at.text_document.uri, at.position).await;
+        let subject = editing::subject(&self.desk, &at.text_document.uri).await;
+        let found = subject.map(|subject| subject.completions(at.position));
         Ok(found.map(CompletionResponse::Array))
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
         let uri = &params.text_document.uri;
-        Ok(editing::actions(&self.desk, uri, params.range, &params.context).await)
+        let (crashes, range) = (&self.desk.crashes, params.range);
+        let copies = self.desk.session.capabilities().wants.copies;
+        let of_crashes = crashes.actions(uri.as_str(), range, copies);
+        let subject = editing::subject(&self.desk, uri).await;
+        let (subject, context) = (subject.as_ref(), &params.context);
+        Ok(editing::actions(subject, of_crashes, uri, range, context))
     }
 
     async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
-        Ok(editing::lenses(&self.desk, &params.text_document.uri).await)
+        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        Ok(subject.map(|subject| subject.lenses()))
     }
 
     async fn inlay_hint(&self, params: InlayHintParams) -> Result<Option<Vec<InlayHint>>> {
-        Ok(editing::inlay_hints(&self.desk, &params.text_document.uri, params.range).await)
+        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        Ok(subject.and_then(|subject| subject.inlay_hints(params.range)))
     }
 
     async fn document_symbol(
         &self,
         params: DocumentSymbolParams,
     ) -> Result<Option<DocumentSymbolResponse>> {
-        let found = editing::symbols(&self.desk, &params.text_document.uri).await;
+        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        let found = subject.map(|subject| subject.symbols());
         Ok(found.map(DocumentSymbolResponse::Nested))
     }
 
     async fn formatting(&self, params: DocumentFormattingParams) -> Result<Option<Vec<TextEdit>>> {
-        Ok(editing::tidy(&self.desk, &params.text_document.uri).await)
+        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        Ok(subject.map(|subject| subject.tidy()))
     }
 
     /// The gate has already stopped the jobs.
