@@ -7,7 +7,8 @@ use fbuild_project::remedy::Way as Remedy;
 
 use crate::avr::{Avr, not_for_avr};
 use crate::espota::Espota;
-use crate::esptool::{Esptool, Reach, Serve};
+use crate::esptool::tool::Esptool;
+use crate::esptool::{Reach, Serve};
 use crate::event::Event;
 use crate::job::Job;
 use crate::native::Native;

@@ -23,7 +23,7 @@ mod look;
 pub mod output;
 mod run;
 pub(crate) mod stub;
-mod tool;
+pub(crate) mod tool;
 pub mod verdicts;
 pub mod version;
 mod write;
@@ -34,8 +34,7 @@ use fbuild_link::port_name::PortName;
 use fbuild_link::rfc2217::Place;
 use fbuild_loader::reset::{self, After};
 
-pub use self::error::EsptoolError;
-pub(crate) use self::tool::Esptool;
+use self::tool::Esptool;
 use crate::backend::Backend;
 use crate::failure::DeployError;
 use crate::image::{BoardFacts, Image, LoadedImages};

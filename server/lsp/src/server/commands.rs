@@ -24,11 +24,12 @@ use serde_json::Value;
 
 use super::arguments::{BadArguments, Fields};
 use super::desk::Desk;
+use super::editing::gather::around;
 use super::editor::Token;
 use super::job::{self, NotStarted, Work};
 use super::report::Place;
 use super::session::Session;
-use super::{editing, requests, uri};
+use super::{requests, uri};
 use crate::explain::Asked;
 use crate::port;
 
@@ -203,7 +204,7 @@ impl Call<'_> {
 /// folder, in which it is looked for further down. Looks at the disk.
 fn project_of(document: &Path, folder: PathBuf) -> PathBuf {
     let environment = Environment::from_process();
-    let inner = editing::around(document, Some(&folder)).take_while(|dir| **dir != *folder);
+    let inner = around(document, Some(&folder)).take_while(|dir| **dir != *folder);
     let project = { inner }.find(|dir| !discover(dir, &environment).is_empty());
     let project = project.map(Path::to_owned);
     project.unwrap_or(folder)

@@ -6,9 +6,9 @@
 //! Keystrokes use the facts that are there: [`gather`] looks at the disk on a thread of its own,
 //! and documents are looked at again only if the facts turn out to have changed.
 
-mod capabilities;
-mod features;
-mod gather;
+pub(super) mod capabilities;
+pub(super) mod features;
+pub(super) mod gather;
 pub(super) mod projects;
 mod protocol;
 
@@ -19,9 +19,7 @@ use std::sync::Arc;
 use lsp_types::{Diagnostic, Registration, Url};
 use serde_json::json;
 
-pub(crate) use self::capabilities::{announce, encoding};
-pub(crate) use self::features::{Subject, actions};
-pub(crate) use self::gather::around;
+use self::features::Subject;
 use super::desk::Desk;
 use super::documents::{Snapshot, Unchecked};
 use super::editor::Editor;

@@ -21,7 +21,7 @@ use crate::server::background;
 use crate::server::background::configuration;
 use crate::server::commands::{self, CommandError};
 use crate::server::desk::Desk;
-use crate::server::editing;
+use crate::server::editing::{self, capabilities, features};
 use crate::server::ending::Reason;
 use crate::server::jobs::Handle;
 use crate::server::parent;
@@ -57,7 +57,7 @@ impl LanguageServer for Backend {
         self.desk.session.introduce(client);
         self.desk.session.begin(said, folders(&params));
         configuration::begin(&self.desk, &options);
-        let encoding = editing::encoding(&capabilities);
+        let encoding = capabilities::encoding(&capabilities);
         self.desk.documents.begin(encoding);
         let offers_encodings = capabilities["general"]["positionEncodings"].is_array();
         if let Some(pid) = params.process_id {
@@ -69,7 +69,7 @@ impl LanguageServer for Backend {
             });
         }
         Ok(InitializeResult {
-            capabilities: editing::announce(server_capabilities(), encoding, offers_encodings),
+            capabilities: capabilities::announce(server_capabilities(), encoding, offers_encodings),
             server_info: Some(ServerInfo {
                 name: env!("CARGO_PKG_NAME").to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -112,7 +112,7 @@ impl LanguageServer for Backend {
         let of_crashes = crashes.actions(uri.as_str(), range, copies);
         let subject = editing::subject(&self.desk, uri).await;
         let (subject, context) = (subject.as_ref(), &params.context);
-        Ok(editing::actions(subject, of_crashes, uri, range, context))
+        Ok(features::actions(subject, of_crashes, uri, range, context))
     }
 
     async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
