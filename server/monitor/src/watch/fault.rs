@@ -23,8 +23,10 @@ pub(super) fn kind_of(reason: &str) -> Kind {
 /// The cause's name, and the address that it is about, from the registers.
 pub(super) fn fault(dump: &Dump) -> (Option<&'static str>, Option<u32>) {
     if let Some(cause) = dump.register("MCAUSE") {
-        // RISC-V privileged specification, mcause. MTVAL of an illegal instruction may be the instruction itself.
-        let (name, has_address) = match cause {
+        // RISC-V privileged specification, mcause: the code of an interrupt is no fault's. Chips with a CLIC (ESP32-P4,
+        // C5, C61, H4) have the state before the fault in the bits between. MTVAL of an illegal instruction may be the
+        // instruction itself.
+        let (name, has_address) = match cause & (1 << 31 | 0xfff) {
             0 => ("Instruction address misaligned", true),
             1 => ("Instruction access fault", true),
             2 => ("Illegal instruction", false),

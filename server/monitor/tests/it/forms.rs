@@ -142,6 +142,24 @@ fn esp_idf() {
              MMU entry fault error occurred while accessing the address 0x3d800040 (invalid mmu entry)\n",
             &["cache-error Cache error, core 0, at 3d800040"],
         ),
+        // A chip with a CLIC has the state before the fault in MCAUSE. The code of an interrupt is no fault's.
+        (
+            "Guru Meditation Error: Core  0 panic'ed (Store access fault). Exception was unhandled.\n\n\
+             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x38000007  MTVAL   : 0x00000060\n",
+            &["fault Store access fault, core 0, at 60: 4ff004b2 4200011e-"],
+        ),
+        (
+            "Core  1 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x30000002  MTVAL   : 0x00000000\nRebooting...\n",
+            &["fault Illegal instruction, core 1: 4ff004b2 4200011e-"],
+        ),
+        (
+            "Guru Meditation Error: Core  0 panic'ed (Unhandled interrupt 5). \n\n\
+             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0xb8000005  MTVAL   : 0x00000060\n",
+            &["fault Unhandled interrupt 5, core 0: 4ff004b2 4200011e-"],
+        ),
         // A damaged heap is found in several places, and by an assertion.
         (
             "CORRUPT HEAP: Bad tail at 0x3ffe04d1. Expected 0xbaad5678 got 0xcececece\n\
