@@ -180,6 +180,15 @@ pub(crate) fn only_hex(text: &str) -> Option<u32> {
         .map(|(number, _)| number)
 }
 
+/// The first `:LINE` that these words follow: what is before it, the line, and what is behind them. A path may have spaces,
+/// brackets and a colon in it.
+pub(crate) fn before_line<'t>(text: &'t str, behind: &str) -> Option<(&'t str, u32, &'t str)> {
+    text.match_indices(':').find_map(|(at, _)| {
+        let (line, rest) = decimal(&text[at + 1..])?;
+        Some((&text[..at], line, rest.strip_prefix(behind)?))
+    })
+}
+
 /// A decimal number at the beginning.
 pub(crate) fn decimal(text: &str) -> Option<(u32, &str)> {
     let end = text

@@ -2,7 +2,7 @@
 
 use super::{Announcement, Said};
 use crate::crash::{Kind, MAX_TEXT, Source};
-use crate::text::{bare_hex, decimal, shortened};
+use crate::text::{bare_hex, before_line, decimal, shortened};
 
 pub(super) fn said(text: &str) -> Option<Said> {
     for (form, old) in [
@@ -43,10 +43,13 @@ pub(super) fn said(text: &str) -> Option<Said> {
     }
     // `Panic core_esp8266_main.cpp:137 __yield`
     if let Some(rest) = text.strip_prefix("Panic ") {
-        let (place, function) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (file, line) = place
-            .rsplit_once(':')
-            .filter(|(file, _)| file.contains('.'))?;
+        let bare = || {
+            let (file, line) = rest.rsplit_once(':')?;
+            Some((file, line.parse().ok()?, ""))
+        };
+        let (file, line, function) = before_line(rest, " ")
+            .or_else(bare)
+            .filter(|(file, ..)| file.contains('.'))?;
         let (function, expression) = match function.split_once(": Assertion '") {
             Some((function, rest)) => (function, rest.strip_suffix("' failed.")),
             None => (function, None),
@@ -60,7 +63,7 @@ pub(super) fn said(text: &str) -> Option<Said> {
             message: expression.map(|expression| shortened(expression, MAX_TEXT)),
             source: Some(Source {
                 file: shortened(file, MAX_TEXT),
-                line: line.parse().ok()?,
+                line,
                 column: None,
                 function: (!function.is_empty()).then(|| shortened(function, MAX_TEXT)),
             }),

@@ -93,6 +93,9 @@ fn agrees(frame: &Frame, source: &Source) -> bool {
     let is_function = source.function.as_deref().is_none_or(|function| {
         let name = frame.function.as_deref().unwrap_or_default();
         let name = name.split('(').next().unwrap_or(name);
+        // Of C++ the text has the whole signature.
+        let function = function.split('(').next().unwrap_or(function);
+        let function = function.rsplit(' ').next().unwrap_or(function);
         name == function || name.ends_with(&format!("::{function}"))
     });
     is_file && is_function
