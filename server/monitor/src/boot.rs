@@ -81,7 +81,10 @@ impl BootFact {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("ESP-ROM:") {
-            let chip = rest.split('-').next().unwrap_or(rest);
+            let chip = match rest.split('-').next().unwrap_or(rest) {
+                "esp8684" => "esp32c2", // of the ESP32-C2, by the name of its package
+                chip => chip,
+            };
             return chip.starts_with("esp32").then(|| Self::Rom {
                 chip: Some(chip.to_owned()),
                 date: None,

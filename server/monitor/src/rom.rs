@@ -81,6 +81,7 @@ fn unpack(packed: &[u8]) -> Vec<Function> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::BootFact;
 
     fn rom(chip: &str, date: Option<&str>) -> RomId {
         RomId {
@@ -101,6 +102,45 @@ mod tests {
             );
             assert!(!packed.dates.is_empty(), "{}", packed.chip);
         }
+    }
+
+    /// The ROMs hold what they print: `esp32c3-api1-20210207`, and the chips before the ESP32-S2 a date.
+    #[test]
+    fn every_rom_is_known_by_its_first_words() {
+        let banners = [
+            "esp8684-api2-20220127",
+            "esp32c3-20200918",
+            "esp32c3-api1-20210207",
+            "esp32c3-eco7-20230720",
+            "esp32c5-eco2-20250121",
+            "esp32c6-20220919",
+            "esp32c61-eco3-20250228",
+            "esp32h2-20221101",
+            "esp32h4",
+            "esp32p4-20230811",
+            "esp32p4-eco2-20240710",
+            "esp32p4-eco5-20250430",
+            "esp32s2-rc4-20191025",
+            "esp32s3-20210327",
+            "esp32s31-20251218",
+        ];
+        let chips: Vec<_> = banners
+            .iter()
+            .map(
+                |banner| match BootFact::parse(&format!("ESP-ROM:{banner}")) {
+                    Some(BootFact::Rom { chip, .. }) => chip.unwrap_or_default(),
+                    other => panic!("{banner}: {other:?}"),
+                },
+            )
+            .collect();
+        for packed in PACKED.iter().filter(|packed| packed.chip != "esp32") {
+            assert!(
+                chips.iter().any(|chip| chip == packed.chip),
+                "{}",
+                packed.chip
+            );
+        }
+        assert_eq!(chips[0], "esp32c2");
     }
 
     #[test]
