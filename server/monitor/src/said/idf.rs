@@ -31,7 +31,7 @@ fn first_line(text: &str) -> Option<Said> {
         return Some(Said::DebugReason(shortened(rest.trim_end(), MAX_TEXT)));
     }
     if let Some(rest) = text.strip_prefix("Detected in task \"") {
-        let (task, at) = rest.split_once("\" at ")?;
+        let (task, at) = rest.rsplit_once("\" at ")?;
         return Some(Said::DetectedIn {
             task: shortened(task, MAX_TEXT),
             at: only_hex(at)?,

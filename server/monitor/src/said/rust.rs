@@ -73,18 +73,16 @@ fn undressed(text: &str) -> &str {
 /// `thread 'main' panicked at src/main.rs:27:9:`, `thread 'main' panicked at 'message', src/main.rs:27:9` before
 /// Rust 1.73, `panicked at src/bin/main.rs:41:22:` without std.
 fn panic(text: &str) -> Option<Said> {
-    let (thread, rest) = match text.strip_prefix("thread '") {
-        Some(rest) => {
-            let (thread, rest) = rest.split_once('\'')?;
-            // Since Rust 1.91 the thread's number follows its name.
-            let rest = rest.trim_start_matches(|c: char| {
-                c == ' ' || c == '(' || c == ')' || c.is_ascii_digit()
-            });
-            (Some(thread), rest)
+    let (thread, rest) = text.split_once("panicked at ")?;
+    let thread = match thread.trim_end().strip_prefix("thread '") {
+        // Since Rust 1.91 the thread's number follows its name.
+        Some(thread) => {
+            let (name, number) = thread.rsplit_once('\'')?;
+            let is_number = |c| matches!(c, ' ' | '(' | ')' | '0'..='9');
+            number.chars().all(is_number).then_some(Some(name))?
         }
-        None => (None, text),
+        None => thread.is_empty().then_some(None)?,
     };
-    let rest = rest.strip_prefix("panicked at ")?;
     let old_form = rest
         .strip_prefix('\'')
         .and_then(|rest| rest.rsplit_once("', "));

@@ -264,8 +264,8 @@ impl Open {
                     Some(task) => {
                         crash.kind = Kind::StackOverflow;
                         "Stack canary watchpoint triggered".clone_into(&mut crash.cause);
-                        let task = task.split(')').next().filter(|task| !task.is_empty());
-                        crash.task = task.map(str::to_owned);
+                        let task = task.strip_suffix(')').unwrap_or(task);
+                        crash.task = Some(task).filter(|it| !it.is_empty()).map(str::to_owned);
                     }
                     None if crash.cause.ends_with(&reason) => {}
                     None => {

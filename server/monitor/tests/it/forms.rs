@@ -142,24 +142,6 @@ fn esp_idf() {
              MMU entry fault error occurred while accessing the address 0x3d800040 (invalid mmu entry)\n",
             &["cache-error Cache error, core 0, at 3d800040"],
         ),
-        // A chip with a CLIC has the state before the fault in MCAUSE. The code of an interrupt is no fault's.
-        (
-            "Guru Meditation Error: Core  0 panic'ed (Store access fault). Exception was unhandled.\n\n\
-             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
-             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x38000007  MTVAL   : 0x00000060\n",
-            &["fault Store access fault, core 0, at 60: 4ff004b2 4200011e-"],
-        ),
-        (
-            "Core  1 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
-             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x30000002  MTVAL   : 0x00000000\nRebooting...\n",
-            &["fault Illegal instruction, core 1: 4ff004b2 4200011e-"],
-        ),
-        (
-            "Guru Meditation Error: Core  0 panic'ed (Unhandled interrupt 5). \n\n\
-             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
-             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0xb8000005  MTVAL   : 0x00000060\n",
-            &["fault Unhandled interrupt 5, core 0: 4ff004b2 4200011e-"],
-        ),
         // A damaged heap is found in several places, and by an assertion.
         (
             "CORRUPT HEAP: Bad tail at 0x3ffe04d1. Expected 0xbaad5678 got 0xcececece\n\
@@ -310,6 +292,56 @@ fn where_an_assertion_failed() {
 }
 
 #[test]
+fn chips_with_a_clic() {
+    same(&[
+        // A chip with a CLIC has the state before the fault in MCAUSE. The code of an interrupt is no fault's.
+        (
+            "Guru Meditation Error: Core  0 panic'ed (Store access fault). Exception was unhandled.\n\n\
+             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x38000007  MTVAL   : 0x00000060\n",
+            &["fault Store access fault, core 0, at 60: 4ff004b2 4200011e-"],
+        ),
+        (
+            "Core  1 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0x30000002  MTVAL   : 0x00000000\nRebooting...\n",
+            &["fault Illegal instruction, core 1: 4ff004b2 4200011e-"],
+        ),
+        (
+            "Guru Meditation Error: Core  0 panic'ed (Unhandled interrupt 5). \n\n\
+             Core  0 register dump:\nMEPC    : 0x4ff004b2  RA      : 0x4200011e  SP      : 0x4ff1bf80\n\
+             MSTATUS : 0x00001881  MTVEC   : 0x40380001  MCAUSE  : 0xb8000005  MTVAL   : 0x00000060\n",
+            &["fault Unhandled interrupt 5, core 0: 4ff004b2 4200011e-"],
+        ),
+    ]);
+}
+
+#[test]
+fn tasks_of_any_name() {
+    same(&[
+        // A task may be called anything.
+        (
+            "Guru Meditation Error: Core  1 panic'ed (Unhandled debug exception). \n\
+             Debug exception reason: Stack canary watchpoint triggered (tick (2)) \n",
+            &["stack-overflow Stack canary watchpoint triggered, core 1, task tick (2)"],
+        ),
+        (
+            "Guru Meditation Error: Core  0 panic'ed (Stack protection fault). \n\n\
+             Detected in task \"the \"a\" at b\" at 0x420000d2\n",
+            &["stack-overflow Stack protection fault, core 0, task the \"a\" at b: 420000d2"],
+        ),
+        (
+            "***ERROR*** A stack overflow in task tick (2) has been detected.\n",
+            &["stack-overflow A stack overflow in task has been detected, task tick (2)"],
+        ),
+        (
+            "E (15684) task_wdt: Task watchdog got triggered. The following tasks/users did not reset the watchdog in time:\n\
+             E (15684) task_wdt:  - tick (2) (CPU 0/1)\n",
+            &["task-wdt Task watchdog got triggered [error], core 0, starved tick (2)"],
+        ),
+    ]);
+}
+
+#[test]
 fn esp8266() {
     let registers =
         "epc1=0x40253c86 epc2=0x00000000 epc3=0x00000000 excvaddr=0x00000000 depc=0x00000000\n";
@@ -379,6 +411,15 @@ fn rust() {
             "!! A panic occured in 'src/main.rs', at line 27, column 9:\n\nPanicInfo {\n    payload: Any { .. },\n    \
              message: Some(\n        the tank is empty,\n    ),\n}\n\nBacktrace:\n\n0x42001a3e\n0x420016c0\n",
             &["rust-panic the tank is empty, in src/main.rs:27: 42001a3e 420016c0"],
+        ),
+        // a thread may be called anything
+        (
+            "\nthread 'it's (2)' (7) panicked at src/main.rs:27:9:\nthe tank is empty\n",
+            &["rust-panic the tank is empty, task it's (2), in src/main.rs:27"],
+        ),
+        (
+            "\nthread 'it's' panicked at 'all 'is' lost', src/main.rs:27:9\n",
+            &["rust-panic all 'is' lost, task it's, in src/main.rs:27"],
         ),
         // esp-hal: what it watches for
         (
