@@ -328,19 +328,22 @@ impl Watch {
         let mut is_loop = false;
         if let Some(last) = self.last.as_ref().filter(|last| crash.is_same(last)) {
             crash.repeats = last.repeats.saturating_add(1);
-            is_loop = crash.severity == Severity::Fatal
+            // Of a brown-out the power supply is to blame: it is never the same as the one before.
+            let ends_program = crash.severity == Severity::Fatal || crash.kind == Kind::Reset;
+            is_loop = ends_program
                 && crash.repeats >= LOOP
                 && crash.at.saturating_sub(last.at) <= LOOP_PAUSE;
         }
         self.last = Some(crash.clone());
         let (repeats, at) = (crash.repeats, crash.at);
+        let cause = if crash.kind == Kind::Reset {
+            format!("is reset again and again: {}", crash.cause)
+        } else {
+            "crashes again and again at the same place".to_owned()
+        };
         events.push(Event::Crash(Box::new(crash)));
         if is_loop {
-            let mut crash = Crash::new(
-                Kind::BootLoop,
-                "crashes again and again at the same place",
-                at,
-            );
+            let mut crash = Crash::new(Kind::BootLoop, &cause, at);
             crash.severity = Severity::BootFailure;
             crash.repeats = repeats;
             events.push(Event::Crash(Box::new(crash)));

@@ -36,7 +36,7 @@ pub(crate) fn seen(text: &str) -> Vec<String> {
     crashes.iter().map(told).collect()
 }
 
-fn same(forms: &[(&str, &[&str])]) {
+pub(crate) fn same(forms: &[(&str, &[&str])]) {
     for (text, crashes) in forms {
         assert_eq!(seen(text), *crashes, "{text}");
     }
@@ -48,7 +48,7 @@ PC      : 0x400d1f3a  PS      : 0x00060b30  A0      : 0x800d2a51  A1      : 0x3f
 A14     : 0x00000003  A15     : 0x00000001  SAR     : 0x0000001a  EXCCAUSE: 0x0000001c
 EXCVADDR: 0x00000008  LBEG    : 0x400014fd  LEND    : 0x4000150d  LCOUNT  : 0xffffffff
 ";
-const BACKTRACE: &str = "Backtrace: 0x400d1f37:0x3ffb2160 0x400d2a4e:0x3ffb2190\n";
+pub(crate) const BACKTRACE: &str = "Backtrace: 0x400d1f37:0x3ffb2160 0x400d2a4e:0x3ffb2190\n";
 
 #[test]
 fn a_panic_in_the_middle_of_a_line() {
@@ -203,91 +203,6 @@ fn esp_idf() {
              SPI mode:DIO, clock div:1\nload:0x408556b0,len:0x16b8\nentry 0x4084bbaa\n",
             &["reset CPU_LOCKUP (no panic text) [error]: 42122746"],
         ),
-    ]);
-}
-
-/// Signatures, paths and expressions have spaces, brackets and colons in them.
-#[test]
-fn where_an_assertion_failed() {
-    for (place, file, function) in [
-        ("app_main main.c", "main.c", Some("app_main")),
-        (
-            "app_main my files/main.c",
-            "my files/main.c",
-            Some("app_main"),
-        ),
-        (
-            "void Motor::onStop(void (*)(int)) motor.cpp",
-            "motor.cpp",
-            Some("void Motor::onStop(void (*)(int))"),
-        ),
-        (
-            "app_main C:/Program Files (x86)/proj/main/main.c",
-            "C:/Program Files (x86)/proj/main/main.c",
-            Some("app_main"),
-        ),
-        (
-            "app_main C:\\my files\\main.c",
-            "C:\\my files\\main.c",
-            Some("app_main"),
-        ),
-        (
-            "static int Pool<T, N>::take() [with T = unsigned char; int N = 4] /home/me/my files (2)/pool.hpp",
-            "/home/me/my files (2)/pool.hpp",
-            Some("static int Pool<T, N>::take() [with T = unsigned char; int N = 4]"),
-        ),
-        (
-            "setup()::<lambda(int (*)())> main.cpp",
-            "main.cpp",
-            Some("setup()::<lambda(int (*)())>"),
-        ),
-        (
-            "auto setup()::(lambda at /home/me/main.cpp:7:3)::operator()() const ./main/main.cpp",
-            "./main/main.cpp",
-            Some("auto setup()::(lambda at /home/me/main.cpp:7:3)::operator()() const"),
-        ),
-        (
-            "bool drive::Motor::is_on(int) const src/motor.cpp",
-            "src/motor.cpp",
-            Some("bool drive::Motor::is_on(int) const"),
-        ),
-        ("\u{8} main.c", "main.c", None),
-        ("main.c", "main.c", None),
-    ] {
-        for expression in ["cb != nullptr", "f(a) == (b) && \"x:3 (\"", "x"] {
-            let text = format!("assert failed: {place}:12 ({expression})\r\n\r\n\r\n{BACKTRACE}");
-            let crash = watch(text.as_bytes(), 50).crashes.remove(0);
-            let source = crash.source.unwrap();
-            assert_eq!((source.file.as_str(), source.line), (file, 12), "{text}");
-            assert_eq!(source.function.as_deref(), function, "{text}");
-            assert_eq!(crash.message.as_deref(), Some(expression), "{text}");
-        }
-    }
-    // What is in flash cannot be read while its cache is off; of a long one the end is missing.
-    let long = "a_name_that_goes_on_".repeat(10);
-    let cut = |text: String| text[..199].to_owned();
-    same(&[
-        (
-            "assert failed: 0x403759e4 <cached disabled>:1446 (<cached disabled>)\n",
-            &["assert assert failed: 403759e4"],
-        ),
-        (
-            "assert failed: 0x403759e4 queue.c:1446 (pxQueue)\n",
-            &["assert assert failed, in queue.c:1446: 403759e4"],
-        ),
-        (
-            &cut(format!(
-                "assert failed: void f(int) ./main/f.cpp:7 ({long})"
-            )),
-            &["assert assert failed, in ./main/f.cpp:7"],
-        ),
-        (
-            &cut(format!(
-                "assert failed: void {long}(int) ./main/f.cpp:7 (x)"
-            )),
-            &["assert assert failed"],
-        ),
-        ("assert failed: main.c:7 (of a log\n", &[]),
     ]);
 }
 

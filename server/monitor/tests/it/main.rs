@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // all of this is test code
 
+mod assertions;
 mod cases;
 mod damage;
+mod ends;
 mod fixtures;
 mod forms;
 mod healthy;
