@@ -139,6 +139,16 @@ impl BootFact {
     }
 }
 
+/// Where a boot begins in the middle of a line: the program was not done with its own.
+pub(crate) fn glued_boot(text: &str) -> Option<usize> {
+    let found = ["ets ", "ESP-ROM:"]
+        .iter()
+        .filter_map(|start| text.find(start));
+    found
+        .min()
+        .filter(|at| *at > 0 && BootFact::parse(&text[*at..]).is_some())
+}
+
 /// `Feb  7 2021`
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();

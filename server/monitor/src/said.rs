@@ -74,6 +74,8 @@ pub(crate) enum Said {
     Backtrace {
         entries: Vec<(u32, Option<u32>)>,
         corrupted: bool,
+        /// It ends inside an entry.
+        is_cut: bool,
     },
     /// `Backtrace ended abruptly: …`
     BacktraceCutShort,
@@ -87,6 +89,8 @@ pub(crate) enum Said {
     StackWords {
         base: u32,
         words: Vec<u32>,
+        /// The line ends before its last word.
+        is_cut: bool,
     },
     /// `STACKDUMP: 42000072 0000…`
     StackDump {

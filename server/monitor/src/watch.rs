@@ -11,7 +11,7 @@ mod zephyr;
 use std::time::Duration;
 
 use self::open::Open;
-use crate::boot::{BootFact, Reset};
+use crate::boot::{BootFact, Reset, glued_boot};
 use crate::crash::{Crash, Dump, Kind, RomId, Severity};
 use crate::line::Line;
 use crate::said::{Said, TaskWdt, glued_panic, said};
@@ -76,6 +76,10 @@ impl Watch {
             let (before, panic) = text.split_at(panic);
             events.extend(self.text(before, line.at, false));
             events.extend(self.text(panic, line.at, true));
+        } else if let Some(boot) = glued_boot(text).filter(|_| self.open.is_some()) {
+            let (before, boot) = text.split_at(boot);
+            events.extend(self.text(before, line.at, false));
+            events.extend(self.text(boot, line.at, false));
         } else {
             events.extend(self.text(text, line.at, false));
         }

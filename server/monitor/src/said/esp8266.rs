@@ -92,7 +92,12 @@ fn stack_words(text: &str) -> Option<Said> {
         }
     }
     let is_address = text.find(':') == Some(8) && base % 4 == 0;
-    (is_address && !words.is_empty()).then_some(Said::StackWords { base, words })
+    let is_cut = words.len() < 4;
+    (is_address && !words.is_empty()).then_some(Said::StackWords {
+        base,
+        words,
+        is_cut,
+    })
 }
 
 /// Xtensa's causes by number (Xtensa Instruction Set Architecture, EXCCAUSE).

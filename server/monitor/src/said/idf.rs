@@ -191,23 +191,51 @@ fn dump(text: &str) -> Option<Said> {
     stack_words(text)
 }
 
-/// `0x40089767:0x3ffc2320 …`; a space may be missing between two entries, and digits may be upper case.
+/// `0x40089767:0x3ffc2320 …`; a space may be missing between two entries, and digits may be upper case. Where the text ends
+/// inside an entry, its PC counts if it is whole.
 pub(crate) fn backtrace(rest: &str) -> Option<Said> {
-    let mut rest = rest.trim_start();
+    let mut rest = rest.trim();
     let mut entries = Vec::new();
     while let Some((pc, after)) = hex(rest) {
         let Some((sp, after)) = after.strip_prefix(':').and_then(stack_pointer) else {
             break;
         };
+        if after.is_empty() && rest.len() < ENTRY.len() {
+            break;
+        }
         if entries.len() < MAX_BACKTRACE {
             entries.push((pc, Some(sp)));
         }
         rest = after.trim_start();
     }
     let corrupted = rest.starts_with("|<-CORRUPTED");
+    let is_in_entry = rest.len() < ENTRY.len() && is_like(rest, ENTRY);
+    let is_cut =
+        !rest.is_empty() && (is_in_entry || (!corrupted && "|<-CORRUPTED".starts_with(rest)));
+    if let Some((pc, _)) = hex(rest.split(':').next().unwrap_or(rest))
+        && is_cut
+        && rest.len() >= 10
+        && entries.len() < MAX_BACKTRACE
+    {
+        entries.push((pc, None));
+    }
     // "Backtrace: none" is a word, "Backtrace:" alone is Rust's.
-    (!entries.is_empty() || rest.is_empty() || corrupted)
-        .then_some(Said::Backtrace { entries, corrupted })
+    (!entries.is_empty() || rest.is_empty() || corrupted).then_some(Said::Backtrace {
+        entries,
+        corrupted,
+        is_cut,
+    })
+}
+
+const ENTRY: &str = "0x00000000:0x00000000";
+
+/// A beginning of this form, in which a 0 is any digit.
+fn is_like(text: &str, form: &str) -> bool {
+    let is_it = |(is, wanted): (u8, u8)| match wanted {
+        b'0' => is.is_ascii_hexdigit(),
+        wanted => is == wanted,
+    };
+    text.bytes().zip(form.bytes()).all(is_it)
 }
 
 /// A stack pointer: eight digits, after which the next entry may begin at once. (`hex` would take the 0 of the
@@ -223,7 +251,7 @@ fn stack_pointer(text: &str) -> Option<(u32, &str)> {
     }
 }
 
-/// `3fc8bf90: 0x00000000 0x00000000 …`; what another core has printed in between ends the words.
+/// `3fc8bf90: 0x00000000 0x00000000 …`, eight words a line; what another core has printed in between ends the words.
 fn stack_words(text: &str) -> Option<Said> {
     let (base, rest) = bare_hex(text)?;
     let rest = rest.strip_prefix(": ")?;
@@ -235,7 +263,12 @@ fn stack_words(text: &str) -> Option<Said> {
             _ => break,
         }
     }
-    (is_address && !words.is_empty()).then_some(Said::StackWords { base, words })
+    let is_cut = words.len() < 8;
+    (is_address && !words.is_empty()).then_some(Said::StackWords {
+        base,
+        words,
+        is_cut,
+    })
 }
 
 /// `ESP_ERROR_CHECK failed: esp_err_t 0x103 (ESP_ERR_INVALID_STATE) at 0x400ed329` and the lines after it.

@@ -64,7 +64,12 @@ impl Open {
         }
     }
 
-    pub(super) fn backtrace(&mut self, entries: Vec<(u32, Option<u32>)>, corrupted: bool) {
+    pub(super) fn backtrace(
+        &mut self,
+        entries: Vec<(u32, Option<u32>)>,
+        corrupted: bool,
+        is_cut: bool,
+    ) {
         if self.crash.nested > 0 || (entries.is_empty() && !corrupted && !self.is_rust) {
             return;
         }
@@ -77,6 +82,7 @@ impl Open {
             dump.backtrace = Some(Backtrace {
                 entries,
                 corrupted,
+                incomplete: is_cut,
                 ..Backtrace::default()
             });
             self.broken = has_entries.then(Broken::default);
@@ -105,7 +111,12 @@ impl Open {
         let Some(known) = &mut self.dump_mut().backtrace else {
             return false;
         };
-        let Some(Said::Backtrace { entries, corrupted }) = backtrace(&whole.text) else {
+        let Some(Said::Backtrace {
+            entries,
+            corrupted,
+            is_cut,
+        }) = backtrace(&whole.text)
+        else {
             return false;
         };
         let pc = |(pc, _): &(u32, Option<u32>)| *pc;
@@ -117,6 +128,8 @@ impl Open {
         }
         known.entries = entries;
         known.corrupted = corrupted;
+        known.incomplete = is_cut;
+        self.is_cut = is_cut;
         self.broken = Some(whole);
         true
     }

@@ -42,6 +42,8 @@ pub(super) struct Open {
     /// The next line is the message of a panic.
     pub(super) wants_message: bool,
     in_esp8266_stack: bool,
+    /// Its last line ends too early.
+    pub(super) is_cut: bool,
     /// esp-backtrace prints a backtrace's addresses a line each.
     pub(super) is_rust: bool,
     /// The program has kept it, and told it after the reset.
@@ -66,6 +68,7 @@ impl Open {
             dump: 0,
             wants_message: false,
             in_esp8266_stack: false,
+            is_cut: false,
             is_rust: false,
             is_kept: false,
             broken: None,
@@ -192,6 +195,10 @@ impl Open {
     pub(super) fn hear(&mut self, said: Said) -> Option<Said> {
         self.wants_message &= matches!(said, Said::RustException { .. });
         self.broken = None;
+        self.is_cut = match &said {
+            Said::Backtrace { is_cut, .. } | Said::StackWords { is_cut, .. } => *is_cut,
+            _ => false,
+        };
         match said {
             Said::Guru { core, .. } => {
                 if self.is_panic {
@@ -300,9 +307,13 @@ impl Open {
                 self.is_certain |= self.is_certain_with_dump && self.is_rust && has_pc;
                 self.registers(registers);
             }
-            Said::Backtrace { entries, corrupted } => {
+            Said::Backtrace {
+                entries,
+                corrupted,
+                is_cut,
+            } => {
                 self.is_certain |= self.is_certain_with_dump && !entries.is_empty();
-                self.backtrace(entries, corrupted);
+                self.backtrace(entries, corrupted, is_cut);
             }
             Said::BacktraceCutShort => {
                 if let Some(backtrace) = &mut self.dump_mut().backtrace {
@@ -312,7 +323,7 @@ impl Open {
             Said::Address(address) => self.address(address),
             Said::Return(address) => self.returns_to(address),
             Said::StackMemory => self.is_certain = true,
-            Said::StackWords { base, words } if self.takes_stack() => {
+            Said::StackWords { base, words, .. } if self.takes_stack() => {
                 self.dump_mut().stack.add(base, &words);
             }
             Said::StackDump { pc, bytes } => {
@@ -403,6 +414,7 @@ impl Open {
         if !self.is_certain {
             return None;
         }
+        let last = self.current_dump().clone();
         let crash = &mut self.crash;
         if crash.kind == Kind::TaskWdt {
             let core = crash.core;
@@ -422,8 +434,8 @@ impl Open {
         if crash.source == Some(Source::default()) {
             crash.source = None;
         }
-        crash.truncated =
-            self.is_panic && !self.has_ended && crash.nested == 0 && !crash.dump.has_trace();
+        let has_no_trace = self.is_panic && !last.has_trace();
+        crash.truncated = (self.is_cut || has_no_trace) && !self.has_ended && crash.nested == 0;
         let (cause, address) = fault(&crash.dump);
         if crash.cause == UNKNOWN
             && let Some(cause) = cause

@@ -1,6 +1,7 @@
 //! How boots end: cut off, and again and again.
 
-use crate::forms::{same, seen};
+use crate::fixtures::watch;
+use crate::forms::{REGISTERS, same, seen};
 
 /// A watchdog may reset a board again and again that has no word to say.
 #[test]
@@ -37,4 +38,57 @@ fn resets_again_and_again() {
     assert_eq!(self::seen(&brownout.repeat(3)).len(), 3);
     let restart = boot("0x3 (RTC_SW_SYS_RST)") + "entry 0x403cc71a\n";
     assert!(self::seen(&restart.repeat(5)).is_empty());
+}
+
+/// A watchdog, or a hand on the reset button, may end a crash in the middle of its text.
+#[test]
+fn a_dump_that_a_reset_cuts() {
+    let guru =
+        "Guru Meditation Error: Core  1 panic'ed (LoadProhibited). Exception was unhandled.\n";
+    let backtrace = "Backtrace: 0x400d1f37:0x3ffb2160 0x400d2a4e:0x3ffb2190 0x400d3b19:0x3ffb21c0";
+    let boots = [
+        "\nets Jul 29 2019 12:21:46\n",
+        "ets Jul 29 2019 12:21:46\n",
+        "\n",
+        "",
+    ];
+    for (len, boot) in
+        (backtrace.len() - 21..=backtrace.len()).flat_map(|len| boots.map(|boot| (len, boot)))
+    {
+        let reset = "\nrst:0x7 (TG0WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n";
+        let text = format!("{guru}{REGISTERS}{}{boot}{reset}", &backtrace[..len]);
+        let crashes = watch(text.as_bytes(), 50).crashes;
+        assert_eq!(crashes.len(), 1, "{text}");
+        let found = crashes[0].dump.backtrace.clone().unwrap();
+        let missing = backtrace.len() - len;
+        let is_cut = (1..21).contains(&missing);
+        assert_eq!(
+            (crashes[0].truncated, found.incomplete),
+            (is_cut, is_cut),
+            "{text}"
+        );
+        // The PC that is whole may be a frame.
+        let whole = if missing <= 11 { 3 } else { 2 };
+        assert_eq!(found.entries.len(), whole, "{text}");
+    }
+    let assertion =
+        "assert failed: app_main main.c:12 (x)\n\n\nBacktrace: 0x400d1f37:0x3ffb2160 0x400d2\n";
+    let crash = watch(assertion.as_bytes(), 50).crashes.remove(0);
+    assert!(crash.truncated);
+    // A stack is printed in whole lines; what another core says in between is no end.
+    let riscv = "Guru Meditation Error: Core  0 panic'ed (Load access fault). Exception was unhandled.\n\n\
+                 Core  0 register dump:\nMEPC    : 0x420004b2  RA      : 0x4200011e  SP      : 0x3fc8bf80\n\n\
+                 Stack memory:\n\
+                 3fc8bf80: 0x00000000 0x00000000 0x00000000 0x42000148 0x00000000 0x00000000 0x0000001b 0x42000170\n\
+                 3fc8bfa0: 0x00000000 0x00000000 0x0000";
+    assert!(watch(riscv.as_bytes(), 50).crashes[0].truncated);
+    let whole_line = &riscv[..riscv.rfind('\n').unwrap()];
+    assert!(!watch(whole_line.as_bytes(), 50).crashes[0].truncated);
+    let ended = format!("{riscv}\nELF file SHA256: 4629b2121\n\nRebooting...\n");
+    assert!(!watch(ended.as_bytes(), 50).crashes[0].truncated);
+    // Of a second core only the registers have come.
+    let other = format!(
+        "{guru}{REGISTERS}{backtrace}\n\nCore  1 register dump:\nPC      : 0x400d1f3a  PS      : 0x00060b30\n"
+    );
+    assert!(watch(other.as_bytes(), 50).crashes[0].truncated);
 }

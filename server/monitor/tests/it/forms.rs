@@ -42,7 +42,7 @@ pub(crate) fn same(forms: &[(&str, &[&str])]) {
     }
 }
 
-const REGISTERS: &str = "\
+pub(crate) const REGISTERS: &str = "\
 Core  0 register dump:
 PC      : 0x400d1f3a  PS      : 0x00060b30  A0      : 0x800d2a51  A1      : 0x3ffb2160
 A14     : 0x00000003  A15     : 0x00000001  SAR     : 0x0000001a  EXCCAUSE: 0x0000001c
