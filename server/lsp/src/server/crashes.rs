@@ -35,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) is_fatal: bool,
     /// The board starts and comes to it again and again.
     pub(crate) is_loop: bool,
+    /// How often the board has come to it, as far as is known without those that are shown.
+    pub(crate) times: u32,
     pub(crate) uri: Url,
     pub(crate) range: Range,
     /// `14:03:12 UTC`
@@ -66,19 +68,13 @@ impl Crashes {
     pub(crate) fn add(&self, port: &str, found: Found) -> bool {
         let mut by_port = self.by_port.lock();
         let shown = by_port.entry(PortName::of(port).identity()).or_default();
-        let same = |it: &&mut Shown| {
-            let of = |found: &Found| {
-                (
-                    found.kind,
-                    found.short.clone(),
-                    found.uri.clone(),
-                    found.range,
-                )
-            };
-            of(&it.found) == of(&found)
-        };
-        if let Some(same) = shown.iter_mut().find(same) {
-            same.times = same.times.saturating_add(1);
+        // What differs from time to time (the address, the column) is of the last one.
+        let of = |found: &Found| (found.kind, found.uri.clone(), found.range.start.line);
+        if let Some(same) = shown.iter_mut().find(|it| of(&it.found) == of(&found)) {
+            same.times = same.times.saturating_add(1).max(found.times);
+            if same.range == same.found.range {
+                same.range = found.range;
+            }
             same.found = found;
             same.last = Instant::now();
             return false;
@@ -88,8 +84,8 @@ impl Crashes {
         }
         shown.push(Shown {
             range: found.range,
+            times: found.times,
             found,
-            times: 1,
             last: Instant::now(),
         });
         true
@@ -311,6 +307,7 @@ mod tests {
             short: "LoadProhibited reading 0x00000004".to_owned(),
             is_fatal: true,
             is_loop: false,
+            times: 1,
             uri: Url::parse("file:///clock/main.c").unwrap(),
             range: Range::new(Position::new(line, 4), Position::new(line, 20)),
             time: time.to_owned(),
@@ -355,8 +352,31 @@ mod tests {
             said(&crashes)[0].1,
             "boot loop: LoadProhibited reading 0x00000004, 3 times, last at 14:03:18 UTC"
         );
+        // Another address and another column are the same crash.
+        let mut again = found(20, "14:03:20 UTC");
+        again.short = "LoadProhibited reading 0x0000005e".to_owned();
+        again.range.end.character = 30;
+        assert!(!crashes.add("COM5", again));
+        assert_eq!(
+            said(&crashes)[1].1,
+            "LoadProhibited reading 0x0000005e, 2 times, last at 14:03:20 UTC"
+        );
+        let mut other = found(20, "14:03:21 UTC");
+        other.kind = "task-wdt";
+        assert!(crashes.add("COM5", other));
+        crashes.dismiss(Some(URI), None);
+        // What was dismissed has come before.
+        let mut again = found(20, "14:03:24 UTC");
+        (again.is_loop, again.times) = (true, 5);
+        assert!(crashes.add("COM5", again.clone()));
+        assert_eq!(
+            said(&crashes)[0].1,
+            "boot loop: LoadProhibited reading 0x00000004, 5 times, last at 14:03:24 UTC"
+        );
+        again.uri = Url::parse("file:///clock/other.c").unwrap();
+        crashes.add("COM5", again);
         assert_eq!(crashes.forget("COM6"), [""; 0]);
-        assert_eq!(crashes.forget("COM5"), [URI, URI]);
+        assert_eq!(crashes.forget("COM5"), [URI, "file:///clock/other.c"]);
         assert!(said(&crashes).is_empty());
         for line in 0..200 {
             crashes.add("COM5", found(line, "14:03:12 UTC"));

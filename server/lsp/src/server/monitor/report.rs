@@ -54,6 +54,9 @@ impl Listening<'_> {
         let found = spot.and_then(|spot| {
             let mut found = self.found(&scene, &spot, crash, trace)?;
             (found.is_loop, found.lines) = (is_loop, lines);
+            if is_loop {
+                found.times = crash.repeats;
+            }
             Some(found)
         });
         let is_shown = found.is_some();
@@ -97,6 +100,7 @@ impl Listening<'_> {
             kind: crash.kind.word(),
             short: short(crash),
             is_loop: false,
+            times: 1,
             is_fatal: crash.severity != Severity::Error,
             uri: uri::of(&spot.path)?,
             range: scene.range(spot),
