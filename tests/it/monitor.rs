@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::{copy, root, run};
+use crate::harness::{Run, command, copy, root, run};
 
 /// The example with an ELF file beside its app, and a board's port.
 struct Desk {
@@ -285,4 +285,47 @@ fn what_needs_the_monitor_says_so() {
         assert!(run.stderr.contains("--monitor"), "{more:?}: {}", run.stderr);
     }
     assert!(!Path::new(&desk.folder.path().join("board.bin")).exists());
+}
+
+/// A build goes on after a deploy, and the board still runs what it was given: its addresses are found in the copy of the
+/// ELF file, by a monitor and in a log.
+#[test]
+fn what_was_deployed_explains_a_crash_after_the_next_build() {
+    let desk = Desk::new();
+    let state = desk.folder.path().join("state");
+    let project = desk.project();
+    let elf = |name: &str| root().join("tests/panics/elf").join(name);
+    let next_build = || std::fs::copy(elf("clock-o2.elf"), project.join("build/example.elf"));
+    let run = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        command.current_dir(&project).env("XDG_STATE_HOME", &state);
+        Run::of(&command.output().unwrap())
+    };
+    let crashing = desk.port("?crash=loadprohibited");
+    let monitor = || run(&["monitor", "--port", &crashing, "--reset", "--timeout", "30"]);
+    let log = root().join("tests/panics/text-elf/clock-o0-01.txt");
+    let decode = || run(&["decode", log.to_str().unwrap()]);
+    let place = " at /src/clock/main/main.c:11";
+
+    let kept = state.join("fbuild-lsp/elfs");
+    let done = run(&["deploy", "--port", &desk.port(""), "--no-keep-images"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    next_build().unwrap();
+    assert!(!kept.exists());
+    let other = decode().stdout;
+    assert!(other.contains("the board runs another build"), "{other}");
+
+    std::fs::copy(elf("clock-o0.elf"), project.join("build/example.elf")).unwrap();
+    let done = run(&["deploy", "--port", &desk.port("")]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    next_build().unwrap();
+    for shown in [monitor(), decode()] {
+        assert!(
+            shown.stdout.contains(place),
+            "{}{}",
+            shown.stdout,
+            shown.stderr
+        );
+    }
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 1);
 }

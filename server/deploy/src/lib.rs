@@ -19,6 +19,7 @@ pub mod event;
 pub mod failure;
 pub mod image;
 mod job;
+pub mod kept_elfs;
 pub mod native;
 mod old_images;
 pub mod outcome;

@@ -95,46 +95,52 @@ impl<'d> OldImages<'d> {
         let file = encoder.finish()?;
         if file.len() as u64 <= STATE_LIMIT {
             own_file::replace(&path, &file)?;
-            self.forget();
+            forget_oldest(self.files(), LIMIT_BYTES);
         }
         Ok(())
     }
 
-    /// Removes the oldest where there is too much.
-    fn forget(&self) {
-        let mut total_bytes = 0;
-        for file in self.files() {
-            total_bytes += file.len_bytes;
-            if total_bytes > LIMIT_BYTES {
-                // Another process may have been faster.
-                let _ = fs::remove_file(file.path);
-            }
-        }
-    }
-
     /// Everything in the directory, the newest first.
     fn files(&self) -> Vec<File> {
-        let Ok(entries) = fs::read_dir(self.dir) else {
-            return Vec::new();
-        };
-        let file = |entry: fs::DirEntry| {
-            let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            Some(File {
-                path: entry.path(),
-                len_bytes: found.len(),
-                used: found.modified().ok()?,
-            })
-        };
-        let mut files: Vec<File> = entries.flatten().filter_map(file).collect();
-        files.sort_by_key(|file| std::cmp::Reverse(file.used));
-        files
+        newest_first(self.dir)
     }
 }
 
-struct File {
+/// A file of such a directory.
+pub(crate) struct File {
     path: PathBuf,
     len_bytes: u64,
     used: SystemTime,
+}
+
+/// All files of a directory, the newest first.
+pub(crate) fn newest_first(dir: &Path) -> Vec<File> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let file = |entry: fs::DirEntry| {
+        let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(File {
+            path: entry.path(),
+            len_bytes: found.len(),
+            used: found.modified().ok()?,
+        })
+    };
+    let mut files: Vec<File> = entries.flatten().filter_map(file).collect();
+    files.sort_by_key(|file| std::cmp::Reverse(file.used));
+    files
+}
+
+/// Removes the last of them where they have more than `limit_bytes`.
+pub(crate) fn forget_oldest(files: Vec<File>, limit_bytes: u64) {
+    let mut total_bytes = 0;
+    for file in files {
+        total_bytes += file.len_bytes;
+        if total_bytes > limit_bytes {
+            // Another process may have been faster.
+            let _ = fs::remove_file(file.path);
+        }
+    }
 }
 
 impl OldImage {

@@ -12,6 +12,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use fbuild_project::file::{self, ReadError, STATE_LIMIT};
 
@@ -72,14 +73,66 @@ pub fn lock_of(path: &Path) -> io::Result<File> {
 /// # Errors
 /// The file is as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new: PathBuf = path.with_extension(format!("{}.new", std::process::id()));
-    // What a process of the same number left behind when it was killed.
-    let _ = fs::remove_file(&new);
-    let mut file = private().create_new(true).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    drop(file);
-    fs::rename(&new, path)
+    let mut new = New::beside(path)?;
+    new.write_all(bytes)?;
+    new.sync()?;
+    new.keep(path)
+}
+
+/// A file that is being written. It is gone with this, unless it is [kept](Self::keep).
+#[derive(Debug)]
+pub struct New {
+    path: PathBuf,
+    file: File,
+}
+
+impl New {
+    /// An empty one in the directory of `path`.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        // What a process of the same number left behind when it was killed.
+        let _ = fs::remove_file(&path);
+        let file = private().create_new(true).open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Gives it its name, in one step, in place of what was there.
+    ///
+    /// # Errors
+    /// What was there is as it was.
+    pub fn keep(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)
+    }
+}
+
+impl io::Write for New {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        // It has another name by now, or is not wanted.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Makes a file that is there the newest, as if it had been replaced by the same.
@@ -192,8 +245,10 @@ mod tests {
         }
         assert_eq!(read(&path), Err(ReadError::NotRegular("a link")));
         lock_of(&path).unwrap_err();
-        let beside = path.with_extension(format!("{}.new", std::process::id()));
-        symlink(&victim, beside).unwrap();
+        let names = (0..100).map(|number| format!("{}-{number}.new", std::process::id()));
+        for beside in names.map(|name| path.with_extension(name)) {
+            symlink(&victim, beside).unwrap();
+        }
         replace(&path, b"1").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         assert_eq!(read(&path).unwrap(), b"1");

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use fbuild_deploy::deploy;
 use fbuild_deploy::event::Event;
+use fbuild_deploy::kept_elfs::KeptElfs;
 use fbuild_deploy::native::erase::{Erased, NotErased, Stretch, erase};
 use fbuild_deploy::native::{BoardInfo, board_info};
-use fbuild_deploy::outcome::{Backend, Failure, Report};
+use fbuild_deploy::outcome::{Backend, Failure, OutcomeKind, Report};
 use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::Link;
 use fbuild_link::error::OpenError;
@@ -16,6 +17,7 @@ use fbuild_link::serial::{self, PortInfo};
 use fbuild_loader::cancel::CancelToken;
 
 use crate::holding::{Holding, own};
+use crate::monitor::elfs::Elfs;
 use crate::port;
 use crate::progress::Tracker;
 
@@ -76,6 +78,61 @@ impl Boards for LocalBoards {
         events: &mut dyn FnMut(Event),
         cancel: &CancelToken,
     ) -> Report {
+        // A build may go on while this does, and after it: what the board will run is set aside now.
+        let elfs_dir = self.state_dir().filter(|_| request.keep_images);
+        let elfs_dir = elfs_dir.map(|dir| dir.join(Elfs::KEPT));
+        let kept = elfs_dir.as_deref().map(KeptElfs::new);
+        let copying = kept.as_ref().and_then(|kept| kept.copy(request));
+        let report = self.carry_out(request, lent, events, cancel);
+        if let (Some(kept), Some(copying)) = (kept, copying) {
+            let has_not = matches!(report.outcome, OutcomeKind::Failed | OutcomeKind::Cancelled);
+            kept.conclude(copying, !has_not);
+        }
+        report
+    }
+
+    fn info(
+        &self,
+        port: &str,
+        lent: Option<&Slot>,
+        cancel: &CancelToken,
+    ) -> Result<BoardInfo, Failure> {
+        let holding = self.holding(port, "identifying the board".to_owned());
+        board_info(port, &mut opening(&holding, lent), cancel)
+    }
+
+    fn erase(
+        &self,
+        port: &str,
+        stretch: Stretch,
+        lent: Option<&Slot>,
+        progress: &mut dyn FnMut(u32, u32),
+        cancel: &CancelToken,
+    ) -> Result<Erased, NotErased> {
+        let holding = self.holding(port, "erasing the board's flash".to_owned());
+        erase(
+            port,
+            stretch,
+            &mut opening(&holding, lent),
+            progress,
+            cancel,
+        )
+    }
+
+    fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
+}
+
+impl LocalBoards {
+    /// A deploy, whatever is kept of it.
+    fn carry_out(
+        &self,
+        request: &Request,
+        lent: Option<&Slot>,
+        events: &mut dyn FnMut(Event),
+        cancel: &CancelToken,
+    ) -> Report {
         if request.carrier() == Backend::Esptool && PortName::of(&request.port).is_sim() {
             drop(lent.and_then(Slot::take));
             // esptool knows devices only. The board goes when this returns.
@@ -129,40 +186,6 @@ impl Boards for LocalBoards {
         report
     }
 
-    fn info(
-        &self,
-        port: &str,
-        lent: Option<&Slot>,
-        cancel: &CancelToken,
-    ) -> Result<BoardInfo, Failure> {
-        let holding = self.holding(port, "identifying the board".to_owned());
-        board_info(port, &mut opening(&holding, lent), cancel)
-    }
-
-    fn erase(
-        &self,
-        port: &str,
-        stretch: Stretch,
-        lent: Option<&Slot>,
-        progress: &mut dyn FnMut(u32, u32),
-        cancel: &CancelToken,
-    ) -> Result<Erased, NotErased> {
-        let holding = self.holding(port, "erasing the board's flash".to_owned());
-        erase(
-            port,
-            stretch,
-            &mut opening(&holding, lent),
-            progress,
-            cancel,
-        )
-    }
-
-    fn state_dir(&self) -> Option<&Path> {
-        self.state_dir.as_deref()
-    }
-}
-
-impl LocalBoards {
     /// The ports of this machine, if they are needed to find the one that was asked for: to list them takes a while.
     pub(crate) fn ports_for(&self, asked: Option<&str>) -> Vec<PortInfo> {
         if asked.is_none_or(|name| PortName::of(name).is_described()) {

@@ -143,12 +143,32 @@ pub fn read_unless(
             break;
         }
     }
-    // As well as a clock tells: two writes within its resolution look like one.
+    unchanged(&file, &before)?;
+    Ok(bytes)
+}
+
+/// As well as a clock tells: two writes within its resolution look like one.
+fn unchanged(file: &File, before: &Metadata) -> Result<(), ReadError> {
     let after = file.metadata().map_err(|error| ReadError::of(&error))?;
     if after.len() != before.len() || after.modified().ok() != before.modified().ok() {
         return Err(ReadError::Changed);
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// Writes all bytes of a regular file that has at most `limit_bytes`, without holding them in memory.
+///
+/// # Errors
+/// As [`read`], and what `to` says.
+pub fn copy(path: &Path, limit_bytes: u64, to: &mut dyn io::Write) -> Result<(), ReadError> {
+    let (mut file, before) = open(path)?;
+    if before.len() > limit_bytes {
+        return Err(ReadError::TooLarge { limit_bytes });
+    }
+    // No more than it had: it may grow meanwhile.
+    let copied = io::copy(&mut (&mut file).take(before.len()), to);
+    copied.map_err(|error| ReadError::of(&error))?;
+    unchanged(&file, &before)
 }
 
 /// Up to `len_bytes` from the start of a regular file, however large it is.

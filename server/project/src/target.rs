@@ -79,6 +79,20 @@ pub struct Region {
     pub encrypted: bool,
 }
 
+impl Region {
+    /// Where the program's ELF file may be: every build tool leaves it beside the image. That of a cargo build has no
+    /// ending, and of a signed image it has the name without that word.
+    pub fn elfs(&self) -> Vec<PathBuf> {
+        let path = self.source.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let words = [".signed", "-signed", ".signed.confirmed"];
+        let unsigned = words.iter().find_map(|word| stem?.strip_suffix(word));
+        let unsigned = unsigned.map(|stem| path.with_file_name(format!("{stem}.elf")));
+        let beside = [path.with_extension("elf"), path.to_owned()];
+        beside.into_iter().chain(unsigned).collect()
+    }
+}
+
 /// Where a region's bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

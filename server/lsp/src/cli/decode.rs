@@ -15,6 +15,7 @@ use crate::monitor::elfs::Elfs;
 use crate::monitor::reader::{Item, Reader};
 use crate::monitor::told::told;
 use crate::plain::Line as PlainLine;
+use crate::state_dir;
 
 /// The largest log that is read from a file; from standard input it has no end.
 const LOG_LIMIT: u64 = 128 << 20;
@@ -39,7 +40,8 @@ impl Arguments {
     #[allow(clippy::needless_pass_by_value)] // consumed, as every subcommand is
     pub(crate) fn run(self, terminal: Terminal) -> u8 {
         let elfs = if self.elfs.is_empty() {
-            Elfs::of_targets(&std::path::absolute(".").unwrap_or_default(), None)
+            let here = std::path::absolute(".").unwrap_or_default();
+            Elfs::of_targets(&here, None, state_dir::of_this_process().as_deref())
         } else {
             match Elfs::named(&self.elfs) {
                 Ok(elfs) => elfs,

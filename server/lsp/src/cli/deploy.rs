@@ -109,7 +109,7 @@ pub(crate) struct Arguments {
     )]
     images: Vec<String>,
 
-    /// Do not use or keep copies of what boards were given, which make the next comparison shorter
+    /// Do not use or keep copies of what boards were given, which make the next comparison shorter and explain crashes
     #[arg(long)]
     no_keep_images: bool,
 

@@ -111,7 +111,7 @@ impl Start<'_> {
         terminal: Terminal,
     ) -> u8 {
         let root = &self.order.roots[0];
-        let elfs = match options.elfs(root, self.target.as_ref()) {
+        let elfs = match options.elfs(root, self.target.as_ref(), self.boards.state_dir()) {
             Ok(elfs) => elfs,
             Err(message) => {
                 terminal.note(format!("error: {message}"));

@@ -188,7 +188,11 @@ fn carry_out(
             Listener::open(holding, &request.port, rate, Some(link))
                 .ok()
                 .map(|listener| {
-                    let elfs = Elfs::of_targets(&order.roots[0], Some(&request.target));
+                    let elfs = Elfs::of_targets(
+                        &order.roots[0],
+                        Some(&request.target),
+                        call.host.boards.state_dir(),
+                    );
                     listen(call, listener, limits, elfs)
                 })
         }
@@ -228,7 +232,11 @@ fn monitored(call: &Call<'_>, asked: Monitoring) -> Result<Output, Failure> {
     if asked.reset {
         listener.reset()?;
     }
-    let elfs = Elfs::of_targets(&order.roots[0], target.as_ref());
+    let elfs = Elfs::of_targets(
+        &order.roots[0],
+        target.as_ref(),
+        call.host.boards.state_dir(),
+    );
     let mut heard = listen(call, listener, limits, elfs);
     heard.warning = chosen.warning;
     Ok(heard)

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call, Host};
+use crate::boards::Boards as _;
 use crate::build::Build;
 use crate::json::{BuildOutcome, TargetList};
 use crate::monitor::crashes::Crashes;
@@ -117,6 +118,7 @@ pub(super) fn decode(call: &Call<'_>, asked: Decoding) -> Answer {
         None => Ok(Elfs::of_targets(
             &call.host.directory(asked.directory),
             None,
+            call.host.boards.state_dir(),
         )),
         Some(paths) => {
             let paths: Vec<PathBuf> = paths

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use fbuild_deploy::kept_elfs::KeptElfs;
 use fbuild_monitor::crash::Crash;
 use fbuild_monitor::elf::{Elf, choose};
 use fbuild_monitor::trace::{self, Frame, Trace, trace};
@@ -12,12 +13,16 @@ use fbuild_project::target::Target;
 
 /// Builds of one file that are kept: the board may run one that was overwritten since.
 const BUILDS_KEPT: usize = 3;
+/// Builds that were deployed before and are held in memory.
+const DEPLOYED_KEPT: usize = 2;
 
 /// ELF files, read when the first crash asks for them, and again when a build has changed them.
 #[derive(Debug, Default)]
 pub(crate) struct Elfs {
     /// Whose targets they belong to, and the likeliest target.
     project: Option<(PathBuf, Option<Target>)>,
+    /// Where those of the last deploys are.
+    kept: Option<PathBuf>,
     /// By path, the newest build first.
     files: Vec<Elf>,
     builds: Vec<Build>,
@@ -32,6 +37,9 @@ struct Build {
 }
 
 impl Elfs {
+    /// Where in the state directory those of the last deploys are.
+    pub(crate) const KEPT: &str = "elfs";
+
     /// Files that somebody has named.
     ///
     /// # Errors
@@ -45,10 +53,15 @@ impl Elfs {
     }
 
     /// Files beside what the targets of a directory flash: every build tool leaves them there. Those of `first`,
-    /// or of what a deploy would take, come first.
-    pub(crate) fn of_targets(directory: &Path, first: Option<&Target>) -> Self {
+    /// or of what a deploy would take, come first; last come those of the last deploys, by the state directory.
+    pub(crate) fn of_targets(
+        directory: &Path,
+        first: Option<&Target>,
+        state_dir: Option<&Path>,
+    ) -> Self {
         Self {
             project: Some((directory.to_owned(), first.cloned())),
+            kept: state_dir.map(|dir| dir.join(Self::KEPT)),
             ..Self::default()
         }
     }
@@ -63,12 +76,16 @@ impl Elfs {
     /// What a crash's addresses mean, by the file that fits.
     pub(crate) fn trace(&mut self, crash: &Crash) -> Trace {
         self.look();
+        if crash.names_its_build() {
+            self.look_among_kept(crash.elf_sha256.as_deref());
+        }
         trace(crash, &choose(crash, &self.files))
     }
 
     /// The functions at an address, by the build that the board has named, if it has.
     pub(crate) fn at(&mut self, address: u32, elf_sha256: Option<&str>) -> Vec<Frame> {
         self.look();
+        self.look_among_kept(elf_sha256);
         trace::at(address, elf_sha256, &self.files)
     }
 
@@ -85,6 +102,30 @@ impl Elfs {
             {
                 tracing::debug!(path = %path.display(), %error, "an ELF file");
             }
+        }
+    }
+
+    /// Reads the build that the board has named, if it is another than those at hand and was deployed before.
+    fn look_among_kept(&mut self, elf_sha256: Option<&str>) {
+        let is_it = |elf: &Elf| elf_sha256.is_some_and(|named| elf.sha256().starts_with(named));
+        let (Some(dir), Some(named)) = (&self.kept, elf_sha256) else {
+            return;
+        };
+        if self.files.iter().any(is_it) {
+            return;
+        }
+        let Some(path) = KeptElfs::new(dir).find(named) else {
+            return;
+        };
+        let is_kept = |build: &Build| build.path.starts_with(dir);
+        if self.builds.iter().filter(|build| is_kept(build)).count() >= DEPLOYED_KEPT
+            && let Some(oldest) = self.builds.iter().position(is_kept)
+        {
+            self.files.remove(oldest);
+            self.builds.remove(oldest);
+        }
+        if let Err(error) = self.load(&path) {
+            tracing::debug!(path = %path.display(), %error, "an ELF file");
         }
     }
 
@@ -118,9 +159,7 @@ fn beside_targets(directory: &Path, first: Option<&Target>) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for target in first.into_iter().chain(&discovery.targets) {
         for region in &target.regions {
-            let path = region.source.path().with_extension("elf");
-            // A cargo build's file has no ending.
-            for path in [path, region.source.path().to_owned()] {
+            for path in region.elfs() {
                 if !paths.contains(&path) {
                     paths.push(path);
                 }

@@ -140,7 +140,11 @@ fn thread(
         project: start.project.clone(),
         listener,
         intake: Intake::new(log),
-        elfs: Elfs::of_targets(&start.project, start.target.as_ref()),
+        elfs: Elfs::of_targets(
+            &start.project,
+            start.target.as_ref(),
+            desk.boards.state_dir(),
+        ),
         screen,
         clock,
         is_lent: false,

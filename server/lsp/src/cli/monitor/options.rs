@@ -102,9 +102,14 @@ impl Options {
     }
 
     /// The files that name places: those that were given, else those of the project.
-    pub(super) fn elfs(&self, project: &Path, target: Option<&Target>) -> Result<Elfs, String> {
+    pub(super) fn elfs(
+        &self,
+        project: &Path,
+        target: Option<&Target>,
+        state_dir: Option<&Path>,
+    ) -> Result<Elfs, String> {
         if self.elfs.is_empty() {
-            return Ok(Elfs::of_targets(project, target));
+            return Ok(Elfs::of_targets(project, target, state_dir));
         }
         let named = Elfs::named(&self.elfs);
         named.map_err(|(path, error)| format!("{} {error}", path.display()))

@@ -279,6 +279,27 @@ async fn a_crash_of_another_build_is_told_without_a_line() {
     client.leave().await;
 }
 
+/// The board runs what it was given, whatever was built since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_what_was_deployed_has_its_line_after_the_next_build() {
+    let state = tempfile::tempdir().unwrap();
+    let mut client = start(state.path(), &crash(), |builder| builder).await;
+    let mut port = port(&client);
+    let outcome = client.run("deploy", &port).await;
+    assert_eq!(outcome["error"], Value::Null, "{outcome}");
+    let elf = client.folder.path().join("build/app.elf");
+    std::fs::copy(panics().join("elf/clock-o2.elf"), elf).unwrap();
+    port["reset"] = true.into();
+    let started = client.call("monitor.start", &port).await;
+    assert_eq!(started["error"], Value::Null, "{started}");
+    client.message("window/logMessage").await;
+    let found = published(&mut client, "main/main.c").await;
+    assert_eq!(found[0]["range"]["start"]["line"], 10);
+    // The boot that ended the deploy may be heard, too.
+    let again = ["window/logMessage", "textDocument/publishDiagnostics"];
+    client.leave_with_unread(&again).await;
+}
+
 /// One that has a status, too: a word there is easily missed. A button leads to what the board had said.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_without_a_line_is_shown_by_a_button() {
