@@ -6,6 +6,7 @@ mod assertions;
 mod cases;
 mod damage;
 mod ends;
+mod first_load;
 mod fixtures;
 mod forms;
 mod healthy;
