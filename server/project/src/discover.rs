@@ -5,6 +5,7 @@
 //! an error can say which command is missing.
 
 mod arduino;
+mod arguments;
 mod around;
 mod cargo;
 mod choose;

@@ -10,6 +10,7 @@ use fbuild_chip::Chip;
 use toml::{Table, Value};
 
 use super::Look;
+use super::arguments::options;
 use super::environment::Environment;
 use crate::input_error::InputError;
 use crate::target::{FlashParams, Setting};
@@ -154,47 +155,38 @@ impl EspflashSettings {
     /// Options of a cargo runner: `espflash flash --monitor --chip esp32c3`. Files are relative to
     /// the directory that cargo is run in; what is not there may lie beside the configuration.
     pub(super) fn apply_runner(&mut self, dir: &Path, runner: &Runner) {
-        let place = |file: String| {
-            let here = dir.join(&file);
-            let beside = runner.dir.join(&file);
+        let place = |file: &str| {
+            let here = dir.join(file);
+            let beside = runner.dir.join(file);
             Some(if here.exists() || !beside.exists() {
                 here
             } else {
                 beside
             })
         };
-        let mut words = runner.words.iter().map(String::as_str).peekable();
-        while let Some(word) = words.next() {
-            let (option, value) = match word.split_once('=') {
-                Some((option, value)) => (option, Some(value.to_owned())),
-                None => (
-                    word,
-                    words
-                        .peek()
-                        .filter(|v| !v.starts_with('-'))
-                        .map(|v| (*v).to_owned()),
-                ),
-            };
+        for (option, value) in options(&runner.words) {
             let Some(value) = value else { continue };
             match option {
                 "-c" | "--chip" => self.chip = value.parse().ok(),
                 "-B" | "--baud" => self.baud = value.parse().ok(),
-                "-p" | "--port" => self.port = Some(value),
+                "-p" | "--port" => self.port = Some(value.to_owned()),
                 "-r" | "--monitor-baud" => self.monitor_baud = value.replace('_', "").parse().ok(),
                 "--bootloader" | "--idf-bootloader" => self.bootloader = place(value),
                 "-T" | "--partition-table" | "--idf-partition-table" => {
                     self.partition_table = place(value);
                 }
                 "--partition-table-offset" => {
-                    self.partition_table_offset = fbuild_chip::flash::parse_offset(&value);
+                    self.partition_table_offset = fbuild_chip::flash::parse_offset(value);
                 }
                 "--target-app-partition" | "--idf-target-app-partition" => {
-                    self.target_app_partition = Some(value);
+                    self.target_app_partition = Some(value.to_owned());
                 }
                 "-s" | "--flash-size" => self.flash.size = Setting::Set(value.to_uppercase()),
-                "-m" | "--flash-mode" | "--idf-flash-mode" => self.flash.mode = Setting::Set(value),
+                "-m" | "--flash-mode" | "--idf-flash-mode" => {
+                    self.flash.mode = Setting::Set(value.to_owned());
+                }
                 "-f" | "--flash-freq" | "--idf-flash-freq" => {
-                    self.flash.freq = Setting::Set(megahertz(&value));
+                    self.flash.freq = Setting::Set(megahertz(value));
                 }
                 _ => {}
             }

@@ -214,14 +214,24 @@ fn placed_text(node: &Node) -> Option<Placed<String>> {
     })
 }
 
-/// The word after `--flash_size` and the like, which is `--flash-size` since ESP-IDF 6.0.
+/// The word after the last `--flash_size` and the like, which is `--flash-size` since ESP-IDF 6.0, or behind its `=`.
 fn argument(arguments: &Node, option: &str) -> Option<Placed<String>> {
     let JsonValue::Array(words) = &arguments.value else {
         return None;
     };
     let option = format!("--flash-{option}");
-    let is_option = |word: &Node| word.text().is_some_and(|it| it.replace('_', "-") == option);
-    placed_text(words.get(words.iter().position(is_option)? + 1)?)
+    words.iter().enumerate().rev().find_map(|(at, word)| {
+        let (name, value) = match word.text()?.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.text()?, None),
+        };
+        let value = value.map(|value| Placed {
+            span: word.span.clone(),
+            value: value.to_owned(),
+        });
+        let is_it = name.replace('_', "-") == option;
+        is_it.then(|| value.or_else(|| placed_text(words.get(at + 1)?)))?
+    })
 }
 
 fn file_entry(member: &Member) -> FileEntry {

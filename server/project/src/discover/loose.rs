@@ -16,7 +16,7 @@ use fbuild_chip::flash::parse_offset;
 
 use super::look::{Entry, Look};
 use super::survey::FLASH_ARGS;
-use super::{Discovery, platformio, programs, relative_name, web_manifest};
+use super::{Discovery, arguments, platformio, programs, relative_name, web_manifest};
 use crate::target::{Setting, Target};
 use sets::sets;
 use whole::{Starts, whole};
@@ -89,6 +89,7 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
         Err(why) => return found.pass_images(dir, why),
     };
     let text = flash_args.and_then(|entry| look.text(&entry.path));
+    let words: Option<Vec<_>> = text.map(|text| text.lines().flat_map(words_of).collect());
     for images in images.into_iter().filter(|images| !images.pairs.is_empty()) {
         let mut target = match Target::from_files(&images.pairs) {
             Ok(target) => target,
@@ -103,8 +104,8 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
         let name = own.unwrap_or_else(|| name.clone());
         target.name = format!("files:{name}");
         target.env = Some(name);
-        if let Some(text) = &text {
-            let option = |option: &str| setting(text, option);
+        if let Some(words) = &words {
+            let option = |option: &str| setting(words, option);
             target.flash.mode = option("mode");
             target.flash.freq = option("freq");
             target.flash.size = option("size");
@@ -123,15 +124,39 @@ fn elsewhere((_, path): &(u32, PathBuf), dir: &Path) -> Option<String> {
     })
 }
 
+/// The words of a line, which both esptools take apart as a shell does. Without a quote a backslash is a part of
+/// Windows's paths.
+fn words_of(line: &str) -> Vec<String> {
+    let is_quoted = line.contains(['"', '\'']) || line.contains("\\ ");
+    let words = is_quoted.then(|| shlex::split(line)).flatten();
+    words.unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
+}
+
+/// What one line puts where: pairs behind options, or one file whose name has spaces that nothing quotes.
+fn placed(line: &str) -> Vec<(u32, String)> {
+    let words = words_of(line);
+    let mut found = Vec::new();
+    let mut rest = words.as_slice();
+    while let [word, after @ ..] = rest {
+        rest = after;
+        if let (Some(offset), [file, after @ ..]) = (parse_offset(word), after) {
+            found.push((offset, file.clone()));
+            rest = after;
+        }
+    }
+    let whole = line.trim().split_once(char::is_whitespace);
+    match whole.and_then(|(offset, file)| Some((parse_offset(offset)?, file.trim().to_owned()))) {
+        Some(whole) if words.len() != 2 * found.len() => vec![whole],
+        _ => found,
+    }
+}
+
 /// The lines of `flash_args`.
 pub(super) fn listed(flash_args: &Path, dir: &Path, look: &Look) -> Vec<(u32, PathBuf)> {
     let text = look.lines(flash_args).unwrap_or_default();
-    let pair = |line: &str| {
-        let (offset, file) = line.trim().split_once(char::is_whitespace)?;
-        let file = super::local_path(file.trim().trim_matches('"'));
-        Some((parse_offset(offset)?, dir.join(file)))
-    };
-    let (offsets, files): (Vec<_>, Vec<_>) = text.lines().filter_map(pair).unzip();
+    let pairs = text.lines().flat_map(placed);
+    let pairs = pairs.map(|(offset, file)| (offset, dir.join(super::local_path(&file))));
+    let (offsets, files): (Vec<_>, Vec<_>) = pairs.unzip();
     offsets
         .into_iter()
         .zip(super::all_here(&files, dir))
@@ -139,10 +164,9 @@ pub(super) fn listed(flash_args: &Path, dir: &Path, look: &Look) -> Vec<(u32, Pa
 }
 
 /// The word after `--flash_mode` and the like, which are spelt with a dash since ESP-IDF 6.0.
-fn setting(text: &str, option: &str) -> Setting<String> {
-    let mut words = text.split_whitespace();
+fn setting(words: &[String], option: &str) -> Setting<String> {
     let is_this = |word: &str| word.replace('_', "-") == format!("--flash-{option}");
-    match words.find(|word| is_this(word)).and_then(|_| words.next()) {
+    match arguments::value(words, is_this) {
         None | Some("keep") => Setting::Keep,
         Some("detect") => Setting::Detect,
         Some(value) => Setting::Set(value.to_owned()),

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use fbuild_chip::flash::parse_offset;
 
+use super::arguments;
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{Discovery, Look, image_chip, read_start, regions, relative_name};
@@ -55,8 +56,8 @@ struct Runner {
     bin_file: Option<String>,
     /// Whether it can be flashed by the runner for ESPs.
     is_esp: bool,
-    /// `--esp-name=value`, without `--esp-`.
-    options: Vec<(String, String)>,
+    /// The items of its lists: the options of runners are words as on a command line.
+    words: Vec<String>,
 }
 
 impl Runner {
@@ -71,27 +72,20 @@ impl Runner {
                 runner.name = Some(value(name));
             }
             runner.is_esp |= line == "esp32:";
-            let option = line
-                .strip_prefix("- ")
-                .map(|item| item.trim().trim_matches(['"', '\'']));
-            if let Some(option) = option.and_then(|option| option.strip_prefix("--esp-")) {
-                let (name, value) = option.split_once('=').unwrap_or((option, ""));
-                runner.options.push((name.to_owned(), value.to_owned()));
-            }
+            runner.words.extend(line.strip_prefix("- ").map(value));
         }
         runner.is_esp |= runner.name.as_deref() == Some("esp32");
         runner
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        let found = self.options.iter().find(|(option, _)| option == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        let is_it = |option: &str| option.strip_prefix("--esp-") == Some(name);
+        arguments::value(&self.words, is_it).filter(|value| !value.is_empty())
     }
 
     fn has(&self, name: &str) -> bool {
-        self.options.iter().any(|(option, _)| option == name)
+        arguments::options(&self.words)
+            .any(|(option, _)| option.strip_prefix("--esp-") == Some(name))
     }
 
     /// An offset, and where west's runner puts it by default.
@@ -164,6 +158,11 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         target.baud = target
             .baud
             .or_else(|| runner.get("baud-rate").and_then(|b| b.parse().ok()));
+        let monitor = runner.get("monitor-baud").and_then(|b| b.parse().ok());
+        target.console.baud = target
+            .console
+            .baud
+            .or(monitor.map(|baud| (baud, "runners.yaml")));
         target.flash = FlashParams {
             mode: runner.setting("flash-mode", "dio"),
             freq: runner.setting("flash-freq", "40m"),

@@ -237,7 +237,7 @@ fn two_apps_of_one_build_are_both_deployed_and_neither_is_told() {
 #[test]
 fn a_build_of_the_esp8266s_sdk_is_a_target() {
     let args = r#"{
-        "write_flash_args" : [ "--flash_mode", "dio", "--flash_size", "2MB", "--flash_freq", "40m" ],
+        "write_flash_args" : [ "--flash_mode", "dio", "--flash_size", "1MB", "--flash_freq=40m", "--flash_size", "2MB" ],
         "flash_files" : {
             "0x0000" : "bootloader/bootloader.bin",
             "0x8000" : "partition_table/partition-table.bin",

@@ -4,6 +4,7 @@ use fbuild_chip::Chip;
 
 use super::files::{Files, image, names, table};
 use crate::discover::Discovery;
+use crate::target::Setting;
 
 const ROWS: &str = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\n\
                     app0,app,ota_0,0x10000,1M\nspiffs,data,spiffs,,1M\n";
@@ -165,6 +166,34 @@ fn a_list_of_what_goes_where_counts_in_a_project() {
         ]
     );
     assert!(found.unbuilt.is_empty());
+}
+
+/// Each line as `shlex.split` takes it apart for both esptools; the last one is Arduino's, which quotes nothing.
+#[test]
+fn a_list_of_what_goes_where_is_words_as_a_shell_takes_them() {
+    let files = Files::new(&[(
+        "flash_args",
+        "--flash_mode dio --flash_size 2MB --flash-size=8MB --flash_mode qio\n4096 'my boot.bin' 0x8000 \"größe 1.bin\"\n\
+         0x10000 my\\ app.bin\n0x200000 two words.bin\n",
+    )]);
+    for name in ["my boot.bin", "my app.bin"] {
+        files.image(name, Chip::Esp32);
+    }
+    files.table("größe 1.bin", ROWS);
+    files.write("two words.bin", b"");
+    let found = files.found_in("");
+    assert_eq!(
+        files.regions(&found.targets[0]),
+        [
+            "0x1000 bootloader my boot.bin",
+            "0x8000 partitions größe 1.bin",
+            "0x10000 firmware my app.bin",
+            "0x200000 two words two words.bin"
+        ]
+    );
+    let flash = &found.targets[0].flash;
+    assert_eq!(flash.size, Setting::Set("8MB".to_owned()));
+    assert_eq!(flash.mode, Setting::Set("qio".to_owned()));
 }
 
 #[test]

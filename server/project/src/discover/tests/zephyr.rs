@@ -3,6 +3,7 @@
 use fbuild_chip::Chip;
 
 use super::files::{Files, names};
+use crate::target::Setting;
 
 const RUNNERS: &str = "flash-runner: esp32\nconfig:\n  bin_file: zephyr.bin\nargs:\n  esp32:\n    - --esp-app-address=0x20000\n";
 
@@ -22,6 +23,50 @@ fn a_domain_that_is_not_built_is_told() {
         let expected = format!("domain {missing} is not built and is left out");
         assert!(remarks.starts_with(&expected), "{remarks}");
         assert!(remarks.contains(consequence), "{remarks}");
+    }
+}
+
+/// Each of them as Python's argparse reads it.
+#[test]
+fn of_an_option_that_is_repeated_the_last_counts_and_its_value_may_be_the_next_item() {
+    for (options, at) in [
+        (
+            "--esp-app-address=0x10000 --esp-flash-size=4MB --esp-app-address=0x20000 --esp-flash-size=8MB",
+            0x2_0000,
+        ),
+        (
+            "--esp-app-address '0x20000' --esp-encrypt --esp-flash-size 8MB",
+            0x2_0000,
+        ),
+        (
+            "--esp-flash-size=2MB --esp-app-address=0x20000 --esp-flash-size \"8MB\" --esp-encrypt",
+            0x2_0000,
+        ),
+        (
+            "--esp-app-address=0x20000 --esp-flash-size=8MB --esp-app-address= --esp-monitor-baud=9600",
+            0x1_0000,
+        ),
+    ] {
+        let list = options.replace(' ', "\n    - ");
+        let block = format!("flash-runner: esp32\nargs:\n  esp32:\n    - {list}\n");
+        let list = options.replace(' ', ", ");
+        let flow = format!("flash-runner: esp32\nargs: {{esp32: [{list}]}}\n");
+        for runners in [block, flow] {
+            let files = Files::new(&[
+                ("build/zephyr/runners.yaml", &*runners),
+                ("build/zephyr/zephyr.bin", ""),
+            ]);
+            let target = &files.found_in("").targets[0];
+            assert_eq!(target.regions[0].offset, at, "{runners}");
+            let size = Setting::Set("8MB".to_owned());
+            assert_eq!(target.flash.size, size, "{runners}");
+            let is_encrypted = runners.contains("encrypt");
+            assert_eq!(target.flash_encryption, is_encrypted, "{runners}");
+            let baud = runners
+                .contains("monitor")
+                .then_some((9600, "runners.yaml"));
+            assert_eq!(target.console.baud, baud, "{runners}");
+        }
     }
 }
 
