@@ -36,9 +36,7 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     let config = Config::of(root, environment, look);
     // Beside firmware there may be members for the host, which a workspace's runner says nothing of.
     let may_be_esp = |name: &str| is_esp_triple(name) || name.starts_with("cfg(");
-    let mut runners = config.runners(may_be_esp);
-    let is_run_on_esp =
-        runners.any(|runner| runner.dir == root && espflash_toml::is_for_esp(&runner.words));
+    let is_run_on_esp = config.has_runner(root, may_be_esp, espflash_toml::is_for_esp);
     if !packages.iter().any(Package::depends_on_esp) && !is_run_on_esp {
         let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
         let target_dir = config.target_dir();
@@ -271,7 +269,13 @@ impl<'p> Project<'p> {
         target.chip = target.chip.or_else(of_boot_loader);
         let layout = Layout::of(&source);
         target.table_offset = layout.table;
-        target.inputs = inputs(&place.dir, self.workspace, &source.elf, self.look);
+        target.inputs = inputs(
+            &place.dir,
+            self.workspace,
+            &place.config,
+            &source.elf,
+            self.look,
+        );
         target.flash = settings.flash;
         target.baud = settings.baud;
         target.port = settings.port;
@@ -396,11 +400,11 @@ fn app_offset(source: &ElfSource, table: Option<&PartitionTable>) -> u32 {
 }
 
 /// What cargo says that the program was made from, else the usual places.
-fn inputs(root: &Path, workspace: &Path, elf: &Path, look: &Look) -> Vec<PathBuf> {
-    let mut inputs: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
-        .iter()
+fn inputs(root: &Path, workspace: &Path, config: &Config, elf: &Path, look: &Look) -> Vec<PathBuf> {
+    let mut inputs = ["Cargo.toml", "Cargo.lock"]
         .map(|name| root.join(name))
-        .collect();
+        .to_vec();
+    inputs.extend(config.own(root).cloned());
     match look.text(&elf.with_extension("d")) {
         Some(rule) => inputs.extend(
             dependencies_of_rule(&rule)

@@ -1,7 +1,7 @@
 //! Cargo's configuration, as far as it says where programs are and what runs them.
 //!
 //! Source: cargo's documentation, "Configuration": the files of all directories around a package
-//! count, the nearest first, then the user's.
+//! count, the nearest first, then the user's; each before what it includes, of which the last counts first.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -18,11 +18,27 @@ use crate::discover::without_dots;
 /// Directories around a package whose configuration is read.
 const MAX_LEVELS: usize = 16;
 
+/// Files that are read, with those that are included.
+const MAX_FILES: usize = 100;
+
+/// A file of configuration.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// The directory that it is configuration of.
+    of: PathBuf,
+    /// The directory that its paths are relative to.
+    dir: PathBuf,
+    table: Table,
+}
+
 /// The configuration that counts in one directory.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    /// Directories that have a file, the nearest first, and what is in it.
-    files: Vec<(PathBuf, Table)>,
+    /// What the environment says runs programs, by the triple as it is written there.
+    runners: Vec<(String, Runner)>,
+    /// What counts first.
+    files: Vec<File>,
 }
 
 impl Config {
@@ -36,26 +52,84 @@ impl Config {
         if let Some(user) = user.filter(|user| places.iter().all(|(_, place)| place != user)) {
             places.push((user.parent().unwrap_or(&user).to_owned(), user));
         }
-        let read = |(dir, place): (PathBuf, PathBuf)| {
-            let table = look.toml(&place.join("config.toml"));
-            let table = table.or_else(|| look.toml(&place.join("config")));
-            Some((dir, table?))
+        let runner = |(name, words): (&String, &String)| {
+            let triple = name
+                .strip_prefix("CARGO_TARGET_")?
+                .strip_suffix("_RUNNER")?;
+            let words = words_of(words);
+            let dir = dir.to_owned();
+            (!words.is_empty()).then(|| (triple.to_owned(), Runner { words, dir }))
         };
-        Self {
-            files: places.into_iter().filter_map(read).collect(),
+        let mut found = Self {
+            runners: environment.variables().iter().filter_map(runner).collect(),
+            files: Vec::new(),
+        };
+        for (dir, place) in places {
+            let names = ["config", "config.toml"].map(|name| place.join(name));
+            if let Some(path) = names.into_iter().find(|path| look.has(path)) {
+                found.read(&path, &dir, look);
+            }
         }
+        found
+    }
+
+    fn read(&mut self, path: &Path, of: &Path, look: &Look) {
+        let plain = without_dots(path);
+        let is_known = self.files.iter().any(|file| file.path == plain);
+        if is_known || self.files.len() == MAX_FILES {
+            return;
+        }
+        let (Some(table), Some(place)) = (look.toml(&plain), path.parent()) else {
+            return;
+        };
+        let named = |one: &Value| {
+            let name = one.get("path").unwrap_or(one).as_str()?;
+            Some(place.join(name))
+        };
+        let included: Vec<_> = match table.get("include") {
+            Some(Value::Array(all)) => all.iter().filter_map(named).collect(),
+            one => one.and_then(named).into_iter().collect(),
+        };
+        self.files.push(File {
+            path: plain,
+            of: of.to_owned(),
+            // By the text alone, as cargo takes it.
+            dir: without_dots(place.parent().unwrap_or(place)),
+            table,
+        });
+        for path in included.iter().rev() {
+            self.read(path, of, look);
+        }
+    }
+
+    /// The files of a directory's own configuration.
+    pub(super) fn own(&self, dir: &Path) -> impl Iterator<Item = &PathBuf> {
+        let own = self.files.iter().filter(move |file| file.of == dir);
+        own.map(|file| &file.path)
     }
 
     /// Whether a directory has configuration of its own.
     pub(super) fn is_set_in(&self, dir: &Path) -> bool {
-        self.files.iter().any(|(place, _)| place == dir)
+        self.own(dir).next().is_some()
+    }
+
+    /// Whether a directory's own configuration has such a runner for a target that `is_meant`.
+    pub(super) fn has_runner(
+        &self,
+        dir: &Path,
+        is_meant: impl Fn(&str) -> bool,
+        is_such: impl Fn(&[String]) -> bool,
+    ) -> bool {
+        let own = self.files.iter().filter(|file| file.of == dir);
+        let mut runners = own.flat_map(|file| file.runners(&is_meant));
+        runners.any(|runner| is_such(&runner.words))
     }
 
     /// `build.target-dir`, relative to the directory whose configuration it is in.
     pub(super) fn target_dir(&self) -> Option<PathBuf> {
-        self.files.iter().find_map(|(dir, table)| {
-            let said = table.get("build")?.get("target-dir")?.as_str()?;
-            Some(without_dots(&dir.join(said)))
+        self.files.iter().find_map(|file| {
+            let said = file.table.get("build")?.get("target-dir")?.as_str()?;
+            Some(without_dots(&file.dir.join(said)))
         })
     }
 
@@ -66,10 +140,10 @@ impl Config {
             let text = mcu.as_str().or_else(|| mcu.get("value")?.as_str())?;
             text.parse().ok()
         };
-        self.files.iter().find_map(|(_, table)| said(table))
+        self.files.iter().find_map(|file| said(&file.table))
     }
 
-    /// What runs a program for `triple`: its own runner, else the one whose condition it meets.
+    /// What runs a program for `triple`: the environment's runner, its own, else the one whose condition it meets.
     pub(super) fn runner(&self, triple: &str) -> Runner {
         let facts = facts(triple);
         let own = |name: &str| name == triple;
@@ -77,30 +151,43 @@ impl Config {
             Ok(Platform::Cfg(condition)) => condition.matches(&facts),
             _ => false,
         };
-        let found = self.runners(own).next();
+        let variable = triple.to_uppercase().replace(['-', '.'], "_");
+        let mut said = self.runners.iter().filter(|(name, _)| *name == variable);
+        let files = &self.files;
+        let found = said.next().map(|(_, runner)| runner.clone());
         found
-            .or_else(|| self.runners(by_condition).next())
+            .or_else(|| files.iter().find_map(|file| file.runners(own).next()))
+            .or_else(|| {
+                files
+                    .iter()
+                    .find_map(|file| file.runners(by_condition).next())
+            })
             .unwrap_or_default()
     }
+}
 
-    /// The runners of targets whose name or condition `is_meant`, the nearest first.
-    pub(super) fn runners(&self, is_meant: impl Fn(&str) -> bool) -> impl Iterator<Item = Runner> {
-        self.files.iter().flat_map(move |(dir, table)| {
-            let targets = table.get("target").and_then(Value::as_table);
-            let targets = targets.into_iter().flatten();
-            let meant: Vec<_> = targets.filter(|(name, _)| is_meant(name)).collect();
-            meant.into_iter().filter_map(|(_, target)| {
-                let words = words(target.get("runner")?);
-                let dir = dir.clone();
-                Some(Runner { words, dir })
+impl File {
+    /// The runners of targets whose name or condition `is_meant`.
+    fn runners(&self, is_meant: impl Fn(&str) -> bool) -> impl Iterator<Item = Runner> {
+        let targets = self.table.get("target").and_then(Value::as_table);
+        let meant = targets.into_iter().flatten();
+        let meant = meant.filter(move |(name, _)| is_meant(name));
+        meant.filter_map(|(_, target)| {
+            Some(Runner {
+                words: words(target.get("runner")?),
+                dir: self.dir.clone(),
             })
         })
     }
 }
 
+fn words_of(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 fn words(runner: &Value) -> Vec<String> {
     match runner {
-        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::String(text) => words_of(text),
         Value::Array(words) => words
             .iter()
             .filter_map(Value::as_str)
@@ -143,8 +230,17 @@ mod tests {
     use super::*;
 
     fn runner(text: &str, triple: &str) -> Vec<String> {
-        let files = vec![(PathBuf::from("/p"), text.parse().unwrap())];
-        Config { files }.runner(triple).words
+        let file = File {
+            path: PathBuf::new(),
+            of: PathBuf::new(),
+            dir: PathBuf::new(),
+            table: text.parse().unwrap(),
+        };
+        let config = Config {
+            files: vec![file],
+            ..Config::default()
+        };
+        config.runner(triple).words
     }
 
     #[test]

@@ -21,8 +21,7 @@ pub(super) fn add(
     look: &Look,
     found: &mut Discovery,
 ) -> bool {
-    let mut runners = config.runners(|_| true);
-    let is_run = runners.any(|runner| runner.dir == root && is_runner(&runner.words));
+    let is_run = config.has_runner(root, |_| true, is_runner);
     if !is_run && !packages.iter().any(Package::depends_on_rp2) {
         return false;
     }
@@ -39,7 +38,7 @@ pub(super) fn add(
                 let name = format!("cargo:{program}/{profile}");
                 let mut target = Target::new(name, Tool::Cargo, root, &root.join("Cargo.toml"));
                 target.build = build_words(&program, &profile, &triple);
-                target.inputs = inputs(root, root, &elf, look);
+                target.inputs = inputs(root, root, config, &elf, look);
                 target.usb = chip_of(&triple).map(|chip| UsbBoard::Rp2(Some(chip)));
                 target.env = Some(program);
                 target.profile = Some(profile.clone().into_owned());

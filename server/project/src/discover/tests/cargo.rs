@@ -3,6 +3,7 @@
 use fbuild_chip::Chip;
 
 use super::files::{Files, elf, names};
+use crate::discover::{Environment, discover};
 use crate::target::{Setting, Source};
 
 const PACKAGE: &str = "[package]\nname = \"fw\"\n[dependencies]\nesp-hal = \"1\"\n";
@@ -71,6 +72,83 @@ fn configuration_counts_upwards_and_its_target_directory_lies_beside_it() {
         assert_eq!(names(&found), ["cargo:fw/debug"], "{place}");
         assert_eq!(found.targets[0].baud, Some(460_800), "{place}");
     }
+}
+
+/// Each of them as cargo 1.95 takes it: a file before what it includes, of which the last counts first, paths by the
+/// directory that the file's own is in, the environment before all of them.
+#[test]
+fn configuration_may_be_included_and_the_environment_goes_before_it() {
+    let runner =
+        |baud: &str| format!("[target.{ESP32S3}]\nrunner = [\"espflash\", \"-B\", \"{baud}\"]\n");
+    let files = Files::new(&[
+        ("p/Cargo.toml", PACKAGE),
+        ("p/.cargo/first.toml", &runner("9600")),
+        (
+            "p/.cargo/more/last.toml",
+            &format!("include = [\"own.toml\"]\n{}", runner("57600")),
+        ),
+        (
+            "p/.cargo/more/own.toml",
+            "include = [\"last.toml\"]\n[build]\ntarget-dir = \"out\"\n",
+        ),
+        (".cargo/config.toml", &runner("300")),
+    ]);
+    files.write(&format!("p/.cargo/out/{ESP32S3}/debug/fw"), &elf(94));
+    files.write(&format!("p/target/{ESP32S3}/debug/other"), &elf(94));
+    let variable = (
+        "CARGO_TARGET_XTENSA_ESP32S3_NONE_ELF_RUNNER",
+        "espflash -B 4800",
+    );
+    for (config, variables, program, baud) in [
+        (
+            "include = [\"first.toml\", \"more/last.toml\"]",
+            &[][..],
+            "fw",
+            57600,
+        ),
+        (
+            "include = [{path = \"more/last.toml\"}, {path = \"no.toml\", optional = true}, {path = \"first.toml\"}]",
+            &[],
+            "fw",
+            9600,
+        ),
+        (
+            &format!("include = [\"more/last.toml\"]\n{}", runner("1200")),
+            &[],
+            "fw",
+            1200,
+        ),
+        (
+            "include = [\"more/last.toml\"]\nbuild.target-dir = \"target\"",
+            &[],
+            "other",
+            57600,
+        ),
+        ("include = [\"more/last.toml\"]", &[variable], "fw", 4800),
+        ("", &[variable], "other", 4800),
+        ("", &[], "other", 300),
+    ] {
+        files.write("p/.cargo/config.toml", config.as_bytes());
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let found = discover(&files.root().join("p"), &Environment::from_pairs(variables));
+        let [target] = found.targets.as_slice() else {
+            panic!("{config}: {found:?}")
+        };
+        assert_eq!(
+            (target.env.as_deref(), target.baud),
+            (Some(program), Some(baud)),
+            "{config}"
+        );
+        let is_input = target
+            .inputs
+            .contains(&files.root().join("p/.cargo/more/last.toml"));
+        assert_eq!(is_input, config.contains("more/last"), "{config}");
+    }
+    // Where both are there, cargo takes the older name.
+    files.write("p/.cargo/config", runner("600").as_bytes());
+    assert_eq!(files.found_in("p").targets[0].baud, Some(600));
 }
 
 #[test]
