@@ -36,9 +36,9 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     let config = Config::of(root, environment, look);
     // Beside firmware there may be members for the host, which a workspace's runner says nothing of.
     let may_be_esp = |name: &str| is_esp_triple(name) || name.starts_with("cfg(");
+    let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
     let is_run_on_esp = config.has_runner(root, may_be_esp, espflash_toml::is_for_esp);
     if !packages.iter().any(Package::depends_on_esp) && !is_run_on_esp {
-        let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
         let target_dir = config.target_dir();
         let target_dir = target_dir.unwrap_or_else(|| workspace.join("target"));
         if !rp2::add(root, &packages, &config, &target_dir, look, found) {
@@ -48,13 +48,12 @@ pub(super) fn find(root: &Path, environment: &Environment, look: &Look, found: &
     }
     let mut places = Vec::new();
     for dir in std::iter::once(root).chain(packages[1..].iter().map(|package| &*package.dir)) {
-        match Place::read(dir, environment, look) {
+        match Place::read(dir, workspace, environment, look) {
             Ok(place) if dir == root || place.has_own(root) => places.push(place),
             Ok(_) => {}
             Err(problem) => return found.problems.push(problem),
         }
     }
-    let workspace = outer.as_ref().map_or(root, |outer| outer.dir.as_path());
     let project = Project {
         workspace,
         outer: outer.as_ref(),
@@ -170,13 +169,22 @@ struct Place {
     dir: PathBuf,
     config: Config,
     settings: EspflashSettings,
+    /// Where cargo puts what is not a result, if that is apart.
+    build_dir: Option<PathBuf>,
 }
 
 impl Place {
-    fn read(dir: &Path, environment: &Environment, look: &Look) -> Result<Self, InputError> {
+    fn read(
+        dir: &Path,
+        workspace: &Path,
+        environment: &Environment,
+        look: &Look,
+    ) -> Result<Self, InputError> {
+        let config = Config::of(dir, environment, look);
         Ok(Self {
             dir: dir.to_owned(),
-            config: Config::of(dir, environment, look),
+            build_dir: config.build_dir(workspace, environment),
+            config,
             settings: EspflashSettings::read(dir, environment, look)?,
         })
     }
@@ -262,7 +270,14 @@ impl<'p> Project<'p> {
         target.chip = self.chip(package, place, &settings, &triple, &elf);
         target.build = build_words(name, &profile, &triple);
         target.profile = Some(profile);
-        let (source, remark) = self.source(package, &settings, elf, profile_dir);
+        // What was built before it was set apart is older.
+        let apart = place.build_dir.as_ref();
+        let apart = apart.map(|dir| {
+            dir.join(&triple)
+                .join(profile_dir.file_name().unwrap_or_default())
+        });
+        let dirs: Vec<_> = apart.into_iter().chain([profile_dir.to_owned()]).collect();
+        let (source, remark) = self.source(package, &settings, elf, &dirs);
         target.remarks.extend(remark);
         target.remarks.extend(settings.remarks());
         let of_boot_loader = || image_chip(source.bootloader.as_ref()?);
@@ -306,10 +321,10 @@ impl<'p> Project<'p> {
         package: Option<&Package>,
         settings: &EspflashSettings,
         elf: PathBuf,
-        profile_dir: &Path,
+        profile_dirs: &[PathBuf],
     ) -> (ElfSource, Option<String>) {
         let is_std = self.related(package).any(Package::is_std);
-        let made = is_std.then(|| Made::of(profile_dir, settings, self.look));
+        let made = is_std.then(|| Made::in_first(profile_dirs, settings, self.look));
         let made = made.unwrap_or_default();
         let source = ElfSource {
             elf,

@@ -47,9 +47,9 @@ impl Config {
         let mut places: Vec<_> = around
             .map(|dir| (dir.to_owned(), dir.join(".cargo")))
             .collect();
-        let user = environment.dir("CARGO_HOME");
-        let user = user.or_else(|| environment.home().map(|home| home.join(".cargo")));
-        if let Some(user) = user.filter(|user| places.iter().all(|(_, place)| place != user)) {
+        if let Some(user) =
+            cargo_home(environment).filter(|user| places.iter().all(|(_, place)| place != user))
+        {
             places.push((user.parent().unwrap_or(&user).to_owned(), user));
         }
         let runner = |(name, words): (&String, &String)| {
@@ -127,9 +127,28 @@ impl Config {
 
     /// `build.target-dir`, relative to the directory whose configuration it is in.
     pub(super) fn target_dir(&self) -> Option<PathBuf> {
+        self.dir_in_build("target-dir", str::to_owned)
+    }
+
+    /// `build.build-dir`, where cargo has it apart; the hash of a workspace is not known here.
+    pub(super) fn build_dir(&self, workspace: &Path, environment: &Environment) -> Option<PathBuf> {
+        let put_in = |text: &str| {
+            let text = text.replace("{workspace-root}", &workspace.display().to_string());
+            match cargo_home(environment) {
+                Some(home) => text.replace("{cargo-cache-home}", &home.display().to_string()),
+                None => text,
+            }
+        };
+        let said = environment.get("CARGO_BUILD_BUILD_DIR");
+        let said = said.filter(|said| !said.is_empty());
+        said.map(|said| workspace.join(put_in(said)))
+            .or_else(|| self.dir_in_build("build-dir", put_in))
+    }
+
+    fn dir_in_build(&self, key: &str, put_in: impl Fn(&str) -> String) -> Option<PathBuf> {
         self.files.iter().find_map(|file| {
-            let said = file.table.get("build")?.get("target-dir")?.as_str()?;
-            Some(without_dots(&file.dir.join(said)))
+            let said = file.table.get("build")?.get(key)?.as_str()?;
+            Some(without_dots(&file.dir.join(put_in(said))))
         })
     }
 
@@ -164,6 +183,11 @@ impl Config {
             })
             .unwrap_or_default()
     }
+}
+
+fn cargo_home(environment: &Environment) -> Option<PathBuf> {
+    let said = environment.dir("CARGO_HOME");
+    said.or_else(|| environment.home().map(|home| home.join(".cargo")))
 }
 
 impl File {

@@ -21,8 +21,14 @@ pub(super) struct Made {
 }
 
 impl Made {
+    /// That of the first of these directories of a profile in which there is any.
+    pub(super) fn in_first(dirs: &[PathBuf], settings: &EspflashSettings, look: &Look) -> Self {
+        let mut made = dirs.iter().map(|dir| Self::of(dir, settings, look));
+        made.find(|made| made.count() > 0).unwrap_or_default()
+    }
+
     /// That of the newest build that has both: one build's boot loader may not find another one's table.
-    pub(super) fn of(profile_dir: &Path, settings: &EspflashSettings, look: &Look) -> Self {
+    fn of(profile_dir: &Path, settings: &EspflashSettings, look: &Look) -> Self {
         let file = |named: &Option<PathBuf>, path: PathBuf| {
             Some(path).filter(|path| named.is_none() && path.is_file())
         };

@@ -248,3 +248,43 @@ fn the_boot_loader_and_the_table_are_of_one_build_of_esp_idf_sys() {
     let newer = [newer, made("b", table, 1000)];
     assert_eq!(source().0, newer);
 }
+
+#[test]
+fn what_esp_idf_sys_built_may_be_in_a_directory_of_its_own() {
+    const BUILT: &str = "riscv32imc-esp-espidf/release/build/esp-idf-sys-1/out/build";
+    let files = Files::new(&[(
+        "Cargo.toml",
+        "[package]\nname = \"fw\"\n[dependencies]\nesp-idf-svc = \"0.51\"\n",
+    )]);
+    files.write("target/riscv32imc-esp-espidf/release/fw", &elf(243));
+    for dir in ["target", "bd", "home/bd"] {
+        files.image(
+            &format!("{dir}/{BUILT}/bootloader/bootloader.bin"),
+            Chip::Esp32C3,
+        );
+        let table = format!("{dir}/{BUILT}/partition_table/partition-table.bin");
+        files.table(&table, "factory,app,factory,0x20000,1M\n");
+    }
+    for (said, variable, dir) in [
+        ("", None, "target"),
+        ("bd", None, "bd"),
+        ("none", None, "target"),
+        ("{workspace-root}/bd", None, "bd"),
+        ("{cargo-cache-home}/bd", None, "home/bd"),
+        ("none", Some("bd"), "bd"),
+    ] {
+        let config = if said.is_empty() {
+            String::new()
+        } else {
+            format!("build.build-dir = \"{said}\"\n")
+        };
+        files.write(".cargo/config.toml", config.as_bytes());
+        let mut variables = vec![("CARGO_HOME", "@/home")];
+        variables.extend(variable.map(|dir| ("CARGO_BUILD_BUILD_DIR", dir)));
+        let target = files.found_with(&variables).targets[0].clone();
+        let expected = files
+            .root()
+            .join(format!("{dir}/{BUILT}/partition_table/partition-table.bin"));
+        assert_eq!(table_of(&target), Some(&*expected), "{said} {variable:?}");
+    }
+}
