@@ -41,7 +41,6 @@ mod survey;
 mod web_manifest;
 mod zephyr;
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -254,7 +253,9 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
         let mut taken = regions.map(|region| region.source.path());
         taken.all(|path| path != passed.place)
     });
-    make_names_unique(&mut found.targets);
+    arduino::settle(&look, &mut found);
+    choose::make_names_unique(&mut found.targets);
+    choose::make_known(&mut found.targets);
     for target in &mut found.targets {
         remarks::add(target);
         for remark in &mut target.remarks {
@@ -478,20 +479,6 @@ impl Discovery {
                 what
             }
         }));
-    }
-}
-
-/// Two targets of one name (two triples of one cargo project) get their place appended.
-fn make_names_unique(targets: &mut [Target]) {
-    let mut taken = HashSet::new();
-    let mut next: HashMap<String, usize> = HashMap::new();
-    for target in targets {
-        let plain = target.name.clone();
-        while !taken.insert(target.name.clone()) {
-            let number = next.entry(plain.clone()).or_insert(2);
-            target.name = format!("{plain}#{number}");
-            *number += 1;
-        }
     }
 }
 

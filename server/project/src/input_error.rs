@@ -46,6 +46,15 @@ impl InputError {
         }
     }
 
+    /// The same with another remedy.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<Remedy>) -> Self {
+        Self {
+            remedy: remedy.into(),
+            ..self
+        }
+    }
+
     /// Stable code of the cause, for programs.
     pub fn code(&self) -> &'static str {
         self.code

@@ -218,6 +218,8 @@ pub struct Target {
     pub spare_otadata: Option<Region>,
     /// What the project's tool writes only when it is asked to (a file system); here too, by name.
     pub on_request: Vec<Region>,
+    /// Chips that other targets of its project are for, and their names.
+    pub for_others: Vec<(Chip, String)>,
     /// What its files contradict each other in, and what was taken.
     pub remarks: Vec<String>,
 }
@@ -249,6 +251,7 @@ impl Target {
             secure_boot: false,
             spare_otadata: None,
             on_request: Vec::new(),
+            for_others: Vec::new(),
             remarks: Vec::new(),
         }
     }

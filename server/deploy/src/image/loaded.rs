@@ -141,7 +141,8 @@ impl LoadedImages {
             image = super::read::image(image.region, part.bytes.clone());
         }
         if let Contents::Image(parsed) = contents {
-            check_chip(&image, parsed, board.chip)?;
+            let checked = check_chip(&image, parsed, board.chip);
+            checked.map_err(|problem| self.for_its_chip(problem, board.chip))?;
         }
         // espflash has patched the header of what it made already, by its own rules.
         if !is_elf {
@@ -160,6 +161,17 @@ impl LoadedImages {
             (None, _) => {}
         }
         Ok(image)
+    }
+
+    /// Names the target that was built for the chip that is connected, if there is one.
+    fn for_its_chip(&self, problem: InputError, chip: Chip) -> InputError {
+        let mut others = self.target.for_others.iter();
+        match others.find(|(other, _)| *other == chip) {
+            Some((_, name)) => problem.with_remedy(format!(
+                "Deploy the target {name}, which is for it, or connect the right board."
+            )),
+            None => problem,
+        }
     }
 
     /// Patches the boot loader's header. Only the boot loader is copied for that, and not what

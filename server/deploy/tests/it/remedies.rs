@@ -86,6 +86,36 @@ fn a_board_that_is_too_new_is_not_replaced_by_a_newer_one() {
 
 /// `idedata.json` names an image of the framework by a path from the project, and it is not there.
 #[test]
+fn a_board_with_another_chip_gets_the_target_that_was_built_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("kiln");
+    write(&root, "kiln.ino", b"");
+    for (board, chip) in [("esp32", Chip::Esp32), ("esp32c3", Chip::Esp32C3)] {
+        let file = |end: &str| format!("build/esp32.esp32.{board}/kiln.ino.{end}");
+        write(&root, &file("bin"), &image(chip, (0, 0)));
+        write(&root, &file("bootloader.bin"), &image(chip, (0, 0)));
+        write(&root, &file("partitions.bin"), &table());
+        write(
+            &root,
+            &format!("build/esp32.esp32.{board}/boot_app0.bin"),
+            &[0xFF; 0x2000],
+        );
+    }
+    let found = fbuild_project::discover::discover(&root, &Environment::default());
+    let images = image::load(found.target("esp32.esp32.esp32").unwrap(), None).unwrap();
+    let remedy = |chip| {
+        let refused = images.for_board(&BoardFacts::new(chip), false).unwrap_err();
+        assert_eq!(refused.code(), "chip-mismatch");
+        refused.remedy().to_string()
+    };
+    assert_eq!(
+        remedy(Chip::Esp32C3),
+        "Deploy the target arduino:esp32.esp32.esp32c3, which is for it, or connect the right board."
+    );
+    assert!(remedy(Chip::Esp32S3).starts_with("Connect the right board"));
+}
+
+#[test]
 fn an_image_that_no_build_makes_is_not_to_be_built() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();

@@ -110,6 +110,7 @@ fn built(len_bytes: u64) -> Facts {
         console: fbuild_project::target::Console::default(),
         spare_otadata: None,
         on_request: Vec::new(),
+        for_others: Vec::new(),
         remarks: Vec::new(),
         build: vec!["build".to_owned()],
     };

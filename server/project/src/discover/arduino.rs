@@ -4,6 +4,7 @@
 //! 3.1.1: offsets are literals, and the header keeps what the build put there.
 
 mod built_for;
+mod default;
 mod programs;
 mod scheme;
 mod sketch_yaml;
@@ -42,6 +43,15 @@ pub(super) fn find(
     if !has_sketch(root, look) {
         return;
     }
+    // `--output-dir .`
+    let beside = |end: &str| Some(root.join(format!("{}.{end}", own_sketch(root, look)?)));
+    let is_there = |end| beside(end).is_some_and(|path| path.is_file());
+    if is_there("hex")
+        || is_there("uf2")
+        || beside("bin").is_some_and(|it| image_chip(&it).is_some())
+    {
+        add(root, root, projects, environment, look, found);
+    }
     // `--output-dir build` puts everything there; exported, the directory is named by the board.
     let output = root.join("build");
     add(root, &output, projects, environment, look, found);
@@ -68,7 +78,7 @@ pub(super) fn add(
     found: &mut Discovery,
 ) {
     let name = built_for::board_in_name(dir).unwrap_or_else(|| {
-        if dir.starts_with(root) {
+        if dir.starts_with(root) && dir != root {
             relative_name(root, dir)
         } else {
             dir.file_name()
@@ -95,6 +105,7 @@ fn add_programs(
         let board = built_for::board_in_name(dir);
         let board = board
             .or_else(|| built_for::built(dir, look).map(|fqbn| built_for::without_options(&fqbn)));
+        programs::tell_merged(dir, look, found);
         return add_foreign(dir, &board.unwrap_or_default(), look, found);
     }
     for program in programs {
@@ -145,6 +156,7 @@ fn with_protocol(architecture: &str, board: &str) -> String {
     }
 }
 
+pub(super) use default::settle;
 pub(super) use sketch_yaml::board;
 
 /// The sketch of a directory, which has the directory's name.

@@ -1,5 +1,6 @@
 //! The target that is meant, by name or without one, and what is reported where there is none.
 
+use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::{Discovery, Unbuilt, modified, project_around};
@@ -10,6 +11,9 @@ use crate::target::{Target, Tool};
 /// What to do with a build for something else.
 const ELSEWHERE: &str = "Deploy it with the tool that built it. fbuild-lsp deploys to chips of the ESP32 family, \
                          ESP8266, AVR boards with a serial boot loader (STK500), Teensy, RP2040 and RP2350.";
+
+/// Other targets that one tells of.
+const MAX_KNOWN: usize = 20;
 
 impl Discovery {
     /// Whether there is no project: nothing that is built, could be, or is broken.
@@ -254,4 +258,35 @@ fn ambiguous(several: &[&Target]) -> InputError {
 /// When a target's app was written; `None` if it is not there.
 fn built_at(target: &Target) -> Option<SystemTime> {
     modified(target.firmware()?.source.path())
+}
+
+/// Two targets of one name (two triples of one cargo project) get their place appended.
+pub(super) fn make_names_unique(targets: &mut [Target]) {
+    let mut taken = HashSet::new();
+    let mut next: HashMap<String, usize> = HashMap::new();
+    for target in targets {
+        let plain = target.name.clone();
+        while !taken.insert(target.name.clone()) {
+            let number = next.entry(plain.clone()).or_insert(2);
+            target.name = format!("{plain}#{number}");
+            *number += 1;
+        }
+    }
+}
+
+/// Tells each target which others of its project are for other chips.
+pub(super) fn make_known(targets: &mut [Target]) {
+    let known: Vec<_> = targets
+        .iter()
+        .filter_map(|it| Some((it.root.clone(), it.chip?, it.name.clone())))
+        .collect();
+    for target in targets {
+        let others = known.iter().filter(|(root, chip, _)| {
+            *root == target.root && target.chip.is_some_and(|own| own != *chip)
+        });
+        target.for_others = others
+            .map(|(_, chip, name)| (*chip, name.clone()))
+            .take(MAX_KNOWN)
+            .collect();
+    }
 }

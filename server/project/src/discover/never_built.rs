@@ -149,7 +149,8 @@ fn zephyr(
     found.unbuilt.push(unbuilt);
 }
 
-fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
+/// The build of a sketch for the board that it asks for.
+pub(super) fn sketch(root: &Path, sketch: &str, look: &Look, found: &mut Discovery) {
     let file = root.join(sketch);
     let Some(board) = arduino::board(root, look) else {
         let command = "arduino-cli compile --export-binaries --fqbn";

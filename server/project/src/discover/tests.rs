@@ -13,6 +13,7 @@ mod platformio;
 mod platformio_idf;
 mod platforms;
 mod sets;
+mod sketches;
 mod usb;
 mod zephyr;
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::discover::look::Look;
 use crate::discover::{Discovery, modified};
+use crate::input_error::InputError;
+use crate::remedy::{Remedy, Way};
 
 /// A program that is deployed.
 pub(super) struct Program {
@@ -92,6 +94,23 @@ fn in_directory(dir: &Path, look: &Look) -> Vec<Program> {
         }
     }
     found
+}
+
+/// An image of the whole flash, of which nothing else was kept. What follows the table in it is the board's as it left
+/// the factory: nobody deploys that without meaning it.
+pub(super) fn tell_merged(dir: &Path, look: &Look, found: &mut Discovery) {
+    let entries = look.entries(dir).into_iter();
+    let mut merged = entries.filter(|entry| entry.name.ends_with(".ino.merged.bin"));
+    if let Some(entry) = merged.next() {
+        let what = format!(
+            "{} is an image of the whole flash, and what it was made of is not beside it",
+            entry.path.display()
+        );
+        let remedy =
+            Remedy::from("Build the sketch again; or, where all data on the board may go, ");
+        let problem = InputError::new("no-target", what, remedy.way(Way::NameFiles));
+        found.problems.push(problem.in_file(&entry.path));
+    }
 }
 
 /// The files of sketches in a folder.
