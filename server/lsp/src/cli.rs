@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::discover::{Environment, discover, project_around};
+use fbuild_project::file;
 use tracing::level_filters::LevelFilter;
 
 use self::terminal::Terminal;
@@ -169,25 +170,14 @@ fn directory(named: Option<PathBuf>, terminal: Terminal) -> PathBuf {
     if !discover(&here, &Environment::from_process()).is_empty() {
         return here;
     }
-    let owner = owner(&here);
-    match project_around(&here, |dir| self::owner(dir) == owner) {
+    let owner = file::owner(&here);
+    match project_around(&here, |dir| file::owner(dir) == owner) {
         Some(project) if project != here => {
             terminal.note(format!("in {}", project.display()));
             project
         }
         _ => here,
     }
-}
-
-#[cfg(unix)]
-fn owner(dir: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some(dir.metadata().ok()?.uid())
-}
-
-#[cfg(not(unix))]
-fn owner(_: &Path) -> Option<u32> {
-    None
 }
 
 /// Says what went wrong; the exit code for it.

@@ -25,6 +25,7 @@ mod look;
 mod loose;
 mod named;
 mod never_built;
+mod outer;
 mod paths;
 mod pico_sdk;
 mod platformio;
@@ -56,7 +57,6 @@ use survey::Survey;
 
 use crate::build::Recipe;
 use crate::input_error::InputError;
-use crate::plain;
 use crate::target::{Target, Tool};
 
 /// What a workspace offers.
@@ -166,6 +166,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     let mut survey = Survey::of(&root);
     let mut found = of_project(&root, &survey, environment, &look);
     survey.set_parts(std::mem::take(&mut found.parts));
+    outer::add(&survey.projects, environment, &look, &mut found);
     // What the usual places hold was found; the rest is looked for below them.
     let (all, below) = (found.targets.len(), found.unbuilt.len());
     // What the project itself built is meant where nothing is named.
@@ -256,12 +257,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
     arduino::settle(&look, &mut found);
     choose::make_names_unique(&mut found.targets);
     choose::make_known(&mut found.targets);
-    for target in &mut found.targets {
-        remarks::add(target);
-        for remark in &mut target.remarks {
-            *remark = plain::line(remark).into_owned();
-        }
-    }
+    remarks::add(&mut found.targets);
     found
 }
 

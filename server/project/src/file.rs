@@ -32,6 +32,19 @@ pub const STATE_LIMIT: u64 = 4 << 20;
 /// Read between two looks at whether somebody cancelled.
 const CHUNK: usize = 1 << 20;
 
+/// The user whose a file or directory is, where the system tells.
+#[cfg(unix)]
+pub fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some(path.metadata().ok()?.uid())
+}
+
+/// The user whose a file or directory is, where the system tells.
+#[cfg(not(unix))]
+pub fn owner(_: &Path) -> Option<u32> {
+    None
+}
+
 /// Why a file was not read. As a sentence that begins with the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {

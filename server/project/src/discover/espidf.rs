@@ -307,7 +307,8 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
         .get("project_path")
         .and_then(Value::as_str)
         .map(PathBuf::from);
-    let said = said.filter(|path| dir.starts_with(path) && path.join("CMakeLists.txt").is_file());
+    let is_here = |path: &Path| dir.starts_with(path) || path.starts_with(root);
+    let said = said.filter(|path| is_here(path) && path.join("CMakeLists.txt").is_file());
     let parent = (dir == root).then(|| dir.parent()).flatten();
     said.or_else(|| parent.map(Path::to_owned))
         .unwrap_or_else(|| root.to_owned())

@@ -13,12 +13,13 @@ use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::look::Look;
-use super::{Passed, without_dots};
+use super::{Passed, arguments, without_dots, zephyr};
 use presets::Presets;
 
 /// Files that name build directories, by patterns of their last name.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     ".vscode/settings.json",
+    ".zed/settings.json",
     ".vscode/arduino.json",
     ".vscode/c_cpp_properties.json",
     "esp_idf_project_configuration.json",
@@ -38,7 +39,10 @@ const DIRECTORY_KEYS: [&str; 7] = [
     "output",
 ];
 /// Keys whose text is a file in a build directory.
-const FILE_KEYS: [&str; 1] = ["compileCommands"];
+const FILE_KEYS: [&str; 2] = ["compileCommands", "C_Cpp.default.compileCommands"];
+/// The option of clangd's that names a build directory.
+const COMMANDS_DIR: &str = "--compile-commands-dir";
+const CLANGD: &str = ".clangd";
 
 /// Places that are taken from all files together, and files that presets include.
 const MAX_PLACES: usize = 200;
@@ -118,6 +122,7 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
         }
         let mut texts = Vec::new();
         collect(&json, &mut texts);
+        let texts = texts.into_iter().take(MAX_PLACES);
         for (is_file, text) in texts {
             let in_each = roots.iter().map(|of| {
                 let scope = Scope {
@@ -127,7 +132,7 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
                     variables: &[],
                     folders: &folders,
                 };
-                let text = expand(text, &scope, environment);
+                let text = expand(&text, &scope, environment);
                 (*of, text.map(|text| place(of, &text)))
             });
             let mut in_each: Vec<(&Path, Option<PathBuf>)> = in_each.collect();
@@ -168,6 +173,18 @@ pub(super) fn directories(root: &Path, environment: &Environment, look: &Look) -
             preset: preset.name,
             variables: preset.variables,
         });
+    }
+    let clangd = root.join(CLANGD);
+    for line in zephyr::unfolded(&clangd, look).unwrap_or_default().lines() {
+        let line = line.trim().trim_start_matches("- ");
+        let said = line.strip_prefix("CompilationDatabase:").map(str::trim);
+        let said = said
+            .and_then(|it| it.split(" #").next())
+            .unwrap_or_default();
+        let said = said.trim_end().trim_matches(['"', '\'']);
+        if !["", "Ancestors", "None"].contains(&said) {
+            found.add(root, &place(root, said), false, &clangd);
+        }
     }
     // Linked into the project for clangd, from a build that lies elsewhere.
     let commands = root.join("compile_commands.json");
@@ -215,23 +232,34 @@ fn folders(json: &Value, file: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// The values of the keys that name places, and whether it is a file that is named.
-fn collect<'j>(json: &'j Value, found: &mut Vec<(bool, &'j str)>) {
+fn collect(json: &Value, found: &mut Vec<(bool, String)>) {
     if found.len() > MAX_PLACES {
         return;
     }
     match json {
         Value::Object(members) => {
             for (key, value) in members {
-                match value.as_str() {
-                    Some(text) if DIRECTORY_KEYS.contains(&key.as_str()) => {
-                        found.push((false, text));
-                    }
-                    Some(text) if FILE_KEYS.contains(&key.as_str()) => found.push((true, text)),
-                    _ => collect(value, found),
+                // One, or several.
+                let one = std::slice::from_ref(value);
+                let texts = value.as_array().map_or(one, Vec::as_slice);
+                let texts = texts.iter().filter_map(Value::as_str);
+                if DIRECTORY_KEYS.contains(&key.as_str()) {
+                    found.extend(texts.map(|text| (false, text.to_owned())));
+                } else if FILE_KEYS.contains(&key.as_str()) {
+                    found.extend(texts.map(|text| (true, text.to_owned())));
+                } else {
+                    collect(value, found);
                 }
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Array(items) => {
+            let words: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            let named = arguments::value(&words, |option| option == COMMANDS_DIR);
+            found.extend(named.map(|text| (false, text.to_owned())));
+            for item in items {
+                collect(item, found);
+            }
+        }
         _ => {}
     }
 }

@@ -2,16 +2,22 @@
 
 use super::{AT_ONCE, ending_like, modified, read_table};
 use crate::partitions::{Partition, TABLE_SECTOR_BYTES};
+use crate::plain;
 use crate::target::{RegionKind, Source, Target, Tool};
 
-/// Adds what a person should know of it.
-pub(super) fn add(target: &mut Target) {
-    let remarks = [
-        misplaced_table(target),
-        files_elsewhere(target),
-        unfinished(target),
-    ];
-    target.remarks.extend(remarks.into_iter().flatten());
+/// Adds what a person should know of each, on a line each.
+pub(super) fn add(targets: &mut [Target]) {
+    for target in targets {
+        let remarks = [
+            misplaced_table(target),
+            files_elsewhere(target),
+            unfinished(target),
+        ];
+        target.remarks.extend(remarks.into_iter().flatten());
+        for remark in &mut target.remarks {
+            *remark = plain::line(remark).into_owned();
+        }
+    }
 }
 
 /// A table is made for a place, and everything in it comes after that.

@@ -7,6 +7,7 @@
 mod board;
 mod domains;
 mod flow;
+pub(super) mod west;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use fbuild_chip::flash::parse_offset;
 use super::arguments;
 use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
-use super::{Discovery, Look, image_chip, read_start, regions, relative_name};
+use super::{Discovery, Look, image_chip, outer, read_start, regions, relative_name};
 use crate::partitions::DEFAULT_TABLE_OFFSET;
 use crate::target::{FlashParams, Region, RegionKind, Setting, Target, Tool};
 
@@ -29,6 +30,7 @@ const MCUBOOT_MAGIC: [u8; 4] = 0x96F3_B83D_u32.to_le_bytes();
 pub(super) use board::{BoardOf, board_of_west, soc_of};
 pub(super) use domains::{DOMAINS, has_domains};
 use domains::{MCUBOOT, Place};
+pub(super) use flow::read as unfolded;
 
 pub(super) fn find(root: &Path, look: &Look, found: &mut Discovery) {
     // The build itself may be opened.
@@ -93,6 +95,11 @@ impl Runner {
         self.get(name).and_then(parse_offset).unwrap_or(usual)
     }
 
+    fn monitor_baud(&self) -> Option<(u32, &'static str)> {
+        let baud = self.get("monitor-baud")?.parse().ok()?;
+        Some((baud, "runners.yaml"))
+    }
+
     fn setting(&self, name: &str, usual: &str) -> Setting<String> {
         match self.get(name).unwrap_or(usual) {
             "keep" => Setting::Keep,
@@ -108,12 +115,15 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         Some(own) if dir == root => own.to_string_lossy().into_owned(),
         _ => relative_name(root, dir),
     };
-    let mut target = Target::new(format!("zephyr:{name}"), Tool::Zephyr, root, &runners_yaml);
-    // A release has a build's files, and no application.
-    let sources = ["CMakeLists.txt", "prj.conf"].map(|name| root.join(name));
-    let mut sources = sources.into_iter().chain([dir.join("CMakeCache.txt")]);
-    if dir != root && sources.any(|path| look.has(&path)) {
-        target.build = ["build", "-d", &name].map(str::to_owned).to_vec();
+    let project = outer::project_in(root, dir);
+    let mut target = Target::new(
+        format!("zephyr:{name}"),
+        Tool::Zephyr,
+        &project,
+        &runners_yaml,
+    );
+    if dir != root {
+        target.build = build_words(&project, dir, look);
     }
     target.env = Some(name);
     let mut found = Vec::new();
@@ -158,11 +168,7 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
         target.baud = target
             .baud
             .or_else(|| runner.get("baud-rate").and_then(|b| b.parse().ok()));
-        let monitor = runner.get("monitor-baud").and_then(|b| b.parse().ok());
-        target.console.baud = target
-            .console
-            .baud
-            .or(monitor.map(|baud| (baud, "runners.yaml")));
+        target.console.baud = target.console.baud.or_else(|| runner.monitor_baud());
         target.flash = FlashParams {
             mode: runner.setting("flash-mode", "dio"),
             freq: runner.setting("flash-freq", "40m"),
@@ -198,10 +204,21 @@ fn read(root: &Path, dir: &Path, look: &Look, discovery: &mut Discovery) -> Opti
     target.chip = target.chip.or_else(|| image_chip(&firmware?));
     target.inputs = ["src", "boards", "prj.conf", "CMakeLists.txt"]
         .iter()
-        .map(|name| root.join(name))
+        .map(|name| project.join(name))
         .collect();
     target.inputs.retain(|path| path.exists());
     Some(target)
+}
+
+/// What follows `west`. A release has a build's files, and no application.
+fn build_words(project: &Path, dir: &Path, look: &Look) -> Vec<String> {
+    let sources = ["CMakeLists.txt", "prj.conf"].map(|name| project.join(name));
+    let mut sources = sources.into_iter().chain([dir.join("CMakeCache.txt")]);
+    if !sources.any(|path| look.has(&path)) {
+        return Vec::new();
+    }
+    let place = relative_name(project, dir);
+    ["build", "-d", &place].map(str::to_owned).to_vec()
 }
 
 /// What west's runner writes, and a remark on what it leaves out.

@@ -161,3 +161,133 @@ fn what_many_presets_inherit_takes_no_memory_and_no_time_of_each() {
         assert!(len_bytes < 1 << 20, "{len_bytes} bytes of {}", &base[..40]);
     }
 }
+
+#[test]
+fn what_reads_the_compilers_commands_names_builds_by_text_or_list() {
+    for (file, text) in [
+        (
+            ".vscode/settings.json",
+            r#"{"clangd.arguments": ["--log=info", "--compile-commands-dir=${workspaceFolder}/../out"]}"#,
+        ),
+        (
+            ".vscode/settings.json",
+            r#"{"clangd.arguments": ["--compile-commands-dir=no", "--compile-commands-dir", "../out", "-j=2"]}"#,
+        ),
+        (
+            ".vscode/settings.json",
+            r#"{"C_Cpp.default.compileCommands": ["${workspaceFolder}/../out/compile_commands.json"]}"#,
+        ),
+        (
+            ".vscode/c_cpp_properties.json",
+            r#"{"configurations": [{"compileCommands": ["../out/compile_commands.json"]}]}"#,
+        ),
+        (
+            ".vscode/c_cpp_properties.json",
+            r#"{"configurations": [{"compileCommands": "@/out/compile_commands.json"}]}"#,
+        ),
+        (
+            ".zed/settings.json",
+            r#"{"lsp": {"clangd": {"binary": {"arguments": ["--compile-commands-dir=../out"]}}}}"#,
+        ),
+        (
+            ".clangd",
+            "If:\n  PathMatch: .*\nCompileFlags:\n  Add: -Wall\n  CompilationDatabase: \"../out\" # ours\n",
+        ),
+        (
+            ".clangd",
+            "CompileFlags: {Add: [-Wall], CompilationDatabase: @/out}\n",
+        ),
+    ] {
+        let files = Files::new(&[
+            (&format!("p/{file}"), text),
+            ("p/CMakeLists.txt", ""),
+            ("out/flasher_args.json", FLASHER_ARGS),
+        ]);
+        let found = files.found_in("p");
+        assert_eq!(names(&found), [files.text("espidf:@/out")], "{text}");
+    }
+    let nothing = Files::new(&[("p/.clangd", "CompileFlags:\n  CompilationDatabase: None\n")]);
+    assert_eq!(nothing.found_in("p").passed, []);
+}
+
+/// ESP-IDF's description names its project; CMake's cache of Zephyr's build, its application.
+#[test]
+fn a_build_around_its_project_says_whose_it_is() {
+    const INCLUDE: &str = "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n";
+    let runners = "flash-runner: esp32\nconfig:\n  bin_file: zephyr.bin\n";
+    let files = Files::new(&[
+        ("idf/apps/a/CMakeLists.txt", INCLUDE),
+        ("idf/apps/a/main/main.c", ""),
+        ("idf/apps/b/CMakeLists.txt", INCLUDE),
+        ("idf/apps/b/main/main.c", ""),
+        (
+            "idf/build/a/project_description.json",
+            r#"{"version": "1.3", "project_path": "@/idf/apps/a"}"#,
+        ),
+        ("idf/build/a/flasher_args.json", FLASHER_ARGS),
+        (
+            "idf/build/b/project_description.json",
+            r#"{"project_path": "@/idf/apps/b"}"#,
+        ),
+        ("idf/build/b/flasher_args.json", FLASHER_ARGS),
+        (
+            "west/.west/config",
+            "[build]\nboard = esp32_devkitc\ndir-fmt = out/{board}/{app}\n",
+        ),
+        ("west/app/CMakeLists.txt", "find_package(Zephyr)\n"),
+        ("west/app/prj.conf", ""),
+        (
+            "west/out/esp32_devkitc/app/CMakeCache.txt",
+            "# x\nAPPLICATION_SOURCE_DIR:PATH=@/west/app\n",
+        ),
+        ("west/out/esp32_devkitc/app/zephyr/runners.yaml", runners),
+        ("west/out/esp32_devkitc/app/zephyr/zephyr.bin", ""),
+        (
+            "west/out/esp32_devkitc/other/CMakeCache.txt",
+            "APPLICATION_SOURCE_DIR:PATH=@/west/other\n",
+        ),
+        ("west/out/esp32_devkitc/other/zephyr/runners.yaml", runners),
+    ]);
+    for (place, expected) in [
+        ("idf/apps/a", vec![("espidf:@/idf/build/a", "idf/apps/a")]),
+        ("idf/apps/b", vec![("espidf:@/idf/build/b", "idf/apps/b")]),
+        (
+            "idf",
+            vec![
+                ("espidf:build/a", "idf/apps/a"),
+                ("espidf:build/b", "idf/apps/b"),
+            ],
+        ),
+        (
+            "west/app",
+            vec![("zephyr:@/west/out/esp32_devkitc/app", "west/app")],
+        ),
+    ] {
+        let found = files.found_in(place);
+        let said: Vec<_> = found
+            .targets
+            .iter()
+            .map(|it| (it.name.clone(), it.root.clone()))
+            .collect();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(name, root)| (files.text(name), files.root().join(root)))
+            .collect();
+        assert_eq!(said, expected, "{place}");
+        assert!(found.unbuilt.is_empty(), "{place}: {found:?}");
+        let not_built = found
+            .passed
+            .iter()
+            .filter(|it| it.why.contains("is not built"));
+        assert_eq!(not_built.count(), 0, "{place}: {found:?}");
+    }
+    let found = files.found_in("west");
+    let app = found.target("zephyr:out/esp32_devkitc/app").unwrap();
+    assert_eq!(
+        (&app.root, app.build.last()),
+        (
+            &files.root().join("west/app"),
+            Some(&files.text("@/west/out/esp32_devkitc/app"))
+        )
+    );
+}

@@ -10,11 +10,10 @@ use fbuild_chip::Chip;
 
 use super::super::environment::Environment;
 use super::super::look::Look;
+use super::west;
 
 /// Boards of an application of its own that are looked at.
 const MAX_BOARDS: usize = 50;
-/// Directories around a project that may be the workspace of west.
-const MAX_LEVELS: usize = 6;
 
 /// What is known of a board.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,33 +64,15 @@ fn is_esp(soc: &str) -> bool {
     soc.parse::<Chip>().is_ok() || soc.starts_with("esp32")
 }
 
-/// The workspace of west that a project is in.
-fn workspace(root: &Path) -> Option<&Path> {
-    let mut around = root.ancestors().take(MAX_LEVELS);
-    around.find(|dir| dir.join(".west").is_dir())
-}
-
 /// `west config build.board`: the board where nothing else names one.
 pub(in crate::discover) fn board_of_west(root: &Path, look: &Look) -> Option<String> {
-    let config = look.lines(&workspace(root)?.join(".west/config"))?;
-    let mut lines = config
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| *line != "[build]");
-    let mut section = lines
-        .by_ref()
-        .skip(1)
-        .take_while(|line| !line.starts_with('['));
-    section.find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == "board").then(|| value.trim().to_owned())
-    })
+    west::option(root, "board", look)
 }
 
 /// Where boards are described: by the project, and by Zephyr.
 fn trees(root: &Path, environment: &Environment) -> Vec<PathBuf> {
     let base = environment.dir("ZEPHYR_BASE");
-    let zephyr = base.or_else(|| workspace(root).map(|dir| dir.join("zephyr")));
+    let zephyr = base.or_else(|| west::workspace(root).map(|dir| dir.join("zephyr")));
     let trees = [Some(root.to_owned()), zephyr].into_iter().flatten();
     trees.map(|tree| tree.join("boards")).collect()
 }

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_INDENT: usize = 4;
 
 /// A file's text with one entry a line, if there are no more of them than are read.
-pub(super) fn read(path: &Path, look: &Look) -> Option<String> {
+pub(in crate::discover) fn read(path: &Path, look: &Look) -> Option<String> {
     let text = look.lines(path)?;
     let entries = text.matches(',').count();
     look.has_room(path, "entries", entries)
