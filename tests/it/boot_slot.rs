@@ -254,6 +254,16 @@ fn otadata_among_the_regions_may_be_wrong() {
     bench.assert_runs(APP_AT);
 }
 
+/// A file that is no otadata is at fault, not the board.
+#[test]
+fn damaged_otadata_is_told_by_whose_it_is() {
+    let build = project_with_otadata(TWO_SLOTS, noise(5, 2 * SECTOR));
+    let deployed = updated_board(&build).deploy(&build.request());
+    let file = build.target.region("otadata").unwrap().source.path();
+    let whose = format!("otadata: {} is neither blank nor valid", file.display());
+    assert_one_warning(&deployed, &[&whose]);
+}
+
 /// The table that the board will have says where its slots are.
 #[test]
 fn another_table_on_the_board() {

@@ -239,7 +239,7 @@ pub fn discover(root: &Path, environment: &Environment) -> Discovery {
             found.pass_images(&archive, "it is packed; unpack it".to_owned());
         }
     }
-    if let Some(why) = survey.cut {
+    for why in survey.left_out {
         found.pass(&root, why);
     }
     found.problems.extend(look.problems(&root));

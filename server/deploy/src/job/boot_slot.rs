@@ -61,15 +61,8 @@ impl Job<'_> {
         let initial = loaded.initial_otadata_image(facts).ok().flatten();
         let initial = initial.filter(|initial| initial.region.offset == otadata.offset);
         let content = self.otadata_to_boot_by(board, otadata, initial.as_ref())?;
-        if otadata::entries(&content)
-            .iter()
-            .any(otadata::Entry::is_damaged)
-        {
-            self.journal.note(format!(
-                "otadata on the board ({:#x}) is neither blank nor valid: the boot loader ignores the \
-                 damaged part",
-                otadata.offset
-            ));
+        for damaged in self.damaged(otadata, &content) {
+            self.journal.note(damaged);
         }
         let starts = |content: &[u8]| otadata::selected_slot(&table, content).cloned();
         let Some(selected) = starts(&content).filter(|it| !apps.contains(&it.offset)) else {
@@ -89,6 +82,35 @@ impl Job<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What is told of entries that are no entries: they are a file's of this deploy, or the board's own.
+    fn damaged(&self, otadata: &Partition, content: &[u8]) -> Vec<String> {
+        let whose = |n: usize| {
+            let at = otadata.offset.saturating_add(n as u32 * SECTOR_LEN);
+            let mut images = self.survey.regions.iter().map(|it| &it.image);
+            let image = images.find(|image| {
+                let within = at.checked_sub(image.region.offset);
+                within.is_some_and(|at| (at as usize) < image.bytes.len())
+            });
+            match image {
+                Some(image) => format!(
+                    "{}: {}",
+                    image.region.name,
+                    image.region.source.path().display()
+                ),
+                None => format!("otadata on the board ({:#x})", otadata.offset),
+            }
+        };
+        let entries = otadata::entries(content).into_iter().enumerate();
+        let damaged = entries.filter(|(_, entry)| entry.is_damaged());
+        let told = damaged.map(|(n, _)| {
+            let whose = whose(n);
+            format!("{whose} is neither blank nor valid: the boot loader ignores the damaged part")
+        });
+        let mut told: Vec<_> = told.collect();
+        told.dedup();
+        told
     }
 
     fn note_unreadable(&mut self, loaded: &LoadedImages) {

@@ -347,6 +347,7 @@ impl Build<'_> {
         target.baud = self.built_for.upload_baud();
         let other_size = self.built_for.other_flash_size(&bootloader);
         target.remarks.extend(other_size);
+        target.remarks.extend(self.built_for.erased());
         target.chip = chip;
         if chip == Some(Chip::Esp8266) {
             // The core puts its boot loader before the sketch, in one file; no table says what follows.

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::web_manifest;
 use super::zephyr::{self, DOMAINS};
+use super::{relative_name, web_manifest};
 
 /// Lists of what goes where, as builds of ESP-IDF's leave them.
 pub(super) const FLASH_ARGS: [&str; 2] = ["flash_args", "flash_project_args"];
@@ -55,8 +55,8 @@ pub(super) struct Survey {
     pub(super) environments: Vec<PathBuf>,
     /// The workspace looks like a project.
     pub(super) is_project: bool,
-    /// Why it ended early, if it did.
-    pub(super) cut: Option<String>,
+    /// What was not looked at, and why.
+    pub(super) left_out: Vec<String>,
 }
 
 impl Survey {
@@ -64,9 +64,10 @@ impl Survey {
         let mut found = Self::default();
         let mut waiting = VecDeque::from([(root.to_owned(), 0)]);
         let mut left = MAX_ENTRIES;
+        let mut deeper = Vec::new();
         while let Some((dir, level)) = waiting.pop_front() {
             let Some(names) = Names::of(&dir, &mut left) else {
-                found.cut = Some(format!(
+                found.left_out.push(format!(
                     "there are more than {MAX_ENTRIES} files and directories to look at; {} and what \
                      follows it was left out",
                     dir.display()
@@ -76,7 +77,7 @@ impl Survey {
             if found.projects.len() + found.builds.len() + found.images.len() + found.lists.len()
                 >= MAX_FOUND
             {
-                found.cut = Some(format!(
+                found.left_out.push(format!(
                     "there are more than {MAX_FOUND} projects and builds; the rest was left out"
                 ));
                 break;
@@ -130,7 +131,7 @@ impl Survey {
             }
             // The domains of a build are parts of it.
             let is_whole = names.is_cargo_target() || names.has_domains(&dir);
-            if level < LEVELS && !is_whole {
+            if !is_whole {
                 let is_built = dir.ends_with("build");
                 let is_skipped = |name: &str| {
                     name.starts_with('.')
@@ -138,9 +139,16 @@ impl Survey {
                         || SKIPPED.contains(&name)
                 };
                 let inner = names.dirs.iter().filter(|name| !is_skipped(name));
-                waiting.extend(inner.map(|name| (dir.join(name), level + 1)));
+                let inner = inner.map(|name| dir.join(name));
+                if level < LEVELS {
+                    waiting.extend(inner.map(|dir| (dir, level + 1)));
+                } else if !names.is_project(&dir) {
+                    // A project has its own usual places.
+                    deeper.extend(inner);
+                }
             }
         }
+        found.left_out.extend(too_deep(root, &deeper));
         found
     }
 
@@ -258,6 +266,18 @@ impl Names {
     fn is_cargo_target(&self) -> bool {
         self.has("CACHEDIR.TAG") && self.has(".rustc_info.json")
     }
+}
+
+/// What is told of directories that were not looked into.
+fn too_deep(root: &Path, dirs: &[PathBuf]) -> Option<String> {
+    let first = relative_name(root, dirs.first()?);
+    let others = match dirs.len() {
+        1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    Some(format!(
+        "not looked into below three levels: {first}{others}; a build there counts where a file names it"
+    ))
 }
 
 /// Whether a directory with files of these names may hold images.

@@ -106,6 +106,15 @@ impl BuiltFor {
         })
     }
 
+    /// What the menu entry "Erase All Flash Before Sketch Upload" says.
+    pub(super) fn erased(&self) -> Option<String> {
+        let is_asked = self.option("EraseFlash") == Some("all");
+        is_asked.then(|| {
+            "the board's options say EraseFlash=all, which is not done: what is not deployed stays on the board"
+                .to_owned()
+        })
+    }
+
     /// What the menu entry "Partition Scheme" says, where the table is of another one.
     pub(super) fn other_scheme(&self, table: &Path) -> Option<String> {
         scheme::contradiction(self.option("PartitionScheme")?, &read_table(table)?, table)

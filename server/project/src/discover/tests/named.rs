@@ -163,6 +163,21 @@ fn what_many_presets_inherit_takes_no_memory_and_no_time_of_each() {
 }
 
 #[test]
+fn what_lies_too_deep_is_told_once() {
+    let files = Files::new(&[
+        ("a/b/c/d/flasher_args.json", FLASHER_ARGS),
+        ("a/b/c/e/flasher_args.json", FLASHER_ARGS),
+        ("a/b/c/.git/x", ""),
+    ]);
+    let passed = files.found_in("").passed;
+    assert_eq!(passed.len(), 1, "{passed:?}");
+    assert_eq!(
+        passed[0].why,
+        "not looked into below three levels: a/b/c/d and 1 more; a build there counts where a file names it"
+    );
+}
+
+#[test]
 fn what_reads_the_compilers_commands_names_builds_by_text_or_list() {
     for (file, text) in [
         (

@@ -110,6 +110,18 @@ fn a_build_may_lie_beside_its_sketch() {
 }
 
 #[test]
+fn an_erase_that_the_options_ask_for_is_told() {
+    for (said, count) in [("all", 1), ("none", 0)] {
+        let files = Files::new(&[("blink.ino", "")]);
+        export(&files, BUILD);
+        let options = format!(r#"{{"fqbn": "esp32:esp32:esp32s3:EraseFlash={said}"}}"#);
+        files.write(&format!("{BUILD}/build.options.json"), options.as_bytes());
+        let remarks = files.found_in("").targets[0].remarks.clone();
+        assert_eq!(remarks.len(), count, "{remarks:?}");
+    }
+}
+
+#[test]
 fn an_image_of_the_whole_flash_alone_is_told_as_that() {
     let files = Files::new(&[("blink/blink.ino", "")]);
     files.write(&format!("blink/{BUILD}/blink.ino.merged.bin"), b"");
