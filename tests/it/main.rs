@@ -10,6 +10,7 @@ mod chips;
 mod circles;
 mod codes;
 mod decode;
+#[cfg(unix)] // its commands are lines of a shell
 mod documents;
 mod esp8266;
 #[cfg(unix)] // it opens ptys

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fbuild_chip::Chip;
-use fbuild_sim::serve::{self, PtyOptions, Server};
+use fbuild_sim::serve::{self, Server};
 use fbuild_sim::timing::LinkTiming;
 use fbuild_sim::{Board, BoardBuilder, State, Timing};
 use serde_json::json;
@@ -355,7 +355,7 @@ fn behind_ser2net() {
     let Some(ser2net) = program_or_skip("ser2net") else {
         return;
     };
-    let server = serve::pty(far_board(), PtyOptions::default()).unwrap();
+    let server = serve::pty(far_board(), serve::PtyOptions::default()).unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
