@@ -53,6 +53,10 @@ pub(crate) struct Outcome<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub(crate) text: Option<Text>,
+    /// Where a client finds these words as a document, if it asks for such ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) page: Option<String>,
 }
 
 /// A build that a deploy began with.
@@ -159,6 +163,7 @@ impl<'r> Outcome<'r> {
             build: built.map(BuildEntry::from),
             error: report.error.as_ref().map(Problem::from),
             text: None,
+            page: None,
         }
     }
 }

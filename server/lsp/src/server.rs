@@ -34,6 +34,7 @@ mod requests;
 mod session;
 mod settings;
 mod shorten;
+mod texts;
 mod tower;
 mod uri;
 mod watched;

@@ -69,6 +69,23 @@ describe("a monitor", () => {
     await window.page.locator(".statusbar-item", { hasText: "the backtrace is copied" }).waitFor();
   });
 
+  test("shows it on a page of the server's own", async () => {
+    await window.goTo(11, 5);
+    await window.page.keyboard.press("Control+.");
+    const show = window.page.locator(".action-widget .monaco-list-row", { hasText: "Show the" });
+    await show.first().click();
+    const { page } = window;
+    await page.locator(".tab.active", { hasText: "crash.txt" }).waitFor();
+    await page.locator(".view-line", { hasText: "LoadProhibited reading 0x00000004" }).waitFor();
+    // Nothing that a person could save.
+    await page.locator(".editor-instance .view-line").first().click();
+    await page.keyboard.type("x");
+    await page.locator(".monaco-editor-overlaymessage", { hasText: "read-only" }).waitFor();
+    await page.keyboard.press("Escape");
+    await window.command("View: Close Editor");
+    await page.locator(".tab.active", { hasText: "main.c" }).waitFor();
+  });
+
   test("goes on over the next deploy, which takes the crash away until it comes again", async () => {
     await window.command(DEPLOY);
     await window.says("up to date");

@@ -77,6 +77,22 @@ pub(crate) enum CommandError {
     Internal(String),
 }
 
+/// What a command that is offered in a document does, where its title does not say it all.
+pub(crate) fn about(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "fbuild.server.deploy" => {
+            "Compares the board with the build, writes what differs, proves it, and starts the firmware"
+        }
+        "fbuild.server.verify" => "Compares the board with the build, and writes nothing",
+        "fbuild.server.plan" => {
+            "Says what a deploy would write and how long it would take, and writes nothing"
+        }
+        "fbuild.server.monitor.showCrash" => "Backtrace, registers, and what the board had printed",
+        "fbuild.server.monitor.dismiss" => "Takes the crash away from its line",
+        _ => return None,
+    })
+}
+
 /// Whether a command starts a job, and so can be stopped.
 pub(crate) fn starts_job(name: &str) -> bool {
     matches!(

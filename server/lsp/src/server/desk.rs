@@ -20,6 +20,7 @@ use super::pages::Pages;
 use super::problems::Problems;
 use super::requests::Requests;
 use super::session::Session;
+use super::texts::Texts;
 use super::tower::client::Client;
 use crate::boards::Boards;
 use crate::log::Tap;
@@ -61,7 +62,7 @@ pub(crate) struct Desk {
     pub(crate) runtime: Handle,
     /// The way to the client.
     pub(crate) editor: Editor,
-    /// What it is shown as a file.
+    /// What it is shown as a page.
     pub(crate) pages: Pages,
     /// The end of the session.
     pub(crate) ending: Ending,
@@ -87,9 +88,11 @@ impl Desk {
             selections: Arc::new(Selections::new(kept("selections.json"))),
             history: Arc::new(History::new(kept(History::FILE))),
             pages: Pages {
+                texts: Texts::default(),
                 crash: kept(Pages::CRASH),
                 session: session.clone(),
                 editor: editor.clone(),
+                runtime: Handle::current(),
             },
             boards,
             configuration: Arc::default(),

@@ -18,7 +18,7 @@ use lsp_types::{
     WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
     WorkDoneProgressReport,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::tower::client::Client;
@@ -111,8 +111,8 @@ impl Editor {
         answer.await.is_some()
     }
 
-    /// Asks the client to show a file to the person.
-    pub(crate) async fn show_file(&self, uri: Url) -> bool {
+    /// Asks the client to show a document to the person.
+    pub(crate) async fn show_document(&self, uri: Url) -> bool {
         let params = ShowDocumentParams {
             uri,
             external: None,
@@ -121,6 +121,13 @@ impl Editor {
         };
         let answer = self.request::<ShowDocument>(params, self.patience);
         answer.await.is_some_and(|answer| answer.success)
+    }
+
+    /// Asks the client to ask for the text of a page again, if it shows it.
+    pub(crate) async fn refresh_page(&self, address: &str) {
+        let params = json!({"uri": address});
+        let answer = self.request::<custom::RefreshText>(params, self.patience);
+        answer.await;
     }
 
     /// Asks the client to ask for these again.

@@ -18,6 +18,10 @@ pub(crate) struct Capabilities {
     pub(crate) configuration: bool,
     /// It can be asked to show a file.
     pub(crate) shows_documents: bool,
+    /// It asks for the texts of documents that are no files.
+    pub(crate) asks_for_texts: bool,
+    /// It knows that a command can have a tooltip.
+    pub(crate) shows_tooltips: bool,
     /// It can be asked to send further documents, and to ask about them.
     pub(crate) registers_documents: bool,
     /// It can be asked to tell about changed files, and about changed settings.
@@ -54,6 +58,7 @@ impl Capabilities {
     /// What `initialize` says of them.
     pub(crate) fn of(capabilities: &Value, options: &Value) -> Self {
         let is_on = |pointer: &str| capabilities.pointer(pointer) == Some(&Value::Bool(true));
+        let is_there = |pointer: &str| capabilities.pointer(pointer).is_some_and(Value::is_object);
         let asked = |name: &str| {
             let lists = [
                 &options["notifications"],
@@ -66,6 +71,9 @@ impl Capabilities {
             work_done_progress: is_on("/window/workDoneProgress"),
             configuration: is_on("/workspace/configuration"),
             shows_documents: is_on("/window/showDocument/support"),
+            asks_for_texts: is_there("/workspace/textDocumentContent"),
+            // A tooltip is not announced by itself. This came with it.
+            shows_tooltips: is_there("/textDocument/codeLens/resolveSupport"),
             registers_documents: [
                 "/textDocument/synchronization/dynamicRegistration",
                 "/textDocument/hover/dynamicRegistration",
@@ -94,6 +102,7 @@ impl Capabilities {
 /// One client's session.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    announced: OnceLock<Value>,
     capabilities: OnceLock<Capabilities>,
     client: OnceLock<Value>,
     folders: Locked<Vec<PathBuf>>,
@@ -105,6 +114,15 @@ impl Session {
         if self.capabilities.set(capabilities).is_ok() {
             *self.folders.lock() = folders;
         }
+    }
+
+    /// Keeps the capabilities as the client wrote them: some are newer than what reads them.
+    pub(crate) fn announce(&self, capabilities: &Value) {
+        let _ = self.announced.set(capabilities.clone());
+    }
+
+    pub(crate) fn announced(&self) -> &Value {
+        self.announced.get().unwrap_or(&Value::Null)
     }
 
     /// Keeps who the client says it is.

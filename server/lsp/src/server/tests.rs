@@ -19,6 +19,7 @@ mod harness;
 mod life;
 mod measures;
 mod monitor;
+mod pages;
 mod phases;
 mod progress;
 #[path = "../../tests/it/project.rs"]

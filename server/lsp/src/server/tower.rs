@@ -1,13 +1,15 @@
 //! tower-lsp, and what it would get wrong. Nothing outside of this folder names it.
 //!
 //! [`backend`] takes requests as it hands them over, [`client`] is the way out, [`gate`] what every
-//! message passes first, [`input`] and [`output`] the two ends of the pipe as it needs to see them.
+//! message passes first, [`newer`] what its answers lack, [`input`] and [`output`] the two ends of the pipe as it needs
+//! to see them.
 
 pub(super) mod backend;
 pub(super) mod client;
 mod frames;
 pub(super) mod gate;
 mod input;
+mod newer;
 mod output;
 
 use std::sync::Arc;
@@ -60,6 +62,7 @@ pub(super) fn service(
         Backend::new(desk.clone())
     })
     .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
+    .custom_method("workspace/textDocumentContent", Backend::text)
     .finish();
     let desk = made.unwrap_or_else(|| unreachable!("`build` calls what it is given"));
     (Gate::new(service, desk.clone()), desk, socket)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fbuild_deploy::outcome::Backend;
+use fbuild_deploy::outcome::{Backend, OutcomeKind};
 use fbuild_deploy::request::{Baud, Mode};
 use serde::Deserialize;
 
@@ -91,10 +91,18 @@ async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {
 
 pub(super) async fn run(call: Call<'_>, starter: Starter<'_>, mode: Mode) -> Answer {
     let work = order(call, mode).await?;
-    let asked = work.asked.clone();
+    let (asked, roots) = (work.asked.clone(), work.order.roots.clone());
+    let desk = starter.desk;
     let done = starter.run(work).await?;
     let (report, built) = (&done.report, done.built.as_ref());
     let mut outcome = Outcome::new(report, built);
-    outcome.text = Some(explain::outcome(report, built, &asked));
+    let text = explain::outcome(report, built, &asked);
+    let kind = if report.outcome == OutcomeKind::Planned {
+        "plan"
+    } else {
+        "outcome"
+    };
+    outcome.page = desk.pages.of_job(kind, roots, &report.target, &text.lines);
+    outcome.text = Some(text);
     to_value(outcome)
 }

@@ -1,6 +1,7 @@
-//! Notifications that only this server sends; see `docs/protocol.md`.
+//! Notifications that only this server sends, see `docs/protocol.md`, and a request that is newer than lsp-types.
 
 use lsp_types::notification::Notification;
+use lsp_types::request::Request;
 use serde_json::Value;
 
 macro_rules! notification {
@@ -20,3 +21,12 @@ notification!(Ports = "fbuild/ports", "The ports of this machine.");
 notification!(Monitor = "fbuild/monitor", "What a board prints.");
 notification!(Build = "fbuild/build", "What a build prints.");
 notification!(Targets = "fbuild/targets", "What can be deployed.");
+
+/// The text of a document that the client has asked for is another one now.
+pub(crate) enum RefreshText {}
+
+impl Request for RefreshText {
+    type Params = Value;
+    type Result = Value;
+    const METHOD: &'static str = "workspace/textDocumentContent/refresh";
+}

@@ -326,6 +326,33 @@ async fn a_crash_without_a_line_is_shown_by_a_button() {
     client.leave_with_unread(&["fbuild/status"]).await;
 }
 
+/// Where the client asks for texts, no file is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_is_a_page_of_a_client_that_asks_for_texts() {
+    let state = tempfile::tempdir().unwrap();
+    let announced = json!({"textDocumentContent": {}});
+    let builder = |builder: Builder| builder.with_workspace(&announced).with_documents();
+    let mut client = start(state.path(), &crash(), builder).await;
+    run(&mut client).await;
+    published(&mut client, "main/main.c").await;
+    client.message("window/logMessage").await;
+    let id = client.command("monitor.showCrash", &json!({})).await;
+    let page = client.message("window/showDocument").await;
+    client.reply(&page["id"], &json!({"success": true})).await;
+    let shown = client.answer(id).await["result"].clone();
+    assert_eq!(shown["shown"], true);
+    let address = json!({"uri": page["params"]["uri"]});
+    assert_eq!(address, json!({"uri": "fbuild:/crash.txt"}));
+    let id = client
+        .request("workspace/textDocumentContent", &address)
+        .await;
+    assert_eq!(client.answer(id).await["result"]["text"], shown["text"]);
+    assert!(!state.path().join("crash.txt").exists());
+    client
+        .leave_with_unread(&["workspace/textDocumentContent/refresh"])
+        .await;
+}
+
 /// An address that the board prints by the way is a place, by the build that the board has named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn addresses_are_places() {

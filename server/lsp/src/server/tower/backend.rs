@@ -13,7 +13,8 @@ use lsp_types::{
     TextDocumentSyncOptions, TextDocumentSyncSaveOptions, TextEdit, WorkDoneProgressCancelParams,
     WorkDoneProgressOptions, WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::{LanguageServer, async_trait};
 
@@ -40,24 +41,36 @@ impl Backend {
     /// `window/workDoneProgress/cancel`, which tower-lsp does not know.
     #[allow(clippy::unused_async)] // tower-lsp takes nothing but futures
     pub(crate) async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
-        let token = serde_json::json!(params.token).to_string();
+        let token = json!(params.token).to_string();
         let stopped = self.desk.jobs.cancel(&Handle::Progress(token));
         tracing::debug!(stopped, "progress cancelled by the client");
     }
+
+    /// `workspace/textDocumentContent`, of which tower-lsp does not know either.
+    #[allow(clippy::unused_async)] // tower-lsp takes nothing but futures
+    pub(crate) async fn text(&self, params: TextParams) -> Result<Value> {
+        Ok(json!({"text": self.desk.pages.texts.get(&params.uri)}))
+    }
+}
+
+/// Of `workspace/textDocumentContent`.
+#[derive(Deserialize)]
+pub(crate) struct TextParams {
+    uri: String,
 }
 
 #[async_trait]
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         // Read as JSON: of all that clients announce, a few flags matter.
-        let capabilities = serde_json::to_value(&params.capabilities).unwrap_or_default();
+        let capabilities = self.desk.session.announced();
         let options = params.initialization_options.clone().unwrap_or_default();
-        let said = Capabilities::of(&capabilities, &options);
+        let said = Capabilities::of(capabilities, &options);
         let client = serde_json::to_value(&params.client_info).unwrap_or_default();
         self.desk.session.introduce(client);
         self.desk.session.begin(said, folders(&params));
         configuration::begin(&self.desk, &options);
-        let encoding = capabilities::encoding(&capabilities);
+        let encoding = capabilities::encoding(capabilities);
         self.desk.documents.begin(encoding);
         let offers_encodings = capabilities["general"]["positionEncodings"].is_array();
         if let Some(pid) = params.process_id {

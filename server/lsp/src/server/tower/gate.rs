@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
+use super::newer;
 use crate::server::background::configuration;
 use crate::server::commands;
 use crate::server::crashes::Crashes;
@@ -46,6 +47,11 @@ impl<S> Gate<S> {
                 true
             }
             "$/cancelRequest" => params.is_some_and(|params| desk.requests.cancel(&params["id"])),
+            "initialize" => {
+                let capabilities = params.map(|params| &params["capabilities"]);
+                desk.session.announce(capabilities.unwrap_or(&Value::Null));
+                false
+            }
             "shutdown" => {
                 if desk.session.has_begun() {
                     desk.ending.note_shutdown();
@@ -146,7 +152,15 @@ where
             Some(id) if starts_job(&request) => self.desk.requests.enter(&json!(id)),
             _ => None,
         };
-        let answer = whatever_happens(id, self.inner.call(request));
+        let newer = Some(request.method().to_owned()).filter(|method| newer::has(method));
+        let mut answer = whatever_happens(id, self.inner.call(request));
+        if let Some(method) = newer {
+            let desk = self.desk.clone();
+            answer = Box::pin(async move {
+                let add = |made| newer::add(&method, desk.session.capabilities(), made);
+                Ok(answer.await?.map(add))
+            });
+        }
         match entry {
             None => answer,
             Some(entry) => Box::pin(async move {
