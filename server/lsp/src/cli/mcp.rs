@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::terminal::Terminal;
-use super::{FAILED, interrupt};
+use super::{FAILED, USAGE, interrupt};
 use crate::boards::LocalBoards;
 use crate::mcp::{Host, serve};
 
@@ -27,6 +27,13 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Runs `mcp`: until the client is gone.
     pub(crate) fn run(self, boards: &LocalBoards, terminal: Terminal) -> u8 {
+        if !self.directory.is_dir() {
+            let directory = self.directory.display();
+            terminal.note(format!(
+                "error: {directory} is not a directory: give the project's, or none for this one"
+            ));
+            return USAGE;
+        }
         let host = Host {
             boards: boards.clone(),
             directory: std::path::absolute(&self.directory).unwrap_or(self.directory),

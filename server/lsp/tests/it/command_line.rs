@@ -40,6 +40,7 @@ fn wrong_usage_is_2() {
         &["deploy", "--baud", "fast"][..],
         &["deploy", "--image", "here", "app.bin", "--port", "sim:"],
         &["explode"],
+        &["mcp", "/nope"],
         &["board", "--baud", "9600"],
         &["sim", "--chip", "esp8285"],
         &["sim", "--option", "colour=red"],
