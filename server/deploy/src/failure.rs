@@ -231,6 +231,11 @@ impl DeployError {
 
 fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
     match error {
+        OpenError::NotFound { port } if port == "sim" => (
+            "port-not-found",
+            true,
+            "a simulated board is `sim:`, with a colon".into(),
+        ),
         OpenError::NotFound { .. } => (
             "port-not-found",
             true,
@@ -271,8 +276,9 @@ fn open_advice(error: &OpenError) -> (&'static str, bool, Remedy) {
         OpenError::BadName { .. } => (
             "port-name",
             true,
-            "use a device path, COM5, rfc2217://HOST:PORT, socket://HOST:PORT, espota://HOST to deploy over the \
-             air, or sim: for a simulated board"
+            "use a device path, COM5, what `fbuild-lsp ports --json` knows of a port (ser=SERIAL, \
+             usb=VID:PID[:SERIAL], loc=1-2.3), rfc2217://HOST:PORT, socket://HOST:PORT, espota://HOST to deploy \
+             over the air, or sim: for a simulated board"
                 .into(),
         ),
         OpenError::Other { port, .. } => {

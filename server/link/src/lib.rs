@@ -28,11 +28,12 @@ pub fn open(port: &str) -> Result<Box<dyn Link>, OpenError> {
         PortName::Socket(address) => return Ok(Box::new(tcp::TcpLink::open(port, address)?)),
         PortName::Rfc2217(rest) => return Ok(Box::new(rfc2217::Rfc2217Link::open(port, rest)?)),
         PortName::Espota(_) => "it takes firmware over the air, and nothing can be read from it",
-        PortName::UsbLoader => "a boot loader on USB is no serial port",
-        PortName::Unknown("") => "it is empty",
+        PortName::UsbLoader => {
+            "it stands for a Teensy, RP2040 or RP2350 in its boot loader, and for no serial port"
+        }
         PortName::Sim { .. } => "a simulated board is no port of this machine",
         PortName::Described(_) => "the list of ports has to tell first which one that is",
-        PortName::Unknown(_) => "of such addresses there are socket:// and rfc2217://",
+        PortName::Unknown(name) => PortName::why_unknown(name),
     };
     Err(OpenError::BadName {
         port: port.to_owned(),

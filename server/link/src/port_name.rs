@@ -50,8 +50,8 @@ impl<'n> Description<'n> {
     fn of(name: &'n str) -> Option<Self> {
         let (kind, value) = name.split_once('=')?;
         Some(match kind {
-            "ser" => Self::Serial(value),
-            "loc" => Self::Location(value),
+            "ser" if !value.is_empty() => Self::Serial(value),
+            "loc" if is_location(value) => Self::Location(value),
             "usb" => {
                 let mut parts = value.splitn(3, ':');
                 let mut id = || u16::from_str_radix(parts.next()?, 16).ok();
@@ -86,9 +86,20 @@ impl<'n> PortName<'n> {
             Some(("espota", address)) => Self::Espota(address),
             Some(("hwgrep", pattern)) => Self::Described(Description::Grep(pattern)),
             Some(_) => Self::Unknown(name),
-            None if name.is_empty() => Self::Unknown(name),
-            None => Description::of(name).map_or(Self::Device(name), Self::Described),
+            None if name.is_empty() || why_undescribed(name).is_some() => {
+                Description::of(name).map_or(Self::Unknown(name), Self::Described)
+            }
+            None => Self::Device(name),
         }
+    }
+
+    /// What is wrong with a name that is [`Self::Unknown`].
+    pub(crate) fn why_unknown(name: &str) -> &'static str {
+        if name.is_empty() {
+            return "it is empty";
+        }
+        why_undescribed(name)
+            .unwrap_or("of such addresses there are socket://, rfc2217://, espota:// and hwgrep://")
     }
 
     /// Whether it is a device of this machine, which can be seen to be there and to be held.
@@ -132,6 +143,23 @@ impl<'n> PortName<'n> {
     }
 }
 
+/// As systems number USB sockets: `1-2.3`.
+fn is_location(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let parts = text.split_once('-');
+    parts.is_some_and(|(bus, ports)| is_number(bus) && ports.split('.').all(is_number))
+}
+
+/// How a port is described that begins like this; no device has such a name.
+fn why_undescribed(name: &str) -> Option<&'static str> {
+    Some(match name.split_once('=')?.0 {
+        "usb" => "a board on USB is usb=VID:PID[:SERIAL], with numbers in hexadecimal",
+        "ser" => "the serial number of its adapter is missing: ser=SERIAL",
+        "loc" => "a USB socket is loc=1-2.3, as the system numbers it",
+        _ => return None,
+    })
+}
+
 fn without_options(address: &str) -> &str {
     let address = address.split('?').next().unwrap_or(address);
     address.trim_end_matches('/')
@@ -169,7 +197,10 @@ mod tests {
             ),
             ("usb=10c4:EA60", usb(None)),
             ("usb=10C4:EA60:a:b", usb(Some("a:b"))),
-            ("usb=10C4", PortName::Device("usb=10C4")),
+            ("usb=10C4", PortName::Unknown("usb=10C4")),
+            ("usb=zz", PortName::Unknown("usb=zz")),
+            ("ser=", PortName::Unknown("ser=")),
+            ("loc=zz", PortName::Unknown("loc=zz")),
             ("/dev/a=b", PortName::Device("/dev/a=b")),
             (
                 "hwgrep://CP210&n=2",

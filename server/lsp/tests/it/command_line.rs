@@ -84,6 +84,34 @@ fn a_port_that_is_described_and_not_there_is_2() {
     }
 }
 
+/// Each says what the port is to be called.
+#[test]
+fn a_name_that_is_no_port_is_2_and_says_how_one_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/example");
+    for (port, code, hint) in [
+        ("usb=zz", "port-name", "usb=VID:PID[:SERIAL]"),
+        ("ser=", "port-name", "ser=SERIAL"),
+        ("loc=desk", "port-name", "loc=1-2.3"),
+        ("usb:", "port-name", "a Teensy, RP2040 or RP2350"),
+        (
+            "foo://x",
+            "port-name",
+            "rfc2217://, espota:// and hwgrep://",
+        ),
+        ("sim", "port-not-found", "`sim:`"),
+    ] {
+        let output = run(
+            directory.path(),
+            &["deploy", example, "--json", "--port", port],
+        );
+        assert_eq!(output.status.code(), Some(2), "{port}");
+        let error = json(&output)["error"].clone();
+        assert_eq!(error["code"], code, "{port}: {error}");
+        assert!(error.to_string().contains(hint), "{port}: {error}");
+    }
+}
+
 #[test]
 fn rules_for_udev_are_lines_that_it_takes() {
     let directory = tempfile::tempdir().unwrap();
