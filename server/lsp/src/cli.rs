@@ -55,7 +55,7 @@ Example, in a project that ESP-IDF, PlatformIO, Arduino, Zephyr, cargo or fbuild
 #[command(
     name = "fbuild-lsp",
     version,
-    about = "Put firmware onto ESP32-family boards, from any editor and from the shell",
+    about = "Put firmware onto ESP32, ESP8266, AVR, Teensy and RP2040 boards, from any editor and from the shell",
     long_about = None,
     before_help = EXAMPLE,
     after_help = "Without a command this is a language server on standard input and output."

@@ -138,7 +138,7 @@ pub(crate) fn choose(wishes: &Wishes<'_>, ports: &[PortInfo]) -> Result<Chosen, 
 /// Rules that let who sits at a Linux machine open such adapters, and keep ModemManager from talking to them.
 pub(crate) fn udev_rules() -> String {
     let head = "\
-# ESP32-family and Arduino boards on USB, for whoever sits at this machine; ModemManager leaves them alone.
+# Serial ports of ESP32, ESP8266 and AVR boards, for whoever sits at this machine; ModemManager leaves them alone.
 # fbuild-lsp ports --udev | sudo tee /etc/udev/rules.d/70-fbuild-lsp.rules
 # sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty
 ";

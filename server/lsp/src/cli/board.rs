@@ -13,7 +13,8 @@ use crate::port::{self, Wishes};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Port: a device, COM5, `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
+    /// Port: a device, COM5, `ser=SERIAL`, `usb=VID:PID[:SERIAL]`, `loc=1-2.3`, `rfc2217://host:port`,
+    /// `socket://host:port`, or `sim:FILE?chip=NAME`; the only board if left out
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 

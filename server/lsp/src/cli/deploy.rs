@@ -78,8 +78,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
 
-    /// Port: a device, COM5, `socket://host:port`, `espota://host` to deploy over the air, or
-    /// `sim:FILE?chip=NAME`; the only board if left out
+    /// Port: a device, COM5, `ser=SERIAL`, `usb=VID:PID[:SERIAL]`, `loc=1-2.3`, `rfc2217://host:port`,
+    /// `socket://host:port`, `espota://host` to deploy over the air, `usb:` (a Teensy or RP2040 in its boot loader),
+    /// or `sim:FILE?chip=NAME`; the only board if left out
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 

@@ -15,7 +15,8 @@ use crate::order::Order;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Port: a device, COM5, or `sim:FILE?chip=NAME`; else the project's, or the only board
+    /// Port: a device, COM5, `ser=SERIAL`, `usb=VID:PID[:SERIAL]`, `loc=1-2.3`, `rfc2217://host:port` or
+    /// `sim:FILE?chip=NAME`; else the project's, or the only board
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
 }

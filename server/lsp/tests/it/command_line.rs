@@ -30,6 +30,14 @@ fn help_shows_an_example_first() {
         text.find("Usage:").unwrap(),
     );
     assert!(example < usage, "{text}");
+    for family in ["ESP32", "ESP8266", "AVR", "Teensy", "RP2040"] {
+        assert!(text.contains(family), "{text}");
+    }
+    let output = run(directory.path(), &["deploy", "--help"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for port in ["ser=", "usb=", "loc=", "rfc2217://", "espota://", "sim:"] {
+        assert!(text.contains(port), "{port}: {text}");
+    }
     assert_eq!(output.status.code(), Some(0));
 }
 

@@ -224,9 +224,9 @@ impl Discovery {
         }
         let looked_for = if self.unbuilt.is_empty() {
             "build*/flasher_args.json (ESP-IDF), .fbuild/build (fbuild), platformio.ini with \
-             .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with an ESP \
-             target (cargo), build/*/*.ino.bin or *.ino.hex (Arduino), and for builds of \
-             these tools in the directories up to three levels below"
+             .pio/build (PlatformIO), build/zephyr/runners.yaml (Zephyr), Cargo.toml with a target for \
+             an ESP, RP2040 or RP2350 (cargo), build/*/*.ino.bin, *.ino.hex (AVR, Teensy) or *.ino.uf2 \
+             (Arduino), build*/CMakeCache.txt with a *.uf2 (pico-sdk), and for builds of these tools in the directories up to three levels below"
                 .to_owned()
         } else {
             let places = self

@@ -130,12 +130,14 @@ fn an_empty_directory_says_what_was_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     let error = found(&dir).default_target().unwrap_err();
     assert_eq!(error.code(), "no-target");
-    assert!(
-        error
-            .to_string()
-            .contains("build*/flasher_args.json (ESP-IDF)"),
-        "{error}"
-    );
+    let said = error.to_string();
+    for looked_for in [
+        "build*/flasher_args.json (ESP-IDF)",
+        "*.ino.hex (AVR, Teensy)",
+        "*.uf2 (pico-sdk)",
+    ] {
+        assert!(said.contains(looked_for), "{looked_for}: {said}");
+    }
 }
 
 #[test]

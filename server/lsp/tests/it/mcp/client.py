@@ -25,6 +25,8 @@ async def server(binary, *arguments):
     async with stdio_client(parameters) as (reads, writes), ClientSession(reads, writes) as session:
         async with asyncio.timeout(LONG):
             session.greeting = await session.initialize()
+            for family in "ESP32 ESP8266 AVR Teensy RP2040".split():
+                assert family in session.greeting.instructions, session.greeting
         yield session
 
 
