@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use fbuild_chip::Chip;
 use serde_json::Value;
 
+use crate::firmware::{APP_AT, FACTORY, NVS, TABLE_AT, image_of_sectors, sized, table};
 use crate::harness::{Run, command, copy, root, run};
 
 /// The example with an ELF file beside its app, and a board's port.
@@ -84,6 +86,34 @@ fn a_deploy_s_monitor_has_the_whole_boot() {
         assert!(outcome.contains("verify skipped"), "{n}: {outcome}");
         assert_eq!(again, boot, "{n}");
     }
+}
+
+/// Without control lines a deploy has the chip's watchdog reset the board, and that is no crash.
+#[test]
+fn a_reset_by_the_watchdog_is_the_deploy_s() {
+    let desk = Desk::new();
+    let chip = Chip::Esp32C3;
+    let mut arguments = vec!["deploy".to_owned(), "--port".to_owned()];
+    arguments.push(desk.port("?chip=esp32c3&lines=0&start=download"));
+    for (n, (offset, bytes)) in [
+        (0, sized(image_of_sectors(chip, 1, 1), 4 << 20)),
+        (TABLE_AT, table(&[NVS, FACTORY])),
+        (APP_AT, image_of_sectors(chip, 2, 1)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = desk.folder.path().join(n.to_string());
+        std::fs::write(&file, bytes).unwrap();
+        let image = ["--image", &offset.to_string(), file.to_str().unwrap()];
+        arguments.extend(image.map(str::to_owned));
+    }
+    let until = ["--monitor", "--until", "Loaded app", "--timeout", "30"];
+    arguments.extend(until.map(str::to_owned));
+    let done = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("RTCWDT_RTC_RST"), "{}", done.stdout);
+    assert!(!done.stdout.contains("---"), "{}", done.stdout);
 }
 
 #[test]

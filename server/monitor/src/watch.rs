@@ -60,6 +60,8 @@ struct Boot {
     is_in_rom: bool,
     /// Something has been reported that explains the next reset.
     is_explained: bool,
+    /// A watchdog reset that begins by then is wanted, if no other comes before it.
+    wanted_until: Option<Duration>,
     has_failed: bool,
     /// A reset that nothing explains; what the ROM says next may.
     unexplained: Option<Crash>,
@@ -116,6 +118,11 @@ impl Watch {
         events
     }
 
+    /// Somebody has reset the board, perhaps by its watchdog: if the next reset is one by `until`, that was it.
+    pub fn expect_reset(&mut self, until: Duration) {
+        self.boot.wanted_until = Some(until);
+    }
+
     /// Whether the lines of a crash are coming: what it is, is not known in full yet.
     pub fn is_in_crash(&self) -> bool {
         self.open.as_ref().is_some_and(Open::is_likely)
@@ -170,7 +177,9 @@ impl Watch {
         self.close(events);
         self.report_unexplained(events);
         self.in_core_dump = false;
-        let is_explained = std::mem::take(&mut self.boot.is_explained);
+        let wanted_until = self.boot.wanted_until.take();
+        let is_wanted = reset.is_watchdog() && wanted_until.is_some_and(|until| at <= until);
+        let is_explained = std::mem::take(&mut self.boot.is_explained) || is_wanted;
         self.boot.is_in_rom = true;
         self.boot.has_failed = false;
         self.boot.bad_image = None;

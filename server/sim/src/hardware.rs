@@ -161,11 +161,6 @@ impl Hardware {
         self.registers.forces_download()
     }
 
-    /// Whether the host finished setting up the watchdog.
-    pub(crate) fn watchdog_locked(&self) -> bool {
-        self.registers.watchdog_locked()
-    }
-
     pub(crate) fn flash(&self) -> &Nor {
         &self.flash
     }

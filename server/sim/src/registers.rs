@@ -163,15 +163,6 @@ impl Registers {
         !self.flash_starts_unpowered || is_set(EFUSE) || SUPPLY.into_iter().all(is_set)
     }
 
-    /// Whether the watchdog's registers are write-protected (again).
-    pub(crate) fn watchdog_locked(&self) -> bool {
-        self.facts
-            .watchdog
-            .as_ref()
-            .and_then(|watchdog| self.volatile.get(&watchdog.write_protect))
-            .is_none_or(|key| *key != WATCHDOG_KEY)
-    }
-
     /// Whether the bit that keeps the chip in download mode across resets is set.
     pub(crate) fn forces_download(&self) -> bool {
         self.force_download.is_some_and(|(register, bit)| {

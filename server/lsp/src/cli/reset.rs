@@ -10,7 +10,7 @@ use fbuild_project::target::Target;
 use super::terminal::Terminal;
 use super::{SUCCESS, fail};
 use crate::boards::LocalBoards;
-use crate::monitor::listener;
+use crate::monitor::reset::reset_board as reset_by_lines;
 use crate::order::Order;
 
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ fn reset_board(order: &Order, boards: &LocalBoards, terminal: Terminal) -> Resul
     let mut link = holding.link()?;
     let name = link.name().to_owned();
     let device = target.as_ref().and_then(Target::device);
-    listener::reset_board(&mut *link, device)?;
+    reset_by_lines(&mut *link, device)?;
     // What is behind an adapter is not known; another family of boards has another line.
     Ok(match device {
         Some(Device::Avr(part)) => {

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 
 use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
-use fbuild_link::{ESPRESSIF_VID, LinesReach, Link};
-use fbuild_loader::reset;
+use fbuild_link::Link;
 
 use crate::giving_way::{Offer, Turn, TurnNews};
 use crate::holding::Holding;
 use crate::monitor::rate::{Rate, USUAL_BAUD};
+use crate::monitor::reset::{not_reset, reset_board};
 
 /// How long a key may wait for the board.
 pub(crate) const READ_PATIENCE: Duration = Duration::from_millis(20);
 /// How long a board that does not stop printing is heard before its port is given away.
 const HEAR_OUT: Duration = Duration::from_millis(200);
+/// How soon after a job what its reset makes the board print is read.
+const RESET_BY_JOB: Duration = Duration::from_secs(2);
 /// Between two looks for a port that has gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Between two tries to offer a port that another monitor offers still.
@@ -43,6 +45,8 @@ pub(crate) struct Listener<'a> {
     is_gone: bool,
     next_look: Instant,
     began: Instant,
+    /// A job has left the board, which may reset until then: also by its watchdog, where no line resets it.
+    reset_by_job: Option<Duration>,
 }
 
 /// What a port has to say.
@@ -70,6 +74,7 @@ impl<'a> Listener<'a> {
         rate: Rate,
         link: Option<Box<dyn Link>>,
     ) -> Result<Self, Failure> {
+        let is_from_job = link.is_some();
         let mut link = match link {
             Some(link) => link,
             None => holding.link()?,
@@ -86,6 +91,7 @@ impl<'a> Listener<'a> {
         }
         let mut listener = Self::away(holding, port, rate);
         listener.take_back(Some(link));
+        listener.reset_by_job.take_if(|_| !is_from_job);
         Ok(listener)
     }
 
@@ -105,6 +111,7 @@ impl<'a> Listener<'a> {
             is_gone: true,
             next_look: Instant::now(),
             began: Instant::now(),
+            reset_by_job: None,
         }
     }
 
@@ -248,6 +255,7 @@ impl<'a> Listener<'a> {
 
     /// Takes a link that has the boot log's rate. Without one, the port is looked for.
     pub(crate) fn take_back(&mut self, link: Option<Box<dyn Link>>) {
+        self.reset_by_job = Some(self.now() + RESET_BY_JOB);
         self.next_look = Instant::now();
         let Some(mut link) = link else { return };
         link.keep_real_time();
@@ -264,6 +272,11 @@ impl<'a> Listener<'a> {
         {
             tracing::warn!(baud, %error, "the port's baud rate");
         }
+    }
+
+    /// Until when a reset may be a job's, said once.
+    pub(crate) fn reset_by_job(&mut self) -> Option<Duration> {
+        self.reset_by_job.take()
     }
 
     /// `monitor of /dev/ttyUSB0 at 460800 baud (monitor_speed)`
@@ -283,98 +296,6 @@ impl<'a> Listener<'a> {
     /// How long this has been going on. A link's own clock begins anew whenever its port is opened again.
     pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
-    }
-}
-
-/// Resets the board at the other end, which then runs its firmware.
-pub(crate) fn reset_board(link: &mut dyn Link, device: Option<Device>) -> Result<(), Failure> {
-    let name = link.name().to_owned();
-    // Another board than the project's may be at the port that was named.
-    let is_another = |device: &Device| {
-        let usb = link.usb_id();
-        usb.is_some_and(|usb| match device {
-            Device::Avr(_) => usb.vid == ESPRESSIF_VID,
-            // These are on USB themselves, without an adapter between.
-            Device::Teensy(_) | Device::Rp2(_) => usb.vid == ESPRESSIF_VID || usb.is_adapter(),
-            Device::Esp(_) => false,
-        })
-    };
-    let done = match device.filter(|device| !is_another(device)) {
-        // Its boot loader starts the program.
-        Some(Device::Avr(_)) => reset::start_avr_loader(link),
-        Some(Device::Esp(_)) | None => reset::start_firmware(link),
-        // Their serial port is one of the program's.
-        Some(Device::Teensy(_) | Device::Rp2(_)) => Ok(LinesReach::Nothing),
-    };
-    match done {
-        Ok(LinesReach::Board) => Ok(()),
-        Ok(LinesReach::Nothing) => Err(not_reset(
-            format!("{name} has no control lines that could reset the board"),
-            "press its reset button",
-        )),
-        Err(error) => Err(not_reset(
-            format!("{name} stopped working: {error}"),
-            "check cable and connector, then press the board's reset button",
-        )),
-    }
-}
-
-fn not_reset(what: String, remedy: &str) -> Failure {
-    Failure {
-        code: "not-reset",
-        is_input: false,
-        what,
-        board_state: "the board keeps running".to_owned(),
-        remedy: remedy.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use fbuild_chip::avr::AvrBoard as Facts;
-    use fbuild_link::UsbId;
-    use fbuild_link::memory::{MemoryLink, Time};
-    use fbuild_sim::Timing;
-    use fbuild_sim::avr::AvrBoard;
-
-    use super::*;
-
-    #[test]
-    fn a_board_is_reset_by_the_line_that_it_hears() {
-        let facts = Facts::named("uno").unwrap();
-        let board = AvrBoard::new(facts, None, Timing::instant()).unwrap();
-        let board = Arc::new(Mutex::new(board));
-        let mut link = MemoryLink::new("uno", Arc::clone(&board), Time::Accounted);
-        for (device, resets) in [(None, 0), (Some(Device::Avr(facts.part)), 1)] {
-            reset_board(&mut link, device).unwrap();
-            assert_eq!(board.lock().unwrap().stats().resets, resets);
-        }
-        // The project's board is another one.
-        let usb = UsbId {
-            vid: ESPRESSIF_VID,
-            ..UsbId::default()
-        };
-        let mut link = link.with_usb_id(usb);
-        for device in [
-            Device::Avr(facts.part),
-            Device::Teensy(fbuild_chip::usb::Teensy::named("teensy41").unwrap()),
-        ] {
-            reset_board(&mut link, Some(device)).unwrap();
-            assert_eq!(board.lock().unwrap().stats().resets, 1);
-        }
-        // No board that is on USB itself has an adapter's id.
-        let teensy = Device::Teensy(fbuild_chip::usb::Teensy::named("teensy41").unwrap());
-        for (vid, is_reset) in [(0x10C4, true), (0x16C0, false)] {
-            let usb = UsbId {
-                vid,
-                ..UsbId::default()
-            };
-            link = link.with_usb_id(usb);
-            let done = reset_board(&mut link, Some(teensy));
-            assert_eq!(done.is_ok(), is_reset, "{vid:#x}");
-        }
     }
 }
 

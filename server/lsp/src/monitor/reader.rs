@@ -37,6 +37,11 @@ impl Reader {
         self.lines.pending()
     }
 
+    /// A job has just left the board, see [`Watch::expect_reset`].
+    pub(crate) fn expect_reset(&mut self, until: Duration) {
+        self.watch.expect_reset(until);
+    }
+
     /// Whether the lines of a crash are coming.
     pub(crate) fn is_in_crash(&self) -> bool {
         self.watch.is_in_crash()

@@ -293,6 +293,9 @@ impl Listening<'_> {
         if bytes.is_empty() {
             return;
         }
+        if let Some(until) = self.listener.reset_by_job() {
+            self.intake.reader.expect_reset(until);
+        }
         let (copied, items) = self.intake.hear(bytes, self.listener.now());
         if let Err(error) = copied {
             self.note(&format!("the log file ends here: {error}"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fbuild_monitor::line::{Line, LineEnd};
-use fbuild_monitor::watch::Watch;
+use fbuild_monitor::watch::{Event, Watch};
 use proptest::prelude::*;
 
 use crate::forms::seen;
@@ -231,4 +231,28 @@ CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0
 rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)
 ";
     assert_eq!(seen(log), [""; 0]);
+}
+
+/// A job resets a board by its watchdog where no line does; what comes later, or otherwise, is the board's own.
+#[test]
+fn a_watchdog_reset_that_somebody_wanted() {
+    let reset = |at: u64, cause: &str| Line {
+        at: Duration::from_secs(at),
+        text: format!("rst:{cause},boot:0x8 (SPI_FAST_FLASH_BOOT)"),
+        end: LineEnd::Feed,
+    };
+    let crashes = |lines: &[Line]| {
+        let mut watch = Watch::default();
+        watch.expect_reset(Duration::from_secs(2));
+        let mut events: Vec<Event> = lines.iter().flat_map(|line| watch.feed(line)).collect();
+        events.extend(watch.finish());
+        let is_crash = |event: &&Event| matches!(event, Event::Crash(_));
+        events.iter().filter(is_crash).count()
+    };
+    let watchdog = "0x10 (RTCWDT_RTC_RST)";
+    assert_eq!(crashes(&[reset(1, watchdog)]), 0);
+    assert_eq!(crashes(&[reset(1, watchdog), reset(2, watchdog)]), 1);
+    assert_eq!(crashes(&[reset(1, "0x1 (POWERON)"), reset(2, watchdog)]), 1);
+    assert_eq!(crashes(&[reset(3, watchdog)]), 1);
+    assert_eq!(crashes(&[reset(1, "0xf (RTCWDT_BROWN_OUT_RESET)")]), 1);
 }

@@ -123,7 +123,7 @@ impl Board {
                 repetition.left -= 1;
                 let (at, line) = (repetition.at, repetition.line.clone());
                 self.print(at, line);
-            } else if self.hw.watchdog.is_some() && self.hw.watchdog_locked() {
+            } else if self.hw.watchdog.is_some() {
                 self.settle(until);
             } else if self.contact == Contact::Fine {
                 self.run_program(until);

@@ -113,6 +113,9 @@ impl Monitor<'_> {
             self.silence();
             return;
         }
+        if let Some(until) = self.listener.reset_by_job() {
+            self.intake.reader.expect_reset(until);
+        }
         let (copied, items) = self.intake.hear(bytes, self.listener.now());
         if let Err(error) = copied {
             self.view.note(&format!("the log file ends here: {error}"));
