@@ -242,6 +242,16 @@ fn lines_are_filtered_stamped_and_kept() {
 }
 
 #[test]
+fn a_log_that_begins_with_a_boot_is_played_as_it_is() {
+    let desk = Desk::new();
+    desk.run("deploy", &desk.port(""), &[]);
+    let log = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nend\r\n";
+    let port = desk.log(log);
+    let more = ["--reset", "--raw", "--until", "end", "--timeout", "30"];
+    assert_eq!(desk.run("monitor", &port, &more).stdout, log);
+}
+
+#[test]
 fn a_prompt_without_a_line_end_is_waited_for() {
     let desk = Desk::new();
     desk.run("deploy", &desk.port(""), &[]);

@@ -250,7 +250,8 @@ impl Board {
         let encrypted = self.hw.security.encryption.is_on();
         let boot = boot::boot(self.hw.chip, self.hw.flash(), encrypted);
         let (text, repeated) = log::flash_boot(self.hw.chip, cause, &boot);
-        if prints {
+        let is_in_log = boot.app.is_ok() && self.script.begins_with_boot();
+        if prints && !is_in_log {
             self.print(at, text);
         }
         self.repetition = repeated.map(|line| Repetition {

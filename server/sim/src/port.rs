@@ -12,8 +12,9 @@
 //! the default, or `download`), `revision` (`3.0`), `lines` (`1`, the default, or `0`: the control
 //! lines do not reach the board), `secure-download`, `secure-boot` (`1` or `0`), `encryption` (`0`,
 //! `1` or `development`, `release`), `file` (`0`: keep the flash in memory); and what its program prints
-//! after a reset: `log` (a file; lines of ESP-IDF's log come when their stamps say), or `crash`
-//! (`loadprohibited`, of an ESP32; its ELF file is `tests/panics/elf/clock-o0.elf`).
+//! after a reset: `log` (a file; lines of ESP-IDF's log come when their stamps say, and a boot ROM's at its
+//! beginning stand for the board's own), or `crash` (`loadprohibited`, of an ESP32; its ELF file is
+//! `tests/panics/elf/clock-o0.elf`).
 //! An AVR board has `chip` or `board`, `time`, `lines` and `file`.
 
 use std::io;

@@ -50,6 +50,16 @@ impl Program {
     }
 }
 
+impl Script {
+    /// Whether it begins with what a boot ROM says, which the board need not say then.
+    pub(crate) fn begins_with_boot(&self) -> bool {
+        let Self::Log(text) = self else { return false };
+        let text = text.trim_ascii_start();
+        let starts: [&[u8]; 3] = [b"ets ", b"ESP-ROM:", b"rst:"];
+        starts.iter().any(|start| text.starts_with(start))
+    }
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     if !path.metadata()?.is_file() {
