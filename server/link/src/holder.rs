@@ -29,10 +29,15 @@ impl fmt::Display for Holder {
 
 /// The holders of a port in a sentence that begins with the port.
 pub(crate) fn sentence(holders: &[Holder]) -> String {
-    const SHOWN: usize = 3;
     if holders.is_empty() {
         return "is in use by another program".to_owned();
     }
+    format!("is held by {}", names(holders))
+}
+
+/// The first of them, and how many more there are.
+pub fn names(holders: &[Holder]) -> String {
+    const SHOWN: usize = 3;
     let names: Vec<String> = holders
         .iter()
         .take(SHOWN)
@@ -44,7 +49,7 @@ pub(crate) fn sentence(holders: &[Holder]) -> String {
     } else {
         String::new()
     };
-    format!("is held by {}{and_more}", names.join(" and "))
+    format!("{}{and_more}", names.join(" and "))
 }
 
 /// The process that started another one, where that can be seen.

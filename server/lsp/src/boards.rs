@@ -98,7 +98,11 @@ impl Boards for LocalBoards {
         cancel: &CancelToken,
     ) -> Result<BoardInfo, Failure> {
         let holding = self.holding(port, "identifying the board".to_owned());
-        board_info(port, &mut opening(&holding, lent), cancel)
+        let mut info = board_info(port, &mut opening(&holding, lent), cancel);
+        if let Err(failure) = &mut info {
+            holding.name_others(failure);
+        }
+        info
     }
 
     fn erase(
@@ -110,13 +114,12 @@ impl Boards for LocalBoards {
         cancel: &CancelToken,
     ) -> Result<Erased, NotErased> {
         let holding = self.holding(port, "erasing the board's flash".to_owned());
-        erase(
-            port,
-            stretch,
-            &mut opening(&holding, lent),
-            progress,
-            cancel,
-        )
+        let mut open = opening(&holding, lent);
+        let mut erased = erase(port, stretch, &mut open, progress, cancel);
+        if let Err(NotErased::Failed(failure)) = &mut erased {
+            holding.name_others(failure);
+        }
+        erased
     }
 
     fn state_dir(&self) -> Option<&Path> {
@@ -164,7 +167,14 @@ impl LocalBoards {
         let mut child = None;
         let mut tracker = Tracker::of(&request);
         let mut tenths = 0;
-        let mut hear = |event: Event| {
+        let mut failed = None;
+        let mut hear = |mut event: Event| {
+            if let Event::Finished(report) = &mut event
+                && let Some(failure) = &mut report.error
+            {
+                holding.name_others(failure);
+                failed = Some(failure.clone());
+            }
             if is_esptool && matches!(event, Event::Connecting { .. }) {
                 child = Some(Child::new(&holding, lent));
             }
@@ -177,7 +187,8 @@ impl LocalBoards {
             }
             events(event);
         };
-        let report = deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel);
+        let mut report = deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel);
+        report.error = failed;
         drop(child);
         // No monitor of this process goes on with it: it goes back as it is, open.
         if report.error.is_some() && holding.is_turn() {

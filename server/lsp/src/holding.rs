@@ -17,6 +17,7 @@ use fbuild_link::error::OpenError;
 use fbuild_link::holder::{self, Holder};
 use fbuild_link::lent::Slot;
 use fbuild_link::port_name::PortName;
+use fbuild_project::remedy::Remedy;
 use serde::{Deserialize, Serialize};
 
 use crate::giving_way::{self, Offer, Turn};
@@ -133,6 +134,39 @@ impl<'d> Holding<'d> {
     pub(crate) fn link(&self) -> Result<Box<dyn Link>, Failure> {
         let opened = self.open().map_err(DeployError::from);
         opened.map_err(|error| error.into_failure(&self.port, &BoardState::Untouched))
+    }
+
+    /// Programs that have the port open beside this one. Most take no lock, pySerial and all that is made with it among
+    /// them, and each byte of the board goes to one of them or to us.
+    pub(crate) fn others(&self) -> Vec<Holder> {
+        if !PortName::of(&self.port).is_device() {
+            return Vec::new();
+        }
+        let mut others = holder::holders(&self.port);
+        // A monitor that has given the port keeps it open, and reads nothing.
+        others.retain(|other| other.pid != std::process::id() && !is_ours(other));
+        others
+    }
+
+    /// Names them where the board's answers were missing or damaged.
+    pub(crate) fn name_others(&self, failure: &mut Failure) {
+        if !matches!(
+            failure.code,
+            "no-loader" | "timeout" | "bad-reply" | "link-lost"
+        ) {
+            return;
+        }
+        let others = self.others();
+        if others.is_empty() {
+            return;
+        }
+        let (names, port) = (holder::names(&others), &self.port);
+        failure.what = format!(
+            "{}; {port} is also open in {names}, and the board's answers may go there",
+            failure.what
+        );
+        let first = format!("close {}, and try again. Otherwise: ", others[0].program);
+        failure.remedy = Remedy::from(first).and(&failure.remedy);
     }
 
     /// Tells whoever gave the port how far the job is.

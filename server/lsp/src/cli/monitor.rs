@@ -160,6 +160,9 @@ impl Start<'_> {
         } else if rate.from.is_some() {
             monitor.view.note(&described);
         }
+        if let Some(warning) = monitor.listener.warning() {
+            monitor.view.note(&warning);
+        }
         if resets {
             monitor.reset();
         }

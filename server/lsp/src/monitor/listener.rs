@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use fbuild_chip::Device;
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::Link;
+use fbuild_link::holder::{self, Holder};
 
 use crate::giving_way::{Offer, Turn, TurnNews};
 use crate::holding::Holding;
@@ -45,6 +46,8 @@ pub(crate) struct Listener<'a> {
     is_gone: bool,
     next_look: Instant,
     began: Instant,
+    /// Who else reads the port.
+    beside: Vec<Holder>,
     /// A job has left the board, which may reset until then: also by its watchdog, where no line resets it.
     reset_by_job: Option<Duration>,
 }
@@ -91,7 +94,10 @@ impl<'a> Listener<'a> {
         }
         let mut listener = Self::away(holding, port, rate);
         listener.take_back(Some(link));
-        listener.reset_by_job.take_if(|_| !is_from_job);
+        if !is_from_job {
+            listener.reset_by_job = None;
+            listener.beside = listener.holding.others();
+        }
         Ok(listener)
     }
 
@@ -111,6 +117,7 @@ impl<'a> Listener<'a> {
             is_gone: true,
             next_look: Instant::now(),
             began: Instant::now(),
+            beside: Vec::new(),
             reset_by_job: None,
         }
     }
@@ -282,6 +289,15 @@ impl<'a> Listener<'a> {
     /// `monitor of /dev/ttyUSB0 at 460800 baud (monitor_speed)`
     pub(crate) fn described(&self) -> String {
         format!("monitor of {} at {}", self.name(), self.rate)
+    }
+
+    /// That another program reads the port, too.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let names = (!self.beside.is_empty()).then(|| holder::names(&self.beside))?;
+        let port = self.name();
+        Some(format!(
+            "{port} is also open in {names}: what the board prints goes to one or the other"
+        ))
     }
 
     pub(crate) fn rate(&self) -> Rate {

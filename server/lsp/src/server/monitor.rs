@@ -134,6 +134,9 @@ fn thread(
     screen.has_timestamps = start.has_timestamps;
     screen.has_colours = true;
     screen.note(&listener.described());
+    if let Some(warning) = listener.warning() {
+        screen.note(&warning);
+    }
     let mut listening = Listening {
         desk,
         seat,

@@ -181,6 +181,34 @@ fn a_port_that_vanishes_is_waited_for() {
     assert!(gone < stderr.find("port is back").unwrap(), "{stderr}");
 }
 
+/// pySerial's monitors take no lock: nothing fails, and half of what the board says is missing.
+#[test]
+#[cfg(target_os = "linux")]
+fn who_has_the_port_open_too_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_board, port) = pty();
+    let other = File::options().read(true).write(true).open(&port).unwrap();
+    let mut other = Command::new("sleep")
+        .arg("600")
+        .stdin(other)
+        .spawn()
+        .unwrap();
+    let names = format!("is also open in sleep (pid {})", other.id());
+    let mut monitor = Piped::start(directory.path(), &port, &["--timeout", "0"]);
+    let (code, stderr) = monitor.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains(&names), "{stderr}");
+    let port = port.to_str().unwrap();
+    let mut deploy = Piped::run(directory.path(), &["board", "--port", port]);
+    let (code, stderr) = deploy.ended();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("no loader answered"), "{stderr}");
+    assert!(stderr.contains(&names), "{stderr}");
+    assert!(stderr.contains("close sleep, and try again"), "{stderr}");
+}
+
 #[test]
 fn what_comes_from_a_pipe_goes_to_the_board() {
     let directory = tempfile::tempdir().unwrap();
