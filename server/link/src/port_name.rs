@@ -107,6 +107,11 @@ impl<'n> PortName<'n> {
         matches!(self, Self::Device(_))
     }
 
+    /// Whether it is a serial port of another machine.
+    pub fn is_on_network(self) -> bool {
+        matches!(self, Self::Socket(_) | Self::Rfc2217(_))
+    }
+
     /// Whether it takes firmware over the air.
     pub fn is_over_the_air(self) -> bool {
         matches!(self, Self::Espota(_))

@@ -19,9 +19,9 @@ pub(crate) enum TurnNews {
 }
 
 #[cfg(not(unix))]
-pub(crate) use other::{Offer, Turn, ask};
+pub(crate) use other::{Offer, Turn, ask, is_offered};
 #[cfg(unix)]
-pub(crate) use unix::{Offer, Turn, ask};
+pub(crate) use unix::{Offer, Turn, ask, is_offered};
 
 #[cfg(unix)]
 mod unix {
@@ -71,7 +71,7 @@ mod unix {
             if let Some(directory) = socket.parent() {
                 own_file::directory(directory)?;
             }
-            if UnixStream::connect(socket).is_err() {
+            if !is_offered(socket) {
                 let _ = fs::remove_file(socket);
             }
             let listener = UnixListener::bind(socket)?;
@@ -210,6 +210,11 @@ mod unix {
         }
     }
 
+    /// Whether somebody offers the port, or has given it to another for a turn.
+    pub(crate) fn is_offered(socket: &Path) -> bool {
+        UnixStream::connect(socket).is_ok()
+    }
+
     /// Asks whoever offers the port for it; `doing`: what for.
     pub(crate) fn ask(socket: &Path, doing: &str) -> Option<Turn> {
         let mut stream = UnixStream::connect(socket).ok()?;
@@ -333,6 +338,10 @@ mod other {
         pub(crate) fn port(self, _: &str, _: u32) -> Option<Box<dyn Link>> {
             None
         }
+    }
+
+    pub(crate) fn is_offered(_: &Path) -> bool {
+        false
     }
 
     pub(crate) fn ask(_: &Path, _: &str) -> Option<Turn> {

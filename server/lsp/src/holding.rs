@@ -83,6 +83,9 @@ impl<'d> Holding<'d> {
     pub(crate) fn open(&self) -> Result<Box<dyn Link>, OpenError> {
         // After an error it is opened anew.
         drop(self.left.take());
+        if let Some(busy) = self.ask_on_network() {
+            return Err(busy);
+        }
         let mut opened = port::open(&self.port, self.state_dir);
         if matches!(opened, Err(OpenError::Busy { .. })) && self.is_given() {
             opened = port::open(&self.port, self.state_dir);
@@ -104,6 +107,30 @@ impl<'d> Holding<'d> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Over the network nobody can see that a port is held: it opens, stays silent, or fails. A monitor of another
+    /// process that has it is found by its socket, and asked first. The error is that it keeps the port.
+    fn ask_on_network(&self) -> Option<OpenError> {
+        let is_on_network = PortName::of(&self.port).is_on_network();
+        let socket = self.socket().filter(|_| is_on_network)?;
+        let note = self.file().and_then(|file| read(&file));
+        if note.as_ref().is_some_and(|note| note.pid == self.note.pid)
+            || self.is_turn()
+            || self.is_given()
+            || !giving_way::is_offered(&socket)
+        {
+            return None;
+        }
+        let holder = |note: Note| Holder {
+            program: env!("CARGO_PKG_NAME").to_owned(),
+            pid: note.pid,
+            doing: Some(note.doing),
+        };
+        Some(OpenError::Busy {
+            port: self.port.clone(),
+            holders: note.map(holder).into_iter().collect(),
+        })
     }
 
     /// Asks a monitor of another process for the port, once; whether it has given it.
@@ -197,7 +224,7 @@ impl<'d> Holding<'d> {
         Some(link)
     }
 
-    fn note(&self) {
+    pub(crate) fn note(&self) {
         if let Some(file) = self.file()
             && let Err(error) = self.write(&file)
         {
@@ -215,10 +242,11 @@ impl<'d> Holding<'d> {
         }
     }
 
-    /// Who holds a simulated board, or one that is on the network, is not seen.
+    /// A simulated board is of one process.
     fn file(&self) -> Option<PathBuf> {
         let port = PortName::of(&self.port);
-        let dir = self.state_dir.filter(|_| port.is_device())?;
+        let is_shared = port.is_device() || port.is_on_network();
+        let dir = self.state_dir.filter(|_| is_shared)?;
         Some(dir.join(file_name(&port.identity())))
     }
 

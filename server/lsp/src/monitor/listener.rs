@@ -94,10 +94,13 @@ impl<'a> Listener<'a> {
         }
         let mut listener = Self::away(holding, port, rate);
         listener.take_back(Some(link));
-        if !is_from_job {
+        if is_from_job {
+            listener.holding.note();
+        } else {
             listener.reset_by_job = None;
             listener.beside = listener.holding.others();
         }
+        listener.keep_offer();
         Ok(listener)
     }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -348,4 +348,79 @@ fn a_monitor_shows_how_far_another_process_s_deploy_is() {
             .any(|note| note.starts_with("--- firmware: writing "))
     );
     assert_eq!(notes.last().unwrap(), "--- deploy succeeded (full flash)");
+}
+
+/// A board that another program serves under this name.
+struct Served {
+    child: Child,
+    port: String,
+}
+
+impl Served {
+    fn start(directory: &Path, listen: &str) -> Self {
+        let mut child = fbuild_lsp(directory)
+            .current_dir(directory)
+            .args(["sim", "--flash", "b.bin", "--listen", listen])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut port).unwrap();
+        let port = port.trim().to_owned();
+        Self { child, port }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Nothing shows that a port of another machine is held, so that its monitor is asked first.
+#[test]
+fn a_port_on_the_network_is_given_and_comes_back() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/example");
+    for listen in ["127.0.0.1:0", "rfc2217://127.0.0.1:0"] {
+        let directory = tempfile::tempdir().unwrap();
+        let board = Served::start(directory.path(), listen);
+        let port = Path::new(&board.port);
+        let mut monitor = Piped::start(directory.path(), port, &["--timeout", "60"]);
+        let mut notes = BufReader::new(monitor.child.stderr.take().unwrap()).lines();
+        let mut says = |text: &str| {
+            let line = notes.find_map(|line| line.ok().filter(|line| line.contains(text)));
+            assert!(line.is_some(), "never: {text}");
+        };
+        let run = |args: &[&str]| {
+            let mut command = fbuild_lsp(directory.path());
+            command.current_dir(directory.path()).args(args);
+            let output = command.args(["--port", &board.port]).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), said)
+        };
+        // It can be asked a moment after its process has begun.
+        let is_socket = |entry: std::io::Result<std::fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            path.extension()
+                .is_some_and(|extension| extension == "sock")
+        };
+        let state = directory.path().join("fbuild-lsp");
+        let begun = Instant::now();
+        while !std::fs::read_dir(&state).is_ok_and(|mut entries| entries.any(is_socket)) {
+            assert!(begun.elapsed() < LONG, "{listen}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let second = run(&["monitor", "--timeout", "0"]);
+        assert_eq!(second.0, Some(1), "{listen}: {}", second.1);
+        let holder = format!("fbuild-lsp (pid {}), monitoring ", monitor.child.id());
+        assert!(second.1.contains(&holder), "{listen}: {}", second.1);
+        for _ in 0..2 {
+            let (code, said) = run(&["deploy", example.to_str().unwrap()]);
+            assert_eq!(code, Some(0), "{listen}: {said}");
+            says("is given to another fbuild-lsp (deploying ");
+            says(" is back");
+        }
+    }
 }
