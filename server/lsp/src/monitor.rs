@@ -2,14 +2,17 @@
 //!
 //! [`listener`] has the port, [`reset`] uses its lines, [`intake`] takes its bytes and [`reader`] reads them, [`end`]
 //! says what ends it, [`elfs`] knows the files that the board may run, [`crashes`] keeps what they name, [`told`] words
-//! a crash for a person, [`screen`] is the text of a terminal, [`clock`] says when something was printed.
+//! a crash for a person, [`screen`] is the text of a terminal, [`keys`] knows what is typed there,
+//! [`clock`] when something was printed, [`log_file`] where it is kept.
 
 pub(crate) mod clock;
 pub(crate) mod crashes;
 pub(crate) mod elfs;
 pub(crate) mod end;
 pub(crate) mod intake;
+pub(crate) mod keys;
 pub(crate) mod listener;
+pub(crate) mod log_file;
 pub(crate) mod rate;
 pub(crate) mod reader;
 pub(crate) mod reset;

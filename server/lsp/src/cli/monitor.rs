@@ -1,7 +1,7 @@
 //! `monitor`, and `deploy --monitor`.
 
 mod exit;
-mod keys;
+mod input;
 mod options;
 mod run;
 mod view;
@@ -15,7 +15,7 @@ use fbuild_loader::cancel::CancelToken;
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
-use self::keys::{KeyByKey, Keys};
+use self::input::KeyByKey;
 pub(crate) use self::options::{Options, parse_rate};
 use self::run::Monitor;
 use super::terminal::Terminal;
@@ -24,6 +24,7 @@ use crate::boards::{Boards as _, LocalBoards};
 use crate::holding::Holding;
 use crate::monitor::clock::WallClock;
 use crate::monitor::intake::Intake;
+use crate::monitor::keys::Keys;
 use crate::monitor::listener::Listener;
 use crate::monitor::rate::Rate;
 use crate::order::Order;
@@ -138,7 +139,7 @@ impl Start<'_> {
                 return USAGE;
             }
         };
-        let is_person = keys::is_a_person();
+        let is_person = input::is_a_person();
         let mut monitor = Monitor {
             elfs,
             boards: self.boards,

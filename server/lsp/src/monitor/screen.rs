@@ -82,6 +82,12 @@ impl Screen {
         self.text.push('\n');
     }
 
+    /// What a person types into a prompt of this program.
+    pub(crate) fn echo(&mut self, text: &str) {
+        self.end_line();
+        self.text += text;
+    }
+
     pub(crate) fn end_line(&mut self) {
         if !std::mem::take(&mut self.begun).is_empty() {
             self.text.push('\n');

@@ -147,7 +147,7 @@ pub(crate) async fn run(
         "fbuild.server.eraseRegion" => board::erase_region(call, starter).await,
         "fbuild.server.monitor.start" => monitor::start(call, starter).await,
         "fbuild.server.monitor.stop" => monitor::stop(monitors, call).await,
-        "fbuild.server.monitor.write" => monitor::write(monitors, call).await,
+        "fbuild.server.monitor.write" => monitor::write(desk, call).await,
         "fbuild.server.monitor.reset" => monitor::reset(monitors, call).await,
         "fbuild.server.monitor.read" => monitor::read(monitors, call).await,
         "fbuild.server.monitor.list" => monitor::list(monitors),

@@ -3,11 +3,12 @@
 //! Who else wants the port asks for it by [`super::monitors`]; what the thread hears is there, too. [`tell`]
 //! passes it on to a client that follows, [`report`] puts crashes onto the lines that they lead to.
 
+mod keys;
 mod report;
 mod tell;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -21,19 +22,19 @@ use fbuild_monitor::filter::Filter;
 use fbuild_monitor::line::{Line, LineEnd};
 use fbuild_monitor::text::without_colours;
 use fbuild_monitor::trace::Trace;
-use fbuild_project::file;
 use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
 use super::desk::Desk;
 use super::monitors::{About, Loan, Monitor, NoSeat, Order, Seat, State};
-use crate::explain::Front;
 use crate::holding::Holding;
 use crate::json::MonitorEvent;
 use crate::monitor::clock::{WallClock, iso};
 use crate::monitor::elfs::Elfs;
 use crate::monitor::intake::Intake;
+use crate::monitor::keys::{Eol, Keys};
 use crate::monitor::listener::{Heard, Listener};
+use crate::monitor::log_file::append_to;
 use crate::monitor::rate::Rate;
 use crate::monitor::reader::Item;
 use crate::monitor::screen::Screen;
@@ -51,6 +52,8 @@ pub(crate) struct Start {
     pub(crate) about: About,
     pub(crate) filter: Filter,
     pub(crate) has_timestamps: bool,
+    /// What Enter sends.
+    pub(crate) line_end: Eol,
     /// The board is reset first.
     pub(crate) resets: bool,
     /// The port, where a deploy has just had it; it has the boot log's rate then.
@@ -59,7 +62,11 @@ pub(crate) struct Start {
 
 impl Start {
     /// A monitor of what has just been deployed.
-    pub(crate) fn after(request: &Request, rate: Rate, link: Option<Box<dyn Link>>) -> Self {
+    pub(crate) fn after(
+        request: &Request,
+        (rate, line_end): (Rate, Eol),
+        link: Option<Box<dyn Link>>,
+    ) -> Self {
         let target = &request.target;
         Self {
             port: request.port.clone(),
@@ -68,6 +75,7 @@ impl Start {
             about: About { rate, log: None },
             filter: Filter::default(),
             has_timestamps: target.console.has_filter("time"),
+            line_end,
             resets: false,
             link,
         }
@@ -78,7 +86,11 @@ impl Start {
 pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Failure> {
     let is_followed = desk.session.capabilities().wants.monitor;
     let about = start.about.clone();
-    let log = about.log.as_deref().map(append_to).transpose()?;
+    let log = about.log.as_deref().map(append_to).transpose();
+    let log = log.map_err(|what| {
+        let remedy = "name another file for the log";
+        Failure::of_input("file-unwritable", what, remedy)
+    })?;
     let seat = match desk.monitors.enter(&start.port, about, is_followed) {
         Ok(seat) => seat,
         Err(NoSeat::Taken(other)) => return Ok(other),
@@ -141,6 +153,9 @@ fn thread(
         desk,
         seat,
         project: start.project.clone(),
+        target: start.target.as_ref().map(|target| target.name.clone()),
+        keys: Keys::new(true, start.line_end),
+        has_quit: false,
         listener,
         intake: Intake::new(log),
         elfs: Elfs::of_targets(
@@ -155,11 +170,8 @@ fn thread(
     };
     if let Some((_, what)) = job {
         listening.is_lent(&what);
-    } else if start.resets
-        && let Err(failure) = listening.listener.reset()
-    {
-        let remedy = Front::Editor.remedy(&failure.remedy);
-        listening.note(&format!("{}: {remedy}", failure.what));
+    } else if start.resets {
+        listening.reset();
     }
     listening.publish(listening.state());
     opened(Ok(()));
@@ -170,6 +182,11 @@ struct Listening<'a> {
     desk: &'a Arc<Desk>,
     seat: &'a Seat,
     project: PathBuf,
+    /// What the board is expected to run, by name.
+    target: Option<String>,
+    keys: Keys,
+    /// A person has ended it by a key.
+    has_quit: bool,
     listener: Listener<'a>,
     intake: Intake,
     elfs: Elfs,
@@ -194,6 +211,7 @@ impl Listening<'_> {
             match order {
                 Ok(Order::Stop) => return self.finish(),
                 Ok(order) => self.act(order),
+                Err(_) if self.has_quit => return self.finish(),
                 Err(_) if self.is_lent => self.look_after_loan(),
                 Err(_) => self.listen(&mut buffer),
             }
@@ -235,6 +253,11 @@ impl Listening<'_> {
                 });
                 let _ = answer.send(written);
             }
+            Order::Keys(typed, answer) => {
+                let wish = self.typed(&typed);
+                let _ = answer.send(wish);
+            }
+            Order::Say(lines) => lines.iter().for_each(|line| self.note(line)),
             Order::Reset(answer) => {
                 let _ = answer.send(self.listener.reset());
             }
@@ -421,16 +444,6 @@ impl Listening<'_> {
         let state = self.seat.monitor.record().state;
         self.publish(state);
     }
-}
-
-fn append_to(path: &Path) -> Result<File, Failure> {
-    file::append(path).map_err(|error| {
-        Failure::of_input(
-            "file-unwritable",
-            format!("{} cannot be written: {error}", path.display()),
-            "name another file for the log",
-        )
-    })
 }
 
 fn no_thread(why: &str) -> Failure {

@@ -8,6 +8,7 @@ pub(crate) mod named;
 mod record;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, MutexGuard};
 
@@ -28,6 +29,10 @@ pub(crate) use self::record::{Entry, Record, State};
 pub(crate) enum Order {
     /// To send these bytes to the board.
     Send(Vec<u8>, oneshot::Sender<Result<(), Failure>>),
+    /// To do what these keys mean; what of that is a job's.
+    Keys(String, oneshot::Sender<Option<Wish>>),
+    /// To say something that the board has not said.
+    Say(Vec<String>),
     /// To reset the board.
     Reset(oneshot::Sender<Result<(), Failure>>),
     /// To say where these are in the sources of this machine.
@@ -37,6 +42,15 @@ pub(crate) enum Order {
     /// To go on: with this link, or with the port.
     Back(Option<Box<dyn Link>>),
     Stop,
+}
+
+/// A deploy that a key asks for.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// What is there may be older than its sources.
+    pub(crate) builds: bool,
+    pub(crate) project: PathBuf,
+    pub(crate) target: Option<String>,
 }
 
 /// What a link is borrowed for.
@@ -65,7 +79,7 @@ pub(crate) struct Monitor {
 pub(crate) struct About {
     pub(crate) rate: Rate,
     /// Takes a copy of every byte.
-    pub(crate) log: Option<std::path::PathBuf>,
+    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Default)]

@@ -17,6 +17,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::value::Reader;
 use crate::build::BuildCommand;
+use crate::monitor::keys::Eol;
 
 /// Whether a firmware that is missing, or older than its sources, is built first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +52,7 @@ const STALE_BUILD: [(&str, StaleBuild); 3] = [
     ("error", StaleBuild::Error),
     ("ignore", StaleBuild::Ignore),
 ];
+const LINE_END: [(&str, Eol); 3] = [("cr", Eol::Cr), ("lf", Eol::Lf), ("crlf", Eol::Crlf)];
 const LOG_LEVEL: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),
     ("error", LevelFilter::ERROR),
@@ -90,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) monitor_after_deploy: bool,
     /// Baud rate of what boards print, where it is not the project's.
     pub(crate) monitor_baud: Option<u32>,
+    /// What Enter sends to a board.
+    pub(crate) monitor_line_end: Eol,
     /// What of this program's own log goes to the client.
     pub(crate) log_level: LevelFilter,
 }
@@ -114,6 +118,7 @@ impl Default for Settings {
             stale_build: StaleBuild::Warn,
             monitor_after_deploy: false,
             monitor_baud: None,
+            monitor_line_end: Eol::Cr,
             log_level: LevelFilter::WARN,
         }
     }
@@ -175,6 +180,7 @@ impl Settings {
                 .flag("monitor.afterDeploy")
                 .unwrap_or(usual.monitor_after_deploy),
             monitor_baud: reader.rate("monitor.baud"),
+            monitor_line_end: reader.word("monitor.eol", &LINE_END).unwrap_or_default(),
             log_level: reader
                 .word("logLevel", &LOG_LEVEL)
                 .unwrap_or(usual.log_level),
@@ -209,7 +215,8 @@ impl Settings {
                 Some(BuildCommand::Program(words)) => json!(words),
             },
             "staleBuild": name_of(self.stale_build, &STALE_BUILD),
-            "monitor": {"afterDeploy": self.monitor_after_deploy, "baud": self.monitor_baud},
+            "monitor": {"afterDeploy": self.monitor_after_deploy, "baud": self.monitor_baud,
+                "eol": name_of(self.monitor_line_end, &LINE_END)},
             "logLevel": self.log_level.to_string(),
         })
     }
@@ -231,7 +238,7 @@ mod tests {
             "resetBefore": "noReset", "resetAfter": "noReset", "verifyOnly": true,
             "keepImages": false, "delta": false, "deltaOnAnyChip": true,
             "build": "ask", "buildBeforeDeploy": ["idf.py", "build"], "staleBuild": "error",
-            "monitor": {"afterDeploy": true, "baud": 921_600}, "logLevel": "debug"
+            "monitor": {"afterDeploy": true, "baud": 921_600, "eol": "crlf"}, "logLevel": "debug"
         });
         let (settings, wrong) = Settings::read(&section);
         assert!(wrong.is_empty(), "{wrong:?}");
@@ -326,6 +333,11 @@ mod tests {
                 "monitor.baud",
                 json!("921600"),
                 "expected a number from 300 to 5000000, got \"921600\"",
+            ),
+            (
+                "monitor.eol",
+                json!("\n"),
+                "expected \"cr\", \"lf\" or \"crlf\", got \"\\n\"",
             ),
             (
                 "logLevel",

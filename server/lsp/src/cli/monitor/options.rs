@@ -3,19 +3,20 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fbuild_monitor::filter::Filter;
-use fbuild_project::file;
 use fbuild_project::target::{Console, Target};
 use regex::Regex;
 
 use super::view::{Form, View};
 use crate::cli::terminal::Terminal;
-use crate::monitor::clock::{WallClock, iso};
+use crate::monitor::clock::WallClock;
 use crate::monitor::elfs::Elfs;
 use crate::monitor::end::Ends;
+use crate::monitor::keys::Eol;
+use crate::monitor::log_file::{append_to, new_log};
 use crate::monitor::rate::is_rate;
 use crate::monitor::screen::Screen;
 
@@ -55,15 +56,8 @@ pub(crate) struct Options {
     raw: bool,
 
     /// What Enter, or the end of a line of standard input, sends to the board
-    #[arg(long, value_enum, default_value_t = LineEnd::Cr)]
-    eol: LineEnd,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LineEnd {
-    Cr,
-    Lf,
-    Crlf,
+    #[arg(long, value_enum, default_value_t = Eol::Cr)]
+    eol: Eol,
 }
 
 /// A baud rate.
@@ -72,8 +66,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<u32, String> {
     rate.ok_or_else(|| "expected a number from 300 to 5000000".to_owned())
 }
 
-/// A filter in words.
-pub(super) fn parse_filter(words: &str) -> Result<Filter, String> {
+fn parse_filter(words: &str) -> Result<Filter, String> {
     Filter::parse(words).map_err(|error| error.to_string())
 }
 
@@ -98,7 +91,7 @@ impl Options {
             || self.fail.is_some()
             || self.timeout.is_some()
             || self.raw
-            || self.eol != LineEnd::Cr
+            || self.eol != Eol::Cr
     }
 
     /// The files that name places: those that were given, else those of the project.
@@ -119,12 +112,8 @@ impl Options {
         Ends::new(self.until.clone(), self.fail.clone(), self.timeout)
     }
 
-    pub(super) fn line_end(&self) -> &'static [u8] {
-        match self.eol {
-            LineEnd::Cr => b"\r",
-            LineEnd::Lf => b"\n",
-            LineEnd::Crlf => b"\r\n",
-        }
+    pub(super) fn line_end(&self) -> Eol {
+        self.eol
     }
 
     /// What shows the output, and the file that takes a copy of it. The project's own monitor may have both.
@@ -145,7 +134,7 @@ impl Options {
             Some(path) => Some(append_to(path)?),
             None if has("log2file") => {
                 // The project wants it; a directory that cannot be written is no reason not to listen.
-                let (said, file) = match new_log() {
+                let (said, file) = match new_log(Path::new("")) {
                     Ok((path, file)) => (format!("logging into {}", path.display()), Some(file)),
                     Err(why) => (why, None),
                 };
@@ -159,19 +148,6 @@ impl Options {
         screen.has_colours = io::stdout().is_terminal() && terminal.is_colourful();
         Ok((View::new(terminal, form, screen), log))
     }
-}
-
-fn append_to(path: &Path) -> Result<File, String> {
-    file::append(path).map_err(|error| format!("{} cannot be written: {error}", path.display()))
-}
-
-/// A log file of this moment in the current directory.
-pub(super) fn new_log() -> Result<(PathBuf, File), String> {
-    let now = iso(SystemTime::now());
-    let seconds = now.split('.').next().unwrap_or(&now);
-    let path = PathBuf::from(format!("monitor-{}.log", seconds.replace(':', "")));
-    let file = append_to(&path)?;
-    Ok((path, file))
 }
 
 #[cfg(test)]

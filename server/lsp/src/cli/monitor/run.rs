@@ -1,24 +1,27 @@
 //! The loop of a monitor: keys in, the board's output out, until something ends it.
 
 use std::io;
+use std::path::Path;
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_link::lent::Slot;
 use fbuild_loader::cancel::CancelToken;
+use fbuild_monitor::filter::Filter;
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
 use super::super::{build, outcome};
 use super::exit::exit_code;
-use super::keys::{self, Action, Input, KeyByKey, Keys};
-use super::options;
+use super::input::{self, Input, KeyByKey};
 use super::view::{Form, View};
 use crate::boards::LocalBoards;
 use crate::explain::Front;
 use crate::monitor::elfs::Elfs;
 use crate::monitor::end::{End, Ends};
 use crate::monitor::intake::Intake;
+use crate::monitor::keys::{Action, HELP, Keys};
 use crate::monitor::listener::{Heard, Listener};
+use crate::monitor::log_file::new_log;
 use crate::monitor::reader::Item;
 use crate::monitor::told::headline;
 use crate::order::Order;
@@ -186,13 +189,13 @@ impl Monitor<'_> {
             Action::Log => self.log_on_or_off(),
             Action::Filter(words) => {
                 self.view.echo("\n");
-                match options::parse_filter(&words) {
+                match Filter::parse(&words) {
                     Ok(filter) => self.view.screen.filter = filter,
-                    Err(error) => self.view.note(&error),
+                    Err(error) => self.view.note(&error.to_string()),
                 }
             }
             Action::Help => {
-                for line in keys::HELP.iter().filter(|line| !line.is_empty()) {
+                for line in HELP {
                     self.view.note(line);
                 }
             }
@@ -231,7 +234,7 @@ impl Monitor<'_> {
             Err(Stop::Failed(failure)) => self.view.terminal.failure(&failure),
             Err(Stop::Cancelled) => self.view.note("cancelled"),
         }
-        if keys::is_a_person() {
+        if input::is_a_person() {
             self.key_by_key = Some(KeyByKey::start());
         }
     }
@@ -272,7 +275,7 @@ impl Monitor<'_> {
             self.view.note("the log file is closed");
             return;
         }
-        match options::new_log() {
+        match new_log(Path::new("")) {
             Ok((path, file)) => {
                 self.view.note(&format!("logging into {}", path.display()));
                 self.intake.log = Some(file);

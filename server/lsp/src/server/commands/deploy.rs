@@ -1,15 +1,19 @@
 //! `fbuild.server.deploy`, `verify` and `plan`: put firmware onto a board, or only look.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use fbuild_deploy::outcome::{Backend, OutcomeKind};
 use fbuild_deploy::request::{Baud, Mode};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
-use crate::explain;
+use crate::explain::{self, Asked, Text};
 use crate::json::Outcome;
 use crate::order::Order;
+use crate::server::arguments::Fields;
+use crate::server::desk::Desk;
 use crate::server::job::deploy::Deploy;
 use crate::server::uri;
 
@@ -50,6 +54,24 @@ pub(super) async fn deploy(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
         (_, Some(ModeArgument::Verify)) => Mode::Verify,
     };
     run(call, starter, mode).await
+}
+
+/// A deploy that a key of a monitor asks for; what came of it in words.
+pub(super) async fn by_key(desk: &Arc<Desk>, argument: Value) -> Result<Text, CommandError> {
+    let fields = Fields::of(vec![argument])?;
+    let asked = Asked {
+        command: "fbuild.server.deploy".to_owned(),
+        argument: fields.all().clone(),
+        is_trusted: desk.configuration.is_trusted(),
+    };
+    let call = Call {
+        session: &desk.session,
+        fields,
+        asked: asked.clone(),
+    };
+    let work = order(call, Mode::Auto).await?;
+    let done = Starter { desk, given: None }.run(work).await?;
+    Ok(explain::outcome(&done.report, done.built.as_ref(), &asked))
 }
 
 async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {

@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Answer, BadArguments, Call, Starter, blocking, to_value};
+use super::{Answer, BadArguments, Call, Starter, blocking, deploy, to_value};
 use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::crashes::place::Scene;
+use crate::server::desk::Desk;
 use crate::server::job::monitor::Listen;
 use crate::server::monitors::named::What;
-use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, named};
+use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, Wish, named};
 use crate::server::problems::Problems;
 use crate::server::uri;
 use crate::stop::Stop;
@@ -90,6 +91,7 @@ pub(super) async fn start(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
         log: log.transpose()?,
         filter: filter.map_err(|error| wrong("filter", error.to_string()))?,
         has_timestamps: call.get("timestamps")?,
+        line_end: call.get("eol")?,
         resets: call.get("reset")?.unwrap_or(false),
     };
     let done = starter.run(work).await?;
@@ -123,15 +125,57 @@ pub(super) async fn stop(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     Ok(json!({ "stopped": monitors.len() }))
 }
 
-pub(super) async fn write(monitors: &Monitors, mut call: Call<'_>) -> Answer {
+pub(super) async fn write(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
+    let monitors = &*desk.monitors;
     let text: String = call.get("text")?.ok_or_else(|| BadArguments::Field {
         field: "text",
         why: "missing".to_owned(),
     })?;
+    if call.get("keys")? == Some(true) {
+        return type_keys(desk, call, text).await;
+    }
     order(monitors, call, |answer| {
         Order::Send(text.into_bytes(), answer)
     })
     .await
+}
+
+/// What a person types; the request does not wait for a deploy that they ask for.
+async fn type_keys(desk: &Arc<Desk>, mut call: Call<'_>, keys: String) -> Answer {
+    let mut port = call.port().await?;
+    let done = match meant(&desk.monitors, &mut port) {
+        Ok(monitor) => {
+            let (sender, answer) = oneshot::channel();
+            monitor.order(Order::Keys(keys, sender));
+            match answer.await {
+                Ok(wish) => {
+                    if let Some(wish) = wish {
+                        tokio::spawn(fulfil(desk.clone(), monitor, wish));
+                    }
+                    Ok(())
+                }
+                Err(_) => Err(ended(&monitor.port)),
+            }
+        }
+        Err(failure) => Err(failure),
+    };
+    let error = done.as_ref().err().map(Problem::from);
+    to_value(json!({ "port": port, "error": to_value(error)? }))
+}
+
+/// Deploys as `fbuild.server.deploy` does, and says in the monitor how that ended.
+async fn fulfil(desk: Arc<Desk>, monitor: Arc<Monitor>, wish: Wish) {
+    let stale = (!wish.builds).then_some("ignore");
+    let has_project = !wish.project.as_os_str().is_empty();
+    let argument = json!({
+        "port": monitor.port, "root": has_project.then_some(wish.project), "target": wish.target, "build": wish.builds,
+        "staleBuild": stale,
+    });
+    let lines = match deploy::by_key(&desk, argument).await {
+        Ok(text) => text.lines,
+        Err(error) => vec![error.to_string()],
+    };
+    monitor.order(Order::Say(lines));
 }
 
 pub(super) async fn reset(monitors: &Monitors, call: Call<'_>) -> Answer {

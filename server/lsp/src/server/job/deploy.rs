@@ -19,6 +19,7 @@ use super::stand::Stand;
 use crate::build::Built;
 use crate::explain::{self, Asked};
 use crate::json;
+use crate::monitor::keys::Eol;
 use crate::monitor::rate::Rate;
 use crate::order::{Order, ota_password};
 use crate::port::Wishes;
@@ -339,7 +340,10 @@ fn on_board(
         && matches!(request.carrier(), Backend::Native | Backend::Esptool);
     let mut run = Run {
         base: stand.percent(),
-        monitor: runs.then(|| Rate::of(None, settings.monitor_baud, Some(&request.target))),
+        monitor: runs.then(|| {
+            let rate = Rate::of(None, settings.monitor_baud, Some(&request.target));
+            (rate, settings.monitor_line_end)
+        }),
         ..Run::default()
     };
     let mut report = run.on_board(stand, request);
@@ -380,8 +384,8 @@ struct Run {
     base: u32,
     /// What the board said of itself.
     board: Option<Board>,
-    /// A monitor is to run afterwards, at this rate.
-    monitor: Option<Rate>,
+    /// A monitor is to run afterwards, at this rate, with what its Enter sends.
+    monitor: Option<(Rate, Eol)>,
 }
 
 impl Run {
@@ -414,12 +418,12 @@ impl Run {
         let link = stand.borrow(&request.port, Some(&request.target), keeps);
         let boards = &stand.desk.boards;
         let mut report = boards.deploy(request, link.slot(), &mut events, stand.cancel());
-        if let Some(rate) = self.monitor
+        if let Some(how) = self.monitor
             && report.error.is_none()
             && report.outcome != OutcomeKind::Cancelled
             && stand.desk.monitors.of(&request.port).is_none()
         {
-            let start = Start::after(request, rate, link.slot().and_then(Slot::take));
+            let start = Start::after(request, how, link.slot().and_then(Slot::take));
             if let Err(failure) = monitor::start(stand.desk, start) {
                 let warning = format!("no monitor was started: {}", failure.what);
                 report.warnings.push(warning);

@@ -12,6 +12,7 @@ use fbuild_project::target::Target;
 use super::Work;
 use super::board::{Done, Place};
 use super::stand::Stand;
+use crate::monitor::keys::Eol;
 use crate::monitor::rate::Rate;
 use crate::server::jobs::Ended;
 use crate::server::monitor::{self, Start};
@@ -27,6 +28,7 @@ pub(crate) struct Listen {
     pub(crate) log: Option<PathBuf>,
     pub(crate) filter: Filter,
     pub(crate) has_timestamps: Option<bool>,
+    pub(crate) line_end: Option<Eol>,
     pub(crate) resets: bool,
 }
 
@@ -38,7 +40,7 @@ impl Listen {
         let name = self.place.choose(stand, "the monitor", wanted)?;
         stand.go_on()?;
         stand.says("connecting", format!("opening {name}"));
-        let set = stand.settings(&roots)?.monitor_baud;
+        let settings = stand.settings(&roots)?;
         let has_time = |target: &Target| target.console.has_filter("time");
         let has_time = target.as_ref().is_some_and(has_time);
         let project = target.as_ref().map(|target| target.root.clone());
@@ -47,12 +49,13 @@ impl Listen {
             port: name.clone(),
             project: project.unwrap_or_default(),
             about: About {
-                rate: Rate::of(self.baud, set, target.as_ref()),
+                rate: Rate::of(self.baud, settings.monitor_baud, target.as_ref()),
                 log: self.log.clone(),
             },
             target,
             filter: self.filter.clone(),
             has_timestamps: self.has_timestamps.unwrap_or(has_time),
+            line_end: self.line_end.unwrap_or(settings.monitor_line_end),
             resets: self.resets,
             link: None,
         };

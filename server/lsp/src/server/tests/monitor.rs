@@ -304,3 +304,58 @@ async fn it_looks_as_documented() {
     assert_eq!(shape_of(&listed), shape_of(&shown));
     client.leave_with_unread(&["fbuild/monitor"]).await;
 }
+
+/// The keys of the monitor in a shell, in that of an editor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_understood() {
+    let state = tempfile::tempdir().unwrap();
+    let log = "W (300) wifi: weak\nI (310) app: ready\n";
+    let mut client = start(state.path(), log, &following()).await;
+    start_monitor(&mut client).await;
+    let mut shown = String::new();
+    for (keys, expected, unexpected) in [
+        ("\u{14}h", "--- Ctrl+]  quit;", "\u{14}"),
+        ("\u{14}d", "--- deploying\n", "error"),
+        ("", "deploy succeeded", "error"),
+        ("\u{14}i", "time stamps are on\n", "Z] "),
+        ("\u{14}r", "Z] I (310) app: ready\n", "gone"),
+        (
+            "\u{14}/wifx\u{8}i:x\r",
+            "--- filter: wifx\u{8} \u{8}i:x\n",
+            "board",
+        ),
+        ("", "no level", "board"),
+        ("\u{14}/*:N app:I\r", "app:I\n", "no level"),
+        ("\u{14}r", "app: ready\n", "weak"),
+        ("\u{14}l", "--- logging into ", "error"),
+        ("\u{14}l", "the log file is closed\n", "error"),
+        ("\u{1d}", "the monitor has ended\n", "error"),
+    ] {
+        let typed = json!({"text": keys, "keys": true});
+        let done = run(&mut client, "monitor.write", typed).await;
+        assert_eq!(done["error"], Value::Null, "{done}");
+        while !shown.contains(expected) {
+            let told = client.message("fbuild/monitor").await["params"].clone();
+            shown += told["text"].as_str().unwrap();
+        }
+        let end = shown.find(expected).unwrap() + expected.len();
+        let seen: String = shown.drain(..end).collect();
+        assert!(!seen.contains(unexpected), "{keys:?}: {seen}");
+        // What was begun before may still come.
+        if keys == "\u{14}d" {
+            while !shown.contains("app: ready\n") || !shown.contains("deploy succeeded") {
+                let told = client.message("fbuild/monitor").await["params"].clone();
+                shown += told["text"].as_str().unwrap();
+            }
+        }
+    }
+    let is_log = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.unwrap().file_name();
+        name.to_string_lossy().starts_with("monitor-20")
+    };
+    let mut files = std::fs::read_dir(client.folder.path()).unwrap();
+    assert!(files.any(is_log));
+    client
+        .leave_with_unread(&["fbuild/monitor", "window/logMessage"])
+        .await;
+}

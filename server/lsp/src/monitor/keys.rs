@@ -1,7 +1,7 @@
-//! What a person types: to the board, or to this program, by the keys of ESP-IDF's monitor.
+//! What a person types into a monitor: for the board, or for this program, by the keys of ESP-IDF's monitor.
 
-use std::io::{self, IsTerminal as _, Read as _};
-use std::sync::mpsc::{Receiver, sync_channel};
+use clap::ValueEnum;
+use serde::Deserialize;
 
 /// `Ctrl+]`
 const QUIT: u8 = 0x1D;
@@ -10,18 +10,36 @@ const MENU: u8 = 0x14;
 const ESCAPE: u8 = 0x1B;
 const CTRL_C: u8 = 0x03;
 
-pub(super) const HELP: [&str; 6] = [
+pub(crate) const HELP: [&str; 4] = [
     "Ctrl+]  quit; what else is typed goes to the board",
     "Ctrl+T  then R: reset the board, F or A: build and deploy, D: deploy what is built,",
     "        I: time stamps on and off, L: log into a file on and off, H: this help, X: quit,",
     "        /: filter (as in wifi:W *:I; nothing shows everything), Ctrl+T or Ctrl+]: send that key",
-    "Outside of a terminal lines are sent as they come, and Ctrl+C quits.",
-    "",
 ];
+
+/// What Enter, or the end of a line of standard input, sends to the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Eol {
+    #[default]
+    Cr,
+    Lf,
+    Crlf,
+}
+
+impl Eol {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Cr => b"\r",
+            Self::Lf => b"\n",
+            Self::Crlf => b"\r\n",
+        }
+    }
+}
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// For the board.
     Send(Vec<u8>),
     /// For the person: what is typed into a prompt.
@@ -49,15 +67,15 @@ enum Mode {
 
 /// Makes keys actions.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     mode: Mode,
     /// Every key counts; otherwise all is for the board.
     has_menu: bool,
-    line_end: &'static [u8],
+    line_end: Eol,
 }
 
 impl Keys {
-    pub(super) fn new(has_menu: bool, line_end: &'static [u8]) -> Self {
+    pub(crate) fn new(has_menu: bool, line_end: Eol) -> Self {
         Self {
             mode: Mode::default(),
             has_menu,
@@ -66,7 +84,7 @@ impl Keys {
     }
 
     /// What bytes that were typed mean.
-    pub(super) fn typed(&mut self, bytes: &[u8]) -> Vec<Action> {
+    pub(crate) fn typed(&mut self, bytes: &[u8]) -> Vec<Action> {
         let mut actions: Vec<Action> = Vec::new();
         for &byte in bytes {
             match (self.key(byte), actions.last_mut()) {
@@ -86,8 +104,8 @@ impl Keys {
                     self.mode = Mode::Menu;
                     None
                 }
-                b'\r' if self.has_menu => Some(Action::Send(self.line_end.to_vec())),
-                b'\n' => Some(Action::Send(self.line_end.to_vec())),
+                b'\r' if self.has_menu => Some(Action::Send(self.line_end.bytes().to_vec())),
+                b'\n' => Some(Action::Send(self.line_end.bytes().to_vec())),
                 byte => Some(Action::Send(vec![byte])),
             },
             Mode::Menu => Some(match byte {
@@ -124,96 +142,13 @@ impl Keys {
     }
 }
 
-/// Standard input, read beside the board's output.
-pub(super) struct Input {
-    coming: Receiver<Vec<u8>>,
-}
-
-impl Input {
-    /// Starts to read. The thread ends with the process: a read of a terminal cannot be called off.
-    pub(super) fn start() -> Self {
-        const WAITING_MAX: usize = 16;
-        let (sender, coming) = sync_channel(WAITING_MAX);
-        let read = move || {
-            let mut bytes = [0; 1024];
-            loop {
-                match io::stdin().read(&mut bytes) {
-                    Ok(0) => return,
-                    Ok(n) if sender.send(bytes[..n].to_vec()).is_ok() => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(_) | Err(_) => return,
-                }
-            }
-        };
-        if let Err(error) = std::thread::Builder::new()
-            .name("standard input".to_owned())
-            .spawn(read)
-        {
-            tracing::warn!(%error, "what is typed is not read");
-        }
-        Self { coming }
-    }
-
-    /// What has been typed.
-    pub(super) fn take(&self) -> Option<Vec<u8>> {
-        self.coming.try_recv().ok()
-    }
-}
-
-/// Whether somebody sits before it.
-pub(super) fn is_a_person() -> bool {
-    cfg!(unix)
-        && io::stdin().is_terminal()
-        && io::stdout().is_terminal()
-        && io::stderr().is_terminal()
-}
-
-/// A terminal that hands over every key at once, until this is dropped.
-pub(super) struct KeyByKey {
-    #[cfg(unix)]
-    before: Option<rustix::termios::Termios>,
-}
-
-impl KeyByKey {
-    #[cfg(unix)]
-    pub(super) fn start() -> Self {
-        use rustix::termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr};
-        let stdin = rustix::stdio::stdin();
-        let before = tcgetattr(stdin).ok();
-        if let Some(mut settings) = before.clone() {
-            settings.make_raw();
-            // Our own lines end with a line feed alone.
-            settings.output_modes |= OutputModes::OPOST;
-            if let Err(error) = tcsetattr(stdin, OptionalActions::Now, &settings) {
-                tracing::warn!(%error, "keys take effect with Enter");
-            }
-        }
-        Self { before }
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn start() -> Self {
-        Self {}
-    }
-}
-
-#[cfg(unix)]
-impl Drop for KeyByKey {
-    fn drop(&mut self) {
-        use rustix::termios::{OptionalActions, tcsetattr};
-        if let Some(before) = &self.before {
-            let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn keys_go_to_the_board_or_to_the_menu() {
-        let mut keys = Keys::new(true, b"\r\n");
+        let mut keys = Keys::new(true, Eol::Crlf);
         assert_eq!(keys.typed(b"ls\r"), [Action::Send(b"ls\r\n".to_vec())]);
         assert_eq!(keys.typed(b"\x14"), []);
         assert_eq!(keys.typed(b"\x12"), [Action::Reset]);
@@ -232,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_filter_is_typed_into_a_prompt() {
-        let mut keys = Keys::new(true, b"\r");
+        let mut keys = Keys::new(true, Eol::Cr);
         let actions = keys.typed(b"\x14/wix\x7ffi:W\r");
         assert_eq!(actions.last(), Some(&Action::Filter("wifi:W".to_owned())));
         assert!(!actions.iter().any(|it| matches!(it, Action::Send(_))));
@@ -242,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_pipe_has_no_menu() {
-        let mut keys = Keys::new(false, b"\r");
+        let mut keys = Keys::new(false, Eol::Cr);
         let sent = Action::Send(b"\x14r\x1d\r".to_vec());
         assert_eq!(keys.typed(b"\x14r\x1d\n"), [sent]);
     }
