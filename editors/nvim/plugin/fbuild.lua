@@ -32,7 +32,7 @@ for name, about in pairs({
   Port = { args = '?', desc = 'Choose the board' },
   Board = { args = '?', desc = 'Identify the board' },
   Erase = { args = '?', desc = 'Erase the whole flash, after asking' },
-  Monitor = { args = '?', desc = 'Show what the board prints' },
+  Monitor = { args = '*', desc = 'Show what the board prints' },
   Backtrace = { args = 0, desc = 'Put the frames of a crash into the quickfix list' },
   History = { args = 0, desc = 'Show the last deploys to each board' },
   Log = { args = 0, desc = "Show the server's messages" },

@@ -16,6 +16,15 @@ assert(vim.uv.fs_utime(project .. '/main/main.c', an_hour_ago, an_hour_ago))
 local port = ('sim:%s/board.bin?crash=loadprohibited'):format(project)
 local name = 'fbuild://monitor/' .. port
 
+local types ---@type fun(keys: string) what the terminal hands on; nobody types without a screen
+local open_term = vim.api.nvim_open_term
+vim.api.nvim_open_term = function(in_buffer, options)
+  types = function(keys)
+    options.on_input('input', 0, in_buffer, keys)
+  end
+  return open_term(in_buffer, options)
+end
+
 ---@return integer
 local function buffer()
   return wait_for('the buffer of the monitor', function()
@@ -35,7 +44,7 @@ end
 test('a monitor follows a deploy, and takes no cursor', function()
   vim.cmd.edit(project .. '/main/main.c')
   local window = vim.api.nvim_get_current_win()
-  vim.cmd('FbuildMonitor ' .. port)
+  vim.cmd('FbuildMonitor --timestamps --filter *:I ' .. port)
   buffer()
   vim.cmd('FbuildDeploy espidf:build ' .. port)
   wait_for('what the board prints', function()
@@ -92,6 +101,27 @@ test('gf goes to a line that the board names', function()
   vim.cmd.normal('gf')
   equal(project .. '/main/main.c', vim.api.nvim_buf_get_name(0))
   equal(17, vim.api.nvim_win_get_cursor(0)[1])
+end)
+
+test('keys and options are those of the monitor in a shell', function()
+  local function shows(text)
+    wait_for(text, function()
+      return table.concat(lines(), '\n'):find(text)
+    end)
+  end
+  shows('%[%d%d:%d%d:%d%d%.%d+Z%] I %(301%) main_task')
+  types('\20i')
+  shows('%-%-%- time stamps are off')
+  types('\20/clock:N\r')
+  shows('%-%-%- filter: clock:N')
+  local said = ''
+  vim.notify = function(text)
+    said = text
+  end
+  vim.cmd('FbuildMonitor --colour')
+  wait_for('a word on the option', function()
+    return said:find('takes no %-%-colour')
+  end)
 end)
 
 test('to wipe the buffer out is to stop listening', function()

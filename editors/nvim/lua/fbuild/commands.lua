@@ -19,7 +19,7 @@ end
 ---@return fun(arguments: string[])
 local function call(module, name)
   return function(arguments)
-    require('fbuild.' .. module)[name](arguments[1])
+    require('fbuild.' .. module)[name](unpack(arguments))
   end
 end
 
@@ -77,7 +77,7 @@ local commands = {
 ---@param name string without `Fbuild`
 ---@param arguments string[]
 function M.run(name, arguments)
-  if #arguments > 2 then
+  if #arguments > 2 and name ~= 'Monitor' then
     return require('fbuild.say').error((':Fbuild%s takes a target and a port'):format(name))
   end
   commands[name](arguments)
@@ -123,7 +123,7 @@ function M.complete(name, lead, line)
   local typed = vim.split(vim.trim(line), '%s+')
   local n_before = #typed - (lead == '' and 0 or 1)
   local candidates = (takes_port or n_before == 2) and ports() or targets()
-  if n_before > (takes_port and 1 or 2) then
+  if n_before > (takes_port and 1 or 2) and name ~= 'Monitor' then
     return {}
   end
   if name == 'Port' or name == 'Target' then

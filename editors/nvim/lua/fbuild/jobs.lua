@@ -95,10 +95,13 @@ local function modified(client)
   end, vim.tbl_keys(client.attached_buffers))
 end
 
---- Saves them, unless the options do not want that. The server warns of one that cannot be saved.
+--- Saves them for a job that may build, unless the options do not want that. The server warns of one that cannot be
+--- saved.
+---@param kind string
 ---@param client vim.lsp.Client
-local function save(client)
-  if not require('fbuild.options').read().save then
+local function save(kind, client)
+  local may_build = kind == 'deploy' or kind == 'build'
+  if not (may_build and require('fbuild.options').read().save) then
     return
   end
   for _, buffer in ipairs(modified(client)) do
@@ -113,9 +116,7 @@ end
 ---@param client vim.lsp.Client
 ---@param done? fun(outcome: fbuild.Outcome)
 local function run_on(kind, argument, client, done)
-  if kind == 'deploy' then
-    save(client)
-  end
+  save(kind, client)
   local unsaved = vim.tbl_map(vim.api.nvim_buf_get_name, modified(client))
   argument = vim.tbl_extend('keep', argument, { unsaved = unsaved })
   announce(kind, 'Start', argument)
@@ -140,17 +141,19 @@ function M.run(kind, argument, done)
   end)
 end
 
---- Other work on a board, which has no target.
----@param kind 'board'|'erase'
+--- Other work.
+---@param kind 'board'|'erase'|'build'
 ---@param command string of the server
----@param port? string
+---@param argument fbuild.Argument
 ---@param show fun(result: any)
-local function on_board(kind, command, port, show)
+local function work(kind, command, argument, show)
   server.with_client(function(client)
-    local argument = { port = port, root = client.root_dir }
+    save(kind, client)
+    argument.root = client.root_dir
     announce(kind, 'Start', argument)
-    server.request(client, command, argument, function(err, result)
+    server.request(client, 'fbuild.server.' .. command, argument, function(err, result)
       result = result or without_answer(kind, err)
+      list_errors(client, result)
       show(result)
       announce(kind, 'Done', result)
     end)
@@ -160,7 +163,7 @@ end
 --- Identifies the board.
 ---@param port? string
 function M.board(port)
-  on_board('board', 'fbuild.server.boardInfo', port, function(result)
+  work('board', 'boardInfo', { port = port }, function(result)
     if not result.facts then
       return tell_result(result)
     end
@@ -175,23 +178,13 @@ end
 --- Erases the whole flash; the server asks first.
 ---@param port? string
 function M.erase(port)
-  on_board('erase', 'fbuild.server.eraseFlash', port, tell_result)
+  work('erase', 'eraseFlash', { port = port }, tell_result)
 end
 
 --- Builds what a deploy would take. No board is needed.
 ---@param target? string
 function M.build(target)
-  server.with_client(function(client)
-    save(client)
-    local argument = { target = target, root = client.root_dir }
-    announce('build', 'Start', argument)
-    server.request(client, 'fbuild.server.build', argument, function(err, result)
-      result = result or without_answer('build', err)
-      list_errors(client, result)
-      tell_result(result)
-      announce('build', 'Done', result)
-    end)
-  end)
+  work('build', 'build', { target = target }, tell_result)
 end
 
 --- Stops every job of every server.

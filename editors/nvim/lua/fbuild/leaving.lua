@@ -1,6 +1,5 @@
--- Leaving Neovim while a board is being written is asked about: the board may not start afterwards.
-local M = {}
-
+-- Leaving Neovim while a board is being written is asked about, as soon as this is loaded, which is when a job has begun:
+-- the board may not start afterwards.
 local question = 'A board is being written, and may not start if that is left. Leave all the same?'
 
 ---@return boolean
@@ -27,24 +26,13 @@ local function stay()
   end)
 end
 
-local is_watching = false
-
---- From now on, which is when a job has begun.
-function M.watch()
-  if is_watching then
-    return
-  end
-  is_watching = true
-  vim.api.nvim_create_autocmd('ExitPre', {
-    group = vim.api.nvim_create_augroup('fbuild.leaving', {}),
-    callback = function()
-      -- Nothing holds Neovim back from `:qa!`.
-      local is_forced = vim.fn.histget(':', -1):find('!%s*$') ~= nil
-      if not is_forced and is_writing() and vim.fn.confirm(question, '&Leave\n&Stay', 2) ~= 1 then
-        stay()
-      end
-    end,
-  })
-end
-
-return M
+vim.api.nvim_create_autocmd('ExitPre', {
+  group = vim.api.nvim_create_augroup('fbuild.leaving', {}),
+  callback = function()
+    -- Nothing holds Neovim back from `:qa!`.
+    local is_forced = vim.fn.histget(':', -1):find('!%s*$') ~= nil
+    if not is_forced and is_writing() and vim.fn.confirm(question, '&Leave\n&Stay', 2) ~= 1 then
+      stay()
+    end
+  end,
+})

@@ -23,7 +23,7 @@ local function open(client, port)
   vim.api.nvim_buf_set_name(buffer, 'fbuild://monitor/' .. port)
   boards[port] = vim.api.nvim_open_term(buffer, {
     on_input = function(_, _, _, keys)
-      ask(client, 'write', { port = port, text = keys })
+      ask(client, 'write', { port = port, text = keys, keys = true })
     end,
   })
   -- What was compiled elsewhere has another path there.
@@ -54,11 +54,32 @@ function M.hear(client, news)
   end
 end
 
+--- Options of `fbuild-lsp monitor` that have a value.
+local values = { 'filter', 'baud', 'save', 'eol', 'target', 'port' }
+
 --- Listens to a board.
----@param port? string
-function M.start(port)
+---@param ... string a port, and options
+function M.start(...)
+  local argument, field = {}, nil ---@type table<string, any>, string?
+  for _, word in ipairs({ ... }) do
+    local option = word:match('^%-%-(%a+)$')
+    if field then
+      argument[field], field = word, nil
+    elseif option == 'timestamps' or option == 'reset' then
+      argument[option] = true
+    elseif vim.list_contains(values, option) then
+      field = option
+    elseif vim.startswith(word, '-') then
+      return require('fbuild.say').error(('fbuild: a monitor takes no %s'):format(word))
+    else
+      argument.port = word
+    end
+  end
+  argument.baud = tonumber(argument.baud) or argument.baud
+  argument.log = argument.save and vim.fn.fnamemodify(argument.save, ':p')
   server.with_client(function(client)
-    ask(client, 'start', { port = port, root = client.root_dir }, function(err, result)
+    argument.root = client.root_dir
+    ask(client, 'start', argument, function(err, result)
       if err or result.error then
         require('fbuild.say').error(err and err.message or result.text.sentence)
       end

@@ -21,7 +21,7 @@ local handlers = {
   end,
   ['fbuild/status'] = function(status, context)
     state.of(context.client_id):set_status(status)
-    require('fbuild.leaving').watch()
+    require('fbuild.leaving')
     if status.state == 'running' then
       say.echo(status.text.short)
     end
