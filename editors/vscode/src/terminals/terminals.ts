@@ -88,7 +88,7 @@ export class Terminals implements vscode.Disposable {
 
   private openMonitor(port: string): Shown {
     const screen = new Screen(
-      (text) => void this.ask(Command.monitorWrite, { port, text }),
+      (text) => void this.ask(Command.monitorWrite, { port, text, keys: true }),
       () => {
         this.shown.delete(port);
         this.closing.add(port);

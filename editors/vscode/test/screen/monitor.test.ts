@@ -102,7 +102,7 @@ describe("a monitor", () => {
   });
 });
 
-test("an address is a link, by the build that the board names", async () => {
+test("an address is a link, by the build that the board names, and keys are the monitor's", async () => {
   const clock = project("clock", { "fbuild.build": "never" });
   const log = "I (40) app_init: ELF file SHA256:  6d80bbfd2...\nI (50) app: from 0x400d0313\n";
   clock.write("board.log", log);
@@ -130,6 +130,9 @@ test("an address is a link, by the build that the board names", async () => {
     const rows = page.locator(".terminal-wrapper.active .xterm-rows");
     await rows.filter({ hasText: "from 0x400d0313" }).waitFor();
     await window.followLink("0x400d0313", "Ln 11, Col 1");
+    await page.locator(".terminal-wrapper.active .xterm-screen").click();
+    await page.keyboard.press("Control+BracketRight");
+    await rows.filter({ hasText: "the monitor has ended" }).waitFor();
   } finally {
     await window.close();
     clock.remove();
