@@ -139,4 +139,47 @@ test('to wipe the buffer out is to stop listening', function()
   end)
 end)
 
+test('a flood leaves the editor answering', function()
+  local listener, n_poured, pours = assert(vim.uv.new_tcp()), 0, true
+  local lines_of_flood = ('I (1) flood: and no end to it\n'):rep(1000)
+  listener:bind('127.0.0.1', 0)
+  listener:listen(1, function()
+    local board = assert(vim.uv.new_tcp())
+    listener:accept(board)
+    local function pour()
+      n_poured = n_poured + 1
+      board:write(pours and lines_of_flood or 'the end\n', pours and pour or nil)
+    end
+    pour()
+  end)
+  name = ('fbuild://monitor/socket://127.0.0.1:%d'):format(listener:getsockname().port)
+  vim.cmd('FbuildMonitor ' .. name:gsub('^fbuild://monitor/', ''))
+  -- 15 MB, for which 3 Mbaud would take 50 seconds.
+  wait_for('a flood', function()
+    return n_poured > 500
+  end)
+  t.write(project .. '/partitions.csv', 'nvs, data, \n')
+  vim.cmd.edit(project .. '/partitions.csv')
+  local client = server.running()[1]
+  wait_for('help while editing', function()
+    return vim.lsp.buf_is_attached(0, client.id)
+  end)
+  vim.api.nvim_buf_set_lines(0, 0, 1, false, { 'nvs, data, n' })
+  local asked = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  asked.position = { line = 0, character = 12 }
+  local answer ---@type table?
+  client:request('textDocument/completion', asked, function(_, result)
+    answer = result
+  end)
+  wait_for('an answer', function()
+    return answer
+  end)
+  match(vim.inspect(answer), 'nvs')
+  pours = false
+  wait_for('the end', function()
+    return vim.list_contains(lines(), 'the end')
+  end)
+  listener:close()
+end)
+
 t.finish()
