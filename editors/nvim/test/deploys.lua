@@ -234,48 +234,41 @@ test('what is not saved is saved first', function()
   assert(vim.uv.fs_utime(file, an_hour_ago, an_hour_ago))
 end)
 
---- Starts the server anew, with the settings of now.
-local function restart()
-  local before = attached().id
-  vim.cmd.FbuildRestart()
-  wait_for('another server', function()
-    local client = vim.lsp.get_clients({ name = 'fbuild_lsp', bufnr = 0 })[1]
-    return client and client.id ~= before and client.initialized
-  end)
-end
-
-test('an edit, a command: an error is said, its correction is built and deployed', function()
-  -- Stands for the tool: it builds what the source says, or tells what is wrong with it.
-  local make = t.repository .. '/tests/example/make.py'
-  local script = 'greeting=$(sed -n \'s/.*"\\(.*\\)".*/\\1/p\' main/main.c)'
-    .. ' && { [ -n "$greeting" ] || { echo "main/main.c:1:5: error: expected a greeting"; exit 1; }; }'
-    .. (' && python3 %s --greeting "$greeting" --out build'):format(make)
+test('an edit, a command: an error is on its line, its correction is built and deployed', function()
+  -- A home with ESP-IDF, and a project that was never built: no setting says how it is.
+  local home = t.folder .. '/home'
+  local hello = home .. '/hello'
+  t.run(t.repository .. '/tests/esp-idf/install', home)
+  t.run('cp', '-r', t.repository .. '/tests/esp-idf/hello', hello)
+  local before = { HOME = vim.env.HOME, IDF_PATH = vim.env.IDF_PATH }
+  vim.env.HOME, vim.env.IDF_PATH = home, nil
   vim.g.fbuild = { trust = true }
-  vim.lsp.config('fbuild_lsp', { settings = { fbuild = { buildBeforeDeploy = script } } })
-  vim.cmd.drop(project .. '/main/main.c')
-  restart()
-  -- Newer than the build, whatever the clock's grain.
-  vim.wait(1100)
-  vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'int main(void) { return 0; }' })
-  local failed = outcome_of('FbuildDeploy build sim:board.bin')
+  vim.cmd.edit(hello .. '/main/main.c')
+  equal(hello, attached().root_dir)
+  local line = '    puts(%s);'
+  vim.api.nvim_buf_set_lines(0, 3, 4, false, { line:format('nope') })
+  local failed = outcome_of('FbuildDeploy espidf:build sim:board.bin')
   equal('build-failed', failed.error.code)
-  match(failed.error.message, 'expected a greeting')
-  -- Nothing else, though platformio.ini has errors of its own.
+  match(failed.error.message, "main.c:4: 'nope' undeclared")
   local listed = vim.fn.getqflist()
   equal(1, #listed)
   listed = listed[1]
-  equal({ 1, 5 }, { listed.lnum, listed.col })
-  equal(project .. '/main/main.c', vim.api.nvim_buf_get_name(listed.bufnr))
-  match(listed.text, 'expected a greeting')
-  vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'char *greeting = "By one command";' })
-  local outcome = outcome_of('FbuildDeploy build sim:board.bin')
-  equal('selectiveFlash', outcome.outcome)
-  match(vim.fn.readblob(project .. '/board.bin'), 'By one command')
+  equal({ 4, 10 }, { listed.lnum, listed.col })
+  equal(hello .. '/main/main.c', vim.api.nvim_buf_get_name(listed.bufnr))
+  match(listed.text, "'nope' undeclared")
+  vim.api.nvim_buf_set_lines(0, 3, 4, false, { line:format('"By one command"') })
+  local outcome = outcome_of('FbuildDeploy espidf:build sim:board.bin')
+  equal('fullFlash', outcome.outcome)
+  equal('idf.py build', outcome.build.command)
+  match(vim.fn.readblob(hello .. '/board.bin'), 'By one command')
   local built = outcome_of('FbuildBuild', 'Build')
   equal('built', built.outcome)
+  attached():stop()
   vim.g.fbuild = nil
-  vim.lsp.config('fbuild_lsp', { settings = { fbuild = { buildBeforeDeploy = vim.NIL } } })
-  restart()
+  vim.env.HOME, vim.env.IDF_PATH = before.HOME, before.IDF_PATH
+  vim.cmd.edit(project .. '/main/main.c')
+  -- Or a restart would begin with it again.
+  vim.cmd.bwipeout(vim.fn.bufnr(hello .. '/main/main.c'))
 end)
 
 test('a code lens takes the same way as a command', function()

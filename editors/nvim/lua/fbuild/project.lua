@@ -45,17 +45,17 @@ end
 ---@param dir string
 ---@return boolean
 local function is_project(dir)
-  for _, marker in ipairs(markers) do
+  -- An Arduino sketch is named like its folder.
+  local sketch = vim.fs.basename(dir) .. '.ino'
+  for _, marker in ipairs({ sketch, unpack(markers) }) do
     if vim.uv.fs_stat(vim.fs.joinpath(dir, marker)) then
       return true
     end
   end
-  -- An Arduino sketch is named like its folder.
-  if vim.uv.fs_stat(vim.fs.joinpath(dir, vim.fs.basename(dir) .. '.ino')) then
-    return true
-  end
-  return vim.iter({ '.cargo/config.toml', '.cargo/config' }):any(function(name)
-    return mentions(vim.fs.joinpath(dir, name), { 'espflash', 'xtensa%-esp', '%-esp%-espidf' })
+  -- ESP-IDF's projects have nothing else before they are built.
+  local words = { 'espflash', 'xtensa%-esp', '%-esp%-espidf', '/tools/cmake/project%.cmake' }
+  return vim.iter({ '.cargo/config.toml', '.cargo/config', 'CMakeLists.txt' }):any(function(name)
+    return mentions(vim.fs.joinpath(dir, name), words)
   end)
 end
 

@@ -9,6 +9,8 @@ const repository = path.resolve(import.meta.dirname, "../../../..");
 
 export interface Project {
   path: string;
+  /** The folder around it, which can be somebody's home. */
+  home: string;
   /** Builds it anew, with another text in it. */
   build(greeting: string, out?: string): void;
   write(name: string, text: string): void;
@@ -24,6 +26,7 @@ export function project(name: string, settings: object = {}): Project {
   const around = fs.mkdtempSync(path.join(os.tmpdir(), "fbuild-project-"));
   const made: Project = {
     path: path.join(around, name),
+    home: around,
     build(greeting, out = "build") {
       const make = path.join(repository, "tests/example/make.py");
       execFileSync("python3", [make, "--greeting", greeting, "--out", path.join(made.path, out)]);
@@ -46,5 +49,18 @@ export function project(name: string, settings: object = {}): Project {
   fs.utimesSync(path.join(made.path, "main/main.c"), earlier, earlier);
   fs.utimesSync(path.join(made.path, "sdkconfig"), earlier, earlier);
   made.build("hello");
+  return made;
+}
+
+/**
+ * One that was never built, in a home with ESP-IDF, whose stand-in runs CMake, ninja and a compiler: no
+ * setting says how it is built.
+ */
+export function espIdfProject(settings: object): Project {
+  const made = project("hello", settings);
+  const idf = path.join(repository, "tests/esp-idf");
+  execFileSync(path.join(idf, "install"), [made.home]);
+  fs.rmSync(path.join(made.path, "build"), { recursive: true });
+  fs.cpSync(path.join(idf, "hello"), made.path, { recursive: true });
   return made;
 }

@@ -1,0 +1,5 @@
+int puts(const char *text);
+
+void app_main(void) {
+    puts("hello");
+}
