@@ -126,6 +126,8 @@ pub struct PlanSummary {
     pub writes: Vec<PlannedWrite>,
     /// Expected time for writing and proving everything.
     pub predicted: Duration,
+    /// The command that builds what is deployed, where one is known.
+    pub built_by: Option<String>,
 }
 
 /// What will be written to one region.

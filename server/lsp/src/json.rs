@@ -91,6 +91,8 @@ struct Region<'r> {
 struct Plan<'r> {
     writes: Vec<Write<'r>>,
     predicted_ms: u64,
+    /// The command that builds what is deployed, where one is known.
+    built_by: Option<&'r str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -183,6 +185,7 @@ impl<'r> From<&'r PlanSummary> for Plan<'r> {
         Self {
             writes: plan.writes.iter().map(write).collect(),
             predicted_ms: milliseconds(plan.predicted),
+            built_by: plan.built_by.as_deref(),
         }
     }
 }
@@ -292,6 +295,7 @@ mod tests {
                     predicted: Duration::from_millis(150),
                 }],
                 predicted: Duration::from_millis(160),
+                built_by: Some("idf.py build".to_owned()),
             }),
             warnings: vec!["main.c is newer than the firmware".to_owned()],
             error: None,
@@ -316,7 +320,7 @@ mod tests {
                 "sectorsWritten": 2
             }],
             "plan": {
-                "predictedMs": 160,
+                "predictedMs": 160, "builtBy": "idf.py build",
                 "writes": [{
                     "region": "firmware", "sectors": 2, "sectorsTotal": 2, "runs": 1,
                     "wireBytes": 690, "deltaBytes": 640, "predictedMs": 150

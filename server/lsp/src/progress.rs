@@ -295,6 +295,7 @@ mod tests {
         Event::Planned(PlanSummary {
             writes: regions.iter().map(write).collect(),
             predicted: Duration::from_millis(regions.iter().map(|(_, millis)| millis).sum()),
+            built_by: None,
         })
     }
 

@@ -60,7 +60,7 @@
 ---@field mac? string
 ---@field durationMs integer
 ---@field regions fbuild.Region[]
----@field plan? {predictedMs: integer, writes: fbuild.PlannedWrite[]}
+---@field plan? {predictedMs: integer, builtBy?: string, writes: fbuild.PlannedWrite[]}
 ---@field warnings string[]
 ---@field error? fbuild.Failure
 

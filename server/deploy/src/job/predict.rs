@@ -63,7 +63,11 @@ impl Survey {
             }
         }
         let predicted = writes.iter().map(|write| write.predicted).sum();
-        PlanSummary { writes, predicted }
+        PlanSummary {
+            writes,
+            predicted,
+            built_by: None,
+        }
     }
 
     /// Every page is sent as it is, and read back.
@@ -86,7 +90,11 @@ impl Survey {
         let writes = self.regions.iter().enumerate().map(write);
         let writes: Vec<_> = writes.filter(|write| write.sectors > 0).collect();
         let predicted = writes.iter().map(|write| write.predicted).sum();
-        PlanSummary { writes, predicted }
+        PlanSummary {
+            writes,
+            predicted,
+            built_by: None,
+        }
     }
 
     /// Payload bytes and seconds of one begin/data cycle.

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::failure::{self, DeployError};
-use crate::outcome::{Failure, OutcomeKind, RegionReport, Report, Verdict};
+use crate::outcome::{Failure, OutcomeKind, PlanSummary, RegionReport, Report, Verdict};
 use crate::request::Mode;
 use crate::search::Sector;
 
@@ -45,7 +45,10 @@ impl Job<'_> {
                 .and_then(|board| board.mac.clone()),
             duration: self.journal.elapsed,
             regions: self.region_reports(),
-            plan: self.journal.plan.take(),
+            plan: self.journal.plan.take().map(|plan| PlanSummary {
+                built_by: self.request.target.recipe().map(|it| it.line()),
+                ..plan
+            }),
             warnings: std::mem::take(&mut self.journal.warnings),
             error,
         }

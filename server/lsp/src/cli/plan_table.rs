@@ -1,4 +1,4 @@
-//! A plan as a table: a line per region, and the sum.
+//! A plan: what builds the firmware, and a table with a line per region, and the sum.
 
 use fbuild_deploy::outcome::PlanSummary;
 use fbuild_project::plain;
@@ -7,6 +7,12 @@ use crate::explain::columns;
 
 /// The table's lines.
 pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
+    let mut lines = Vec::from_iter(plan.built_by.as_ref().map(|it| format!("built by {it}")));
+    lines.extend(table(plan));
+    lines
+}
+
+fn table(plan: &PlanSummary) -> Vec<String> {
     let Some(first) = plan.writes.first() else {
         return vec!["nothing to write".to_owned()];
     };
@@ -61,10 +67,12 @@ mod tests {
                 write("nvs", 10, 100_000, 1205),
             ],
             predicted: Duration::from_millis(1520),
+            built_by: Some("idf.py build".to_owned()),
         };
         assert_eq!(
             plan_table(&plan).join("\n"),
-            "region      sectors  runs  KiB sent  seconds\n\
+            "built by idf.py build\n\
+             region      sectors  runs  KiB sent  seconds\n\
              firmware   3 of 366     1         5     0.31\n\
              nvs       10 of 366     1        98     1.21\n\
              all              13     2       102     1.52"

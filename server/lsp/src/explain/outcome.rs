@@ -182,6 +182,9 @@ fn detail(report: &Report, built: Option<&Built>) -> String {
         let command = plain::code(&built.line);
         format!("Built first: {command}, {}", duration(built.duration))
     }));
+    if report.outcome == OutcomeKind::Planned {
+        facts.extend(plan::built_by(report).map(|it| format!("Built by: {}", plain::code(it))));
+    }
     parts.push(facts.join("  \n"));
     parts.join("\n\n")
 }

@@ -29,8 +29,9 @@ pub(super) fn page(report: &Report) -> Vec<String> {
     let mut lines = vec![
         format!("Plan for {} on {}", report.target, short_port(&report.port)),
         board(chip, report.mac.as_deref()),
-        String::new(),
     ];
+    lines.extend(built_by(report).map(|it| format!("Built by: {it}")));
+    lines.push(String::new());
     let left = [true, false, false, true, false, false, false];
     lines.extend(columns(&rows, left));
     lines.push(String::new());
@@ -45,6 +46,11 @@ pub(super) fn page(report: &Report) -> Vec<String> {
         .iter()
         .map(|it| plain::line(it).into_owned())
         .collect()
+}
+
+/// The command that builds what it is about, where one is known.
+pub(super) fn built_by(report: &Report) -> Option<&str> {
+    report.plan.as_ref()?.built_by.as_deref()
 }
 
 fn row(region: &RegionReport, report: &Report) -> [String; 7] {

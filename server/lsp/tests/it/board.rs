@@ -89,7 +89,7 @@ fn a_plan_is_kept() {
     let table = run(dir, &["plan", "--port", PORT]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(
-        table.lines().nth(1).unwrap().starts_with("firmware"),
+        table.lines().nth(2).unwrap().starts_with("firmware"),
         "{table}"
     );
     assert!(table.contains("10 of 10"), "{table}");

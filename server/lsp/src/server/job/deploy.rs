@@ -161,6 +161,9 @@ impl Deploy {
         request.delta = settings.delta;
         request.delta_on_any_chip = settings.delta_on_any_chip;
         let mut report = on_board(stand, &request, &settings, warnings)?;
+        if let (Some(plan), Some(set)) = (&mut report.plan, &settings.build_command) {
+            plan.built_by = Some(set.to_string());
+        }
         if matches!(request.mode, Mode::Auto | Mode::Full) {
             let warning = self.unsaved(&stand.desk.documents, &request.target.root);
             report.warnings.extend(warning);

@@ -65,6 +65,7 @@ async fn a_plan_says_that_a_deploy_would_build() {
         ])
     );
     assert!(!client.folder.path().join("was-run").exists());
+    assert_eq!(outcome["plan"]["builtBy"], "touch was-run");
     client.leave().await;
 }
 

@@ -10,7 +10,7 @@ use fbuild_deploy::native::erase::{Erased, NotErased, Stretch};
 use fbuild_deploy::outcome::{
     Failure, OutcomeKind, PlanSummary, PlannedWrite, RegionReport, Report, Verdict,
 };
-use fbuild_deploy::request::Request;
+use fbuild_deploy::request::{Mode, Request};
 use fbuild_link::UsbId;
 use fbuild_link::lent::Slot;
 use fbuild_link::serial::PortInfo;
@@ -135,6 +135,7 @@ pub(super) fn plan() -> PlanSummary {
     PlanSummary {
         writes: vec![write],
         predicted: Duration::from_secs(9),
+        built_by: None,
     }
 }
 
@@ -165,7 +166,7 @@ pub(super) fn report(request: &Request, outcome: OutcomeKind, message: &str) -> 
         mac: Some("24:0a:c4:00:01:10".to_owned()),
         duration: Duration::from_millis(5),
         regions: vec![region()],
-        plan: None,
+        plan: (request.mode == Mode::Plan).then(plan),
         warnings: Vec::new(),
         error: None,
     }
