@@ -49,9 +49,13 @@ pub(crate) struct Subject {
 
 impl From<&Target> for Subject {
     fn from(target: &Target) -> Self {
+        let yaml = target.esphome.as_deref();
         Self {
             name: target.name.clone(),
-            root: target.root.clone(),
+            root: yaml
+                .and_then(Path::parent)
+                .unwrap_or(&target.root)
+                .to_owned(),
             recipe: target.recipe(),
         }
     }

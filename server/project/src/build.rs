@@ -7,6 +7,8 @@ mod espidf;
 mod machine;
 pub mod output;
 
+use std::path::Path;
+
 use crate::plain;
 use crate::target::{Target, Tool};
 
@@ -61,6 +63,7 @@ impl Tool {
             Self::Cargo => "cargo",
             Self::Arduino => "arduino-cli",
             Self::PicoSdk => "cmake",
+            Self::EspHome => "esphome",
             Self::Files => "",
         }
     }
@@ -69,6 +72,9 @@ impl Tool {
 impl Target {
     /// How it is built; `None` for files that no tool is known of, and for a build without its project.
     pub fn recipe(&self) -> Option<Recipe> {
+        if let Some(yaml) = &self.esphome {
+            return Some(Recipe::of_esphome(yaml));
+        }
         (!self.build.is_empty()).then(|| Recipe {
             tool: self.tool,
             directory: self.root.display().to_string(),
@@ -83,6 +89,15 @@ impl Target {
 }
 
 impl Recipe {
+    pub(crate) fn of_esphome(yaml: &Path) -> Self {
+        let name = yaml.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            tool: Tool::EspHome,
+            directory: yaml.parent().unwrap_or(yaml).display().to_string(),
+            arguments: vec!["compile".to_owned(), name.into_owned()],
+        }
+    }
+
     /// The command as a person types it.
     pub fn line(&self) -> String {
         line(std::iter::once(self.tool.program()).chain(self.arguments.iter().map(String::as_str)))
@@ -114,6 +129,7 @@ impl Recipe {
             Tool::Zephyr => west(machine, &self.directory),
             Tool::Cargo => cargo(machine),
             Tool::Arduino => arduino(machine),
+            Tool::EspHome => esphome(machine),
             Tool::Fbuild | Tool::PicoSdk | Tool::Files => Err("on PATH".to_owned()),
         };
         let name = self.tool.program();
@@ -193,6 +209,17 @@ fn west(machine: &Machine<'_>, directory: &str) -> Found {
     places
         .find_map(|place| machine.in_venv(&machine.join(&place, &[".venv"]), "west"))
         .ok_or_else(|| "on PATH and in .venv of the west workspace".to_owned())
+}
+
+/// Source: ESPHome's documentation, "Installing ESPHome Manually": `pip install esphome` in a virtual environment
+/// `venv`, made in the home directory.
+fn esphome(machine: &Machine<'_>) -> Found {
+    let home = machine.home();
+    let venv = |name| machine.join(home.as_deref()?, &[name]).into();
+    let mut venvs = ["venv", ".venv"].into_iter().filter_map(venv);
+    venvs
+        .find_map(|venv: String| machine.in_venv(&venv, "esphome"))
+        .ok_or_else(|| "on PATH and in ~/venv".to_owned())
 }
 
 fn cargo(machine: &Machine<'_>) -> Found {

@@ -437,7 +437,8 @@ impl Discovery {
             if is_other {
                 self.not_default.push(unbuilt.name.clone());
             }
-            if is_below {
+            // ESPHome builds a project below from here.
+            if is_below && Path::new(&unbuilt.recipe.directory) != self.root {
                 unbuilt.build_hint = format!("{} (in {place})", unbuilt.build_hint);
             }
             if is_told && self.unbuilt.len() < MAX_UNBUILT_BELOW {

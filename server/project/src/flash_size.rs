@@ -216,6 +216,7 @@ fn setting(tool: Tool) -> &'static str {
         Tool::Arduino => "the board's menu, Flash Size",
         Tool::Cargo => "size under [flash] in espflash.toml",
         Tool::Zephyr => "CONFIG_ESPTOOLPY_FLASHSIZE",
+        Tool::EspHome => "flash_size under esp32 in the YAML file",
         Tool::PicoSdk | Tool::Files => "the one that the boot loader was made with",
     }
 }

@@ -22,6 +22,8 @@ pub enum Tool {
     Arduino,
     /// CMake with pico-sdk.
     PicoSdk,
+    /// ESPHome, which builds by PlatformIO: its targets are PlatformIO's.
+    EspHome,
     /// An explicit list of offset and file pairs.
     Files,
 }
@@ -38,6 +40,7 @@ impl Tool {
             Self::Cargo => "cargo",
             Self::Arduino => "arduino",
             Self::PicoSdk => "picosdk",
+            Self::EspHome => "esphome",
             Self::Files => "files",
         }
     }
@@ -195,6 +198,8 @@ pub struct Target {
     /// What follows the name of its tool's program in the command that builds it; empty where there is
     /// nothing to build, as in a release's folder.
     pub build: Vec<String>,
+    /// The YAML file that ESPHome wrote the project from, and builds.
+    pub esphome: Option<PathBuf>,
     /// Files and directories whose change makes the build stale: sources and configuration.
     pub inputs: Vec<PathBuf>,
     /// Table in CSV form that the binary table should agree with, if the project has one.
@@ -240,6 +245,7 @@ impl Target {
             root: root.to_owned(),
             found_in: found_in.to_owned(),
             build: Vec::new(),
+            esphome: None,
             inputs: Vec::new(),
             partitions_csv: None,
             table_offset: crate::partitions::DEFAULT_TABLE_OFFSET,

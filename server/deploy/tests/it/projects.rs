@@ -1,6 +1,9 @@
 //! Projects as people have them, from public reports: what is found, and what goes where. A row is
 //! files, and the lines that are found.
 
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use fbuild_chip::Chip;
 use fbuild_project::discover::{Discovery, Environment, discover};
 use fbuild_project::partitions::csv;
@@ -404,4 +407,59 @@ fn the_build_of_esphome_is_found_from_its_own_folder() {
     let found = discover(&place, &Environment::default());
     assert_eq!(names(&found), ["platformio:kiln"]);
     assert!(found.unbuilt.is_empty(), "{:?}", found.unbuilt);
+}
+
+/// The YAML file is the source; the project for PlatformIO is written anew from it.
+#[test]
+fn what_esphome_built_is_built_by_esphome_and_of_its_yaml_file() {
+    let ini = "[env:kiln-1]\nplatform = espressif32\n";
+    let record = r#"{"name": "kiln-1", "build_path": "/config/.esphome/build/kiln-1"}"#;
+    let files = lay_out(&[
+        (
+            "oven.yaml",
+            "wifi: !secret wifi\npackages:\n  base: !include {file: parts/base.yaml}\n",
+        ),
+        ("parts/base.yaml", "logger:\n"),
+        ("secrets.yaml", "wifi: x\n"),
+        ("other.yaml", ""),
+        (
+            ".esphome/storage/other.yaml.json",
+            r#"{"build_path": "/config/.esphome/build/x"}"#,
+        ),
+        (".esphome/storage/oven.yaml.json", record),
+        (".esphome/build/kiln-1/platformio.ini", ini),
+        (
+            ".esphome/build/kiln-1/.pioenvs/kiln-1/firmware.bin",
+            "<image>",
+        ),
+    ]);
+    let found = files.discover(&[]);
+    let [target] = &found.targets[..] else {
+        panic!("{:?}", names(&found));
+    };
+    let recipe = target.recipe().unwrap();
+    assert_eq!(recipe.line(), "esphome compile oven.yaml");
+    assert_eq!(recipe.directory, files.root().to_str().unwrap());
+    let built = target.firmware().unwrap().source.path();
+    change_at(built, SystemTime::now() - Duration::from_hours(1));
+    let newer: Vec<_> = target.stale_inputs();
+    let newer = newer
+        .iter()
+        .map(|path| path.strip_prefix(files.root()).unwrap());
+    let newer: Vec<_> = newer.filter(|path| !path.starts_with(".esphome")).collect();
+    assert_eq!(newer.len(), 3, "{newer:?}");
+    for name in ["oven.yaml", "parts/base.yaml", "secrets.yaml"] {
+        assert!(newer.contains(&Path::new(name)), "{newer:?}");
+    }
+
+    // One that was not compiled to its end.
+    std::fs::remove_file(built).unwrap();
+    let found = files.discover(&[]);
+    assert_eq!(found.unbuilt[0].build_hint, "esphome compile oven.yaml");
+}
+
+fn change_at(path: &Path, time: SystemTime) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    let times = std::fs::FileTimes::new().set_modified(time);
+    file.set_times(times).unwrap();
 }

@@ -108,6 +108,7 @@ fn built(len_bytes: u64) -> Facts {
         flash_encryption: false,
         secure_boot: false,
         console: fbuild_project::target::Console::default(),
+        esphome: None,
         spare_otadata: None,
         on_request: Vec::new(),
         for_others: Vec::new(),

@@ -116,6 +116,23 @@ fn platformio_is_on_path_or_in_its_own_python() {
 }
 
 #[test]
+fn esphome_is_on_path_or_in_the_environment_that_it_is_installed_into() {
+    let compile = recipe(Tool::EspHome, "/p", &["compile", "kiln.yaml"]);
+    let home = [("HOME", "/home/me"), ("PATH", "/usr/bin")];
+    for place in ["/usr/bin", "/home/me/.local/bin", "/home/me/venv/bin"] {
+        let program = format!("{place}/esphome");
+        let command = found(&compile, false, &home, &[(&program, "")]).unwrap();
+        assert_eq!(command.program, program);
+        // PlatformIO is installed beside it.
+        assert_eq!(command.path, [place]);
+    }
+    assert_eq!(
+        found(&compile, false, &home, &[]).unwrap_err().to_string(),
+        "esphome was not found; looked on PATH and in ~/venv"
+    );
+}
+
+#[test]
 fn west_is_the_one_of_its_workspace() {
     let build = recipe(Tool::Zephyr, "/home/me/zp/app", &["build", "-d", "build"]);
     let files = [

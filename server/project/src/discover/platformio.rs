@@ -8,6 +8,7 @@
 pub(super) mod avr;
 mod built;
 mod esp8266;
+mod esphome;
 mod extra;
 mod file_system;
 mod idf;
@@ -28,6 +29,7 @@ use super::platformio_config::{
 };
 use super::survey::Survey;
 use super::{Discovery, Look, Unbuilt, ending_like, image_chip, read_table, regions};
+use crate::build::Recipe;
 use crate::input_error::InputError;
 use crate::partitions::{DEFAULT_TABLE_OFFSET, PartitionTable};
 use crate::target::{Console, Region, RegionKind, Target, Tool};
@@ -74,6 +76,7 @@ pub(super) fn find(
         root,
         survey,
         look,
+        esphome: esphome::source(root, look),
     };
     for env in config.envs() {
         if let Err(problem) = project.find_env(env, found) {
@@ -111,6 +114,8 @@ struct Project<'p> {
     root: &'p Path,
     survey: &'p Survey,
     look: &'p Look,
+    /// What ESPHome wrote it from.
+    esphome: Option<PathBuf>,
 }
 
 impl Project<'_> {
@@ -195,6 +200,10 @@ impl Project<'_> {
                 env.fill_rest(&mut target, usb::LOADER)?;
             }
         }
+        if let Some(yaml) = &self.esphome {
+            target.inputs.extend(esphome::parts(yaml, look));
+            target.esphome = Some(yaml.clone());
+        }
         found.targets.push(target);
         Ok(())
     }
@@ -205,6 +214,12 @@ impl Project<'_> {
         let looked_for = place.map_or(app.to_owned(), |written| {
             Path::new(&written).join(env).join(program)
         });
+        if let Some(yaml) = &self.esphome {
+            let recipe = Recipe::of_esphome(yaml);
+            let words: Vec<&str> = recipe.arguments.iter().map(String::as_str).collect();
+            let folder = Path::new(&recipe.directory);
+            return Unbuilt::new(name, looked_for, recipe.tool, folder, &words);
+        }
         let words = ["run", "-e", env];
         let mut unbuilt = Unbuilt::new(name, looked_for, Tool::PlatformIo, self.root, &words);
         if let Some(why) = unset_variable(self.config, self.environment) {
