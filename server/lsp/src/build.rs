@@ -13,6 +13,7 @@ use fbuild_loader::cancel::CancelToken;
 use fbuild_monitor::text::without_colours;
 use fbuild_project::build::{self, Machine, Recipe};
 use fbuild_project::discover::{Environment, Unbuilt};
+use fbuild_project::remedy::{Remedy, Way};
 use fbuild_project::target::{Target, Tool};
 
 use crate::stop::Stop;
@@ -150,15 +151,14 @@ impl Build {
                             "there is no command that builds {}: its project is not here",
                             subject.name
                         ),
-                        "set fbuild.buildBeforeDeploy",
+                        Way::NameBuild.into(),
                     )
                 })?;
                 let command = recipe.on(&Machine::this(environment)).map_err(|missing| {
-                    let remedy = format!(
-                        "install {}, or set fbuild.buildBeforeDeploy",
-                        missing.program
-                    );
-                    no_command(&missing.to_string(), &remedy)
+                    let program = missing.program;
+                    let remedy = format!("install {program} or put it on PATH, or ");
+                    let remedy = Remedy::from(remedy).way(Way::NameBuild);
+                    no_command(&missing.to_string(), remedy)
                 })?;
                 (recipe.line(), How::Program(command))
             }
@@ -246,7 +246,10 @@ impl Build {
                 self.line
             ),
             board_state: "the board was not touched".to_owned(),
-            remedy: "correct fbuild.buildBeforeDeploy".into(),
+            remedy: match self.tool {
+                Some(tool) => format!("check that {} can be run", tool.program()).into(),
+                None => "correct fbuild.buildBeforeDeploy".into(),
+            },
         }
     }
 
@@ -273,7 +276,7 @@ impl Build {
     }
 }
 
-fn no_command(what: &str, remedy: &str) -> Failure {
+fn no_command(what: &str, remedy: Remedy) -> Failure {
     Failure::of_input("no-build-command", what, remedy)
 }
 

@@ -38,6 +38,8 @@ pub enum Way {
     NativeBackend,
     /// Give the password of a device that takes firmware over the air.
     GiveOtaPassword,
+    /// Have it built by something else than what its tool would use.
+    NameBuild,
     /// Read what is too long for a message.
     ReadLog,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Way {
             Self::NameEsptool => f.write_str("say which esptool to use"),
             Self::NativeBackend => f.write_str("use the native backend"),
             Self::GiveOtaPassword => f.write_str("set the variable FBUILD_OTA_PASSWORD"),
+            Self::NameBuild => f.write_str("build it yourself"),
             Self::ReadLog => f.write_str("read the log at level debug"),
         }
     }

@@ -1,6 +1,7 @@
 //! `build`, and the same at the start of a deploy.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use fbuild_loader::cancel::CancelToken;
@@ -36,6 +37,7 @@ impl Arguments {
         let name = self.target.as_deref();
         let build = order::subject(&[directory], name, &environment)
             .and_then(|subject| Build::of(&subject, None, None, &environment));
+        let started = Instant::now();
         let result = match &build {
             Ok(build) => run(build, &cancel, terminal),
             Err(failure) => Err(failure.clone().into()),
@@ -43,7 +45,7 @@ impl Arguments {
         if let Err(Stop::Failed(failure)) = &result {
             terminal.failure(failure);
         }
-        let outcome = BuildOutcome::new(build.as_ref().ok(), &result);
+        let outcome = BuildOutcome::new(build.as_ref().ok(), &result, started.elapsed());
         if self.json {
             terminal.json(&outcome);
         } else if let Ok(built) = &result {

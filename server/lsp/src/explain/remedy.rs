@@ -36,6 +36,7 @@ fn on_command_line(way: &Way) -> String {
         Way::NameEsptool => "name one with --esptool PATH".to_owned(),
         Way::NativeBackend => "leave out --backend esptool".to_owned(),
         Way::GiveOtaPassword => way.to_string(),
+        Way::NameBuild => "build it yourself and deploy without --build".to_owned(),
         Way::ReadLog => "deploy again with --log debug".to_owned(),
     }
 }
@@ -52,6 +53,7 @@ fn in_editor(way: &Way) -> String {
         // The setting would not be heard.
         Way::GiveOtaPassword if ota_password_of_environment().is_some() => way.to_string(),
         Way::GiveOtaPassword => "set fbuild.ota.password".to_owned(),
+        Way::NameBuild => "set fbuild.buildBeforeDeploy".to_owned(),
         Way::ReadLog => "set fbuild.logLevel to debug, deploy again and read the log".to_owned(),
         Way::NameFiles => way.to_string(),
     }

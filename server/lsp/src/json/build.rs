@@ -32,12 +32,14 @@ pub(crate) struct BuildOutcome<'o> {
 }
 
 impl<'o> BuildOutcome<'o> {
-    /// `build` is `None` where there was nothing to run.
-    pub(crate) fn new(build: Option<&'o Build>, result: &'o Result<Built, Stop>) -> Self {
+    /// `build` is `None` where there was nothing to run; `took` counts unless it went well.
+    pub(crate) fn new(
+        build: Option<&'o Build>,
+        result: &'o Result<Built, Stop>,
+        took: Duration,
+    ) -> Self {
         let target = build.map(|build| build.name.as_str());
-        let took = result
-            .as_ref()
-            .map_or(Duration::ZERO, |built| built.duration);
+        let took = result.as_ref().map_or(took, |built| built.duration);
         let message = build::message_of(target, result);
         Self {
             outcome: outcome_of(result, "built"),

@@ -1,6 +1,7 @@
 //! Tools that touch no board: targets, builds, logs, and what was deployed before.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use fbuild_project::discover::{Environment, discover};
 use fbuild_project::input_error::InputError;
@@ -91,6 +92,7 @@ pub(super) fn targets(call: &Call<'_>, asked: Targets) -> Answer {
 pub(super) fn build(call: &Call<'_>, asked: Building) -> Answer {
     let environment = Environment::from_process();
     let directory = call.host.directory(asked.directory);
+    let started = Instant::now();
     let build =
         order::subject(&[directory], asked.target.as_deref(), &environment).and_then(|subject| {
             call.host.may_build(&subject.name, &subject.root)?;
@@ -108,7 +110,7 @@ pub(super) fn build(call: &Call<'_>, asked: Building) -> Answer {
         Err(failure) => Err(failure.clone().into()),
     };
     Answer::new(
-        &BuildOutcome::new(build.as_ref().ok(), &result),
+        &BuildOutcome::new(build.as_ref().ok(), &result, started.elapsed()),
         result.is_err(),
     )
 }

@@ -124,6 +124,7 @@ fn what_builds_a_target_is_listed_and_run() {
     assert_eq!(output.status.code(), Some(1));
     let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(outcome["outcome"], "failed");
+    assert!(outcome["durationMs"].as_u64() > Some(0), "{outcome}");
     let message = outcome["error"]["message"].as_str().unwrap();
     assert!(
         message.contains("expected ';' before '}' token"),
@@ -138,6 +139,9 @@ fn what_builds_a_target_is_listed_and_run() {
         said.contains("idf.py was not found; looked on PATH"),
         "{said}"
     );
+    let remedy =
+        "install idf.py or put it on PATH, or build it yourself and deploy without --build\n";
+    assert!(said.ends_with(remedy), "{said}");
 }
 
 #[test]
