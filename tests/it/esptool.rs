@@ -7,6 +7,7 @@ mod loader_left;
 mod looks;
 mod rfc2217;
 mod side_by_side;
+mod sizes;
 
 use std::path::PathBuf;
 
