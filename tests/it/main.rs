@@ -22,6 +22,7 @@ mod firmware;
 mod harness;
 mod in_place;
 mod intel_hex;
+mod kconfig;
 mod laws;
 mod lsp_client;
 mod main_job;
