@@ -5,3 +5,4 @@
 mod corpus_partitions;
 mod corpus_platformio;
 mod fixtures;
+mod west;
