@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fbuild_project::discover::{Discovery, Environment, discover};
+use tokio::sync::Notify;
 
 use super::configuration::Configuration;
 use super::session::Session;
@@ -13,7 +14,7 @@ use crate::explain;
 use crate::json::{SelectionEntry, TargetList};
 use crate::port::{self, Chosen, Wishes};
 use crate::remember::history::History;
-use crate::remember::selections::Selections;
+use crate::remember::selections::{Selection, Selections};
 
 /// The parts that decide it.
 #[derive(Clone)]
@@ -23,9 +24,16 @@ pub(crate) struct Choosing {
     pub(crate) session: Arc<Session>,
     pub(crate) boards: Arc<dyn Boards>,
     pub(crate) history: Arc<History>,
+    pub(crate) targets_changed: Arc<Notify>,
 }
 
 impl Choosing {
+    /// Changes what was chosen for a folder.
+    pub(crate) fn select(&self, folder: &Path, change: impl FnOnce(&mut Selection)) {
+        self.selections.select(folder, change);
+        self.targets_changed.notify_one();
+    }
+
     /// The targets of some folders, and what was chosen for each. Looks at the disk.
     pub(crate) fn list_targets(&self, roots: &[PathBuf]) -> TargetList {
         let environment = Environment::from_process();

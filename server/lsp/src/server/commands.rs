@@ -135,13 +135,9 @@ pub(crate) async fn run(
         "fbuild.server.build" => build::build(call, starter).await,
         "fbuild.server.cancel" => cancel::cancel(&desk.jobs, call).await,
         "fbuild.server.targets" => targets::targets(desk.choosing(), call).await,
-        "fbuild.server.selectTarget" => {
-            select::target(desk.choosing(), desk.targets_changed.clone(), call).await
-        }
+        "fbuild.server.selectTarget" => select::target(desk.choosing(), call).await,
         "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
-        "fbuild.server.selectPort" => {
-            select::port(desk.choosing(), desk.targets_changed.clone(), call).await
-        }
+        "fbuild.server.selectPort" => select::port(desk.choosing(), call).await,
         "fbuild.server.boardInfo" => board::info(call, starter).await,
         "fbuild.server.eraseFlash" => board::erase(call, starter, Stretch::All).await,
         "fbuild.server.eraseRegion" => board::erase_region(call, starter).await,

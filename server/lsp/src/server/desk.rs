@@ -118,6 +118,7 @@ impl Desk {
             session: self.session.clone(),
             boards: self.boards.clone(),
             history: self.history.clone(),
+            targets_changed: self.targets_changed.clone(),
         }
     }
 }

@@ -2,22 +2,16 @@
 //! nothing. Remembered between runs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use fbuild_deploy::outcome::Failure;
 use fbuild_project::discover::{Environment, discover};
-use tokio::sync::Notify;
 
 use super::{Answer, BadArguments, Call, CommandError, blocking, to_value};
 use crate::json::SelectionEntry;
 use crate::port;
 use crate::server::choosing::Choosing;
 
-pub(super) async fn target(
-    choosing: Choosing,
-    targets_changed: Arc<Notify>,
-    mut call: Call<'_>,
-) -> Answer {
+pub(super) async fn target(choosing: Choosing, mut call: Call<'_>) -> Answer {
     let root = one_root(&mut call).await?;
     let name: Option<String> = call.get("target")?;
     let selected = blocking(move || -> Result<SelectionEntry, BadArguments> {
@@ -31,20 +25,13 @@ pub(super) async fn target(
             }
         })?;
         let target = target.map(|target| target.name.clone());
-        choosing
-            .selections
-            .select(&root, |selection| selection.target = target);
-        targets_changed.notify_one();
+        choosing.select(&root, |selection| selection.target = target);
         Ok(choosing.selection(&root, &found))
     });
     to_value(selected.await??)
 }
 
-pub(super) async fn port(
-    choosing: Choosing,
-    targets_changed: Arc<Notify>,
-    mut call: Call<'_>,
-) -> Answer {
+pub(super) async fn port(choosing: Choosing, mut call: Call<'_>) -> Answer {
     let root = one_root(&mut call).await?;
     let name = call.port_in(std::slice::from_ref(&root))?;
     let selected = blocking(move || {
@@ -52,10 +39,7 @@ pub(super) async fn port(
             let ports = choosing.boards.ports();
             port::Remembered::of(&name, &ports, &port::usb_location)
         });
-        choosing
-            .selections
-            .select(&root, |selection| selection.board = board);
-        targets_changed.notify_one();
+        choosing.select(&root, |selection| selection.board = board);
         let found = discover(&root, &Environment::from_process());
         choosing.selection(&root, &found)
     });
