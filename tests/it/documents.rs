@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use crate::harness::{self, Served, copy, example, root};
 
 /// Commands that are carried out by something else, which is named; or that only a person can.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     (
         "cargo run --release -- deploy tests/example --port sim:",
         "example.rs",
@@ -25,7 +25,8 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("tests/", "tests/run"),
     ("cargo install --locked --path server/lsp", "needs minutes"),
     ("fbuild-lsp deploy --port espota://", "over_the_air.rs"),
-    ("pipx ", "tests/release, with other tools"),
+    ("pipx run maturin ", ".github/build, in tests/release"),
+    ("pipx install ", "tests/release"),
     ("npm ci", "tests/vscode"),
     ("npm run package", "tests/vscode"),
 ];
@@ -271,7 +272,28 @@ fn has_heading(document: &Path, anchor: &str) -> bool {
     })
 }
 
+/// Makes a branch in a copy of this repository.
+fn has_plugin_at_its_root(place: &Place, command: &str) -> Result<(), String> {
+    let copy = place.folder.path().join("copy");
+    let lines = format!(
+        "git clone --quiet --no-checkout '{}' '{}' && cd '{1}' && {command} && git cat-file -e nvim:plugin/fbuild.lua",
+        root().display(),
+        copy.display()
+    );
+    let mut shell = place.shell(&lines);
+    for who in ["GIT_AUTHOR", "GIT_COMMITTER"] {
+        shell.env(format!("{who}_NAME"), "me");
+        shell.env(format!("{who}_EMAIL"), "me@example.org");
+    }
+    let output = shell.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(said)
+}
+
 fn carry_out(place: &Place, command: &str) -> Result<(), String> {
+    if command.starts_with("git branch nvim ") {
+        return has_plugin_at_its_root(place, command);
+    }
     if !command.starts_with("fbuild-lsp ") {
         return Err("nothing is known of it".to_owned());
     }
