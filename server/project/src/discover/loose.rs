@@ -23,6 +23,8 @@ use whole::{Starts, whole};
 
 /// Images of one directory that are looked into.
 const MAX_IMAGES: usize = 200;
+/// Where builds by `make` have their boot loader: ESP-IDF before 4.0, and the RTOS SDK for the ESP8266.
+const BOOT_LOADER_BELOW: &str = "bootloader/bootloader.bin";
 const NAME_IT: &str = "say which is meant, with its offset";
 
 /// Whether a build has left its list of what goes where in a directory.
@@ -99,6 +101,7 @@ pub(super) fn add(root: &Path, dir: &Path, look: &Look, found: &mut Discovery) {
             }
         };
         target.chip = target.chip.or(images.chip);
+        dir.clone_into(&mut target.root);
         target.remarks = images.remarks;
         let own = images.name.map(|own| format!("{name}/{own}"));
         let name = own.unwrap_or_else(|| name.clone());
@@ -184,10 +187,15 @@ fn by_contents(
     let files = entries
         .iter()
         .filter(|entry| entry.name.strip_suffix(".bin").is_some());
-    let files: Vec<_> = files
+    let mut files: Vec<_> = files
         .take(MAX_IMAGES)
         .map(|entry| (entry.name.as_str(), &entry.path))
         .collect();
+    let below = dir.join(BOOT_LOADER_BELOW);
+    let names = &mut files.iter().map(|(name, _)| name);
+    if !names.any(|name| name.contains("bootloader")) && below.is_file() {
+        files.push(("bootloader.bin", &below));
+    }
     let programs = programs::in_directory(dir, look);
     let starts = Starts::new(look);
     let sets = sets(&files, &programs, found);

@@ -32,7 +32,7 @@ pub(super) fn whole(
     if whole.is_empty() {
         if !programs.is_empty() {
             return Err(format!(
-                "there is a program, and neither a boot loader nor a partition table that says where \
+                "there is a program, but not both a boot loader and a partition table, which say where \
                  it goes ({}); {NAME_IT}",
                 listed_names(&others)
             ));

@@ -2,7 +2,7 @@
 
 use fbuild_chip::Chip;
 
-use super::files::Files;
+use super::files::{Files, image_8266};
 use crate::target::{Setting, Target};
 
 const FLASHER_ARGS: &str = r#"{
@@ -268,11 +268,7 @@ fn a_build_of_the_esp8266s_sdk_is_a_target() {
             ),
             ("build/ota_data_initial.bin", ""),
         ]);
-        // Its images have a short header, and segments in its own RAM.
-        let mut image = vec![
-            0xE9, 1, 2, 0x30, 0, 0, 0x10, 0x40, 0, 0, 0x10, 0x40, 4, 0, 0, 0,
-        ];
-        image.extend([0; 16]);
+        let image = image_8266();
         for name in ["bootloader/bootloader", "kiln"] {
             files.write(&format!("build/{name}.bin"), &image);
         }

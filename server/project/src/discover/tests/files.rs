@@ -74,6 +74,15 @@ pub(super) fn image(chip: Chip) -> Vec<u8> {
     bytes
 }
 
+/// An ESP8266's has a short header, and a segment in its own RAM.
+pub(super) fn image_8266() -> Vec<u8> {
+    let mut image = vec![
+        0xE9, 1, 2, 0x30, 0, 0, 0x10, 0x40, 0, 0, 0x10, 0x40, 4, 0, 0, 0,
+    ];
+    image.extend([0; 16]);
+    image
+}
+
 pub(super) fn table(rows: &str) -> Vec<u8> {
     let options = csv::Options {
         table_offset: 0,

@@ -2,7 +2,7 @@
 
 use fbuild_chip::Chip;
 
-use super::files::{Files, image, names, table};
+use super::files::{Files, image, image_8266, names, table};
 use crate::discover::Discovery;
 use crate::target::Setting;
 
@@ -40,6 +40,28 @@ fn a_table_that_could_go_elsewhere_is_told() {
         "{told}"
     );
     assert_eq!(remarks(&release(ROWS)), "");
+}
+
+/// As `make` leaves it in ESP-IDF before 4.0 and in the RTOS SDK for the ESP8266.
+#[test]
+fn a_boot_loader_may_have_a_folder_of_its_own() {
+    for (image, place) in [(image(Chip::Esp32), "0x1000"), (image_8266(), "0x0")] {
+        let files = Files::new(&[("Makefile", "PROJECT_NAME := hello\n")]);
+        for name in ["bootloader/bootloader", "hello"] {
+            files.write(&format!("build/{name}.bin"), &image);
+        }
+        let rows = "nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x10000,0xf0000\n";
+        files.table("build/partitions_singleapp.bin", rows);
+        let found = files.found_in("");
+        let boot_loader = format!("{place} bootloader build/bootloader/bootloader.bin");
+        let expected = [
+            &*boot_loader,
+            "0x8000 partitions build/partitions_singleapp.bin",
+            "0x10000 firmware build/hello.bin",
+        ];
+        assert_eq!(files.regions(&found.targets[0]), expected, "{found:#?}");
+        assert_eq!(found.targets[0].root, files.root().join("build"));
+    }
 }
 
 #[test]
