@@ -123,7 +123,7 @@ fn what_is_not_certain_is_told_and_not_taken() {
     assert!(none.contains("no program"), "{none}");
     let alone = passed(&[("x/a.elf", "x"), ("x/a.bin", "<image>")]);
     assert!(
-        alone.contains("neither a boot loader nor a partition table"),
+        alone.contains("not both a boot loader and a partition table"),
         "{alone}"
     );
     // Programs for other chips are nobody's business here, and told with what else was looked at.

@@ -447,8 +447,9 @@ fn what_esphome_built_is_built_by_esphome_and_of_its_yaml_file() {
         .iter()
         .map(|path| path.strip_prefix(files.root()).unwrap());
     let newer: Vec<_> = newer.filter(|path| !path.starts_with(".esphome")).collect();
-    assert_eq!(newer.len(), 3, "{newer:?}");
-    for name in ["oven.yaml", "parts/base.yaml", "secrets.yaml"] {
+    // All devices share the secrets, and most are as they were after an edit.
+    assert_eq!(newer.len(), 2, "{newer:?}");
+    for name in ["oven.yaml", "parts/base.yaml"] {
         assert!(newer.contains(&Path::new(name)), "{newer:?}");
     }
 

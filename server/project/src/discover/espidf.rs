@@ -20,7 +20,7 @@ use super::programs::older_program;
 use super::sdkconfig::SdkConfig;
 use super::{
     Discovery, Look, Unbuilt, all_here, ending_like, image_chip, local_path, read_table, regions,
-    relative_name,
+    relative_name, without_dots,
 };
 use crate::build::{self, Machine};
 use crate::input_error::InputError;
@@ -306,7 +306,7 @@ fn project_directory(root: &Path, dir: &Path, description: &Value) -> PathBuf {
     let said = description
         .get("project_path")
         .and_then(Value::as_str)
-        .map(PathBuf::from);
+        .map(|said| without_dots(Path::new(said)));
     let is_here = |path: &Path| dir.starts_with(path) || path.starts_with(root);
     let said = said.filter(|path| is_here(path) && path.join("CMakeLists.txt").is_file());
     let parent = (dir == root).then(|| dir.parent()).flatten();

@@ -16,6 +16,8 @@ use crate::input_error::InputError;
 
 /// Entries of directories, and places of files, that are looked at.
 const MAX_ENTRIES: usize = 20_000;
+/// The same for what lies around a project.
+const MAX_ENTRIES_AROUND: usize = 5_000;
 /// Bytes of text that are read, all files together.
 const MAX_TEXT_BYTES: usize = 8 << 20;
 /// Values in one JSON or TOML file, lines in one of another kind: in memory each takes many times
@@ -42,6 +44,14 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// One at what lies around a project, where less is looked for.
+    pub(super) fn at_neighbours() -> Self {
+        Self {
+            entries: Cell::new(MAX_ENTRIES - MAX_ENTRIES_AROUND),
+            ..Self::default()
+        }
+    }
+
     /// Which idf.py of this machine takes presets: the records of ESP-IDF's installers are read once.
     pub(super) fn takes_presets(&self, machine: &Machine<'_>) -> &TakesPresets {
         self.takes_presets.get_or_init(|| TakesPresets::on(machine))

@@ -22,7 +22,7 @@ const START_BYTES: u64 = 16 << 10;
 const DESCRIPTION: &str = "project_description.json";
 const CACHE: &str = "CMakeCache.txt";
 
-/// Adds the builds of the opened project that lie around it.
+/// Adds the builds of the opened project that lie around it. They are not meant where it has others.
 pub(super) fn add(
     projects: &[PathBuf],
     environment: &Environment,
@@ -30,10 +30,15 @@ pub(super) fn add(
     found: &mut Discovery,
 ) {
     let root = found.root.clone();
+    let has_own = !found.targets.is_empty() || !found.unbuilt.is_empty();
     for dir in builds_around(&root, look) {
-        if !found.knows(&dir) {
-            add_build(&root, &dir, projects, environment, look, found);
+        if found.knows(&dir) {
+            continue;
         }
+        let before = found.targets.len();
+        add_build(&root, &dir, projects, environment, look, found);
+        let names = found.targets[before..].iter().map(|it| it.name.clone());
+        found.not_default.extend(names.filter(|_| has_own));
     }
 }
 
@@ -59,7 +64,8 @@ fn project_of(dir: &Path) -> Option<PathBuf> {
         };
         entry("APP_DIR:").or_else(|| entry("APPLICATION_SOURCE_DIR:"))
     };
-    described().or_else(cached).map(PathBuf::from)
+    let said = described().or_else(cached)?;
+    Some(without_dots(Path::new(&said)))
 }
 
 /// The project below `root` that a build is of, else `root`.
@@ -71,32 +77,35 @@ pub(super) fn project_in(root: &Path, dir: &Path) -> PathBuf {
 /// The builds of the project in `root` that lie around it, of the same user.
 fn builds_around(root: &Path, look: &Look) -> Vec<PathBuf> {
     let owner = file::owner(root);
-    let around = root.ancestors().skip(1).take(LEVELS_AROUND);
-    let mut bases: Vec<PathBuf> = around
-        .filter(|dir| dir.parent().is_some() && file::owner(dir) == owner)
-        .flat_map(|dir| look.subdirectories(dir, |name| name.starts_with("build")))
-        .collect();
+    let is_owned = |path: &Path| file::owner(path) == owner;
     // West runs in the project or in its workspace; what varies is below.
     let format = west::option(root, "dir-fmt", look);
+    let format = format.map(|it| it.replace("{west_topdir}/", ""));
     let fixed = format.as_deref().and_then(|it| it.split('{').next());
     let fixed = fixed.and_then(|it| Some(it.rsplit_once('/')?.0));
     let workspace = west::workspace(root);
-    for from in [Some(root), workspace].into_iter().flatten() {
-        bases.extend(fixed.map(|fixed| without_dots(&from.join(fixed))));
-    }
-    let mut waiting: VecDeque<_> = bases.into_iter().map(|dir| (dir, 0)).collect();
+    let from = [Some(root), workspace].into_iter().flatten();
+    let fixed = from.filter_map(|from| Some(without_dots(&from.join(fixed?))));
+    let around = root.ancestors().skip(1).take(LEVELS_AROUND);
+    let around = around
+        .filter(|dir| dir.parent().is_some() && is_owned(dir))
+        .map(|dir| dir.join("build"));
+    let bases = fixed
+        .chain(around)
+        .filter(|dir| dir.is_dir() && !dir.is_symlink());
+    let mut waiting: VecDeque<_> = bases.map(|dir| (dir, 0)).collect();
+    // What is nobody's project here neither takes the project's share nor is told.
+    let look = Look::at_neighbours();
     let (mut found, mut looked_at) = (Vec::new(), 0);
     while let Some((dir, level)) = waiting.pop_front() {
         looked_at += 1;
         if looked_at > MAX_DIRS {
             break;
         }
-        if [DESCRIPTION, CACHE]
-            .iter()
-            .any(|name| dir.join(name).is_file())
-        {
+        let mut saying = [DESCRIPTION, CACHE].iter().map(|name| dir.join(name));
+        if let Some(file) = saying.find(|path| path.is_file()) {
             let is_new = !dir.starts_with(root) && !found.contains(&dir);
-            if is_new && is_of(&dir, root) && file::owner(&dir) == owner {
+            if is_new && is_owned(&dir) && is_owned(&file) && is_of(&dir, root) {
                 found.push(dir);
             }
         } else if level < LEVELS {

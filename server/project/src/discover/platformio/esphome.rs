@@ -29,7 +29,8 @@ pub(super) fn source(root: &Path, look: &Look) -> Option<PathBuf> {
     recorded.chain(usual).find(|path| look.has(path))
 }
 
-/// The YAML file, and those that it and its parts include.
+/// The YAML file, and those that it and its parts include. Not `secrets.yaml`, which all devices share: PlatformIO does not
+/// link again where the generated code stays the same, and the program would be old for good.
 pub(super) fn parts(yaml: &Path, look: &Look) -> Vec<PathBuf> {
     let mut parts = vec![yaml.to_owned()];
     let mut read = 0;
@@ -38,11 +39,7 @@ pub(super) fn parts(yaml: &Path, look: &Look) -> Vec<PathBuf> {
         let (Some(text), Some(dir)) = (look.text(&part), part.parent()) else {
             continue;
         };
-        let mut named: Vec<&str> = text.lines().filter_map(included).collect();
-        if text.contains("!secret ") {
-            named.push("secrets.yaml");
-        }
-        for path in named.into_iter().map(|name| dir.join(name)) {
+        for path in text.lines().filter_map(included).map(|name| dir.join(name)) {
             if parts.len() < MAX_PARTS && !parts.contains(&path) && look.has(&path) {
                 parts.push(path);
             }

@@ -158,7 +158,7 @@ fn files_that_say_nothing_of_themselves_are_told() {
         "nothing says what its files are: littlefs-1.bin"
     );
     files.image("fw/a-update.bin", Chip::Esp32);
-    assert!(told(&files).starts_with("there is a program, and neither a boot loader"));
+    assert!(told(&files).starts_with("there is a program, but not both a boot loader"));
     let files = Files::new(&[("a.zip", "PK")]);
     assert!(why(&files.found_in("")).ends_with("a.zip: it is packed; unpack it"));
 }

@@ -306,3 +306,48 @@ fn a_build_around_its_project_says_whose_it_is() {
         )
     );
 }
+
+/// What a neighbour keeps there is nobody's business, and a project's own build is meant before one around it.
+#[test]
+fn a_build_around_its_project_comes_second() {
+    const INCLUDE: &str = "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n";
+    let description = r#"{"project_path": "@/p"}"#;
+    let files = Files::new(&[
+        ("p/CMakeLists.txt", INCLUDE),
+        ("p/build/flasher_args.json", FLASHER_ARGS),
+        ("build/project_description.json", description),
+        ("build/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let found = files.found_in("p");
+    assert_eq!(found.targets.len(), 2, "{found:#?}");
+    assert_eq!(found.default_target().unwrap().name, "espidf:build");
+
+    let crowded = Files::new(&[
+        ("p/CMakeLists.txt", INCLUDE),
+        ("p/build/flasher_args.json", FLASHER_ARGS),
+    ]);
+    crowded.write("build/x", b"");
+    for n in 0..21_000 {
+        std::fs::write(crowded.root().join(format!("build/{n}")), b"").unwrap();
+    }
+    let found = crowded.found_in("p");
+    assert_eq!(names(&found), ["espidf:build"]);
+    assert_eq!(found.problems, []);
+}
+
+/// Nor does a name with dots in it move a build out of the folder that was opened.
+#[test]
+fn a_build_is_of_no_project_outside_of_the_folder() {
+    const INCLUDE: &str = "include($ENV{IDF_PATH}/tools/cmake/project.cmake)\n";
+    let files = Files::new(&[
+        ("ws/CMakeLists.txt", INCLUDE),
+        ("evil/CMakeLists.txt", INCLUDE),
+        (
+            "ws/build/project_description.json",
+            r#"{"project_path": "@/ws/../evil"}"#,
+        ),
+        ("ws/build/flasher_args.json", FLASHER_ARGS),
+    ]);
+    let found = files.found_in("ws");
+    assert_eq!(found.targets[0].root, files.root().join("ws"));
+}
