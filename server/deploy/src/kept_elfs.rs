@@ -98,7 +98,8 @@ impl<'d> KeptElfs<'d> {
     pub fn conclude(&self, copying: Copying, is_wanted: bool) {
         copying.is_unwanted.store(!is_wanted, Ordering::Relaxed);
         let copied = copying.thread.join().unwrap_or_default();
-        if !is_wanted {
+        // Nothing is removed from a directory that is not this program's own.
+        if !is_wanted || own_file::directory(self.dir).is_err() {
             return;
         }
         for (new, path) in copied {
@@ -235,6 +236,20 @@ mod tests {
         fs::write(&path, elf(243, "first")).unwrap();
         deploy(&kept, &request, true);
         assert_eq!(names(&dir).len(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_leads_to_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, dir) = (folder.path().join("elsewhere"), folder.path().join("elfs"));
+        fs::create_dir(&elsewhere).unwrap();
+        let large = fs::File::create(elsewhere.join("large")).unwrap();
+        large.set_len(LIMIT_BYTES + 1).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &dir).unwrap();
+        fs::write(folder.path().join("app.elf"), elf(94, "")).unwrap();
+        deploy(&KeptElfs::new(&dir), &request(folder.path()), true);
+        assert_eq!(names(&elsewhere), [elsewhere.join("large")]);
     }
 
     #[test]

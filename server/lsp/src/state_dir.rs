@@ -42,12 +42,9 @@ pub(crate) fn of_this_process() -> Option<PathBuf> {
         tracing::warn!("the environment names no home directory, so nothing is remembered");
         return None;
     };
-    if dir.is_symlink() {
-        let dir = dir.display();
-        tracing::warn!(%dir, "a link is not followed, so nothing is remembered: set XDG_STATE_HOME instead");
-        return None;
-    }
-    Some(dir)
+    // Its user may have moved it. Links in it are not followed.
+    let real = dir.is_symlink().then(|| dir.canonicalize().ok()).flatten();
+    Some(real.unwrap_or(dir))
 }
 
 #[cfg(all(test, unix))] // the paths are
