@@ -188,7 +188,7 @@ impl LocalBoards {
             events(event);
         };
         let mut report = deploy::deploy(&request, &mut opening(&holding, lent), &mut hear, cancel);
-        report.error = failed;
+        report.error = failed.or(report.error);
         drop(child);
         // No monitor of this process goes on with it: it goes back as it is, open.
         if report.error.is_some() && holding.is_turn() {

@@ -2,7 +2,8 @@
 //!
 //! A note is in the state directory from the moment its port is open until the job ends. One that
 //! was left behind by a process that was killed misleads nobody: it counts only if the process that
-//! wrote it is among those that were seen to have the port open.
+//! wrote it is among those that were seen to have the port open, or, over a network, where nobody sees that, if its
+//! socket answers.
 
 use std::cell::RefCell;
 use std::fs;
@@ -230,6 +231,16 @@ impl<'d> Holding<'d> {
         {
             tracing::debug!(path = %file.display(), %error, "could not note what is done");
         }
+    }
+
+    /// Notes a port on the network that a job has just left, unless the job's process goes on with it.
+    pub(crate) fn note_left(&self) -> bool {
+        let is_kept = || self.file().and_then(|file| read(&file)).is_some();
+        let is_left = PortName::of(&self.port).is_on_network() && !is_kept();
+        if is_left {
+            self.note();
+        }
+        is_left
     }
 
     /// Notes it for a program of its own that opens the port for this process, unless another of our

@@ -178,7 +178,11 @@ impl Watch {
         self.report_unexplained(events);
         self.in_core_dump = false;
         let wanted_until = self.boot.wanted_until.take();
-        let is_wanted = reset.is_watchdog() && wanted_until.is_some_and(|until| at <= until);
+        // A job lets the RTC's watchdog reset the board, and none of the timer groups'.
+        let may_be_wanted = |name: &String| !name.starts_with("TG") && !name.contains("MWDT");
+        let is_wanted = reset.is_watchdog()
+            && reset.name.as_ref().is_none_or(may_be_wanted)
+            && wanted_until.is_some_and(|until| at <= until);
         let is_explained = std::mem::take(&mut self.boot.is_explained) || is_wanted;
         self.boot.is_in_rom = true;
         self.boot.has_failed = false;

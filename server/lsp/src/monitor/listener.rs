@@ -145,6 +145,10 @@ impl<'a> Listener<'a> {
             if is_back {
                 return Heard::Back(0);
             }
+            // The next job may ask at once: it finds the offer until the port is open again.
+            if self.holding.note_left() {
+                return self.read_link(buffer);
+            }
         }
         self.keep_offer();
         if self.asked.is_none()
