@@ -398,7 +398,7 @@ fn what_starts_without_a_table_is_left_alone() {
 #[test]
 fn what_goes_over_the_table_or_into_an_apps_partition_is_said() {
     let chip = Chip::Esp32;
-    let whole = build(chip, 4, &[NVS, FACTORY]);
+    let whole = build(chip, 4, &[NVS, FACTORY, OTA_1]);
     let over = |at: u32, sectors: usize| {
         let other = Build::new(&[(at, noise(7, sectors * SECTOR))]);
         holding(chip, &whole, 4 * MB).deploy(&other.request())
@@ -407,12 +407,11 @@ fn what_goes_over_the_table_or_into_an_apps_partition_is_said() {
         "covers 0x8000, where the boot loader looks for the partition table, and has none there";
     assert_warned(&over(TABLE_AT, 1), &[no_table]);
     for at in [APP_AT, APP_AT + 0x1_0000] {
-        let words =
-            "the partition 'factory' (0x10000 to 0x110000), which is for an app, and is none";
+        let words = "the partition 'factory' (0x10000 to 0x110000), where the board has an app, and is none";
         assert_warned(&over(at, 2), &[words]);
     }
-    // NVS, and what no partition is for.
-    for at in [0x9000, 0x20_0000] {
+    // NVS, a slot without an app, and what no partition is for.
+    for at in [0x9000, 0x11_0000, 0x21_0000] {
         assert_warned(&over(at, 1), &[]);
     }
     // Boot loader and app in one file, and nothing where the table should be.

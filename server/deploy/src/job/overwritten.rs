@@ -11,7 +11,7 @@ use super::boot_slot::read_table;
 use super::chain::IMAGE_MAGIC;
 use super::on_board::OnBoard;
 use crate::failure::DeployError;
-use crate::image::{Image, LoadedImages, brought, brought_table};
+use crate::image::{Image, LoadedImages, START_BYTES, brought, brought_table};
 
 impl Job<'_> {
     /// Warns of a file over the table's place that holds no table, and of one over an app's that is no app.
@@ -53,12 +53,14 @@ impl Job<'_> {
             let (start, end) = (app.offset, app.offset.saturating_add(app.size));
             let is_in = |image: &&Image| image.region.offset < end && start < end_of(image);
             for image in others.iter().filter(is_in) {
-                if brought([image], start).is_some_and(|(_, it)| it.starts_with(&IMAGE_MAGIC)) {
+                let is_app =
+                    brought([image], start).is_some_and(|(_, it)| it.starts_with(&IMAGE_MAGIC));
+                if is_app || !board.read(start, START_BYTES)?.starts_with(&IMAGE_MAGIC) {
                     continue;
                 }
                 self.journal.note(format!(
-                    "{} goes into the partition '{}' ({start:#x} to {end:#x}), which is for an app, and is none: \
-                     an app that was there does not start any more",
+                    "{} goes into the partition '{}' ({start:#x} to {end:#x}), where the board has an app, and is \
+                     none: that app may not start any more",
                     image.region.name, app.label
                 ));
             }
