@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+# Where quotes are others, an error has other words.
+os.environ["LC_ALL"] = "C"
 idf, source = os.environ["IDF_PATH"], os.getcwd()
 assert sys.argv[1:] == ["build"], sys.argv
 compiler = next(filter(shutil.which, ("riscv64-unknown-elf-gcc", "gcc", "cc")))

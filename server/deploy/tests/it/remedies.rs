@@ -84,7 +84,6 @@ fn a_board_that_is_too_new_is_not_replaced_by_a_newer_one() {
     assert!(other.starts_with("Use a newer board"), "{other}");
 }
 
-/// `idedata.json` names an image of the framework by a path from the project, and it is not there.
 #[test]
 fn a_board_with_another_chip_gets_the_target_that_was_built_for_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -115,6 +114,7 @@ fn a_board_with_another_chip_gets_the_target_that_was_built_for_it() {
     assert!(remedy(Chip::Esp32S3).starts_with("Connect the right board"));
 }
 
+/// `idedata.json` names an image of the framework by a path from the project, and it is not there.
 #[test]
 fn an_image_that_no_build_makes_is_not_to_be_built() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,7 +7,11 @@ use crate::explain::columns;
 
 /// The table's lines.
 pub(crate) fn plan_table(plan: &PlanSummary) -> Vec<String> {
-    let mut lines = Vec::from_iter(plan.built_by.as_ref().map(|it| format!("built by {it}")));
+    let mut lines = Vec::from_iter(
+        plan.built_by
+            .as_ref()
+            .map(|it| format!("build command: {it}")),
+    );
     lines.extend(table(plan));
     lines
 }
@@ -71,7 +75,7 @@ mod tests {
         };
         assert_eq!(
             plan_table(&plan).join("\n"),
-            "built by idf.py build\n\
+            "build command: idf.py build\n\
              region      sectors  runs  KiB sent  seconds\n\
              firmware   3 of 366     1         5     0.31\n\
              nvs       10 of 366     1        98     1.21\n\

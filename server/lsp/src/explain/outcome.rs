@@ -183,7 +183,8 @@ fn detail(report: &Report, built: Option<&Built>) -> String {
         format!("Built first: {command}, {}", duration(built.duration))
     }));
     if report.outcome == OutcomeKind::Planned {
-        facts.extend(plan::built_by(report).map(|it| format!("Built by: {}", plain::code(it))));
+        facts
+            .extend(plan::built_by(report).map(|it| format!("Build command: {}", plain::code(it))));
     }
     parts.push(facts.join("  \n"));
     parts.join("\n\n")

@@ -30,7 +30,7 @@ pub(super) fn page(report: &Report) -> Vec<String> {
         format!("Plan for {} on {}", report.target, short_port(&report.port)),
         board(chip, report.mac.as_deref()),
     ];
-    lines.extend(built_by(report).map(|it| format!("Built by: {it}")));
+    lines.extend(built_by(report).map(|it| format!("Build command: {it}")));
     lines.push(String::new());
     let left = [true, false, false, true, false, false, false];
     lines.extend(columns(&rows, left));

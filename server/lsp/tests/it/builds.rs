@@ -113,7 +113,10 @@ fn what_builds_a_target_is_listed_and_run() {
     let listed = text(&run(&home, &["targets"]).stdout);
     assert!(listed.contains("  built by   idf.py build\n"), "{listed}");
     let planned = text(&run(&home, &["plan", "--port", "sim:board.bin"]).stdout);
-    assert!(planned.starts_with("built by idf.py build\n"), "{planned}");
+    assert!(
+        planned.starts_with("build command: idf.py build\n"),
+        "{planned}"
+    );
     let main = home.path().join("blink/main/main.c");
     fs::write(&main, "new.bin").unwrap();
     let output = run(&home, &["build"]);

@@ -209,7 +209,10 @@ fn of_several_targets_the_one_that_was_taken_is_named_and_a_plan_says_it_once() 
         stderr(&deployed)
     );
     let planned = run(dir, &["plan", "--port", "sim:b.bin"]);
-    assert_eq!(planned.stdout, b"built by idf.py build\nnothing to write\n");
+    assert_eq!(
+        planned.stdout,
+        b"build command: idf.py build\nnothing to write\n"
+    );
     assert!(
         !stderr(&planned).contains("nothing to write"),
         "{}",

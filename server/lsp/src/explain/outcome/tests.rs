@@ -183,7 +183,7 @@ fn a_plan_is_a_page_that_lines_up() {
         text.lines.join("\n"),
         "Plan for espidf:build on ttyUSB0\n\
          ESP32 24:0a:c4:00:01:10\n\
-         Built by: idf.py build\n\
+         Build command: idf.py build\n\
          \n\
          Region   Offset   Size  On the board  Sectors to write  To send   Time\n\
          boot    0x10000  8 KiB  the same                     -        -      -\n\
@@ -191,5 +191,5 @@ fn a_plan_is_a_page_that_lines_up() {
          \n\
          A deploy would take about 0.3 s."
     );
-    assert!(text.detail.ends_with("\nBuilt by: `idf.py build`"));
+    assert!(text.detail.ends_with("\nBuild command: `idf.py build`"));
 }
