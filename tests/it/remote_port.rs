@@ -110,9 +110,13 @@ fn a_monitor_resets_it_and_hears_its_first_words() {
     let [first, _] = projects(folder.path());
     let remote = RemotePort::new(Board::builder(Chip::Esp32));
     message(&deploy(&first, &remote.port, &[]));
-    let until = ["--reset", "--until", "Hello", "--timeout", "60"];
-    let mut arguments = vec!["monitor", first.to_str().unwrap(), "--port", &remote.port];
-    arguments.extend(until);
+    assert_boot_is_heard(&first, &remote.port);
+}
+
+#[track_caller]
+fn assert_boot_is_heard(project: &Path, port: &str) {
+    let mut arguments = vec!["monitor", project.to_str().unwrap(), "--port", port];
+    arguments.extend(["--reset", "--until", "Hello", "--timeout", "60"]);
     let heard = run(&arguments);
     assert_eq!(heard.code, Some(0), "{}{}", heard.stdout, heard.stderr);
     assert!(heard.stdout.contains("ets Jul 29 2019"), "{}", heard.stdout);
@@ -277,11 +281,7 @@ fn behind_esptools_own_server_with_control_lines() {
     foreign.differences();
     let [first, _] = projects(folder.path());
     message(&deploy(&first, &foreign.port, &[]));
-    let mut arguments = vec!["monitor", first.to_str().unwrap(), "--port", &foreign.port];
-    arguments.extend(["--reset", "--until", "Hello", "--timeout", "60"]);
-    let heard = run(&arguments);
-    assert_eq!(heard.code, Some(0), "{}{}", heard.stdout, heard.stderr);
-    assert!(heard.stdout.contains("ets Jul 29 2019"), "{}", heard.stdout);
+    assert_boot_is_heard(&first, &foreign.port);
 }
 
 /// It answers every change of a line, and carries requests out before the data that came before them.

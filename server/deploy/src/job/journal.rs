@@ -48,9 +48,13 @@ impl<'a> Journal<'a> {
         }
     }
 
+    fn has_written(&self) -> bool {
+        self.state != BoardState::Untouched
+    }
+
     /// What was written, if anything was, is proved.
     pub(super) fn proved(&mut self) {
-        if self.state != BoardState::Untouched {
+        if self.has_written() {
             self.state = BoardState::Proved;
         }
     }
@@ -87,7 +91,7 @@ impl Job<'_> {
 
     /// Whether any byte of the board's flash may have been erased or written.
     pub(crate) fn has_written(&self) -> bool {
-        self.journal.state != BoardState::Untouched
+        self.journal.has_written()
     }
 
     /// Writing this region begins, or goes on.

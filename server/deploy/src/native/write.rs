@@ -37,7 +37,11 @@ pub(super) fn write(
         .survey_mut()
         .regions
         .iter_mut()
-        .map(|region| region.differences.take())
+        .map(|region| {
+            // A megabyte or more that nobody asks for any more: what is written is written from a copy of the regions.
+            region.old = None;
+            region.differences.take()
+        })
         .collect();
     let is_same_way = |a: &PlannedRun, b: &PlannedRun| {
         let ways = [a, b].map(|run| differences[run.region].is_some());
