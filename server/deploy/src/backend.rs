@@ -158,6 +158,7 @@ impl Job<'_> {
         let facts = backend.identify(self, loaded)?;
         let images = loaded.images(self, &facts)?;
         backend.survey(self, images, &facts)?;
+        self.make_copies();
         backend.compare(self, loaded)?;
         if let Some(board) = backend.on_board() {
             loaded.look(self, board, &facts)?;

@@ -16,11 +16,11 @@ use fbuild_loader::cancel::CancelToken;
 
 use self::journal::Journal;
 use self::on_board::OnBoard;
-use self::survey::Survey;
+use self::survey::{Region, Survey};
 use crate::event::Event;
 use crate::failure::DeployError;
 use crate::image::{self, BoardFacts, Image, LoadedImages};
-use crate::old_images::OldImages;
+use crate::old_images::{Making, OldImages};
 use crate::outcome::{Report, Unit};
 use crate::plan::{Plan, Surveyed, plan};
 use crate::request::{Choice, Mode, Request};
@@ -44,6 +44,8 @@ pub(crate) struct Job<'a> {
     subset: bool,
     /// What says that the board holds a whole image, where it is not compared.
     confirmed: Option<&'static str>,
+    /// Copies of the images that are worth keeping, and which regions'.
+    making: Vec<(usize, Making)>,
 }
 
 impl<'a> Job<'a> {
@@ -62,6 +64,7 @@ impl<'a> Job<'a> {
             survey: Survey::default(),
             subset: false,
             confirmed: None,
+            making: Vec::new(),
         };
         let result = run(&mut job);
         let report = job.report(result);
@@ -198,14 +201,32 @@ impl<'a> Job<'a> {
         plan
     }
 
+    /// Begins to make copies of the images, to be kept once the board holds them.
+    pub(crate) fn make_copies(&mut self) {
+        let Some(dir) = &self.request.old_images else {
+            return;
+        };
+        if matches!(self.request.mode, Mode::Verify | Mode::Plan) {
+            return;
+        }
+        let regions = self.survey.regions.iter().enumerate();
+        let worth = regions.filter(|(_, region)| {
+            region.sectors.len() >= SAMPLED_FROM && region.image.unit == Unit::Sector
+        });
+        let make = |(n, region): (usize, &Region)| {
+            Some((n, OldImages::new(dir).make(&region.image.bytes)?))
+        };
+        self.making = worth.filter_map(make).collect();
+    }
+
     /// Everything went well: the board holds these images.
     pub(crate) fn conclude(&mut self) {
-        if let Some(dir) = &self.request.old_images {
-            let provable = self.survey.regions.iter().filter(|region| region.provable);
-            let worth = provable.filter(|region| {
-                region.sectors.len() >= SAMPLED_FROM && region.image.unit == Unit::Sector
-            });
-            worth.for_each(|region| OldImages::new(dir).keep(&region.image.bytes));
+        for (n, made) in std::mem::take(&mut self.making) {
+            if let Some(dir) = &self.request.old_images
+                && self.survey.regions[n].provable
+            {
+                OldImages::new(dir).keep(made);
+            }
         }
         if self.survey.regions.iter().all(|region| region.provable) {
             self.journal.proved();

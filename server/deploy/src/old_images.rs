@@ -7,8 +7,10 @@
 //! and the bytes, compressed. Firmware may hold secrets: nobody else may read them ([`own_file`]).
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use fbuild_chip::flash::SECTOR_LEN;
@@ -43,6 +45,9 @@ pub(crate) struct OldImages<'d> {
     dir: &'d Path,
 }
 
+/// A file that is being made: where it goes, and what it has, unless it is there.
+pub(crate) type Making = JoinHandle<io::Result<(PathBuf, Vec<u8>)>>;
+
 /// One of its files.
 #[derive(Debug)]
 pub(crate) struct OldImage {
@@ -68,32 +73,38 @@ impl<'d> OldImages<'d> {
         files.into_iter().filter_map(read).collect()
     }
 
-    /// Keeps an image that a board holds now. Whole sectors.
-    pub(crate) fn keep(&self, image: &[u8]) {
+    /// Makes an image's file in a thread, since a board takes longer with its part: whole sectors, which a board may
+    /// hold soon.
+    pub(crate) fn make(&self, image: &Arc<Vec<u8>>) -> Option<Making> {
         if image.len() > LARGEST_BYTES {
-            return;
+            return None;
         }
-        if let Err(error) = self.write(image) {
+        let (dir, image) = (self.dir.to_owned(), image.clone());
+        let make = move || {
+            let digest: [u8; 32] = Sha256::digest(&*image).into();
+            let name = digest.map(|byte| format!("{byte:02x}")).concat();
+            let path = dir.join(name).with_extension(EXTENSION);
+            let file = if path.is_file() {
+                Vec::new()
+            } else {
+                file_of(&image)?
+            };
+            Ok((path, file))
+        };
+        std::thread::Builder::new().spawn(make).ok()
+    }
+
+    /// Keeps it, since a board holds it now.
+    pub(crate) fn keep(&self, made: Making) {
+        if let Ok(Err(error)) = made.join().map(|made| self.write(made?)) {
             tracing::warn!(path = %self.dir.display(), %error, "an image is not kept");
         }
     }
 
-    fn write(&self, image: &[u8]) -> std::io::Result<()> {
-        let digest: [u8; 32] = Sha256::digest(image).into();
-        let name = digest.map(|byte| format!("{byte:02x}")).concat();
+    fn write(&self, (path, file): (PathBuf, Vec<u8>)) -> io::Result<()> {
         own_file::directory(self.dir)?;
-        let path = self.dir.join(name).with_extension(EXTENSION);
-        if own_file::touch(&path).is_ok() {
-            return Ok(());
-        }
-        let mut file = FIRST_LINE.to_vec();
-        let digests = sector_digests(image);
-        file.extend((digests.len() as u32).to_le_bytes());
-        file.extend(digests.as_flattened());
-        let mut encoder = ZlibEncoder::new(file, Compression::fast());
-        encoder.write_all(image)?;
-        let file = encoder.finish()?;
-        if file.len() as u64 <= STATE_LIMIT {
+        // Nothing was made where it was there; another process may have forgotten it since.
+        if own_file::touch(&path).is_err() && !file.is_empty() && file.len() as u64 <= STATE_LIMIT {
             own_file::replace(&path, &file)?;
             forget_oldest(self.files(), LIMIT_BYTES);
         }
@@ -129,6 +140,16 @@ pub(crate) fn newest_first(dir: &Path) -> Vec<File> {
     let mut files: Vec<File> = entries.flatten().filter_map(file).collect();
     files.sort_by_key(|file| std::cmp::Reverse(file.used));
     files
+}
+
+fn file_of(image: &[u8]) -> io::Result<Vec<u8>> {
+    let mut file = FIRST_LINE.to_vec();
+    let digests = sector_digests(image);
+    file.extend((digests.len() as u32).to_le_bytes());
+    file.extend(digests.as_flattened());
+    let mut encoder = ZlibEncoder::new(file, Compression::fast());
+    encoder.write_all(image)?;
+    encoder.finish()
 }
 
 /// Removes the last of them where they have more than `limit_bytes`.
@@ -184,6 +205,10 @@ mod tests {
             .collect()
     }
 
+    fn keep(kept: &OldImages<'_>, image: &[u8]) {
+        kept.keep(kept.make(&Arc::new(image.to_vec())).unwrap());
+    }
+
     #[test]
     fn what_was_kept_comes_back_the_one_used_last_first() {
         let dir = tempfile::tempdir().unwrap();
@@ -192,7 +217,7 @@ mod tests {
         assert!(kept.newest().is_empty());
         let (a, b) = (image(1, 3), image(2, 5));
         for image in [&a, &b, &a] {
-            kept.keep(image);
+            keep(&kept, image);
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let newest = kept.newest();
@@ -206,7 +231,7 @@ mod tests {
     fn files_that_are_damaged_are_not_there() {
         let dir = tempfile::tempdir().unwrap();
         let kept = OldImages::new(dir.path());
-        kept.keep(&image(1, 3));
+        keep(&kept, &image(1, 3));
         let path = kept.newest()[0].path.clone();
         let good = fs::read(&path).unwrap();
         for cut in [0, 10, 20, 60] {
@@ -235,10 +260,10 @@ mod tests {
             let then = SystemTime::now() - std::time::Duration::from_secs(ago_s);
             file.set_modified(then).unwrap();
         }
-        kept.keep(&image(1, 3));
+        keep(&kept, &image(1, 3));
         assert_eq!((left.exists(), large.exists()), (false, true));
         assert_eq!(kept.newest().len(), 1);
-        kept.keep(&vec![0; LARGEST_BYTES + 4096]);
-        assert_eq!(kept.newest().len(), 1, "too large to be kept");
+        let too_large = Arc::new(vec![0; LARGEST_BYTES + 4096]);
+        assert!(kept.make(&too_large).is_none());
     }
 }

@@ -77,7 +77,7 @@ mod tests {
         new[5000] ^= 1;
         new[3 * SECTOR_LEN as usize] ^= 1;
         assert!(Ahead::begin(&kept, 0x1_0000, &new).is_none());
-        kept.keep(&old);
+        kept.keep(kept.make(&old.clone().into()).unwrap());
         let begin = || Ahead::begin(&kept, 0x1_0000, &new).unwrap();
         let found = begin().differences(&old, &[1..2, 3..4]).unwrap();
         assert_eq!((found.units, found.pieces.len()), (vec![1..2, 3..4], 2));
