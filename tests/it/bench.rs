@@ -29,7 +29,30 @@ pub(crate) struct Deployed {
     pub(crate) after: Vec<u8>,
     /// Offsets of the sectors that were erased.
     pub(crate) erased: BTreeSet<u32>,
-    ops: BTreeMap<u8, u32>,
+    pub(crate) ops: BTreeMap<u8, u32>,
+}
+
+/// A deploy that cancels at the n-th event, from 0; its report and its plans.
+pub(crate) fn run(
+    request: &Request,
+    mut open: impl FnMut() -> Box<dyn Link>,
+    cancel_at: usize,
+) -> (Report, Vec<PlanSummary>) {
+    let cancel = CancelToken::new();
+    let (mut events, mut order, mut plans) = (0, Order::default(), Vec::new());
+    let mut on_event = |event| {
+        if events == cancel_at {
+            cancel.cancel();
+        }
+        events += 1;
+        order.check(&event);
+        if let Event::Planned(plan) = event {
+            plans.push(plan);
+        }
+    };
+    let report = deploy(request, &mut || Ok(open()), &mut on_event, &cancel);
+    assert!(order.is_finished, "no final event");
+    (report, plans)
 }
 
 impl Bench {
@@ -79,21 +102,7 @@ impl Bench {
     pub(crate) fn deploy_until(&self, request: &Request, cancel_at: usize) -> Deployed {
         self.board().reset_stats();
         let before = self.board().flash().contents().to_vec();
-        let cancel = CancelToken::new();
-        let mut open = || Ok(self.link());
-        let (mut events, mut order, mut plans) = (0, Order::default(), Vec::new());
-        let mut on_event = |event| {
-            if events == cancel_at {
-                cancel.cancel();
-            }
-            events += 1;
-            order.check(&event);
-            if let Event::Planned(plan) = event {
-                plans.push(plan);
-            }
-        };
-        let report = deploy(request, &mut open, &mut on_event, &cancel);
-        assert!(order.is_finished, "no final event");
+        let (report, plans) = run(request, || self.link(), cancel_at);
         let board = self.board();
         Deployed {
             report,

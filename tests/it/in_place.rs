@@ -32,7 +32,7 @@ fn app(chip: Chip, inserted: usize) -> Vec<u8> {
     image(chip, &payload)
 }
 
-fn build(chip: Chip, inserted: usize) -> Build {
+pub(crate) fn build(chip: Chip, inserted: usize) -> Build {
     let rows = [NVS, ("factory", 0, 0, APP_AT, 0x18_0000)];
     Build::new(&[(TABLE_AT, table(&rows)), (APP_AT, app(chip, inserted))])
 }
@@ -47,7 +47,7 @@ fn board_with(chip: Chip, build: &Build) -> Bench {
     Bench::new(board.timing(Timing::cp2102n()))
 }
 
-fn request(build: &Build, images: &Path) -> Request {
+pub(crate) fn request(build: &Build, images: &Path) -> Request {
     Request {
         baud: Baud::Fixed(115_200),
         force: true, // there is no boot loader
@@ -76,7 +76,7 @@ fn app_of(deployed: &Deployed) -> &RegionReport {
     deployed.report.regions.last().unwrap()
 }
 
-fn delta_bytes(deployed: &Deployed) -> u64 {
+pub(crate) fn delta_bytes(deployed: &Deployed) -> u64 {
     deployed
         .report
         .regions

@@ -2,7 +2,6 @@
 //! `fbuild_loader::delta::device` does, run by qemu-user.
 
 mod machine;
-mod rom;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use fbuild_loader::delta::place::{self, Program, RISCV32, XTENSA};
 use sha2::{Digest as _, Sha256};
 
 use crate::harness::root;
+use crate::rom;
 use machine::{Machine, Memory, Rom};
 
 /// What made the programs that are committed.

@@ -36,7 +36,7 @@ impl Elf {
 }
 
 /// Its functions by their names.
-pub(super) fn functions(name: &str) -> HashMap<String, u32> {
+pub(crate) fn functions(name: &str) -> HashMap<String, u32> {
     const SYMBOLS: u32 = 2;
     let elf = Elf::read(name);
     // ELF: where the section headers begin, how long and how many they are; of each its type, its place, and the section
@@ -57,7 +57,7 @@ pub(super) fn functions(name: &str) -> HashMap<String, u32> {
 }
 
 /// Where the jump at an address leads (RISC-V, `j`).
-pub(super) fn jump_at(segments: &[(u32, Vec<u8>)], at: u32) -> u32 {
+pub(crate) fn jump_at(segments: &[(u32, Vec<u8>)], at: u32) -> u32 {
     let inside = |start: u32, bytes: &[u8]| (start..start + bytes.len() as u32).contains(&at);
     let (start, bytes) = segments
         .iter()
@@ -74,8 +74,45 @@ pub(super) fn jump_at(segments: &[(u32, Vec<u8>)], at: u32) -> u32 {
     })
 }
 
+/// All that a chip has in its ROM: address and bytes. The initial values of variables are in these files at the variables'
+/// addresses; the ROM has a table of where they go, from where to where, and where they are, which it begins with.
+pub(crate) fn contents(name: &str) -> Vec<(u32, Vec<u8>)> {
+    const PROGBITS: u32 = 1;
+    const LOADED: u32 = 2;
+    let elf = Elf::read(name);
+    let (first, len, count) = (elf.word(32) as usize, elf.half(46), elf.half(48));
+    // Of a section: its type, its flags, its address, its place, its length.
+    let sections = (0..count)
+        .map(|n| first + n * len)
+        .filter(|&at| {
+            elf.word(at + 4) == PROGBITS && elf.word(at + 12) != 0 && elf.word(at + 20) != 0
+        })
+        .map(|at| {
+            let bytes = &elf.0[elf.word(at + 16) as usize..][..elf.word(at + 20) as usize];
+            (elf.word(at + 12), elf.word(at + 8) & LOADED != 0, bytes)
+        });
+    let (fixed, others): (Vec<_>, Vec<_>) = sections.partition(|(_, is_loaded, _)| *is_loaded);
+    let in_rom = |address: u32, bytes: &[u8]| {
+        let end = address + bytes.len() as u32;
+        let row = [address.to_le_bytes(), end.to_le_bytes()].concat();
+        let table = fixed.iter().find_map(|(_, _, code)| {
+            let at = code.windows(8).step_by(4).position(|it| it == row)?;
+            word_at(code, at + 2)
+        });
+        table.unwrap_or(address)
+    };
+    let moved: Vec<(u32, Vec<u8>)> = others
+        .iter()
+        .map(|(address, _, bytes)| (in_rom(*address, bytes), bytes.to_vec()))
+        .collect();
+    let fixed = fixed
+        .iter()
+        .map(|(address, _, bytes)| (*address, bytes.to_vec()));
+    fixed.chain(moved).collect()
+}
+
 /// What it has in memory: address and bytes.
-pub(super) fn segments(name: &str) -> Vec<(u32, Vec<u8>)> {
+pub(crate) fn segments(name: &str) -> Vec<(u32, Vec<u8>)> {
     let elf = Elf::read(name);
     let (word, half) = (|at| elf.word(at), |at| elf.half(at));
     // ELF: where the program headers begin, how long and how many they are.
