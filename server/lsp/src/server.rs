@@ -109,11 +109,11 @@ where
     tracing::info!(?reason, "session ends");
     // Running writes stop at their next block, their ports are released, and the answers to the
     // requests that started them still go out.
-    desk.jobs.close();
-    desk.monitors.close();
+    desk.bench.jobs.close();
+    desk.bench.monitors.close();
     let rest = async {
-        desk.jobs.idle().await;
-        desk.monitors.idle().await;
+        desk.bench.jobs.idle().await;
+        desk.bench.monitors.idle().await;
         if !serving.is_finished() {
             let _ = (&mut serving).await;
         }

@@ -11,30 +11,35 @@ use lsp_types::{MessageType, Registration};
 use serde_json::json;
 use tracing::Level;
 
-use super::desk::Desk;
-use super::editing;
+use super::crashes::Crashes;
+use super::editing::{self, Help};
 use super::editor::Editor;
+use super::problems::Problems;
 use super::session::Capabilities;
 use super::watched::WATCHED;
 use crate::log::Tap;
 
 /// Starts everything that the client can take part in.
-pub(crate) fn start(desk: &Arc<Desk>) {
-    let capabilities = desk.session.capabilities();
-    tokio::spawn(log(desk.log.clone(), desk.editor.clone()));
-    tokio::spawn(editing::follow(desk.clone()));
+pub(crate) fn start(help: Help, problems: Arc<Problems>, crashes: Arc<Crashes>) {
+    let (choosing, editor) = (help.choosing.clone(), help.editor.clone());
+    let (patience, capabilities) = (help.patience, choosing.session.capabilities());
+    tokio::spawn(log(choosing.configuration.log.clone(), editor.clone()));
+    tokio::spawn(editing::follow(help.clone(), problems, crashes));
     if capabilities.configuration {
-        tokio::spawn(configuration::follow(desk.clone()));
+        tokio::spawn(configuration::follow(choosing.clone(), editor.clone()));
     }
+    let wants = capabilities.wants;
     // What a deploy would take depends on the ports, too.
-    if capabilities.wants.ports || capabilities.wants.targets {
-        tokio::spawn(ports::follow(desk.clone()));
+    if wants.ports || wants.targets {
+        let told = wants.ports.then(|| editor.clone());
+        let changed = move || help.boards_changed();
+        let poll = patience.ports_poll;
+        tokio::spawn(ports::follow(choosing.boards.clone(), told, poll, changed));
     }
-    let desk = desk.clone();
     tokio::spawn(async move {
-        let is_watching = register(&desk.editor, capabilities).await;
-        if capabilities.wants.targets {
-            targets::follow(desk, is_watching).await;
+        let is_watching = register(&editor, capabilities).await;
+        if wants.targets {
+            targets::follow(choosing, editor, patience, is_watching).await;
         }
     });
 }

@@ -14,7 +14,6 @@ mod select;
 mod targets;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fbuild_deploy::native::erase::Stretch;
 use fbuild_deploy::request::Mode;
@@ -23,9 +22,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::arguments::{BadArguments, Fields};
+use super::choosing::Choosing;
 use super::desk::Desk;
 use super::editing::gather::around;
 use super::editor::Token;
+use super::job::stand::Bench;
 use super::job::{self, NotStarted, Work};
 use super::report::Place;
 use super::session::Session;
@@ -110,50 +111,42 @@ pub(crate) fn starts_job(name: &str) -> bool {
 
 /// Runs a command. `given` is the progress token that came with the request.
 pub(crate) async fn run(
-    desk: &Arc<Desk>,
+    desk: &Desk,
     name: &str,
     arguments: Vec<Value>,
     given: Option<Token>,
 ) -> Answer {
-    let fields = Fields::of(arguments)?;
-    let asked = Asked {
-        command: name.to_owned(),
-        argument: fields.all().clone(),
-        is_trusted: desk.configuration.is_trusted(),
-    };
-    let (session, monitors) = (&desk.session, &*desk.monitors);
-    let call = Call {
-        session,
-        fields,
-        asked,
-    };
-    let starter = Starter { desk, given };
+    let (choosing, bench, workshop) = (&desk.choosing, &desk.bench, &desk.workshop);
+    let (monitors, crashes) = (&*bench.monitors, &*desk.crashes);
+    let call = Call::new(choosing, name, arguments)?;
+    let starter = Starter { bench, given };
+    let deploying = || desk.deploying();
     match name {
-        "fbuild.server.deploy" => deploy::deploy(call, starter).await,
-        "fbuild.server.verify" => deploy::run(call, starter, Mode::Verify).await,
-        "fbuild.server.plan" => deploy::run(call, starter, Mode::Plan).await,
-        "fbuild.server.build" => build::build(call, starter).await,
-        "fbuild.server.cancel" => cancel::cancel(&desk.jobs, call).await,
-        "fbuild.server.targets" => targets::targets(desk.choosing(), call).await,
-        "fbuild.server.selectTarget" => select::target(desk.choosing(), call).await,
-        "fbuild.server.ports" => ports::ports(desk.boards.clone()).await,
-        "fbuild.server.selectPort" => select::port(desk.choosing(), call).await,
+        "fbuild.server.deploy" => deploy::deploy(call, starter, deploying()).await,
+        "fbuild.server.verify" => deploy::run(call, starter, deploying(), Mode::Verify).await,
+        "fbuild.server.plan" => deploy::run(call, starter, deploying(), Mode::Plan).await,
+        "fbuild.server.build" => build::build(call, starter, workshop.clone()).await,
+        "fbuild.server.cancel" => cancel::cancel(&bench.jobs, call).await,
+        "fbuild.server.targets" => targets::targets(choosing.clone(), call).await,
+        "fbuild.server.selectTarget" => select::target(choosing.clone(), call).await,
+        "fbuild.server.ports" => ports::ports(choosing.boards.clone()).await,
+        "fbuild.server.selectPort" => select::port(choosing.clone(), call).await,
         "fbuild.server.boardInfo" => board::info(call, starter).await,
         "fbuild.server.eraseFlash" => board::erase(call, starter, Stretch::All).await,
         "fbuild.server.eraseRegion" => board::erase_region(call, starter).await,
-        "fbuild.server.monitor.start" => monitor::start(call, starter).await,
+        "fbuild.server.monitor.start" => monitor::start(call, starter, &desk.monitoring).await,
         "fbuild.server.monitor.stop" => monitor::stop(monitors, call).await,
-        "fbuild.server.monitor.write" => monitor::write(desk, call).await,
+        "fbuild.server.monitor.write" => monitor::write(bench, deploying(), call).await,
         "fbuild.server.monitor.reset" => monitor::reset(monitors, call).await,
         "fbuild.server.monitor.read" => monitor::read(monitors, call).await,
         "fbuild.server.monitor.list" => monitor::list(monitors),
-        "fbuild.server.monitor.places" => monitor::places(&desk.problems, monitors, call).await,
-        "fbuild.server.monitor.showCrash" => crash::show(&desk.crashes, &desk.pages, call).await,
-        "fbuild.server.monitor.dismiss" => crash::dismiss(&desk.crashes, &desk.documents, call),
-        "fbuild.server.jobs" => lists::jobs(&desk.jobs),
-        "fbuild.server.history" => lists::history(desk.history.clone()).await,
+        "fbuild.server.monitor.places" => monitor::places(&workshop.problems, monitors, call).await,
+        "fbuild.server.monitor.showCrash" => crash::show(crashes, &desk.pages, call).await,
+        "fbuild.server.monitor.dismiss" => crash::dismiss(crashes, &desk.help.documents, call),
+        "fbuild.server.jobs" => lists::jobs(&bench.jobs),
+        "fbuild.server.history" => lists::history(choosing.history.clone()).await,
         "fbuild.server.debugInfo" => {
-            debug_info::debug_info(desk.choosing(), desk.jobs.clone()).await
+            debug_info::debug_info(choosing.clone(), bench.jobs.clone()).await
         }
         unknown => Err(CommandError::Unknown {
             name: unknown.to_owned(),
@@ -168,7 +161,21 @@ struct Call<'s> {
     asked: Asked,
 }
 
-impl Call<'_> {
+impl<'s> Call<'s> {
+    fn new(known: &'s Choosing, name: &str, arguments: Vec<Value>) -> Result<Self, BadArguments> {
+        let fields = Fields::of(arguments)?;
+        let asked = Asked {
+            command: name.to_owned(),
+            argument: fields.all().clone(),
+            is_trusted: known.configuration.is_trusted(),
+        };
+        Ok(Self {
+            session: &known.session,
+            fields,
+            asked,
+        })
+    }
+
     fn get<T: DeserializeOwned>(&mut self, field: &'static str) -> Result<Option<T>, BadArguments> {
         self.fields.get(field)
     }
@@ -223,8 +230,8 @@ fn project_of(document: &Path, folder: PathBuf) -> PathBuf {
 }
 
 /// What a command has of the server if it starts a job.
-struct Starter<'d> {
-    desk: &'d Arc<Desk>,
+struct Starter<'b> {
+    bench: &'b Bench,
     /// The progress token that came with the request.
     given: Option<Token>,
 }
@@ -232,14 +239,16 @@ struct Starter<'d> {
 impl Starter<'_> {
     /// Runs work to its end, with progress where the client wants to see it.
     async fn run<W: Work>(self, work: W) -> Result<W::Done, CommandError> {
-        let shows_progress = self.desk.session.capabilities().work_done_progress;
+        let capabilities = self.bench.choosing.session.capabilities();
         let place = |id: u64| match self.given {
             Some(token) => Place::Given(token),
             // A string: some clients refuse numbers.
-            None if shows_progress => Place::Offered(Token::String(format!("fbuild/job/{id}"))),
+            None if capabilities.work_done_progress => {
+                Place::Offered(Token::String(format!("fbuild/job/{id}")))
+            }
             None => Place::Nowhere,
         };
-        let running = job::start(self.desk, work, requests::current_cancel(), place);
+        let running = job::start(self.bench, work, requests::current_cancel(), place);
         let running = running.map_err(|why| match why {
             NotStarted::Closed => CommandError::Closed,
             NotStarted::NoThread(error) => CommandError::Internal(format!(

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::settings::{Settings, Wrong};
 use crate::locked::Locked;
+use crate::log::Tap;
 
 /// Settings in effect.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Configuration {
     n_announced: AtomicU64,
     n_known: watch::Sender<u64>,
     announced: Notify,
+    /// What this program logs: settings say how much.
+    pub(super) log: Tap,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +36,13 @@ struct Known {
 }
 
 impl Configuration {
+    pub(super) fn new(log: Tap) -> Self {
+        Self {
+            log,
+            ..Self::default()
+        }
+    }
+
     /// Settings for a job in these folders: those of the innermost folder around a single one.
     pub(crate) fn settings(&self, roots: &[PathBuf]) -> Settings {
         let known = self.known.lock();
@@ -68,6 +78,7 @@ impl Configuration {
         };
         let whole = or(whole, &known.initial);
         let (settings, mut wrong) = Settings::read(&whole);
+        self.log.set_level(settings.log_level);
         known.whole = settings;
         known.folders.clear();
         for (folder, section) in folders {

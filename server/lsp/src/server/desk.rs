@@ -1,25 +1,24 @@
-//! The parts of one server, as a list: every part owns its own state, and none needs another.
+//! The parts of one server, as a list: every part owns its own state. Who is given some of them names those that
+//! belong together: [`Bench`], [`Deploying`] and so on.
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
-
 use super::Patience;
-use super::builds::Builds;
 use super::choosing::Choosing;
 use super::configuration::Configuration;
 use super::crashes::Crashes;
-use super::documents::Documents;
-use super::editing::projects::Projects;
+use super::editing::Help;
 use super::editor::Editor;
 use super::ending::Ending;
+use super::job::build::Workshop;
+use super::job::deploy::Deploying;
+use super::job::stand::Bench;
 use super::jobs::Jobs;
+use super::monitor::Monitoring;
+use super::monitor::report::Reporting;
 use super::monitors::Monitors;
 use super::pages::Pages;
-use super::problems::Problems;
 use super::requests::Requests;
-use super::session::Session;
 use super::texts::Texts;
 use super::tower::client::Client;
 use crate::boards::Boards;
@@ -28,45 +27,19 @@ use crate::remember::history::History;
 use crate::remember::selections::Selections;
 
 pub(crate) struct Desk {
-    /// Who is using which port.
-    pub(crate) jobs: Arc<Jobs>,
-    /// Who listens to which port.
-    pub(crate) monitors: Arc<Monitors>,
     /// Which requests wait for a job.
     pub(crate) requests: Arc<Requests>,
-    /// The way to the boards.
-    pub(crate) boards: Arc<dyn Boards>,
-    /// What the client said about itself.
-    pub(crate) session: Arc<Session>,
-    /// Which documents are open, and the texts of those with help.
-    pub(crate) documents: Documents,
-    /// What is known around them.
-    pub(crate) projects: Projects,
     /// Crashes of boards, on the lines that they lead to.
-    pub(crate) crashes: Crashes,
-    /// Which builds run.
-    pub(crate) builds: Arc<Builds>,
-    /// What builds found wrong.
-    pub(crate) problems: Arc<Problems>,
-    /// The user's settings.
-    pub(crate) configuration: Arc<Configuration>,
-    /// What was chosen for which folder.
-    pub(crate) selections: Arc<Selections>,
-    /// What was deployed to which board.
-    pub(crate) history: Arc<History>,
-    /// Raised when there may be other targets.
-    pub(crate) targets_changed: Arc<Notify>,
-    /// What this program logs.
-    pub(crate) log: Tap,
-    /// For threads that have something to tell the client.
-    pub(crate) runtime: Handle,
-    /// The way to the client.
-    pub(crate) editor: Editor,
-    /// What it is shown as a page.
-    pub(crate) pages: Pages,
+    pub(crate) crashes: Arc<Crashes>,
+    /// What the client is shown as a page.
+    pub(crate) pages: Arc<Pages>,
     /// The end of the session.
     pub(crate) ending: Ending,
-    pub(crate) patience: Patience,
+    pub(crate) choosing: Choosing,
+    pub(crate) help: Help,
+    pub(crate) bench: Bench,
+    pub(crate) workshop: Workshop,
+    pub(crate) monitoring: Monitoring,
 }
 
 impl Desk {
@@ -78,47 +51,75 @@ impl Desk {
         patience: Patience,
         ending: Ending,
     ) -> Self {
-        let kept = |name: &str| boards.state_dir().map(|dir| dir.join(name));
-        let session = Arc::<Session>::default();
+        let state_dir = boards.state_dir().map(ToOwned::to_owned);
+        let kept = |name: &str| state_dir.as_ref().map(|dir| dir.join(name));
         let editor = Editor::new(client, patience.client, patience.person);
-        Self {
+        let choosing = Choosing {
+            selections: Arc::new(Selections::new(kept("selections.json"))),
+            configuration: Arc::new(Configuration::new(log)),
+            session: Arc::default(),
+            boards,
+            history: Arc::new(History::new(kept(History::FILE))),
+            targets_changed: Arc::default(),
+        };
+        let pages = Arc::new(Pages {
+            texts: Texts::default(),
+            crash: kept(Pages::CRASH),
+            session: choosing.session.clone(),
+            editor: editor.clone(),
+        });
+        let help = Help {
+            documents: Arc::default(),
+            projects: Arc::default(),
+            choosing: choosing.clone(),
+            editor: editor.clone(),
+            patience,
+        };
+        let bench = Bench {
             jobs: Jobs::new(),
             monitors: Monitors::new(),
-            requests: Arc::default(),
-            selections: Arc::new(Selections::new(kept("selections.json"))),
-            history: Arc::new(History::new(kept(History::FILE))),
-            pages: Pages {
-                texts: Texts::default(),
-                crash: kept(Pages::CRASH),
-                session: session.clone(),
-                editor: editor.clone(),
-                runtime: Handle::current(),
-            },
-            boards,
-            configuration: Arc::default(),
-            targets_changed: Arc::default(),
-            log,
-            runtime: Handle::current(),
-            session,
-            documents: Documents::default(),
-            projects: Projects::default(),
-            crashes: Crashes::default(),
+            choosing: choosing.clone(),
+            editor: editor.clone(),
+        };
+        let workshop = Workshop {
             builds: Arc::default(),
             problems: Arc::default(),
+            documents: help.documents.clone(),
+        };
+        let crashes = Arc::<Crashes>::default();
+        let reporting = Reporting {
+            crashes: crashes.clone(),
+            documents: help.documents.clone(),
+            pages: pages.clone(),
+            session: choosing.session.clone(),
             editor,
+        };
+        let monitoring = Monitoring {
+            monitors: bench.monitors.clone(),
+            jobs: bench.jobs.clone(),
+            state_dir,
+            reporting,
+        };
+        Self {
+            requests: Arc::default(),
+            crashes,
+            pages,
             ending,
-            patience,
+            choosing,
+            help,
+            bench,
+            workshop,
+            monitoring,
         }
     }
-    /// What decides what a deploy takes.
-    pub(crate) fn choosing(&self) -> Choosing {
-        Choosing {
-            selections: self.selections.clone(),
-            configuration: self.configuration.clone(),
-            session: self.session.clone(),
-            boards: self.boards.clone(),
-            history: self.history.clone(),
-            targets_changed: self.targets_changed.clone(),
+
+    /// What a deploy gets.
+    pub(crate) fn deploying(&self) -> Deploying {
+        Deploying {
+            workshop: self.workshop.clone(),
+            monitoring: self.monitoring.clone(),
+            help: self.help.clone(),
+            pages: self.pages.clone(),
         }
     }
 }

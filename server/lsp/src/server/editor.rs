@@ -19,6 +19,7 @@ use lsp_types::{
     WorkDoneProgressReport,
 };
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::tower::client::Client;
@@ -35,6 +36,8 @@ pub(crate) struct Editor {
     patience: Duration,
     /// For answers that a person has to give.
     thinking: Duration,
+    /// For threads that have something to tell, and for what nobody waits for: some clients never answer.
+    pub(crate) runtime: Handle,
 }
 
 /// What became of a question.
@@ -49,11 +52,13 @@ pub(crate) enum Answer {
 }
 
 impl Editor {
+    /// To be called on the runtime that serves the client.
     pub(crate) fn new(client: Client, patience: Duration, thinking: Duration) -> Self {
         Self {
             client,
             patience,
             thinking,
+            runtime: Handle::current(),
         }
     }
 

@@ -12,7 +12,6 @@ pub(crate) mod monitor;
 pub(crate) mod stand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fbuild_deploy::outcome::Failure;
@@ -20,8 +19,7 @@ use fbuild_loader::cancel::CancelToken;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::stand::Stand;
-use super::desk::Desk;
+use self::stand::{Bench, Stand};
 use super::jobs::{Closed, Ended, Slot};
 use super::report::{self, Place};
 
@@ -91,13 +89,13 @@ impl<T> Running<T> {
 
 /// Starts a job that stops when `cancel` is raised; `place` is where its progress is shown.
 pub(crate) fn start<W: Work>(
-    desk: &Arc<Desk>,
+    bench: &Bench,
     work: W,
     cancel: CancelToken,
     place: impl FnOnce(u64) -> Place,
 ) -> Result<Running<W::Done>, NotStarted> {
     let mut shown = Place::Nowhere;
-    let slot = desk.jobs.enter(work.verb(), cancel, |id| {
+    let slot = bench.jobs.enter(work.verb(), cancel, |id| {
         shown = place(id);
         shown
             .token()
@@ -109,18 +107,18 @@ pub(crate) fn start<W: Work>(
         verb: work.verb(),
         title: work.title(),
         token: shown.token().cloned(),
-        wants_status: desk.session.capabilities().wants.status,
+        wants_status: bench.choosing.session.capabilities().wants.status,
     };
-    let reporter = report::follow(desk.editor.clone(), shown, about, slot.view.subscribe());
+    let reporter = report::follow(bench.editor.clone(), shown, about, slot.view.subscribe());
     let reporter = tokio::spawn(reporter);
     let stop = CancelOnDrop(slot.cancel.clone());
     let (sender, outcome) = oneshot::channel();
-    let desk = desk.clone();
+    let bench = bench.clone();
     // If this fails, slot and sender go down with the closure: the place in the table is free
     // again and the reporter ends.
     std::thread::Builder::new()
         .name(format!("job {}", slot.id()))
-        .spawn(move || thread(&desk, &work, slot, sender))
+        .spawn(move || thread(&bench, &work, slot, sender))
         .map_err(NotStarted::NoThread)?;
     Ok(Running {
         outcome,
@@ -130,12 +128,12 @@ pub(crate) fn start<W: Work>(
 }
 
 /// The thread's whole life.
-fn thread<W: Work>(desk: &Arc<Desk>, work: &W, slot: Slot, sender: oneshot::Sender<W::Done>) {
+fn thread<W: Work>(bench: &Bench, work: &W, slot: Slot, sender: oneshot::Sender<W::Done>) {
     let started = Instant::now();
     // After a panic nothing that the closure touched is used again except the slot and its cell,
     // whose values are replaced in single steps.
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        work.run(&Stand::new(desk, &slot, started))
+        work.run(&Stand::new(bench, &slot, started))
     }));
     let done = ran.unwrap_or_else(|_| work.crashed(crashed(), started.elapsed()));
     let ended = work.ended(&done);
@@ -145,7 +143,7 @@ fn thread<W: Work>(desk: &Arc<Desk>, work: &W, slot: Slot, sender: oneshot::Send
         "job ended"
     );
     if ended.is_failure {
-        desk.jobs.note_error(&ended.text);
+        bench.jobs.note_error(&ended.text);
     }
     let view = slot.view.clone();
     // The port is free before anybody hears of the end.

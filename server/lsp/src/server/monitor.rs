@@ -4,7 +4,7 @@
 //! passes it on to a client that follows, [`report`] puts crashes onto the lines that they lead to.
 
 mod keys;
-mod report;
+pub(super) mod report;
 mod tell;
 
 use std::fs::File;
@@ -25,8 +25,9 @@ use fbuild_monitor::trace::Trace;
 use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
-use super::desk::Desk;
-use super::monitors::{About, Loan, Monitor, NoSeat, Order, Seat, State};
+use self::report::Reporting;
+use super::jobs::Jobs;
+use super::monitors::{About, Loan, Monitor, Monitors, NoSeat, Order, Seat, State};
 use crate::holding::Holding;
 use crate::json::MonitorEvent;
 use crate::monitor::clock::{WallClock, iso};
@@ -41,6 +42,17 @@ use crate::monitor::screen::Screen;
 
 /// How soon it is seen that a job has left a port without a word.
 const LOAN_POLL: Duration = Duration::from_millis(100);
+
+/// What a monitor has of the server.
+#[derive(Clone)]
+pub(crate) struct Monitoring {
+    pub(crate) monitors: Arc<Monitors>,
+    /// Who is using its port meanwhile.
+    pub(crate) jobs: Arc<Jobs>,
+    /// Where other processes are told who holds a port, and images are kept.
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) reporting: Reporting,
+}
 
 /// What to listen to.
 pub(crate) struct Start {
@@ -82,52 +94,55 @@ impl Start {
     }
 }
 
-/// Starts a monitor, or finds the one that runs. Blocks until the port is open.
-pub(crate) fn start(desk: &Arc<Desk>, start: Start) -> Result<Arc<Monitor>, Failure> {
-    let is_followed = desk.session.capabilities().wants.monitor;
-    let about = start.about.clone();
-    let log = about.log.as_deref().map(append_to).transpose();
-    let log = log.map_err(|what| {
-        let remedy = "name another file for the log";
-        Failure::of_input("file-unwritable", what, remedy)
-    })?;
-    let seat = match desk.monitors.enter(&start.port, about, is_followed) {
-        Ok(seat) => seat,
-        Err(NoSeat::Taken(other)) => return Ok(other),
-        Err(NoSeat::Closed) => return Err(closed()),
-    };
-    let monitor = seat.monitor.clone();
-    let (sender, opened) = std::sync::mpsc::channel();
-    let ours = desk.clone();
-    let spawned = std::thread::Builder::new()
-        .name(format!("monitor {}", start.port))
-        .spawn(move || {
-            thread(&ours, start, log, &seat, |result| {
-                let _ = sender.send(result);
+impl Monitoring {
+    /// Starts a monitor, or finds the one that runs. Blocks until the port is open.
+    pub(crate) fn start(&self, start: Start) -> Result<Arc<Monitor>, Failure> {
+        let editor = &self.reporting.editor;
+        let is_followed = self.reporting.session.capabilities().wants.monitor;
+        let about = start.about.clone();
+        let log = about.log.as_deref().map(append_to).transpose();
+        let log = log.map_err(|what| {
+            let remedy = "name another file for the log";
+            Failure::of_input("file-unwritable", what, remedy)
+        })?;
+        let seat = match self.monitors.enter(&start.port, about, is_followed) {
+            Ok(seat) => seat,
+            Err(NoSeat::Taken(other)) => return Ok(other),
+            Err(NoSeat::Closed) => return Err(closed()),
+        };
+        let monitor = seat.monitor.clone();
+        let (sender, opened) = std::sync::mpsc::channel();
+        let ours = self.clone();
+        let spawned = std::thread::Builder::new()
+            .name(format!("monitor {}", start.port))
+            .spawn(move || {
+                thread(&ours, start, log, &seat, |result| {
+                    let _ = sender.send(result);
+                });
             });
-        });
-    spawned.map_err(|error| no_thread(&error.to_string()))?;
-    opened
-        .recv()
-        .unwrap_or_else(|_| Err(no_thread("it has ended")))?;
-    if is_followed {
-        let follow = tell::follow(desk.editor.clone(), monitor.clone());
-        desk.runtime.spawn(follow);
+        spawned.map_err(|error| no_thread(&error.to_string()))?;
+        opened
+            .recv()
+            .unwrap_or_else(|_| Err(no_thread("it has ended")))?;
+        if is_followed {
+            let follow = tell::follow(editor.clone(), monitor.clone());
+            editor.runtime.spawn(follow);
+        }
+        Ok(monitor)
     }
-    Ok(monitor)
 }
 
 /// The thread's whole life. The seat is left after it, when the port is closed.
 fn thread(
-    desk: &Arc<Desk>,
+    with: &Monitoring,
     start: Start,
     log: Option<File>,
     seat: &Seat,
     opened: impl FnOnce(Result<(), Failure>),
 ) {
     let doing = format!("monitoring {}", start.project.display());
-    let holding = Holding::of_monitor(desk.boards.state_dir(), &start.port, doing);
-    let job = desk
+    let holding = Holding::of_monitor(with.state_dir.as_deref(), &start.port, doing);
+    let job = with
         .jobs
         .on_port(&start.port)
         .filter(|_| start.link.is_none());
@@ -150,7 +165,7 @@ fn thread(
         screen.note(&warning);
     }
     let mut listening = Listening {
-        desk,
+        with,
         seat,
         project: start.project.clone(),
         target: start.target.as_ref().map(|target| target.name.clone()),
@@ -161,7 +176,7 @@ fn thread(
         elfs: Elfs::of_targets(
             &start.project,
             start.target.as_ref(),
-            desk.boards.state_dir(),
+            with.state_dir.as_deref(),
         ),
         screen,
         clock,
@@ -179,7 +194,7 @@ fn thread(
 }
 
 struct Listening<'a> {
-    desk: &'a Arc<Desk>,
+    with: &'a Monitoring,
     seat: &'a Seat,
     project: PathBuf,
     /// What the board is expected to run, by name.
@@ -281,7 +296,7 @@ impl Listening<'_> {
 
     fn is_lent(&mut self, what: &str) {
         self.is_lent = true;
-        let job = self.desk.jobs.on_port(&self.seat.monitor.port);
+        let job = self.with.jobs.on_port(&self.seat.monitor.port);
         self.seat
             .monitor
             .note(|record| record.job = job.map(|it| it.0));
@@ -291,7 +306,7 @@ impl Listening<'_> {
 
     /// A job that has failed badly leaves without a word.
     fn look_after_loan(&mut self) {
-        if self.desk.jobs.on_port(&self.seat.monitor.port).is_none() {
+        if self.with.jobs.on_port(&self.seat.monitor.port).is_none() {
             // What it has sent on its way out comes first.
             match self.seat.orders.try_recv() {
                 Ok(order @ Order::Back(_)) => self.act(order),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use fbuild_deploy::own_file;
 use lsp_types::Url;
-use tokio::runtime::Handle;
 
 use super::editor::Editor;
 use super::session::Session;
@@ -20,7 +19,6 @@ pub(crate) struct Pages {
     pub(super) crash: Option<PathBuf>,
     pub(super) session: Arc<Session>,
     pub(super) editor: Editor,
-    pub(super) runtime: Handle,
 }
 
 impl Pages {
@@ -31,9 +29,8 @@ impl Pages {
         let (address, is_newer) = self.texts.put(name, text);
         if is_newer {
             let (editor, address) = (self.editor.clone(), address.clone());
-            // Some clients never answer; nobody waits for that.
-            self.runtime
-                .spawn(async move { editor.refresh_page(&address).await });
+            let refreshing = async move { editor.refresh_page(&address).await };
+            self.editor.runtime.spawn(refreshing);
         }
         address
     }

@@ -4,13 +4,14 @@ use fbuild_project::plain;
 
 use super::{Answer, Call, Starter, to_value};
 use crate::json::{BuildOutcome, Problem, milliseconds};
-use crate::server::job::build::Building;
+use crate::server::job::build::{Building, Workshop};
 
-pub(super) async fn build(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+pub(super) async fn build(mut call: Call<'_>, starter: Starter<'_>, workshop: Workshop) -> Answer {
     let work = Building {
         roots: call.roots().await?,
         target: call.get("target")?,
         asked: call.asked.clone(),
+        workshop,
     };
     let done = starter.run(work).await?;
     to_value(BuildOutcome {

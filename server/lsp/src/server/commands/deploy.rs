@@ -1,7 +1,6 @@
 //! `fbuild.server.deploy`, `verify` and `plan`: put firmware onto a board, or only look.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use fbuild_deploy::outcome::{Backend, OutcomeKind};
 use fbuild_deploy::request::{Baud, Mode};
@@ -9,12 +8,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Answer, BadArguments, Call, CommandError, Starter, to_value};
-use crate::explain::{self, Asked, Text};
+use crate::explain::{self, Text};
 use crate::json::Outcome;
 use crate::order::Order;
-use crate::server::arguments::Fields;
-use crate::server::desk::Desk;
-use crate::server::job::deploy::Deploy;
+use crate::server::job::deploy::{Deploy, Deploying};
+use crate::server::job::stand::Bench;
 use crate::server::uri;
 
 #[derive(Deserialize, Clone, Copy)]
@@ -46,35 +44,31 @@ enum BackendArgument {
     Esptool,
 }
 
-pub(super) async fn deploy(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+pub(super) async fn deploy(mut call: Call<'_>, starter: Starter<'_>, with: Deploying) -> Answer {
     let mode = match (call.get("dryRun")?, call.get("mode")?) {
         (Some(true), _) => Mode::Plan,
         (_, None | Some(ModeArgument::Auto)) => Mode::Auto,
         (_, Some(ModeArgument::Full)) => Mode::Full,
         (_, Some(ModeArgument::Verify)) => Mode::Verify,
     };
-    run(call, starter, mode).await
+    run(call, starter, with, mode).await
 }
 
 /// A deploy that a key of a monitor asks for; what came of it in words.
-pub(super) async fn by_key(desk: &Arc<Desk>, argument: Value) -> Result<Text, CommandError> {
-    let fields = Fields::of(vec![argument])?;
-    let asked = Asked {
-        command: "fbuild.server.deploy".to_owned(),
-        argument: fields.all().clone(),
-        is_trusted: desk.configuration.is_trusted(),
-    };
-    let call = Call {
-        session: &desk.session,
-        fields,
-        asked: asked.clone(),
-    };
-    let work = order(call, Mode::Auto).await?;
-    let done = Starter { desk, given: None }.run(work).await?;
+pub(super) async fn by_key(
+    bench: &Bench,
+    with: Deploying,
+    argument: Value,
+) -> Result<Text, CommandError> {
+    let call = Call::new(&bench.choosing, "fbuild.server.deploy", vec![argument])?;
+    let work = order(call, with, Mode::Auto).await?;
+    let asked = work.asked.clone();
+    let starter = Starter { bench, given: None };
+    let done = starter.run(work).await?;
     Ok(explain::outcome(&done.report, done.built.as_ref(), &asked))
 }
 
-async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {
+async fn order(mut call: Call<'_>, with: Deploying, mode: Mode) -> Result<Deploy, CommandError> {
     let roots: Vec<PathBuf> = call.roots().await?;
     let baud = match call.get("baud")? {
         None => None,
@@ -108,13 +102,19 @@ async fn order(mut call: Call<'_>, mode: Mode) -> Result<Deploy, CommandError> {
         build: call.get("build")?.unwrap_or(false),
         asked: call.asked,
         unsaved: unsaved.map(|names| names.iter().filter_map(|name| uri::or_path(name)).collect()),
+        with,
     })
 }
 
-pub(super) async fn run(call: Call<'_>, starter: Starter<'_>, mode: Mode) -> Answer {
-    let work = order(call, mode).await?;
+pub(super) async fn run(
+    call: Call<'_>,
+    starter: Starter<'_>,
+    with: Deploying,
+    mode: Mode,
+) -> Answer {
+    let work = order(call, with, mode).await?;
+    let pages = work.with.pages.clone();
     let (asked, roots) = (work.asked.clone(), work.order.roots.clone());
-    let desk = starter.desk;
     let done = starter.run(work).await?;
     let (report, built) = (&done.report, done.built.as_ref());
     let mut outcome = Outcome::new(report, built);
@@ -124,7 +124,7 @@ pub(super) async fn run(call: Call<'_>, starter: Starter<'_>, mode: Mode) -> Ans
     } else {
         "outcome"
     };
-    outcome.page = desk.pages.of_job(kind, roots, &report.target, &text.lines);
+    outcome.page = pages.of_job(kind, roots, &report.target, &text.lines);
     outcome.text = Some(text);
     to_value(outcome)
 }

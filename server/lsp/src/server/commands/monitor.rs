@@ -19,8 +19,10 @@ use crate::explain::Text;
 use crate::json::{MonitorEvent, Problem};
 use crate::monitor::rate::{Rate, is_rate};
 use crate::server::crashes::place::Scene;
-use crate::server::desk::Desk;
+use crate::server::job::deploy::Deploying;
 use crate::server::job::monitor::Listen;
+use crate::server::job::stand::Bench;
+use crate::server::monitor::Monitoring;
 use crate::server::monitors::named::What;
 use crate::server::monitors::{Entry, Monitor, Monitors, Order, Record, State, Wish, named};
 use crate::server::problems::Problems;
@@ -69,7 +71,7 @@ struct Started {
     text: Text,
 }
 
-pub(super) async fn start(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
+pub(super) async fn start(mut call: Call<'_>, starter: Starter<'_>, with: &Monitoring) -> Answer {
     let wrong = |field, why| BadArguments::Field { field, why };
     let log = call.get::<String>("log")?.map(|log| {
         uri::or_path(&log).ok_or_else(|| {
@@ -93,6 +95,7 @@ pub(super) async fn start(mut call: Call<'_>, starter: Starter<'_>) -> Answer {
         has_timestamps: call.get("timestamps")?,
         line_end: call.get("eol")?,
         resets: call.get("reset")?.unwrap_or(false),
+        with: with.clone(),
     };
     let done = starter.run(work).await?;
     to_value(Started {
@@ -125,53 +128,43 @@ pub(super) async fn stop(monitors: &Monitors, mut call: Call<'_>) -> Answer {
     Ok(json!({ "stopped": monitors.len() }))
 }
 
-pub(super) async fn write(desk: &Arc<Desk>, mut call: Call<'_>) -> Answer {
-    let monitors = &*desk.monitors;
+pub(super) async fn write(bench: &Bench, parts: Deploying, mut call: Call<'_>) -> Answer {
     let text: String = call.get("text")?.ok_or_else(|| BadArguments::Field {
         field: "text",
         why: "missing".to_owned(),
     })?;
     if call.get("keys")? == Some(true) {
-        return type_keys(desk, call, text).await;
+        return type_keys(bench, parts, call, text).await;
     }
-    order(monitors, call, |answer| {
+    order(&bench.monitors, call, |answer| {
         Order::Send(text.into_bytes(), answer)
     })
     .await
 }
 
 /// What a person types; the request does not wait for a deploy that they ask for.
-async fn type_keys(desk: &Arc<Desk>, mut call: Call<'_>, keys: String) -> Answer {
+async fn type_keys(bench: &Bench, parts: Deploying, mut call: Call<'_>, keys: String) -> Answer {
     let mut port = call.port().await?;
-    let done = match meant(&desk.monitors, &mut port) {
-        Ok(monitor) => {
-            let (sender, answer) = oneshot::channel();
-            monitor.order(Order::Keys(keys, sender));
-            match answer.await {
-                Ok(wish) => {
-                    if let Some(wish) = wish {
-                        tokio::spawn(fulfil(desk.clone(), monitor, wish));
-                    }
-                    Ok(())
-                }
-                Err(_) => Err(ended(&monitor.port)),
-            }
+    let done = async {
+        let monitor = meant(&bench.monitors, &mut port)?;
+        if let Some(wish) = ask(&monitor, |answer| Order::Keys(keys, answer)).await? {
+            tokio::spawn(fulfil(bench.clone(), parts, monitor, wish));
         }
-        Err(failure) => Err(failure),
+        Ok(())
     };
-    let error = done.as_ref().err().map(Problem::from);
-    to_value(json!({ "port": port, "error": to_value(error)? }))
+    let done = done.await;
+    told(port.as_deref(), &done)
 }
 
 /// Deploys as `fbuild.server.deploy` does, and says in the monitor how that ended.
-async fn fulfil(desk: Arc<Desk>, monitor: Arc<Monitor>, wish: Wish) {
+async fn fulfil(bench: Bench, parts: Deploying, monitor: Arc<Monitor>, wish: Wish) {
     let stale = (!wish.builds).then_some("ignore");
     let has_project = !wish.project.as_os_str().is_empty();
     let argument = json!({
         "port": monitor.port, "root": has_project.then_some(wish.project), "target": wish.target, "build": wish.builds,
         "staleBuild": stale,
     });
-    let lines = match deploy::by_key(&desk, argument).await {
+    let lines = match deploy::by_key(&bench, parts, argument).await {
         Ok(text) => text.lines,
         Err(error) => vec![error.to_string()],
     };
@@ -212,11 +205,7 @@ pub(super) async fn places(
     let mut sought = named::named(&line);
     sought.truncate(PLACES_MAX);
     let places = match meant(monitors, &mut port) {
-        Ok(monitor) => {
-            let (sender, answer) = oneshot::channel();
-            monitor.order(Order::Places(sought, sender));
-            answer.await.map_err(|_| ended(&monitor.port))
-        }
+        Ok(monitor) => ask(&monitor, |answer| Order::Places(sought, answer)).await,
         // To find a line of a source takes no monitor, and its terminal may still be open.
         Err(_) if sought.iter().any(|it| matches!(it.what, What::Place(_))) => {
             Ok(blocking(move || named::places(&scene, &sought, |_| Vec::new())).await?)
@@ -255,16 +244,25 @@ async fn order(
     order: impl FnOnce(oneshot::Sender<Result<(), Failure>>) -> Order,
 ) -> Answer {
     let mut port = call.port().await?;
-    let done = match meant(monitors, &mut port) {
-        Ok(monitor) => {
-            let (sender, answer) = oneshot::channel();
-            monitor.order(order(sender));
-            answer.await.unwrap_or_else(|_| Err(ended(&monitor.port)))
-        }
-        Err(failure) => Err(failure),
-    };
+    let done = async { ask(&*meant(monitors, &mut port)?, order).await? };
+    let done = done.await;
+    told(port.as_deref(), &done)
+}
+
+fn told(port: Option<&str>, done: &Result<(), Failure>) -> Answer {
     let error = done.as_ref().err().map(Problem::from);
     to_value(json!({ "port": port, "error": to_value(error)? }))
+}
+
+/// What a monitor answers.
+async fn ask<T>(
+    monitor: &Monitor,
+    order: impl FnOnce(oneshot::Sender<T>) -> Order,
+) -> Result<T, Failure> {
+    let (sender, answer) = oneshot::channel();
+    monitor.order(order(sender));
+    let ended = |_| no_monitor(format!("the monitor of {} has ended", monitor.port));
+    answer.await.map_err(ended)
 }
 
 /// The monitor of the port that is named, or the only one. `name` learns which one that is.
@@ -290,10 +288,6 @@ fn no_monitor(what: String) -> Failure {
         what,
         "start one, or name the port of one that runs",
     )
-}
-
-fn ended(port: &str) -> Failure {
-    no_monitor(format!("the monitor of {port} has ended"))
 }
 
 /// What one `read` is to wait for, and to return.

@@ -43,7 +43,7 @@ impl Place {
             [only] => Some(only.as_path()),
             _ => None,
         };
-        let board = folder.and_then(|folder| stand.board_of(folder));
+        let board = folder.and_then(|it| stand.choosing.board_of(it));
         let wishes = Wishes {
             asked: self.port.as_deref(),
             remembered: board.as_ref(),
@@ -125,7 +125,8 @@ impl Identify {
         stand.go_on()?;
         stand.says("connecting", format!("connecting to {name}"));
         let link = stand.borrow(name, None, false);
-        let info = stand.desk.boards.info(name, link.slot(), stand.cancel());
+        let boards = &stand.choosing.boards;
+        let info = boards.info(name, link.slot(), stand.cancel());
         drop(link);
         // A cancel reaches the caller as an error of the link.
         stand.go_on()?;
@@ -203,7 +204,7 @@ impl Erase {
             stand.view(|view| view.step = step);
         };
         let link = stand.borrow(name, None, false);
-        let erased = stand.desk.boards.erase(
+        let erased = stand.choosing.boards.erase(
             name,
             self.stretch.clone(),
             link.slot(),

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fbuild_deploy::outcome::Failure;
@@ -19,24 +20,34 @@ use crate::explain::{self, Asked, Text};
 use crate::order;
 use crate::plain::Line;
 use crate::progress::{BUILD_PERCENT, Step};
-use crate::server::builds::Running;
-use crate::server::desk::Desk;
+use crate::server::builds::{Builds, Running};
+use crate::server::documents::Documents;
 use crate::server::jobs::Ended;
-use crate::server::problems::Scene;
+use crate::server::problems::{Problems, Scene};
+use crate::server::session::Session;
 use crate::server::settings::Settings;
 use crate::stop::{Stop, failure_of, outcome_of};
 
 /// How long an outcome waits for the diagnostics that belong to it.
 const TELLING_MAX: Duration = Duration::from_secs(5);
 
+/// What a build has of the server, besides its stand.
+#[derive(Clone)]
+pub(crate) struct Workshop {
+    pub(crate) builds: Arc<Builds>,
+    /// Where what it finds is shown.
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) documents: Arc<Documents>,
+}
+
 /// What a client asked to be built.
-#[derive(Debug, Clone)]
 pub(crate) struct Building {
     /// The request itself.
     pub(crate) asked: Asked,
     pub(crate) roots: Vec<PathBuf>,
     /// Target name, or what follows its colon.
     pub(crate) target: Option<String>,
+    pub(crate) workshop: Workshop,
 }
 
 /// How it ended.
@@ -82,8 +93,8 @@ impl Building {
         let build = prepare(stand, &subject, &settings, &environment)?;
         done.line = Some(build.line.clone());
         done.directory = Some(build.directory.clone());
-        match stand.desk.builds.begin(&build) {
-            Ok(running) => run(stand, &build, running),
+        match self.workshop.builds.begin(&build) {
+            Ok(running) => run(stand, &self.workshop, &build, running),
             Err(_) => Err(stand::is_taken(&build).into()),
         }
     }
@@ -141,14 +152,14 @@ pub(super) fn prepare(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<Build, Failure> {
-    if !stand.desk.configuration.is_trusted() {
+    if !stand.choosing.configuration.is_trusted() {
         return Err(Failure::of_input(
             "not-trusted",
             format!("{} is not built, because {NOT_TRUSTED}", subject.name),
             "trust the workspace in the editor, or build it yourself",
         ));
     }
-    let folder = stand.desk.session.folder_of(&subject.root);
+    let folder = stand.choosing.session.folder_of(&subject.root);
     let set = settings.build_command.as_ref();
     Build::of(subject, set, folder.as_deref(), environment)
 }
@@ -159,12 +170,13 @@ pub(super) const NOT_TRUSTED: &str = "this workspace is not trusted";
 /// that `is_enough`: nothing was changed after it had begun.
 pub(super) fn run_or_share(
     stand: &Stand<'_>,
+    workshop: &Workshop,
     build: &Build,
     is_enough: impl Fn(SystemTime) -> bool,
 ) -> Result<Built, Stop> {
     loop {
-        let mut theirs = match stand.desk.builds.begin(build) {
-            Ok(running) => return run(stand, build, running),
+        let mut theirs = match workshop.builds.begin(build) {
+            Ok(running) => return run(stand, workshop, build, running),
             Err(theirs) => theirs,
         };
         stand.says(
@@ -182,8 +194,13 @@ pub(super) fn run_or_share(
 }
 
 /// Builds. One build at a time works in a directory.
-fn run(stand: &Stand<'_>, build: &Build, running: Running) -> Result<Built, Stop> {
-    let result = carry_out(stand, build);
+fn run(
+    stand: &Stand<'_>,
+    workshop: &Workshop,
+    build: &Build,
+    running: Running,
+) -> Result<Built, Stop> {
+    let result = carry_out(stand, workshop, build);
     // Who waits may have to build once more.
     stand.release_build();
     match &result {
@@ -194,7 +211,7 @@ fn run(stand: &Stand<'_>, build: &Build, running: Running) -> Result<Built, Stop
     result
 }
 
-fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
+fn carry_out(stand: &Stand<'_>, workshop: &Workshop, build: &Build) -> Result<Built, Stop> {
     stand.claim_build(build)?;
     stand.says(
         "building",
@@ -207,7 +224,7 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
         n_missed: Cell::new(0),
     };
     printed.tell("begun", &format!("--- {}\n", plain::line(&build.line)));
-    let mut problems = Found::nothing(stand, build);
+    let mut problems = Found::nothing(stand, workshop, build);
     let mut output = Output::default();
     let mut hear = |lines: &[String]| {
         let mut shown = Vec::new();
@@ -247,7 +264,7 @@ fn carry_out(stand: &Stand<'_>, build: &Build) -> Result<Built, Stop> {
     if let Err(Stop::Failed(_)) = result {
         // A client that lists what was found does so once it has the outcome.
         let told = async {
-            let _ = tokio::time::timeout(TELLING_MAX, stand.desk.documents.all_told()).await;
+            let _ = tokio::time::timeout(TELLING_MAX, workshop.documents.all_told()).await;
         };
         let _ = stand.wait(told);
     }
@@ -314,20 +331,20 @@ impl Printed<'_> {
         } else {
             Err(text)
         };
-        let editor = self.stand.desk.editor.clone();
+        let editor = self.stand.editor.clone();
         if let Some(before) = busy {
             // However late it reads, it learns that the build is over.
-            self.stand.desk.runtime.spawn(async move {
+            self.stand.editor.runtime.spawn(async move {
                 let _ = before.await;
                 editor.build(printed).await;
             });
             return;
         }
-        *late = self.stand.send(editor.build(printed));
+        *late = self.stand.editor.runtime.block_on(editor.build(printed));
     }
 
     fn wants_news(&self) -> bool {
-        self.stand.desk.session.capabilities().wants.build
+        self.stand.choosing.session.capabilities().wants.build
     }
 }
 
@@ -358,7 +375,8 @@ fn counted(progress: &Progress) -> Step {
 
 /// What a build has found wrong.
 struct Found<'s> {
-    desk: &'s Desk,
+    session: &'s Session,
+    workshop: &'s Workshop,
     build: &'s Build,
     /// Errors in files that are there.
     here: Errors,
@@ -393,12 +411,12 @@ impl Errors {
 
 impl<'s> Found<'s> {
     /// What the last build found counts no more.
-    fn nothing(stand: &Stand<'s>, build: &'s Build) -> Self {
-        let desk = &**stand.desk;
-        desk.documents
-            .recheck(desk.problems.clear(&build.directory));
+    fn nothing(stand: &Stand<'s>, workshop: &'s Workshop, build: &'s Build) -> Self {
+        let gone = workshop.problems.clear(&build.directory);
+        workshop.documents.recheck(gone);
         Self {
-            desk,
+            session: &stand.choosing.session,
+            workshop,
             build,
             here: Errors::default(),
             elsewhere: Errors::default(),
@@ -409,7 +427,7 @@ impl<'s> Found<'s> {
     fn worked_in(&self, directories: &[String]) {
         let directories = directories.iter().map(Path::new);
         let all = self.build.inner.as_deref().into_iter().chain(directories);
-        self.desk.problems.worked_in(&self.build.directory, all);
+        self.workshop.problems.worked_in(&self.build.directory, all);
     }
 
     /// Shows it on the lines that the build names.
@@ -417,12 +435,16 @@ impl<'s> Found<'s> {
         if found.is_empty() {
             return;
         }
-        let desk = self.desk;
+        let Workshop {
+            problems,
+            documents,
+            ..
+        } = self.workshop;
         let scene = Scene {
             root: &self.build.directory,
             build: self.build.inner.as_deref(),
-            folders: desk.session.folders(),
-            encoding: desk.documents.encoding(),
+            folders: self.session.folders(),
+            encoding: documents.encoding(),
         };
         for error in found.iter().filter(|it| it.severity == Severity::Error) {
             match scene.resolve(&error.place, error.directory.as_deref()) {
@@ -431,7 +453,7 @@ impl<'s> Found<'s> {
             }
         }
         let shown = scene.diagnostics(found);
-        let touched = desk.problems.add(&self.build.directory, shown);
-        desk.documents.recheck(touched);
+        let touched = problems.add(&self.build.directory, shown);
+        documents.recheck(touched);
     }
 }

@@ -1,6 +1,7 @@
 //! A deploy, verify or plan: the story up to the board, from what a client asked for.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fbuild_deploy::event::{Board, Event};
@@ -13,7 +14,7 @@ use fbuild_project::remedy::Remedy;
 use fbuild_project::target::Target;
 
 use super::Work;
-use super::build::NOT_TRUSTED;
+use super::build::{NOT_TRUSTED, Workshop};
 use super::freshness;
 use super::stand::Stand;
 use crate::build::Built;
@@ -24,17 +25,29 @@ use crate::monitor::rate::Rate;
 use crate::order::{Order, ota_password};
 use crate::port::Wishes;
 use crate::progress::Tracker;
-use crate::server::documents::Documents;
-use crate::server::editing;
+use crate::server::editing::Help;
 use crate::server::editor::Answer;
 use crate::server::jobs::Ended;
-use crate::server::monitor::{self, Start};
+use crate::server::monitor::{Monitoring, Start};
+use crate::server::pages::Pages;
 use crate::server::session::Session;
 use crate::server::settings::{Settings, StaleBuild};
 use crate::stop::Stop;
 
+/// What a deploy has of the server, besides its stand.
+#[derive(Clone)]
+pub(crate) struct Deploying {
+    /// For what is built before.
+    pub(crate) workshop: Workshop,
+    /// For who listens afterwards.
+    pub(crate) monitoring: Monitoring,
+    /// For what is known of boards and documents.
+    pub(crate) help: Help,
+    /// For what is told of it at length.
+    pub(crate) pages: Arc<Pages>,
+}
+
 /// What a client asked for. What it left open is settled when the job runs.
-#[derive(Debug, Clone)]
 pub(crate) struct Deploy {
     /// The request itself.
     pub(crate) asked: Asked,
@@ -50,6 +63,7 @@ pub(crate) struct Deploy {
     /// Documents with changes that are not saved, if the client told; it knows better than what was
     /// heard of edits and saves, after an undo for instance.
     pub(crate) unsaved: Option<Vec<PathBuf>>,
+    pub(crate) with: Deploying,
 }
 
 /// What came of it.
@@ -83,8 +97,7 @@ impl Work for Deploy {
             Err(Stop::Failed(failure)) => order.refused(failure, stand.elapsed()),
         };
         // What boards hold is known better now.
-        editing::look_again(stand.desk);
-        stand.desk.targets_changed.notify_one();
+        self.with.help.boards_changed();
         Done { report, built }
     }
 
@@ -120,7 +133,7 @@ impl Deploy {
         let target = self.target(stand, order, &settings, built)?;
         order.target = Some(target.name.clone());
         stand.view(|view| view.target = Some(target.name.clone()));
-        let folder = folder(&stand.desk.session, order, &target);
+        let folder = folder(&stand.choosing.session, order, &target);
         let settings = match &folder {
             Some(folder) => stand.settings(std::slice::from_ref(folder))?,
             None => settings,
@@ -129,7 +142,7 @@ impl Deploy {
 
         let mut warnings = Vec::new();
         let mut target = self.freshen(stand, order, target, &settings, built, &mut warnings)?;
-        let board = folder.as_deref().and_then(|folder| stand.board_of(folder));
+        let board = folder.as_deref().and_then(|it| stand.choosing.board_of(it));
         let wishes = Wishes {
             asked: order.port.as_deref(),
             remembered: board.as_ref(),
@@ -144,7 +157,7 @@ impl Deploy {
         let what = format!("{} of {}", order.verb(), target.name);
         stand.claim(&what, &chosen.name)?;
         stand.go_on()?;
-        let is_trusted = stand.desk.configuration.is_trusted();
+        let is_trusted = stand.choosing.configuration.is_trusted();
         target.ota_password = target.ota_password.filter(|_| is_trusted);
         let of_settings = settings.ota_password.as_ref();
         let password = of_settings.filter(|_| is_trusted);
@@ -160,22 +173,22 @@ impl Deploy {
         request.keep_images = settings.keep_images;
         request.delta = settings.delta;
         request.delta_on_any_chip = settings.delta_on_any_chip;
-        let mut report = on_board(stand, &request, &settings, warnings)?;
+        let mut report = self.on_board(stand, &request, &settings, warnings)?;
         if let (Some(plan), Some(set)) = (&mut report.plan, &settings.build_command) {
             plan.built_by = Some(set.to_string());
         }
         if matches!(request.mode, Mode::Auto | Mode::Full) {
-            let warning = self.unsaved(&stand.desk.documents, &request.target.root);
+            let warning = self.unsaved(&request.target.root);
             report.warnings.extend(warning);
         }
         Ok(report)
     }
 
     /// A deploy of what was built before the last edit is a surprise worth a word.
-    fn unsaved(&self, documents: &Documents, root: &Path) -> Option<String> {
+    fn unsaved(&self, root: &Path) -> Option<String> {
         let mut documents = match &self.unsaved {
             Some(told) => told.clone(),
-            None => documents.unsaved(),
+            None => self.with.help.documents.unsaved(),
         };
         documents.retain(|path| path.starts_with(root));
         documents.sort();
@@ -201,7 +214,7 @@ impl Deploy {
         }
         if order.backend == Backend::Esptool {
             order.esptool.clone_from(&settings.esptool);
-            let is_trusted = stand.desk.configuration.is_trusted();
+            let is_trusted = stand.choosing.configuration.is_trusted();
             if let Some(path) = order.esptool.as_deref().filter(|_| !is_trusted) {
                 return Err(esptool_not_trusted(path).into());
             }
@@ -237,10 +250,10 @@ impl Deploy {
             *built = Some(freshness::make(stand, &subject, &wanted, failure)?);
             return Ok(order.choose_built(&subject, name.as_deref(), &environment)?);
         }
-        let chosen = |root: &PathBuf| stand.desk.selections.of(root).target.is_some();
+        let chosen = |root: &PathBuf| stand.choosing.selections.of(root).target.is_some();
         let is_chosen = asked.is_none() && order.roots.iter().all(chosen);
         // The open folder's setting may mean another project in it.
-        let is_below = |root: &PathBuf| stand.desk.session.is_below(root);
+        let is_below = |root: &PathBuf| stand.choosing.session.is_below(root);
         if asked.is_none()
             && !is_chosen
             && order.roots.iter().any(is_below)
@@ -258,11 +271,12 @@ impl Deploy {
         matches!(self.order.mode, Mode::Auto | Mode::Full)
     }
 
-    fn wanted<'w>(&self, settings: &'w Settings) -> freshness::Wanted<'w> {
+    fn wanted<'w>(&'w self, settings: &'w Settings) -> freshness::Wanted<'w> {
         freshness::Wanted {
             build: self.build,
             stale_build: self.stale_build.unwrap_or(settings.stale_build),
             settings,
+            workshop: &self.with.workshop,
         }
     }
 
@@ -299,6 +313,54 @@ impl Deploy {
         }
         Ok(target)
     }
+
+    /// The deploy itself. Where it would cost data on the board, the person is asked in between.
+    fn on_board(
+        &self,
+        stand: &Stand<'_>,
+        request: &Request,
+        settings: &Settings,
+        warnings: Vec<String>,
+    ) -> Result<Report, Stop> {
+        let monitoring = &self.with.monitoring;
+        let writes = matches!(request.mode, Mode::Auto | Mode::Full);
+        // What others print is on another port, or on one that comes and goes.
+        let runs = writes
+            && request.after == After::Reset
+            && settings.monitor_after_deploy
+            && matches!(request.carrier(), Backend::Native | Backend::Esptool);
+        let mut run = Run {
+            base: stand.percent(),
+            monitor: runs.then(|| {
+                let rate = Rate::of(None, settings.monitor_baud, Some(&request.target));
+                (rate, settings.monitor_line_end)
+            }),
+            ..Run::default()
+        };
+        let mut report = run.on_board(stand, monitoring, request);
+        if is_data_loss(&report) {
+            let what = report.error.as_ref().map_or("", |error| &error.what);
+            let question = format!("On {}, {what}.", request.port);
+            match stand.ask(true, &question, &["Deploy anyway".to_owned()])? {
+                Answer::Chosen(_) => {
+                    let request = Request {
+                        keep_data: false,
+                        ..request.clone()
+                    };
+                    report = run.on_board(stand, monitoring, &request);
+                }
+                Answer::Dismissed => return Err(Stop::Cancelled),
+                // What is lost is lost for good: without an answer nothing is written.
+                Answer::Silence => {}
+            }
+        }
+        report.warnings.splice(0..0, warnings);
+        if writes {
+            let history = &stand.choosing.history;
+            history.note(request, &report, run.board.as_ref());
+        }
+        Ok(report)
+    }
 }
 
 /// The setting may come with the workspace, and would be run.
@@ -327,52 +389,6 @@ fn folder(session: &Session, order: &Order, target: &Target) -> Option<PathBuf> 
     }
 }
 
-/// The deploy itself. Where it would cost data on the board, the person is asked in between.
-fn on_board(
-    stand: &Stand<'_>,
-    request: &Request,
-    settings: &Settings,
-    warnings: Vec<String>,
-) -> Result<Report, Stop> {
-    let desk = stand.desk;
-    let writes = matches!(request.mode, Mode::Auto | Mode::Full);
-    // What others print is on another port, or on one that comes and goes.
-    let runs = writes
-        && request.after == After::Reset
-        && settings.monitor_after_deploy
-        && matches!(request.carrier(), Backend::Native | Backend::Esptool);
-    let mut run = Run {
-        base: stand.percent(),
-        monitor: runs.then(|| {
-            let rate = Rate::of(None, settings.monitor_baud, Some(&request.target));
-            (rate, settings.monitor_line_end)
-        }),
-        ..Run::default()
-    };
-    let mut report = run.on_board(stand, request);
-    if is_data_loss(&report) {
-        let what = report.error.as_ref().map_or("", |error| &error.what);
-        let question = format!("On {}, {what}.", request.port);
-        match stand.ask(true, &question, &["Deploy anyway".to_owned()])? {
-            Answer::Chosen(_) => {
-                let request = Request {
-                    keep_data: false,
-                    ..request.clone()
-                };
-                report = run.on_board(stand, &request);
-            }
-            Answer::Dismissed => return Err(Stop::Cancelled),
-            // What is lost is lost for good: without an answer nothing is written.
-            Answer::Silence => {}
-        }
-    }
-    report.warnings.splice(0..0, warnings);
-    if writes {
-        desk.history.note(request, &report, run.board.as_ref());
-    }
-    Ok(report)
-}
-
 fn is_data_loss(report: &Report) -> bool {
     let code = report.error.as_ref().map(|error| error.code);
     code == Some(fbuild_deploy::failure::DATA_LOSS)
@@ -392,7 +408,12 @@ struct Run {
 }
 
 impl Run {
-    fn on_board(&mut self, stand: &Stand<'_>, request: &Request) -> Report {
+    fn on_board(
+        &mut self,
+        stand: &Stand<'_>,
+        monitoring: &Monitoring,
+        request: &Request,
+    ) -> Report {
         let mut tracker = Tracker::of(request);
         let mut events = |event: Event| {
             if let Event::Finished(report) = &event
@@ -414,20 +435,19 @@ impl Run {
             });
         };
         if matches!(request.mode, Mode::Auto | Mode::Full) {
-            let gone = stand.desk.crashes.forget(&request.port);
-            stand.desk.documents.recheck(gone);
+            monitoring.reporting.forget(&request.port);
         }
         let keeps = self.monitor.is_some();
         let link = stand.borrow(&request.port, Some(&request.target), keeps);
-        let boards = &stand.desk.boards;
+        let boards = &stand.choosing.boards;
         let mut report = boards.deploy(request, link.slot(), &mut events, stand.cancel());
         if let Some(how) = self.monitor
             && report.error.is_none()
             && report.outcome != OutcomeKind::Cancelled
-            && stand.desk.monitors.of(&request.port).is_none()
+            && monitoring.monitors.of(&request.port).is_none()
         {
             let start = Start::after(request, how, link.slot().and_then(Slot::take));
-            if let Err(failure) = monitor::start(stand.desk, start) {
+            if let Err(failure) = monitoring.start(start) {
                 let warning = format!("no monitor was started: {}", failure.what);
                 report.warnings.push(warning);
             }

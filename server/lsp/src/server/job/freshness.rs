@@ -4,7 +4,7 @@ use fbuild_deploy::outcome::Failure;
 use fbuild_project::discover::Environment;
 use fbuild_project::target::Target;
 
-use super::build::{self, NOT_TRUSTED};
+use super::build::{self, NOT_TRUSTED, Workshop};
 use super::stand::Stand;
 use crate::build::{Build, Built, Subject};
 use crate::server::editor::Answer;
@@ -17,6 +17,7 @@ pub(super) struct Wanted<'w> {
     pub(super) build: bool,
     pub(super) stale_build: StaleBuild,
     pub(super) settings: &'w Settings,
+    pub(super) workshop: &'w Workshop,
 }
 
 /// Whether the target is to be looked at anew.
@@ -41,7 +42,7 @@ pub(super) fn freshen(
     let prepare = || build::prepare(stand, &target.into(), settings, &environment);
     let is_enough = |began| !target.inputs.is_empty() && target.inputs_newer_than(began).is_empty();
     let freshened = |build: &Build| {
-        let built = build::run_or_share(stand, build, is_enough)?;
+        let built = build::run_or_share(stand, wanted.workshop, build, is_enough)?;
         Ok(Freshened::Built(built))
     };
     if wanted.build {
@@ -127,7 +128,7 @@ pub(super) fn make(
         }
     }
     // Of what it is made is not known yet.
-    build::run_or_share(stand, &build, |_| false)
+    build::run_or_share(stand, wanted.workshop, &build, |_| false)
 }
 
 enum Chosen {

@@ -15,12 +15,11 @@ use super::stand::Stand;
 use crate::monitor::keys::Eol;
 use crate::monitor::rate::Rate;
 use crate::server::jobs::Ended;
-use crate::server::monitor::{self, Start};
+use crate::server::monitor::{Monitoring, Start};
 use crate::server::monitors::{About, Monitor};
 use crate::stop::Stop;
 
 /// What a client asked for.
-#[derive(Debug)]
 pub(crate) struct Listen {
     pub(crate) place: Place,
     pub(crate) target: Option<String>,
@@ -30,6 +29,7 @@ pub(crate) struct Listen {
     pub(crate) has_timestamps: Option<bool>,
     pub(crate) line_end: Option<Eol>,
     pub(crate) resets: bool,
+    pub(crate) with: Monitoring,
 }
 
 impl Listen {
@@ -60,7 +60,7 @@ impl Listen {
             link: None,
         };
         *port = Some(name);
-        Ok(monitor::start(stand.desk, start)?)
+        Ok(self.with.start(start)?)
     }
 
     /// What the board is expected to run. It is needed only where a target was named.

@@ -1,4 +1,4 @@
-//! What work may use while it runs: the desk, its place in the table of jobs, and questions to the
+//! What work may use while it runs: the way to boards and to the client, its place in the table of jobs, and questions to the
 //! person in front of the client.
 
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use fbuild_project::target::Target;
 use crate::build::Build;
 use crate::port::{self, Chosen, Wishes};
 use crate::progress::Step;
-use crate::server::desk::Desk;
-use crate::server::editor::Answer;
-use crate::server::jobs::{self, View};
+use crate::server::choosing::Choosing;
+use crate::server::editor::{Answer, Editor};
+use crate::server::jobs::{self, Jobs, View};
 use crate::server::monitors::{Loan, Monitors};
 use crate::server::settings::Settings;
 use crate::stop::Stop;
@@ -24,17 +24,30 @@ use crate::stop::Stop;
 /// How soon a cancel is heard while somebody is waited for.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
 
+/// What every job has of the server.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) monitors: Arc<Monitors>,
+    pub(crate) choosing: Choosing,
+    pub(crate) editor: Editor,
+}
+
 /// One job's working place.
 pub(crate) struct Stand<'j> {
-    pub(crate) desk: &'j Arc<Desk>,
+    pub(super) choosing: &'j Choosing,
+    pub(super) editor: &'j Editor,
+    monitors: &'j Monitors,
     slot: &'j jobs::Slot,
     started: Instant,
 }
 
 impl<'j> Stand<'j> {
-    pub(super) fn new(desk: &'j Arc<Desk>, slot: &'j jobs::Slot, started: Instant) -> Self {
+    pub(super) fn new(bench: &'j Bench, slot: &'j jobs::Slot, started: Instant) -> Self {
         Self {
-            desk,
+            choosing: &bench.choosing,
+            editor: &bench.editor,
+            monitors: &bench.monitors,
             slot,
             started,
         }
@@ -98,7 +111,7 @@ impl<'j> Stand<'j> {
                 tokio::time::sleep(CANCEL_POLL).await;
             }
         };
-        self.desk.runtime.block_on(async {
+        self.editor.runtime.block_on(async {
             tokio::select! {
                 value = waiting => Ok(value),
                 () = cancelled => Err(Stop::Cancelled),
@@ -106,15 +119,10 @@ impl<'j> Stand<'j> {
         })
     }
 
-    /// Runs something that sends to the client, bounded by the client's patience.
-    pub(crate) fn send<T>(&self, sending: impl Future<Output = T>) -> T {
-        self.desk.runtime.block_on(sending)
-    }
-
     /// Settings for a job in these folders, once the client told them.
     pub(crate) fn settings(&self, roots: &[PathBuf]) -> Result<Settings, Stop> {
-        self.wait(self.desk.configuration.settled())?;
-        Ok(self.desk.configuration.settings(roots))
+        self.wait(self.choosing.configuration.settled())?;
+        Ok(self.choosing.configuration.settings(roots))
     }
 
     /// Asks the person; a warning if it is about something that may do harm.
@@ -128,7 +136,7 @@ impl<'j> Stand<'j> {
             view.step.phase = "asking";
             text.clone_into(&mut view.step.text);
         });
-        self.wait(self.desk.editor.ask(is_warning, text, actions))
+        self.wait(self.editor.ask(is_warning, text, actions))
     }
 
     /// The port by these wishes; where several are as good, the person decides, and that is
@@ -136,17 +144,17 @@ impl<'j> Stand<'j> {
     pub(crate) fn choose_port(
         &self,
         wishes: &Wishes<'_>,
-        folder: Option<&std::path::Path>,
+        folder: Option<&Path>,
         whom: &str,
     ) -> Result<Chosen, Stop> {
         let ports = match wishes.asked {
             Some(asked) if !PortName::of(asked).is_described() => {
                 return Ok(asked.to_owned().into());
             }
-            Some(_) => return Ok(port::choose(wishes, &self.desk.boards.ports())?),
-            None => self.desk.boards.ports(),
+            Some(_) => return Ok(port::choose(wishes, &self.choosing.boards.ports())?),
+            None => self.choosing.boards.ports(),
         };
-        let trusted = self.desk.configuration.is_trusted();
+        let trusted = self.choosing.configuration.is_trusted();
         let is_there = |name: &&str| ports.iter().any(|port| port.name == **name);
         // As in a request: in the project's folder, not wherever the server was started.
         let setting = wishes.setting.map(|name| match folder {
@@ -195,7 +203,7 @@ impl<'j> Stand<'j> {
                 let name = candidates[number].name.clone();
                 if let Some(folder) = folder {
                     let board = port::Remembered::of(&name, &ports, &port::usb_location);
-                    self.desk
+                    self.choosing
                         .selections
                         .select(folder, |selection| selection.board = Some(board));
                 }
@@ -216,7 +224,7 @@ impl<'j> Stand<'j> {
         if let Some(asked) = asked {
             return Some(asked.to_owned());
         }
-        let chosen = |root: &PathBuf| self.desk.selections.of(root).target;
+        let chosen = |root: &PathBuf| self.choosing.selections.of(root).target;
         let with_choice: Vec<&PathBuf> =
             roots.iter().filter(|root| chosen(root).is_some()).collect();
         if let [only] = with_choice[..] {
@@ -226,12 +234,7 @@ impl<'j> Stand<'j> {
             [only] => chosen(only),
             _ => None,
         };
-        selected.or_else(|| self.desk.configuration.settings(roots).target)
-    }
-
-    /// The board that was chosen for a folder, or for the open folder that it is a part of.
-    pub(crate) fn board_of(&self, folder: &Path) -> Option<port::Remembered> {
-        self.desk.choosing().board_of(folder)
+        selected.or_else(|| self.choosing.configuration.settings(roots).target)
     }
 
     /// Takes the directory of a build for this job, until it takes a port or ends.
@@ -256,13 +259,13 @@ impl<'j> Stand<'j> {
             target: target.cloned(),
         };
         let slot = Slot::default();
-        let link = self.desk.monitors.borrow(port, loan);
+        let link = self.monitors.borrow(port, loan);
         let is_slot_used = link.is_some() || keeps;
         if let Some(link) = link {
             slot.put(link);
         }
         Borrowed {
-            monitors: &self.desk.monitors,
+            monitors: self.monitors,
             port: port.to_owned(),
             slot,
             is_slot_used,

@@ -14,11 +14,13 @@ use crate::explain::{self, Text};
 use crate::json::MonitorEvent;
 use crate::monitor::clock::time_of_day;
 use crate::monitor::told::{short, told};
-use crate::server::crashes::Found;
 use crate::server::crashes::place::{Scene, Spot};
-use crate::server::desk::Desk;
-use crate::server::editor::{Answer, custom};
+use crate::server::crashes::{Crashes, Found};
+use crate::server::documents::Documents;
+use crate::server::editor::{Answer, Editor, custom};
 use crate::server::monitors::named::{self, Named};
+use crate::server::pages::Pages;
+use crate::server::session::Session;
 use crate::server::uri;
 
 /// Lines before a crash that are kept with it, and what of them.
@@ -28,6 +30,66 @@ const LOG_BYTES: usize = 64 << 10;
 const MAX_RELATED: usize = 64;
 /// Registers on a line.
 const REGISTERS: usize = 4;
+
+/// Where crashes are told.
+#[derive(Clone)]
+pub(crate) struct Reporting {
+    pub(crate) crashes: Arc<Crashes>,
+    pub(crate) documents: Arc<Documents>,
+    pub(crate) pages: Arc<Pages>,
+    pub(crate) session: Arc<Session>,
+    pub(crate) editor: Editor,
+}
+
+impl Reporting {
+    /// Takes the crashes of a port's board away: it is to run another program.
+    pub(crate) fn forget(&self, port: &str) {
+        self.documents.recheck(self.crashes.forget(port));
+    }
+
+    /// Shows a crash; whether it is news.
+    fn show(&self, port: &str, found: Found) -> bool {
+        let (uri, path) = (found.uri.to_string(), uri::to_path(found.uri.as_str()));
+        let is_news = self.crashes.add(port, found);
+        self.documents.recheck([uri]);
+        if let Some(path) = path.filter(|_| is_news) {
+            self.register(&path);
+        }
+        is_news
+    }
+
+    /// Asks a client that sends only what the server helps with for a file with a crash, too: for edits and for
+    /// questions about it.
+    fn register(&self, path: &Path) {
+        if !self.session.capabilities().registers_documents {
+            return;
+        }
+        let pattern = glob(&path.display().to_string());
+        let editor = self.editor.clone();
+        self.editor.runtime.spawn(async move {
+            let selector = json!([{"scheme": "file", "pattern": pattern}]);
+            let registration = |method: &str, more: serde_json::Value| {
+                let mut options = more;
+                options["documentSelector"] = selector.clone();
+                Registration {
+                    id: format!("fbuild/crash/{method}/{pattern}"),
+                    method: method.to_owned(),
+                    register_options: Some(options),
+                }
+            };
+            let incremental = json!({"syncKind": 2});
+            let kinds = json!({"codeActionKinds": ["quickfix"]});
+            let wanted = vec![
+                registration("textDocument/didOpen", json!({})),
+                registration("textDocument/didChange", incremental),
+                registration("textDocument/didClose", json!({})),
+                registration("textDocument/hover", json!({})),
+                registration("textDocument/codeAction", kinds),
+            ];
+            editor.register(wanted).await;
+        });
+    }
+}
 
 impl Listening<'_> {
     /// Tells a crash. `is_loop`: the board comes to it again and again.
@@ -61,15 +123,7 @@ impl Listening<'_> {
         });
         let is_shown = found.is_some();
         let is_news = match found {
-            Some(found) => {
-                let (uri, path) = (found.uri.to_string(), uri::to_path(found.uri.as_str()));
-                let is_news = self.desk.crashes.add(port, found);
-                self.desk.documents.recheck([uri]);
-                if let Some(path) = path.filter(|_| is_news) {
-                    self.register(&path);
-                }
-                is_news
-            }
+            Some(found) => self.with.reporting.show(port, found),
             None => crash.repeats == 1,
         };
         self.say(text, is_news, is_shown);
@@ -85,10 +139,10 @@ impl Listening<'_> {
 
     fn scene(&self) -> Scene {
         let mut folders = vec![self.project.clone()];
-        folders.extend(self.desk.session.folders());
+        folders.extend(self.with.reporting.session.folders());
         Scene {
             folders,
-            encoding: self.desk.documents.encoding(),
+            encoding: self.with.reporting.documents.encoding(),
         }
     }
 
@@ -134,16 +188,16 @@ impl Listening<'_> {
 
     /// Sends it, without holding up the port. What is shown nowhere else pops up.
     fn say(&self, text: Text, is_news: bool, is_shown: bool) {
-        let desk = self.desk.clone();
+        let told = self.with.reporting.clone();
         let port = self.seat.monitor.port.clone();
-        let number = desk.jobs.number();
+        let number = self.with.jobs.number();
         let before = if is_shown {
             String::new()
         } else {
             self.log_before()
         };
-        self.desk.runtime.spawn(async move {
-            let capabilities = desk.session.capabilities();
+        self.with.reporting.editor.runtime.spawn(async move {
+            let capabilities = told.session.capabilities();
             let log = format!("{}\n{}", text.sentence, text.lines.join("\n"));
             let alert = (!is_shown && is_news).then(|| text.sentence.clone());
             if capabilities.wants.status {
@@ -153,53 +207,21 @@ impl Listening<'_> {
                     "outcome": "crashed", "summary": text.short, "detail": text.detail,
                     "durationMs": null, "token": null, "text": text,
                 });
-                desk.editor.notify::<custom::Status>(status).await;
+                told.editor.notify::<custom::Status>(status).await;
             }
             if is_news {
-                desk.editor.log(true, &log).await;
+                told.editor.log(true, &log).await;
             }
             match alert {
                 Some(alert) if capabilities.shows_documents => {
                     let show = ["Show the crash and the log before it".to_owned()];
-                    if let Answer::Chosen(_) = desk.editor.ask(true, &alert, &show).await {
-                        desk.pages.show_crash(format!("{log}\n\n{before}")).await;
+                    if let Answer::Chosen(_) = told.editor.ask(true, &alert, &show).await {
+                        told.pages.show_crash(format!("{log}\n\n{before}")).await;
                     }
                 }
-                Some(alert) => desk.editor.alert(&alert).await,
+                Some(alert) => told.editor.alert(&alert).await,
                 None => {}
             }
-        });
-    }
-
-    /// Asks a client that sends only what the server helps with for a file with a crash, too: for edits and for
-    /// questions about it.
-    fn register(&self, path: &Path) {
-        if !self.desk.session.capabilities().registers_documents {
-            return;
-        }
-        let pattern = glob(&path.display().to_string());
-        let desk: Arc<Desk> = self.desk.clone();
-        self.desk.runtime.spawn(async move {
-            let selector = json!([{"scheme": "file", "pattern": pattern}]);
-            let registration = |method: &str, more: serde_json::Value| {
-                let mut options = more;
-                options["documentSelector"] = selector.clone();
-                Registration {
-                    id: format!("fbuild/crash/{method}/{pattern}"),
-                    method: method.to_owned(),
-                    register_options: Some(options),
-                }
-            };
-            let incremental = json!({"syncKind": 2});
-            let kinds = json!({"codeActionKinds": ["quickfix"]});
-            let wanted = vec![
-                registration("textDocument/didOpen", json!({})),
-                registration("textDocument/didChange", incremental),
-                registration("textDocument/didClose", json!({})),
-                registration("textDocument/hover", json!({})),
-                registration("textDocument/codeAction", kinds),
-            ];
-            desk.editor.register(wanted).await;
         });
     }
 }

@@ -196,7 +196,10 @@ async fn document_changes_are_applied_in_the_order_of_arrival() {
         let method = format!("textDocument/did{what}");
         handlers.push(gate.call(Request::build(method).params(params).finish()));
     }
-    assert_eq!(desk.documents.unsaved(), [folder.path().join("main.c")]);
+    assert_eq!(
+        desk.help.documents.unsaved(),
+        [folder.path().join("main.c")]
+    );
 }
 
 /// Measure 6: dropping a handler's future stops the job that it waits for. tower-lsp does so

@@ -181,7 +181,7 @@ async fn a_step_made_while_the_progress_begins_is_shown() {
     initialize(&mut gate).await;
     // Messages that nobody reads: the next sender waits.
     for _ in 0..4 {
-        let mut log = std::pin::pin!(desk.editor.log(false, "line"));
+        let mut log = std::pin::pin!(desk.help.editor.log(false, "line"));
         let _ = std::future::poll_fn(|cx| Poll::Ready(log.as_mut().poll(cx))).await;
     }
     let view = watch::Sender::new(View::default());
@@ -193,7 +193,12 @@ async fn a_step_made_while_the_progress_begins_is_shown() {
         wants_status: false,
     };
     let place = Place::Given(Token::Number(7));
-    tokio::spawn(follow(desk.editor.clone(), place, about, view.subscribe()));
+    tokio::spawn(follow(
+        desk.help.editor.clone(),
+        place,
+        about,
+        view.subscribe(),
+    ));
     tokio::task::yield_now().await;
     view.send_modify(|view| view.step.text = "asking".to_owned());
     let mut said = Vec::new();

@@ -18,11 +18,10 @@ use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::{LanguageServer, async_trait};
 
-use crate::server::background;
-use crate::server::background::configuration;
+use crate::server::background::{self, configuration};
 use crate::server::commands::{self, CommandError};
 use crate::server::desk::Desk;
-use crate::server::editing::{self, capabilities, features};
+use crate::server::editing::{capabilities, features};
 use crate::server::ending::Reason;
 use crate::server::jobs::Handle;
 use crate::server::parent;
@@ -42,7 +41,7 @@ impl Backend {
     #[allow(clippy::unused_async)] // tower-lsp takes nothing but futures
     pub(crate) async fn cancel_progress(&self, params: WorkDoneProgressCancelParams) {
         let token = json!(params.token).to_string();
-        let stopped = self.desk.jobs.cancel(&Handle::Progress(token));
+        let stopped = self.desk.bench.jobs.cancel(&Handle::Progress(token));
         tracing::debug!(stopped, "progress cancelled by the client");
     }
 
@@ -63,19 +62,19 @@ pub(crate) struct TextParams {
 impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         // Read as JSON: of all that clients announce, a few flags matter.
-        let capabilities = self.desk.session.announced();
+        let capabilities = self.desk.choosing.session.announced();
         let options = params.initialization_options.clone().unwrap_or_default();
         let said = Capabilities::of(capabilities, &options);
         let client = serde_json::to_value(&params.client_info).unwrap_or_default();
-        self.desk.session.introduce(client);
-        self.desk.session.begin(said, folders(&params));
-        configuration::begin(&self.desk, &options);
+        self.desk.choosing.session.introduce(client);
+        self.desk.choosing.session.begin(said, folders(&params));
+        configuration::begin(&self.desk.choosing, &self.desk.help.editor, &options);
         let encoding = capabilities::encoding(capabilities);
-        self.desk.documents.begin(encoding);
+        self.desk.help.documents.begin(encoding);
         let offers_encodings = capabilities["general"]["positionEncodings"].is_array();
         if let Some(pid) = params.process_id {
             let desk = self.desk.clone();
-            let gone = parent::gone(pid, desk.patience.parent_poll);
+            let gone = parent::gone(pid, desk.help.patience.parent_poll);
             tokio::spawn(async move {
                 gone.await;
                 desk.ending.raise(Reason::ParentGone);
@@ -92,7 +91,9 @@ impl LanguageServer for Backend {
 
     /// What the client is asked for and told unasked begins here.
     async fn initialized(&self, _: InitializedParams) {
-        background::start(&self.desk);
+        let desk = &self.desk;
+        let (problems, crashes) = (desk.workshop.problems.clone(), desk.crashes.clone());
+        background::start(desk.help.clone(), problems, crashes);
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
@@ -107,13 +108,13 @@ impl LanguageServer for Backend {
         if let Some(crash) = self.desk.crashes.hover(uri.as_str(), at.position) {
             return Ok(Some(crash));
         }
-        let subject = editing::subject(&self.desk, uri).await;
+        let subject = self.desk.help.subject(uri).await;
         Ok(subject.and_then(|subject| subject.hover(at.position)))
     }
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
         let at = params.text_document_position;
-        let subject = editing::subject(&self.desk, &at.text_document.uri).await;
+        let subject = self.desk.help.subject(&at.text_document.uri).await;
         let found = subject.map(|subject| subject.completions(at.position));
         Ok(found.map(CompletionResponse::Array))
     }
@@ -121,20 +122,20 @@ impl LanguageServer for Backend {
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
         let uri = &params.text_document.uri;
         let (crashes, range) = (&self.desk.crashes, params.range);
-        let copies = self.desk.session.capabilities().wants.copies;
+        let copies = self.desk.choosing.session.capabilities().wants.copies;
         let of_crashes = crashes.actions(uri.as_str(), range, copies);
-        let subject = editing::subject(&self.desk, uri).await;
+        let subject = self.desk.help.subject(uri).await;
         let (subject, context) = (subject.as_ref(), &params.context);
         Ok(features::actions(subject, of_crashes, uri, range, context))
     }
 
     async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
-        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        let subject = self.desk.help.subject(&params.text_document.uri).await;
         Ok(subject.map(|subject| subject.lenses()))
     }
 
     async fn inlay_hint(&self, params: InlayHintParams) -> Result<Option<Vec<InlayHint>>> {
-        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        let subject = self.desk.help.subject(&params.text_document.uri).await;
         Ok(subject.and_then(|subject| subject.inlay_hints(params.range)))
     }
 
@@ -142,13 +143,13 @@ impl LanguageServer for Backend {
         &self,
         params: DocumentSymbolParams,
     ) -> Result<Option<DocumentSymbolResponse>> {
-        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        let subject = self.desk.help.subject(&params.text_document.uri).await;
         let found = subject.map(|subject| subject.symbols());
         Ok(found.map(DocumentSymbolResponse::Nested))
     }
 
     async fn formatting(&self, params: DocumentFormattingParams) -> Result<Option<Vec<TextEdit>>> {
-        let subject = editing::subject(&self.desk, &params.text_document.uri).await;
+        let subject = self.desk.help.subject(&params.text_document.uri).await;
         Ok(subject.map(|subject| subject.tidy()))
     }
 

@@ -22,7 +22,6 @@ use crate::server::commands;
 use crate::server::crashes::Crashes;
 use crate::server::desk::Desk;
 use crate::server::documents::Documents;
-use crate::server::editing;
 use crate::server::ending::Reason;
 use crate::server::requests;
 use crate::server::uri;
@@ -49,32 +48,35 @@ impl<S> Gate<S> {
             "$/cancelRequest" => params.is_some_and(|params| desk.requests.cancel(&params["id"])),
             "initialize" => {
                 let capabilities = params.map(|params| &params["capabilities"]);
-                desk.session.announce(capabilities.unwrap_or(&Value::Null));
+                desk.choosing
+                    .session
+                    .announce(capabilities.unwrap_or(&Value::Null));
                 false
             }
             "shutdown" => {
-                if desk.session.has_begun() {
+                if desk.choosing.session.has_begun() {
                     desk.ending.note_shutdown();
-                    desk.jobs.close();
+                    desk.bench.jobs.close();
                 }
                 false
             }
             _ => {
-                let is_settings = configuration::apply(desk, method, params);
-                let is_folders = desk.session.apply(method, params);
+                let is_settings =
+                    configuration::apply(&desk.choosing, &desk.help.editor, method, params);
+                let is_folders = desk.choosing.session.apply(method, params);
                 let is_files = method == "workspace/didChangeWatchedFiles";
                 if is_folders || is_files {
-                    desk.targets_changed.notify_one();
+                    desk.choosing.targets_changed.notify_one();
                 }
                 if is_folders || is_files || method == "textDocument/didSave" {
-                    editing::look_again(desk);
+                    desk.help.look_again();
                 }
                 if method == "textDocument/didChange"
                     && let Some(params) = params
                 {
-                    note_edit(&desk.crashes, &desk.documents, params);
+                    note_edit(&desk.crashes, &desk.help.documents, params);
                 }
-                is_settings || is_folders || is_files || desk.documents.apply(method, params)
+                is_settings || is_folders || is_files || desk.help.documents.apply(method, params)
             }
         }
     }
@@ -157,7 +159,7 @@ where
         if let Some(method) = newer {
             let desk = self.desk.clone();
             answer = Box::pin(async move {
-                let add = |made| newer::add(&method, desk.session.capabilities(), made);
+                let add = |made| newer::add(&method, desk.choosing.session.capabilities(), made);
                 Ok(answer.await?.map(add))
             });
         }
