@@ -151,6 +151,20 @@ fn a_protocols_sdk_is_named_in_one_module() {
     assert_eq!(users, [PathBuf::from("server/lsp/src/mcp/service.rs")]);
 }
 
+/// Who names the list of a server's parts can take any of them. Everybody else is given what is needed.
+#[test]
+fn the_list_of_parts_is_named_by_who_hands_them_out() {
+    let expected = [
+        "server/lsp/src/server/commands.rs",
+        "server/lsp/src/server/desk.rs",
+        "server/lsp/src/server/tower/backend.rs",
+        "server/lsp/src/server/tower/gate.rs",
+        "server/lsp/src/server/tower.rs",
+        "server/lsp/src/server.rs",
+    ];
+    assert_eq!(files_with("Desk"), expected.map(PathBuf::from));
+}
+
 /// Whether only crates other than `names` use one of `words`; each word occurs somewhere, or this
 /// would see nothing.
 fn nobody_says(names: &[&str], words: &[&str]) {
