@@ -10,6 +10,7 @@ mod rv32;
 mod soc;
 mod spi;
 mod uart;
+mod xtensa;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -43,6 +43,8 @@ pub(super) enum Interrupts {
         priorities: u32,
         threshold: u32,
     },
+    /// A register says on which line; the core knows the rest.
+    Map { uart: u32 },
 }
 
 const PAGE_BITS: u32 = 12;
@@ -143,6 +145,7 @@ impl Soc {
                 let priority = self.register(priorities + 4 * line);
                 (line > 0 && is_on && priority >= self.register(threshold)).then_some(line)
             }
+            Interrupts::Map { uart } => Some(self.register(uart) & 31),
         }
     }
 

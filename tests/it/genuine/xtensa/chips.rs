@@ -1,0 +1,38 @@
+//! Where each chip has what its boot ROM and its stub use. Source: ESP-IDF, `soc/reg_base.h`, `soc/soc.h` and the headers
+//! of the peripherals; the technical reference manuals, "System and Memory" and "Interrupt Matrix".
+
+use super::super::soc::{Facts, Interrupts, Kind};
+use super::super::{spi, uart};
+
+pub(in super::super) static ESP32S3: Facts = Facts {
+    memory: &[
+        (0x4000_0000..0x4006_0000, 0, Kind::Rom),
+        (0x3FF0_0000..0x3FF2_0000, 0x4_0000, Kind::Rom),
+        (0x4037_0000..0x403E_0000, 0x6_0000, Kind::Ram),
+        (0x3FC8_8000..0x3FCF_0000, 0x6_8000, Kind::Ram),
+        (0x3FCF_0000..0x3FD0_0000, 0xD_0000, Kind::Ram),
+        (0x600F_E000..0x6010_0000, 0xE_0000, Kind::Ram),
+    ],
+    peripherals: &[0x6000_0000..0x600F_E000],
+    uart: (
+        0x6000_0000,
+        uart::Layout {
+            clock_hz: 40_000_000,
+            low_pulse: 0x28,
+            high_pulse: 0x2C,
+            edges: 0x30,
+            measures: (0x20, 1 << 27),
+            state: (0x6C, 0x10),
+            count: 0x3FF,
+        },
+    ),
+    spi: (0x6000_2000, spi::SPI_MEM),
+    interrupts: Interrupts::Map { uart: 0x600C_206C },
+    // GPIO0 is low, GPIO46, too.
+    strapping: (0x6000_4038, 0x0),
+    registers: &[
+        // The reason of the reset: power on.
+        (0x6000_8038, 1),
+    ],
+    clock_hz: 20_000_000,
+};
