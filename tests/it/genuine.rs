@@ -22,12 +22,15 @@ use fbuild_link::Link;
 use fbuild_link::memory::{MemoryLink, Time};
 use fbuild_loader::cancel::CancelToken;
 use fbuild_loader::session::{ConnectOptions, Session};
+use fbuild_loader::stub;
+use serde_json::Value;
 
 use crate::bench::{self, Deployed};
-use crate::firmware::{APP_AT, SECTOR};
-use crate::in_place::{build, delta_bytes, request};
+use crate::firmware::{APP_AT, SECTOR, TABLE_AT};
+use crate::in_place::{self, Kept};
 use crate::rom;
 use board::Board;
+use bus::Bus as _;
 use rv32::Rv32;
 use soc::{Facts, Soc};
 
@@ -39,22 +42,18 @@ struct Genuine {
     facts: &'static Facts,
 }
 
-const GENUINE: [Genuine; 3] = [
-    Genuine {
-        chip: Chip::Esp32C3,
-        rom: "esp32c3_rev0",
-        facts: &chips::ESP32C3,
-    },
-    Genuine {
-        chip: Chip::Esp32C3,
-        rom: "esp32c3_rev101",
-        facts: &chips::ESP32C3,
-    },
-    Genuine {
-        chip: Chip::Esp32C3,
-        rom: "esp32c3_rev300",
-        facts: &chips::ESP32C3,
-    },
+const fn genuine(chip: Chip, rom: &'static str, facts: &'static Facts) -> Genuine {
+    Genuine { chip, rom, facts }
+}
+
+static GENUINE: [Genuine; 7] = [
+    genuine(Chip::Esp32C3, "esp32c3_rev0", &chips::ESP32C3),
+    genuine(Chip::Esp32C3, "esp32c3_rev101", &chips::ESP32C3),
+    genuine(Chip::Esp32C3, "esp32c3_rev300", &chips::ESP32C3),
+    genuine(Chip::Esp32C5, "esp32c5_rev100", &chips::ESP32C5),
+    genuine(Chip::Esp32C6, "esp32c6_rev0", &chips::ESP32C6),
+    genuine(Chip::Esp32C61, "esp32c61_rev100", &chips::ESP32C61),
+    genuine(Chip::Esp32H2, "esp32h2_rev0", &chips::ESP32H2),
 ];
 
 /// A board that stays while links to it come and go.
@@ -74,6 +73,16 @@ impl Desk {
 
     fn board(&self) -> MutexGuard<'_, Board<Rv32>> {
         self.0.lock().unwrap()
+    }
+
+    /// Whether the stub's code is in memory, as it was uploaded last.
+    fn has_stub(&self, chip: Chip) -> bool {
+        let text = &stub::for_chip(chip, None).unwrap().text;
+        let mut board = self.board();
+        let words = (text.address..).step_by(4).zip(text.bytes.chunks_exact(4));
+        words.into_iter().all(|(at, word)| {
+            board.soc.load(at, 4) == Some(u32::from_le_bytes(word.try_into().unwrap()))
+        })
     }
 
     /// A deploy that succeeds, and asks of the flash nothing that it may refuse.
@@ -99,55 +108,129 @@ impl Desk {
 
 #[test]
 fn the_rom_says_which_chip_it_is() {
-    for it in GENUINE {
-        let desk = Desk::new(&it, vec![0xFF; FLASH_LEN]);
+    for it in &GENUINE {
+        let desk = Desk::new(it, vec![0xFF; FLASH_LEN]);
         let options = ConnectOptions::default();
         let session = Session::connect(desk.link(), options, &CancelToken::new());
+        assert_eq!(session.unwrap().chip(), it.chip, "{}", it.rom);
         let board = desk.board();
         let said = String::from_utf8_lossy(&board.said);
         let name = it.rom.split('_').next().unwrap();
-        assert!(
-            said.starts_with(&format!("ESP-ROM:{name}")),
-            "{}: {said}",
-            it.rom
-        );
-        assert!(said.contains("waiting for download"), "{}: {said}", it.rom);
-        assert_eq!(board.exceptions(), [""; 0], "{}: {said}", it.rom);
-        assert_eq!(session.unwrap().chip(), it.chip, "{}", it.rom);
+        assert!(said.starts_with(&format!("ESP-ROM:{name}")), "{said}");
+        assert!(said.contains("waiting for download\r\n"), "{said}");
+        assert_eq!(board.exceptions(), [""; 0], "{}", it.rom);
     }
 }
 
-/// Onto an empty board, again, over a sector that somebody changed, and over an older build that is kept.
+/// What a genuine ROM of the same revision printed in another emulator.
 #[test]
-fn every_kind_of_deploy_works_on_a_genuine_rom_and_stub() {
-    for it in GENUINE {
-        let (old, new) = (build(it.chip, 0), build(it.chip, 24));
-        let images = tempfile::tempdir().unwrap();
-        let desk = Desk::new(&it, vec![0xFF; FLASH_LEN]);
+fn the_boot_log_is_as_it_was_recorded() {
+    let rows = include_str!("../recordings/boot-logs.jsonl").lines();
+    let mut rows = rows.map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let recorded = rows.find(|it| it["chip"] == "esp32c3" && it["strap"] == "0x04");
+    let desk = Desk::new(&GENUINE[2], vec![0xFF; FLASH_LEN]);
+    let session = Session::connect(desk.link(), ConnectOptions::default(), &CancelToken::new());
+    session.unwrap();
+    let said = String::from_utf8_lossy(&desk.board().said).into_owned();
+    let recorded = recorded.unwrap()["text"].as_str().unwrap().to_owned();
+    assert!(said.starts_with(&recorded), "{said}");
+}
 
-        let first = desk.deploy(&request(&old, images.path()));
-        first.assert_holds(&old);
-        first.assert_within_plan();
+/// Onto an empty board, again, and over a sector that somebody changed.
+#[test]
+fn a_genuine_stub_writes_what_differs() {
+    let it = &GENUINE[2];
+    let build = in_place::build(it.chip, 0);
+    let images = tempfile::tempdir().unwrap();
+    let request = in_place::request(&build, images.path());
+    let desk = Desk::new(it, vec![0xFF; FLASH_LEN]);
 
-        let again = desk.deploy(&request(&old, images.path()));
-        assert_eq!(again.outcome(), OutcomeKind::VerifySkip, "{}", it.rom);
-        again.assert_untouched();
+    let first = desk.deploy(&request);
+    assert_eq!(first.outcome(), OutcomeKind::FullFlash);
+    first.assert_holds(&build);
+    first.assert_within_plan();
+    assert!(desk.has_stub(it.chip));
 
-        let changed = APP_AT + 20 * SECTOR as u32;
-        desk.board().soc.flash.contents[changed as usize + 77] ^= 1;
-        let mended = desk.deploy(&request(&old, images.path()));
-        mended.assert_holds(&old);
-        assert_eq!(mended.outcome(), OutcomeKind::SelectiveFlash);
-        assert_eq!(mended.erased, [changed].into());
+    let again = desk.deploy(&request);
+    assert_eq!(again.outcome(), OutcomeKind::VerifySkip);
+    again.assert_untouched();
 
-        let patched = desk.deploy(&request(&new, images.path()));
+    let changed = APP_AT + 20 * SECTOR as u32;
+    desk.board().soc.flash.contents[changed as usize + 77] ^= 1;
+    let mended = desk.deploy(&request);
+    assert_eq!(mended.outcome(), OutcomeKind::SelectiveFlash);
+    mended.assert_holds(&build);
+    assert_eq!(mended.touched(), [changed].into());
+}
+
+/// So little that no stub is worth its upload.
+#[test]
+fn a_genuine_rom_alone_verifies_and_writes() {
+    for it in [&GENUINE[2], &GENUINE[4]] {
+        let mut build = in_place::build(it.chip, 0);
+        let partitions = "partitions";
+        build
+            .target
+            .regions
+            .retain(|region| region.name == partitions);
+        let request = Request {
+            force: true,
+            ..build.request()
+        };
+        let desk = Desk::new(it, build.flashed(FLASH_LEN));
+        let same = desk.deploy(&request);
+        assert_eq!(same.outcome(), OutcomeKind::VerifySkip, "{}", it.rom);
+        same.assert_untouched();
+
+        desk.board().soc.flash.contents[TABLE_AT as usize + 3] ^= 1;
+        let mended = desk.deploy(&request);
+        mended.assert_holds(&build);
+        assert_eq!(mended.touched(), [TABLE_AT].into(), "{}", it.rom);
+        assert!(!desk.has_stub(it.chip), "{}", it.rom);
+    }
+}
+
+/// The board holds an older build that is kept: our plugin, in the genuine stub, makes the new one of it by the genuine
+/// ROM's functions.
+fn patches(chip: Chip) {
+    for it in GENUINE.iter().filter(|it| it.chip == chip) {
+        let [old, new] = [0, 24].map(|inserted| in_place::build(chip, inserted));
+        let kept = Kept::new(chip, &old);
+        let desk = Desk::new(it, old.flashed(FLASH_LEN));
+        let request = Request {
+            delta_on_any_chip: true,
+            ..in_place::request(&new, kept.images())
+        };
+        let patched = desk.deploy(&request);
         patched.assert_holds(&new);
         patched.assert_within_plan();
-        assert!(
-            delta_bytes(&patched) > 0,
-            "{}: {:#?}",
-            it.rom,
-            patched.report
-        );
+        let app = patched.report.regions.last().unwrap();
+        let is_all = app.delta_bytes > 0 && app.sent_bytes == app.delta_bytes;
+        assert!(is_all, "{}: {:#?}", it.rom, patched.report);
     }
+}
+
+#[test]
+fn a_genuine_esp32c3_is_patched() {
+    patches(Chip::Esp32C3);
+}
+
+#[test]
+fn a_genuine_esp32c5_is_patched() {
+    patches(Chip::Esp32C5);
+}
+
+#[test]
+fn a_genuine_esp32c6_is_patched() {
+    patches(Chip::Esp32C6);
+}
+
+#[test]
+fn a_genuine_esp32c61_is_patched() {
+    patches(Chip::Esp32C61);
+}
+
+#[test]
+fn a_genuine_esp32h2_is_patched() {
+    patches(Chip::Esp32H2);
 }

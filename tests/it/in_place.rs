@@ -57,17 +57,17 @@ pub(crate) fn request(build: &Build, images: &Path) -> Request {
 }
 
 /// A directory in which the old build is kept.
-struct Kept(tempfile::TempDir);
+pub(crate) struct Kept(tempfile::TempDir);
 
 impl Kept {
-    fn new(chip: Chip, old: &Build) -> Self {
+    pub(crate) fn new(chip: Chip, old: &Build) -> Self {
         let kept = Self(tempfile::tempdir().unwrap());
         let deployed = board_with(chip, old).deploy(&request(old, kept.images()));
         assert!(deployed.report.error.is_none(), "{:#?}", deployed.report);
         kept
     }
 
-    fn images(&self) -> &Path {
+    pub(crate) fn images(&self) -> &Path {
         self.0.path()
     }
 }

@@ -9,14 +9,17 @@ use super::bus::Core;
 use super::soc::Soc;
 
 /// Instructions between two looks at whether the program waits in a loop.
-const LOOK: u32 = 512;
+const LOOK: u32 = 48;
 /// The longest such loop.
-const LOOP: u32 = 128;
+const LOOP: u32 = 2048;
 /// Cycles that an interrupt needs from a peripheral to the core. A ROM that switches one on has time to say on whose
 /// behalf.
 const LATENCY: u64 = 8;
 /// For so long more bytes are waited for before they are handed over together.
 const TOGETHER: Duration = Duration::from_millis(1);
+
+/// Events, memory, and the UART.
+type Seen = (u64, u64, (u64, [u32; 6]));
 
 pub(super) struct Board<C> {
     core: C,
@@ -64,7 +67,7 @@ impl<C: Core> Board<C> {
     /// Runs until this cycle, or until something was sent.
     fn run(&mut self, until: u64) -> Option<(u64, Vec<u8>)> {
         let mut look = LOOK;
-        let mut seen: Option<(u32, Vec<u32>, u64)> = None;
+        let mut seen: Option<(u32, Vec<u32>, Seen)> = None;
         while self.soc.cycles < until {
             if !self.is_running {
                 self.soc.cycles = until;
@@ -77,33 +80,35 @@ impl<C: Core> Board<C> {
                 }
             }
             if self.interrupts_at.is_some_and(|at| at <= self.soc.cycles)
-                && let Some(line) = self.soc.uart_line()
-                && self.core.interrupt(line)
+                && let Some((line, level)) = self.soc.uart_line()
+                && self.core.interrupt(line, level)
             {
-                self.soc.changes += 1;
+                self.soc.events += 1;
             }
             if self.core.is_waiting() {
                 self.wait(until);
                 continue;
             }
-            let before = self.soc.changes;
             self.core.step(&mut self.soc);
             self.soc.cycles += 1;
-            if self.soc.changes != before {
-                // Something was written or read that changes when something happens next.
-                self.next_event = self.next_event.min(self.soc.cycles);
+            if std::mem::take(&mut self.soc.is_touched) {
+                self.next_event = self.soc.cycles;
             }
             look -= 1;
             match &seen {
                 None if look == 0 => {
                     let (pc, registers) = self.core.state();
-                    seen = Some((pc, registers.to_vec(), self.soc.changes));
+                    seen = Some((pc, registers.to_vec(), self.memory()));
                     look = LOOP;
                 }
-                Some((pc, registers, changes)) => {
-                    let is_over = look == 0 || *changes != self.soc.changes;
+                Some((pc, registers, memory)) => {
+                    let is_over = look == 0 || memory.0 != self.soc.events;
                     let state = self.core.state();
-                    if !is_over && state.0 == *pc && state.1 == registers.as_slice() {
+                    if !is_over
+                        && state.0 == *pc
+                        && state.1 == registers.as_slice()
+                        && *memory == self.memory()
+                    {
                         self.wait(until);
                         look = LOOK;
                         seen = None;
@@ -116,6 +121,11 @@ impl<C: Core> Board<C> {
             }
         }
         None
+    }
+
+    /// What else a program could notice.
+    fn memory(&self) -> Seen {
+        (self.soc.events, self.soc.sum, self.soc.uart.state())
     }
 
     /// Lets time pass until something happens.

@@ -14,8 +14,8 @@ pub(super) trait Core: Send {
     /// As after a reset.
     fn reset() -> Self;
     fn step(&mut self, bus: &mut impl Bus);
-    /// Takes an interrupt, if it takes any now.
-    fn interrupt(&mut self, number: u32) -> bool;
+    /// Takes an interrupt, if it takes any now, or of this level; 0 where an interrupt has none.
+    fn interrupt(&mut self, number: u32, level: u32) -> bool;
     /// Whether it does nothing until there is one.
     fn is_waiting(&self) -> bool;
     /// Where it is, and what its registers hold.

@@ -13,6 +13,7 @@ const MTVEC: u32 = 0x305;
 const MEPC: u32 = 0x341;
 const MCAUSE: u32 = 0x342;
 const MTVAL: u32 = 0x343;
+const MINTTHRESH: u32 = 0x347;
 /// Counters of cycles: the machine's, and Espressif's.
 const COUNTERS: [u32; 4] = [0xB00, 0xC00, 0x7E2, 0x802];
 /// Bits of `mstatus`: interrupts are on, and were before the trap.
@@ -31,6 +32,8 @@ pub(super) struct Rv32 {
     pc: u32,
     x: [u32; 32],
     csr: HashMap<u32, u32>,
+    /// Of the interrupt that is being handled, where interrupts have levels.
+    level: u32,
     is_waiting: bool,
     exceptions: Vec<String>,
 }
@@ -155,6 +158,7 @@ impl Rv32 {
                     let status = self.csr(MSTATUS);
                     let back = if status & MPIE == 0 { 0 } else { MIE };
                     self.csr.insert(MSTATUS, status & !MIE | MPIE | back);
+                    self.level = self.csr(MCAUSE) >> 16 & 0xFF;
                     Ok(self.csr(MEPC))
                 }
                 0x1050_0073 => {
@@ -195,6 +199,7 @@ impl Core for Rv32 {
             pc: RESET,
             x: [0; 32],
             csr: HashMap::new(),
+            level: 0,
             is_waiting: false,
             exceptions: Vec::new(),
         }
@@ -217,13 +222,19 @@ impl Core for Rv32 {
         self.x[0] = 0;
     }
 
-    fn interrupt(&mut self, number: u32) -> bool {
+    fn interrupt(&mut self, number: u32, level: u32) -> bool {
         self.is_waiting = false;
-        let is_taken = self.csr(MSTATUS) & MIE != 0;
-        if is_taken {
-            self.trap(1 << 31 | number, 0);
+        let is_lower = level > 0 && level <= self.level.max(self.csr(MINTTHRESH));
+        if self.csr(MSTATUS) & MIE == 0 || is_lower {
+            return false;
         }
-        is_taken
+        // Levels: one entry for all, and the level before stands in the cause.
+        self.trap(1 << 31 | self.level << 16 | number, 0);
+        if level > 0 {
+            self.pc = self.csr(MTVEC) & !0x3F;
+            self.level = level;
+        }
+        true
     }
 
     fn is_waiting(&self) -> bool {

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) strapping: (u32, u32),
     /// Registers that are not 0 after a power-on.
     pub(super) registers: &'static [(u32, u32)],
+    /// Bits that are always set: something is ready.
+    pub(super) ready: &'static [(u32, u32)],
     /// The processor's clock.
     pub(super) clock_hz: u64,
 }
@@ -45,6 +47,8 @@ pub(super) enum Interrupts {
     },
     /// A register says on which line; the core knows the rest.
     Map { uart: u32 },
+    /// A register says on which line; each line has a register of four bytes: it is pending, on, how, how important.
+    Levels { uart: u32, lines: u32 },
 }
 
 const PAGE_BITS: u32 = 12;
@@ -92,8 +96,12 @@ pub(super) struct Soc {
     pub(super) flash: Nor,
     /// Instructions since the chip got power.
     pub(super) cycles: u64,
-    /// Counts whatever a program could notice: where it stays the same, a loop goes on for ever.
-    pub(super) changes: u64,
+    /// Whether the UART was used since this was looked at: something may happen earlier than it would have.
+    pub(super) is_touched: bool,
+    /// Counts what a peripheral did, and questions whose answer depends on the time.
+    pub(super) events: u64,
+    /// Of what is in memory: where it is the same again, and there were no events, a loop goes on for ever.
+    pub(super) sum: u64,
 }
 
 impl Soc {
@@ -101,8 +109,8 @@ impl Soc {
     pub(super) fn new(facts: &'static Facts, rom: &[(u32, Vec<u8>)], flash: Vec<u8>) -> Self {
         let mut memory = Memory::new(facts.memory);
         for (address, bytes) in rom {
-            // Some of what the file has is not in the chip: tables for debuggers.
-            if let Some((at, _)) = memory.place(*address) {
+            // Some of what the file has is not in the chip's ROM: tables for debuggers, variables that begin as zeros.
+            if let Some((at, false)) = memory.place(*address) {
                 memory.store[at..at + bytes.len()].copy_from_slice(bytes);
             }
         }
@@ -114,7 +122,9 @@ impl Soc {
             spi: Spi::new(facts.spi.1),
             flash: Nor::new(flash),
             cycles: 0,
-            changes: 0,
+            is_touched: false,
+            events: 0,
+            sum: 0,
         }
     }
 
@@ -131,8 +141,8 @@ impl Soc {
         self.registers.get(&address).copied().unwrap_or(0)
     }
 
-    /// On which of the core's lines UART0's interrupt arrives, if it does.
-    pub(super) fn uart_line(&self) -> Option<u32> {
+    /// On which of the core's lines UART0's interrupt arrives, if it does, and how important that is.
+    pub(super) fn uart_line(&self) -> Option<(u32, u32)> {
         match self.facts.interrupts {
             Interrupts::Lines {
                 uart,
@@ -143,9 +153,16 @@ impl Soc {
                 let line = self.register(uart) & 31;
                 let is_on = self.register(enabled) >> line & 1 != 0;
                 let priority = self.register(priorities + 4 * line);
-                (line > 0 && is_on && priority >= self.register(threshold)).then_some(line)
+                let is_seen = line > 0 && is_on && priority >= self.register(threshold);
+                is_seen.then_some((line, 0))
             }
-            Interrupts::Map { uart } => Some(self.register(uart) & 31),
+            Interrupts::Levels { uart, lines } => {
+                let line = self.register(uart) & 63;
+                let [_, is_on, _, level] = self.register(lines + 4 * line).to_le_bytes();
+                // Only its three highest bits count.
+                (line > 0 && is_on & 1 != 0).then_some((line, u32::from(level | 0x1F)))
+            }
+            Interrupts::Map { uart } => Some((self.register(uart) & 31, 0)),
         }
     }
 
@@ -163,13 +180,16 @@ impl Soc {
         if let Some(at) = address.checked_sub(uart).filter(|at| *at < 0x100)
             && let Some((value, is_change)) = self.uart.load(at, self.cycles)
         {
-            self.changes += u64::from(is_change);
+            self.events += u64::from(is_change);
+            self.is_touched |= is_change;
             return Some(value);
         }
         if let Some(at) = address.checked_sub(spi).filter(|at| *at < 0x100) {
             return Some(self.spi.load(at));
         }
-        Some(self.register(address))
+        let mut ready = self.facts.ready.iter();
+        let ready = ready.find(|(it, _)| *it == address);
+        Some(self.register(address) | ready.map_or(0, |(_, bits)| *bits))
     }
 
     fn set_peripheral(&mut self, address: u32, value: u32) -> Option<()> {
@@ -179,18 +199,24 @@ impl Soc {
         let (uart, spi) = (self.facts.uart.0, self.facts.spi.0);
         if let Some(at) = address.checked_sub(spi).filter(|at| *at < 0x100) {
             self.spi.store(at, value, &mut self.flash);
-            self.changes += 1;
+            self.events += 1;
             return Some(());
         }
         if let Some(at) = address.checked_sub(uart).filter(|at| *at < 0x100) {
             self.uart.store(at, value, self.cycles);
-            self.changes += 1;
+            self.is_touched = true;
         }
-        if self.registers.insert(address, value) != Some(value) {
-            self.changes += 1;
-        }
+        let before = self.registers.insert(address, value).unwrap_or(0);
+        self.sum ^= mixed(address, before) ^ mixed(address, value);
         Some(())
     }
+}
+
+/// A part of the sum: that this place holds this.
+fn mixed(place: u32, value: u32) -> u64 {
+    let both = u64::from(place) << 32 | u64::from(value);
+    let mixed = both.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9)
 }
 
 impl Bus for Soc {
@@ -221,16 +247,19 @@ impl Bus for Soc {
             return None;
         }
         let bytes = value.to_le_bytes();
-        let cells = &mut self.memory.store[at..at + len_bytes as usize];
-        if *cells != bytes[..len_bytes as usize] {
-            cells.copy_from_slice(&bytes[..len_bytes as usize]);
-            self.changes += 1;
+        for (n, byte) in bytes.iter().take(len_bytes as usize).enumerate() {
+            let cell = &mut self.memory.store[at + n];
+            if *cell != *byte {
+                let place = (at + n) as u32;
+                self.sum ^= mixed(place, u32::from(*cell)) ^ mixed(place, u32::from(*byte));
+                *cell = *byte;
+            }
         }
         Some(())
     }
 
     fn cycles(&mut self) -> u32 {
-        self.changes += 1;
+        self.events += 1;
         self.cycles as u32
     }
 }

@@ -12,12 +12,39 @@ pub(super) struct Layout {
     pub(super) low_pulse: u32,
     pub(super) high_pulse: u32,
     pub(super) edges: u32,
-    /// Register and bit that switch the measuring on.
-    pub(super) measures: (u32, u32),
+    /// Bits of `CONF0`: the measuring is on; what was received is forgotten.
+    pub(super) measures: u32,
+    pub(super) forgets: u32,
     /// What the transmitter does, and the bits that are 0 when it rests.
     pub(super) state: (u32, u32),
     /// Bits that count bytes: of both FIFOs in the status, and of the limit in `CONF1`.
     pub(super) count: u32,
+}
+
+/// Of the ESP32-C3.
+pub(super) const OLDER: Layout = Layout {
+    clock_hz: 40_000_000,
+    low_pulse: 0x28,
+    high_pulse: 0x2C,
+    edges: 0x30,
+    measures: 1 << 27,
+    forgets: 1 << 17,
+    state: (0x6C, 0x10),
+    count: 0x3FF,
+};
+
+/// Of the RISC-V chips after it.
+pub(super) const fn newer(clock_hz: u32) -> Layout {
+    Layout {
+        clock_hz,
+        low_pulse: 0x7C,
+        high_pulse: 0x80,
+        edges: 0x84,
+        measures: 1 << 19,
+        forgets: 1 << 22,
+        state: (0x70, 0x10),
+        count: 0xFF,
+    }
 }
 
 const FIFO: u32 = 0;
@@ -27,7 +54,10 @@ const ENABLED: u32 = 0xC;
 const CLEAR: u32 = 0x10;
 const DIVIDER: u32 = 0x14;
 const STATUS: u32 = 0x1C;
+const CONF0: u32 = 0x20;
 const CONF1: u32 = 0x24;
+/// On chips where what was written counts when that is said: here it counts at once.
+const UPDATE: u32 = 0x98;
 
 /// Interrupts: so many bytes came; nothing more came.
 const FULL: u32 = 1;
@@ -181,6 +211,7 @@ impl Uart {
                     false,
                 )
             }
+            UPDATE => (0, false),
             _ if at == self.layout.low_pulse || at == self.layout.high_pulse => (self.pulse, false),
             _ if at == self.layout.edges => (self.edges, false),
             _ if at == self.layout.state.0 => {
@@ -189,6 +220,21 @@ impl Uart {
             }
             _ => return None,
         })
+    }
+
+    /// What makes a difference to a program.
+    pub(super) fn state(&self) -> (u64, [u32; 6]) {
+        let received = self.received.len() as u32;
+        let measures = u32::from(self.is_measuring);
+        let others = [
+            self.raw,
+            self.enabled,
+            self.limit,
+            self.edges,
+            received,
+            measures,
+        ];
+        (self.leaves, others)
     }
 
     pub(super) fn store(&mut self, at: u32, value: u32, now: u64) {
@@ -200,15 +246,18 @@ impl Uart {
             ENABLED => self.enabled = value,
             CLEAR => self.raw &= !value,
             DIVIDER => self.divider = value,
+            CONF0 => {
+                let is_measuring = value & self.layout.measures != 0;
+                if is_measuring && !self.is_measuring {
+                    self.edges = 0;
+                }
+                self.is_measuring = is_measuring;
+                if value & self.layout.forgets != 0 {
+                    self.received.clear();
+                }
+            }
             CONF1 => self.limit = value & (self.layout.count >> 1),
             _ => {}
-        }
-        if at == self.layout.measures.0 {
-            let is_measuring = value & self.layout.measures.1 != 0;
-            if is_measuring && !self.is_measuring {
-                self.edges = 0;
-            }
-            self.is_measuring = is_measuring;
         }
     }
 }

@@ -267,7 +267,7 @@ impl Core for Xtensa {
         self.set_special(special::INTERRUPT, 0);
     }
 
-    fn interrupt(&mut self, number: u32) -> bool {
+    fn interrupt(&mut self, number: u32, _level: u32) -> bool {
         self.set_special(special::INTERRUPT, 1 << number);
         let its = LEVELS.iter().find(|(_, all)| all >> number & 1 != 0);
         let level = its.map_or(1, |(level, _)| *level);

@@ -14,18 +14,7 @@ pub(in super::super) static ESP32S3: Facts = Facts {
         (0x600F_E000..0x6010_0000, 0xE_0000, Kind::Ram),
     ],
     peripherals: &[0x6000_0000..0x600F_E000],
-    uart: (
-        0x6000_0000,
-        uart::Layout {
-            clock_hz: 40_000_000,
-            low_pulse: 0x28,
-            high_pulse: 0x2C,
-            edges: 0x30,
-            measures: (0x20, 1 << 27),
-            state: (0x6C, 0x10),
-            count: 0x3FF,
-        },
-    ),
+    uart: (0x6000_0000, uart::OLDER),
     spi: (0x6000_2000, spi::SPI_MEM),
     interrupts: Interrupts::Map { uart: 0x600C_206C },
     // GPIO0 is low, GPIO46, too.
@@ -34,5 +23,6 @@ pub(in super::super) static ESP32S3: Facts = Facts {
         // The reason of the reset: power on.
         (0x6000_8038, 1),
     ],
+    ready: &[],
     clock_hz: 20_000_000,
 };
