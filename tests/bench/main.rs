@@ -19,8 +19,9 @@
 //! two hours. On a machine that has something else to do, run it with the scheduler's precedence (`chrt -r
 //! 10`): a program that waits for a CPU looks slower than it is. With two CPUs and a load of five that
 //! gave the figures of an idle machine to a hundredth, but for rows 9 to 11, where a thread of ours
-//! looks for differences and gets in the way of the board's; `nice -n -15` was up to a tenth off. The figures of rows 9 to 12 are of such a
-//! machine, at nice -15 beside builds at nice 10: everybody's times are a little longer than on an idle one.
+//! looks for differences and gets in the way of the board's; `nice -n -15` was up to a tenth off. The
+//! figures of rows 9 to 11 are of such a machine, at nice -15 beside builds at nice 10: everybody's times
+//! are a little longer than on an idle one. Ours of rows 1 to 3, 7 and 12 are of one at `chrt -r 10`.
 
 // Results go to standard output; this is not a language server.
 #![allow(clippy::print_stdout)]
