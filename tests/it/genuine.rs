@@ -30,9 +30,10 @@ use crate::firmware::{APP_AT, SECTOR, TABLE_AT};
 use crate::in_place::{self, Kept};
 use crate::rom;
 use board::Board;
-use bus::Bus as _;
+use bus::{Bus as _, Core};
 use rv32::Rv32;
 use soc::{Facts, Soc};
+use xtensa::Xtensa;
 
 const FLASH_LEN: usize = 4 << 20;
 
@@ -46,7 +47,7 @@ const fn genuine(chip: Chip, rom: &'static str, facts: &'static Facts) -> Genuin
     Genuine { chip, rom, facts }
 }
 
-static GENUINE: [Genuine; 7] = [
+static RISCV: [Genuine; 7] = [
     genuine(Chip::Esp32C3, "esp32c3_rev0", &chips::ESP32C3),
     genuine(Chip::Esp32C3, "esp32c3_rev101", &chips::ESP32C3),
     genuine(Chip::Esp32C3, "esp32c3_rev300", &chips::ESP32C3),
@@ -56,10 +57,16 @@ static GENUINE: [Genuine; 7] = [
     genuine(Chip::Esp32H2, "esp32h2_rev0", &chips::ESP32H2),
 ];
 
-/// A board that stays while links to it come and go.
-struct Desk(Arc<Mutex<Board<Rv32>>>);
+static XTENSA: [Genuine; 1] = [genuine(
+    Chip::Esp32S3,
+    "esp32s3_rev0",
+    &xtensa::chips::ESP32S3,
+)];
 
-impl Desk {
+/// A board that stays while links to it come and go.
+struct Desk<C>(Arc<Mutex<Board<C>>>);
+
+impl<C: Core + 'static> Desk<C> {
     fn new(genuine: &Genuine, flash: Vec<u8>) -> Self {
         let facts = genuine.facts;
         let soc = Soc::new(facts, &rom::contents(genuine.rom), flash);
@@ -71,7 +78,7 @@ impl Desk {
         Box::new(MemoryLink::new("genuine", board, Time::Accounted))
     }
 
-    fn board(&self) -> MutexGuard<'_, Board<Rv32>> {
+    fn board(&self) -> MutexGuard<'_, Board<C>> {
         self.0.lock().unwrap()
     }
 
@@ -108,8 +115,13 @@ impl Desk {
 
 #[test]
 fn the_rom_says_which_chip_it_is() {
-    for it in &GENUINE {
-        let desk = Desk::new(it, vec![0xFF; FLASH_LEN]);
+    says_which_chip_it_is::<Rv32>(&RISCV);
+    says_which_chip_it_is::<Xtensa>(&XTENSA);
+}
+
+fn says_which_chip_it_is<C: Core + 'static>(all: &[Genuine]) {
+    for it in all {
+        let desk = Desk::<C>::new(it, vec![0xFF; FLASH_LEN]);
         let options = ConnectOptions::default();
         let session = Session::connect(desk.link(), options, &CancelToken::new());
         assert_eq!(session.unwrap().chip(), it.chip, "{}", it.rom);
@@ -122,13 +134,18 @@ fn the_rom_says_which_chip_it_is() {
     }
 }
 
-/// What a genuine ROM of the same revision printed in another emulator.
 #[test]
 fn the_boot_log_is_as_it_was_recorded() {
+    prints_what_was_recorded::<Rv32>(&RISCV[2], "esp32c3", "0x04");
+    prints_what_was_recorded::<Xtensa>(&XTENSA[0], "esp32s3", "0x00");
+}
+
+/// What a genuine ROM of the same revision printed in another emulator.
+fn prints_what_was_recorded<C: Core + 'static>(it: &Genuine, chip: &str, strapping: &str) {
     let rows = include_str!("../recordings/boot-logs.jsonl").lines();
     let mut rows = rows.map(|row| serde_json::from_str::<Value>(row).unwrap());
-    let recorded = rows.find(|it| it["chip"] == "esp32c3" && it["strap"] == "0x04");
-    let desk = Desk::new(&GENUINE[2], vec![0xFF; FLASH_LEN]);
+    let recorded = rows.find(|it| it["chip"] == chip && it["strap"] == strapping);
+    let desk = Desk::<C>::new(it, vec![0xFF; FLASH_LEN]);
     let session = Session::connect(desk.link(), ConnectOptions::default(), &CancelToken::new());
     session.unwrap();
     let said = String::from_utf8_lossy(&desk.board().said).into_owned();
@@ -136,14 +153,22 @@ fn the_boot_log_is_as_it_was_recorded() {
     assert!(said.starts_with(&recorded), "{said}");
 }
 
-/// Onto an empty board, again, and over a sector that somebody changed.
 #[test]
 fn a_genuine_stub_writes_what_differs() {
-    let it = &GENUINE[2];
+    writes_what_differs::<Rv32>(&RISCV[2]);
+}
+
+#[test]
+fn a_genuine_xtensa_stub_writes_what_differs() {
+    XTENSA.iter().for_each(writes_what_differs::<Xtensa>);
+}
+
+/// Onto an empty board, again, and over a sector that somebody changed.
+fn writes_what_differs<C: Core + 'static>(it: &Genuine) {
     let build = in_place::build(it.chip, 0);
     let images = tempfile::tempdir().unwrap();
     let request = in_place::request(&build, images.path());
-    let desk = Desk::new(it, vec![0xFF; FLASH_LEN]);
+    let desk = Desk::<C>::new(it, vec![0xFF; FLASH_LEN]);
 
     let first = desk.deploy(&request);
     assert_eq!(first.outcome(), OutcomeKind::FullFlash);
@@ -163,10 +188,15 @@ fn a_genuine_stub_writes_what_differs() {
     assert_eq!(mended.touched(), [changed].into());
 }
 
-/// So little that no stub is worth its upload.
 #[test]
 fn a_genuine_rom_alone_verifies_and_writes() {
-    for it in [&GENUINE[2], &GENUINE[4]] {
+    verifies_and_writes::<Rv32>(&[&RISCV[2], &RISCV[4]]);
+    verifies_and_writes::<Xtensa>(&XTENSA.each_ref());
+}
+
+/// So little that no stub is worth its upload.
+fn verifies_and_writes<C: Core + 'static>(all: &[&Genuine]) {
+    for it in all {
         let mut build = in_place::build(it.chip, 0);
         let partitions = "partitions";
         build
@@ -177,7 +207,7 @@ fn a_genuine_rom_alone_verifies_and_writes() {
             force: true,
             ..build.request()
         };
-        let desk = Desk::new(it, build.flashed(FLASH_LEN));
+        let desk = Desk::<C>::new(it, build.flashed(FLASH_LEN));
         let same = desk.deploy(&request);
         assert_eq!(same.outcome(), OutcomeKind::VerifySkip, "{}", it.rom);
         same.assert_untouched();
@@ -192,11 +222,11 @@ fn a_genuine_rom_alone_verifies_and_writes() {
 
 /// The board holds an older build that is kept: our plugin, in the genuine stub, makes the new one of it by the genuine
 /// ROM's functions.
-fn patches(chip: Chip) {
-    for it in GENUINE.iter().filter(|it| it.chip == chip) {
+fn patches<C: Core + 'static>(all: &[Genuine], chip: Chip) {
+    for it in all.iter().filter(|it| it.chip == chip) {
         let [old, new] = [0, 24].map(|inserted| in_place::build(chip, inserted));
         let kept = Kept::new(chip, &old);
-        let desk = Desk::new(it, old.flashed(FLASH_LEN));
+        let desk = Desk::<C>::new(it, old.flashed(FLASH_LEN));
         let request = Request {
             delta_on_any_chip: true,
             ..in_place::request(&new, kept.images())
@@ -212,25 +242,30 @@ fn patches(chip: Chip) {
 
 #[test]
 fn a_genuine_esp32c3_is_patched() {
-    patches(Chip::Esp32C3);
+    patches::<Rv32>(&RISCV, Chip::Esp32C3);
 }
 
 #[test]
 fn a_genuine_esp32c5_is_patched() {
-    patches(Chip::Esp32C5);
+    patches::<Rv32>(&RISCV, Chip::Esp32C5);
 }
 
 #[test]
 fn a_genuine_esp32c6_is_patched() {
-    patches(Chip::Esp32C6);
+    patches::<Rv32>(&RISCV, Chip::Esp32C6);
 }
 
 #[test]
 fn a_genuine_esp32c61_is_patched() {
-    patches(Chip::Esp32C61);
+    patches::<Rv32>(&RISCV, Chip::Esp32C61);
 }
 
 #[test]
 fn a_genuine_esp32h2_is_patched() {
-    patches(Chip::Esp32H2);
+    patches::<Rv32>(&RISCV, Chip::Esp32H2);
+}
+
+#[test]
+fn a_genuine_esp32s3_is_patched() {
+    patches::<Xtensa>(&XTENSA, Chip::Esp32S3);
 }

@@ -3,7 +3,7 @@
 //! Source: Cadence, "Xtensa Instruction Set Architecture Reference Manual". Which options, vectors and levels of interrupts
 //! the cores of ESP32 and ESP32-S3 have: ESP-IDF, `xtensa/config/core-isa.h`.
 
-mod chips;
+pub(super) mod chips;
 mod execute;
 mod functions;
 mod windows;
@@ -154,7 +154,7 @@ impl Xtensa {
         self.special(special::LOOP_BEGIN)
     }
 
-    fn load(&self, bus: &mut impl Bus, address: u32, len_bytes: u32) -> Result<u32, Stop> {
+    fn load(bus: &mut impl Bus, address: u32, len_bytes: u32) -> Result<u32, Stop> {
         let is_whole = len_bytes == 4 && address.is_multiple_of(4);
         if WORDS_ONLY.contains(&address) && !is_whole {
             return Err(Stop::Exception(cause::ACCESS, address));
@@ -163,13 +163,7 @@ impl Xtensa {
         value.ok_or(Stop::Exception(cause::NO_LOAD, address))
     }
 
-    fn store(
-        &self,
-        bus: &mut impl Bus,
-        address: u32,
-        value: u32,
-        len_bytes: u32,
-    ) -> Result<(), Stop> {
+    fn store(bus: &mut impl Bus, address: u32, value: u32, len_bytes: u32) -> Result<(), Stop> {
         let is_whole = len_bytes == 4 && address.is_multiple_of(4);
         if WORDS_ONLY.contains(&address) && !is_whole {
             return Err(Stop::Exception(cause::ACCESS, address));
@@ -199,9 +193,9 @@ impl Xtensa {
         }
     }
 
-    fn stop(&mut self, stop: Stop) {
+    fn stop(&mut self, stop: &Stop) {
         let base = self.special(special::VECTORS);
-        match stop {
+        match *stop {
             Stop::Window { base: to, vector } => {
                 let window = self.special(special::WINDOW_BASE);
                 let others = self.special(special::PS) & !(15 << ps::OLD_BASE_AT);
@@ -261,7 +255,7 @@ impl Core for Xtensa {
         };
         match done {
             Ok(next) => self.pc = next,
-            Err(stop) => self.stop(stop),
+            Err(stop) => self.stop(&stop),
         }
         // As long as a peripheral wants to interrupt, that is said before each step.
         self.set_special(special::INTERRUPT, 0);

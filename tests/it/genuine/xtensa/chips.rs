@@ -13,7 +13,7 @@ pub(in super::super) static ESP32S3: Facts = Facts {
         (0x3FCF_0000..0x3FD0_0000, 0xD_0000, Kind::Ram),
         (0x600F_E000..0x6010_0000, 0xE_0000, Kind::Ram),
     ],
-    peripherals: &[0x6000_0000..0x600F_E000],
+    peripherals: &[0x6000_0000..0x600C_0000, 0x600C_0000..0x600F_E000],
     uart: (0x6000_0000, uart::OLDER),
     spi: (0x6000_2000, spi::SPI_MEM),
     interrupts: Interrupts::Map { uart: 0x600C_206C },
@@ -22,6 +22,10 @@ pub(in super::super) static ESP32S3: Facts = Facts {
     registers: &[
         // The reason of the reset: power on.
         (0x6000_8038, 1),
+        // A crystal of 40 MHz, divided by two.
+        (0x600C_0060, 40 << 12 | 1 << 19 | 1),
+        // The PLL is calibrated.
+        (0x6000_E040, 1 << 24),
     ],
     ready: &[],
     clock_hz: 20_000_000,

@@ -84,7 +84,7 @@ impl Xtensa {
                 let base = self.pc.wrapping_add(3) & !3;
                 let at = base.wrapping_add(0xFFFC_0000 | it.imm16() << 2);
                 self.check_window(it.t())?;
-                let value = self.load(bus, at, 4)?;
+                let value = Self::load(bus, at, 4)?;
                 self.set(it.t(), value)?;
                 Ok(self.following(3))
             }
@@ -117,12 +117,12 @@ impl Xtensa {
         match it.0 & 15 {
             8 => {
                 self.check_window(it.t())?;
-                let value = self.load(bus, source?.wrapping_add(it.r() << 2), 4)?;
+                let value = Self::load(bus, source?.wrapping_add(it.r() << 2), 4)?;
                 self.set(it.t(), value)?;
             }
             9 => {
                 let value = self.get(it.t())?;
-                self.store(bus, source?.wrapping_add(it.r() << 2), value, 4)?;
+                Self::store(bus, source?.wrapping_add(it.r() << 2), value, 4)?;
             }
             10 => self.set(it.r(), source?.wrapping_add(self.get(it.t())?))?,
             11 => {
@@ -166,14 +166,14 @@ impl Xtensa {
                     _ => 2,
                 };
                 self.check_window(t)?;
-                let value = self.load(bus, s?.wrapping_add(near << shift), 1 << shift)?;
+                let value = Self::load(bus, s?.wrapping_add(near << shift), 1 << shift)?;
                 let value = if what == 9 { signed(value, 16) } else { value };
                 self.set(t, value)?;
             }
             what @ (4 | 5 | 6 | 15) => {
                 let shift = what.min(6) - 4;
                 let value = self.get(t)?;
-                self.store(bus, s?.wrapping_add(near << shift), value, 1 << shift)?;
+                Self::store(bus, s?.wrapping_add(near << shift), value, 1 << shift)?;
             }
             // Caches: there are none.
             7 => {}
@@ -182,9 +182,9 @@ impl Xtensa {
             13 => self.set(t, s?.wrapping_add(signed(near, 8) << 8))?,
             14 => {
                 let (new, at) = (self.get(t)?, s?.wrapping_add(near << 2));
-                let old = self.load(bus, at, 4)?;
+                let old = Self::load(bus, at, 4)?;
                 if old == self.special(special::COMPARE) {
-                    self.store(bus, at, new, 4)?;
+                    Self::store(bus, at, new, 4)?;
                 }
                 self.set(t, old)?;
             }
@@ -321,11 +321,11 @@ impl Xtensa {
                 let at = self.get(it.s())?.wrapping_add(0xFFFF_FFC0 | it.r() << 2);
                 if what == 0 {
                     self.check_window(it.t())?;
-                    let value = self.load(bus, at, 4)?;
+                    let value = Self::load(bus, at, 4)?;
                     self.set(it.t(), value)?;
                 } else {
                     let value = self.get(it.t())?;
-                    self.store(bus, at, value, 4)?;
+                    Self::store(bus, at, value, 4)?;
                 }
             }
             _ => {
@@ -360,9 +360,15 @@ impl Xtensa {
             (1, 11) => (negative(t?) >> shift.min(31)).cast_unsigned(),
             (1, 12) => (s? & 0xFFFF) * (t? & 0xFFFF),
             (1, 13) => (half(s?) * half(t?)).cast_unsigned(),
+            // Of LX7.
+            (2, 6) => u32::from(s? < t?),
+            (2, 7) => u32::from(negative(s?) < negative(t?)),
             (2, 8) => s?.wrapping_mul(t?),
-            (2, 10) => (u64::from(s?) * u64::from(t?) >> 32) as u32,
-            (2, 11) => (i64::from(negative(s?)) * i64::from(negative(t?)) >> 32) as u32,
+            (2, 10) => ((u64::from(s?) * u64::from(t?)) >> 32) as u32,
+            (2, 11) => {
+                let product = i64::from(negative(s?)) * i64::from(negative(t?));
+                (product.cast_unsigned() >> 32) as u32
+            }
             (2, 12..=15) if t.as_ref().is_ok_and(|it| *it == 0) => {
                 return Err(Stop::Exception(cause::DIVISION, 0));
             }

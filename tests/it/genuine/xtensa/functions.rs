@@ -163,7 +163,10 @@ fn the_roms_sums_and_copies_are_right() {
 
 #[test]
 fn the_roms_divisions_are_right() {
-    let halves = |value: i64| [value as u32, (value >> 32) as u32];
+    let halves = |value: i64| {
+        let value = value.cast_unsigned();
+        [value as u32, (value >> 32) as u32]
+    };
     for mut rom in roms() {
         for (a, b) in [
             (1_000_000_007_000_i64, 1_000_003),
