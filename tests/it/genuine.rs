@@ -227,11 +227,7 @@ fn patches<C: Core + 'static>(all: &[Genuine], chip: Chip) {
         let [old, new] = [0, 24].map(|inserted| in_place::build(chip, inserted));
         let kept = Kept::new(chip, &old);
         let desk = Desk::<C>::new(it, old.flashed(FLASH_LEN));
-        let request = Request {
-            delta_on_any_chip: true,
-            ..in_place::request(&new, kept.images())
-        };
-        let patched = desk.deploy(&request);
+        let patched = desk.deploy(&in_place::request(&new, kept.images()));
         patched.assert_holds(&new);
         patched.assert_within_plan();
         let app = patched.report.regions.last().unwrap();

@@ -1,9 +1,9 @@
 //! Where the plugin lives: on which chips it was seen to work, on which it should, and what it finds there.
 //!
-//! An earlier version was seen on the genuine boot ROM and the genuine stub, in an emulator, which proves neither timing
-//! nor electrical behaviour: ESP32 (revision 3), ESP32-S3, ESP32-C3. Of ESP32-C5, C6, C61 and H2 only the facts are known: their stubs
-//! have the same table, their ROMs the same functions. ESP32-C2 and S2 have too little RAM between stub and ROM, and
-//! where the ESP32-P4's cache takes part of its RAM depends on its revision.
+//! `tests/it/genuine.rs` runs it on the genuine boot ROM and the genuine stub of ESP32-S3, C3, C5, C6, C61 and H2, in an
+//! emulator, which proves neither timing nor electrical behaviour. On ESP32 (revision 3) an earlier version was seen in
+//! another emulator. ESP32-C2 and S2 have too little RAM between stub and ROM, and where the ESP32-P4's cache
+//! takes part of its RAM depends on its revision.
 //!
 //! The two programs are what Debian's clang 22.1.8 makes of `plugin.c`; `tests/it/plugin.rs` has the command, makes them
 //! again and compares.
@@ -190,7 +190,16 @@ pub fn for_chip(chip: Chip) -> Option<Place> {
         rom,
         saved,
         others,
-        was_seen: matches!(chip, Chip::Esp32 | Chip::Esp32S3 | Chip::Esp32C3),
+        was_seen: matches!(
+            chip,
+            Chip::Esp32
+                | Chip::Esp32S3
+                | Chip::Esp32C3
+                | Chip::Esp32C5
+                | Chip::Esp32C6
+                | Chip::Esp32C61
+                | Chip::Esp32H2
+        ),
         stub,
     })
 }
